@@ -1,0 +1,162 @@
+/**
+ * What can go wrong: one table of codes, and the two error classes.
+ *
+ * Operational failures (disk, other processes, bad files, refused records) are a StrideError with a code of
+ * this table. Misuse of the API is a plain TypeError or RangeError. A bug of this library is an
+ * InvariantError, which a `catch` for StrideError does not swallow. docs/errors.md is rendered from ERROR_CODES.
+ */
+
+/** Every code with what it means and what to do about it. */
+export const ERROR_CODES = {
+  ERR_STRIDE_BUSY: {
+    meaning: 'Another process or another handle holds the lock that this call needs.',
+    remedy: 'Close the other writer, open with `readOnly: true`, or wait longer with `lockTimeoutMs`.',
+  },
+  ERR_STRIDE_CLOSED: {
+    meaning: 'The store, mapping, view or row was used after it was closed or unmapped.',
+    remedy: 'Keep it open for as long as it is used; copy what must live longer.',
+  },
+  ERR_STRIDE_CORRUPT: {
+    meaning: 'The file contradicts itself: a checksum, a size or an offset is impossible.',
+    remedy: 'Restore a backup. `verify()` lists what is damaged and where.',
+  },
+  ERR_STRIDE_EMPTY_FILE: {
+    meaning: 'A file of zero bytes was to be mapped and no size was given.',
+    remedy: 'Pass `size` with a writable access, or write to the file first.',
+  },
+  ERR_STRIDE_EXISTS: {
+    meaning: 'The target of a call that creates a file exists already.',
+    remedy: 'Choose another path, or remove the file first.',
+  },
+  ERR_STRIDE_FORMAT_NEWER: {
+    meaning: 'The file was written by a newer format version than this library knows.',
+    remedy: 'Update stridedb.',
+  },
+  ERR_STRIDE_IO: {
+    meaning: 'The operating system reported an error; `syscall` and `errno` say which.',
+    remedy: 'Look at the disk and the permissions. After a failed write or sync, reopen the store.',
+  },
+  ERR_STRIDE_IS_DIRECTORY: {
+    meaning: 'The path names a directory where a file is needed.',
+    remedy: 'Pass the path of a file.',
+  },
+  ERR_STRIDE_JOURNAL_MISSING: {
+    meaning: 'The store names a journal that is not there.',
+    remedy: 'Put the journal back beside the store: it may hold commits.',
+  },
+  ERR_STRIDE_LAYOUT: {
+    meaning: 'The schema has no binary layout: a type without a fixed size, or a name that is not allowed.',
+    remedy: 'Use the type that the message proposes.',
+  },
+  ERR_STRIDE_LIMIT: {
+    meaning: 'A limit of the format, of the runtime or of an option would be exceeded.',
+    remedy: 'See the limit in the message.',
+  },
+  ERR_STRIDE_NAME_TAKEN: {
+    meaning: 'The name belongs to an object of another kind or another size.',
+    remedy: 'Choose another name.',
+  },
+  ERR_STRIDE_NO_RECORD: {
+    meaning: 'There is no live record with this number: it is past the end, or deleted.',
+    remedy: 'Ask with `has(n)` first, or use `get(n)`, which answers undefined.',
+  },
+  ERR_STRIDE_NO_SPACE: {
+    meaning: 'The disk, the quota or the memory has no room for the growth asked for.',
+    remedy: 'Free space and call again: nothing was changed.',
+  },
+  ERR_STRIDE_NOT_A_STORE: {
+    meaning: 'The file does not begin with the magic bytes of a store.',
+    remedy: 'Open foreign files with `openFlatFile`.',
+  },
+  ERR_STRIDE_NOT_FOUND: {
+    meaning: 'The file does not exist, and the call does not create it.',
+    remedy: 'Check the path, or let the call create the file.',
+  },
+  ERR_STRIDE_NOT_MAPPABLE: {
+    meaning: 'This file, file system or runtime cannot be mapped into memory.',
+    remedy: "Use `backend: 'file'`, or `backend: 'auto'`, which chooses it by itself.",
+  },
+  ERR_STRIDE_PARTIAL_RECORD: {
+    meaning: 'The size of a flat file leaves a part of a record at its end.',
+    remedy: 'Check `offset` and the schema, or say with `count` how many records there are.',
+  },
+  ERR_STRIDE_PERMISSION: {
+    meaning: 'The operating system does not permit this access to the file.',
+    remedy: 'Open read-only, or change the permissions.',
+  },
+  ERR_STRIDE_POISONED: {
+    meaning: 'An earlier write or sync failed, so what is on disk is not known.',
+    remedy: 'Close and reopen the store: opening finds out.',
+  },
+  ERR_STRIDE_READ_ONLY: {
+    meaning: 'A change was asked of something opened for reading only.',
+    remedy: 'Open it for writing.',
+  },
+  ERR_STRIDE_RECORD: {
+    meaning: 'The record does not fit its schema; `issues` says where and why.',
+    remedy: 'Mend the record. Nothing of it, nor of its batch, was staged.',
+  },
+  ERR_STRIDE_SCHEMA_MISMATCH: {
+    meaning: 'The store was created with another layout than the given schema has.',
+    remedy: 'Open without a schema, or change the store with `migrateStore`.',
+  },
+  ERR_STRIDE_TRANSACTION: {
+    meaning: 'The call is not allowed inside, or beside, a transaction.',
+    remedy: 'Use the `tx` that the callback was given; commit or roll back before a transaction begins.',
+  },
+  ERR_STRIDE_TRUNCATED: {
+    meaning: 'The file is shorter than what was committed or mapped.',
+    remedy: 'Something outside shortened it: restore a backup.',
+  },
+} as const satisfies Record<string, { readonly meaning: string; readonly remedy: string }>
+
+export type ErrorCode = keyof typeof ERROR_CODES
+
+/** One reason why a value was refused; the shape of a Zod issue as far as we rely on it. */
+export interface Issue {
+  readonly path: readonly PropertyKey[]
+  readonly message: string
+  readonly code?: string | undefined
+}
+
+/** Facts that a StrideError may carry beside its code. */
+export interface ErrorFacts {
+  readonly path?: string
+  /** Bytes from the start of the file. */
+  readonly offset?: number
+  readonly recordNumber?: number
+  /** Position in the batch given to appendMany, from 0. */
+  readonly batchIndex?: number
+  /** Dotted path of the field. */
+  readonly field?: string
+  readonly issues?: readonly Issue[]
+  readonly syscall?: string
+  readonly errno?: number
+  readonly cause?: unknown
+}
+
+/** An operational failure. `code` is stable; `message` is for people and names the thing. */
+export class StrideError extends Error {
+  override readonly name = 'StrideError'
+  readonly code: ErrorCode
+  declare readonly path?: string
+  declare readonly offset?: number
+  declare readonly recordNumber?: number
+  declare readonly batchIndex?: number
+  declare readonly field?: string
+  declare readonly issues?: readonly Issue[]
+  declare readonly syscall?: string
+  declare readonly errno?: number
+
+  constructor(code: ErrorCode, message: string, facts: ErrorFacts = {}) {
+    const { cause, ...rest } = facts
+    super(message, cause === undefined ? undefined : { cause })
+    this.code = code
+    Object.assign(this, rest)
+  }
+}
+
+/** A bug of this library. Please report it. */
+export class InvariantError extends Error {
+  override readonly name = 'InvariantError'
+}

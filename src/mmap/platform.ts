@@ -1,0 +1,100 @@
+/**
+ * The seam: everything that is asked of an operating system, and nothing else.
+ *
+ * Four implementations stand behind it: posix (Linux, macOS) and win32 map through koffi, file reads and
+ * writes by position through node:fs, simulated keeps files in memory and sees every store, sync and size
+ * change. Nothing above this interface asks which of them it runs on.
+ *   P1  bytes reach a file through PlatformFile.store alone.
+ *   P2  sizes, offsets and lengths are safe integers, checked before the system sees them.
+ *   P3  every failure is a StrideError with code, path, syscall and errno.
+ * Sliding windows over a file: windows.ts. What users map by hand: file-mapping.ts.
+ */
+
+export type Access = 'read' | 'readwrite'
+export type Advice = 'normal' | 'random' | 'sequential'
+export type LockKind = 'shared' | 'exclusive'
+
+export interface OpenFileOptions {
+  readonly access: Access
+  /** 'never': the file must exist. 'always': it must not (ERR_STRIDE_EXISTS). 'missing': create it if absent. */
+  readonly create?: 'never' | 'always' | 'missing'
+  /** Permission bits of a created file; 0o600 unless told. */
+  readonly mode?: number
+}
+
+export interface Platform {
+  readonly name: 'posix' | 'win32' | 'file' | 'simulated'
+  /** Offsets of mappings are multiples of this many bytes. */
+  readonly granularity: number
+  /** @throws ERR_STRIDE_NOT_FOUND, _EXISTS, _IS_DIRECTORY, _PERMISSION, _IO */
+  open(path: string, options: OpenFileOptions): PlatformFile
+  exists(path: string): boolean
+  rename(from: string, to: string): void
+  remove(path: string): void
+  /** Makes creations, renames and removals in the folder of `path` durable. */
+  syncFolder(path: string): void
+  /** True where a mapping may not be trusted (NFS, SMB, FUSE and their like). */
+  isNetworkPath(path: string): boolean
+}
+
+/** One open file. Every method throws ERR_STRIDE_CLOSED after close(). */
+export interface PlatformFile {
+  readonly path: string
+  readonly access: Access
+  /** Bytes now, asked of the system each time. */
+  size(): number
+  /** Which file this descriptor is, for telling whether a path now names another one ("device:inode"). */
+  identity(): string
+  /** Sets the size; new bytes read as zero and may have no blocks (sparse). */
+  resize(size: number): void
+  /** Makes the file reach offset + length with blocks allocated for that range. @throws ERR_STRIDE_NO_SPACE, file as it was */
+  allocate(offset: number, length: number): void
+  /** Reads up to target.byteLength bytes; fewer only at the end of the file. @returns bytes read */
+  read(target: Uint8Array, offset: number): number
+  /** Stores all the bytes. Visible to every mapping and reader of the file at once; durable after sync(). */
+  store(bytes: Uint8Array, offset: number): void
+  /** Makes data and size durable on the device. Blocks. Never retried: a failure poisons what relied on it. */
+  sync(): void
+  /** The same off the event loop; at most two of our waits run at once in the thread pool (S7). */
+  syncAsync(): Promise<void>
+  /** Takes the lock on one byte of the file if it is free. Held by this descriptor, dies with the process. */
+  tryLock(byte: number, kind: LockKind): boolean
+  unlock(byte: number): void
+  /** 32-bit words shared with every process that opens the same page; aligned to 4 bytes. */
+  sharedWords(offset: number, count: number): SharedWords
+  /** An address range kept for sliding over the file, `capacity` bytes, nothing mapped yet. */
+  reserve(capacity: number): Region
+  /** Asks the system to read a range into its cache soon; returns at once. */
+  readAhead(offset: number, length: number): void
+  close(): void
+}
+
+/** Words that several processes read and write with sequential consistency where memory is mapped. */
+export interface SharedWords {
+  load(index: number): number
+  store(index: number, value: number): void
+  close(): void
+}
+
+/** A kept range of memory that shows one part of a file after another. Read-only for its holder. */
+export interface Region {
+  readonly capacity: number
+  /** capacity bytes; only the first `length` of the last point() may be touched. */
+  readonly buffer: ArrayBuffer
+  /**
+   * True: the memory is the file's, changes by store() and by others show at once, pointing costs microseconds.
+   * False: the memory is a copy, read at point(), and pointing costs a read of all its bytes.
+   */
+  readonly live: boolean
+  /** Shows the file's bytes [offset, offset + length) at the buffer's start; offset a multiple of granularity where live. */
+  point(offset: number, length: number): void
+  advise(at: number, length: number, advice: Advice): void
+  /** Maps the pages of a range now, reading them if need be, so that touching them faults no more. Blocks. */
+  populate(at: number, length: number): void
+  populateAsync(at: number, length: number): Promise<void>
+  /** How many pages of the range are in memory. Counts what the system has, not what this process touched. */
+  residentPages(at: number, length: number): number
+  /** Shows nothing any more; pages are given back, the range is kept. */
+  clear(): void
+  release(): void
+}
