@@ -56,6 +56,12 @@ export interface WindowPool {
   checkSize(): void
   /** Where the readable part of the file ends, bytes. Grows with the store; windows reach no further. */
   setEnd(end: number): void
+  /**
+   * Makes the view of every token null for ever; the windows stay where they are, and the next acquire of each
+   * answers with a new token, without a new size check. The engine calls it when what a held row shows has
+   * changed elsewhere.
+   */
+  expire(): void
   /** Keeps a window from sliding away until unpin (nests). Pinned windows still go at close(). */
   pin(window: Window): void
   unpin(window: Window): void
@@ -63,6 +69,8 @@ export interface WindowPool {
   store(bytes: Uint8Array, offset: number): void
   /** Brings ranges (pairs offset, length; ascending) into memory off the event loop. Safe against close(). */
   prefetch(ranges: readonly { readonly offset: number; readonly length: number }[]): Promise<void>
+  /** Asks the system to read a range into its cache soon; returns at once. */
+  readAhead(offset: number, length: number): void
   /** Whether the page at this offset is in memory; true where that cannot be known. */
   isResident(offset: number): boolean
   /** Lets go of every window that is not pinned, and of its memory. */

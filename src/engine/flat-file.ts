@@ -1,0 +1,266 @@
+/**
+ * A foreign file of fixed-size records, in place: the reading face of RecordSet over a file without a header.
+ *
+ *   X1  nothing is written but records that were changed, where they lie; the file never changes its size.
+ *   X2  commit is durable but not atomic: a crash inside it may leave some of its changes.
+ */
+
+import { StrideError } from '../errors.ts'
+import { choosePlatform } from '../mmap/choose-platform.ts'
+import type { PlatformFile } from '../mmap/platform.ts'
+import { createWindowPool } from '../mmap/windows.ts'
+import { type AnySchema, codecOf, type Input } from '../schema/index.ts'
+import { type Addressing, offsetOf } from './addressing.ts'
+import { truncated } from './header.ts'
+import { Liveness } from './liveness.ts'
+import { Locator } from './locator.ts'
+import { checkFlatFileOptions, type FlatFileOptions, STAGED_BYTES_MAX, windowSizes } from './options.ts'
+import { RecordSet, type Source } from './record-set.ts'
+import { Staging } from './staging.ts'
+import { readStats, type StoreStats } from './stats.ts'
+import { Writer } from './writer.ts'
+
+/**
+ * Opens any file of fixed-size records where it lies; nothing is converted.
+ *
+ * @param options `offset` of record 0, `stride`, `count`, `endian`, `readOnly` and how to read
+ * @throws {StrideError} ERR_STRIDE_NOT_FOUND, _PARTIAL_RECORD, _TRUNCATED, _LAYOUT, _IS_DIRECTORY, _PERMISSION, _IO;
+ *   TypeError for a misspelt option
+ */
+export function openFlatFile<S extends AnySchema>(
+  path: string,
+  schema: S,
+  options: FlatFileOptions = {},
+): FlatFile<S> {
+  checkFlatFileOptions(options)
+  return FlatFile.open(path, schema, options)
+}
+
+export class FlatFile<S extends AnySchema = AnySchema> extends RecordSet<S> {
+  readonly #file: PlatformFile
+  readonly #writer: Writer
+  /** How the bytes are reached. */
+  readonly backend: 'mapped' | 'file' | 'memory'
+  #failure: unknown
+  #syncs = 0
+  #commits = 0
+  #syncing: Promise<void> = Promise.resolve()
+
+  private constructor(file: PlatformFile, source: Source<S>, backend: 'mapped' | 'file' | 'memory') {
+    super(source)
+    this.#file = file
+    this.backend = backend
+    const { codec, locator, path } = source
+    const refuse = (): never => {
+      throw new StrideError('ERR_STRIDE_LIMIT', `A flat file keeps its number of records: ${path}`, { path })
+    }
+    this.#writer = new Writer({
+      codec,
+      locator,
+      space: { capacity: locator.staging.size, ensure: refuse },
+      reuseNumbers: false,
+      path,
+      changed: () => this.changed(),
+    })
+  }
+
+  /** @internal What openFlatFile calls. */
+  static open<S extends AnySchema>(path: string, schema: S, options: FlatFileOptions): FlatFile<S> {
+    const codec = codecOf(schema, options)
+    const { platform } = choosePlatform(options.backend ?? 'auto', path)
+    const file = platform.open(path, { access: options.readOnly === true ? 'read' : 'readwrite', create: 'never' })
+    try {
+      const { recordSize } = codec.layout
+      const addressing = { dataOffset: options.offset ?? 0, stride: options.stride ?? recordSize, recordSize }
+      const count = countRecords(file, addressing, options.count)
+      const sizes = windowSizes(options)
+      const pool = createWindowPool(file, {
+        ...sizes,
+        itemBytesMax: recordSize,
+        advice: options.advice ?? 'normal',
+      })
+      if (count > 0) pool.setEnd(offsetOf(addressing, count - 1) + recordSize)
+      const staging = new Staging(recordSize, count, options.stagedBytesMax ?? STAGED_BYTES_MAX)
+      const locator = new Locator(addressing, pool, staging, new Liveness(pool))
+      const { windowBytes } = sizes
+      const source: Source<S> = {
+        path,
+        codec: codec as Source<S>['codec'],
+        addressing,
+        pool,
+        locator,
+        windowBytes,
+        follower: undefined,
+      }
+      const backend = platform.name === 'file' ? 'file' : platform.name === 'simulated' ? 'memory' : 'mapped'
+      return new FlatFile(file, source, backend)
+    } catch (error) {
+      file.close()
+      throw error
+    }
+  }
+
+  /** Records in the file; none of them can be deleted. */
+  override get count(): number {
+    return this.size
+  }
+  get readOnly(): boolean {
+    return this.#file.access === 'read'
+  }
+
+  /** Stages new values for the named fields. @throws {StrideError} ERR_STRIDE_NO_RECORD, ERR_STRIDE_RECORD, _READ_ONLY */
+  update(n: number, change: Partial<Input<S>>): void {
+    this.#writable().update(n, change)
+  }
+  /** Stages a record in place of another. @throws {StrideError} ERR_STRIDE_NO_RECORD, ERR_STRIDE_RECORD, _READ_ONLY */
+  put(n: number, record: Input<S>): void {
+    this.#writable().put(n, record)
+  }
+  /** A flat file keeps its number of records. @throws {StrideError} ERR_STRIDE_LIMIT, always */
+  append(_record: Input<S>): never {
+    throw this.#fixedSize('append')
+  }
+  /** A flat file keeps its number of records. @throws {StrideError} ERR_STRIDE_LIMIT, always */
+  appendMany(_records: Iterable<Input<S>>): never {
+    throw this.#fixedSize('appendMany')
+  }
+  /** A flat file has nowhere to say that a record is deleted. @throws {StrideError} ERR_STRIDE_LIMIT, always */
+  delete(_n: number): never {
+    throw this.#fixedSize('delete')
+  }
+
+  /**
+   * Writes what is staged in place and syncs: durable, not atomic. A crash before it resolves may leave a part.
+   * @throws {StrideError} ERR_STRIDE_IO and poisons; _READ_ONLY, _CLOSED, _POISONED
+   */
+  async commit(): Promise<void> {
+    this.#apply()
+    // One sync after the other: a writeback error is reported once for each descriptor.
+    this.#syncing = this.#syncing.then(() => this.#syncAsync())
+    await this.#syncing
+  }
+  /** The same, blocking. */
+  commitSync(): void {
+    this.#apply()
+    this.#syncs++
+    try {
+      this.#file.sync()
+    } catch (error) {
+      throw this.#poison(error)
+    }
+  }
+  /** Drops what is staged. */
+  rollback(): void {
+    this.#writable()
+    this.source.locator.staging.rollback()
+    this.changed()
+  }
+
+  /** Windows, memory, faults, syncs: what reading and writing cost so far. */
+  stats(): StoreStats {
+    this.assertOpen()
+    return readStats({
+      backend: this.backend,
+      pool: this.source.pool,
+      staging: this.source.locator.staging,
+      fileBytes: this.#file.size(),
+      capacity: this.size,
+      syncs: this.#syncs,
+      commits: this.#commits,
+    })
+  }
+
+  /** Drops what is staged and lets go of file and windows. Twice is fine. */
+  close(): void {
+    if (this.isClosed) return
+    this.isClosed = true
+    this.changed()
+    this.source.pool.close()
+    const close = (): void => this.#file.close()
+    void this.#syncing.then(close, close)
+  }
+  /** The same; resolves once commits in flight have ended. */
+  async closeAsync(): Promise<void> {
+    await this.#syncing.catch(() => undefined)
+    this.close()
+  }
+  [Symbol.dispose](): void {
+    this.close()
+  }
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.closeAsync()
+  }
+
+  #apply(): void {
+    this.#writable()
+    const { locator, pool, addressing } = this.source
+    const { staging } = locator
+    if (staging.isEmpty) return
+    try {
+      for (const n of staging.changedNumbers()) {
+        const slot = staging.find(n) as number
+        const at = staging.imageAt(slot)
+        pool.store(staging.imageSource(slot).bytes.subarray(at, at + staging.recordSize), offsetOf(addressing, n))
+      }
+    } catch (error) {
+      throw this.#poison(error)
+    }
+    staging.applied()
+    this.#commits++
+    this.changed()
+  }
+
+  async #syncAsync(): Promise<void> {
+    this.#syncs++
+    try {
+      await this.#file.syncAsync()
+    } catch (error) {
+      throw this.#poison(error)
+    }
+  }
+
+  #writable(): Writer {
+    this.assertOpen()
+    const { path } = this
+    if (this.readOnly) {
+      throw new StrideError('ERR_STRIDE_READ_ONLY', `${path} is open for reading only`, { path })
+    }
+    if (this.#failure !== undefined) {
+      const message = `An earlier write to ${path} failed: ${String(this.#failure)}`
+      throw new StrideError('ERR_STRIDE_POISONED', message, { path, cause: this.#failure })
+    }
+    return this.#writer
+  }
+
+  #poison(error: unknown): unknown {
+    this.#failure ??= error
+    return error
+  }
+
+  #fixedSize(call: string): StrideError {
+    const { path } = this
+    return new StrideError('ERR_STRIDE_LIMIT', `${call} is not possible: a flat file keeps its records: ${path}`, { path })
+  }
+}
+
+/** How many records the file holds. @throws ERR_STRIDE_PARTIAL_RECORD, _TRUNCATED; RangeError */
+function countRecords(file: PlatformFile, addressing: Addressing, wanted: number | undefined): number {
+  const { dataOffset, stride, recordSize } = addressing
+  const { path } = file
+  if (stride < recordSize) throw new RangeError(`The stride is at least the record size ${recordSize}: ${stride}`)
+  const size = file.size()
+  if (wanted !== undefined) {
+    const end = wanted === 0 ? dataOffset : offsetOf(addressing, wanted - 1) + recordSize
+    if (size < end) throw truncated(path, end, size)
+    return wanted
+  }
+  const available = size - dataOffset
+  if (available < 0) throw truncated(path, dataOffset, size)
+  const count = available < recordSize ? 0 : Math.floor((available - recordSize) / stride) + 1
+  const rest = available - count * stride
+  if (rest > 0 || (count === 0 && available > 0)) {
+    const message = `${path} ends with ${rest} bytes that are no whole record of ${recordSize} bytes`
+    throw new StrideError('ERR_STRIDE_PARTIAL_RECORD', message, { path, offset: size - rest })
+  }
+  return count
+}

@@ -1,0 +1,68 @@
+/**
+ * What a store's file looks like: every structure of it as one table, and where each lies.
+ *
+ *   page 0        identity   written once, at creation
+ *   page 1, 2     roots      two alternating copies of the mutable root; the newer intact one counts
+ *   page 3        shared     words that the open processes exchange; means nothing at rest
+ *   page 4 …      layout     the canonical layout, JSON text, written once
+ *   dataOffset …  records    recordSize bytes each, nothing between them
+ *   behind them   live bits  only once something was deleted, at an offset in the root
+ *
+ * docs/format.md is rendered from these tables. How a table reads and writes: struct.ts.
+ */
+
+import { defineStruct } from './struct.ts'
+
+export const FORMAT_VERSION = 1
+export const PAGE_BYTES = 4096
+export const MAGIC = 'StrideDB'
+/** A canonical layout longer than this is refused. */
+export const LAYOUT_BYTES_MAX = 16 * 1024 * 1024
+
+export const IDENTITY_OFFSET = 0
+export const ROOT_OFFSETS = [PAGE_BYTES, 2 * PAGE_BYTES] as const
+export const SHARED_OFFSET = 3 * PAGE_BYTES
+export const LAYOUT_OFFSET = 4 * PAGE_BYTES
+
+/** Who this file is and how its records are laid out. Never rewritten. */
+export const IDENTITY = defineStruct('identity', PAGE_BYTES, [
+  { name: 'magic', type: 'bytes', offset: 0, size: 8, meaning: 'the ASCII text StrideDB' },
+  { name: 'formatVersion', type: 'u32', offset: 8, meaning: 'version of this format, 1' },
+  { name: 'recordSize', type: 'u32', offset: 12, meaning: 'bytes of a record, and from one to the next' },
+  { name: 'dataOffset', type: 'u64', offset: 16, meaning: 'file offset of record 0, a multiple of 4096' },
+  { name: 'layoutBytes', type: 'u32', offset: 24, meaning: 'bytes of the canonical layout behind page 3' },
+  { name: 'layoutCrc', type: 'u32', offset: 28, meaning: 'CRC-32 of the canonical layout' },
+  { name: 'fingerprint', type: 'bytes', offset: 32, size: 32, meaning: 'SHA-256 of the canonical layout' },
+  { name: 'storeId', type: 'bytes', offset: 64, size: 16, meaning: 'random, shared by the files beside the store' },
+  { name: 'generation', type: 'u64', offset: 80, meaning: 'how often the file was rewritten by compact or migrate' },
+  { name: 'createdMs', type: 'f64', offset: 88, meaning: 'creation time, milliseconds since 1970' },
+])
+
+/** What changes with commits. Two copies, written in turn, so that one is always whole. */
+export const ROOT = defineStruct('root', 512, [
+  { name: 'magic', type: 'bytes', offset: 0, size: 8, meaning: 'the ASCII text STRIROOT' },
+  { name: 'commitNumber', type: 'u64', offset: 8, meaning: 'the commit whose state this root describes' },
+  { name: 'rootNumber', type: 'u64', offset: 16, meaning: 'counts root writes; the higher intact one counts' },
+  { name: 'size', type: 'u64', offset: 24, meaning: 'record numbers in use: the highest plus 1' },
+  { name: 'deletedCount', type: 'u64', offset: 32, meaning: 'how many of them are deleted' },
+  { name: 'capacity', type: 'u64', offset: 40, meaning: 'records that the allocated array has room for' },
+  { name: 'liveBitsOffset', type: 'u64', offset: 48, meaning: 'file offset of the live bits; 0: none' },
+  { name: 'liveBitsBytes', type: 'u64', offset: 56, meaning: 'bytes of the live bits' },
+])
+export const ROOT_MAGIC = 'STRIROOT'
+
+/** 32-bit words of page 3, by index. They are set anew by each writer that opens the store. */
+export const SHARED_WORDS = {
+  /** Odd while the writer changes committed bytes; readers that saw it change read again. */
+  sequence: 0,
+  /** Counts writers that opened the store; a change tells readers that the old one is gone. */
+  writerGeneration: 1,
+  /** 1 once another file took this one's name: openers reopen. */
+  superseded: 2,
+} as const
+export const SHARED_WORD_COUNT = 16
+
+/** Bytes of the header in front of record 0. */
+export function dataOffsetFor(layoutBytes: number): number {
+  return LAYOUT_OFFSET + Math.ceil(layoutBytes / PAGE_BYTES) * PAGE_BYTES
+}

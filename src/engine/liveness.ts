@@ -1,0 +1,88 @@
+/**
+ * Is a committed record live: one bit a record, set where it is deleted.
+ *
+ * The bits exist only once something was deleted. They lie behind the record array's capacity and are read
+ * where they lie, through windows; a clear bit means live, so that freshly allocated zeros need no writing.
+ *   L1  bits at and beyond the committed size are clear.
+ * Deletions that are only staged: staging.ts. Where the bits move when the store grows: growth.ts.
+ */
+
+import type { Window } from '../mmap/window.ts'
+import type { WindowPool } from '../mmap/windows.ts'
+
+/** Bytes read at once when a whole range of bits is walked. */
+const WALK_BYTES = 64 * 1024
+const NOWHERE: Window = { view: null, bytes: Buffer.alloc(0), start: 0, end: 0 }
+
+export class Liveness {
+  readonly #pool: WindowPool
+  #offset = 0
+  #window: Window = NOWHERE
+
+  constructor(pool: WindowPool) {
+    this.#pool = pool
+  }
+
+  /** Whether there are bits at all; without them every record is live. */
+  get exists(): boolean {
+    return this.#offset !== 0
+  }
+  /** File offset of the bits, 0 where there are none. */
+  get offset(): number {
+    return this.#offset
+  }
+
+  /** Says where the bits lie from now on; 0: nowhere. */
+  place(offset: number): void {
+    this.#offset = offset
+    this.#window = NOWHERE
+  }
+
+  isDeleted(n: number): boolean {
+    if (this.#offset === 0) return false
+    return ((this.#byteFor(n) >>> (n & 7)) & 1) === 1
+  }
+
+  /** The first deleted record number in [n, end), or end. */
+  nextDeleted(n: number, end: number): number {
+    return this.#offset === 0 ? end : this.#find(n, end, 0x00)
+  }
+
+  /** The first live record number in [n, end), or end. */
+  nextLive(n: number, end: number): number {
+    return this.#offset === 0 ? n : this.#find(n, end, 0xff)
+  }
+
+  /** Stores the bit of one record into the file. */
+  set(n: number, deleted: boolean): void {
+    const bit = 1 << (n & 7)
+    const old = this.#byteFor(n)
+    const byte = deleted ? old | bit : old & ~bit
+    if (byte !== old) this.#pool.store(Uint8Array.of(byte), this.#offset + Math.floor(n / 8))
+  }
+
+  /** Walks from n on, passing bytes that are all `skip`, until a bit differs from it. */
+  #find(n: number, end: number, skip: 0x00 | 0xff): number {
+    let at = n
+    while (at < end) {
+      const byte = this.#byteFor(at, Math.ceil((end - at) / 8) + 1)
+      if (byte === skip) {
+        at += 8 - (at & 7)
+        continue
+      }
+      if (((byte ^ skip) >>> (at & 7)) & 1) return at
+      at++
+    }
+    return end
+  }
+
+  #byteFor(n: number, ahead = 1): number {
+    const offset = this.#offset + Math.floor(n / 8)
+    let window = this.#window
+    if (window.view === null || offset < window.start || offset >= window.end) {
+      window = this.#pool.acquire(offset, 1, Math.min(ahead, WALK_BYTES))
+      this.#window = window
+    }
+    return (window.view as DataView).getUint8(offset - window.start)
+  }
+}

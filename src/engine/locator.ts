@@ -1,0 +1,133 @@
+/**
+ * Where the bytes of a record are right now: a staged image, the tail of appended records, or a window.
+ *
+ *   R1  a record that is staged as changed is found where it is staged, never in the file.
+ *   R2  what find and run answer is good until the next call that reads, stages or commits: then look again.
+ * Arithmetic alone: addressing.ts. Which records are deleted in the file: liveness.ts.
+ */
+
+import type { Window } from '../mmap/window.ts'
+import type { WindowPool } from '../mmap/windows.ts'
+import type { RecordBytes } from '../schema/index.ts'
+import { type Addressing, offsetOf, recordsBefore } from './addressing.ts'
+import type { Liveness } from './liveness.ts'
+import { DELETED, type Staging } from './staging.ts'
+
+export class Locator {
+  readonly addressing: Addressing
+  readonly pool: WindowPool
+  readonly staging: Staging
+  readonly liveness: Liveness
+  /** Byte position, in what find or run answered last, of the record that was asked for. */
+  at = 0
+  /** How many records from there on run() found. */
+  count = 0
+
+  constructor(addressing: Addressing, pool: WindowPool, staging: Staging, liveness: Liveness) {
+    this.addressing = addressing
+    this.pool = pool
+    this.staging = staging
+    this.liveness = liveness
+  }
+
+  /** Whether each record in use lies in the file, live and unchanged, so that arithmetic alone finds it. */
+  get isPlain(): boolean {
+    return this.staging.changeCount === 0 && !this.liveness.exists
+  }
+
+  /** Whether neighbours lie side by side, so that generated loops can walk them. */
+  get isDense(): boolean {
+    return this.addressing.stride === this.addressing.recordSize
+  }
+
+  isLive(n: number): boolean {
+    if (n >= this.staging.size) return false
+    if (this.staging.changeCount > 0) {
+      const slot = this.staging.find(n)
+      if (slot !== undefined) return slot !== DELETED
+    }
+    return n >= this.staging.baseSize || !this.liveness.isDeleted(n)
+  }
+
+  /** The bytes that hold record n, with `at` set; undefined where it is deleted or past the end. */
+  find(n: number, ahead?: number): RecordBytes | undefined {
+    const { staging } = this
+    if (n >= staging.size) return undefined
+    if (staging.changeCount > 0) {
+      const slot = staging.find(n)
+      if (slot !== undefined) {
+        if (slot === DELETED) return undefined
+        this.at = staging.imageAt(slot)
+        return staging.imageSource(slot)
+      }
+    }
+    if (n >= staging.tailStart) {
+      this.at = (n - staging.tailStart) * staging.recordSize
+      return staging.tail
+    }
+    if (this.liveness.exists && n < staging.baseSize && this.liveness.isDeleted(n)) return undefined
+    return this.#windowOf(n, ahead)
+  }
+
+  /**
+   * The bytes of record n and of as many live neighbours after it, below end, as lie in the same bytes one
+   * stride apart; `at` and `count` are set. Undefined, and count 0, where n itself is absent.
+   */
+  run(n: number, end: number): RecordBytes | undefined {
+    const { staging, addressing } = this
+    const limit = Math.min(end, staging.size)
+    const source = this.find(n, Math.max(1, limit - n) * addressing.stride)
+    if (source === undefined) {
+      this.count = 0
+      return undefined
+    }
+    let stop = this.isDense ? limit : n + 1
+    if (staging.changeCount > 0) {
+      if (staging.find(n) !== undefined) stop = n + 1
+      else stop = Math.min(stop, staging.nextChange(n))
+    }
+    if (n < staging.tailStart && stop > n + 1) {
+      stop = Math.min(stop, staging.tailStart, recordsBefore(addressing, (source as Window).end))
+      if (this.liveness.exists && stop > n + 1) {
+        const at = this.at
+        const limited = Math.min(stop, staging.baseSize)
+        const deleted = this.liveness.nextDeleted(n, limited)
+        if (deleted < limited) stop = deleted
+        this.at = at
+        if (source.view === null) return this.run(n, n + 1)
+      }
+    }
+    this.count = Math.max(1, stop - n)
+    return source
+  }
+
+  /** One past the last record that may be read by arithmetic in this window. */
+  reachOf(window: Window): number {
+    return Math.min(recordsBefore(this.addressing, window.end), this.staging.tailStart)
+  }
+
+  /** The first live record number in [n, end), or end. */
+  nextLive(n: number, end: number): number {
+    let at = n
+    while (at < end) {
+      if (this.staging.changeCount > 0 && this.staging.find(at) !== undefined) {
+        if (this.isLive(at)) return at
+        at++
+        continue
+      }
+      if (at >= this.staging.baseSize) return at
+      const stop = Math.min(end, this.staging.baseSize, this.staging.nextChange(at))
+      at = this.liveness.nextLive(at, stop)
+      if (at < stop) return at
+    }
+    return end
+  }
+
+  /** The window that holds record n, which lies in the file. */
+  #windowOf(n: number, ahead?: number): Window {
+    const offset = offsetOf(this.addressing, n)
+    const window = this.pool.acquire(offset, this.addressing.recordSize, ahead)
+    this.at = offset - window.start
+    return window
+  }
+}

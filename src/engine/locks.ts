@@ -1,0 +1,95 @@
+/**
+ * Who may have a store open: locks of the operating system on the file beside it, `x.stride-lock` (S1, S5).
+ *
+ *   byte 0  held alone by the writer
+ *   byte 1  held alone by any opener on a network file system, where one at a time is allowed
+ *
+ * The locks die with their process. The lock file is never renamed and never deleted, so that everybody who has
+ * it open has the same one.
+ */
+
+import { StrideError } from '../errors.ts'
+import type { Platform, PlatformFile } from '../mmap/platform.ts'
+
+const WRITER_BYTE = 0
+const NETWORK_BYTE = 1
+const POLL_MS = 5
+/** A reader that asks whether a writer lives holds the writer's byte for a moment: longer than that is waited. */
+const PATIENCE_MS = 25
+const SLEEP = new Int32Array(new SharedArrayBuffer(4))
+
+export interface LockOptions {
+  readonly writer: boolean
+  readonly timeoutMs: number
+  readonly mode: number | undefined
+}
+
+export class StoreLock {
+  readonly #file: PlatformFile | undefined
+  readonly #writer: boolean
+
+  private constructor(file: PlatformFile | undefined, writer: boolean) {
+    this.#file = file
+    this.#writer = writer
+  }
+
+  /** Takes the locks that this opener needs. @throws ERR_STRIDE_BUSY, _PERMISSION, _IO */
+  static take(platform: Platform, path: string, options: LockOptions): StoreLock {
+    const file = openLockFile(platform, path, options)
+    if (file === undefined) return new StoreLock(undefined, false)
+    try {
+      if (platform.isNetworkPath(path)) {
+        wait(file, NETWORK_BYTE, options.timeoutMs, `Another process has ${path} open on a network file system`)
+      }
+      if (options.writer) wait(file, WRITER_BYTE, options.timeoutMs, `Another writer has ${path} open`)
+    } catch (error) {
+      file.close()
+      throw error
+    }
+    return new StoreLock(file, options.writer)
+  }
+
+  /** Whether some process holds the writer's lock now. */
+  isWriterAlive(): boolean {
+    if (this.#writer) return true
+    if (this.#file === undefined) return false
+    if (!this.#file.tryLock(WRITER_BYTE, 'shared')) return true
+    this.#file.unlock(WRITER_BYTE)
+    return false
+  }
+
+  release(): void {
+    this.#file?.close()
+  }
+}
+
+export function lockPathOf(path: string): string {
+  return `${path}-lock`
+}
+
+/** Undefined for a reader where there is no lock file and none may be made: then nobody can be writing here. */
+function openLockFile(platform: Platform, path: string, options: LockOptions): PlatformFile | undefined {
+  const mode = options.mode === undefined ? {} : { mode: options.mode }
+  try {
+    return platform.open(lockPathOf(path), { access: 'readwrite', create: 'missing', ...mode })
+  } catch (error) {
+    if (options.writer || !(error instanceof StrideError)) throw error
+  }
+  try {
+    return platform.open(lockPathOf(path), { access: 'read', create: 'never' })
+  } catch (error) {
+    if (error instanceof StrideError) return undefined
+    throw error
+  }
+}
+
+function wait(file: PlatformFile, byte: number, timeoutMs: number, complaint: string): void {
+  const deadline = Date.now() + Math.max(PATIENCE_MS, timeoutMs)
+  while (!file.tryLock(byte, 'exclusive')) {
+    if (Date.now() >= deadline) {
+      const message = timeoutMs > 0 ? `${complaint}, for ${timeoutMs} ms now` : complaint
+      throw new StrideError('ERR_STRIDE_BUSY', message, { path: file.path })
+    }
+    Atomics.wait(SLEEP, 0, 0, POLL_MS)
+  }
+}

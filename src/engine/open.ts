@@ -1,0 +1,61 @@
+/**
+ * Opening a store: arguments checked, and waiting for another writer without blocking the event loop.
+ */
+
+import { setTimeout as sleep } from 'node:timers/promises'
+import { StrideError } from '../errors.ts'
+import { type AnySchema, isSchema } from '../schema/index.ts'
+import { checkStoreOptions, type StoreOptions } from './options.ts'
+import { Store } from './store.ts'
+
+/**
+ * Opens a store, and creates it if it is absent and a schema is given. Cost: the header and one root; nothing is
+ * read of the records.
+ *
+ * @param schema a plain Zod object; left out, it is rebuilt from the file's header
+ * @throws {StrideError} ERR_STRIDE_NOT_FOUND, _NOT_A_STORE, _FORMAT_NEWER, _CORRUPT, _TRUNCATED, _SCHEMA_MISMATCH, _LAYOUT,
+ *   _BUSY, _IS_DIRECTORY, _PERMISSION, _NO_SPACE, _IO; TypeError or RangeError for options that cannot be meant
+ */
+export function openStore<S extends AnySchema>(path: string, schema: S, options?: StoreOptions): Store<S>
+export function openStore(path: string, options?: StoreOptions): Store
+export function openStore<S extends AnySchema>(
+  path: string,
+  schemaOrOptions?: S | StoreOptions,
+  maybeOptions?: StoreOptions,
+): Store<S> {
+  if (typeof path !== 'string' || path === '') throw new TypeError(`A store's path is a text: ${String(path)}`)
+  const isGiven = isSchema(schemaOrOptions)
+  const schema = isGiven ? (schemaOrOptions as S) : undefined
+  const options = (isGiven ? maybeOptions : (schemaOrOptions as StoreOptions | undefined)) ?? {}
+  checkStoreOptions(options)
+  return Store.open(path, schema, options)
+}
+
+const POLL_MS = 10
+
+/** The same; waits up to `lockTimeoutMs` for another writer without blocking the event loop. */
+export async function openStoreAsync<S extends AnySchema>(
+  path: string,
+  schema: S,
+  options?: StoreOptions,
+): Promise<Store<S>>
+export async function openStoreAsync(path: string, options?: StoreOptions): Promise<Store>
+export async function openStoreAsync<S extends AnySchema>(
+  path: string,
+  schemaOrOptions?: S | StoreOptions,
+  maybeOptions?: StoreOptions,
+): Promise<Store<S>> {
+  const schema = isSchema(schemaOrOptions) ? (schemaOrOptions as S) : undefined
+  const { lockTimeoutMs = 0, ...options } =
+    (schema === undefined ? (schemaOrOptions as StoreOptions | undefined) : maybeOptions) ?? {}
+  const deadline = Date.now() + lockTimeoutMs
+  for (;;) {
+    try {
+      return schema === undefined ? (openStore(path, options) as Store<S>) : openStore(path, schema, options)
+    } catch (error) {
+      const isBusy = error instanceof StrideError && error.code === 'ERR_STRIDE_BUSY'
+      if (!isBusy || Date.now() >= deadline) throw error
+      await sleep(POLL_MS)
+    }
+  }
+}

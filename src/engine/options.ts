@@ -1,0 +1,149 @@
+/**
+ * What can be asked for when a store or a flat file is opened, with defaults and bounds.
+ */
+
+import type { Advice } from '../mmap/platform.ts'
+import { checkOptionNames } from '../option-names.ts'
+import type { Allocation } from './space.ts'
+
+export type Backend = 'auto' | 'mapped' | 'file' | 'memory'
+
+/** Options of reading, common to stores and flat files. */
+export interface ReadingOptions {
+  /** Nothing is changed, and a writer elsewhere is no obstacle. */
+  readonly readOnly?: boolean
+  /**
+   * How the bytes are reached: mapped, or by positioned reads and writes ('file'), or kept in memory and gone at
+   * close ('memory'). 'auto' maps where that can be trusted and says what it took in `store.backend`.
+   */
+  readonly backend?: Backend
+  /** Bytes of a sliding window: a power of two from 64 KiB to 1 GiB, the default. */
+  readonly windowBytes?: number
+  /** Bound on all windows together, at least one window; unbounded by default, the system evicts by itself. */
+  readonly maxMappedBytes?: number
+  /** 'normal' reads single pages for lookups and ahead for scans; the others pass on to the system (madvise). */
+  readonly advice?: Advice
+}
+
+export interface StoreOptions extends ReadingOptions {
+  /** Whether an absent file is created; true with a schema. */
+  readonly create?: boolean
+  /** Records to make room for at once. */
+  readonly capacity?: number
+  /** 'sparse' leaves blocks to be found when they are written: a full disk then shows at a later call. */
+  readonly allocate?: Allocation
+  /** Whether append fills the numbers of deleted records. */
+  readonly reuseNumbers?: boolean
+  /** Bound on staged bytes in memory; 1 GiB by default. */
+  readonly stagedBytesMax?: number
+  /** How long opening waits for another writer; 0 by default. */
+  readonly lockTimeoutMs?: number
+  /** False skips refinements; layout checks always run. */
+  readonly validate?: boolean
+  /** 'natural' lays fields out as C does; only at creation. */
+  readonly align?: 'packed' | 'natural'
+  /** Byte order of fields that do not say their own; only at creation. */
+  readonly endian?: 'little' | 'big'
+  /** Permission bits of a created file; 0o600 by default. */
+  readonly mode?: number
+}
+
+export interface FlatFileOptions extends ReadingOptions {
+  /** File offset of record 0, bytes. */
+  readonly offset?: number
+  /** Bytes from one record to the next; the record size by default. */
+  readonly stride?: number
+  /** How many records there are; as many as the file holds by default. */
+  readonly count?: number
+  readonly endian?: 'little' | 'big'
+  readonly align?: 'packed' | 'natural'
+  readonly validate?: boolean
+  readonly stagedBytesMax?: number
+}
+
+const READING_NAMES = ['readOnly', 'backend', 'windowBytes', 'maxMappedBytes', 'advice']
+const STORE_NAMES = [
+  ...READING_NAMES,
+  'create',
+  'capacity',
+  'allocate',
+  'reuseNumbers',
+  'stagedBytesMax',
+  'lockTimeoutMs',
+  'validate',
+  'align',
+  'endian',
+  'mode',
+]
+const FLAT_FILE_NAMES = [
+  ...READING_NAMES,
+  'offset',
+  'stride',
+  'count',
+  'endian',
+  'align',
+  'validate',
+  'stagedBytesMax',
+]
+
+const WINDOW_BYTES_MIN = 64 * 1024
+const WINDOW_BYTES_MAX = 2 ** 30
+export const STAGED_BYTES_MAX = 2 ** 30
+
+const CHOICES = {
+  backend: ['auto', 'mapped', 'file', 'memory'],
+  advice: ['normal', 'random', 'sequential'],
+  allocate: ['blocks', 'sparse'],
+  align: ['packed', 'natural'],
+  endian: ['little', 'big'],
+} as const
+
+const FLAGS = ['readOnly', 'create', 'reuseNumbers', 'validate']
+const COUNTS = ['capacity', 'stagedBytesMax', 'lockTimeoutMs', 'mode', 'offset', 'stride', 'count', 'maxMappedBytes']
+
+/** @throws TypeError, RangeError for what cannot be meant */
+export function checkStoreOptions(options: StoreOptions): void {
+  checkOptionNames(options, STORE_NAMES, 'openStore')
+  checkValues(options)
+}
+
+/** @throws TypeError, RangeError for what cannot be meant */
+export function checkFlatFileOptions(options: FlatFileOptions): void {
+  checkOptionNames(options, FLAT_FILE_NAMES, 'openFlatFile')
+  checkValues(options)
+}
+
+/** Window size and bound, checked, with defaults. */
+export function windowSizes(options: ReadingOptions): { windowBytes: number; mappedBytesMax: number } {
+  const { windowBytes = WINDOW_BYTES_MAX, maxMappedBytes = Number.POSITIVE_INFINITY } = options
+  const isPower = Number.isInteger(Math.log2(windowBytes))
+  if (!isPower || windowBytes < WINDOW_BYTES_MIN || windowBytes > WINDOW_BYTES_MAX) {
+    const bounds = `a power of two from ${WINDOW_BYTES_MIN} to ${WINDOW_BYTES_MAX}`
+    throw new RangeError(`windowBytes is ${bounds}: ${windowBytes}`)
+  }
+  // A bound below one window makes the window smaller, so that the bound holds.
+  const bounded = 2 ** Math.floor(Math.log2(Math.max(WINDOW_BYTES_MIN, maxMappedBytes / 4)))
+  return { windowBytes: Math.min(windowBytes, bounded), mappedBytesMax: maxMappedBytes }
+}
+
+function checkValues(options: object): void {
+  const values = options as Readonly<Record<string, unknown>>
+  for (const [name, choices] of Object.entries(CHOICES)) {
+    const value = values[name]
+    if (value !== undefined && !(choices as readonly unknown[]).includes(value)) {
+      throw new TypeError(`${name} is one of ${choices.join(', ')}: ${String(value)}`)
+    }
+  }
+  for (const name of FLAGS) {
+    if (values[name] !== undefined && typeof values[name] !== 'boolean') {
+      throw new TypeError(`${name} is true or false: ${String(values[name])}`)
+    }
+  }
+  for (const name of COUNTS) {
+    const value = values[name]
+    if (value === undefined || (name === 'maxMappedBytes' && value === Number.POSITIVE_INFINITY)) continue
+    if (!Number.isSafeInteger(value) || (value as number) < 0) {
+      throw new RangeError(`${name} is a whole number from 0: ${String(value)}`)
+    }
+  }
+}

@@ -1,0 +1,110 @@
+/**
+ * How the writer tells readers in other processes and threads that committed bytes change (S2).
+ *
+ * A sequence in the shared page is odd while the writer stores over committed bytes. A reader notes the even
+ * sequence, reads, and looks again: if it moved, the reading is repeated. Retries are bounded; an odd sequence
+ * whose writer no longer holds its lock belongs to a dead writer and is not waited for.
+ */
+
+import { StrideError } from '../errors.ts'
+import type { PlatformFile, SharedWords } from '../mmap/platform.ts'
+import { SHARED_OFFSET, SHARED_WORD_COUNT, SHARED_WORDS } from './format.ts'
+
+const WAIT_MS_MAX = 5000
+const RETRIES_MAX = 10_000
+const SLEEP = new Int32Array(new SharedArrayBuffer(4))
+
+export function openSharedWords(file: PlatformFile): SharedWords {
+  return file.sharedWords(SHARED_OFFSET, SHARED_WORD_COUNT)
+}
+
+/** The writer's side. */
+export class Publisher {
+  readonly #words: SharedWords
+  #sequence: number
+
+  constructor(words: SharedWords) {
+    this.#words = words
+    // A writer that died in the middle left an odd sequence: the next even one is ours.
+    this.#sequence = (words.load(SHARED_WORDS.sequence) + 2) & ~1
+    words.store(SHARED_WORDS.superseded, 0)
+    words.store(SHARED_WORDS.writerGeneration, (words.load(SHARED_WORDS.writerGeneration) + 1) | 0)
+    words.store(SHARED_WORDS.sequence, this.#sequence)
+  }
+
+  /** Committed bytes are about to change. */
+  begin(): void {
+    this.#words.store(SHARED_WORDS.sequence, (this.#sequence + 1) | 0)
+  }
+  /** They are whole again, or a new root was written. */
+  end(): void {
+    this.#sequence = (this.#sequence + 2) | 0
+    this.#words.store(SHARED_WORDS.sequence, this.#sequence)
+  }
+  /** Another file took this one's name: whoever has this one open should reopen. */
+  supersede(): void {
+    this.#words.store(SHARED_WORDS.superseded, 1)
+    this.end()
+  }
+  close(): void {
+    this.#words.close()
+  }
+}
+
+/** A reader's side. */
+export class Follower {
+  readonly #words: SharedWords
+  readonly #path: string
+  /** Whether a writer holds its lock now. */
+  readonly #isWriterAlive: () => boolean
+
+  constructor(words: SharedWords, path: string, isWriterAlive: () => boolean) {
+    this.#words = words
+    this.#path = path
+    this.#isWriterAlive = isWriterAlive
+  }
+
+  /** The sequence as it is, odd or even. */
+  sequence(): number {
+    return this.#words.load(SHARED_WORDS.sequence)
+  }
+  get isSuperseded(): boolean {
+    return this.#words.load(SHARED_WORDS.superseded) === 1
+  }
+
+  /** Waits until no live writer is between begin and end. @returns the sequence then */
+  settle(): number {
+    let sequence = this.sequence()
+    if ((sequence & 1) === 0) return sequence
+    const deadline = Date.now() + WAIT_MS_MAX
+    while ((sequence & 1) === 1) {
+      if (!this.#isWriterAlive()) return this.sequence()
+      if (Date.now() > deadline) throw this.#busy(`a commit has been going on for ${WAIT_MS_MAX} ms`)
+      Atomics.wait(SLEEP, 0, 0, 1)
+      sequence = this.sequence()
+    }
+    return sequence
+  }
+
+  /** Runs `read` again until no commit came between. @throws ERR_STRIDE_BUSY */
+  consistently<T>(read: () => T): T {
+    for (let tries = 0; tries < RETRIES_MAX; tries++) {
+      const before = this.settle()
+      try {
+        const value = read()
+        if (this.sequence() === before) return value
+      } catch (error) {
+        if (this.sequence() === before) throw error
+      }
+    }
+    throw this.#busy(`${RETRIES_MAX} commits came between`)
+  }
+
+  close(): void {
+    this.#words.close()
+  }
+
+  #busy(why: string): StrideError {
+    return new StrideError('ERR_STRIDE_BUSY', `No consistent reading of ${this.#path}: ${why}`, { path: this.#path })
+  }
+}

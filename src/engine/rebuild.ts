@@ -1,0 +1,89 @@
+/**
+ * Writes a whole store file from records in number order: what compact, backup and migrate share.
+ *
+ * Bytes go straight behind the header; live bits follow the records if one was deleted; the root comes last.
+ */
+
+import type { PlatformFile } from '../mmap/platform.ts'
+import { offsetOf } from './addressing.ts'
+import { PAGE_BYTES } from './format.ts'
+import { type Identity, writeIdentity } from './header.ts'
+import { FIRST_ROOT } from './root.ts'
+import { writeHeaderPages } from './store-file.ts'
+
+const CHUNK_BYTES = 1024 * 1024
+
+export class StoreBuilder {
+  readonly #file: PlatformFile
+  readonly #identity: Identity
+  readonly #chunk: Buffer
+  #chunkStart = 0
+  #size = 0
+  #deleted: number[] = []
+
+  constructor(file: PlatformFile, identity: Identity) {
+    this.#file = file
+    this.#identity = identity
+    this.#chunk = Buffer.alloc(Math.max(1, Math.floor(CHUNK_BYTES / identity.recordSize)) * identity.recordSize)
+    writeIdentity(file, identity)
+  }
+
+  /** Record numbers given so far. */
+  get size(): number {
+    return this.#size
+  }
+
+  /** Takes whole records; they get the next numbers. */
+  addRecords(bytes: Uint8Array): void {
+    const { recordSize } = this.#identity
+    for (let at = 0; at < bytes.length; ) {
+      const used = (this.#size - this.#chunkStart) * recordSize
+      const part = Math.min(bytes.length - at, this.#chunk.length - used)
+      this.#chunk.set(bytes.subarray(at, at + part), used)
+      this.#size += part / recordSize
+      at += part
+      if (used + part === this.#chunk.length) this.#spill()
+    }
+  }
+
+  /** Uses up the next number for a deleted record, whose bytes are zero. */
+  addDeleted(): void {
+    this.#deleted.push(this.#size)
+    this.addRecords(new Uint8Array(this.#identity.recordSize))
+  }
+
+  /** Writes live bits and roots. The caller syncs. */
+  finish(commitNumber: number): void {
+    this.#spill()
+    const capacity = this.#size
+    const end = this.#offset(capacity)
+    const root = { ...FIRST_ROOT, commitNumber, size: capacity, capacity }
+    if (this.#deleted.length === 0) {
+      if (this.#file.size() < end) this.#file.allocate(0, end)
+      writeHeaderPages(this.#file, root)
+      return
+    }
+    const bits = new Uint8Array(Math.max(PAGE_BYTES, Math.ceil(capacity / 8)))
+    for (const n of this.#deleted) {
+      const byte = Math.floor(n / 8)
+      bits[byte] = (bits[byte] as number) | (1 << (n & 7))
+    }
+    const liveBitsOffset = Math.ceil(end / PAGE_BYTES) * PAGE_BYTES
+    this.#file.store(bits, liveBitsOffset)
+    const deletedCount = this.#deleted.length
+    writeHeaderPages(this.#file, { ...root, deletedCount, liveBitsOffset, liveBitsBytes: bits.length })
+  }
+
+  #spill(): void {
+    const bytes = this.#chunk.subarray(0, (this.#size - this.#chunkStart) * this.#identity.recordSize)
+    if (bytes.length === 0) return
+    const offset = this.#offset(this.#chunkStart)
+    this.#file.allocate(offset, bytes.length)
+    this.#file.store(bytes, offset)
+    this.#chunkStart = this.#size
+  }
+
+  #offset(n: number): number {
+    return offsetOf({ ...this.#identity, stride: this.#identity.recordSize }, n)
+  }
+}

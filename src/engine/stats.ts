@@ -1,0 +1,56 @@
+/**
+ * What reading and writing cost so far.
+ */
+
+import type { WindowPool } from '../mmap/windows.ts'
+import type { Staging } from './staging.ts'
+
+export interface StoreStats {
+  readonly backend: 'mapped' | 'file' | 'memory'
+  /** Windows that show a part of the file now. */
+  readonly windows: number
+  readonly mappedBytes: number
+  /** Bytes of the mapped windows that are in memory, whoever brought them there. */
+  readonly residentBytes: number
+  /** How often a window was pointed at another part of the file. */
+  readonly slides: number
+  /** Page faults of the whole process since it started; major ones waited for a disk. */
+  readonly pageFaults: { readonly minor: number; readonly major: number }
+  /** Syncs asked of the system since opening. */
+  readonly syncs: number
+  /** Commits since opening. */
+  readonly commits: number
+  readonly fileBytes: number
+  /** Records that the file has room for. */
+  readonly capacity: number
+  readonly stagedRecords: number
+  /** Heap memory that staging holds. */
+  readonly stagedBytes: number
+}
+
+export function readStats(of: {
+  readonly backend: StoreStats['backend']
+  readonly pool: WindowPool
+  readonly staging: Staging
+  readonly fileBytes: number
+  readonly capacity: number
+  readonly syncs: number
+  readonly commits: number
+}): StoreStats {
+  const { minorPageFault, majorPageFault } = process.resourceUsage()
+  const { windows, mappedBytes, residentBytes, slides } = of.pool.stats()
+  return {
+    backend: of.backend,
+    windows,
+    mappedBytes,
+    residentBytes,
+    slides,
+    pageFaults: { minor: minorPageFault, major: majorPageFault },
+    syncs: of.syncs,
+    commits: of.commits,
+    fileBytes: of.fileBytes,
+    capacity: of.capacity,
+    stagedRecords: of.staging.changeCount + of.staging.appendedCount,
+    stagedBytes: of.staging.bytes,
+  }
+}

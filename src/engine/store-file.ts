@@ -1,0 +1,231 @@
+/**
+ * A store's file, created or opened: identity checked, schema compared, locks held, windows ready.
+ *
+ *   O1  a file appears under its name whole or not at all: it is written beside, synced and renamed.
+ *   O2  whatever is refused leaves every file as it was.
+ */
+
+import { randomBytes } from 'node:crypto'
+import { StrideError } from '../errors.ts'
+import { choosePlatform } from '../mmap/choose-platform.ts'
+import type { Platform, PlatformFile } from '../mmap/platform.ts'
+import type { WindowPool } from '../mmap/windows.ts'
+import { createWindowPool } from '../mmap/windows.ts'
+import {
+  type AnySchema,
+  type Codec,
+  codecFromCanonical,
+  codecOf,
+  diffLayouts,
+  layoutFromCanonical,
+} from '../schema/index.ts'
+import { type Addressing, offsetOf } from './addressing.ts'
+import { PAGE_BYTES, SHARED_OFFSET } from './format.ts'
+import { type Identity, newIdentity, readIdentity, writeIdentity } from './header.ts'
+import { StoreLock } from './locks.ts'
+import { STAGED_BYTES_MAX, type StoreOptions, windowSizes } from './options.ts'
+import { FIRST_ROOT, fileEnd, type Root, readRoot, writeRoot } from './root.ts'
+
+/** Everything that belongs to one open file. */
+export interface StoreFile {
+  readonly path: string
+  readonly platform: Platform
+  /** Why the backend is not the one that maps, where that was decided here. */
+  readonly backendReason: string | undefined
+  readonly file: PlatformFile
+  readonly identity: Identity
+  readonly codec: Codec<unknown>
+  readonly addressing: Addressing
+  readonly pool: WindowPool
+  readonly windowBytes: number
+  readonly root: Root
+  readonly lock: StoreLock
+}
+
+/**
+ * Opens the file, or creates it where the options say so. `heldLock`: the caller has the locks already.
+ * @throws ERR_STRIDE_NOT_FOUND, _NOT_A_STORE, _FORMAT_NEWER, _CORRUPT, _TRUNCATED, _SCHEMA_MISMATCH, _BUSY,
+ *   _IS_DIRECTORY, _PERMISSION, _NO_SPACE, _IO
+ */
+export function openStoreFile(
+  path: string,
+  schema: AnySchema | undefined,
+  options: StoreOptions,
+  heldLock?: StoreLock,
+): StoreFile {
+  const { platform, reason } = choosePlatform(options.backend ?? 'auto', path)
+  const writer = options.readOnly !== true
+  const create = writer && (options.create ?? schema !== undefined)
+  if (create && schema === undefined) throw new TypeError('Creating a store takes a schema')
+  // An unfit schema or a foreign file is refused before a lock file appears beside it.
+  const wanted = schema === undefined ? undefined : codecOf(schema, options)
+  const found = platform.exists(path) || !create ? openChecked(platform, path, writer, wanted, options) : undefined
+  let file = found?.file
+  let lock: StoreLock | undefined
+  try {
+    const lockOptions = { writer, timeoutMs: options.lockTimeoutMs ?? 0, mode: options.mode }
+    lock = heldLock ?? StoreLock.take(platform, path, lockOptions)
+    if (found !== undefined && file !== undefined && !isCurrent(platform, path, file)) {
+      // It was replaced while this opener waited.
+      file.close()
+      file = undefined
+    }
+    if (wanted !== undefined && !platform.exists(path)) createStoreFile(platform, path, wanted, options)
+    const opened = file === undefined || found === undefined ? openChecked(platform, path, writer, wanted, options) : found
+    file = opened.file
+    return assemble(path, platform, reason, opened, lock, options)
+  } catch (error) {
+    file?.close()
+    if (lock !== heldLock) lock?.release()
+    throw error
+  }
+}
+
+interface Checked {
+  readonly file: PlatformFile
+  readonly identity: Identity
+  readonly codec: Codec<unknown>
+}
+
+/** Opens an existing file and compares its identity with the schema. */
+function openChecked(
+  platform: Platform,
+  path: string,
+  writer: boolean,
+  wanted: Codec<unknown> | undefined,
+  options: StoreOptions,
+): Checked {
+  const file = platform.open(path, { access: writer ? 'readwrite' : 'read', create: 'never' })
+  try {
+    const identity = readIdentity(file)
+    return { file, identity, codec: codecFor(identity, wanted, path, options) }
+  } catch (error) {
+    file.close()
+    throw error
+  }
+}
+
+function assemble(
+  path: string,
+  platform: Platform,
+  backendReason: string | undefined,
+  { file, identity, codec }: Checked,
+  lock: StoreLock,
+  options: StoreOptions,
+): StoreFile {
+  const { recordSize, dataOffset } = identity
+  const addressing = { dataOffset, stride: recordSize, recordSize }
+  const root = readRoot(file, addressing)
+  const sizes = windowSizes(options)
+  const pool = createWindowPool(file, {
+    ...sizes,
+    itemBytesMax: Math.max(recordSize, PAGE_BYTES),
+    advice: options.advice ?? 'normal',
+  })
+  pool.setEnd(fileEnd(addressing, root))
+  const { windowBytes } = sizes
+  return { path, platform, backendReason, file, identity, codec, addressing, pool, windowBytes, root, lock }
+}
+
+/** The codec of the given schema, if it lays records out as the file does; without one, the file's own. */
+function codecFor(
+  identity: Identity,
+  wanted: Codec<unknown> | undefined,
+  path: string,
+  options: StoreOptions,
+): Codec<unknown> {
+  if (wanted === undefined) return codecFromCanonical(identity.canonicalLayout, options)
+  if (wanted.layout.fingerprint === identity.fingerprint) return wanted
+  const differences = diffLayouts(layoutFromCanonical(identity.canonicalLayout), wanted.layout)
+  const message = `${path} was created with another layout than this schema has: ${differences.join('; ')}`
+  throw new StrideError('ERR_STRIDE_SCHEMA_MISMATCH', message, { path })
+}
+
+/** Whether the path still names the file that this descriptor has open. */
+function isCurrent(platform: Platform, path: string, file: PlatformFile): boolean {
+  if (!platform.exists(path)) return false
+  const again = platform.open(path, { access: 'read', create: 'never' })
+  try {
+    return again.identity() === file.identity()
+  } finally {
+    again.close()
+  }
+}
+
+function createStoreFile(platform: Platform, path: string, codec: Codec<unknown>, options: StoreOptions): void {
+  const identity = newIdentity(codec.layout)
+  const capacity = options.capacity ?? 0
+  writeWhole(platform, path, options.mode, file => {
+    const addressing = { ...identity, stride: identity.recordSize }
+    const end = offsetOf(addressing, capacity)
+    if (options.allocate === 'sparse') file.resize(end)
+    else file.allocate(0, end)
+    writeIdentity(file, identity)
+    writeHeaderPages(file, { ...FIRST_ROOT, capacity })
+  })
+}
+
+/** Stores both roots and an idle shared page into a new file. */
+export function writeHeaderPages(file: PlatformFile, root: Root): void {
+  file.store(new Uint8Array(PAGE_BYTES), SHARED_OFFSET)
+  writeRoot(file, { ...root, rootNumber: root.rootNumber + 1 })
+  writeRoot(file, root)
+}
+
+/** Writes a file beside `path` and renames it there once it is durable. Failing leaves nothing behind. */
+export function writeWhole(
+  platform: Platform,
+  path: string,
+  mode: number | undefined,
+  write: (file: PlatformFile) => void,
+): void {
+  const beside = openBeside(platform, path, mode)
+  try {
+    write(beside)
+    beside.sync()
+    beside.close()
+    platform.rename(beside.path, path)
+    platform.syncFolder(path)
+  } catch (error) {
+    discard(platform, beside)
+    throw error
+  }
+}
+
+/** The same, turn by turn; `write` says at its end whether the file is worth keeping. @returns what it said */
+export async function writeWholeAsync(
+  platform: Platform,
+  path: string,
+  write: (file: PlatformFile) => Promise<boolean>,
+): Promise<boolean> {
+  const beside = openBeside(platform, path, undefined)
+  try {
+    if (!(await write(beside))) {
+      discard(platform, beside)
+      return false
+    }
+    await beside.syncAsync()
+    beside.close()
+    if (platform.exists(path)) throw new StrideError('ERR_STRIDE_EXISTS', `${path} appeared meanwhile`, { path })
+    platform.rename(beside.path, path)
+    platform.syncFolder(path)
+    return true
+  } catch (error) {
+    discard(platform, beside)
+    throw error
+  }
+}
+
+function openBeside(platform: Platform, path: string, mode: number | undefined): PlatformFile {
+  const beside = `${path}-new-${randomBytes(6).toString('hex')}`
+  return platform.open(beside, { access: 'readwrite', create: 'always', ...(mode === undefined ? {} : { mode }) })
+}
+
+function discard(platform: Platform, beside: PlatformFile): void {
+  beside.close()
+  if (platform.exists(beside.path)) platform.remove(beside.path)
+}
+
+export function stagedBytesMax(options: StoreOptions): number {
+  return options.stagedBytesMax ?? STAGED_BYTES_MAX
+}

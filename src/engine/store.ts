@@ -1,0 +1,393 @@
+/**
+ * The store: the reading face of RecordSet with writing, committing and closing.
+ *
+ * Opening files: store-file.ts. Encoding and staging: writer.ts. Order of bytes and syncs: committer.ts.
+ * Whole-file work: compact.ts, backup.ts, migrate.ts, verify.ts.
+ */
+
+import { StrideError } from '../errors.ts'
+import type { AnySchema, Input } from '../schema/index.ts'
+import { backupStore, type BackupOptions } from './backup.ts'
+import { Committer } from './committer.ts'
+import { compactFile } from './compact.ts'
+import { Liveness } from './liveness.ts'
+import { Locator } from './locator.ts'
+import type { StoreOptions } from './options.ts'
+import { Follower, openSharedWords, Publisher } from './publication.ts'
+import { RecordSet, type Source } from './record-set.ts'
+import { fileEnd, readRoot } from './root.ts'
+import { Space } from './space.ts'
+import { Staging } from './staging.ts'
+import { readStats, type StoreStats } from './stats.ts'
+import { openStoreFile, type StoreFile, stagedBytesMax } from './store-file.ts'
+import { runCallback, Transaction } from './transaction.ts'
+import { type VerifyResult, verifyStore } from './verify.ts'
+import { Writer } from './writer.ts'
+
+/** What opening had to do. */
+export interface Recovery {
+  /** Commits that the file itself did not hold yet. */
+  readonly commitsReplayed: number
+  /** Bytes behind the last whole commit that were dropped. */
+  readonly bytesDropped: number
+}
+
+/** The parts that only a writer has. */
+interface WritingParts {
+  readonly writer: Writer
+  readonly committer: Committer
+  readonly space: Space
+  readonly publisher: Publisher
+}
+
+export class Store<S extends AnySchema = AnySchema> extends RecordSet<S> {
+  readonly #options: StoreOptions
+  readonly #schema: S | undefined
+  #file: StoreFile
+  #writing: WritingParts | undefined
+  #transaction: Transaction<S> | undefined
+  #backup: Promise<unknown> | undefined
+  #readerRoot: { readonly commitNumber: number; readonly deletedCount: number }
+  #seenSequence = 0
+  /** What opening had to do. */
+  readonly recovery: Recovery = { commitsReplayed: 0, bytesDropped: 0 }
+
+  private constructor(file: StoreFile, schema: S | undefined, options: StoreOptions) {
+    const source = sourceOf<S>(file, options)
+    super(source)
+    this.#options = options
+    this.#schema = schema
+    this.#file = file
+    this.#readerRoot = file.root
+    if (source.follower === undefined) this.#writing = this.#startWriting(file)
+    else this.#seenSequence = source.follower.sequence()
+  }
+
+  /** @internal What openStore calls. */
+  static open<S extends AnySchema>(path: string, schema: S | undefined, options: StoreOptions): Store<S> {
+    return new Store(openStoreFile(path, schema, options), schema, options)
+  }
+
+  /** Live records, staged changes included. */
+  override get count(): number {
+    this.prepare()
+    const { staging } = this.source.locator
+    const deleted = this.#writing?.committer.deletedCount ?? this.#readerRoot.deletedCount
+    return staging.size - deleted - staging.deletedDelta
+  }
+  /** How the bytes are reached. */
+  get backend(): 'mapped' | 'file' | 'memory' {
+    const { name } = this.#file.platform
+    if (name === 'simulated') return 'memory'
+    return name === 'file' ? 'file' : 'mapped'
+  }
+  /** Why the file is not mapped, where that was decided at opening. */
+  get backendReason(): string | undefined {
+    return this.#file.backendReason
+  }
+  get readOnly(): boolean {
+    return this.#writing === undefined
+  }
+  /** The number of the last commit, 0 before the first. */
+  get commitNumber(): number {
+    this.prepare()
+    return this.#writing?.committer.commitNumber ?? this.#readerRoot.commitNumber
+  }
+  /** The number of the last commit that survives the loss of power. */
+  get durableCommitNumber(): number {
+    this.prepare()
+    return this.#writing?.committer.durableCommitNumber ?? this.#readerRoot.commitNumber
+  }
+
+  /**
+   * Stages a new record.
+   * @returns its number: one more than the highest, or with `reuseNumbers` that of a deleted record
+   * @throws {StrideError} ERR_STRIDE_RECORD, _NO_SPACE, _LIMIT, _READ_ONLY, _CLOSED, _POISONED, _TRANSACTION
+   */
+  append(record: Input<S>): number {
+    return this.#writable().writer.append(record)
+  }
+  /** Stages records at the end, all or none; numbers of deleted records are not reused. */
+  appendMany(records: Iterable<Input<S>>): { readonly first: number; readonly count: number } {
+    return this.#writable().writer.appendMany(records)
+  }
+  /** Stages new values for the named fields. @throws {StrideError} ERR_STRIDE_NO_RECORD, ERR_STRIDE_RECORD */
+  update(n: number, change: Partial<Input<S>>): void {
+    this.#writable().writer.update(n, change)
+  }
+  /** Stages a record in place of a live one. @throws {StrideError} ERR_STRIDE_NO_RECORD, ERR_STRIDE_RECORD */
+  put(n: number, record: Input<S>): void {
+    this.#writable().writer.put(n, record)
+  }
+  /** Stages a deletion. @returns whether there was a live record */
+  delete(n: number): boolean {
+    return this.#writable().writer.delete(n)
+  }
+
+  /**
+   * Makes what is staged now durable. Resolves once it survives the loss of power; commits in flight share
+   * syncs. Not atomic yet: a crash before it resolves may leave a part (docs/durability.md).
+   *
+   * @returns the commit number; the present one when nothing was staged
+   * @throws {StrideError} ERR_STRIDE_NO_SPACE and changes nothing; _IO and poisons; _CLOSED, _READ_ONLY, _POISONED
+   */
+  async commit(): Promise<number> {
+    const { committer } = this.#writable()
+    if (this.#backup !== undefined) await this.#backup
+    this.assertOpen()
+    return committer.commit()
+  }
+  /** The same, blocking. @throws also ERR_STRIDE_BUSY while a backup runs */
+  commitSync(): number {
+    const { committer } = this.#writable()
+    this.#refuseDuringBackup('commitSync')
+    return committer.commitSync()
+  }
+  /** Drops everything staged that was not given to a commit. */
+  rollback(): void {
+    const { writer } = this.#writable()
+    this.source.locator.staging.rollback()
+    writer.forgetHints()
+    this.changed()
+  }
+
+  /**
+   * Runs a synchronous callback and commits what it staged, or, when it throws, nothing.
+   * @returns what the callback returned, once the commit is durable
+   * @throws what the callback throws; {StrideError} ERR_STRIDE_TRANSACTION when nested, when changes are staged
+   *   outside it, or when the callback returns a promise
+   */
+  async transaction<T>(callback: (tx: Transaction<S>) => T): Promise<T> {
+    const { writer, committer } = this.#writable()
+    if (!this.source.locator.staging.isEmpty) {
+      throw new StrideError('ERR_STRIDE_TRANSACTION', 'Changes are staged: commit or roll back, then begin a transaction')
+    }
+    if (this.#backup !== undefined) await this.#backup
+    const transaction = new Transaction<S>(this, writer)
+    this.#transaction = transaction
+    let result: T
+    try {
+      result = runCallback(transaction, callback)
+    } catch (error) {
+      this.#transaction = undefined
+      if (!this.isClosed) this.rollback()
+      throw error
+    } finally {
+      this.#transaction = undefined
+    }
+    await committer.commit()
+    return result
+  }
+
+  /** Resolves once every earlier commit is durable. */
+  async flush(): Promise<void> {
+    this.assertOpen()
+    await this.#writing?.committer.flush()
+  }
+  /** Brings everything committed into the file itself; the same as flush while there is no journal. */
+  async checkpoint(): Promise<void> {
+    await this.flush()
+  }
+
+  /** Looks at everything that can be checked and lists what is wrong, with offsets. Changes nothing. */
+  async verify(): Promise<VerifyResult> {
+    this.assertOpen()
+    return verifyStore(this.#file)
+  }
+
+  /**
+   * Rewrites the file without its deleted records, beside the old one, and renames it.
+   * @returns for each old record number the new one, or -1 where it was deleted
+   */
+  async compact(): Promise<Float64Array> {
+    const { committer, publisher } = this.#writable()
+    if (!this.source.locator.staging.isEmpty) {
+      throw new StrideError('ERR_STRIDE_TRANSACTION', 'Changes are staged: commit or roll back, then compact')
+    }
+    this.#refuseDuringBackup('compact')
+    await committer.flush()
+    this.assertOpen()
+    const { locator } = this.source
+    const moved = compactFile(this.#file, locator, committer.commitNumber)
+    publisher.supersede()
+    this.#closeFile()
+    this.#reopen()
+    return moved
+  }
+
+  /**
+   * Copies the committed records into a new store file. Commits wait meanwhile.
+   * @throws {StrideError} ERR_STRIDE_EXISTS when the target exists; what `signal` aborts with leaves nothing
+   */
+  async backup(path: string, options: BackupOptions = {}): Promise<void> {
+    this.prepare()
+    this.#refuseDuringBackup('backup')
+    const { locator, follower } = this.source
+    const commitNumber = (): number => this.commitNumber
+    this.#backup = (async () => {
+      await this.#writing?.committer.flush()
+      await backupStore({ file: this.#file, locator, follower, commitNumber, target: path }, options)
+    })()
+    const { promise, done } = settled(this.#backup)
+    this.#backup = promise
+    void promise.then(() => {
+      this.#backup = undefined
+    })
+    await done
+  }
+
+  /** Windows, memory, faults, syncs: what reading and writing cost so far. */
+  stats(): StoreStats {
+    this.assertOpen()
+    const committer = this.#writing?.committer
+    return readStats({
+      backend: this.backend,
+      pool: this.source.pool,
+      staging: this.source.locator.staging,
+      fileBytes: this.#file.file.size(),
+      capacity: this.#writing?.space.capacity ?? this.#file.root.capacity,
+      syncs: committer?.syncs ?? 0,
+      commits: committer?.commits ?? 0,
+    })
+  }
+
+  /** Finishes commits in flight, drops what is only staged, and lets go of file, windows and lock. Twice is fine. */
+  close(): void {
+    if (this.isClosed) return
+    this.isClosed = true
+    this.changed()
+    try {
+      this.#closeFile()
+    } finally {
+      this.#file.lock.release()
+    }
+  }
+  /** The same; waits for commits in flight without blocking the event loop. */
+  async closeAsync(): Promise<void> {
+    if (this.isClosed) return
+    if (this.#backup !== undefined) await this.#backup
+    await this.#writing?.committer.drain()
+    this.close()
+  }
+  [Symbol.dispose](): void {
+    this.close()
+  }
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.closeAsync()
+  }
+
+  protected override prepare(): void {
+    super.prepare()
+    const { follower } = this.source
+    if (follower !== undefined && follower.sequence() !== this.#seenSequence) this.#follow(follower)
+  }
+
+  /** Takes over what other processes committed. */
+  #follow(follower: Follower): void {
+    if (follower.isSuperseded) {
+      this.#file.pool.close()
+      this.#file.file.close()
+      follower.close()
+      this.#reopen()
+      return
+    }
+    const { locator, pool, addressing } = this.source
+    const root = follower.consistently(() => {
+      this.#seenSequence = follower.sequence()
+      return readRoot(this.#file.file, addressing)
+    })
+    pool.setEnd(fileEnd(addressing, root))
+    locator.liveness.place(root.liveBitsOffset)
+    locator.staging.rebase(root.size)
+    this.#readerRoot = root
+    this.changed()
+  }
+
+  #startWriting(file: StoreFile): WritingParts {
+    const { locator, codec } = this.source
+    const { platform, path, pool, addressing, root } = file
+    const syncFile = platform.open(path, { access: 'readwrite', create: 'never' })
+    const publisher = new Publisher(openSharedWords(file.file))
+    const changed = (): void => this.changed()
+    const committer = new Committer({ file: file.file, syncFile, pool, locator, publisher, root, changed })
+    const space = new Space(file.file, pool, addressing, locator.liveness, {
+      allocation: this.#options.allocate ?? 'blocks',
+      publish: () => committer.publishSync(),
+      state: root,
+    })
+    committer.attachSpace(space)
+    const reuseNumbers = this.#options.reuseNumbers ?? false
+    const writer = new Writer({ codec, locator, space, reuseNumbers, path, changed })
+    return { writer, committer, space, publisher }
+  }
+
+  /** Everything of the present file but its lock. */
+  #closeFile(): void {
+    try {
+      this.#writing?.committer.close()
+    } finally {
+      this.#writing?.publisher.close()
+      this.source.follower?.close()
+      this.source.pool.close()
+      if (this.#writing === undefined) this.#file.file.close()
+    }
+  }
+
+  #reopen(): void {
+    const { lock } = this.#file
+    try {
+      this.#file = openStoreFile(this.path, this.#schema, { ...this.#options, create: false }, lock)
+    } catch (error) {
+      this.isClosed = true
+      lock.release()
+      throw error
+    }
+    const source = sourceOf<S>(this.#file, this.#options)
+    this.attach(source)
+    this.#readerRoot = this.#file.root
+    if (this.#writing !== undefined) this.#writing = this.#startWriting(this.#file)
+    else this.#seenSequence = source.follower?.sequence() ?? 0
+  }
+
+  #writable(): WritingParts {
+    this.assertOpen()
+    if (this.#writing === undefined) {
+      throw new StrideError('ERR_STRIDE_READ_ONLY', `${this.path} is open for reading only`, { path: this.path })
+    }
+    if (this.#transaction !== undefined) {
+      throw new StrideError('ERR_STRIDE_TRANSACTION', 'Inside a transaction changes go through its `tx`')
+    }
+    this.#writing.committer.assertSound()
+    return this.#writing
+  }
+
+  #refuseDuringBackup(call: string): void {
+    if (this.#backup !== undefined) {
+      throw new StrideError('ERR_STRIDE_BUSY', `${call} must wait for the backup that is running`, { path: this.path })
+    }
+  }
+}
+
+/** What a record set reads from, over an opened store file. */
+function sourceOf<S extends AnySchema>(file: StoreFile, options: StoreOptions): Source<S> {
+  const { path, addressing, pool, root, windowBytes } = file
+  const staging = new Staging(addressing.recordSize, root.size, stagedBytesMax(options))
+  const liveness = new Liveness(pool)
+  liveness.place(root.liveBitsOffset)
+  const locator = new Locator(addressing, pool, staging, liveness)
+  const follower =
+    options.readOnly === true
+      ? new Follower(openSharedWords(file.file), path, () => file.lock.isWriterAlive())
+      : undefined
+  const codec = file.codec as Source<S>['codec']
+  return { path, codec, addressing, pool, locator, windowBytes, follower }
+}
+
+/** A promise that settles without failing, beside the one that fails. */
+function settled(work: Promise<unknown>): { promise: Promise<void>; done: Promise<unknown> } {
+  const promise = work.then(
+    () => undefined,
+    () => undefined,
+  )
+  return { promise, done: work }
+}

@@ -1,0 +1,106 @@
+/**
+ * What the callback of `store.transaction` works with: the store's reading names, and writing names that end
+ * with the callback.
+ */
+
+import { StrideError } from '../errors.ts'
+import type { AnySchema, FieldName, FieldValue, GatherResult, Input, Output } from '../schema/index.ts'
+import type { NumberRange } from './prefetch.ts'
+import type { RecordSet, Row } from './record-set.ts'
+import type { Writer } from './writer.ts'
+
+export class Transaction<S extends AnySchema> implements Iterable<Output<S>> {
+  readonly #records: RecordSet<S>
+  readonly #writer: Writer
+  #isOver = false
+
+  /** @internal */
+  constructor(records: RecordSet<S>, writer: Writer) {
+    this.#records = records
+    this.#writer = writer
+  }
+
+  /** @internal The callback returned: whoever kept the transaction can write no more. */
+  end(): void {
+    this.#isOver = true
+  }
+
+  get size(): number {
+    return this.#records.size
+  }
+  get count(): number {
+    return this.#records.count
+  }
+  get(n: number): Output<S> | undefined {
+    return this.#records.get(n)
+  }
+  has(n: number): boolean {
+    return this.#records.has(n)
+  }
+  getMany(numbers: Iterable<number> | ArrayLike<number>): (Output<S> | undefined)[] {
+    return this.#records.getMany(numbers)
+  }
+  field<Name extends FieldName<S>>(n: number, name: Name): FieldValue<S, Name> {
+    return this.#records.field(n, name)
+  }
+  gather<Name extends FieldName<S>>(
+    name: Name,
+    numbers?: Iterable<number> | ArrayLike<number>,
+    options: { readonly missing?: unknown } = {},
+  ): GatherResult<S, Name> {
+    return this.#records.gather(name, numbers, options)
+  }
+  scan(range: NumberRange = {}): IterableIterator<Row<S>> {
+    return this.#records.scan(range)
+  }
+  row(n: number): Row<S> {
+    return this.#records.row(n)
+  }
+  [Symbol.iterator](): IterableIterator<Output<S>> {
+    return this.#records[Symbol.iterator]()
+  }
+
+  /** @returns the record number */
+  append(record: Input<S>): number {
+    return this.#writing().append(record)
+  }
+  appendMany(records: Iterable<Input<S>>): { readonly first: number; readonly count: number } {
+    return this.#writing().appendMany(records)
+  }
+  update(n: number, change: Partial<Input<S>>): void {
+    this.#writing().update(n, change)
+  }
+  put(n: number, record: Input<S>): void {
+    this.#writing().put(n, record)
+  }
+  /** @returns whether there was a live record */
+  delete(n: number): boolean {
+    return this.#writing().delete(n)
+  }
+
+  #writing(): Writer {
+    if (this.#isOver) throw new StrideError('ERR_STRIDE_TRANSACTION', 'The transaction is over: its callback returned')
+    return this.#writer
+  }
+}
+
+/**
+ * Runs the callback, and refuses one that goes on after it returned.
+ * @throws what the callback throws; ERR_STRIDE_TRANSACTION for a promise
+ */
+export function runCallback<S extends AnySchema, T>(
+  transaction: Transaction<S>,
+  callback: (tx: Transaction<S>) => T,
+): T {
+  try {
+    const result = callback(transaction)
+    if (typeof (result as { then?: unknown } | null | undefined)?.then === 'function') {
+      // Its rejection has nobody else to handle it.
+      void Promise.resolve(result).catch(() => undefined)
+      throw new StrideError('ERR_STRIDE_TRANSACTION', 'A transaction is synchronous: its callback returned a promise')
+    }
+    return result
+  } finally {
+    transaction.end()
+  }
+}

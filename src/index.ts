@@ -1,0 +1,5 @@
+/** The public face of stridedb. Mapped memory alone: `stridedb/mmap`. Layouts and codecs alone: `stridedb/schema`. */
+
+export * from './engine/index.ts'
+export { ERROR_CODES, type ErrorCode, InvariantError, type Issue, StrideError } from './errors.ts'
+export * from './schema/public.ts'

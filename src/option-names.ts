@@ -1,0 +1,41 @@
+/**
+ * Options by name: a misspelt one is refused with the nearest right name.
+ */
+
+/** @throws TypeError naming the unknown option and the nearest known one */
+export function checkOptionNames(options: object, known: readonly string[], call: string): void {
+  for (const name of Object.keys(options)) {
+    if (known.includes(name)) continue
+    const near = nearestName(name, known)
+    const hint = near === undefined ? `known are ${known.join(', ')}` : `did you mean '${near}'?`
+    throw new TypeError(`${call} has no option '${name}': ${hint}`)
+  }
+}
+
+/** The known name with the smallest edit distance, if it is near enough to be meant. */
+export function nearestName(name: string, known: readonly string[]): string | undefined {
+  let best: string | undefined
+  let bestDistance = Math.max(2, Math.floor(name.length / 2)) + 1
+  for (const candidate of known) {
+    const distance = editDistance(name.toLowerCase(), candidate.toLowerCase())
+    if (distance < bestDistance) {
+      best = candidate
+      bestDistance = distance
+    }
+  }
+  return best
+}
+
+/** Levenshtein's distance, by rows. */
+function editDistance(a: string, b: string): number {
+  let previous = Array.from({ length: b.length + 1 }, (_, j) => j)
+  for (let i = 1; i <= a.length; i++) {
+    const row = [i]
+    for (let j = 1; j <= b.length; j++) {
+      const substitution = (previous[j - 1] as number) + (a[i - 1] === b[j - 1] ? 0 : 1)
+      row.push(Math.min(substitution, (previous[j] as number) + 1, (row[j - 1] as number) + 1))
+    }
+    previous = row
+  }
+  return previous[b.length] as number
+}
