@@ -1,0 +1,175 @@
+/**
+ * What could go wrong with whole-file work: records lost or renumbered wrongly, an old file damaged by a failure, a
+ * leftover beside it, a verify that finds nothing.
+ */
+
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { ascii, migrateStore, openStore, u16 } from 'stridedb'
+import { describe, expect, test } from 'vitest'
+import { z } from 'zod'
+import { codeOf, codeOfAsync, temporaryFolder, Trade, trade } from './support.ts'
+
+function filled(count: number, deleted: readonly number[] = []): string {
+  const path = join(temporaryFolder(), 'trades.stride')
+  const store = openStore(path, Trade)
+  store.appendMany(Array.from({ length: count }, (_, i) => trade(i)))
+  for (const n of deleted) store.delete(n)
+  store.commitSync()
+  store.close()
+  return path
+}
+
+function leftovers(path: string): string[] {
+  return readdirSync(join(path, '..')).filter(name => name.includes('-new-'))
+}
+
+describe('compact', () => {
+  test('drops deleted records, keeps the order, tells the new numbers, and the store goes on', async () => {
+    const path = filled(20_000, [0, 7, 19_999])
+    const store = openStore(path, Trade)
+    const row = store.row(8)
+    const moved = await store.compact()
+    expect([moved.length, moved[0], moved[1], moved[7], moved[8], moved[19_999]]).toEqual([20_000, -1, 0, -1, 6, -1])
+    expect([store.count, store.size]).toEqual([19_997, 19_997])
+    expect(store.get(6)).toEqual(trade(8))
+    expect(row.seek(6).id).toBe(8)
+    expect(store.append(trade(1))).toBe(19_997)
+    await store.commit()
+    expect(await store.verify()).toMatchObject({ ok: true, recordsChecked: 19_998 })
+    store.close()
+    expect(openStore(path, Trade, { readOnly: true }).count).toBe(19_998)
+    expect(leftovers(path)).toEqual([])
+  })
+
+  test('of a store without records leaves an empty store', async () => {
+    const path = filled(2, [0, 1])
+    using store = openStore(path, Trade)
+    expect(await store.compact()).toEqual(Float64Array.of(-1, -1))
+    expect([store.count, store.size, store.append(trade(0))]).toEqual([0, 0, 0])
+  })
+
+  test('is refused while changes are staged', async () => {
+    using store = openStore(filled(3), Trade)
+    store.append(trade(3))
+    expect(await codeOfAsync(store.compact())).toBe('ERR_STRIDE_TRANSACTION')
+  })
+})
+
+describe('backup', () => {
+  test('copies the last commit, without what is staged, and can be opened', async () => {
+    const path = filled(50_000, [3])
+    using store = openStore(path, Trade)
+    store.update(0, { qty: 1 })
+    store.append(trade(1))
+    const target = `${path}.backup`
+    const told: number[] = []
+    await store.backup(target, { progress: (copied, total) => told.push(copied / total) })
+    expect(told.at(-1)).toBe(1)
+    using copy = openStore(target, Trade)
+    expect([copy.count, copy.size, copy.has(3)]).toEqual([49_999, 50_000, false])
+    expect(copy.get(0)).toEqual(trade(0))
+    expect(await copy.verify()).toMatchObject({ ok: true })
+    expect(store.field(0, 'qty')).toBe(1)
+  })
+
+  test('makes commits wait, and refuses blocking ones', async () => {
+    const path = filled(100_000)
+    using store = openStore(path, Trade)
+    const backup = store.backup(`${path}.backup`)
+    store.update(0, { qty: 1 })
+    expect(codeOf(() => store.commitSync())).toBe('ERR_STRIDE_BUSY')
+    await Promise.all([backup, store.commit()])
+    using copy = openStore(`${path}.backup`, { readOnly: true })
+    expect(copy.field(0, 'qty' as never)).toBe(trade(0).qty)
+    expect(store.durableCommitNumber).toBe(2)
+  })
+
+  test('works from a reader, refuses an existing target, and an abort leaves nothing', async () => {
+    const path = filled(100_000)
+    using reader = openStore(path, Trade, { readOnly: true })
+    await reader.backup(`${path}.copy`)
+    expect(await codeOfAsync(reader.backup(`${path}.copy`))).toBe('ERR_STRIDE_EXISTS')
+    const controller = new AbortController()
+    const aborted = reader.backup(`${path}.aborted`, {
+      signal: controller.signal,
+      progress: () => controller.abort(new Error('enough')),
+    })
+    await expect(aborted).rejects.toThrow('enough')
+    expect(existsSync(`${path}.aborted`)).toBe(false)
+    expect(leftovers(path)).toEqual([])
+  })
+})
+
+describe('migrateStore', () => {
+  const Wider = Trade.omit({ flags: true }).extend({ venue: ascii(4).default('XNAS'), lot: u16() })
+
+  test('gives the records another schema under their numbers', () => {
+    const path = filled(3000, [5])
+    const live = migrateStore(path, Wider, ({ flags, ...rest }) => ({
+      ...(rest as Omit<z.output<typeof Trade>, 'flags'>),
+      lot: flags as number,
+    }))
+    expect(live).toBe(2999)
+    using store = openStore(path, Wider)
+    expect([store.count, store.size, store.has(5)]).toEqual([2999, 3000, false])
+    const { flags, ...rest } = trade(77)
+    expect(store.get(77)).toEqual({ ...rest, venue: 'XNAS', lot: flags })
+    expect(codeOf(() => openStore(path, Trade, { readOnly: true }))).toBe('ERR_STRIDE_SCHEMA_MISMATCH')
+  })
+
+  test('takes fields of the same name over without a map', () => {
+    const path = filled(10)
+    migrateStore(path, Trade.omit({ note: true }).extend({ rank: u16().default(3) }))
+    using store = openStore(path)
+    const { note: _, ...rest } = trade(4)
+    expect(store.get(4)).toEqual({ ...rest, rank: 3 })
+  })
+
+  test('leaves the old file when a record does not fit, and names it', () => {
+    const path = filled(300)
+    const before = readFileSync(path)
+    const Narrow = z.object({ id: z.uint32().max(200), symbol: ascii(8) })
+    expect(() => migrateStore(path, Narrow)).toThrow(/Record 201/)
+    expect(readFileSync(path).subarray(4 * 4096).equals(before.subarray(4 * 4096))).toBe(true)
+    expect(leftovers(path)).toEqual([])
+    expect(openStore(path, Trade, { readOnly: true }).count).toBe(300)
+  })
+})
+
+describe('verify', () => {
+  test('finds a flipped bit in identity, roots and live bits, and an impossible value, with offsets', async () => {
+    const Kind = z.object({ kind: z.enum(['buy', 'sell']), n: z.uint32() })
+    const path = join(temporaryFolder(), 'kinds.stride')
+    const store = openStore(path, Kind)
+    store.appendMany(Array.from({ length: 100 }, (_, n) => ({ kind: 'buy' as const, n })))
+    store.delete(50)
+    store.commitSync()
+    expect(await store.verify()).toEqual({ ok: true, findings: [], recordsChecked: 99 })
+    const { dataOffset } = { dataOffset: 5 * 4096 }
+    const flip = (offset: number): void => {
+      const bytes = readFileSync(path)
+      bytes[offset] = (bytes[offset] as number) ^ 0x80
+      writeFileSync(path, bytes, { flag: 'r+' })
+    }
+    const found = async (): Promise<[string, number][]> =>
+      (await store.verify()).findings.map(({ code, offset }) => [code, offset])
+    for (const offset of [100, 4096 + 30, dataOffset + 7 * store.recordSize]) {
+      flip(offset)
+      const findings = await found()
+      expect(findings.length).toBeGreaterThan(0)
+      expect(findings.every(([code]) => code === 'ERR_STRIDE_CORRUPT')).toBe(true)
+      flip(offset)
+      expect(await found()).toEqual([])
+    }
+    flip(dataOffset + 7 * store.recordSize)
+    expect(await found()).toEqual([['ERR_STRIDE_CORRUPT', dataOffset + 7 * store.recordSize]])
+    flip(dataOffset + 7 * store.recordSize)
+    // The live bits are the last thing in the file.
+    const bits = statSync(path).size - 4096
+    flip(bits + 3)
+    expect(await found()).toEqual([['ERR_STRIDE_CORRUPT', bits]])
+    flip(bits + 3)
+    store.close()
+  })
+})
