@@ -8,7 +8,8 @@ import { join, resolve } from 'node:path'
 
 const root = resolve(import.meta.dirname, '..')
 const folder = mkdtempSync(join(tmpdir(), 'stridedb-package-'))
-const run = (command, args, cwd = folder) => execFileSync(command, args, { cwd, encoding: 'utf8', shell: false })
+const run = (command, args, cwd = folder) =>
+  execFileSync(command, args, { cwd, encoding: 'utf8', shell: false })
 
 const PROGRAM = `
 import { ascii, openStore, u8 } from 'stridedb'
@@ -31,24 +32,47 @@ console.log('fine')
 `
 
 try {
-  const [packed] = JSON.parse(run('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', folder], root))
-  const foreign = packed.files.map(file => file.path).filter(path => !/^(dist\/|README\.md$|LICENSE$|package\.json$)/.test(path))
+  const [packed] = JSON.parse(
+    run('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', folder], root),
+  )
+  const foreign = packed.files
+    .map(file => file.path)
+    .filter(path => !/^(dist\/|README\.md$|LICENSE$|package\.json$)/.test(path))
   if (foreign.length > 0) throw new Error(`The package holds what it should not: ${foreign.join(', ')}`)
   console.log(`${packed.filename}: ${packed.files.length} files, ${packed.unpackedSize} bytes unpacked`)
 
   const { devDependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
   writeFileSync(join(folder, 'package.json'), '{ "private": true, "type": "module" }')
   const compilers = ['typescript', '@types/node'].map(name => `${name}@${devDependencies[name]}`)
-  run('npm', ['install', '--ignore-scripts', '--no-audit', '--no-fund', join(folder, packed.filename), ...compilers])
+  run('npm', [
+    'install',
+    '--ignore-scripts',
+    '--no-audit',
+    '--no-fund',
+    join(folder, packed.filename),
+    ...compilers,
+  ])
   // Node 20 has no `using` of its own: compiling brings it down for plain JavaScript too.
   writeFileSync(join(folder, 'program.ts'), PROGRAM)
-  const options = ['--module', 'nodenext', '--target', 'es2022', '--lib', 'es2023,esnext.disposable', '--strict', '--types', 'node']
+  const options = [
+    '--module',
+    'nodenext',
+    '--target',
+    'es2022',
+    '--lib',
+    'es2023,esnext.disposable',
+    '--strict',
+    '--types',
+    'node',
+  ]
   run(process.execPath, ['node_modules/typescript/bin/tsc', ...options, 'program.ts'])
   console.log(`from TypeScript: ${run(process.execPath, ['program.js']).trim()}`)
   rmSync(join(folder, 'ticks.stride'))
   writeFileSync(
     join(folder, 'plain.mjs'),
-    PROGRAM.replace('using again', 'const again').replace('using store', 'const store').replace('commit()\n', 'commit()\n  store.close()\n'),
+    PROGRAM.replace('using again', 'const again')
+      .replace('using store', 'const store')
+      .replace('commit()\n', 'commit()\n  store.close()\n'),
   )
   console.log(`from JavaScript: ${run(process.execPath, ['plain.mjs']).trim()}`)
   console.log(`the command: ${run(join(folder, 'node_modules/.bin/stridedb'), ['--version']).trim()}`)

@@ -33,7 +33,10 @@ export function firstRecordAt(addressing: Addressing, offset: number): number {
 
 /** One past the last record that lies whole before this file offset. */
 export function recordsBefore(addressing: Addressing, offset: number): number {
-  return Math.max(0, Math.floor((offset - addressing.dataOffset - addressing.recordSize) / addressing.stride) + 1)
+  return Math.max(
+    0,
+    Math.floor((offset - addressing.dataOffset - addressing.recordSize) / addressing.stride) + 1,
+  )
 }
 
 /** Refuses what cannot be a record number. @throws TypeError, RangeError */

@@ -34,7 +34,9 @@ interface BackupSource {
 export async function backupStore(source: BackupSource, options: BackupOptions): Promise<void> {
   const { platform } = source.file
   if (platform.exists(source.target)) {
-    throw new StrideError('ERR_STRIDE_EXISTS', `The backup's target exists: ${source.target}`, { path: source.target })
+    throw new StrideError('ERR_STRIDE_EXISTS', `The backup's target exists: ${source.target}`, {
+      path: source.target,
+    })
   }
   for (let tries = 0; tries < TRIES_MAX; tries++) {
     const before = source.follower?.settle()

@@ -152,7 +152,8 @@ export class Committer {
     const { staging, liveness, addressing } = locator
     if (staging.isEmpty) return this.#commitNumber
     const numbers = staging.changedNumbers()
-    if (staging.deletedDelta > 0 || numbers.some(n => staging.find(n) === DELETED)) this.#space?.ensureLiveBits()
+    if (staging.deletedDelta > 0 || numbers.some(n => staging.find(n) === DELETED))
+      this.#space?.ensureLiveBits()
     publisher.begin()
     try {
       const { recordSize } = staging

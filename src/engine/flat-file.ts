@@ -68,7 +68,10 @@ export class FlatFile<S extends AnySchema = AnySchema> extends RecordSet<S> {
   static open<S extends AnySchema>(path: string, schema: S, options: FlatFileOptions): FlatFile<S> {
     const codec = codecOf(schema, options)
     const { platform } = choosePlatform(options.backend ?? 'auto', path)
-    const file = platform.open(path, { access: options.readOnly === true ? 'read' : 'readwrite', create: 'never' })
+    const file = platform.open(path, {
+      access: options.readOnly === true ? 'read' : 'readwrite',
+      create: 'never',
+    })
     try {
       const { recordSize } = codec.layout
       const addressing = { dataOffset: options.offset ?? 0, stride: options.stride ?? recordSize, recordSize }
@@ -200,7 +203,10 @@ export class FlatFile<S extends AnySchema = AnySchema> extends RecordSet<S> {
       for (const n of staging.changedNumbers()) {
         const slot = staging.find(n) as number
         const at = staging.imageAt(slot)
-        pool.store(staging.imageSource(slot).bytes.subarray(at, at + staging.recordSize), offsetOf(addressing, n))
+        pool.store(
+          staging.imageSource(slot).bytes.subarray(at, at + staging.recordSize),
+          offsetOf(addressing, n),
+        )
       }
     } catch (error) {
       throw this.#poison(error)
@@ -239,7 +245,11 @@ export class FlatFile<S extends AnySchema = AnySchema> extends RecordSet<S> {
 
   #fixedSize(call: string): StrideError {
     const { path } = this
-    return new StrideError('ERR_STRIDE_LIMIT', `${call} is not possible: a flat file keeps its records: ${path}`, { path })
+    return new StrideError(
+      'ERR_STRIDE_LIMIT',
+      `${call} is not possible: a flat file keeps its records: ${path}`,
+      { path },
+    )
   }
 }
 
@@ -247,7 +257,8 @@ export class FlatFile<S extends AnySchema = AnySchema> extends RecordSet<S> {
 function countRecords(file: PlatformFile, addressing: Addressing, wanted: number | undefined): number {
   const { dataOffset, stride, recordSize } = addressing
   const { path } = file
-  if (stride < recordSize) throw new RangeError(`The stride is at least the record size ${recordSize}: ${stride}`)
+  if (stride < recordSize)
+    throw new RangeError(`The stride is at least the record size ${recordSize}: ${stride}`)
   const size = file.size()
   if (wanted !== undefined) {
     const end = wanted === 0 ? dataOffset : offsetOf(addressing, wanted - 1) + recordSize

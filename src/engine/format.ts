@@ -33,8 +33,19 @@ export const IDENTITY = defineStruct('identity', PAGE_BYTES, [
   { name: 'layoutBytes', type: 'u32', offset: 24, meaning: 'bytes of the canonical layout behind page 3' },
   { name: 'layoutCrc', type: 'u32', offset: 28, meaning: 'CRC-32 of the canonical layout' },
   { name: 'fingerprint', type: 'bytes', offset: 32, size: 32, meaning: 'SHA-256 of the canonical layout' },
-  { name: 'storeId', type: 'bytes', offset: 64, size: 16, meaning: 'random, shared by the files beside the store' },
-  { name: 'generation', type: 'u64', offset: 80, meaning: 'how often the file was rewritten by compact or migrate' },
+  {
+    name: 'storeId',
+    type: 'bytes',
+    offset: 64,
+    size: 16,
+    meaning: 'random, shared by the files beside the store',
+  },
+  {
+    name: 'generation',
+    type: 'u64',
+    offset: 80,
+    meaning: 'how often the file was rewritten by compact or migrate',
+  },
   { name: 'createdMs', type: 'f64', offset: 88, meaning: 'creation time, milliseconds since 1970' },
 ])
 

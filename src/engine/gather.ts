@@ -45,7 +45,9 @@ export function gatherNumbers(
     gatherInOrder(locator, column, numbers, out, absent)
     return out
   }
-  const ahead = new ReadAhead(numbers, order, locator.addressing, (at, length) => locator.pool.readAhead(at, length))
+  const ahead = new ReadAhead(numbers, order, locator.addressing, (at, length) =>
+    locator.pool.readAhead(at, length),
+  )
   for (let i = 0; i < order.length; i++) {
     ahead.before(i)
     const position = order[i] as number

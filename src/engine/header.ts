@@ -40,7 +40,10 @@ export function newIdentity(
 ): Identity {
   const layoutBytes = Buffer.byteLength(layout.canonical)
   if (layoutBytes > LAYOUT_BYTES_MAX) {
-    throw new StrideError('ERR_STRIDE_LIMIT', `The layout takes more than ${LAYOUT_BYTES_MAX} bytes: ${layoutBytes}`)
+    throw new StrideError(
+      'ERR_STRIDE_LIMIT',
+      `The layout takes more than ${LAYOUT_BYTES_MAX} bytes: ${layoutBytes}`,
+    )
   }
   return {
     recordSize: layout.recordSize,
@@ -91,7 +94,8 @@ export function readIdentity(file: PlatformFile): Identity {
   }
   if (got < IDENTITY.size) throw truncated(path, IDENTITY.size, got)
   if (!IDENTITY.isIntact(page)) throw corrupt(path, IDENTITY_OFFSET, 'the identity page fails its checksum')
-  if (values.layoutBytes > LAYOUT_BYTES_MAX) throw corrupt(path, 24, `impossible layout size ${values.layoutBytes}`)
+  if (values.layoutBytes > LAYOUT_BYTES_MAX)
+    throw corrupt(path, 24, `impossible layout size ${values.layoutBytes}`)
   if (values.dataOffset !== dataOffsetFor(values.layoutBytes) || values.recordSize < 1) {
     throw corrupt(path, 12, `impossible record size ${values.recordSize} or data offset ${values.dataOffset}`)
   }
@@ -121,5 +125,8 @@ export function truncated(path: string, expected: number, found: number): Stride
 
 /** An error for bytes that cannot be right. */
 export function corrupt(path: string, offset: number, what: string): StrideError {
-  return new StrideError('ERR_STRIDE_CORRUPT', `${path} is damaged at offset ${offset}: ${what}`, { path, offset })
+  return new StrideError('ERR_STRIDE_CORRUPT', `${path} is damaged at offset ${offset}: ${what}`, {
+    path,
+    offset,
+  })
 }

@@ -57,7 +57,11 @@ export function migrateStore<S extends AnySchema>(
         const { dataOffset, stride, recordSize } = old.addressing
         const offset = dataOffset + n * stride
         const window = old.pool.acquire(offset, recordSize, (old.root.size - n) * stride)
-        const record = old.codec.decode(window.view as DataView, window.bytes, offset - window.start) as OldRecord
+        const record = old.codec.decode(
+          window.view as DataView,
+          window.bytes,
+          offset - window.start,
+        ) as OldRecord
         try {
           codec.encode(map === undefined ? kept(record) : map(record, n), view, bytes, 0)
         } catch (error) {

@@ -99,7 +99,16 @@ const CHOICES = {
 } as const
 
 const FLAGS = ['readOnly', 'create', 'reuseNumbers', 'validate']
-const COUNTS = ['capacity', 'stagedBytesMax', 'lockTimeoutMs', 'mode', 'offset', 'stride', 'count', 'maxMappedBytes']
+const COUNTS = [
+  'capacity',
+  'stagedBytesMax',
+  'lockTimeoutMs',
+  'mode',
+  'offset',
+  'stride',
+  'count',
+  'maxMappedBytes',
+]
 
 /** @throws TypeError, RangeError for what cannot be meant */
 export function checkStoreOptions(options: StoreOptions): void {

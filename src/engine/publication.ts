@@ -105,6 +105,8 @@ export class Follower {
   }
 
   #busy(why: string): StrideError {
-    return new StrideError('ERR_STRIDE_BUSY', `No consistent reading of ${this.#path}: ${why}`, { path: this.#path })
+    return new StrideError('ERR_STRIDE_BUSY', `No consistent reading of ${this.#path}: ${why}`, {
+      path: this.#path,
+    })
   }
 }

@@ -24,9 +24,9 @@ export interface RowOwner {
 const NOWHERE: RecordBytes = { view: null, bytes: Buffer.alloc(0) }
 
 export class EngineRow extends RowBase {
-  override [ROW_SOURCE]: RecordBytes = NOWHERE;
+  override [ROW_SOURCE]: RecordBytes = NOWHERE
   override [ROW_AT] = 0;
-  [ROW_NUMBER] = -1;
+  [ROW_NUMBER] = -1
   readonly [ROW_OWNER]: RowOwner
 
   constructor(owner: RowOwner) {

@@ -107,7 +107,9 @@ export class Space {
     }
     const from = this.#liveness.offset
     const oldBytes = this.#liveBitsBytes
-    const offset = this.#bitsOffsetFor(Math.max(capacity, Math.ceil(recordsUpTo(this.#addressing, from + oldBytes))))
+    const offset = this.#bitsOffsetFor(
+      Math.max(capacity, Math.ceil(recordsUpTo(this.#addressing, from + oldBytes))),
+    )
     const bytes = Math.max(PAGE_BYTES, Math.ceil(capacity / 8))
     this.#allocate(oldEnd, offset - oldEnd)
     this.#allocateZeros(offset, bytes)

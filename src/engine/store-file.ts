@@ -59,7 +59,8 @@ export function openStoreFile(
   if (create && schema === undefined) throw new TypeError('Creating a store takes a schema')
   // An unfit schema or a foreign file is refused before a lock file appears beside it.
   const wanted = schema === undefined ? undefined : codecOf(schema, options)
-  const found = platform.exists(path) || !create ? openChecked(platform, path, writer, wanted, options) : undefined
+  const found =
+    platform.exists(path) || !create ? openChecked(platform, path, writer, wanted, options) : undefined
   let file = found?.file
   let lock: StoreLock | undefined
   try {
@@ -71,7 +72,8 @@ export function openStoreFile(
       file = undefined
     }
     if (wanted !== undefined && !platform.exists(path)) createStoreFile(platform, path, wanted, options)
-    const opened = file === undefined || found === undefined ? openChecked(platform, path, writer, wanted, options) : found
+    const opened =
+      file === undefined || found === undefined ? openChecked(platform, path, writer, wanted, options) : found
     file = opened.file
     return assemble(path, platform, reason, opened, lock, options)
   } catch (error) {
@@ -206,7 +208,8 @@ export async function writeWholeAsync(
     }
     await beside.syncAsync()
     beside.close()
-    if (platform.exists(path)) throw new StrideError('ERR_STRIDE_EXISTS', `${path} appeared meanwhile`, { path })
+    if (platform.exists(path))
+      throw new StrideError('ERR_STRIDE_EXISTS', `${path} appeared meanwhile`, { path })
     platform.rename(beside.path, path)
     platform.syncFolder(path)
     return true
@@ -218,7 +221,11 @@ export async function writeWholeAsync(
 
 function openBeside(platform: Platform, path: string, mode: number | undefined): PlatformFile {
   const beside = `${path}-new-${randomBytes(6).toString('hex')}`
-  return platform.open(beside, { access: 'readwrite', create: 'always', ...(mode === undefined ? {} : { mode }) })
+  return platform.open(beside, {
+    access: 'readwrite',
+    create: 'always',
+    ...(mode === undefined ? {} : { mode }),
+  })
 }
 
 function discard(platform: Platform, beside: PlatformFile): void {

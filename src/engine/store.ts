@@ -7,7 +7,7 @@
 
 import { StrideError } from '../errors.ts'
 import type { AnySchema, Input } from '../schema/index.ts'
-import { backupStore, type BackupOptions } from './backup.ts'
+import { type BackupOptions, backupStore } from './backup.ts'
 import { Committer } from './committer.ts'
 import { compactFile } from './compact.ts'
 import { Liveness } from './liveness.ts'
@@ -160,7 +160,10 @@ export class Store<S extends AnySchema = AnySchema> extends RecordSet<S> {
   async transaction<T>(callback: (tx: Transaction<S>) => T): Promise<T> {
     const { writer, committer } = this.#writable()
     if (!this.source.locator.staging.isEmpty) {
-      throw new StrideError('ERR_STRIDE_TRANSACTION', 'Changes are staged: commit or roll back, then begin a transaction')
+      throw new StrideError(
+        'ERR_STRIDE_TRANSACTION',
+        'Changes are staged: commit or roll back, then begin a transaction',
+      )
     }
     if (this.#backup !== undefined) await this.#backup
     const transaction = new Transaction<S>(this, writer)
@@ -352,7 +355,9 @@ export class Store<S extends AnySchema = AnySchema> extends RecordSet<S> {
   #writable(): WritingParts {
     this.assertOpen()
     if (this.#writing === undefined) {
-      throw new StrideError('ERR_STRIDE_READ_ONLY', `${this.path} is open for reading only`, { path: this.path })
+      throw new StrideError('ERR_STRIDE_READ_ONLY', `${this.path} is open for reading only`, {
+        path: this.path,
+      })
     }
     if (this.#transaction !== undefined) {
       throw new StrideError('ERR_STRIDE_TRANSACTION', 'Inside a transaction changes go through its `tx`')
@@ -363,7 +368,9 @@ export class Store<S extends AnySchema = AnySchema> extends RecordSet<S> {
 
   #refuseDuringBackup(call: string): void {
     if (this.#backup !== undefined) {
-      throw new StrideError('ERR_STRIDE_BUSY', `${call} must wait for the backup that is running`, { path: this.path })
+      throw new StrideError('ERR_STRIDE_BUSY', `${call} must wait for the backup that is running`, {
+        path: this.path,
+      })
     }
   }
 }

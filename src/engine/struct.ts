@@ -63,7 +63,8 @@ export function defineStruct<const Fields extends readonly StructField[]>(
     encode(values) {
       const bytes = new Uint8Array(size)
       const view = new DataView(bytes.buffer)
-      for (const field of fields) write(view, bytes, field, values[field.name as keyof typeof values])
+      const byName = values as Readonly<Record<string, number | Uint8Array>>
+      for (const field of fields) write(view, bytes, field, byName[field.name] as number | Uint8Array)
       view.setUint32(size - CHECKSUM_BYTES, crc32(bytes.subarray(0, size - CHECKSUM_BYTES)), true)
       return bytes
     },
@@ -93,11 +94,15 @@ function write(view: DataView, bytes: Uint8Array, field: StructField, value: num
     return
   }
   if (typeof value !== 'number') throw new InvariantError(`${field.name} takes a number: ${String(value)}`)
-  if (field.type === 'f64') return view.setFloat64(field.offset, value, true)
-  if (!Number.isSafeInteger(value) || value < 0) throw new InvariantError(`${field.name} takes a count: ${value}`)
-  if (field.type === 'u32') return view.setUint32(field.offset, value, true)
+  if (field.type === 'f64') {
+    view.setFloat64(field.offset, value, true)
+    return
+  }
+  if (!Number.isSafeInteger(value) || value < 0) {
+    throw new InvariantError(`${field.name} takes a count: ${value}`)
+  }
   view.setUint32(field.offset, value % 2 ** 32, true)
-  view.setUint32(field.offset + 4, Math.floor(value / 2 ** 32), true)
+  if (field.type === 'u64') view.setUint32(field.offset + 4, Math.floor(value / 2 ** 32), true)
 }
 
 function read(view: DataView, bytes: Uint8Array, field: StructField): number | Uint8Array {

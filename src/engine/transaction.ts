@@ -79,7 +79,8 @@ export class Transaction<S extends AnySchema> implements Iterable<Output<S>> {
   }
 
   #writing(): Writer {
-    if (this.#isOver) throw new StrideError('ERR_STRIDE_TRANSACTION', 'The transaction is over: its callback returned')
+    if (this.#isOver)
+      throw new StrideError('ERR_STRIDE_TRANSACTION', 'The transaction is over: its callback returned')
     return this.#writer
   }
 }
@@ -97,7 +98,10 @@ export function runCallback<S extends AnySchema, T>(
     if (typeof (result as { then?: unknown } | null | undefined)?.then === 'function') {
       // Its rejection has nobody else to handle it.
       void Promise.resolve(result).catch(() => undefined)
-      throw new StrideError('ERR_STRIDE_TRANSACTION', 'A transaction is synchronous: its callback returned a promise')
+      throw new StrideError(
+        'ERR_STRIDE_TRANSACTION',
+        'A transaction is synchronous: its callback returned a promise',
+      )
     }
     return result
   } finally {

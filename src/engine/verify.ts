@@ -10,7 +10,7 @@ import { type ErrorCode, StrideError } from '../errors.ts'
 import { offsetOf } from './addressing.ts'
 import { readIdentity } from './header.ts'
 import { Liveness } from './liveness.ts'
-import { readRoot, readRootPages, type Root } from './root.ts'
+import { type Root, readRoot, readRootPages } from './root.ts'
 import type { StoreFile } from './store-file.ts'
 
 export interface Finding {

@@ -119,7 +119,10 @@ export class Writer {
 
   #enter(call: string): void {
     if (this.#busy) {
-      throw new StrideError('ERR_STRIDE_TRANSACTION', `${call} was called while another write reads its records`)
+      throw new StrideError(
+        'ERR_STRIDE_TRANSACTION',
+        `${call} was called while another write reads its records`,
+      )
     }
     this.#busy = true
   }

@@ -9,10 +9,14 @@ import { join, resolve } from 'node:path'
 import { expect, test } from 'vitest'
 import { temporaryFolder } from '../engine/support.ts'
 
-const pages = ['README.md', ...readdirSync('docs').map(name => join('docs', name))].filter(path => path.endsWith('.md'))
+const pages = ['README.md', ...readdirSync('docs').map(name => join('docs', name))].filter(path =>
+  path.endsWith('.md'),
+)
 
 function programOf(path: string): string {
-  const blocks = [...readFileSync(path, 'utf8').matchAll(/^```ts\n([\s\S]*?)^```$/gm)].map(match => match[1] as string)
+  const blocks = [...readFileSync(path, 'utf8').matchAll(/^```ts\n([\s\S]*?)^```$/gm)].map(
+    match => match[1] as string,
+  )
   const lines = blocks.join('\n').split('\n')
   // Imports may be repeated from block to block; a module may not.
   const imports = new Set(lines.filter(line => line.startsWith('import ')))

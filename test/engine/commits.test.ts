@@ -7,7 +7,7 @@ import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 import { openStore, type Store, type Transaction } from 'stridedb'
 import { beforeEach, describe, expect, test } from 'vitest'
-import { codeOf, codeOfAsync, temporaryFolder, Trade, trade } from './support.ts'
+import { codeOf, codeOfAsync, Trade, temporaryFolder, trade } from './support.ts'
 
 let path: string
 let store: Store<typeof Trade>
@@ -133,7 +133,9 @@ describe('what is staged', () => {
     expect(store.field(0, 'qty')).toBe(77)
     expect(store.row(2).toObject()).toEqual(trade(20))
     expect([store.count, store.size, store.has(1)]).toEqual([5, 6, false])
-    expect(store.gather('qty')).toEqual(Uint32Array.of(77, trade(20).qty, trade(3).qty, trade(4).qty, trade(5).qty))
+    expect(store.gather('qty')).toEqual(
+      Uint32Array.of(77, trade(20).qty, trade(3).qty, trade(4).qty, trade(5).qty),
+    )
     expect([...store].map(record => record.id)).toEqual([0, 20, 3, 4, 5])
   })
 })

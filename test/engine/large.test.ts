@@ -9,7 +9,7 @@ import { join } from 'node:path'
 import { openStore } from 'stridedb'
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
-import { BACKENDS, codeOf, temporaryFolder, Trade, trade } from './support.ts'
+import { BACKENDS, codeOf, Trade, temporaryFolder, trade } from './support.ts'
 
 const Big = z.object({ n: z.float64(), pad: z.array(z.uint32()).length(1022) })
 const Tiny = z.object({ v: z.uint32() })
@@ -67,7 +67,10 @@ describe.each(BACKENDS)('far records on the $name backend', ({ options }) => {
 })
 
 /** Commits `count` zero records of a sparse store without writing them, as a hole in the file reads. */
-function growSparsely(store: { source: { locator: { staging: { rebase(size: number): void } } } }, count: number): void {
+function growSparsely(
+  store: { source: { locator: { staging: { rebase(size: number): void } } } },
+  count: number,
+): void {
   store.source.locator.staging.rebase(count)
 }
 
@@ -115,37 +118,42 @@ function canMount(): boolean {
 }
 if (!mayMount) console.warn('SKIPPED: full-disk tests need root and mount(8)')
 
-test.skipIf(!mayMount)('a full disk refuses an append, keeps what was committed, and goes on once there is room', () => {
-  const folder = join(temporaryFolder(), 'disk')
-  mkdirSync(folder)
-  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=4m', 'tmpfs', folder])
-  try {
-    const path = join(folder, 'trades.stride')
-    const store = openStore(path, Trade)
-    store.appendMany([0, 1, 2].map(trade))
-    store.commitSync()
-    let appended = 0
-    const fill = (): void => {
-      for (;;) {
-        store.append(trade(3 + appended))
-        appended++
+test.skipIf(!mayMount)(
+  'a full disk refuses an append, keeps what was committed, and goes on once there is room',
+  () => {
+    const folder = join(temporaryFolder(), 'disk')
+    mkdirSync(folder)
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=4m', 'tmpfs', folder])
+    try {
+      const path = join(folder, 'trades.stride')
+      const store = openStore(path, Trade)
+      store.appendMany([0, 1, 2].map(trade))
+      store.commitSync()
+      let appended = 0
+      const fill = (): void => {
+        for (;;) {
+          store.append(trade(3 + appended))
+          appended++
+        }
       }
+      expect(codeOf(fill)).toBe('ERR_STRIDE_NO_SPACE')
+      expect(appended).toBeGreaterThan(20_000)
+      expect(store.size).toBe(3 + appended)
+      const many = Array.from({ length: 50_000 }, (_, i) => trade(i))
+      expect(codeOf(() => store.appendMany(many))).toBe('ERR_STRIDE_NO_SPACE')
+      expect(store.size).toBe(3 + appended)
+      store.commitSync()
+      expect(store.get(2 + appended)).toEqual(trade(2 + appended))
+      store.close()
+      const again = openStore(path, Trade)
+      expect(again.count).toBe(3 + appended)
+      expect(codeOf(() => openStore(join(folder, 'other.stride'), Trade, { capacity: 100_000 }))).toBe(
+        'ERR_STRIDE_NO_SPACE',
+      )
+      expect(readdirSync(folder).filter(name => name.includes('-new-'))).toEqual([])
+      again.close()
+    } finally {
+      execFileSync('umount', [folder])
     }
-    expect(codeOf(fill)).toBe('ERR_STRIDE_NO_SPACE')
-    expect(appended).toBeGreaterThan(20_000)
-    expect(store.size).toBe(3 + appended)
-    const many = Array.from({ length: 50_000 }, (_, i) => trade(i))
-    expect(codeOf(() => store.appendMany(many))).toBe('ERR_STRIDE_NO_SPACE')
-    expect(store.size).toBe(3 + appended)
-    store.commitSync()
-    expect(store.get(2 + appended)).toEqual(trade(2 + appended))
-    store.close()
-    const again = openStore(path, Trade)
-    expect(again.count).toBe(3 + appended)
-    expect(codeOf(() => openStore(join(folder, 'other.stride'), Trade, { capacity: 100_000 }))).toBe('ERR_STRIDE_NO_SPACE')
-    expect(readdirSync(folder).filter(name => name.includes('-new-'))).toEqual([])
-    again.close()
-  } finally {
-    execFileSync('umount', [folder])
-  }
-})
+  },
+)

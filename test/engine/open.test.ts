@@ -3,13 +3,21 @@
  * changed or littered by an opening that is refused; options misspelt in silence.
  */
 
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
 import { openStore, openStoreAsync, u8 } from 'stridedb'
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
-import { codeOf, Point, temporaryFolder, Trade, trade } from './support.ts'
+import { codeOf, Point, Trade, temporaryFolder, trade } from './support.ts'
 
 function filled(count = 10): string {
   const path = join(temporaryFolder(), 'trades.stride')

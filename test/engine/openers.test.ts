@@ -8,7 +8,7 @@ import { once } from 'node:events'
 import { join } from 'node:path'
 import { openStore } from 'stridedb'
 import { describe, expect, test } from 'vitest'
-import { BACKENDS, codeOf, Point, temporaryFolder, Trade, trade } from './support.ts'
+import { BACKENDS, codeOf, Point, Trade, temporaryFolder, trade } from './support.ts'
 
 /** A child that runs the lines with the store's path in argv, and can be spoken to through its channel. */
 function childRunning(lines: string, path: string): ChildProcess {

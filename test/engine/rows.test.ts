@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { openStore, type Store } from 'stridedb'
 import { describe, expect, test } from 'vitest'
-import { BACKENDS, codeOf, temporaryFolder, Trade, trade } from './support.ts'
+import { BACKENDS, codeOf, Trade, temporaryFolder, trade } from './support.ts'
 
 const COUNT = 3000
 

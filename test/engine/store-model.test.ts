@@ -43,7 +43,12 @@ class Model {
   }
 }
 
-async function apply(store: Store<typeof Point>, model: Model, { ...step }: Step, reuse: boolean): Promise<void> {
+async function apply(
+  store: Store<typeof Point>,
+  model: Model,
+  { ...step }: Step,
+  reuse: boolean,
+): Promise<void> {
   switch (step.kind) {
     case 'append': {
       const free = reuse ? model.records.indexOf(undefined) : -1

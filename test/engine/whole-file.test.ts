@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { ascii, migrateStore, openStore, u16 } from 'stridedb'
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
-import { codeOf, codeOfAsync, temporaryFolder, Trade, trade } from './support.ts'
+import { codeOf, codeOfAsync, Trade, temporaryFolder, trade } from './support.ts'
 
 function filled(count: number, deleted: readonly number[] = []): string {
   const path = join(temporaryFolder(), 'trades.stride')
@@ -30,7 +30,9 @@ describe('compact', () => {
     const store = openStore(path, Trade)
     const row = store.row(8)
     const moved = await store.compact()
-    expect([moved.length, moved[0], moved[1], moved[7], moved[8], moved[19_999]]).toEqual([20_000, -1, 0, -1, 6, -1])
+    expect([moved.length, moved[0], moved[1], moved[7], moved[8], moved[19_999]]).toEqual([
+      20_000, -1, 0, -1, 6, -1,
+    ])
     expect([store.count, store.size]).toEqual([19_997, 19_997])
     expect(store.get(6)).toEqual(trade(8))
     expect(row.seek(6).id).toBe(8)
@@ -131,7 +133,11 @@ describe('migrateStore', () => {
     const before = readFileSync(path)
     const Narrow = z.object({ id: z.uint32().max(200), symbol: ascii(8) })
     expect(() => migrateStore(path, Narrow)).toThrow(/Record 201/)
-    expect(readFileSync(path).subarray(4 * 4096).equals(before.subarray(4 * 4096))).toBe(true)
+    expect(
+      readFileSync(path)
+        .subarray(4 * 4096)
+        .equals(before.subarray(4 * 4096)),
+    ).toBe(true)
     expect(leftovers(path)).toEqual([])
     expect(openStore(path, Trade, { readOnly: true }).count).toBe(300)
   })

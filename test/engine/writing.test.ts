@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { openStore, type Store, StrideError } from 'stridedb'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { z } from 'zod'
-import { codeOf, temporaryFolder, Trade, type TradeRecord, trade } from './support.ts'
+import { codeOf, Trade, type TradeRecord, temporaryFolder, trade } from './support.ts'
 
 let store: Store<typeof Trade>
 beforeEach(() => {
