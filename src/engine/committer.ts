@@ -12,7 +12,7 @@
 
 import { StrideError } from '../errors.ts'
 import type { PlatformFile } from '../mmap/platform.ts'
-import type { WindowPool } from '../mmap/windows.ts'
+import type { WindowPool } from '../mmap/window.ts'
 import { offsetOf } from './addressing.ts'
 import type { Locator } from './locator.ts'
 import type { Publisher } from './publication.ts'

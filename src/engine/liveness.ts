@@ -7,8 +7,7 @@
  * Deletions that are only staged: staging.ts. Where the bits move when the store grows: growth.ts.
  */
 
-import type { Window } from '../mmap/window.ts'
-import type { WindowPool } from '../mmap/windows.ts'
+import type { Window, WindowPool } from '../mmap/window.ts'
 
 /** Bytes read at once when a whole range of bits is walked. */
 const WALK_BYTES = 64 * 1024

@@ -6,8 +6,7 @@
  * Arithmetic alone: addressing.ts. Which records are deleted in the file: liveness.ts.
  */
 
-import type { Window } from '../mmap/window.ts'
-import type { WindowPool } from '../mmap/windows.ts'
+import type { Window, WindowPool } from '../mmap/window.ts'
 import type { RecordBytes } from '../schema/index.ts'
 import { type Addressing, offsetOf, recordsBefore } from './addressing.ts'
 import type { Liveness } from './liveness.ts'

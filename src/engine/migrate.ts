@@ -40,9 +40,8 @@ export function migrateStore<S extends AnySchema>(
     const publisher = new Publisher(openSharedWords(old.file))
     const liveness = new Liveness(old.pool)
     liveness.place(old.root.liveBitsOffset)
-    const names = new Set(codec.layout.fields.map(field => field.name))
     const kept = (record: OldRecord): unknown =>
-      Object.fromEntries(Object.entries(record).filter(([name]) => names.has(name)))
+      Object.fromEntries(Object.entries(record).filter(([name]) => codec.hasField(name)))
     const identity = newIdentity(codec.layout, old.identity)
     const bytes = Buffer.alloc(identity.recordSize)
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)

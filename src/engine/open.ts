@@ -51,7 +51,9 @@ export async function openStoreAsync<S extends AnySchema>(
   const deadline = Date.now() + lockTimeoutMs
   for (;;) {
     try {
-      return schema === undefined ? (openStore(path, options) as Store<S>) : openStore(path, schema, options)
+      return schema === undefined
+        ? (openStore(path, options) as unknown as Store<S>)
+        : openStore(path, schema, options)
     } catch (error) {
       const isBusy = error instanceof StrideError && error.code === 'ERR_STRIDE_BUSY'
       if (!isBusy || Date.now() >= deadline) throw error

@@ -114,12 +114,14 @@ const COUNTS = [
 export function checkStoreOptions(options: StoreOptions): void {
   checkOptionNames(options, STORE_NAMES, 'openStore')
   checkValues(options)
+  windowSizes(options)
 }
 
 /** @throws TypeError, RangeError for what cannot be meant */
 export function checkFlatFileOptions(options: FlatFileOptions): void {
   checkOptionNames(options, FLAT_FILE_NAMES, 'openFlatFile')
   checkValues(options)
+  windowSizes(options)
 }
 
 /** Window size and bound, checked, with defaults. */

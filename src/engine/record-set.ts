@@ -9,8 +9,7 @@
  */
 
 import { StrideError } from '../errors.ts'
-import type { Window } from '../mmap/window.ts'
-import type { WindowPool } from '../mmap/windows.ts'
+import type { Window, WindowPool } from '../mmap/window.ts'
 import type {
   AnySchema,
   Codec,

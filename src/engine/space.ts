@@ -10,7 +10,7 @@
 
 import { StrideError } from '../errors.ts'
 import type { PlatformFile } from '../mmap/platform.ts'
-import type { WindowPool } from '../mmap/windows.ts'
+import type { WindowPool } from '../mmap/window.ts'
 import { type Addressing, offsetOf, recordsMax } from './addressing.ts'
 import { PAGE_BYTES } from './format.ts'
 import type { Liveness } from './liveness.ts'

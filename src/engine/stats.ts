@@ -2,7 +2,7 @@
  * What reading and writing cost so far.
  */
 
-import type { WindowPool } from '../mmap/windows.ts'
+import type { WindowPool } from '../mmap/window.ts'
 import type { Staging } from './staging.ts'
 
 export interface StoreStats {

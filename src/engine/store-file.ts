@@ -9,7 +9,7 @@ import { randomBytes } from 'node:crypto'
 import { StrideError } from '../errors.ts'
 import { choosePlatform } from '../mmap/choose-platform.ts'
 import type { Platform, PlatformFile } from '../mmap/platform.ts'
-import type { WindowPool } from '../mmap/windows.ts'
+import type { WindowPool } from '../mmap/window.ts'
 import { createWindowPool } from '../mmap/windows.ts'
 import {
   type AnySchema,
@@ -42,8 +42,15 @@ export interface StoreFile {
   readonly lock: StoreLock
 }
 
+/** What stays when a file is opened again because another one took its name. */
+export interface Held {
+  readonly platform: Platform
+  readonly lock: StoreLock
+  readonly reason?: string | undefined
+}
+
 /**
- * Opens the file, or creates it where the options say so. `heldLock`: the caller has the locks already.
+ * Opens the file, or creates it where the options say so. `held`: what the caller keeps from before.
  * @throws ERR_STRIDE_NOT_FOUND, _NOT_A_STORE, _FORMAT_NEWER, _CORRUPT, _TRUNCATED, _SCHEMA_MISMATCH, _BUSY,
  *   _IS_DIRECTORY, _PERMISSION, _NO_SPACE, _IO
  */
@@ -51,21 +58,20 @@ export function openStoreFile(
   path: string,
   schema: AnySchema | undefined,
   options: StoreOptions,
-  heldLock?: StoreLock,
+  held?: Held,
 ): StoreFile {
-  const { platform, reason } = choosePlatform(options.backend ?? 'auto', path)
+  const { platform, reason } = held ?? choosePlatform(options.backend ?? 'auto', path)
   const writer = options.readOnly !== true
   const create = writer && (options.create ?? schema !== undefined)
   if (create && schema === undefined) throw new TypeError('Creating a store takes a schema')
   // An unfit schema or a foreign file is refused before a lock file appears beside it.
   const wanted = schema === undefined ? undefined : codecOf(schema, options)
-  const found =
-    platform.exists(path) || !create ? openChecked(platform, path, writer, wanted, options) : undefined
+  const found = platform.exists(path) || !create ? openChecked(platform, path, writer, wanted) : undefined
   let file = found?.file
   let lock: StoreLock | undefined
   try {
     const lockOptions = { writer, timeoutMs: options.lockTimeoutMs ?? 0, mode: options.mode }
-    lock = heldLock ?? StoreLock.take(platform, path, lockOptions)
+    lock = held?.lock ?? StoreLock.take(platform, path, lockOptions)
     if (found !== undefined && file !== undefined && !isCurrent(platform, path, file)) {
       // It was replaced while this opener waited.
       file.close()
@@ -73,12 +79,12 @@ export function openStoreFile(
     }
     if (wanted !== undefined && !platform.exists(path)) createStoreFile(platform, path, wanted, options)
     const opened =
-      file === undefined || found === undefined ? openChecked(platform, path, writer, wanted, options) : found
+      file === undefined || found === undefined ? openChecked(platform, path, writer, wanted) : found
     file = opened.file
     return assemble(path, platform, reason, opened, lock, options)
   } catch (error) {
     file?.close()
-    if (lock !== heldLock) lock?.release()
+    if (lock !== held?.lock) lock?.release()
     throw error
   }
 }
@@ -95,12 +101,11 @@ function openChecked(
   path: string,
   writer: boolean,
   wanted: Codec<unknown> | undefined,
-  options: StoreOptions,
 ): Checked {
   const file = platform.open(path, { access: writer ? 'readwrite' : 'read', create: 'never' })
   try {
     const identity = readIdentity(file)
-    return { file, identity, codec: codecFor(identity, wanted, path, options) }
+    return { file, identity, codec: codecFor(identity, wanted, path) }
   } catch (error) {
     file.close()
     throw error
@@ -130,13 +135,8 @@ function assemble(
 }
 
 /** The codec of the given schema, if it lays records out as the file does; without one, the file's own. */
-function codecFor(
-  identity: Identity,
-  wanted: Codec<unknown> | undefined,
-  path: string,
-  options: StoreOptions,
-): Codec<unknown> {
-  if (wanted === undefined) return codecFromCanonical(identity.canonicalLayout, options)
+function codecFor(identity: Identity, wanted: Codec<unknown> | undefined, path: string): Codec<unknown> {
+  if (wanted === undefined) return codecFromCanonical(identity.canonicalLayout)
   if (wanted.layout.fingerprint === identity.fingerprint) return wanted
   const differences = diffLayouts(layoutFromCanonical(identity.canonicalLayout), wanted.layout)
   const message = `${path} was created with another layout than this schema has: ${differences.join('; ')}`

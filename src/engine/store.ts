@@ -337,9 +337,14 @@ export class Store<S extends AnySchema = AnySchema> extends RecordSet<S> {
   }
 
   #reopen(): void {
-    const { lock } = this.#file
+    const { lock, platform, backendReason: reason } = this.#file
     try {
-      this.#file = openStoreFile(this.path, this.#schema, { ...this.#options, create: false }, lock)
+      this.#file = openStoreFile(
+        this.path,
+        this.#schema,
+        { ...this.#options, create: false },
+        { lock, platform, reason },
+      )
     } catch (error) {
       this.isClosed = true
       lock.release()

@@ -95,6 +95,11 @@ async function verifyRecords(storeFile: StoreFile, root: Root, note: Note): Prom
       return live
     }
   }
+  const stray = liveness.nextDeleted(root.size, root.capacity)
+  if (stray < root.capacity) {
+    const message = `Record ${stray} is marked as deleted but lies beyond the end, ${root.size}`
+    note(new StrideError('ERR_STRIDE_CORRUPT', message, { path: file.path }), root.liveBitsOffset, stray)
+  }
   const deleted = root.size - live
   if (deleted !== root.deletedCount) {
     const message = `The root counts ${root.deletedCount} deleted records, the live bits ${deleted}`

@@ -5,7 +5,7 @@
  * from the disk, records are visited block by block in file order, so that each block is fetched once.
  */
 
-import type { WindowPool } from '../mmap/windows.ts'
+import type { WindowPool } from '../mmap/window.ts'
 import { type Addressing, offsetOf } from './addressing.ts'
 
 const BLOCK_BYTES = 64 * 1024
