@@ -1,0 +1,220 @@
+/**
+ * What text says a layout completely? Its canonical form, and the way back.
+ *
+ *   C1  equal layouts have equal text, whatever schema, options or library version they came from.
+ *   C2  the text alone rebuilds the layout: offsets are stated, not derived.
+ *   C3  what only concerns writing (defaults, refinements, loose objects) is not part of it.
+ * The text lies in file headers: a change here is a change of the file format.
+ */
+
+import { createHash } from 'node:crypto'
+import { StrideError } from '../errors.ts'
+import type { Layout } from './layout.ts'
+import { type EnumValue, isText, type Node, NUMBERS, type ObjectNode, ownBits } from './kinds.ts'
+
+export const CANONICAL_VERSION = 1
+
+type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json }
+
+/** Order and spelling of the keys are part of the format. */
+export function canonicalText(root: ObjectNode, bitmap: Layout['bitmap']): string {
+  const text: Record<string, Json> = {
+    version: CANONICAL_VERSION,
+    recordSize: root.width,
+    alignment: root.alignment,
+    fields: root.members.map(member => fieldJson(member.node, member.name)),
+  }
+  if (bitmap !== null) text.nullBits = { offset: bitmap.offset, size: bitmap.size }
+  return JSON.stringify(text)
+}
+
+/** SHA-256 of a canonical text, hex. */
+export function fingerprintOf(canonical: string): string {
+  return createHash('sha256').update(canonical).digest('hex')
+}
+
+function fieldJson(node: Node, name?: string): Json {
+  const json: Record<string, Json> = name === undefined ? {} : { name }
+  json.type = node.type
+  json.offset = node.offset
+  json.size = node.size
+  if (node.width !== node.size) json.width = node.width
+  if (node.endian === 'big' && hasByteOrder(node)) json.endian = 'big'
+  if (node.nullable) json.nullable = true
+  if (node.optional) json.optional = true
+  switch (node.type) {
+    case 'f32':
+    case 'f64':
+      if (node.nonFinite) json.nonFinite = true
+      break
+    case 'enum':
+      json.values = node.values.map(value => (typeof value === 'bigint' ? { bigint: String(value) } : value))
+      json.codes = node.codes
+      break
+    case 'ascii':
+    case 'latin1':
+    case 'utf8':
+      if (node.padding === 'space') json.padding = 'space'
+      break
+    case 'object':
+      json.fields = node.members.map(member => fieldJson(member.node, member.name))
+      json.alignment = node.alignment
+      break
+    case 'tuple':
+      json.items = node.items.map(item => fieldJson(item))
+      json.alignment = node.alignment
+      break
+    case 'array':
+      json.length = node.length
+      json.element = fieldJson(node.element)
+      break
+    default:
+  }
+  return json
+}
+
+/** Containers pass their byte order on, so it is stated at the leaves. */
+function hasByteOrder(node: Node): boolean {
+  if (node.type === 'object' || node.type === 'tuple' || node.type === 'array') return false
+  return !isText(node) && node.type !== 'bytes' && node.size > 1
+}
+
+/** The tree that a canonical text describes. @throws ERR_STRIDE_CORRUPT, ERR_STRIDE_FORMAT_NEWER */
+export function parseCanonical(text: string): { readonly root: ObjectNode; readonly bitmap: Layout['bitmap'] } {
+  let json: RecordJson
+  try {
+    json = JSON.parse(text) as RecordJson
+  } catch (cause) {
+    throw new StrideError('ERR_STRIDE_CORRUPT', 'The layout is not readable: it is not JSON', { cause })
+  }
+  if (json?.version > CANONICAL_VERSION) {
+    throw new StrideError('ERR_STRIDE_FORMAT_NEWER', `The layout has a newer format version: ${json.version}`)
+  }
+  let root: ObjectNode
+  try {
+    const members = placeBits(json.fields, 0)
+    const { alignment, recordSize } = json
+    const size = json.nullBits?.offset ?? Math.max(...members.map(m => m.node.offset + m.node.width))
+    const bits = members.reduce((sum, m) => sum + m.node.bits, 0)
+    root = {
+      type: 'object',
+      loose: false,
+      members,
+      ...PRESENT,
+      offset: 0,
+      size,
+      width: recordSize,
+      alignment,
+      bit: 0,
+      bits,
+    }
+  } catch (cause) {
+    throw new StrideError('ERR_STRIDE_CORRUPT', 'The layout is not readable: it lacks a part', { cause })
+  }
+  const bitmap = json.nullBits ?? null
+  // Says everything at once: unknown types, missing offsets, keys out of order.
+  if (canonicalText(root, bitmap) !== text) {
+    throw new StrideError('ERR_STRIDE_CORRUPT', 'The layout is not readable: it is not in canonical form')
+  }
+  return { root, bitmap }
+}
+
+interface RecordJson {
+  readonly version: number
+  readonly recordSize: number
+  readonly alignment: number
+  readonly fields: readonly FieldJson[]
+  readonly nullBits?: { readonly offset: number; readonly size: number }
+}
+
+interface FieldJson {
+  readonly name?: string
+  readonly type: Node['type']
+  readonly offset: number
+  readonly size: number
+  readonly width?: number
+  readonly endian?: 'big'
+  readonly nullable?: true
+  readonly optional?: true
+  readonly nonFinite?: true
+  readonly padding?: 'space'
+  readonly values?: readonly (Exclude<EnumValue, bigint> | { readonly bigint: string })[]
+  readonly codes?: readonly number[]
+  readonly fields?: readonly FieldJson[]
+  readonly items?: readonly FieldJson[]
+  readonly element?: FieldJson
+  readonly length?: number
+  readonly alignment?: number
+}
+
+const PRESENT = { nullable: false, optional: false, fallback: null, endian: 'little' } as const
+
+function placeBits(fields: readonly FieldJson[], firstBit: number): { name: string; node: Node }[] {
+  let bit = firstBit
+  return fields.map(field => {
+    const node = parseField(field, bit)
+    bit += node.bits
+    return { name: String(field.name), node }
+  })
+}
+
+function parseField(json: FieldJson, bit: number): Node {
+  const { type, offset, size } = json
+  const presence = { nullable: json.nullable ?? false, optional: json.optional ?? false, fallback: null }
+  const own = ownBits(presence)
+  const endian: 'big' | 'little' = json.endian ?? 'little'
+  const place = (alignment: number, innerBits = 0) => {
+    return {
+      ...presence,
+      offset,
+      size,
+      width: json.width ?? size,
+      alignment,
+      endian,
+      bit,
+      bits: own + innerBits,
+    }
+  }
+  switch (type) {
+    case 'object': {
+      const members = placeBits(json.fields as readonly FieldJson[], own)
+      return {
+        type,
+        members,
+        loose: false,
+        ...place(json.alignment as number, sumBits(members.map(m => m.node))),
+      }
+    }
+    case 'tuple': {
+      const items = placeBits(json.items as readonly FieldJson[], own).map(m => m.node)
+      return { type, items, ...place(json.alignment as number, sumBits(items)) }
+    }
+    case 'array': {
+      const element = parseField(json.element as FieldJson, 0)
+      const length = json.length as number
+      return { type, element, length, ...place(element.alignment, element.bits * length) }
+    }
+    case 'ascii':
+    case 'latin1':
+    case 'utf8':
+      return { type, length: size, padding: json.padding ?? 'zero', ...place(1) }
+    case 'bytes':
+      return { type, length: size, ...place(1) }
+    case 'enum': {
+      const values = (json.values ?? []).map(v => (typeof v === 'object' && v !== null ? BigInt(v.bigint) : v))
+      return { type, values, codes: json.codes as readonly number[], ...place(size) }
+    }
+    case 'boolean':
+    case 'date':
+    case 'u64':
+    case 'i64':
+      return { type, ...place(size) }
+    default:
+      if (!(type in NUMBERS)) throw new TypeError(`unknown type ${String(type)}`)
+      return { type, nonFinite: json.nonFinite ?? false, ...place(size) }
+  }
+}
+
+function sumBits(nodes: readonly Node[]): number {
+  return nodes.reduce((sum, node) => sum + node.bits, 0)
+}

@@ -1,0 +1,173 @@
+/**
+ * How do records become bytes, and bytes records? The codec of a schema, and which of the two it is.
+ *
+ *   D1  what fits is written byte for byte alike by both codecs; what does not is refused by both alike.
+ *   D2  Zod runs only where a schema says more than its layout does, only on writes, and only with `validate`.
+ *   D3  where code generation is forbidden, the plain codec answers instead; `compiled` says which it is.
+ * What the bytes mean: plain-codec.ts. The fast form: compiled-codec.ts.
+ */
+
+import type { z } from 'zod'
+import { parseCanonical } from './canonical.ts'
+import type { Column } from './column.ts'
+import { plainColumn } from './column.ts'
+import { compileCodec } from './compiled-codec.ts'
+import { fillDefaults, hasDefaults } from './defaults.ts'
+import { unknownField } from './fields.ts'
+import { refusal } from './fit.ts'
+import { type Layout, type LayoutOptions, makeLayout, placeRecord } from './layout.ts'
+import { fieldsByPath, imageAt, plainDecode, plainEncode, plainField, plainPatch } from './plain-codec.ts'
+import { ROW_AT, ROW_REFRESH, ROW_SOURCE, type RowBase, type RowBaseConstructor } from './row.ts'
+import { readSchema, zodIssues } from './zod-reader.ts'
+
+/**
+ * Writes and reads records of one layout. `view` and `bytes` show the same memory, byte for byte; `at` is the
+ * position of the record in both. Nothing here keeps them.
+ */
+export interface Codec<T = unknown> {
+  readonly layout: Layout
+  /** True when it runs generated code. */
+  readonly compiled: boolean
+  /** True when Zod runs on writes. */
+  readonly refined: boolean
+  /**
+   * Writes every byte of the record; padding and null fields become zero.
+   * @throws ERR_STRIDE_RECORD; bytes may be written in part then
+   */
+  encode(value: unknown, view: DataView, bytes: Buffer, at: number): void
+  /**
+   * Writes the top-level fields that `change` names over the record at `at`. Refinements see the merged record.
+   * @throws ERR_STRIDE_RECORD; bytes may be written in part then
+   */
+  patch(change: unknown, view: DataView, bytes: Buffer, at: number): void
+  /** The record as a fresh object, with every key. @throws ERR_STRIDE_CORRUPT with `field` and `offset` */
+  decode(view: DataView, bytes: Buffer, at: number): T
+  /** One field, by its dotted path. @throws RangeError for an unknown name; ERR_STRIDE_CORRUPT */
+  readField(view: DataView, bytes: Buffer, at: number, name: string): unknown
+  hasField(name: string): boolean
+  /** A subclass with a getter for each top-level field on its prototype. */
+  rowClass<B extends RowBaseConstructor>(base: B): RowConstructor<B>
+  /** Reads one field of many records; made once a field. @throws RangeError for an unknown name */
+  column(name: string): Column
+}
+
+/** The constructor that rowClass gives: the base's, no longer abstract. */
+export type RowConstructor<B extends RowBaseConstructor> = B extends abstract new (
+  ...args: infer A
+) => infer R
+  ? new (
+      ...args: A
+    ) => R
+  : never
+
+export interface CodecOptions extends LayoutOptions {
+  /** False: refinements are not run on writes. What the layout demands is checked always. */
+  readonly validate?: boolean | undefined
+  /** False: never generate code. */
+  readonly compile?: boolean | undefined
+}
+
+/**
+ * The codec of a Zod object.
+ * @throws ERR_STRIDE_LAYOUT for a schema without a layout
+ */
+export function codecOf<S extends z.ZodType>(schema: S, options: CodecOptions = {}): Codec<z.output<S>> {
+  const { declared, refined } = readSchema(schema)
+  const codec = codecOfLayout(placeRecord(declared, options), options)
+  return (refined && options.validate !== false ? refinedCodec(codec, schema) : codec) as Codec<z.output<S>>
+}
+
+/** The layout that a canonical text says. @throws ERR_STRIDE_CORRUPT, ERR_STRIDE_FORMAT_NEWER */
+export function layoutFromCanonical(text: string): Layout {
+  const { root, bitmap } = parseCanonical(text)
+  return makeLayout(root, bitmap)
+}
+
+/** A codec from canonical text alone: no defaults, no refinements. @throws as layoutFromCanonical */
+export function codecFromCanonical(
+  text: string,
+  options: Pick<CodecOptions, 'compile'> = {},
+): Codec<Record<string, unknown>> {
+  return codecOfLayout(layoutFromCanonical(text), options) as Codec<Record<string, unknown>>
+}
+
+function codecOfLayout(layout: Layout, options: Pick<CodecOptions, 'compile'>): Codec {
+  const plain = plainCodec(layout)
+  return options.compile === false ? plain : (compileCodec(layout, plain) ?? plain)
+}
+
+/** The reference codec. */
+export function plainCodec(layout: Layout): Codec {
+  const fields = fieldsByPath(layout)
+  const columns = new Map<string, Column>()
+  const find = (name: string) => {
+    const field = fields.get(name)
+    if (field === undefined) throw unknownField(name, [...fields.keys()])
+    return field
+  }
+  return {
+    layout,
+    compiled: false,
+    refined: false,
+    encode: (value, view, bytes, at) => plainEncode(layout, value, imageAt(layout, view, bytes, at)),
+    patch: (change, view, bytes, at) => plainPatch(layout, change, imageAt(layout, view, bytes, at)),
+    decode: (view, bytes, at) => plainDecode(layout, imageAt(layout, view, bytes, at)),
+    readField: (view, bytes, at, name) => plainField(find(name), imageAt(layout, view, bytes, at)),
+    hasField: name => fields.has(name),
+    rowClass<B extends RowBaseConstructor>(base: B): RowConstructor<B> {
+      class Row extends (base as unknown as new () => object) {}
+      for (const { name } of layout.root.members) {
+        const field = find(name)
+        Object.defineProperty(Row.prototype, name, {
+          get(this: RowBase) {
+            const view = this[ROW_SOURCE].view ?? this[ROW_REFRESH]()
+            return plainField(field, imageAt(layout, view, this[ROW_SOURCE].bytes, this[ROW_AT]))
+          },
+          configurable: true,
+        })
+      }
+      return Row as unknown as RowConstructor<B>
+    },
+    column(name) {
+      let column = columns.get(name)
+      if (column === undefined) {
+        column = plainColumn(layout, find(name))
+        columns.set(name, column)
+      }
+      return column
+    },
+  }
+}
+
+/** Puts Zod before every write of a codec. */
+function refinedCodec(codec: Codec, schema: z.ZodType): Codec {
+  const { root } = codec.layout
+  const filled = hasDefaults(root) ? (value: unknown) => fillDefaults(root, value) : (value: unknown) => value
+  const check = (record: unknown): void => {
+    const issues = zodIssues(schema, record)
+    if (issues !== null) throw refusal(issues)
+  }
+  return {
+    ...codec,
+    refined: true,
+    encode(value, view, bytes, at) {
+      // Filled once, so that what Zod saw is what is stored.
+      const record = filled(value)
+      check(record)
+      codec.encode(record, view, bytes, at)
+    },
+    patch(change, view, bytes, at) {
+      const fields: Record<string, unknown> = { ...(change as object) }
+      for (const { name, node } of root.members) {
+        if (Object.hasOwn(fields, name)) fields[name] = fillDefaults(node, fields[name])
+      }
+      check({ ...(codec.decode(view, bytes, at) as object), ...fields })
+      codec.patch(
+        typeof change === 'object' && change !== null && !Array.isArray(change) ? fields : change,
+        view,
+        bytes,
+        at,
+      )
+    },
+  }
+}

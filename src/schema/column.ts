@@ -1,0 +1,157 @@
+/**
+ * How is one field read from many records? The shape of a column, and the walk that is its reference.
+ *
+ *   G1  numbers come in the field's own typed array; dates in a Float64Array of milliseconds, booleans in a
+ *       Uint8Array; everything that can be null, text, enums and objects in a plain array.
+ *   G2  tuples and arrays are flattened: `width` elements a record.
+ * The loops that do this fast: compiled-column.ts.
+ */
+
+import type { FoundField } from './fields.ts'
+import { BIGINTS, isNumber, type Node, NUMBERS, ownBits } from './kinds.ts'
+import type { Layout } from './layout.ts'
+import { imageAt, plainField } from './plain-codec.ts'
+
+export type TypedColumn =
+  | Uint8Array
+  | Int8Array
+  | Uint16Array
+  | Int16Array
+  | Uint32Array
+  | Int32Array
+  | Float32Array
+  | Float64Array
+  | BigInt64Array
+  | BigUint64Array
+
+export type ColumnArray = TypedColumn | unknown[]
+
+/** One field of every record, read into an array. */
+export interface Column {
+  /** An array for `length` records (length * width elements). */
+  allocate(length: number): ColumnArray
+  /** Elements that a record takes. */
+  readonly width: number
+  /** Reads `count` consecutive records from byte `at` into out, from element outIndex. @throws ERR_STRIDE_CORRUPT */
+  span(view: DataView, bytes: Buffer, at: number, count: number, out: ColumnArray, outIndex: number): void
+  /**
+   * Reads the records numbers[i], numbers[i + 1] … below `end` into out[i * width] … as long as each is a whole
+   * number in [first, first + count); `base` is the byte position of record `first`. count is below 2^32.
+   * @returns the first i that was not read; `end` when all were
+   */
+  run(
+    view: DataView,
+    bytes: Buffer,
+    base: number,
+    first: number,
+    count: number,
+    numbers: ArrayLike<number>,
+    i: number,
+    end: number,
+    out: ColumnArray,
+  ): number
+}
+
+/** What an element of the column is: the name of its typed array, or 'Array'. */
+export type ElementArray =
+  | 'Array'
+  | (typeof NUMBERS)[keyof typeof NUMBERS]['array']
+  | 'BigInt64Array'
+  | 'BigUint64Array'
+
+/** The array a field's column has, and how many elements a record takes in it. */
+export function columnShape(field: FoundField): { readonly array: ElementArray; readonly width: number } {
+  const leaves: Node[] = []
+  collectLeaves(field.node, leaves)
+  const arrays = new Set(leaves.map(arrayOf))
+  const guarded = field.guards.length > 0
+  const [only] = arrays
+  // A tuple of several number types meets in doubles; with anything else in it, in a plain array.
+  const mixed = [...arrays].every(name => name !== 'Array' && !name.startsWith('Big'))
+    ? 'Float64Array'
+    : 'Array'
+  const array = guarded ? 'Array' : arrays.size === 1 ? (only as ElementArray) : mixed
+  return { array, width: guarded ? 1 : leaves.length }
+}
+
+/** Whether a field's elements are laid out one by one instead of as one value. */
+export function isFlattened(node: Node): boolean {
+  return (node.type === 'tuple' || node.type === 'array') && ownBits(node) === 0
+}
+
+const CONSTRUCTORS = {
+  Array,
+  Uint8Array,
+  Int8Array,
+  Uint16Array,
+  Int16Array,
+  Uint32Array,
+  Int32Array,
+  Float32Array,
+  Float64Array,
+  BigInt64Array,
+  BigUint64Array,
+} as const
+
+export function allocateColumn(array: ElementArray, elements: number): ColumnArray {
+  return new CONSTRUCTORS[array](elements)
+}
+
+/** The reference column. */
+export function plainColumn(layout: Layout, field: FoundField): Column {
+  const { array, width } = columnShape(field)
+  const readInto = (view: DataView, bytes: Buffer, at: number, out: ColumnArray, index: number): void => {
+    const value = plainField(field, imageAt(layout, view, bytes, at))
+    if (width === 1 && !isFlattened(field.node)) {
+      ;(out as unknown[])[index] = elementOf(value, array)
+      return
+    }
+    // A null object around a flattened field leaves one element, the null itself.
+    const elements: unknown[] = field.guards.length > 0 ? [value] : flatten(field.node, value, [])
+    for (let i = 0; i < width; i++) (out as unknown[])[index + i] = elementOf(elements[i], array)
+  }
+  return {
+    width,
+    allocate: length => allocateColumn(array, length * width),
+    span(view, bytes, at, count, out, outIndex) {
+      for (let i = 0; i < count; i++)
+        readInto(view, bytes, at + i * layout.recordSize, out, outIndex + i * width)
+    },
+    run(view, bytes, base, first, count, numbers, i, end, out) {
+      for (let n = i; n < end; n++) {
+        const ahead = (numbers[n] as number) - first
+        if (ahead >>> 0 !== ahead || ahead >= count) return n
+        readInto(view, bytes, base + ahead * layout.recordSize, out, n * width)
+      }
+      return end
+    },
+  }
+}
+
+function collectLeaves(node: Node, leaves: Node[]): void {
+  if (!isFlattened(node)) leaves.push(node)
+  else if (node.type === 'tuple') for (const item of node.items) collectLeaves(item, leaves)
+  else if (node.type === 'array') for (let i = 0; i < node.length; i++) collectLeaves(node.element, leaves)
+}
+
+function arrayOf(node: Node): ElementArray {
+  if (ownBits(node) > 0) return 'Array'
+  if (isNumber(node)) return NUMBERS[node.type].array
+  if (node.type === 'u64' || node.type === 'i64') return BIGINTS[node.type].array
+  if (node.type === 'date') return 'Float64Array'
+  return node.type === 'boolean' ? 'Uint8Array' : 'Array'
+}
+
+function flatten(node: Node, value: unknown, out: unknown[]): unknown[] {
+  if (!isFlattened(node)) out.push(value)
+  else if (node.type === 'tuple')
+    for (const [i, item] of node.items.entries()) flatten(item, (value as unknown[])[i], out)
+  else if (node.type === 'array') for (const item of value as unknown[]) flatten(node.element, item, out)
+  return out
+}
+
+function elementOf(value: unknown, array: ElementArray): unknown {
+  if (array === 'Array') return value
+  if (value instanceof Date) return value.getTime()
+  return typeof value === 'boolean' ? Number(value) : value
+}

@@ -1,0 +1,193 @@
+/**
+ * What does C call a layout? A struct whose compiler proves the offsets.
+ *
+ * Gaps are explicit members, and the struct is packed, unless C's own alignment gives the same offsets.
+ * Big-endian fields keep their type under a comment; C has no byte order. Text and bytes are char arrays
+ * without a terminator when full.
+ */
+
+import { isNumber, isText, type Node, NUMBERS, type ObjectNode } from './kinds.ts'
+import type { Layout } from './layout.ts'
+
+interface Part {
+  readonly name: string
+  /** The declaration around the name: 'double', ''. */
+  readonly before: string
+  readonly after: string
+  readonly comment: string
+  readonly offset: number
+  readonly width: number
+  readonly alignment: number
+}
+
+export function cStruct(layout: Layout): string {
+  const { root, bitmap, recordSize } = layout
+  const natural = isNatural(root, recordSize, bitmap)
+  const structs: string[] = []
+  const parts = root.members.map(m => part(m.node, m.name, 'record', natural, structs))
+  if (bitmap !== null) {
+    const after = `[${bitmap.size}]`
+    parts.push({
+      name: 'null_bits',
+      before: 'uint8_t',
+      after,
+      comment: 'set: null',
+      ...bitmap,
+      width: bitmap.size,
+      alignment: 1,
+    })
+  }
+  structs.push(struct('record', parts, recordSize, natural))
+  return ['#include <stddef.h>', '#include <stdint.h>', '', ...structs].join('\n')
+}
+
+function struct(tag: string, parts: readonly Part[], size: number, natural: boolean): string {
+  const names = uniqueNames(parts)
+  const lines: string[] = []
+  const asserts: string[] = []
+  let end = 0
+  let gaps = 0
+  const fill = (to: number): void => {
+    if (to > end && !natural) lines.push(`  uint8_t _gap${gaps++}[${to - end}];`)
+  }
+  // Declaration order need not be the order of fixed offsets; C's must be.
+  for (const i of parts.map((_, i) => i).sort((a, b) => (parts[a]?.offset ?? 0) - (parts[b]?.offset ?? 0))) {
+    const { before, after, comment, offset, width } = parts[i] as Part
+    fill(offset)
+    lines.push(`  ${before} ${names[i]}${after};${comment === '' ? '' : ` /* ${comment} */`}`)
+    asserts.push(`_Static_assert(offsetof(struct ${tag}, ${names[i]}) == ${offset}, "${names[i]}");`)
+    end = offset + width
+  }
+  fill(size)
+  const packed = natural ? '' : ' __attribute__((packed))'
+  asserts.push(`_Static_assert(sizeof(struct ${tag}) == ${size}, "size of ${tag}");`)
+  return [`struct${packed} ${tag} {`, ...lines, '};', ...asserts, ''].join('\n')
+}
+
+function part(node: Node, name: string, tag: string, natural: boolean, structs: string[]): Part {
+  const inner = cType(node, `${tag}_${identifier(name)}`, natural, structs)
+  const bigEndian = node.endian === 'big' && node.size > 1 && isScalar(node)
+  const padding = node.width - node.size
+  // Reserved bytes become a gap before the next member.
+  return {
+    name,
+    before: inner.before,
+    after: inner.after,
+    comment: [inner.comment, bigEndian ? 'big-endian' : ''].filter(text => text !== '').join(', '),
+    offset: node.offset,
+    width: node.width - padding,
+    alignment: node.alignment,
+  }
+}
+
+interface CType {
+  readonly before: string
+  readonly after: string
+  readonly comment: string
+}
+
+function cType(node: Node, tag: string, natural: boolean, structs: string[]): CType {
+  const type = (before: string, after = '', comment = ''): CType => ({ before, after, comment })
+  if (isNumber(node)) {
+    if (NUMBERS[node.type].integer && node.type !== 'safeint') {
+      return type(`${node.type.startsWith('u') ? 'u' : ''}int${node.size * 8}_t`)
+    }
+    return type(node.size === 4 ? 'float' : 'double', '', node.type === 'safeint' ? 'a whole number' : '')
+  }
+  if (isText(node)) return type('char', `[${node.length}]`, `${node.type}, padded with ${node.padding}`)
+  switch (node.type) {
+    case 'u64':
+      return type('uint64_t')
+    case 'i64':
+      return type('int64_t')
+    case 'date':
+      return type('int64_t', '', 'milliseconds since 1970')
+    case 'boolean':
+      return type(`uint${node.size * 8}_t`, '', '0 or 1')
+    case 'enum': {
+      const codes = node.values.slice(0, 16).map((value, i) => `${node.codes[i]} ${commentSafe(String(value))}`)
+      return type(`uint${node.size * 8}_t`, '', codes.join(', '))
+    }
+    case 'bytes':
+      return type('uint8_t', `[${node.length}]`)
+    case 'object': {
+      const parts = node.members.map(m => part(m.node, m.name, tag, natural, structs))
+      structs.push(struct(tag, parts, node.size, natural))
+      return type(`struct ${tag}`)
+    }
+    case 'tuple': {
+      const parts = node.items.map((item, i) => part(item, `_${i}`, tag, natural, structs))
+      structs.push(struct(tag, parts, node.size, natural))
+      return type(`struct ${tag}`)
+    }
+    case 'array': {
+      const { element, length } = node
+      const inner = cType(element, tag, natural, structs)
+      if (element.width === element.size) return type(inner.before, `[${length}]${inner.after}`, inner.comment)
+      const parts = [part(element, 'value', tag, natural, structs)]
+      structs.push(struct(`${tag}_element`, parts, element.width, natural))
+      return type(`struct ${tag}_element`, `[${length}]`, inner.comment)
+    }
+    default:
+      return type('uint8_t')
+  }
+}
+
+/** Whether an unpacked C struct has these very offsets. */
+function isNatural(root: ObjectNode, recordSize: number, bitmap: Layout['bitmap']): boolean {
+  const end = bitmap === null ? root.size : bitmap.offset + bitmap.size
+  return Math.ceil(end / alignmentOf(root)) * alignmentOf(root) === recordSize && areNatural(root)
+}
+
+function areNatural(node: Node): boolean {
+  if (node.type === 'array') return node.element.width === node.element.size && areNatural(node.element)
+  if (node.type !== 'object' && node.type !== 'tuple') return node.width === node.size
+  const children = node.type === 'object' ? node.members.map(m => m.node) : node.items
+  let end = 0
+  for (const child of children) {
+    const alignment = alignmentOf(child)
+    if (!areNatural(child) || child.offset !== Math.ceil(end / alignment) * alignment) return false
+    end = child.offset + child.size
+  }
+  const alignment = alignmentOf(node)
+  // The root's size excludes its trailing padding; isNatural looks at that.
+  return node.size === end || node.size === Math.ceil(end / alignment) * alignment
+}
+
+function alignmentOf(node: Node): number {
+  return node.alignment
+}
+
+function isScalar(node: Node): boolean {
+  return !isText(node) && !['bytes', 'object', 'tuple', 'array'].includes(node.type)
+}
+
+function uniqueNames(parts: readonly Part[]): string[] {
+  const taken = new Set<string>()
+  return parts.map(({ name }) => {
+    let unique = identifier(name)
+    while (taken.has(unique)) unique += '_'
+    taken.add(unique)
+    return unique
+  })
+}
+
+const C_KEYWORDS = new Set(
+  (
+    'auto break case char const continue default do double else enum extern float for goto if inline int long ' +
+    'register restrict return short signed sizeof static struct switch typedef union unsigned void volatile while'
+  ).split(' '),
+)
+
+function identifier(name: string): string {
+  const safe = name.replace(/[^A-Za-z0-9_]/g, '_')
+  return /^[0-9]/.test(safe) || C_KEYWORDS.has(safe) ? `_${safe}` : safe
+}
+
+/** A value's text cannot end the comment that it stands in. */
+function commentSafe(text: string): string {
+  return text
+    .replace(/[^\x20-\x7e]/g, '?')
+    .replaceAll('*/', '* /')
+    .replaceAll('/*', '/ *')
+}

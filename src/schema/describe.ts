@@ -1,0 +1,37 @@
+/**
+ * How does a layout look to other programs? JSON, a numpy dtype, a C struct.
+ */
+
+import type { z } from 'zod'
+import { cStruct } from './describe-c.ts'
+import { numpyDtype } from './describe-numpy.ts'
+import { type Layout, type LayoutOptions, layoutOf } from './layout.ts'
+import { isSchema } from './zod-reader.ts'
+
+export interface Description {
+  /** Sizes, offsets and fields, ready for JSON.stringify. */
+  readonly json: {
+    readonly recordSize: number
+    readonly fingerprint: string
+    readonly nullBits: Layout['bitmap']
+    readonly fields: readonly Readonly<Record<string, unknown>>[]
+  }
+  /** Python source of an expression that gives the dtype; needs `import numpy as np`. */
+  readonly numpy: string
+  /** C11 source of `struct record`, with static assertions on its size and offsets. */
+  readonly c: string
+}
+
+/** Describes a layout, or a schema's. @throws ERR_STRIDE_LAYOUT */
+export function describe(of: Layout | z.ZodType, options: LayoutOptions = {}): Description {
+  const layout = isSchema(of) ? layoutOf(of, options) : of
+  const fields = layout.fields.map(({ values, ...field }) => {
+    const plain = values?.map(value => (typeof value === 'bigint' ? String(value) : value))
+    return plain === undefined ? field : { ...field, values: plain }
+  })
+  return {
+    json: { recordSize: layout.recordSize, fingerprint: layout.fingerprint, nullBits: layout.bitmap, fields },
+    numpy: numpyDtype(layout),
+    c: cStruct(layout),
+  }
+}

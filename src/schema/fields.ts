@@ -1,0 +1,107 @@
+/**
+ * Which fields does a layout have, by name? Introspection for people, descriptions and lookups by path.
+ */
+
+import { nearestName } from '../option-names.ts'
+import { type Endian, type EnumValue, type Node, type ObjectNode, ownBits, type Padding } from './kinds.ts'
+
+/** One field as `layout.fields` shows it. */
+export interface FieldInfo {
+  /** Dotted path: 'price', 'position.x'. */
+  readonly path: string
+  readonly type: Node['type']
+  /** Bytes from the start of the record. */
+  readonly offset: number
+  /** Bytes of the value; an array's is that of all its elements. */
+  readonly size: number
+  /** Bytes reserved; more than size where metadata widened the field. */
+  readonly width: number
+  readonly endian: Endian
+  readonly nullable: boolean
+  readonly optional: boolean
+  /** Null bits of the field itself, counted from the bitmap's first bit; null where it has none. */
+  readonly nullBit: number | null
+  /** Text and bytes: bytes. Arrays and tuples: elements. */
+  readonly length?: number
+  readonly padding?: Padding
+  readonly values?: readonly EnumValue[]
+  readonly codes?: readonly number[]
+  /** Type of an array's elements. */
+  readonly element?: Node['type']
+}
+
+/** A field found by its path. */
+export interface FoundField {
+  readonly path: string
+  readonly node: Node
+  /** Bytes from the start of the record. */
+  readonly offset: number
+  /** The field's first null bit, counted from the bitmap's first. */
+  readonly bit: number
+  /** Objects around it that may be null themselves, outermost first. */
+  readonly guards: readonly Omit<FoundField, 'guards'>[]
+}
+
+/** Every field reachable by a dotted path, objects before their members. */
+export function findFields(root: ObjectNode): readonly FoundField[] {
+  const found: FoundField[] = []
+  const visit = (
+    object: ObjectNode,
+    prefix: string,
+    offset: number,
+    bit: number,
+    guards: FoundField['guards'],
+  ): void => {
+    for (const { name, node } of object.members) {
+      const here = { path: prefix + name, node, offset: offset + node.offset, bit: bit + node.bit, guards }
+      found.push(here)
+      if (node.type !== 'object') continue
+      const inner = ownBits(node) > 0 ? [...guards, here] : guards
+      visit(node, `${here.path}.`, here.offset, here.bit, inner)
+    }
+  }
+  visit(root, '', 0, 0, [])
+  return found
+}
+
+/** The list that `layout.fields` holds. */
+export function listFields(root: ObjectNode, bitmap: object | null): readonly FieldInfo[] {
+  return findFields(root).map(({ path, node, offset, bit }) => ({
+    path,
+    type: node.type,
+    offset,
+    size: node.size,
+    width: node.width,
+    endian: node.endian,
+    nullable: node.nullable,
+    optional: node.optional,
+    nullBit: bitmap !== null && ownBits(node) > 0 ? bit : null,
+    ...detailsOf(node),
+  }))
+}
+
+function detailsOf(node: Node): Partial<FieldInfo> {
+  switch (node.type) {
+    case 'ascii':
+    case 'latin1':
+    case 'utf8':
+      return { length: node.length, padding: node.padding }
+    case 'bytes':
+      return { length: node.length }
+    case 'enum':
+      return { values: node.values, codes: node.codes }
+    case 'array':
+      return { length: node.length, element: node.element.type }
+    case 'tuple':
+      return { length: node.items.length }
+    default:
+      return {}
+  }
+}
+
+/** @returns the error for a name that no field has, naming the nearest one */
+export function unknownField(name: unknown, names: readonly string[]): RangeError {
+  const near = nearestName(String(name), names)
+  const hint = near === undefined ? `known are ${names.slice(0, 20).join(', ')}` : `did you mean '${near}'?`
+  return new RangeError(`there is no field '${String(name)}': ${hint}`)
+}

@@ -1,0 +1,19 @@
+/**
+ * A Zod object as a layout and a codec; public as `stridedb/schema`. Knows no files.
+ */
+
+export {
+  type Codec,
+  type CodecOptions,
+  codecFromCanonical,
+  codecOf,
+  layoutFromCanonical,
+  type RowConstructor,
+} from './codec.ts'
+export type { Column } from './column.ts'
+export type { Row } from './infer.ts'
+export { layoutOf } from './layout.ts'
+export { diffLayouts } from './layout-diff.ts'
+export * from './public.ts'
+export { type RecordBytes, ROW_AT, ROW_REFRESH, ROW_SOURCE, RowBase, type RowBaseConstructor } from './row.ts'
+export { isSchema } from './zod-reader.ts'

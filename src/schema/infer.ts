@@ -1,0 +1,144 @@
+/**
+ * Which types follow from a schema? Records, field paths, field values, gathered arrays, rows.
+ *
+ * Types only; nothing here exists at run time.
+ */
+
+import type { z } from 'zod'
+import type { TypedColumn } from './column.ts'
+import type { ColumnOf } from './field-schemas.ts'
+
+/** Any schema that may describe a record. */
+export type AnySchema = z.ZodType
+
+/** A record as reading gives it. */
+export type Output<S extends z.ZodType> = z.output<S>
+/** A record as writing takes it: fields with a default may be left out. */
+export type Input<S extends z.ZodType> = z.input<S>
+/** The same as Output. */
+export type Infer<S extends z.ZodType> = z.output<S>
+
+type Wrapper<I extends z.core.SomeType> =
+  | z.ZodOptional<I>
+  | z.ZodNullable<I>
+  | z.ZodDefault<I>
+  | z.ZodPrefault<I>
+  | z.ZodReadonly<I>
+
+/** A schema without nullable, optional, default and readonly. */
+type Bare<S> = S extends Wrapper<infer I> ? Bare<I> : S
+
+/** What else than its value a field's wrappers let it be. */
+type Missing<S> = S extends z.core.SomeType ? Extract<z.output<S>, null | undefined> : never
+
+type ShapeOf<S> = Bare<S> extends z.ZodObject<infer Shape> ? Shape : never
+
+/** Dotted paths of a schema's fields: 'price' | 'position' | 'position.x'. Any string where the schema is not known. */
+export type FieldName<S> = z.ZodType extends S
+  ? string
+  : { [K in keyof ShapeOf<S> & string]: K | Inner<K, ShapeOf<S>[K]> }[keyof ShapeOf<S> & string]
+
+type Inner<K extends string, S> = Bare<S> extends z.ZodObject ? `${K}.${FieldName<Bare<S>>}` : never
+
+/** The schema at a path. */
+type At<S, Path extends string> = Path extends keyof ShapeOf<S>
+  ? ShapeOf<S>[Path]
+  : Path extends `${infer Head}.${infer Rest}`
+    ? Head extends keyof ShapeOf<S>
+      ? At<ShapeOf<S>[Head], Rest>
+      : never
+    : never
+
+/** null and undefined that objects around a field may add to it. */
+type Around<S, Path extends string> = Path extends keyof ShapeOf<S>
+  ? never
+  : Path extends `${infer Head}.${infer Rest}`
+    ? Head extends keyof ShapeOf<S>
+      ? Missing<ShapeOf<S>[Head]> | Around<ShapeOf<S>[Head], Rest>
+      : never
+    : never
+
+/** The value of the field at a path; null or undefined too where an object around it may be. */
+export type FieldValue<S, Path extends string> = z.ZodType extends S
+  ? unknown
+  : (At<S, Path> extends infer F extends z.core.SomeType ? z.output<F> : never) | Around<S, Path>
+
+/** The array that gathering the field at a path gives. */
+export type GatherResult<S, Path extends string> = z.ZodType extends S
+  ? TypedColumn | unknown[]
+  : [Around<S, Path>] extends [never]
+    ? ColumnArrayOf<At<S, Path>>
+    : FieldValue<S, Path>[]
+
+type ColumnArrayOf<F> = F extends z.core.SomeType
+  ? [Missing<F>] extends [never]
+    ? BareColumn<Bare<F>>
+    : z.output<F>[]
+  : never
+
+type BareColumn<F> =
+  F extends ColumnOf<infer A extends TypedColumn>
+    ? unknown extends F['~column']
+      ? SchemaColumn<F>
+      : A
+    : SchemaColumn<F>
+
+interface FormatColumns {
+  uint32: Uint32Array
+  int32: Int32Array
+  float32: Float32Array
+  float64: Float64Array
+  safeint: Float64Array
+  int64: BigInt64Array
+  uint64: BigUint64Array
+}
+
+type SchemaColumn<F> =
+  F extends z.ZodNumberFormat<infer N>
+    ? FormatColumns[N & keyof FormatColumns]
+    : F extends z.ZodBigIntFormat<infer N>
+      ? FormatColumns[N & keyof FormatColumns]
+      : F extends z.ZodNumber
+        ? Float64Array
+        : F extends z.ZodDate
+          ? Float64Array
+          : F extends z.ZodBoolean
+            ? Uint8Array
+            : F extends z.ZodArray<infer E>
+              ? ColumnArrayOf<E>
+              : F extends z.ZodTuple<infer Items>
+                ? TupleColumn<ColumnArrayOf<Items[number]>, Items[number]>
+                : F extends z.core.SomeType
+                  ? z.output<F>[]
+                  : never
+
+/** One array type for a tuple of one kind; doubles or a plain array for a mixed one. */
+type TupleColumn<C, E> = [C] extends
+  | [Uint8Array]
+  | [Int8Array]
+  | [Uint16Array]
+  | [Int16Array]
+  | [Uint32Array]
+  | [Int32Array]
+  | [Float32Array]
+  | [Float64Array]
+  | [BigInt64Array]
+  | [BigUint64Array]
+  ? C
+  : [C] extends [Exclude<TypedColumn, BigInt64Array | BigUint64Array>]
+    ? Float64Array
+    : E extends z.core.SomeType
+      ? z.output<E>[]
+      : never
+
+/** The getters of a row. */
+export type RowFields<S> = z.ZodType extends S
+  ? Readonly<Record<string, unknown>>
+  : {
+      readonly [K in keyof ShapeOf<S> & string]: ShapeOf<S>[K] extends infer F extends z.core.SomeType
+        ? z.output<F>
+        : never
+    }
+
+/** The same as RowFields. */
+export type Row<S> = RowFields<S>

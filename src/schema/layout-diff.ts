@@ -1,0 +1,54 @@
+/**
+ * What differs between two layouts, field by field? Sentences for error messages.
+ */
+
+import type { FieldInfo } from './fields.ts'
+import type { Layout } from './layout.ts'
+
+/**
+ * One sentence a difference, the fields of `before` first; empty exactly for equal layouts.
+ * `before` is what a file has, `after` what is asked of it.
+ */
+export function diffLayouts(before: Layout, after: Layout): readonly string[] {
+  if (before.canonical === after.canonical) return []
+  const differences: string[] = []
+  const newFields = new Map(after.fields.map(field => [field.path, field]))
+  for (const field of before.fields) {
+    const other = newFields.get(field.path)
+    newFields.delete(field.path)
+    if (other === undefined) differences.push(`'${field.path}' is gone (was ${show(field)})`)
+    else if (show(field) !== show(other))
+      differences.push(`'${field.path}' was ${show(field)}, is ${show(other)}`)
+  }
+  for (const field of newFields.values()) differences.push(`'${field.path}' is new (${show(field)})`)
+  if (before.recordSize !== after.recordSize) {
+    differences.push(`a record had ${before.recordSize} bytes, has ${after.recordSize}`)
+  }
+  // Inside tuples and arrays there are no paths to name.
+  if (differences.length === 0) differences.push('the parts of a tuple or array, or the null bits, differ')
+  return differences
+}
+
+/** A field in a few words: 'ascii(8) at byte 25'. */
+function show(field: FieldInfo): string {
+  const length = field.length === undefined ? '' : `(${field.length})`
+  const values = field.values?.map((value, i) => `${String(value)}=${field.codes?.[i]}`).join(', ')
+  return [
+    field.element === undefined ? '' : `${field.element} `,
+    field.type,
+    length,
+    values === undefined ? '' : ` of ${values}`,
+    field.endian === 'big' && field.size > 1 ? ' big-endian' : '',
+    field.padding === 'space' ? ' padded with spaces' : '',
+    field.nullable && field.optional
+      ? ' nullish'
+      : field.nullable
+        ? ' nullable'
+        : field.optional
+          ? ' optional'
+          : '',
+    ` at byte ${field.offset}`,
+    field.width === field.size ? '' : ` in ${field.width} bytes`,
+    field.type === 'object' || field.type === 'tuple' || field.type === 'array' ? `, ${field.size} bytes` : '',
+  ].join('')
+}

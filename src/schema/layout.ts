@@ -1,0 +1,228 @@
+/**
+ * Where does each field lie? Offsets, sizes and null bits of a declared record.
+ *
+ *   L1  fields follow each other in order of declaration: packed, or as a C compiler places them ('natural').
+ *   L2  no two fields share a byte, and every field ends within the record.
+ *   L3  null bits exist only if some field needs them. They lie in one bitmap behind the last field, counted
+ *       from bit 0 of its first byte; set means null (and absent, for the second bit of a nullish field), so
+ *       that zeroed bytes are present values. Offsets of fields do not depend on it.
+ * What a layout's text looks like: canonical.ts. Its fields by name: fields.ts.
+ */
+
+import type { z } from 'zod'
+import { StrideError } from '../errors.ts'
+import { canonicalText, fingerprintOf } from './canonical.ts'
+import { type FieldInfo, listFields } from './fields.ts'
+import {
+  BIGINTS,
+  type Declared,
+  type Endian,
+  type Member,
+  type Node,
+  NUMBERS,
+  type ObjectNode,
+  ownBits,
+} from './kinds.ts'
+import { readSchema } from './zod-reader.ts'
+
+export interface LayoutOptions {
+  /** 'packed' (default): no byte between fields. 'natural': the alignment and trailing padding of C. */
+  readonly align?: 'packed' | 'natural' | undefined
+  /** Byte order of fields that do not say their own; 'little' by default. */
+  readonly endian?: Endian | undefined
+  /** Bytes a record takes, if more than its fields: the rest is padding. */
+  readonly recordSize?: number | undefined
+}
+
+export interface Layout {
+  /** Bytes a record takes. */
+  readonly recordSize: number
+  /** Every field in order of declaration, those of nested objects behind their object. */
+  readonly fields: readonly FieldInfo[]
+  /** Null bits: byte offset and size; null where no field needs any. */
+  readonly bitmap: { readonly offset: number; readonly size: number } | null
+  /** Stable JSON text that says the whole layout; equal exactly for equal layouts. */
+  readonly canonical: string
+  /** SHA-256 of the canonical text, 64 hex digits. */
+  readonly fingerprint: string
+  /** The tree that codecs and descriptions walk. */
+  readonly root: ObjectNode
+}
+
+const RECORD_SIZE_MAX = 2 ** 30
+
+/**
+ * The layout of a Zod object.
+ * @throws ERR_STRIDE_LAYOUT for a schema without one; `field` names the culprit
+ */
+export function layoutOf(schema: z.ZodType, options: LayoutOptions = {}): Layout {
+  return placeRecord(readSchema(schema).declared, options)
+}
+
+/** The layout of a declared record. @throws ERR_STRIDE_LAYOUT */
+export function placeRecord(declared: Declared, options: LayoutOptions): Layout {
+  const { align = 'packed', endian = 'little' } = options
+  if (align !== 'packed' && align !== 'natural') {
+    throw new TypeError(`align must be 'packed' or 'natural': ${String(align)}`)
+  }
+  if (endian !== 'little' && endian !== 'big') {
+    throw new TypeError(`endian must be 'little' or 'big': ${String(endian)}`)
+  }
+  const root = place(declared, { natural: align === 'natural', endian }, '', 0, 0) as ObjectNode
+  const fieldsEnd = endOf(root.members.map(member => member.node))
+  const bitmap = root.bits === 0 ? null : { offset: fieldsEnd, size: Math.ceil(root.bits / 8) }
+  const end = fieldsEnd + (bitmap?.size ?? 0)
+  const natural = align === 'natural' ? roundUp(end, root.alignment) : end
+  const recordSize = options.recordSize ?? natural
+  if (!Number.isSafeInteger(recordSize) || recordSize < natural) {
+    throw new StrideError(
+      'ERR_STRIDE_LAYOUT',
+      `recordSize is smaller than the fields: ${recordSize} < ${natural}`,
+    )
+  }
+  if (recordSize > RECORD_SIZE_MAX) {
+    throw new StrideError('ERR_STRIDE_LAYOUT', `A record takes at most ${RECORD_SIZE_MAX} bytes: ${recordSize}`)
+  }
+  return makeLayout({ ...root, size: fieldsEnd, width: recordSize }, bitmap)
+}
+
+/** Puts a layout together from its settled tree. */
+export function makeLayout(root: ObjectNode, bitmap: Layout['bitmap']): Layout {
+  const canonical = canonicalText(root, bitmap)
+  return {
+    recordSize: root.width,
+    fields: listFields(root, bitmap),
+    bitmap,
+    canonical,
+    fingerprint: fingerprintOf(canonical),
+    root,
+  }
+}
+
+interface Rules {
+  readonly natural: boolean
+  readonly endian: Endian
+}
+
+function place(declared: Declared, rules: Rules, path: string, offset: number, bit: number): Node {
+  const { fixed, nullable, optional, fallback } = declared
+  const endian = fixed.endian ?? rules.endian
+  const own = ownBits(declared)
+  const settle = (size: number, alignment: number, innerBits = 0) => {
+    const width = fixed.width ?? size
+    if (width < size) throw wrongPlace(path, `width ${width} is less than the ${size} bytes that it takes`)
+    return { nullable, optional, fallback, offset, size, width, alignment, endian, bit, bits: own + innerBits }
+  }
+  switch (declared.type) {
+    case 'object': {
+      const inner = { ...rules, endian }
+      const nodes = placeAll(
+        declared.members.map(m => m.node),
+        i => join(path, declared.members[i]?.name ?? ''),
+        inner,
+        own,
+      )
+      const members: Member<Node>[] = declared.members.map((m, i) => ({ name: m.name, node: nodes[i] as Node }))
+      return { type: 'object', members, loose: declared.loose, ...settle(...extent(nodes, rules)) }
+    }
+    case 'tuple': {
+      const items = placeAll(declared.items, i => join(path, String(i)), { ...rules, endian }, own)
+      return { type: 'tuple', items, ...settle(...extent(items, rules)) }
+    }
+    case 'array': {
+      const { length } = declared
+      if (declared.element.fixed.offset !== undefined)
+        throw wrongPlace(path, 'an array fixes no offset for its elements')
+      const element = place(declared.element, { ...rules, endian }, join(path, '0'), 0, 0)
+      const place_ = settle(element.width * length, element.alignment, element.bits * length)
+      return { type: 'array', element, length, ...place_ }
+    }
+    case 'ascii':
+    case 'latin1':
+    case 'utf8':
+      return { ...kindOf(declared), ...settle(declared.length, 1) }
+    case 'bytes':
+      return { ...kindOf(declared), ...settle(declared.length, 1) }
+    case 'enum': {
+      const size = codeSize(fixed.width, Math.max(...declared.codes), path)
+      return { ...kindOf(declared), ...settle(size, size) }
+    }
+    case 'boolean': {
+      const size = codeSize(fixed.width, 1, path)
+      return { ...kindOf(declared), ...settle(size, size) }
+    }
+    case 'date':
+      return { ...kindOf(declared), ...settle(8, 8) }
+    case 'u64':
+    case 'i64':
+      return { ...kindOf(declared), ...settle(BIGINTS[declared.type].size, 8) }
+    default: {
+      const { size } = NUMBERS[declared.type]
+      return { ...kindOf(declared), ...settle(size, size) }
+    }
+  }
+}
+
+/** A leaf's kind without its presence and place. */
+function kindOf<D extends Declared>(declared: D): Omit<D, 'fixed'> {
+  const { fixed: _fixed, ...kind } = declared
+  return kind
+}
+
+function placeAll(
+  children: readonly Declared[],
+  pathOf: (i: number) => string,
+  rules: Rules,
+  firstBit: number,
+): Node[] {
+  const nodes: Node[] = []
+  let next = 0
+  let bit = firstBit
+  for (const [i, child] of children.entries()) {
+    const path = pathOf(i)
+    // The alignment is known only once the child is placed; its inner offsets are relative, so moving it is free.
+    const placed = place(child, rules, path, 0, bit)
+    const offset = child.fixed.offset ?? (rules.natural ? roundUp(next, placed.alignment) : next)
+    const node = { ...placed, offset }
+    const other = nodes.findIndex(n => n.offset < offset + node.width && offset < n.offset + n.width)
+    if (other >= 0) throw wrongPlace(path, `its bytes from ${offset} overlap those of '${pathOf(other)}'`)
+    nodes.push(node)
+    next = offset + node.width
+    bit += node.bits
+  }
+  return nodes
+}
+
+function extent(nodes: readonly Node[], rules: Rules): [size: number, alignment: number, innerBits: number] {
+  const alignment = Math.max(...nodes.map(node => node.alignment))
+  const end = endOf(nodes)
+  const size = rules.natural ? roundUp(end, alignment) : end
+  return [size, alignment, nodes.reduce((sum, node) => sum + node.bits, 0)]
+}
+
+function endOf(nodes: readonly Node[]): number {
+  return Math.max(...nodes.map(node => node.offset + node.width))
+}
+
+function codeSize(width: number | undefined, codeMax: number, path: string): number {
+  const size = codeMax < 0x100 ? 1 : 2
+  if (width === undefined) return size
+  if (width !== 1 && width !== 2 && width !== 4)
+    throw wrongPlace(path, `a code takes 1, 2 or 4 bytes, not ${width}`)
+  if (width < size) throw wrongPlace(path, `the code ${codeMax} does not fit into ${width} byte`)
+  return width
+}
+
+function roundUp(offset: number, alignment: number): number {
+  return Math.ceil(offset / alignment) * alignment
+}
+
+function join(path: string, name: string): string {
+  return path === '' ? name : `${path}.${name}`
+}
+
+function wrongPlace(path: string, reason: string): StrideError {
+  return new StrideError('ERR_STRIDE_LAYOUT', `The field '${path}' cannot be placed: ${reason}`, {
+    field: path,
+  })
+}

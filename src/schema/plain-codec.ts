@@ -1,0 +1,274 @@
+/**
+ * What do a record's bytes mean? The reference codec: it walks the layout and does one obvious thing a field.
+ *
+ *   P1  every byte of the record is written: padding and null fields are zero.
+ *   P2  a value is looked at whole (fit.ts) before the first byte is written.
+ *   P3  bytes that stand for no value are reported with the field and its offset, never guessed.
+ * The same, compiled to straight-line code: compiled-codec.ts. Both agree byte for byte.
+ */
+
+import { type Issue, StrideError } from '../errors.ts'
+import { fillDefaults } from './defaults.ts'
+import { type FoundField, findFields } from './fields.ts'
+import { collectIssues, memberValue, refusal } from './fit.ts'
+import {
+  DATE_MS_MAX,
+  type EnumNode,
+  isNumber,
+  isText,
+  type LeafNode,
+  type Node,
+  NUMBERS,
+  type ObjectNode,
+  ownBits,
+  type TextNode,
+} from './kinds.ts'
+import type { Layout } from './layout.ts'
+
+/** A record's place in memory; `bits` is the position of the first null bit's byte. */
+export interface Image {
+  readonly view: DataView
+  readonly bytes: Buffer
+  readonly at: number
+  readonly bits: number
+}
+
+export function imageAt(layout: Layout, view: DataView, bytes: Buffer, at: number): Image {
+  return { view, bytes, at, bits: at + (layout.bitmap?.offset ?? 0) }
+}
+
+/** Writes a whole record. @throws ERR_STRIDE_RECORD, nothing written then */
+export function plainEncode(layout: Layout, value: unknown, image: Image): void {
+  const { root } = layout
+  const filled = fillDefaults(root, value)
+  const issues: Issue[] = []
+  collectIssues(root, filled, [], issues)
+  if (issues.length > 0) throw refusal(issues)
+  image.bytes.fill(0, image.at, image.at + layout.recordSize)
+  writeMembers(root, filled as object, image, image.at, 0)
+}
+
+/** Writes the fields that `change` names over a full image. @throws ERR_STRIDE_RECORD, nothing written then */
+export function plainPatch(layout: Layout, change: unknown, image: Image): void {
+  const { root } = layout
+  if (typeof change !== 'object' || change === null || Array.isArray(change)) {
+    throw refusal([{ path: [], code: 'invalid_type', message: 'expected an object of changes' }])
+  }
+  const issues: Issue[] = []
+  const changes: { readonly node: Node; readonly value: unknown }[] = []
+  for (const key in change) {
+    const node = root.members.find(member => member.name === key)?.node
+    if (node !== undefined) {
+      const value = fillDefaults(node, (change as Record<string, unknown>)[key])
+      collectIssues(node, value, [key], issues)
+      changes.push({ node, value })
+    } else if (!root.loose) {
+      issues.push({
+        path: [key],
+        code: 'unrecognized_keys',
+        message: `the schema has no such key: ${JSON.stringify(key)}`,
+      })
+    }
+  }
+  if (issues.length > 0) throw refusal(issues)
+  for (const { node, value } of changes) {
+    const offset = image.at + node.offset
+    image.bytes.fill(0, offset, offset + node.width)
+    for (let bit = node.bit; bit < node.bit + node.bits; bit++) setBit(image, bit, false)
+    write(node, value, image, offset, node.bit)
+  }
+}
+
+export function plainDecode(layout: Layout, image: Image): unknown {
+  return readMembers(layout.root, image, image.at, 0, '')
+}
+
+/** The value of a field found by its path; null or undefined if an object around it is. */
+export function plainField(field: FoundField, image: Image): unknown {
+  for (const guard of field.guards) {
+    const missing = presence(guard.node, image, guard.bit, guard.path, image.at + guard.offset)
+    if (missing !== PRESENT) return missing
+  }
+  return read(field.node, image, image.at + field.offset, field.bit, field.path)
+}
+
+/** Every dotted path with its field. */
+export function fieldsByPath(layout: Layout): ReadonlyMap<string, FoundField> {
+  return new Map(findFields(layout.root).map(field => [field.path, field]))
+}
+
+function write(node: Node, value: unknown, image: Image, offset: number, bit: number): void {
+  if (value === undefined || (value === null && node.nullable)) {
+    setBit(image, value === null || !node.nullable ? bit : bit + 1, true)
+  } else if (node.type === 'object') {
+    writeMembers(node, value as object, image, offset, bit)
+  } else if (node.type === 'tuple') {
+    for (const [i, item] of node.items.entries()) {
+      write(item, (value as unknown[])[i], image, offset + item.offset, bit + item.bit)
+    }
+  } else if (node.type === 'array') {
+    const { element, length } = node
+    for (let i = 0; i < length; i++) {
+      const elementBit = bit + ownBits(node) + i * element.bits
+      write(element, (value as unknown[])[i], image, offset + i * element.width, elementBit)
+    }
+  } else {
+    writeLeaf(node, value, image, offset)
+  }
+}
+
+function writeLeaf(node: LeafNode, value: unknown, { view, bytes }: Image, offset: number): void {
+  const little = node.endian === 'little'
+  switch (node.type) {
+    case 'ascii':
+    case 'latin1':
+    case 'utf8':
+      writeText(node, value as string, bytes, offset)
+      break
+    case 'u64':
+      view.setBigUint64(offset, value as bigint, little)
+      break
+    case 'i64':
+      view.setBigInt64(offset, value as bigint, little)
+      break
+    case 'boolean':
+      writeCode(view, offset, node.size, value ? 1 : 0, little)
+      break
+    case 'date':
+      view.setBigInt64(offset, BigInt((value as Date).getTime()), little)
+      break
+    case 'enum':
+      writeCode(view, offset, node.size, node.codes[node.values.indexOf(value as string)] as number, little)
+      break
+    case 'bytes':
+      bytes.set(value as Uint8Array, offset)
+      break
+    default:
+      view[`set${NUMBERS[node.type].accessor}`](offset, value as number, little)
+  }
+}
+
+function writeMembers(node: ObjectNode, record: object, image: Image, offset: number, bit: number): void {
+  for (const { name, node: child } of node.members) {
+    write(child, memberValue(record, name), image, offset + child.offset, bit + child.bit)
+  }
+}
+
+function writeText(node: TextNode, value: string, bytes: Buffer, offset: number): void {
+  if (node.padding === 'space') bytes.fill(0x20, offset, offset + node.length)
+  bytes.write(value, offset, node.length, node.type === 'utf8' ? 'utf8' : 'latin1')
+}
+
+function writeCode(view: DataView, offset: number, size: number, code: number, little: boolean): void {
+  if (size === 1) view.setUint8(offset, code)
+  else if (size === 2) view.setUint16(offset, code, little)
+  else view.setUint32(offset, code, little)
+}
+
+function read(node: Node, image: Image, offset: number, bit: number, path: string): unknown {
+  const missing = presence(node, image, bit, path, offset)
+  if (missing !== PRESENT) return missing
+  const little = node.endian === 'little'
+  const { view, bytes } = image
+  if (isNumber(node)) return view[`get${NUMBERS[node.type].accessor}`](offset, little)
+  if (isText(node)) return readText(node, bytes, offset)
+  switch (node.type) {
+    case 'object':
+      return readMembers(node, image, offset, bit, `${path}.`)
+    case 'tuple':
+      return node.items.map((item, i) =>
+        read(item, image, offset + item.offset, bit + item.bit, `${path}.${i}`),
+      )
+    case 'array': {
+      const { element, length } = node
+      return Array.from({ length }, (_, i) =>
+        read(
+          element,
+          image,
+          offset + i * element.width,
+          bit + ownBits(node) + i * element.bits,
+          `${path}.${i}`,
+        ),
+      )
+    }
+    case 'u64':
+      return view.getBigUint64(offset, little)
+    case 'i64':
+      return view.getBigInt64(offset, little)
+    case 'boolean': {
+      const code = readCode(view, offset, node.size, little)
+      if (code > 1) throw impossible(path, offset, `no boolean has the code ${code}`)
+      return code === 1
+    }
+    case 'date': {
+      const ms = Number(view.getBigInt64(offset, little))
+      if (Math.abs(ms) > DATE_MS_MAX) throw impossible(path, offset, `no date has ${ms} milliseconds`)
+      return new Date(ms)
+    }
+    case 'enum':
+      return readEnum(node, readCode(view, offset, node.size, little), offset, path)
+    case 'bytes':
+      return new Uint8Array(bytes.subarray(offset, offset + node.length))
+    default:
+      return undefined
+  }
+}
+
+function readMembers(node: ObjectNode, image: Image, offset: number, bit: number, prefix: string): object {
+  const record: Record<string, unknown> = {}
+  for (const { name, node: child } of node.members) {
+    record[name] = read(child, image, offset + child.offset, bit + child.bit, prefix + name)
+  }
+  return record
+}
+
+function readText(node: TextNode, bytes: Buffer, offset: number): string {
+  let end = offset
+  const limit = offset + node.length
+  if (node.padding === 'zero') {
+    while (end < limit && bytes[end] !== 0) end++
+  } else {
+    end = limit
+    while (end > offset && bytes[end - 1] === 0x20) end--
+  }
+  return bytes.toString(node.type === 'utf8' ? 'utf8' : 'latin1', offset, end)
+}
+
+function readCode(view: DataView, offset: number, size: number, little: boolean): number {
+  if (size === 1) return view.getUint8(offset)
+  return size === 2 ? view.getUint16(offset, little) : view.getUint32(offset, little)
+}
+
+function readEnum(node: EnumNode, code: number, offset: number, path: string): unknown {
+  const index = node.codes.indexOf(code)
+  if (index < 0) throw impossible(path, offset, `no value has the code ${code}`)
+  return node.values[index]
+}
+
+const PRESENT: unique symbol = Symbol('present')
+
+/** null or undefined as the field's null bits say; PRESENT if it has a value. */
+function presence(node: Node, image: Image, bit: number, path: string, offset: number): unknown {
+  const isNull = node.nullable && getBit(image, bit)
+  const isAbsent = node.optional && getBit(image, bit + (node.nullable ? 1 : 0))
+  if (isNull && isAbsent) throw impossible(path, offset, 'it is marked null and absent at once')
+  return isNull ? null : isAbsent ? undefined : PRESENT
+}
+
+function getBit(image: Image, bit: number): boolean {
+  return (((image.bytes[image.bits + (bit >> 3)] as number) >> (bit & 7)) & 1) === 1
+}
+
+function setBit(image: Image, bit: number, on: boolean): void {
+  const index = image.bits + (bit >> 3)
+  const mask = 1 << (bit & 7)
+  const byte = image.bytes[index] as number
+  image.bytes[index] = on ? byte | mask : byte & ~mask
+}
+
+function impossible(path: string, offset: number, reason: string): StrideError {
+  return new StrideError('ERR_STRIDE_CORRUPT', `The field '${path}' at byte ${offset} is damaged: ${reason}`, {
+    field: path,
+    offset,
+  })
+}

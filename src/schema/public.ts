@@ -1,0 +1,42 @@
+/**
+ * What `stridedb` shows of the schema layer: the field types, and the types inferred from a schema.
+ */
+
+export type { Codec, CodecOptions } from './codec.ts'
+export type { ColumnArray, TypedColumn } from './column.ts'
+export { type Description, describe } from './describe.ts'
+export {
+  ascii,
+  type BytesSchema,
+  bytes,
+  type FieldPlacement,
+  f32,
+  f64,
+  field,
+  i8,
+  i16,
+  i32,
+  i64,
+  latin1,
+  type NumberSchema,
+  type TextOptions,
+  type TextSchema,
+  u8,
+  u16,
+  u32,
+  u64,
+  utf8,
+} from './field-schemas.ts'
+export type { FieldInfo } from './fields.ts'
+export type {
+  AnySchema,
+  FieldName,
+  FieldValue,
+  GatherResult,
+  Infer,
+  Input,
+  Output,
+  RowFields,
+} from './infer.ts'
+export type { Endian, Padding } from './kinds.ts'
+export type { Layout, LayoutOptions } from './layout.ts'

@@ -1,0 +1,308 @@
+/**
+ * What does a Zod schema say about bytes? The only file that knows Zod's insides (schema._zod.def, Zod 4.6).
+ *
+ *   Z1  a schema without a fixed size is refused by name, with the field's path and what to use instead.
+ *   Z2  every check beyond the layout's own makes the schema `refined`: Zod then runs on each write.
+ *   Z3  nothing that changes a value (transform, trim, coerce, catch) is let through: what is written is what
+ *       was given, with or without validation.
+ * Where the fields come to lie: layout.ts.
+ */
+
+import type { z } from 'zod'
+import { type Issue, StrideError } from '../errors.ts'
+import { type FieldMetadata, fieldMetadata, layoutChecks } from './field-schemas.ts'
+import type { Declared, EnumValue, Kind, Member, NumberType } from './kinds.ts'
+
+export interface ReadSchema {
+  readonly declared: Declared & { readonly type: 'object' }
+  readonly refined: boolean
+}
+
+/** The part of a schema definition that is read here. */
+interface Def {
+  readonly type: string
+  readonly check?: string
+  readonly format?: string
+  readonly coerce?: boolean
+  readonly checks?: readonly { readonly _zod: { readonly def: CheckDef } }[]
+  readonly innerType?: z.ZodType
+  readonly defaultValue?: unknown
+  readonly entries?: Readonly<Record<string, string | number>>
+  readonly values?: readonly unknown[]
+  readonly shape?: Readonly<Record<string, z.ZodType>>
+  readonly catchall?: z.ZodType
+  readonly items?: readonly z.ZodType[]
+  readonly rest?: z.ZodType | null
+  readonly element?: z.ZodType
+}
+
+interface CheckDef {
+  readonly check: string
+  readonly format?: string
+  readonly length?: number
+}
+
+interface Reading {
+  refined: boolean
+}
+
+interface Wrapping {
+  nullable: boolean
+  optional: boolean
+  fallback: (() => unknown) | null
+  metadata: FieldMetadata
+}
+
+const NUMBER_FORMATS: Readonly<Record<string, NumberType>> = {
+  uint32: 'u32',
+  int32: 'i32',
+  float32: 'f32',
+  float64: 'f64',
+  safeint: 'safeint',
+}
+
+/** What has no layout, and what to use instead. */
+const ALTERNATIVES: Readonly<Record<string, string>> = {
+  string: 'ascii(n), latin1(n) or utf8(n), which say how many bytes it takes',
+  bigint: 'z.int64() or z.uint64()',
+  array: 'z.array(…).length(n), or z.tuple([…])',
+  union: 'z.enum([…]) or z.literal([…]) for constants, or one optional field for each case',
+  record: 'z.object({…}) with the keys spelt out',
+  map: 'z.array(…).length(n)',
+  set: 'z.array(…).length(n), or one z.boolean() for each member',
+  pipe: 'the stored type itself, and convert before writing',
+  transform: 'the stored type itself, and convert before writing',
+  preprocess: 'the stored type itself, and convert before writing',
+  catch: '.default(…), and mend bad values before writing',
+  nonoptional: 'the inner type without .optional()',
+  exactOptional: '.optional()',
+  lazy: 'the type itself: a record cannot contain itself',
+  nan: 'f64({ nonFinite: true })',
+  null: '.nullable() on a type that has values',
+  undefined: '.optional() on a type that has values',
+  any: 'the type that the field really has, or bytes(n)',
+  unknown: 'the type that the field really has, or bytes(n)',
+  custom: 'bytes(n) for bytes, z.date() for a Date, .refine(…) on a type with a layout',
+  template_literal: 'ascii(n).regex(…)',
+  intersection: 'one z.object({…}), made with .extend(…)',
+}
+
+/** Names that the row itself has. */
+const ROW_NAMES = ['number', 'seek', 'toObject']
+
+/** Whether a value is a Zod schema (of Zod 4, any copy). */
+export function isSchema(value: unknown): value is z.ZodType {
+  return typeof value === 'object' && value !== null && '_zod' in value
+}
+
+/** @throws ERR_STRIDE_LAYOUT naming the field and what to use instead */
+export function readSchema(schema: z.ZodType): ReadSchema {
+  if (!isSchema(schema)) throw new TypeError('a record schema is a Zod object: z.object({ … })')
+  const reading: Reading = { refined: false }
+  const declared = readNode(schema, '', reading)
+  if (declared.type !== 'object') throw refused('', `a record is a z.object({ … }), not ${nameOf(schema)}`)
+  if (declared.nullable || declared.optional)
+    throw refused('', 'a record itself cannot be nullable or optional')
+  if (declared.members.length === 0) throw refused('', 'a record needs at least one field')
+  for (const { name } of declared.members) {
+    if (ROW_NAMES.includes(name)) {
+      throw refused(name, `the name is the row's own (${ROW_NAMES.join(', ')}): choose another`)
+    }
+  }
+  return { declared, refined: reading.refined }
+}
+
+/**
+ * Runs Zod over a value.
+ * @returns null when it passes, otherwise Zod's issues
+ */
+export function zodIssues(schema: z.ZodType, value: unknown): readonly Issue[] | null {
+  const result = schema.safeParse(value)
+  return result.success ? null : (result.error.issues as readonly Issue[])
+}
+
+function readNode(schema: z.ZodType, path: string, reading: Reading): Declared {
+  const wrapping: Wrapping = { nullable: false, optional: false, fallback: null, metadata: {} }
+  const inner = unwrap(schema, path, reading, wrapping)
+  const { nullable, optional, fallback, metadata } = wrapping
+  const kind = readKind(inner, defOf(inner), path, reading, metadata)
+  const { offset, width, endian } = metadata
+  return {
+    ...kind,
+    nullable,
+    optional,
+    fallback,
+    fixed: {
+      ...(offset === undefined ? {} : { offset }),
+      ...(width === undefined ? {} : { width }),
+      ...(endian === undefined ? {} : { endian }),
+    },
+  }
+}
+
+/** Takes nullable, optional, default and readonly off a schema. */
+function unwrap(schema: z.ZodType, path: string, reading: Reading, wrapping: Wrapping): z.ZodType {
+  const def = defOf(schema)
+  wrapping.metadata = { ...fieldMetadata.get(schema), ...wrapping.metadata }
+  switch (def.type) {
+    case 'nullable':
+      wrapping.nullable = true
+      break
+    case 'optional':
+      if (schema._zod.traits.has('ZodExactOptional')) throw noLayout('exactOptional', path)
+      wrapping.optional = true
+      break
+    case 'default':
+    case 'prefault':
+      // The definition's defaultValue is a getter: a function given as default runs anew at each write.
+      wrapping.fallback ??= () => def.defaultValue
+      break
+    case 'readonly':
+      break
+    default:
+      return schema
+  }
+  if (def.checks?.length) reading.refined = true
+  return unwrap(def.innerType as z.ZodType, path, reading, wrapping)
+}
+
+function readKind(
+  schema: z.ZodType,
+  def: Def,
+  path: string,
+  reading: Reading,
+  metadata: FieldMetadata,
+): Kind<Declared> {
+  if (def.coerce) throw refused(path, `z.coerce.${def.type}() has no layout: convert before writing`)
+  const checks = readChecks(def, path, reading)
+  if (metadata.kind !== undefined) return metadata.kind
+  switch (def.type) {
+    case 'number': {
+      const format = def.format ?? checks.format
+      const type = format === undefined ? 'f64' : NUMBER_FORMATS[format]
+      if (type === undefined) throw refused(path, `the number format ${format} has no layout`)
+      return { type, nonFinite: false }
+    }
+    case 'bigint':
+      if (def.format === 'int64') return { type: 'i64' }
+      if (def.format === 'uint64') return { type: 'u64' }
+      throw noLayout('bigint', path)
+    case 'boolean':
+    case 'date':
+      return { type: def.type }
+    case 'enum':
+      return readEnum(enumValues(def.entries ?? {}), path, metadata)
+    case 'literal':
+      return readEnum(def.values ?? [], path, metadata)
+    case 'object':
+      return readObject(def, path, reading)
+    case 'tuple': {
+      if (def.rest) throw refused(path, 'a tuple with a rest has no fixed size: use z.tuple([…]) without one')
+      const items = def.items ?? []
+      if (items.length === 0) throw refused(path, 'an empty tuple has no layout: leave the field out')
+      return { type: 'tuple', items: items.map((item, i) => readNode(item, join(path, i), reading)) }
+    }
+    case 'array': {
+      const { length } = checks
+      if (length === undefined) throw noLayout('array', path)
+      if (length < 1) throw refused(path, 'an empty array has no layout: leave the field out')
+      return { type: 'array', element: readNode(def.element as z.ZodType, join(path, 0), reading), length }
+    }
+    default:
+      throw noLayout(schema._zod.traits.has('ZodPreprocess') ? 'preprocess' : pipeName(def), path)
+  }
+}
+
+function readObject(def: Def, path: string, reading: Reading): Kind<Declared> {
+  const catchall = def.catchall === undefined ? 'never' : defOf(def.catchall).type
+  if (catchall !== 'never' && catchall !== 'unknown') {
+    throw refused(
+      path,
+      'an object with .catchall(…) has no fixed size: spell the fields out, or use z.looseObject',
+    )
+  }
+  const members: Member<Declared>[] = []
+  for (const [name, child] of Object.entries(def.shape ?? {})) {
+    if (name === '') throw refused(path, 'a field needs a name')
+    const childPath = join(path, name)
+    if (name.includes('.')) throw refused(childPath, 'a field name cannot contain a dot, which separates paths')
+    // Reading a record would have to define it with Object.defineProperty, and every tool downstream trips on it.
+    if (name === '__proto__') throw refused(childPath, 'the name __proto__ is not allowed: choose another')
+    members.push({ name, node: readNode(child, childPath, reading) })
+  }
+  if (members.length === 0) throw refused(path, 'an object without fields has no layout')
+  return { type: 'object', members, loose: catchall === 'unknown' }
+}
+
+function readEnum(values: readonly unknown[], path: string, metadata: FieldMetadata): Kind<Declared> {
+  for (const value of values) {
+    const ok = value === null || ['string', 'number', 'boolean', 'bigint'].includes(typeof value)
+    if (!ok) throw refused(path, `the literal ${String(value)} has no code: use .optional()`)
+  }
+  const codes = metadata.codes ?? values.map((_, i) => i)
+  const whole = codes.every(code => Number.isInteger(code) && code >= 0 && code <= 0xffff)
+  if (codes.length !== values.length || new Set(codes).size !== codes.length || !whole) {
+    throw refused(
+      path,
+      `needs ${values.length} different codes from 0 to 65535, one a value: [${codes.join(', ')}]`,
+    )
+  }
+  return { type: 'enum', values: values as readonly EnumValue[], codes }
+}
+
+/** Zod's own rule: a numeric enum's object holds the reverse names too. */
+function enumValues(entries: Readonly<Record<string, string | number>>): (string | number)[] {
+  const numeric = Object.values(entries).filter(value => typeof value === 'number')
+  const named = Object.entries(entries).filter(([key]) => !numeric.includes(Number(key)))
+  return [...new Set(named.map(([, value]) => value))]
+}
+
+function readChecks(def: Def, path: string, reading: Reading): { format?: string; length?: number } {
+  const found: { format?: string; length?: number } = {}
+  for (const check of def.checks ?? []) {
+    const checkDef = check._zod.def
+    if (layoutChecks.has(check)) continue
+    if (checkDef.check === 'overwrite') {
+      throw refused(
+        path,
+        'a check that changes the text (trim, toLowerCase, normalize …): convert before writing',
+      )
+    }
+    if (def.type === 'array' && checkDef.check === 'length_equals' && found.length === undefined) {
+      found.length = checkDef.length as number
+    } else if (def.type === 'number' && checkDef.check === 'number_format' && checkDef.format === 'safeint') {
+      found.format = 'safeint'
+    } else {
+      reading.refined = true
+    }
+  }
+  return found
+}
+
+function defOf(schema: z.ZodType): Def {
+  return schema._zod.def as unknown as Def
+}
+
+function pipeName(def: Def): string {
+  if (def.type !== 'pipe') return def.type
+  const out = (def as unknown as { out: z.ZodType }).out
+  return defOf(out).type === 'transform' ? 'transform' : 'pipe'
+}
+
+function nameOf(schema: z.ZodType): string {
+  return `z.${defOf(schema).type}`
+}
+
+function join(path: string, part: string | number): string {
+  return path === '' ? String(part) : `${path}.${part}`
+}
+
+function noLayout(name: string, path: string): StrideError {
+  const alternative = ALTERNATIVES[name]
+  return refused(path, `${name} has no layout${alternative === undefined ? '' : `: use ${alternative}`}`)
+}
+
+function refused(path: string, reason: string): StrideError {
+  if (path === '') return new StrideError('ERR_STRIDE_LAYOUT', `The schema has no layout: ${reason}`)
+  return new StrideError('ERR_STRIDE_LAYOUT', `The field '${path}' has no layout: ${reason}`, { field: path })
+}
