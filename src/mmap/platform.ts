@@ -92,6 +92,8 @@ export interface Region {
   /** Maps the pages of a range now, reading them if need be, so that touching them faults no more. Blocks. */
   populate(at: number, length: number): void
   populateAsync(at: number, length: number): Promise<void>
+  /** The unit in which pages are counted, bytes. */
+  readonly pageBytes: number
   /** How many pages of the range are in memory. Counts what the system has, not what this process touched. */
   residentPages(at: number, length: number): number
   /** Shows nothing any more; pages are given back, the range is kept. */

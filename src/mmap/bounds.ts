@@ -1,0 +1,26 @@
+/**
+ * Offsets and lengths are safe integers before any system call sees them (P2).
+ */
+
+/** @throws RangeError naming what is out of bounds */
+export function checkOffset(name: string, value: number): void {
+  if (!Number.isSafeInteger(value) || value < 0) {
+    throw new RangeError(`${name} is a whole number of bytes from 0 to 2^53 - 1: ${value}`)
+  }
+}
+
+/** @throws RangeError where offset, length or their sum is no safe integer */
+export function checkRange(offset: number, length: number): void {
+  checkOffset('offset', offset)
+  checkOffset('length', length)
+  checkOffset('offset + length', offset + length)
+}
+
+/** The smallest multiple of `unit` that is not below `value`. */
+export function roundUp(value: number, unit: number): number {
+  return Math.ceil(value / unit) * unit
+}
+
+export function roundDown(value: number, unit: number): number {
+  return Math.floor(value / unit) * unit
+}

@@ -1,0 +1,59 @@
+/**
+ * Which implementation of the seam opens this file: mapped, by position, or in memory.
+ */
+
+import { StrideError } from '../errors.ts'
+import { createFilePlatform } from './file/file-platform.ts'
+import { networkFileSystem } from './network-path.ts'
+import type { Platform } from './platform.ts'
+import { createPosixPlatform, mappingObstacle } from './posix/posix-platform.ts'
+import { systemCalls } from './posix/system-calls.ts'
+import { createSimulatedPlatform } from './simulated/simulated-platform.ts'
+
+export interface ChosenPlatform {
+  readonly platform: Platform
+  /** Why files are not mapped, where that was not asked for. */
+  readonly reason?: string
+}
+
+type Mapping =
+  | { readonly platform: Platform; readonly obstacle?: undefined }
+  | { readonly platform?: undefined; readonly obstacle: string }
+
+let mapping: Mapping | undefined
+let positioned: Platform | undefined
+
+/**
+ * 'auto' maps where koffi and the file system allow it, and says why where they do not; 'mapped' insists;
+ * 'memory' is a new, empty disk at each call.
+ * @throws ERR_STRIDE_NOT_MAPPABLE for 'mapped' where nothing can be mapped
+ */
+export function choosePlatform(backend: 'auto' | 'mapped' | 'file' | 'memory', path: string): ChosenPlatform {
+  if (backend === 'memory') return { platform: createSimulatedPlatform() }
+  if (backend === 'file') return { platform: filePlatform() }
+  mapping ??= findMapping()
+  const { platform, obstacle } = mapping
+  if (backend === 'mapped') {
+    if (platform !== undefined) return { platform }
+    throw new StrideError('ERR_STRIDE_NOT_MAPPABLE', `${path} cannot be mapped: ${obstacle}`, { path })
+  }
+  const network = networkFileSystem(path)
+  if (network !== undefined) {
+    return { platform: filePlatform(), reason: `${path} lies on a network file system (${network})` }
+  }
+  if (platform !== undefined) return { platform }
+  const locks = systemCalls().calls === undefined ? '; locks hold within this process only' : ''
+  return { platform: filePlatform(), reason: `${obstacle}${locks}` }
+}
+
+function filePlatform(): Platform {
+  positioned ??= createFilePlatform(systemCalls().calls)
+  return positioned
+}
+
+function findMapping(): Mapping {
+  const { calls, reason } = systemCalls()
+  if (calls === undefined) return { obstacle: reason }
+  const obstacle = mappingObstacle(calls)
+  return obstacle === undefined ? { platform: createPosixPlatform(calls) } : { obstacle }
+}

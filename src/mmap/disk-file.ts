@@ -1,0 +1,248 @@
+/**
+ * A file on disk through node:fs: what mapping and reading by position have in common.
+ *
+ *   K1  bytes are stored by pwrite. Storing through a mapping is not faster for durable commits, and on a file
+ *       system that copies on write a full disk would be a SIGBUS instead of ERR_STRIDE_NO_SPACE.
+ *   K2  a sync is never retried, and two syncs of one file description never overlap (D5): asynchronous ones
+ *       queue, and a blocking one that meets them uses a description of its own, opened before the first store.
+ *   K3  close() lets go of the locks at once; the descriptor itself goes when the last sync has returned, so
+ *       that its number is not taken by another file meanwhile.
+ * How it is shown in memory: posix/mapped-region.ts, file/copied-region.ts.
+ */
+
+import * as fs from 'node:fs'
+import { StrideError } from '../errors.ts'
+import { checkOffset, checkRange } from './bounds.ts'
+import type { Access, LockKind, OpenFileOptions, PlatformFile, Region, SharedWords } from './platform.ts'
+import { inPoolShare } from './pool-share.ts'
+import { closedError, nodeError, readOnlyError, withCodes } from './system-errors.ts'
+
+/** Who holds which byte of a file: the kernel, or a table of this process where koffi cannot ask it. */
+export interface LockTable {
+  tryLock(fd: number, path: string, byte: number, kind: LockKind): boolean
+  unlock(fd: number, path: string, byte: number): void
+  unlockAll(fd: number, path: string): void
+}
+
+/** One call of node:fs takes no more. */
+const CALL_BYTES_MAX = 2 ** 30
+const ZEROS_BYTES = 1024 * 1024
+/** Bytes between which a block cannot lie hidden. */
+const BLOCK_BYTES_MIN = 512
+
+export abstract class DiskFile implements PlatformFile {
+  readonly path: string
+  readonly access: Access
+  /** @internal */
+  readonly fd: number
+  readonly #locks: LockTable
+  #hasLocked = false
+  #closed = false
+  #twin: number | undefined
+  #syncsPending = 0
+  #lastSync: Promise<void> = Promise.resolve()
+
+  constructor(path: string, fd: number, access: Access, locks: LockTable) {
+    this.path = path
+    this.fd = fd
+    this.access = access
+    this.#locks = locks
+  }
+
+  abstract sharedWords(offset: number, count: number): SharedWords
+  abstract reserve(capacity: number): Region
+  abstract readAhead(offset: number, length: number): void
+  /** Blocks for a range, by the system's own means; false where it has none. */
+  protected abstract reserveBlocks(offset: number, length: number): boolean
+
+  get isClosed(): boolean {
+    return this.#closed
+  }
+
+  size(): number {
+    this.assertOpen()
+    return withCodes(this.path, () => fs.fstatSync(this.fd).size)
+  }
+
+  identity(): string {
+    this.assertOpen()
+    return identityOf(this.fd, this.path)
+  }
+
+  resize(size: number): void {
+    this.assertWritable()
+    checkOffset('size', size)
+    this.#openTwin()
+    withCodes(this.path, () => fs.ftruncateSync(this.fd, size))
+  }
+
+  allocate(offset: number, length: number): void {
+    this.assertWritable()
+    checkRange(offset, length)
+    if (length === 0) return
+    this.#openTwin()
+    const before = this.size()
+    try {
+      if (!this.reserveBlocks(offset, length)) this.#writeZeros(offset, length, before)
+    } catch (error) {
+      if (this.size() !== before) withCodes(this.path, () => fs.ftruncateSync(this.fd, before))
+      throw error
+    }
+  }
+
+  read(target: Uint8Array, offset: number): number {
+    this.assertOpen()
+    checkRange(offset, target.byteLength)
+    let done = 0
+    while (done < target.byteLength) {
+      const count = this.#readOnce(target, done, offset + done)
+      if (count === 0) break
+      done += count
+    }
+    return done
+  }
+
+  store(bytes: Uint8Array, offset: number): void {
+    this.assertWritable()
+    checkRange(offset, bytes.byteLength)
+    this.#openTwin()
+    try {
+      let done = 0
+      while (done < bytes.byteLength) {
+        const length = Math.min(bytes.byteLength - done, CALL_BYTES_MAX)
+        done += fs.writeSync(this.fd, bytes, done, length, offset + done)
+      }
+    } catch (error) {
+      throw nodeError(error, this.path)
+    }
+  }
+
+  sync(): void {
+    this.assertOpen()
+    const fd = this.#syncsPending > 0 ? (this.#twin ?? this.fd) : this.fd
+    // On macOS node's fdatasync is fcntl(F_FULLFSYNC) (libuv, src/unix/fs.c).
+    withCodes(this.path, () => fs.fdatasyncSync(fd))
+  }
+
+  syncAsync(): Promise<void> {
+    this.assertOpen()
+    const sync = (): Promise<void> => inPoolShare(() => this.#fdatasync())
+    const done = this.#syncsPending === 0 ? sync() : this.#lastSync.then(sync)
+    this.#syncsPending++
+    this.#lastSync = done.then(this.#syncReturned, this.#syncReturned)
+    return done
+  }
+
+  tryLock(byte: number, kind: LockKind): boolean {
+    this.assertOpen()
+    checkOffset('byte', byte)
+    this.#hasLocked = true
+    return this.#locks.tryLock(this.fd, this.path, byte, kind)
+  }
+
+  unlock(byte: number): void {
+    this.assertOpen()
+    checkOffset('byte', byte)
+    this.#locks.unlock(this.fd, this.path, byte)
+  }
+
+  close(): void {
+    if (this.#closed) return
+    this.#closed = true
+    if (this.#hasLocked) this.#locks.unlockAll(this.fd, this.path)
+    if (this.#syncsPending === 0) this.#closeDescriptors()
+  }
+
+  protected assertOpen(): void {
+    if (this.#closed) throw closedError(this.path)
+  }
+
+  protected assertWritable(): void {
+    this.assertOpen()
+    if (this.access === 'read') throw readOnlyError(this.path)
+  }
+
+  readonly #syncReturned = (): void => {
+    this.#syncsPending--
+    if (this.#closed && this.#syncsPending === 0) this.#closeDescriptors()
+  }
+
+  #fdatasync(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      fs.fdatasync(this.fd, error => {
+        if (error === null || error === undefined) resolve()
+        else reject(nodeError(error, this.path))
+      })
+    })
+  }
+
+  /** The description that a blocking sync uses while asynchronous ones run (K2). */
+  #openTwin(): void {
+    if (this.#twin !== undefined) return
+    for (const path of [`/proc/self/fd/${this.fd}`, this.path]) {
+      try {
+        const twin = fs.openSync(path, fs.constants.O_RDWR)
+        if (identityOf(twin, path) === identityOf(this.fd, this.path)) {
+          this.#twin = twin
+          return
+        }
+        fs.closeSync(twin)
+      } catch {
+        // No /proc, or the file was renamed meanwhile: the next way.
+      }
+    }
+    this.#twin = this.fd
+  }
+
+  #closeDescriptors(): void {
+    if (this.#twin !== undefined && this.#twin !== this.fd) fs.closeSync(this.#twin)
+    withCodes(this.path, () => fs.closeSync(this.fd))
+  }
+
+  #readOnce(target: Uint8Array, at: number, offset: number): number {
+    const length = Math.min(target.byteLength - at, CALL_BYTES_MAX)
+    for (;;) {
+      try {
+        return fs.readSync(this.fd, target, at, length, offset)
+      } catch (error) {
+        // libuv repeats interrupted writes by itself, reads not.
+        if ((error as NodeJS.ErrnoException).code !== 'EINTR') throw nodeError(error, this.path)
+      }
+    }
+  }
+
+  /** Past the old end zeros; below it each block is given what it reads as, which fills holes. */
+  #writeZeros(offset: number, length: number, sizeBefore: number): void {
+    const end = offset + length
+    const byte = new Uint8Array(1)
+    for (let at = offset; at < Math.min(end, sizeBefore); at += BLOCK_BYTES_MIN) {
+      this.read(byte, at)
+      this.store(byte, at)
+    }
+    const zeros = new Uint8Array(Math.min(ZEROS_BYTES, Math.max(0, end - sizeBefore)))
+    for (let at = Math.max(offset, sizeBefore); at < end; at += zeros.length) {
+      this.store(zeros.subarray(0, Math.min(zeros.length, end - at)), at)
+    }
+  }
+}
+
+/** Opens a regular file. @throws ERR_STRIDE_NOT_FOUND, _EXISTS, _IS_DIRECTORY, _PERMISSION, _NOT_MAPPABLE, _IO */
+export function openDescriptor(path: string, options: OpenFileOptions): number {
+  const { O_RDONLY, O_RDWR, O_CREAT, O_EXCL, O_NONBLOCK } = fs.constants
+  const { access, create = 'never', mode = 0o600 } = options
+  const creation = { never: 0, missing: O_CREAT, always: O_CREAT | O_EXCL }[create]
+  // Non-blocking, or opening a pipe would wait for its other end.
+  const flags = (access === 'read' ? O_RDONLY : O_RDWR) | creation | O_NONBLOCK
+  const fd = withCodes(path, () => fs.openSync(path, flags, mode))
+  const stat = fs.fstatSync(fd)
+  if (stat.isFile()) return fd
+  fs.closeSync(fd)
+  if (stat.isDirectory()) throw new StrideError('ERR_STRIDE_IS_DIRECTORY', `${path} is a directory`, { path })
+  throw new StrideError('ERR_STRIDE_NOT_MAPPABLE', `${path} is no regular file`, { path })
+}
+
+/** "device:inode" */
+export function identityOf(fd: number, path: string): string {
+  const stat = withCodes(path, () => fs.fstatSync(fd, { bigint: true }))
+  return `${stat.dev}:${stat.ino}`
+}

@@ -1,0 +1,182 @@
+/**
+ * A file opened for mapping, by hand: any view of it, anywhere, as many as wanted.
+ *
+ *   B1  'readwrite' views are the file; 'read' and 'copy' ones are private to the process and never change it.
+ *   B2  size given: the file grows to it with blocks allocated, or nothing changed. Size 0 or none: the file's own.
+ *   B3  close() ends all views; what was stored through them reaches the file, closed or not.
+ * Records, commits and recovery are the engine's; here a crash may leave any mixture of pages.
+ */
+
+import * as fs from 'node:fs'
+import { tmpdir } from 'node:os'
+import { StrideError } from '../errors.ts'
+import { checkOptionNames } from '../option-names.ts'
+import { checkOffset } from './bounds.ts'
+import { type MappedView, makeView, unmapAll, type ViewOwner } from './mapped-view.ts'
+import { type MappingSystem, mappingSystem, type ViewAccess } from './mapping-system.ts'
+import type { PlatformFile } from './platform.ts'
+import { closedError, readOnlyError, truncatedError } from './system-errors.ts'
+
+export interface FileMappingOptions {
+  /**
+   * 'read' (default) and 'copy' both give views whose stores stay in this process's memory; 'read' says that none
+   * are meant. 'readwrite' gives views that are the file.
+   */
+  readonly access?: ViewAccess
+  /**
+   * Bytes to map. Larger than the file with 'readwrite': the file grows, and is created where it does not exist.
+   * Smaller: only so much of it is mapped. 0 or none: all of the file.
+   */
+  readonly size?: number
+  /** A new file that nobody else sees and that is gone after close(); the path is the folder for it. Takes `size`. */
+  readonly temporary?: boolean
+  /** Permission bits of a file that is created; 0o600 by default. */
+  readonly mode?: number
+}
+
+const OPTION_NAMES = ['access', 'size', 'temporary', 'mode']
+const ACCESS_NAMES: readonly string[] = ['read', 'readwrite', 'copy'] satisfies readonly ViewAccess[]
+
+export class FileMapping {
+  readonly path: string
+  readonly access: ViewAccess
+  readonly #owner: ViewOwner
+  #size: number
+  #isClosed = false
+
+  private constructor(system: MappingSystem, file: PlatformFile, access: ViewAccess, size: number) {
+    this.path = file.path
+    this.access = access
+    this.#size = size
+    this.#owner = { system, file, access, views: new Set(), lastFlush: Promise.resolve() }
+  }
+
+  /**
+   * Opens a file for mapping. Nothing is read, and no memory is used, until a view is touched.
+   *
+   * @param path the file; with `temporary` a folder, or undefined for the system's own
+   * @throws {StrideError} ERR_STRIDE_NOT_FOUND, _IS_DIRECTORY, _PERMISSION, _EMPTY_FILE, _READ_ONLY (`size` above
+   *   the file's without 'readwrite'; the file is untouched), _NO_SPACE, _NOT_MAPPABLE, _IO
+   */
+  static open(path: string | undefined, options: FileMappingOptions = {}): FileMapping {
+    checkOptionNames(options, OPTION_NAMES, 'FileMapping.open')
+    const { size = 0, temporary = false, mode = 0o600 } = options
+    const access = options.access ?? (temporary ? 'readwrite' : 'read')
+    if (!ACCESS_NAMES.includes(access))
+      throw new TypeError(`access is one of ${ACCESS_NAMES.join(', ')}: ${String(access)}`)
+    checkOffset('size', size)
+    if (temporary) return openTemporary(path, size, access, mode)
+    if (typeof path !== 'string') throw new TypeError(`FileMapping.open takes a path: ${String(path)}`)
+    const system = mappingSystem(path)
+    const createsFile = access === 'readwrite' && size > 0 && !fs.existsSync(path)
+    const file = system.open(path, {
+      access: access === 'readwrite' ? 'readwrite' : 'read',
+      create: createsFile ? 'missing' : 'never',
+      mode,
+    })
+    try {
+      return new FileMapping(system, file, access, settleSize(file, access, size))
+    } catch (error) {
+      file.close()
+      if (createsFile) fs.rmSync(path, { force: true })
+      throw error
+    }
+  }
+
+  /** @internal */
+  static over(system: MappingSystem, file: PlatformFile, access: ViewAccess, size: number): FileMapping {
+    return new FileMapping(system, file, access, size)
+  }
+
+  /** Bytes that views may reach. */
+  get size(): number {
+    return this.#size
+  }
+
+  /**
+   * Part of the file as memory: any offset, any length, as many as wanted, overlapping as they like.
+   * @throws RangeError past the end; {StrideError} ERR_STRIDE_CLOSED, _TRUNCATED (the file became shorter),
+   *   _LIMIT (Node 20 shows at most 4 GiB in one view), _NO_SPACE (no address space)
+   */
+  view(offset = 0, length: number = this.#size - offset): MappedView {
+    this.#assertOpen()
+    checkOffset('offset', offset)
+    const fileSize = this.#owner.file.size()
+    const needed = Math.min(this.#size, offset + length)
+    if (fileSize < needed) throw truncatedError(this.path, needed, fileSize)
+    return makeView(this.#owner, this.#size, offset, length)
+  }
+
+  /**
+   * Sets the size of file and mapping. All views end first: they would show what is gone, or not what has come.
+   * @throws {StrideError} ERR_STRIDE_READ_ONLY, _CLOSED, _NO_SPACE (the size is as before)
+   */
+  resize(size: number): void {
+    this.#assertOpen()
+    checkOffset('size', size)
+    if (size === 0) throw new RangeError('A mapping has at least one byte: size 0')
+    const { file } = this.#owner
+    if (this.access !== 'readwrite') throw readOnlyError(this.path)
+    unmapAll(this.#owner)
+    const before = file.size()
+    if (size > before) file.allocate(before, size - before)
+    else file.resize(size)
+    this.#size = size
+  }
+
+  /** Ends all views and closes the file. Twice is fine. */
+  close(): void {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    unmapAll(this.#owner)
+    this.#owner.file.close()
+  }
+
+  [Symbol.dispose](): void {
+    this.close()
+  }
+
+  #assertOpen(): void {
+    if (this.#isClosed) throw closedError(this.path)
+  }
+}
+
+function openTemporary(
+  folder: string | undefined,
+  size: number,
+  access: ViewAccess,
+  mode: number,
+): FileMapping {
+  if (access !== 'readwrite')
+    throw new TypeError(`A temporary file is for reading and writing: access '${access}'`)
+  const place = folder ?? tmpdir()
+  const system = mappingSystem(place)
+  if (size === 0)
+    throw new StrideError('ERR_STRIDE_EMPTY_FILE', `A temporary file takes a size: ${place}`, { path: place })
+  const file = system.openTemporary(place, mode)
+  try {
+    file.allocate(0, size)
+    return FileMapping.over(system, file, access, size)
+  } catch (error) {
+    file.close()
+    throw error
+  }
+}
+
+/** How much is mapped; grows the file where that was asked for. */
+function settleSize(file: PlatformFile, access: ViewAccess, size: number): number {
+  const fileSize = file.size()
+  const { path } = file
+  if (size === 0) {
+    if (fileSize > 0) return fileSize
+    throw new StrideError('ERR_STRIDE_EMPTY_FILE', `${path} is empty and no size was given`, { path })
+  }
+  if (size > fileSize) {
+    if (access !== 'readwrite') {
+      const message = `${path} has ${fileSize} bytes and is not opened for writing: a size of ${size} would extend it`
+      throw new StrideError('ERR_STRIDE_READ_ONLY', message, { path })
+    }
+    file.allocate(fileSize, size - fileSize)
+  }
+  return size
+}

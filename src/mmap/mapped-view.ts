@@ -1,0 +1,157 @@
+/**
+ * A view: part of a file, or of shared memory, as bytes in the hands of a user.
+ *
+ *   V1  any offset, any length: the memory begins at the page before, and `bytes` at the byte asked for.
+ *   V2  stores through a view of access 'readwrite' are seen by all others of the file at once, in every process,
+ *       and by plain reads; on the device they are after flush().
+ *   V3  after unmap(), and after resize() or close() of its mapping, a view throws ERR_STRIDE_CLOSED. What was kept
+ *       of it (a DataView, a typed array) has no bytes on Node 22 and later; on Node 20, which cannot take them
+ *       away, it reads zeros. It never ends the process and never shows another file.
+ */
+
+import { checkRange, roundDown } from './bounds.ts'
+import type { MappedMemory, MappingSystem, Residency, ViewAccess } from './mapping-system.ts'
+import type { PlatformFile } from './platform.ts'
+import { closedError, readOnlyError } from './system-errors.ts'
+
+/** What views of one mapping share. */
+export interface ViewOwner {
+  readonly system: MappingSystem
+  readonly file: PlatformFile
+  readonly access: ViewAccess
+  readonly views: Set<MappedView>
+  /** The asynchronous flush that was begun last: they run one after the other (D5). */
+  lastFlush: Promise<void>
+}
+
+/** Part of a file as memory. Made by `mapping.view()`; ends with unmap(), or with `using`. */
+export class MappedView {
+  /** First byte, in bytes from the start of the file. */
+  readonly offset: number
+  /** Bytes. */
+  readonly length: number
+  readonly #owner: ViewOwner
+  readonly #memory: MappedMemory
+  /** Where the view begins in the page-aligned memory. */
+  readonly #skew: number
+  #bytes: Uint8Array<ArrayBuffer> | undefined
+  #dataView: DataView<ArrayBuffer> | undefined
+
+  /** @internal */
+  constructor(owner: ViewOwner, offset: number, length: number) {
+    const start = roundDown(offset, owner.system.granularity)
+    this.offset = offset
+    this.length = length
+    this.#skew = offset - start
+    this.#owner = owner
+    this.#memory = owner.system.map(owner.file, start, this.#skew + length, owner.access)
+    owner.views.add(this)
+  }
+
+  get isMapped(): boolean {
+    return this.#memory.isMapped
+  }
+
+  /**
+   * The bytes themselves, nothing copied; valid until unmap(). With access 'read' or 'copy' stores stay in this
+   * process, and the page stored to no longer shows later changes of the file.
+   * @throws {StrideError} ERR_STRIDE_CLOSED
+   */
+  get bytes(): Uint8Array<ArrayBuffer> {
+    this.#assertMapped()
+    this.#bytes ??= new Uint8Array(this.#memory.buffer, this.#skew, this.length)
+    return this.#bytes
+  }
+
+  /** The same memory as a DataView. @throws {StrideError} ERR_STRIDE_CLOSED */
+  get dataView(): DataView<ArrayBuffer> {
+    this.#assertMapped()
+    this.#dataView ??= new DataView(this.#memory.buffer, this.#skew, this.length)
+    return this.#dataView
+  }
+
+  /**
+   * Returns when the changed pages of the range are on the device. Other pages may be written too. Blocks.
+   * @param offset bytes from the start of the view
+   * @throws {StrideError} ERR_STRIDE_CLOSED, _READ_ONLY (nothing of this view ever reaches the file), _IO
+   */
+  flush(offset = 0, length: number = this.length - offset): void {
+    this.#checkFlush(offset, length)
+    if (length > 0) this.#memory.flush(this.#skew + offset, length)
+  }
+
+  /** The same off the event loop; those of one mapping run one after the other. */
+  async flushAsync(offset = 0, length: number = this.length - offset): Promise<void> {
+    this.#checkFlush(offset, length)
+    if (length === 0) return
+    const flushed = this.#owner.lastFlush.then(() => {
+      this.#assertMapped()
+      return this.#memory.flushAsync(this.#skew + offset, length)
+    })
+    this.#owner.lastFlush = flushed.catch(() => undefined)
+    await flushed
+  }
+
+  /**
+   * How many of the view's pages are in memory now, whoever brought them there. For a file that this process may
+   * not write, Linux answers that all are.
+   */
+  residency(): Residency {
+    this.#assertMapped()
+    return this.#memory.residency(this.#skew, this.length)
+  }
+
+  /**
+   * Brings the view into memory and keeps it there until unlock() or unmap().
+   * @throws {StrideError} ERR_STRIDE_LIMIT where the system allows this process no more
+   */
+  lock(): void {
+    this.#assertMapped()
+    this.#memory.lock(this.#skew, this.length)
+  }
+
+  unlock(): void {
+    this.#assertMapped()
+    this.#memory.unlock(this.#skew, this.length)
+  }
+
+  /** Ends the view. Changed bytes reach the file all the same, in the system's own time. Twice is fine. */
+  unmap(): void {
+    this.#owner.views.delete(this)
+    this.#bytes = undefined
+    this.#dataView = undefined
+    this.#memory.unmap()
+  }
+
+  [Symbol.dispose](): void {
+    this.unmap()
+  }
+
+  #checkFlush(offset: number, length: number): void {
+    this.#assertMapped()
+    if (this.#owner.access !== 'readwrite') throw readOnlyError(this.#owner.file.path)
+    checkRange(offset, length)
+    if (offset + length > this.length) {
+      throw new RangeError(`[${offset}, ${offset + length}) reaches past a view of ${this.length} bytes`)
+    }
+  }
+
+  #assertMapped(): void {
+    if (!this.#memory.isMapped) throw closedError(`A view of ${this.#owner.file.path} at offset ${this.offset}`)
+  }
+}
+
+/** Makes a view of [offset, offset + length) of something that has `size` bytes. @throws RangeError */
+export function makeView(owner: ViewOwner, size: number, offset: number, length: number): MappedView {
+  checkRange(offset, length)
+  if (length === 0 || offset + length > size) {
+    throw new RangeError(
+      `A view lies within ${size} bytes and has at least one: offset ${offset}, length ${length}`,
+    )
+  }
+  return new MappedView(owner, offset, length)
+}
+
+export function unmapAll(owner: ViewOwner): void {
+  for (const view of [...owner.views]) view.unmap()
+}

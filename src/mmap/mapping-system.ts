@@ -1,0 +1,59 @@
+/**
+ * What user-held views need of an operating system, beside the seam of platform.ts: map a range once, flush it,
+ * and objects of shared memory.
+ *
+ * Windows of a store slide and are read-only; views of users lie still, may be written, and may be kept too long.
+ */
+
+import type { OpenFileOptions, PlatformFile } from './platform.ts'
+import { createPosixMapping } from './posix/posix-mapping.ts'
+import { requireSystemCalls } from './posix/system-calls.ts'
+
+/** 'read' and 'copy' are private to the process: stores stay in its memory and never reach the file. */
+export type ViewAccess = 'read' | 'readwrite' | 'copy'
+
+export interface Residency {
+  /** Pages that the range touches. */
+  readonly pages: number
+  /** How many of them are in memory. */
+  readonly resident: number
+}
+
+/** A range of a file, mapped. Positions count from the start of `buffer`, which is page-aligned. */
+export interface MappedMemory {
+  readonly buffer: ArrayBuffer
+  readonly isMapped: boolean
+  flush(at: number, length: number): void
+  flushAsync(at: number, length: number): Promise<void>
+  residency(at: number, length: number): Residency
+  lock(at: number, length: number): void
+  unlock(at: number, length: number): void
+  /** The buffer has no bytes afterwards; where the runtime cannot detach, they read as zeros. */
+  unmap(): void
+}
+
+/** An object of shared memory, held until close(). */
+export interface SharedObject {
+  readonly created: boolean
+  readonly size: number
+  readonly file: PlatformFile
+  close(): void
+}
+
+export interface MappingSystem {
+  /** Mapped offsets are multiples of this. */
+  readonly granularity: number
+  open(path: string, options: OpenFileOptions): PlatformFile
+  /** A new file that is gone once it is closed, whatever happens to the process. */
+  openTemporary(folder: string, mode: number): PlatformFile
+  map(file: PlatformFile, offset: number, length: number, access: ViewAccess): MappedMemory
+  openShared(name: string, size: number | undefined, mode: number): SharedObject
+}
+
+let system: MappingSystem | undefined
+
+/** @throws ERR_STRIDE_NOT_MAPPABLE where nothing can be mapped; `what` is named in the message */
+export function mappingSystem(what: string): MappingSystem {
+  system ??= createPosixMapping(requireSystemCalls(what))
+  return system
+}

@@ -1,0 +1,40 @@
+/**
+ * Does a path lie on a file system whose mappings, and whose locks, may not be trusted?
+ *
+ * By the type that statfs(2) answers on Linux. Two machines that map one file of such a file system each have a
+ * cache of their own. macOS names its types, which node:fs does not show; there the answer is no.
+ */
+
+import * as fs from 'node:fs'
+import { dirname } from 'node:path'
+
+/** f_type of statfs(2): linux/magic.h, and the file systems' own headers. */
+const NETWORK_TYPES: ReadonlyMap<number, string> = new Map([
+  [0x6969, 'NFS'],
+  [0x517b, 'SMB'],
+  [0xff534d42, 'CIFS'],
+  [0xfe534d42, 'SMB2'],
+  [0x65735546, 'FUSE'],
+  [0x01021997, '9P'],
+  [0x00c36400, 'Ceph'],
+  [0x0bd00bd0, 'Lustre'],
+  [0x5346414f, 'AFS'],
+  [0x73757245, 'Coda'],
+  [0x564c, 'NCP'],
+  [0x7461636f, 'OCFS2'],
+  [0x01161970, 'GFS2'],
+  [0xaad7aaea, 'PanFS'],
+])
+
+/** Its name, or undefined where the file system is local. A file that does not exist yet counts with its folder. */
+export function networkFileSystem(path: string): string | undefined {
+  if (process.platform !== 'linux') return undefined
+  for (const place of [path, dirname(path)]) {
+    try {
+      return NETWORK_TYPES.get(Number(fs.statfsSync(place).type) >>> 0)
+    } catch {
+      // Not there: its folder is asked, and opening will say what is wrong.
+    }
+  }
+  return undefined
+}

@@ -1,0 +1,147 @@
+/**
+ * A range of addresses that one ArrayBuffer lies over, from reservation to release.
+ *
+ *   M1  while the buffer can be reached, its addresses are mapped to something: a file's bytes, or zeros. So no
+ *       use of it, however late, ends the process or shows memory of somebody else (S4).
+ *   M2  after release() nothing shows the file: where the runtime can detach (Node 22 and later) the buffer has
+ *       no bytes and the range is unmapped; elsewhere zeros lie over it until the buffer is collected.
+ *   M3  an asynchronous call that runs over the range keeps it from being unmapped until it has returned.
+ * What lies over the range: mapped-region.ts for windows, mapped-view.ts for views of users.
+ */
+
+import { constants } from 'node:buffer'
+import { InvariantError, StrideError } from '../../errors.ts'
+import { roundUp } from '../bounds.ts'
+import { canDetach, detach } from '../detach.ts'
+import { errnoError } from '../system-errors.ts'
+import type { SystemCalls } from './system-calls.ts'
+
+/** Node 20 allows 4 GiB and aborts the process beyond; 1 TiB is the most that was tried on later ones. */
+export const BUFFER_BYTES_MAX = Math.min(constants.MAX_LENGTH, 2 ** 40)
+
+interface Leftover {
+  readonly calls: SystemCalls
+  readonly address: number
+  readonly bytes: number
+}
+
+const collected = new FinalizationRegistry<Leftover>(({ calls, address, bytes }) => {
+  calls.munmap(address, bytes)
+})
+
+export class AddressRange {
+  readonly address: number
+  /** Whole pages. */
+  readonly bytes: number
+  readonly buffer: ArrayBuffer
+  readonly #calls: SystemCalls
+  readonly #path: string
+  #inFlight = 0
+  #released = false
+  #detached = false
+
+  private constructor(calls: SystemCalls, path: string, address: number, bytes: number) {
+    this.#calls = calls
+    this.#path = path
+    this.address = address
+    this.bytes = bytes
+    this.buffer = calls.view(address, bytes)
+  }
+
+  /**
+   * Takes `length` bytes of address space that read as zero; they cost no memory until something is written.
+   * @throws ERR_STRIDE_NO_SPACE (no address space), _LIMIT, _NOT_MAPPABLE
+   */
+  static reserve(calls: SystemCalls, path: string, length: number): AddressRange {
+    const bytes = roundUp(Math.max(1, length), calls.pageBytes)
+    if (bytes > BUFFER_BYTES_MAX) {
+      const message = `This runtime shows at most ${BUFFER_BYTES_MAX} bytes in one buffer: ${bytes}`
+      throw new StrideError('ERR_STRIDE_LIMIT', message, { path })
+    }
+    const { abi } = calls
+    const flags = abi.MAP_PRIVATE | abi.MAP_ANONYMOUS | abi.MAP_NORESERVE
+    const address = calls.mmap(0, bytes, abi.PROT_READ, flags, -1, 0)
+    if (address < 0) throw errnoError('mmap', -address, path)
+    try {
+      return new AddressRange(calls, path, address, bytes)
+    } catch (error) {
+      calls.munmap(address, bytes)
+      const message = `This runtime lays no buffer over mapped memory: ${path}`
+      throw new StrideError('ERR_STRIDE_NOT_MAPPABLE', message, { path, cause: error })
+    }
+  }
+
+  get isReleased(): boolean {
+    return this.#released
+  }
+
+  /** Lays a file's bytes over [at, at + length); on failure zeros lie there. @throws ERR_STRIDE_IO, _NO_SPACE */
+  show(at: number, length: number, fd: number, offset: number, protection: number, flags: number): void {
+    this.#check(at, length)
+    const result = this.#calls.mmap(
+      this.address + at,
+      length,
+      protection,
+      flags | this.#calls.abi.MAP_FIXED,
+      fd,
+      offset,
+    )
+    if (result >= 0) return
+    // A failed MAP_FIXED may have taken away what lay there.
+    this.hide(0, this.bytes)
+    throw errnoError('mmap', -result, this.#path, offset)
+  }
+
+  /** Lays zeros over a range: nobody's bytes are seen through it, and a stray read does not end the process. */
+  hide(at: number, length: number, writable = false): void {
+    if (length === 0) return
+    this.#check(at, length)
+    const { abi } = this.#calls
+    const protection = writable ? abi.PROT_READ | abi.PROT_WRITE : abi.PROT_READ
+    const flags = abi.MAP_FIXED | abi.MAP_PRIVATE | abi.MAP_ANONYMOUS | abi.MAP_NORESERVE
+    const result = this.#calls.mmap(this.address + at, length, protection, flags, -1, 0)
+    if (result < 0) throw errnoError('mmap', -result, this.#path)
+  }
+
+  /** Runs an asynchronous call over the range, which stays mapped until it has returned (M3). */
+  async during<T>(call: () => Promise<T>): Promise<T> {
+    this.#inFlight++
+    try {
+      return await call()
+    } finally {
+      this.#inFlight--
+      if (this.#released && this.#inFlight === 0) this.#unmap()
+    }
+  }
+
+  /** Takes the file's bytes away, and the buffer's length where the runtime can (M2). Twice is fine. */
+  release(): void {
+    if (this.#released) return
+    this.#released = true
+    // Somebody may have moved the memory into a buffer of his own, with transfer() or postMessage.
+    if (canDetach && this.buffer.byteLength === this.bytes) {
+      detach(this.buffer)
+      this.#detached = true
+    } else {
+      this.hide(0, this.bytes, true)
+    }
+    if (this.#inFlight === 0) this.#unmap()
+  }
+
+  #unmap(): void {
+    if (this.#detached) {
+      this.#calls.munmap(this.address, this.bytes)
+    } else if (!canDetach) {
+      collected.register(this.buffer, { calls: this.#calls, address: this.address, bytes: this.bytes })
+    }
+    // A buffer that was moved elsewhere keeps its zeros: nobody can tell when it is gone.
+  }
+
+  #check(at: number, length: number): void {
+    const { pageBytes } = this.#calls
+    const fits = at >= 0 && length > 0 && at + length <= this.bytes
+    if (!fits || at % pageBytes !== 0 || length % pageBytes !== 0) {
+      throw new InvariantError(`[${at}, ${at + length}) is no part of a range of ${this.bytes} bytes`)
+    }
+  }
+}

@@ -1,0 +1,38 @@
+/**
+ * The seam on Linux and macOS: files mapped through koffi, everything else through node:fs.
+ */
+
+import { StrideError } from '../../errors.ts'
+import { openDescriptor } from '../disk-file.ts'
+import { exists, remove, rename, syncFolder } from '../disk-folder.ts'
+import { networkFileSystem } from '../network-path.ts'
+import type { Platform } from '../platform.ts'
+import { AddressRange } from './address-range.ts'
+import { PosixFile } from './posix-file.ts'
+import { recordLocks } from './record-locks.ts'
+import type { SystemCalls } from './system-calls.ts'
+
+/** @param calls those of the system, or a test's, bound by bindSystemCalls */
+export function createPosixPlatform(calls: SystemCalls): Platform {
+  const locks = recordLocks(calls)
+  return {
+    name: 'posix',
+    granularity: calls.pageBytes,
+    open: (path, options) => new PosixFile(calls, path, openDescriptor(path, options), options.access, locks),
+    exists,
+    rename,
+    remove,
+    syncFolder,
+    isNetworkPath: path => networkFileSystem(path) !== undefined,
+  }
+}
+
+/** Why nothing can be mapped with these calls, although they are bound: Electron forbids buffers over foreign memory. */
+export function mappingObstacle(calls: SystemCalls): string | undefined {
+  try {
+    AddressRange.reserve(calls, 'a page of zeros', 1).release()
+    return undefined
+  } catch (error) {
+    return error instanceof StrideError ? error.message : String(error)
+  }
+}

@@ -1,0 +1,170 @@
+/**
+ * Who is first, and who is last, at an object of shared memory: the lifetime that Windows gives by handles.
+ *
+ *   Z1  every opener holds a shared lock on the object; the locks die with their process.
+ *   Z2  whoever gets the lock alone is the only one: at opening he is first, and whatever a killed process left
+ *       is made anew; at closing he is last, and removes the name.
+ *   Z3  between opening and locking the name may have been removed or given to another object: what was locked
+ *       counts only if the name still leads to it.
+ * Linux: shm_open. macOS knows no locks on those: a file in the folder for temporary ones serves, not yet run there.
+ */
+
+import * as fs from 'node:fs'
+import { constants, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type ErrorCode, StrideError } from '../../errors.ts'
+import { identityOf } from '../disk-file.ts'
+import type { SharedObject } from '../mapping-system.ts'
+import { errnoError } from '../system-errors.ts'
+import { PosixFile } from './posix-file.ts'
+import { recordLocks } from './record-locks.ts'
+import type { SystemCalls } from './system-calls.ts'
+
+const { EISDIR, ELOOP, ENOENT, ENXIO } = constants.errno
+const NAMES_OF_OTHERS: readonly number[] = [EISDIR, ELOOP, ENXIO]
+
+/** Objects of other programs are not mistaken for ours. */
+const PREFIX = 'stridedb.'
+const LOCK_BYTE = 0
+/** Who is first holds the lock alone while he makes room, which takes as long as zeroing memory. */
+const PATIENCE_MS = 10_000
+const POLL_MS = 1
+const SLEEP = new Int32Array(new SharedArrayBuffer(4))
+
+/** Open here, to be let go when the process ends by itself; of a killed one the next opener cleans up. */
+const openHere = new Set<{ close(): void }>()
+
+/** @param size undefined to open an existing object only */
+export function openSharedObject(
+  calls: SystemCalls,
+  name: string,
+  size: number | undefined,
+  mode: number,
+): SharedObject {
+  const deadline = Date.now() + PATIENCE_MS
+  for (;;) {
+    const opened = tryOpen(calls, name, size, mode)
+    if (opened !== undefined) return held(calls, name, opened)
+    if (Date.now() > deadline) {
+      throw failure('ERR_STRIDE_BUSY', name, `is being made or removed for ${PATIENCE_MS} ms now`)
+    }
+    Atomics.wait(SLEEP, 0, 0, POLL_MS)
+  }
+}
+
+interface Opened {
+  readonly file: PosixFile
+  readonly created: boolean
+}
+
+/** Undefined where somebody else is in the middle of something: try again. */
+function tryOpen(calls: SystemCalls, name: string, size: number | undefined, mode: number): Opened | undefined {
+  const fd = openNamed(calls, name, size !== undefined, mode)
+  const file = new PosixFile(calls, `shared memory '${name}'`, fd, 'readwrite', recordLocks(calls))
+  try {
+    const isOnly =
+      file.tryLock(LOCK_BYTE, 'exclusive') ||
+      (file.tryLock(LOCK_BYTE, 'shared') && file.tryLock(LOCK_BYTE, 'exclusive'))
+    if (!isOnly && !file.tryLock(LOCK_BYTE, 'shared')) return giveUp(file)
+    if (!isStillNamed(calls, name, file)) return giveUp(file)
+    if (!isOnly) return file.size() > 0 ? { file, created: false } : giveUp(file)
+    if (size === undefined) {
+      // Left by a process that was killed: nobody has it open, so it does not exist.
+      removeName(calls, name)
+      throw failure('ERR_STRIDE_NOT_FOUND', name, 'does not exist, and no size to create it was given')
+    }
+    makeAnew(calls, name, file, size)
+    return { file, created: true }
+  } catch (error) {
+    file.close()
+    throw error
+  }
+}
+
+function makeAnew(calls: SystemCalls, name: string, file: PosixFile, size: number): void {
+  try {
+    file.resize(0)
+    // Blocks now, or a full memory would be a SIGBUS at a touch.
+    file.allocate(0, size)
+    file.tryLock(LOCK_BYTE, 'shared')
+  } catch (error) {
+    removeName(calls, name)
+    throw error
+  }
+}
+
+function held(calls: SystemCalls, name: string, { file, created }: Opened): SharedObject {
+  const object: SharedObject = {
+    created,
+    size: file.size(),
+    file,
+    close() {
+      if (!openHere.delete(object)) return
+      if (openHere.size === 0) process.off('exit', closeAll)
+      // First let go, then try alone: of two that close at once, the later one succeeds.
+      file.unlock(LOCK_BYTE)
+      if (file.tryLock(LOCK_BYTE, 'exclusive') && isStillNamed(calls, name, file)) removeName(calls, name)
+      file.close()
+    },
+  }
+  if (openHere.size === 0) process.on('exit', closeAll)
+  openHere.add(object)
+  return object
+}
+
+function closeAll(): void {
+  for (const object of [...openHere]) object.close()
+}
+
+function giveUp(file: PosixFile): undefined {
+  file.close()
+}
+
+function isStillNamed(calls: SystemCalls, name: string, file: PosixFile): boolean {
+  const fd = openObject(calls, name, false, 0)
+  if (fd < 0) return false
+  try {
+    return identityOf(fd, name) === file.identity()
+  } finally {
+    fs.closeSync(fd)
+  }
+}
+
+function openNamed(calls: SystemCalls, name: string, create: boolean, mode: number): number {
+  const fd = openObject(calls, name, create, mode)
+  if (fd === -ENOENT)
+    throw failure('ERR_STRIDE_NOT_FOUND', name, 'does not exist, and no size to create it was given')
+  if (NAMES_OF_OTHERS.includes(-fd))
+    throw failure('ERR_STRIDE_NAME_TAKEN', name, 'is the name of something else')
+  if (fd < 0) throw errnoError('shm_open', -fd, name)
+  if (fs.fstatSync(fd).isFile()) return fd
+  fs.closeSync(fd)
+  throw failure('ERR_STRIDE_NAME_TAKEN', name, 'is the name of something else')
+}
+
+/** @returns a descriptor, or -errno */
+function openObject(calls: SystemCalls, name: string, create: boolean, mode: number): number {
+  const { O_RDWR, O_CREAT, O_NOFOLLOW, O_NONBLOCK } = fs.constants
+  const flags = O_RDWR | (create ? O_CREAT : 0)
+  if (calls.abi.system === 'linux') return calls.shmOpen(`/${PREFIX}${name}`, flags | calls.abi.O_CLOEXEC, mode)
+  try {
+    return fs.openSync(objectPath(name), flags | O_NOFOLLOW | O_NONBLOCK, mode)
+  } catch (error) {
+    const { errno } = error as NodeJS.ErrnoException
+    if (typeof errno === 'number') return -Math.abs(errno)
+    throw error
+  }
+}
+
+function removeName(calls: SystemCalls, name: string): void {
+  if (calls.abi.system === 'linux') calls.shmUnlink(`/${PREFIX}${name}`)
+  else fs.rmSync(objectPath(name), { force: true })
+}
+
+function objectPath(name: string): string {
+  return join(tmpdir(), `${PREFIX}shared.${name}`)
+}
+
+function failure(code: ErrorCode, name: string, what: string): StrideError {
+  return new StrideError(code, `Shared memory '${name}' ${what}`)
+}

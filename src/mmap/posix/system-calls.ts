@@ -1,0 +1,153 @@
+/**
+ * The C functions of a POSIX system, bound once, with plain numbers in and errno out.
+ *
+ *   C1  each answers 0 or an address, or the errno as a negative number, read at once; an asynchronous call
+ *       reads it inside its callback, the only place where it is right.
+ *   C2  lengths are guarded by the callers; EINTR is retried here where calling again is harmless.
+ * The numbers they take: abi.ts.
+ */
+
+import { constants } from 'node:os'
+import { StrideError } from '../../errors.ts'
+import { type ForeignFunction, type ForeignLibrary, type Koffi, loadKoffi } from '../koffi.ts'
+import { type Abi, abiOfThisSystem } from './abi.ts'
+
+const { EINTR, EIO } = constants.errno
+
+export interface SystemCalls {
+  readonly abi: Abi
+  readonly pageBytes: number
+  /** An ArrayBuffer over memory that is mapped; copies nothing. */
+  view(address: number, length: number): ArrayBuffer
+  /** @returns the address, or -errno */
+  mmap(address: number, length: number, protection: number, flags: number, fd: number, offset: number): number
+  munmap(address: number, length: number): number
+  msync(address: number, length: number, flags: number): number
+  msyncAsync(address: number, length: number, flags: number): Promise<number>
+  madvise(address: number, length: number, advice: number): number
+  madviseAsync(address: number, length: number, advice: number): Promise<number>
+  /** Lowest bit of each byte of `pages`: whether that page is in memory. */
+  mincore(address: number, length: number, pages: Uint8Array): number
+  mlock(address: number, length: number): number
+  munlock(address: number, length: number): number
+  /** fcntl with a pointer to a struct. */
+  fcntl(fd: number, command: number, argument: Uint8Array): number
+  posixFallocate(fd: number, offset: number, length: number): number
+  posixFadvise(fd: number, offset: number, length: number, advice: number): number
+  /** @returns a descriptor, or -errno */
+  shmOpen(name: string, flags: number, mode: number): number
+  shmUnlink(name: string): number
+}
+
+export type SystemCallsResult =
+  | { readonly calls: SystemCalls; readonly reason?: undefined }
+  | { readonly calls?: undefined; readonly reason: string }
+
+let shared: SystemCallsResult | undefined
+
+/** The system's calls, bound once a process; or why this system has none. */
+export function systemCalls(): SystemCallsResult {
+  shared ??= bindThisSystem()
+  return shared
+}
+
+/** @throws ERR_STRIDE_NOT_MAPPABLE */
+export function requireSystemCalls(path: string): SystemCalls {
+  const { calls, reason } = systemCalls()
+  if (calls === undefined)
+    throw new StrideError('ERR_STRIDE_NOT_MAPPABLE', `${path} cannot be mapped: ${reason}`, { path })
+  return calls
+}
+
+function bindThisSystem(): SystemCallsResult {
+  const abi = abiOfThisSystem()
+  if (typeof abi === 'string') return { reason: abi }
+  const { koffi, reason } = loadKoffi()
+  if (koffi === undefined) return { reason }
+  try {
+    return { calls: bindSystemCalls(koffi, koffi.load(null), abi) }
+  } catch (error) {
+    return {
+      reason: `the C library cannot be bound: ${error instanceof Error ? error.message : String(error)}`,
+    }
+  }
+}
+
+/** Binds the functions of any library handle; tests pass one whose calls fail. */
+export function bindSystemCalls(koffi: Koffi, library: ForeignLibrary, abi: Abi): SystemCalls {
+  const bind = (name: string, ...parameters: string[]): ForeignFunction => library.func(name, 'int', parameters)
+  const optional = (name: string, ...parameters: string[]): ForeignFunction | undefined => {
+    try {
+      return bind(name, ...parameters)
+    } catch {
+      return undefined
+    }
+  }
+  const address = ['uintptr_t', 'size_t']
+  const mmap = library.func('mmap', 'uintptr_t', [...address, 'int', 'int', 'int', 'int64_t'])
+  const munmap = bind('munmap', ...address)
+  const msync = bind('msync', ...address, 'int')
+  const madvise = bind('madvise', ...address, 'int')
+  const mincore = bind('mincore', ...address, 'void *')
+  const mlock = bind('mlock', ...address)
+  const munlock = bind('munlock', ...address)
+  const sysconf = library.func('sysconf', 'long', ['int'])
+  // Variadic in C: arm64 macOS passes such arguments on the stack, so it must be declared so.
+  const fcntl = bind('fcntl', 'int', 'int', '...')
+  const fallocate = optional('posix_fallocate', 'int', 'int64_t', 'int64_t')
+  const fadvise = optional('posix_fadvise', 'int', 'int64_t', 'int64_t', 'int')
+  const shmOpen = optional('shm_open', 'str', 'int', abi.system === 'macos' ? '...' : 'uint32_t')
+  const shmUnlink = optional('shm_unlink', 'str')
+
+  const answer = (result: unknown): number => (result === -1 ? -koffi.errno() : (result as number))
+  const answerLater = (call: ForeignFunction, ...args: readonly unknown[]): Promise<number> =>
+    new Promise(resolve => {
+      call.async(...args, (error: unknown, result: unknown) => resolve(error ? -EIO : answer(result)))
+    })
+  const again = (call: () => number): number => {
+    let result = call()
+    while (result === -EINTR) result = call()
+    return result
+  }
+  const unsupported = (): number => -constants.errno.EOPNOTSUPP
+
+  return {
+    abi,
+    pageBytes: Number(sysconf(abi.SC_PAGESIZE)),
+    view: (at, length) => koffi.view(BigInt(at), length),
+    mmap: (at, length, protection, flags, fd, offset) => {
+      const result = mmap(at, length, protection, flags, fd, offset)
+      // Failure is all ones, which koffi gives as a bigint: 18446744073709551615n.
+      return typeof result === 'number' ? result : -koffi.errno()
+    },
+    munmap: (at, length) => answer(munmap(at, length)),
+    msync: (at, length, flags) => answer(msync(at, length, flags)),
+    msyncAsync: (at, length, flags) => answerLater(msync, at, length, flags),
+    madvise: (at, length, advice) => again(() => answer(madvise(at, length, advice))),
+    madviseAsync: async (at, length, advice) => {
+      let result = -EINTR
+      while (result === -EINTR) result = await answerLater(madvise, at, length, advice)
+      return result
+    },
+    mincore: (at, length, pages) => answer(mincore(at, length, pages)),
+    mlock: (at, length) => answer(mlock(at, length)),
+    munlock: (at, length) => answer(munlock(at, length)),
+    fcntl: (fd, command, argument) => again(() => answer(fcntl(fd, command, 'void *', argument))),
+    // posix_fallocate and posix_fadvise answer the errno itself and leave errno alone.
+    posixFallocate:
+      fallocate === undefined
+        ? unsupported
+        : (fd, offset, length) => again(() => -(fallocate(fd, offset, length) as number)),
+    posixFadvise:
+      fadvise === undefined
+        ? unsupported
+        : (fd, offset, length, advice) => -(fadvise(fd, offset, length, advice) as number),
+    shmOpen: (name, flags, mode) => {
+      if (shmOpen === undefined) return unsupported()
+      return answer(
+        abi.system === 'macos' ? shmOpen(name, flags, 'uint32_t', mode) : shmOpen(name, flags, mode),
+      )
+    },
+    shmUnlink: name => (shmUnlink === undefined ? unsupported() : answer(shmUnlink(name))),
+  }
+}

@@ -1,0 +1,89 @@
+/**
+ * Memory with a name and without a file, for processes that work together.
+ *
+ *   H1  it exists while somebody has it open. Who opens it when nobody has is first: `created`, all zeros.
+ *   H2  what a killed process left behind is no object any more: the next opener is first.
+ *   H3  the memory is the same for all: aligned words work with Atomics.load, store, add across processes.
+ */
+
+import { checkOptionNames } from '../option-names.ts'
+import { checkOffset } from './bounds.ts'
+import { type MappedView, makeView, unmapAll, type ViewOwner } from './mapped-view.ts'
+import { mappingSystem, type MappingSystem, type SharedObject } from './mapping-system.ts'
+import { closedError } from './system-errors.ts'
+
+export interface SharedMemoryOptions {
+  /** Bytes, if it is to be created where it does not exist; an existing object keeps the size it has. */
+  readonly size?: number
+  /** Permission bits of a created object; 0o600 by default: its owner alone. */
+  readonly mode?: number
+}
+
+const OPTION_NAMES = ['size', 'mode']
+const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,199}$/
+
+export class SharedMemory {
+  readonly name: string
+  /** Whether this opener was first, so that it is for him to initialise the bytes, which are all zero. */
+  readonly created: boolean
+  /** Bytes. */
+  readonly size: number
+  readonly #object: SharedObject
+  readonly #owner: ViewOwner
+  #isClosed = false
+
+  private constructor(name: string, system: MappingSystem, object: SharedObject) {
+    this.name = name
+    this.created = object.created
+    this.size = object.size
+    this.#object = object
+    this.#owner = {
+      system,
+      file: object.file,
+      access: 'readwrite',
+      views: new Set(),
+      lastFlush: Promise.resolve(),
+    }
+  }
+
+  /**
+   * Opens the object of this name, or creates it where `size` is given and nobody has it open.
+   *
+   * On Linux it is /dev/shm/stridedb.<name>, an object of shm_open.
+   * @param name letters, digits, '.', '_' and '-', beginning with a letter or digit, at most 200
+   * @throws RangeError for a name that is none; {StrideError} ERR_STRIDE_NOT_FOUND (no size, and nobody has it open),
+   *   _NAME_TAKEN (something else has the name), _PERMISSION, _NO_SPACE, _BUSY, _NOT_MAPPABLE
+   */
+  static open(name: string, options: SharedMemoryOptions = {}): SharedMemory {
+    checkOptionNames(options, OPTION_NAMES, 'SharedMemory.open')
+    if (typeof name !== 'string' || !NAME.test(name)) {
+      const rule = "letters, digits, '.', '_' and '-', at most 200, a letter or digit first"
+      throw new RangeError(`A name of shared memory has ${rule}: '${String(name)}'`)
+    }
+    const { size, mode = 0o600 } = options
+    if (size !== undefined) {
+      checkOffset('size', size)
+      if (size === 0) throw new RangeError('Shared memory has at least one byte: size 0')
+    }
+    const system = mappingSystem(`shared memory '${name}'`)
+    return new SharedMemory(name, system, system.openShared(name, size, mode))
+  }
+
+  /** Part of the memory. @throws RangeError past its end; {StrideError} ERR_STRIDE_CLOSED */
+  view(offset = 0, length: number = this.size - offset): MappedView {
+    if (this.#isClosed) throw closedError(`Shared memory '${this.name}'`)
+    return makeView(this.#owner, this.size, offset, length)
+  }
+
+  /** Ends all views; the last opener's close ends the object. Twice is fine. */
+  close(): void {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    unmapAll(this.#owner)
+    this.#object.close()
+  }
+
+  [Symbol.dispose](): void {
+    this.close()
+  }
+}

@@ -1,0 +1,148 @@
+/**
+ * Files in memory: what every handle of a simulated platform shares.
+ *
+ * Each file is a sparse row of chunks. Every change is told to an observer before it happens, so that a crash test
+ * can record it, or throw in its place: then nothing changed. What would survive a loss of power is not decided
+ * here; the events carry enough to decide it.
+ */
+
+import type { LockKind } from '../platform.ts'
+
+/** One thing that happens to the disk. `file` is the number of the file, which outlives renames. */
+export type DiskEvent =
+  | { readonly kind: 'create'; readonly file: number; readonly path: string }
+  /** `mapped`: stored through shared words, so no sync orders it. The bytes are the caller's: copy to keep them. */
+  | {
+      readonly kind: 'store'
+      readonly file: number
+      readonly offset: number
+      readonly bytes: Uint8Array
+      readonly mapped: boolean
+    }
+  | { readonly kind: 'resize'; readonly file: number; readonly from: number; readonly to: number }
+  | { readonly kind: 'allocate'; readonly file: number; readonly offset: number; readonly length: number }
+  /** What was stored before sync-begin is durable at sync-end of the same number. */
+  | { readonly kind: 'sync-begin' | 'sync-end'; readonly file: number; readonly sync: number }
+  | { readonly kind: 'rename'; readonly file: number; readonly from: string; readonly to: string }
+  | { readonly kind: 'remove'; readonly file: number; readonly path: string }
+  /** Names in this folder are durable now. */
+  | { readonly kind: 'sync-folder'; readonly folder: string }
+
+/** Called before each event takes effect; what it throws, the call throws, and nothing has changed. */
+export type DiskObserver = (event: DiskEvent) => void
+
+const CHUNK_BYTES = 64 * 1024
+
+/** Something that shows a part of a file and wants to hear of changes. */
+export interface ContentWatcher {
+  stored(bytes: Uint8Array, offset: number): void
+  resized(size: number): void
+}
+
+/** The bytes of one file, whatever its names and handles. */
+export class SimulatedContent {
+  readonly file: number
+  readonly watchers = new Set<ContentWatcher>()
+  readonly locks = new Map<number, { exclusive: object | undefined; readonly shared: Set<object> }>()
+  readonly #chunks = new Map<number, Uint8Array>()
+  #size = 0
+
+  constructor(file: number) {
+    this.file = file
+  }
+
+  get size(): number {
+    return this.#size
+  }
+
+  read(target: Uint8Array, offset: number): number {
+    const length = Math.max(0, Math.min(target.byteLength, this.#size - offset))
+    for (let done = 0; done < length; ) {
+      const { index, at, count } = chunkAt(offset + done, length - done)
+      const chunk = this.#chunks.get(index)
+      if (chunk === undefined) target.fill(0, done, done + count)
+      else target.set(chunk.subarray(at, at + count), done)
+      done += count
+    }
+    return length
+  }
+
+  store(bytes: Uint8Array, offset: number): void {
+    for (let done = 0; done < bytes.byteLength; ) {
+      const { index, at, count } = chunkAt(offset + done, bytes.byteLength - done)
+      let chunk = this.#chunks.get(index)
+      if (chunk === undefined) {
+        chunk = new Uint8Array(CHUNK_BYTES)
+        this.#chunks.set(index, chunk)
+      }
+      chunk.set(bytes.subarray(done, done + count), at)
+      done += count
+    }
+    if (bytes.byteLength > 0) this.#size = Math.max(this.#size, offset + bytes.byteLength)
+    for (const watcher of this.watchers) watcher.stored(bytes, offset)
+  }
+
+  resize(size: number): void {
+    if (size < this.#size) {
+      const { index, at } = chunkAt(size, 1)
+      this.#chunks.get(index)?.fill(0, at)
+      for (const other of [...this.#chunks.keys()]) if (other > index) this.#chunks.delete(other)
+    }
+    this.#size = size
+    for (const watcher of this.watchers) watcher.resized(size)
+  }
+
+  tryLock(owner: object, byte: number, kind: LockKind): boolean {
+    const lock = this.locks.get(byte) ?? { exclusive: undefined, shared: new Set<object>() }
+    if (lock.exclusive !== undefined && lock.exclusive !== owner) return false
+    if (kind === 'exclusive' && [...lock.shared].some(other => other !== owner)) return false
+    lock.exclusive = kind === 'exclusive' ? owner : undefined
+    if (kind === 'shared') lock.shared.add(owner)
+    else lock.shared.delete(owner)
+    this.locks.set(byte, lock)
+    return true
+  }
+
+  unlock(owner: object, byte: number): void {
+    const lock = this.locks.get(byte)
+    if (lock?.exclusive === owner) lock.exclusive = undefined
+    lock?.shared.delete(owner)
+  }
+
+  unlockAll(owner: object): void {
+    for (const byte of this.locks.keys()) this.unlock(owner, byte)
+  }
+}
+
+/** Names and files. */
+export class SimulatedDisk {
+  readonly observe: DiskObserver
+  readonly names = new Map<string, SimulatedContent>()
+  #files = 0
+  #syncs = 0
+
+  constructor(observe: DiskObserver) {
+    this.observe = observe
+  }
+
+  create(path: string): SimulatedContent {
+    const content = new SimulatedContent(this.#files + 1)
+    this.observe({ kind: 'create', file: content.file, path })
+    this.#files++
+    this.names.set(path, content)
+    return content
+  }
+
+  nextSync(): number {
+    return ++this.#syncs
+  }
+}
+
+function chunkAt(
+  offset: number,
+  length: number,
+): { readonly index: number; readonly at: number; readonly count: number } {
+  const index = Math.floor(offset / CHUNK_BYTES)
+  const at = offset - index * CHUNK_BYTES
+  return { index, at, count: Math.min(length, CHUNK_BYTES - at) }
+}

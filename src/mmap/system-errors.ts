@@ -1,0 +1,79 @@
+/**
+ * A failure of the operating system as a StrideError: which code it gets, with path, syscall and errno (P3).
+ */
+
+import { getSystemErrorName } from 'node:util'
+import { type ErrorCode, StrideError } from '../errors.ts'
+
+/** errno names with a code of their own; every other is ERR_STRIDE_IO. */
+const CODES: Readonly<Record<string, ErrorCode>> = {
+  ENOENT: 'ERR_STRIDE_NOT_FOUND',
+  ENOTDIR: 'ERR_STRIDE_NOT_FOUND',
+  EEXIST: 'ERR_STRIDE_EXISTS',
+  EISDIR: 'ERR_STRIDE_IS_DIRECTORY',
+  EACCES: 'ERR_STRIDE_PERMISSION',
+  EPERM: 'ERR_STRIDE_PERMISSION',
+  EROFS: 'ERR_STRIDE_PERMISSION',
+  ENOSPC: 'ERR_STRIDE_NO_SPACE',
+  EDQUOT: 'ERR_STRIDE_NO_SPACE',
+  ENOMEM: 'ERR_STRIDE_NO_SPACE',
+  EFBIG: 'ERR_STRIDE_LIMIT',
+  EMFILE: 'ERR_STRIDE_LIMIT',
+  ENFILE: 'ERR_STRIDE_LIMIT',
+  ENODEV: 'ERR_STRIDE_NOT_MAPPABLE',
+}
+
+/** The error for a positive errno that a system call answered. */
+export function errnoError(syscall: string, errno: number, path: string, offset?: number): StrideError {
+  const name = errnoName(errno)
+  const message = `${syscall} failed with ${name}: ${path}${offset === undefined ? '' : `, offset ${offset}`}`
+  return new StrideError(CODES[name] ?? 'ERR_STRIDE_IO', message, {
+    path,
+    syscall,
+    errno,
+    ...(offset === undefined ? {} : { offset }),
+  })
+}
+
+/** The error for what a call of node:fs threw; anything that is no system error is given back as it is. */
+export function nodeError(error: unknown, path: string): unknown {
+  if (!(error instanceof Error) || error instanceof StrideError) return error
+  const { code, errno, syscall } = error as NodeJS.ErrnoException
+  if (typeof errno !== 'number' || code === undefined) return error
+  const facts = { path, errno: Math.abs(errno), cause: error, ...(syscall === undefined ? {} : { syscall }) }
+  return new StrideError(
+    CODES[code] ?? 'ERR_STRIDE_IO',
+    `${syscall ?? 'a call'} failed with ${code}: ${path}`,
+    facts,
+  )
+}
+
+/** Runs calls of node:fs, with their errors as StrideError. */
+export function withCodes<T>(path: string, run: () => T): T {
+  try {
+    return run()
+  } catch (error) {
+    throw nodeError(error, path)
+  }
+}
+
+export function closedError(path: string): StrideError {
+  return new StrideError('ERR_STRIDE_CLOSED', `${path} is closed`, { path })
+}
+
+export function readOnlyError(path: string): StrideError {
+  return new StrideError('ERR_STRIDE_READ_ONLY', `${path} is open for reading only`, { path })
+}
+
+export function truncatedError(path: string, needed: number, size: number): StrideError {
+  const message = `${path} is shorter than what was mapped of it: ${size} bytes, ${needed} needed`
+  return new StrideError('ERR_STRIDE_TRUNCATED', message, { path, offset: size })
+}
+
+function errnoName(errno: number): string {
+  try {
+    return getSystemErrorName(-errno)
+  } catch {
+    return `errno ${errno}`
+  }
+}

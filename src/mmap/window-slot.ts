@@ -1,0 +1,113 @@
+/**
+ * One window of a pool: the memory it has, the part of the file it shows, and the tokens that were given out.
+ *
+ *   T1  a token's view is null from the moment its bytes may be others; it never comes back after that.
+ *   T2  a token that only waited for the next turn of the event loop is the same object afterwards.
+ * Which part of the file goes where, and which goes next: live-windows.ts.
+ */
+
+import type { Region } from './platform.ts'
+import type { Window } from './window.ts'
+
+/** What the holder of a window has in hand. */
+export class ShownWindow implements Window {
+  view: DataView | null
+  readonly bytes: Buffer
+  readonly start: number
+  readonly end: number
+  readonly slot: WindowSlot | undefined
+
+  constructor(view: DataView | null, bytes: Buffer, start: number, end: number, slot: WindowSlot | undefined) {
+    this.view = view
+    this.bytes = bytes
+    this.start = start
+    this.end = end
+    this.slot = slot
+  }
+}
+
+/** Stands where there is no token: shows nothing, for ever. */
+export const NO_WINDOW = new ShownWindow(null, Buffer.alloc(0), 0, 0, undefined)
+
+const NO_VIEW = new DataView(new ArrayBuffer(0))
+
+export class WindowSlot {
+  /** Number of the window shown; -1 for none. */
+  k = -1
+  start = 0
+  /** File offset past the last byte shown. */
+  end = 0
+  region: Region | undefined
+  token: ShownWindow = NO_WINDOW
+  /** A token on the first part of the window, for a walk that asks for pages step by step. */
+  aheadToken: ShownWindow = NO_WINDOW
+  /** How far pages were asked for ahead of a walk, file offset. */
+  askedTo = 0
+  /** Clock of the last use. */
+  stamp = 0
+  pins = 0
+  /** Whether its tokens may be used in this turn. */
+  isActive = false
+  /** The tokens' epoch: expire() begins a new one. */
+  epoch = 0
+  #view: DataView = NO_VIEW
+  #bytes: Buffer = NO_WINDOW.bytes
+
+  get length(): number {
+    return this.end - this.start
+  }
+
+  /** Points the region at a part of the file. On failure nothing is shown, and the region is empty. */
+  show(k: number, start: number, end: number, region: Region): void {
+    this.drop()
+    region.point(start, end - start)
+    this.region = region
+    this.k = k
+    this.start = start
+    this.end = end
+    this.askedTo = start
+    this.#view = new DataView(region.buffer, 0, end - start)
+    this.#bytes = Buffer.from(region.buffer, 0, end - start)
+  }
+
+  /** The token on the whole window: the suspended one given back, or a new one. */
+  resume(epoch: number): ShownWindow {
+    if (this.token.view !== null) return this.token
+    if (this.token === NO_WINDOW || this.epoch !== epoch) {
+      this.token = new ShownWindow(this.#view, this.#bytes, this.start, this.end, this)
+      this.epoch = epoch
+    } else {
+      this.token.view = this.#view
+    }
+    return this.token
+  }
+
+  /** A token that reaches to `end`. */
+  resumeAhead(end: number): ShownWindow {
+    this.aheadToken.view = null
+    this.aheadToken = new ShownWindow(this.#view, this.#bytes, this.start, end, this)
+    return this.aheadToken
+  }
+
+  /** Until the next acquire; the whole window's token is kept for it. */
+  suspend(): void {
+    this.token.view = null
+    this.aheadToken.view = null
+    this.aheadToken = NO_WINDOW
+  }
+
+  /** Tokens end, and the window shows nothing any more. @returns its region, for another use */
+  drop(): Region | undefined {
+    this.suspend()
+    this.token = NO_WINDOW
+    this.k = -1
+    this.pins = 0
+    this.isActive = false
+    this.#view = NO_VIEW
+    this.#bytes = NO_WINDOW.bytes
+    const { region } = this
+    this.region = undefined
+    this.end = this.start
+    return region
+  }
+}
