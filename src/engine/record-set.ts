@@ -26,8 +26,9 @@ import { gatherAll, gatherNumbers } from './gather.ts'
 import type { Locator } from './locator.ts'
 import { type NumberRange, prefetchRanges, rangeEnds } from './prefetch.ts'
 import type { Follower } from './publication.ts'
+import { RecordFinder } from './record-finder.ts'
 import { EngineRow, type RowOwner } from './row.ts'
-import { ObjectScan, RowScan, type RunFinder } from './scan.ts'
+import { ObjectScan, RowScan } from './scan.ts'
 import { fileOrder, ReadAhead } from './visit-order.ts'
 import { noRecord } from './writer.ts'
 
@@ -52,16 +53,13 @@ export interface Source<S extends AnySchema> {
 
 const NOWHERE: Window = { view: null, bytes: Buffer.alloc(0), start: 0, end: 0 }
 
-export abstract class RecordSet<S extends AnySchema> implements RowOwner, RunFinder, Iterable<Output<S>> {
+export abstract class RecordSet<S extends AnySchema> implements Iterable<Output<S>> {
   /** @internal */
   protected source: Source<S>
-  /** @internal Byte position found by the last locate or run. */
-  locatedAt = 0
-  /** @internal Length of the run found last. */
-  runCount = 0
   /** @internal */
   protected isClosed = false
 
+  readonly #finder: RecordFinder
   #rowClass: (new (owner: RowOwner) => EngineRow) | undefined
   #hot: Window = NOWHERE
   #hotFirst = 0
@@ -73,6 +71,10 @@ export abstract class RecordSet<S extends AnySchema> implements RowOwner, RunFin
   protected constructor(source: Source<S>) {
     this.source = source
     this.#stride = source.addressing.stride
+    this.#finder = new RecordFinder(
+      () => this.source,
+      () => this.prepare(),
+    )
   }
 
   /** Bytes of a record. */
@@ -190,7 +192,7 @@ export abstract class RecordSet<S extends AnySchema> implements RowOwner, RunFin
   scan(range: NumberRange = {}): IterableIterator<Row<S>> {
     this.prepareBulk()
     const { from, to } = rangeEnds(range, this.source.locator.staging.size)
-    const scan = new RowScan(this, this.#stride, this.#newRow(), from, to)
+    const scan = new RowScan(this.#finder, this.#stride, this.#newRow(), from, to)
     return scan as unknown as IterableIterator<Row<S>>
   }
 
@@ -199,7 +201,7 @@ export abstract class RecordSet<S extends AnySchema> implements RowOwner, RunFin
     this.prepareBulk()
     const { codec, locator } = this.source
     const decode = (view: DataView, bytes: Buffer, at: number): Output<S> => codec.decode(view, bytes, at)
-    return new ObjectScan(this, this.#stride, decode, 0, locator.staging.size)
+    return new ObjectScan(this.#finder, this.#stride, decode, 0, locator.staging.size)
   }
 
   /** A row on record n. @throws {StrideError} ERR_STRIDE_NO_RECORD */
@@ -228,38 +230,6 @@ export abstract class RecordSet<S extends AnySchema> implements RowOwner, RunFin
     this.assertOpen()
     this.changed()
     this.source.pool.trim()
-  }
-
-  /** @internal For rows. */
-  locate(n: number): RecordBytes {
-    checkRecordNumber(n)
-    this.prepare()
-    const { locator } = this.source
-    const found = locator.find(n)
-    if (found === undefined) throw noRecord(n, this)
-    this.locatedAt = locator.at
-    return found
-  }
-
-  /** @internal For rows. */
-  decode(view: DataView, bytes: Buffer, at: number): unknown {
-    return this.source.codec.decode(view, bytes, at)
-  }
-
-  /** @internal For scans. */
-  nextLive(n: number, end: number): number {
-    this.prepare()
-    return this.source.locator.nextLive(n, end)
-  }
-
-  /** @internal For scans. */
-  run(n: number, end: number): RecordBytes {
-    const { locator } = this.source
-    const found = locator.run(n, end)
-    if (found === undefined) throw noRecord(n, this)
-    this.locatedAt = locator.at
-    this.runCount = locator.count
-    return found
   }
 
   /** @internal What was found before may no longer be what is there. */
@@ -335,7 +305,7 @@ export abstract class RecordSet<S extends AnySchema> implements RowOwner, RunFin
 
   #newRow(): EngineRow {
     this.#rowClass ??= this.source.codec.rowClass(EngineRow) as new (owner: RowOwner) => EngineRow
-    return new this.#rowClass(this)
+    return new this.#rowClass(this.#finder)
   }
 }
 
