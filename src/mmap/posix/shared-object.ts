@@ -20,8 +20,9 @@ import { PosixFile } from './posix-file.ts'
 import { recordLocks } from './record-locks.ts'
 import type { SystemCalls } from './system-calls.ts'
 
-const { EISDIR, ELOOP, ENOENT, ENXIO } = constants.errno
-const NAMES_OF_OTHERS: readonly number[] = [EISDIR, ELOOP, ENXIO]
+const { EINVAL, EISDIR, ELOOP, ENOENT, ENXIO } = constants.errno
+/** glibc says EINVAL of a folder; the name itself was checked before. */
+const NAMES_OF_OTHERS: readonly number[] = [EINVAL, EISDIR, ELOOP, ENXIO]
 
 /** Objects of other programs are not mistaken for ours. */
 const PREFIX = 'stridedb.'

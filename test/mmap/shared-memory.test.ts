@@ -1,0 +1,204 @@
+/**
+ * What could go wrong: two processes are both first, or neither is; the object outlives its last user, or goes
+ * while somebody has it; what a killed process left is taken for alive; a name leads to something of others.
+ */
+
+import * as fs from 'node:fs'
+import { afterEach, describe, expect, it } from 'vitest'
+import { SharedMemory, type SharedMemoryOptions } from '../../src/mmap/index.ts'
+import { Companion, codeOf, newFolder, runScript, thrownBy, writeScript } from './places.ts'
+
+const names: string[] = []
+const newName = (): string => {
+  const name = `test-${process.pid}-${Math.random().toString(36).slice(2)}`
+  names.push(name)
+  return name
+}
+const objectPath = (name: string): string => `/dev/shm/stridedb.${name}`
+
+afterEach(() => {
+  for (const name of names.splice(0)) fs.rmSync(objectPath(name), { recursive: true, force: true })
+})
+
+/** Opens, tells what it found, and does as the test says. */
+const COMPANION = `
+  import { SharedMemory } from 'src/mmap/index.ts'
+  const [name, size] = process.argv.slice(2)
+  try {
+    const shared = SharedMemory.open(name, size === undefined ? {} : { size: Number(size) })
+    const words = new Int32Array(shared.view(0, 64).bytes.buffer, 0, 16)
+    console.log(JSON.stringify({ created: shared.created, size: shared.size, first: words[0] }))
+    process.stdin.on('data', line => {
+      const said = String(line).trim()
+      if (said === 'add') { for (let i = 0; i < 100_000; i++) Atomics.add(words, 1, 1); console.log('added') }
+      else if (said === 'close') { shared.close(); console.log('closed') }
+      else if (said === 'exit') process.exit(0)
+      else { words[0] = Number(said); console.log('stored') }
+    })
+  } catch (error) { console.log(JSON.stringify({ code: error.code })) }`
+
+const companion = (name: string, size?: number): Companion =>
+  new Companion(writeScript(newFolder(), COMPANION), [name, ...(size === undefined ? [] : [String(size)])])
+
+describe('shared memory', () => {
+  it('is created by who is first, zeroed, and has its size for all later ones', async () => {
+    const name = newName()
+    using shared = SharedMemory.open(name, { size: 10_000 })
+    expect([shared.created, shared.size, shared.name]).toEqual([true, 10_000, name])
+    expect(shared.view().bytes.every(byte => byte === 0)).toBe(true)
+    new Int32Array(shared.view().bytes.buffer, 0, 1)[0] = 77
+    using second = SharedMemory.open(name)
+    expect([second.created, second.size]).toEqual([false, 10_000])
+    const child = companion(name, 99_999)
+    expect(JSON.parse(await child.line())).toEqual({ created: false, size: 10_000, first: 77 })
+    child.say('123')
+    await child.line()
+    expect(second.view().dataView.getInt32(0, true)).toBe(123)
+  })
+
+  it('does not exist where nobody has it open', () => {
+    const name = newName()
+    expect(codeOf(() => SharedMemory.open(name))).toBe('ERR_STRIDE_NOT_FOUND')
+    SharedMemory.open(name, { size: 100 }).close()
+    expect(codeOf(() => SharedMemory.open(name))).toBe('ERR_STRIDE_NOT_FOUND')
+    expect(fs.existsSync(objectPath(name))).toBe(false)
+  })
+
+  it('exists until the last one closes it, in whichever process that is', async () => {
+    const name = newName()
+    const shared = SharedMemory.open(name, { size: 100 })
+    shared.view().dataView.setInt32(0, 5, true)
+    const child = companion(name)
+    expect(JSON.parse(await child.line())).toMatchObject({ created: false, first: 5 })
+    shared.close()
+    const again = SharedMemory.open(name)
+    expect(again.view().dataView.getInt32(0, true)).toBe(5)
+    again.close()
+    child.say('close')
+    await child.line()
+    expect(fs.existsSync(objectPath(name))).toBe(false)
+  })
+
+  it('goes with a process that ends without closing it', async () => {
+    const name = newName()
+    const child = companion(name, 100)
+    await child.line()
+    child.say('exit')
+    expect(await child.ended()).toBe(0)
+    expect(fs.existsSync(objectPath(name))).toBe(false)
+  })
+
+  it('counts what a killed process left as new: created again, and zeroed', async () => {
+    const name = newName()
+    const child = companion(name, 100)
+    await child.line()
+    child.say('99')
+    await child.line()
+    await child.kill()
+    expect(fs.existsSync(objectPath(name))).toBe(true)
+    using shared = SharedMemory.open(name, { size: 200 })
+    expect([shared.created, shared.size]).toEqual([true, 200])
+    expect(shared.view().bytes.every(byte => byte === 0)).toBe(true)
+  })
+
+  it('does not give what a killed process left to somebody who names no size', async () => {
+    const name = newName()
+    const child = companion(name, 100)
+    await child.line()
+    await child.kill()
+    expect(codeOf(() => SharedMemory.open(name))).toBe('ERR_STRIDE_NOT_FOUND')
+    expect(fs.existsSync(objectPath(name))).toBe(false)
+  })
+
+  it('adds exactly with Atomics from several processes', async () => {
+    const name = newName()
+    using shared = SharedMemory.open(name, { size: 64 })
+    const children = [companion(name), companion(name)]
+    for (const child of children) await child.line()
+    for (const child of children) child.say('add')
+    for (const child of children) await child.line()
+    expect(shared.view().dataView.getInt32(4, true)).toBe(200_000)
+  })
+
+  it('has exactly one first among many that open and close at once', () => {
+    const name = newName()
+    // Each round: open, look whether the memory is as its state promises, close. A second "first" while somebody
+    // has it open would find the mark of the other one, or zero it.
+    const script = writeScript(
+      newFolder(),
+      `import { SharedMemory } from 'src/mmap/index.ts'
+       const rounds = 300
+       let wrong = 0, firsts = 0
+       for (let i = 0; i < rounds; i++) {
+         const shared = SharedMemory.open(process.argv[2], { size: 4096 })
+         const words = new Int32Array(shared.view().bytes.buffer, 0, 2)
+         if (shared.created) { firsts++; if (Atomics.add(words, 0, 1) !== 0) wrong++ }
+         Atomics.add(words, 1, 1)
+         for (let spin = 0; spin < 1000; spin++) if (Atomics.load(words, 1) < 1 || Atomics.load(words, 0) > 1) wrong++
+         shared.close()
+       }
+       console.log(wrong + ' ' + firsts)`,
+    )
+    const runner = writeScript(
+      newFolder(),
+      `import { spawn } from 'node:child_process'
+       const run = () => new Promise(resolve => {
+         let out = ''
+         const child = spawn(process.execPath, ['--import', 'tsx', process.argv[2], process.argv[3]])
+         child.stdout.on('data', part => { out += part }); child.stderr.on('data', part => { out += part })
+         child.on('exit', () => resolve(out.trim()))
+       })
+       console.log(JSON.stringify(await Promise.all([run(), run(), run(), run()])))`,
+    )
+    const { stdout, stderr } = runScript(runner, { args: [script, name] })
+    const results = JSON.parse(stdout || `["${stderr}"]`) as string[]
+    expect(results).toHaveLength(4)
+    for (const result of results) expect(result).toMatch(/^0 \d+$/)
+    expect(results.reduce((sum, result) => sum + Number(result.split(' ')[1]), 0)).toBeGreaterThan(0)
+    expect(fs.existsSync(objectPath(name))).toBe(false)
+  })
+
+  it('belongs to its owner alone unless told', () => {
+    const [a, b] = [newName(), newName()]
+    using _first = SharedMemory.open(a, { size: 1 })
+    using _second = SharedMemory.open(b, { size: 1, mode: 0o640 })
+    expect(fs.statSync(objectPath(a)).mode & 0o777).toBe(0o600)
+    expect(fs.statSync(objectPath(b)).mode & 0o777).toBe(0o640)
+  })
+
+  it('says that the name belongs to something else', () => {
+    const name = newName()
+    fs.mkdirSync(objectPath(name))
+    expect(codeOf(() => SharedMemory.open(name, { size: 100 }))).toBe('ERR_STRIDE_NAME_TAKEN')
+    const link = newName()
+    fs.symlinkSync('/dev/null', objectPath(link))
+    expect(codeOf(() => SharedMemory.open(link, { size: 100 }))).toBe('ERR_STRIDE_NAME_TAKEN')
+  })
+
+  it('refuses names, sizes and options that are none', () => {
+    for (const name of ['', '/x', 'a/b', '..', '.x', 'a b', 'x'.repeat(201), 'a\0b']) {
+      expect(thrownBy(() => SharedMemory.open(name, { size: 1 })), name).toBeInstanceOf(RangeError)
+    }
+    for (const size of [0, -1, 0.5, Number.NaN]) {
+      expect(thrownBy(() => SharedMemory.open('x', { size })), String(size)).toBeInstanceOf(RangeError)
+    }
+    expect(thrownBy(() => SharedMemory.open('x', { sise: 1 } as SharedMemoryOptions)).message).toContain("'size'")
+  })
+
+  it('says that memory is full instead of dying at a touch, and leaves no object', () => {
+    const name = newName()
+    const { bsize, blocks } = fs.statfsSync('/dev/shm')
+    expect(codeOf(() => SharedMemory.open(name, { size: bsize * blocks * 2 }))).toBe('ERR_STRIDE_NO_SPACE')
+    expect(fs.existsSync(objectPath(name))).toBe(false)
+  })
+
+  it('throws after close, and its views end with it', () => {
+    const shared = SharedMemory.open(newName(), { size: 100 })
+    const view = shared.view(10, 20)
+    expect(thrownBy(() => shared.view(90, 11))).toBeInstanceOf(RangeError)
+    shared.close()
+    shared.close()
+    expect(codeOf(() => view.bytes)).toBe('ERR_STRIDE_CLOSED')
+    expect(codeOf(() => shared.view())).toBe('ERR_STRIDE_CLOSED')
+  })
+})
