@@ -39,9 +39,10 @@ describe.each(PLATFORMS)('the seam on $name', ({ create }) => {
     const { file } = start()
     file.resize(6 * GiB)
     const places = [2 * GiB - 2, 2 * GiB + 5, 4 * GiB - 2, 4 * GiB + 5, 6 * GiB - 4]
-    places.forEach((offset, i) => file.store(Uint8Array.of(i + 1, i + 2, i + 3, i + 4), offset))
+    for (const [i, offset] of places.entries()) file.store(Uint8Array.of(i + 1, i + 2, i + 3, i + 4), offset)
     expect(file.size()).toBe(6 * GiB)
-    places.forEach((offset, i) => expect(bytesOf(file, offset, 4)).toEqual([i + 1, i + 2, i + 3, i + 4]))
+    for (const [i, offset] of places.entries())
+      expect(bytesOf(file, offset, 4)).toEqual([i + 1, i + 2, i + 3, i + 4])
     expect(bytesOf(file, 1, 1)).toEqual([0])
 
     const region = file.reserve(64 * 1024)
@@ -77,9 +78,18 @@ describe.each(PLATFORMS)('the seam on $name', ({ create }) => {
     const { file } = start()
     const one = new Uint8Array(1)
     for (const offset of [-1, 0.5, Number.NaN, 2 ** 53, Number.MAX_SAFE_INTEGER]) {
-      expect(thrownBy(() => file.store(one, offset)), `store ${offset}`).toBeInstanceOf(RangeError)
-      expect(thrownBy(() => file.read(one, offset)), `read ${offset}`).toBeInstanceOf(RangeError)
-      expect(thrownBy(() => file.allocate(offset, 1)), `allocate ${offset}`).toBeInstanceOf(RangeError)
+      expect(
+        thrownBy(() => file.store(one, offset)),
+        `store ${offset}`,
+      ).toBeInstanceOf(RangeError)
+      expect(
+        thrownBy(() => file.read(one, offset)),
+        `read ${offset}`,
+      ).toBeInstanceOf(RangeError)
+      expect(
+        thrownBy(() => file.allocate(offset, 1)),
+        `allocate ${offset}`,
+      ).toBeInstanceOf(RangeError)
     }
     expect(thrownBy(() => file.resize(-1))).toBeInstanceOf(RangeError)
     expect(file.size()).toBe(0)
@@ -92,7 +102,10 @@ describe.each(PLATFORMS)('the seam on $name', ({ create }) => {
     const absent = `${path}-absent`
     expect(codeOf(() => platform.open(absent, { access: 'readwrite' }))).toBe('ERR_STRIDE_NOT_FOUND')
     expect(codeOf(() => platform.open(path, CREATE))).toBe('ERR_STRIDE_EXISTS')
-    expect(thrownBy(() => platform.open(absent, { access: 'read' }))).toMatchObject({ path: absent, syscall: 'open' })
+    expect(thrownBy(() => platform.open(absent, { access: 'read' }))).toMatchObject({
+      path: absent,
+      syscall: 'open',
+    })
     expect(platform.exists(absent)).toBe(false)
     const again = platform.open(path, { access: 'readwrite', create: 'missing' })
     expect(again.size()).toBe(1)

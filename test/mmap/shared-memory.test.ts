@@ -177,12 +177,20 @@ describe('shared memory', () => {
 
   it('refuses names, sizes and options that are none', () => {
     for (const name of ['', '/x', 'a/b', '..', '.x', 'a b', 'x'.repeat(201), 'a\0b']) {
-      expect(thrownBy(() => SharedMemory.open(name, { size: 1 })), name).toBeInstanceOf(RangeError)
+      expect(
+        thrownBy(() => SharedMemory.open(name, { size: 1 })),
+        name,
+      ).toBeInstanceOf(RangeError)
     }
     for (const size of [0, -1, 0.5, Number.NaN]) {
-      expect(thrownBy(() => SharedMemory.open('x', { size })), String(size)).toBeInstanceOf(RangeError)
+      expect(
+        thrownBy(() => SharedMemory.open('x', { size })),
+        String(size),
+      ).toBeInstanceOf(RangeError)
     }
-    expect(thrownBy(() => SharedMemory.open('x', { sise: 1 } as SharedMemoryOptions)).message).toContain("'size'")
+    expect(thrownBy(() => SharedMemory.open('x', { sise: 1 } as SharedMemoryOptions)).message).toContain(
+      "'size'",
+    )
   })
 
   it('says that memory is full instead of dying at a touch, and leaves no object', () => {

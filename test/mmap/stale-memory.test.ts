@@ -11,7 +11,10 @@ import { describe, expect, it } from 'vitest'
 import { newFolder, runScript, writeScript } from './places.ts'
 
 /** Other Node versions, if the machine has them: paths in STRIDE_NODES, separated by colons. */
-const NODES = [process.execPath, ...(process.env['STRIDE_NODES'] ?? '').split(':').filter(path => fs.existsSync(path))]
+const NODES = [
+  process.execPath,
+  ...(process.env['STRIDE_NODES'] ?? '').split(':').filter(path => fs.existsSync(path)),
+]
 
 function versionOf(node: string): string {
   return spawnSync(node, ['--version'], { encoding: 'utf8' }).stdout.trim()

@@ -12,7 +12,12 @@ import { codeOf, newFolder, nextTurn, PLATFORMS, thrownBy } from './places.ts'
 
 const KiB = 1024
 const GiB = 1024 ** 3
-const SMALL: WindowOptions = { windowBytes: 64 * KiB, mappedBytesMax: 300 * KiB, itemBytesMax: 5000, advice: 'normal' }
+const SMALL: WindowOptions = {
+  windowBytes: 64 * KiB,
+  mappedBytesMax: 300 * KiB,
+  itemBytesMax: 5000,
+  advice: 'normal',
+}
 
 /** The byte that a test file has at this offset. */
 const byteAt = (offset: number): number => (offset * 31 + Math.floor(offset / 251)) & 0xff
@@ -68,7 +73,19 @@ describe.each(PLATFORMS)('windows on $name', ({ create }) => {
   it('agrees with a plain array after any sequence of reads, stores, growth, turns and expiries', async () => {
     const seed = Number(process.env['STRIDE_SEED'] ?? 20261121)
     const action = fc.record({
-      kind: fc.constantFrom('read', 'read', 'read', 'walk', 'store', 'grow', 'turn', 'expire', 'trim', 'pin', 'unpin'),
+      kind: fc.constantFrom(
+        'read',
+        'read',
+        'read',
+        'walk',
+        'store',
+        'grow',
+        'turn',
+        'expire',
+        'trim',
+        'pin',
+        'unpin',
+      ),
       place: fc.double({ min: 0, max: 1, noNaN: true, maxExcluded: true }),
       length: fc.integer({ min: 1, max: 5000 }),
     })
@@ -220,7 +237,10 @@ describe.each(PLATFORMS)('windows on $name', ({ create }) => {
       [2 ** 53, 1],
       [100 * KiB, 1],
     ] as const) {
-      expect(thrownBy(() => pool.acquire(offset, length)), `${offset}, ${length}`).toBeInstanceOf(RangeError)
+      expect(
+        thrownBy(() => pool.acquire(offset, length)),
+        `${offset}, ${length}`,
+      ).toBeInstanceOf(RangeError)
     }
     end(pool, file)
   })
@@ -282,106 +302,109 @@ describe.each(PLATFORMS)('windows on $name', ({ create }) => {
   })
 })
 
-describe.each(PLATFORMS.filter(({ name }) => !name.startsWith('file')))('live windows on $name', ({ create }) => {
-  const start = (size: number, options: Partial<WindowOptions> = {}) => {
-    const file = create().open(join(newFolder(), 'a.bin'), { access: 'readwrite', create: 'always' })
-    file.store(patterned(size), 0)
-    const pool = createWindowPool(file, { ...SMALL, ...options })
-    pool.setEnd(size)
-    return { file, pool }
-  }
-  const window = (k: number): number => k * 64 * KiB
-
-  it('lets the least recently used window go first', () => {
-    const { pool, file } = start(1000 * KiB, { mappedBytesMax: 3 * 80 * KiB })
-    const [a, b] = [pool.acquire(window(0), 1), pool.acquire(window(1), 1)]
-    const c = pool.acquire(window(2), 1)
-    pool.acquire(window(0), 1)
-    pool.acquire(window(3), 1)
-    expect([a.view === null, b.view === null, c.view === null]).toEqual([false, true, false])
-    pool.acquire(window(4), 1)
-    expect([a.view === null, c.view === null]).toEqual([false, true])
-    expect(pool.stats().windows).toBe(3)
-    pool.close()
-    file.close()
-  })
-
-  it('keeps pinned windows, counts pins, and allows one window more when all are pinned', () => {
-    const { pool, file } = start(1000 * KiB, { mappedBytesMax: 2 * 80 * KiB })
-    const [a, b] = [pool.acquire(window(0), 1), pool.acquire(window(1), 1)]
-    pool.pin(a)
-    pool.pin(a)
-    pool.pin(b)
-    for (let k = 2; k < 12; k++) {
-      expect(shown(pool.acquire(window(k), 1), window(k), 1)).toEqual([byteAt(window(k))])
-      expect(pool.stats().windows).toBe(3)
-    }
-    pool.unpin(a)
-    for (let k = 2; k < 6; k++) pool.acquire(window(k), 1)
-    expect(a.view?.getUint8(0)).toBe(byteAt(0))
-    pool.unpin(a)
-    for (let k = 2; k < 6; k++) pool.acquire(window(k), 1)
-    expect(a.view).toBeNull()
-    expect(b.view).not.toBeNull()
-    expect(pool.stats().windows).toBe(2)
-    pool.close()
-    file.close()
-  })
-
-  it('reserves what it shows and not a whole window, and grows without mapping for each append', () => {
-    const { pool, file } = start(12_500, { windowBytes: GiB, mappedBytesMax: Number.POSITIVE_INFINITY })
-    const capacities: number[] = []
-    const reserve = file.reserve.bind(file)
-    file.reserve = capacity => {
-      capacities.push(capacity)
-      return reserve(capacity)
-    }
-    let size = 12_500
-    for (let i = 0; i < 2000; i++) {
-      file.store(patterned(125, size), size)
-      size += 125
+describe.each(PLATFORMS.filter(({ name }) => !name.startsWith('file')))(
+  'live windows on $name',
+  ({ create }) => {
+    const start = (size: number, options: Partial<WindowOptions> = {}) => {
+      const file = create().open(join(newFolder(), 'a.bin'), { access: 'readwrite', create: 'always' })
+      file.store(patterned(size), 0)
+      const pool = createWindowPool(file, { ...SMALL, ...options })
       pool.setEnd(size)
-      expect(pool.acquire(size - 125, 125).view?.getUint8(size - 125)).toBe(byteAt(size - 125))
+      return { file, pool }
     }
-    expect(capacities).toEqual([64, 128, 256, 512].map(k => k * KiB).slice(0, capacities.length))
-    expect(Math.max(...capacities)).toBeLessThanOrEqual(512 * KiB)
-    expect(pool.stats().mappedBytes).toBe(size)
-    pool.close()
-    file.close()
-  })
+    const window = (k: number): number => k * 64 * KiB
 
-  it('ends the old token when a window is extended, and keeps its pins', () => {
-    const { pool, file } = start(100 * KiB)
-    const token = pool.acquire(window(1), 10)
-    pool.pin(token)
-    file.store(patterned(100 * KiB, 100 * KiB), 100 * KiB)
-    pool.setEnd(200 * KiB)
-    expect(token.view?.byteLength).toBe(36 * KiB)
-    const longer = pool.acquire(105 * KiB, 10)
-    expect(token.view).toBeNull()
-    expect(longer.view?.getUint8(105 * KiB - longer.start)).toBe(byteAt(105 * KiB))
-    for (let k = 0; k < 3; k++) for (let i = 0; i < 4; i++) pool.acquire(window(k), 1)
-    expect(longer.view).not.toBeNull()
-    pool.close()
-    file.close()
-  })
+    it('lets the least recently used window go first', () => {
+      const { pool, file } = start(1000 * KiB, { mappedBytesMax: 3 * 80 * KiB })
+      const [a, b] = [pool.acquire(window(0), 1), pool.acquire(window(1), 1)]
+      const c = pool.acquire(window(2), 1)
+      pool.acquire(window(0), 1)
+      pool.acquire(window(3), 1)
+      expect([a.view === null, b.view === null, c.view === null]).toEqual([false, true, false])
+      pool.acquire(window(4), 1)
+      expect([a.view === null, c.view === null]).toEqual([false, true])
+      expect(pool.stats().windows).toBe(3)
+      pool.close()
+      file.close()
+    })
 
-  it('asks for the size of the file once a turn, and when a window slides', async () => {
-    const { pool, file } = start(1000 * KiB)
-    let asked = 0
-    const size = file.size.bind(file)
-    file.size = () => {
-      asked++
-      return size()
-    }
-    for (let i = 0; i < 100; i++) pool.acquire(i, 1)
-    expect(asked).toBe(1)
-    await nextTurn()
-    for (let i = 0; i < 100; i++) pool.acquire(i, 1)
-    expect(asked).toBe(2)
-    pool.acquire(window(1), 1)
-    expect(asked).toBe(3)
-    pool.close()
-    file.close()
-  })
-})
+    it('keeps pinned windows, counts pins, and allows one window more when all are pinned', () => {
+      const { pool, file } = start(1000 * KiB, { mappedBytesMax: 2 * 80 * KiB })
+      const [a, b] = [pool.acquire(window(0), 1), pool.acquire(window(1), 1)]
+      pool.pin(a)
+      pool.pin(a)
+      pool.pin(b)
+      for (let k = 2; k < 12; k++) {
+        expect(shown(pool.acquire(window(k), 1), window(k), 1)).toEqual([byteAt(window(k))])
+        expect(pool.stats().windows).toBe(3)
+      }
+      pool.unpin(a)
+      for (let k = 2; k < 6; k++) pool.acquire(window(k), 1)
+      expect(a.view?.getUint8(0)).toBe(byteAt(0))
+      pool.unpin(a)
+      for (let k = 2; k < 6; k++) pool.acquire(window(k), 1)
+      expect(a.view).toBeNull()
+      expect(b.view).not.toBeNull()
+      expect(pool.stats().windows).toBe(2)
+      pool.close()
+      file.close()
+    })
+
+    it('reserves what it shows and not a whole window, and grows without mapping for each append', () => {
+      const { pool, file } = start(12_500, { windowBytes: GiB, mappedBytesMax: Number.POSITIVE_INFINITY })
+      const capacities: number[] = []
+      const reserve = file.reserve.bind(file)
+      file.reserve = capacity => {
+        capacities.push(capacity)
+        return reserve(capacity)
+      }
+      let size = 12_500
+      for (let i = 0; i < 2000; i++) {
+        file.store(patterned(125, size), size)
+        size += 125
+        pool.setEnd(size)
+        expect(pool.acquire(size - 125, 125).view?.getUint8(size - 125)).toBe(byteAt(size - 125))
+      }
+      expect(capacities).toEqual([64, 128, 256, 512].map(k => k * KiB).slice(0, capacities.length))
+      expect(Math.max(...capacities)).toBeLessThanOrEqual(512 * KiB)
+      expect(pool.stats().mappedBytes).toBe(size)
+      pool.close()
+      file.close()
+    })
+
+    it('ends the old token when a window is extended, and keeps its pins', () => {
+      const { pool, file } = start(100 * KiB)
+      const token = pool.acquire(window(1), 10)
+      pool.pin(token)
+      file.store(patterned(100 * KiB, 100 * KiB), 100 * KiB)
+      pool.setEnd(200 * KiB)
+      expect(token.view?.byteLength).toBe(36 * KiB)
+      const longer = pool.acquire(105 * KiB, 10)
+      expect(token.view).toBeNull()
+      expect(longer.view?.getUint8(105 * KiB - longer.start)).toBe(byteAt(105 * KiB))
+      for (let k = 0; k < 3; k++) for (let i = 0; i < 4; i++) pool.acquire(window(k), 1)
+      expect(longer.view).not.toBeNull()
+      pool.close()
+      file.close()
+    })
+
+    it('asks for the size of the file once a turn, and when a window slides', async () => {
+      const { pool, file } = start(1000 * KiB)
+      let asked = 0
+      const size = file.size.bind(file)
+      file.size = () => {
+        asked++
+        return size()
+      }
+      for (let i = 0; i < 100; i++) pool.acquire(i, 1)
+      expect(asked).toBe(1)
+      await nextTurn()
+      for (let i = 0; i < 100; i++) pool.acquire(i, 1)
+      expect(asked).toBe(2)
+      pool.acquire(window(1), 1)
+      expect(asked).toBe(3)
+      pool.close()
+      file.close()
+    })
+  },
+)
