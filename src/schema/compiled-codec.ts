@@ -1,5 +1,153 @@
-import type { Codec } from './codec.ts'
+/**
+ * How is a layout read and written at full speed? Generated functions with every offset in them as a constant.
+ *
+ *   X1  byte for byte, and refusal for refusal, the plain codec's equal.
+ *   X2  where a value or a code is not one of the expected, the plain codec takes over and says why.
+ * What is generated: compiled-read.ts, compiled-write.ts, compiled-column.ts.
+ */
+
+import type { Codec, RowConstructor } from './codec.ts'
+import type { Column } from './column.ts'
+import { compileColumn, guardedExpression } from './compiled-column.ts'
+import { type ReadContext, readExpression } from './compiled-read.ts'
+import { encodeBody, patchBody } from './compiled-write.ts'
+import { type FoundField, findFields, unknownField } from './fields.ts'
+import { isContainer, type Node } from './kinds.ts'
 import type { Layout } from './layout.ts'
-export function compileCodec(_layout: Layout, _plain: Codec): Codec | null {
-  return null
+import { ROW_AT, ROW_REFRESH, ROW_SOURCE, type RowBaseConstructor } from './row.ts'
+import { literal, RECORD, Source } from './source.ts'
+import { makeTextReaders, type TextReaders } from './text-read.ts'
+
+/** Beyond so many nodes the functions would be too long for V8 to optimise, and slow to make. */
+const NODES_MAX = 5000
+
+/** The compiled codec; null where code generation is forbidden or the layout is too large for it. */
+export function compileCodec(layout: Layout, plain: Codec): Codec | null {
+  if (countNodes(layout.root) > NODES_MAX) return null
+  try {
+    return compile(layout, plain)
+  } catch (error) {
+    // --disallow-code-generation-from-strings, or a content security policy in Electron.
+    if (error instanceof EvalError) return null
+    throw error
+  }
+}
+
+interface Generated {
+  readonly encode: Codec['encode']
+  readonly patch: Codec['patch']
+  readonly decode: Codec['decode']
+  readonly readField: Codec['readField']
+}
+
+function compile(layout: Layout, plain: Codec): Codec {
+  const { root, recordSize } = layout
+  const bitmapOffset = layout.bitmap?.offset ?? 0
+  const texts = makeTextReaders()
+  const fields = new Map(findFields(root).map(field => [field.path, field]))
+  const columns = new Map<string, Column>()
+  return {
+    layout,
+    compiled: true,
+    refined: false,
+    ...generate(layout, plain, texts, fields),
+    hasField: name => fields.has(name),
+    rowClass: base => rowClass(layout, plain, texts, fields, base),
+    column(name) {
+      const known = columns.get(name)
+      if (known !== undefined) return known
+      const field = fields.get(name)
+      if (field === undefined) throw unknownField(name, [...fields.keys()])
+      const source = new Source()
+      const column = compileColumn(
+        { source, texts, bitmapOffset, fail: failure(source, plain, name) },
+        field,
+        recordSize,
+      )
+      columns.set(name, column)
+      return column
+    },
+  }
+}
+
+function generate(
+  layout: Layout,
+  plain: Codec,
+  texts: TextReaders,
+  fields: ReadonlyMap<string, FoundField>,
+): Generated {
+  const { root } = layout
+  const bitmapOffset = layout.bitmap?.offset ?? 0
+  const source = new Source()
+  const fits = source.function('r, v, b, at', encodeBody({ source, bitmapOffset }, root))
+  const encode = source.function(
+    'r, v, b, at',
+    `if (!${fits}(r, v, b, at)) ${source.constant(plain.encode)}(r, v, b, at)`,
+  )
+  const patches = source.function('r, v, b, at', patchBody({ source, bitmapOffset }, root))
+  const patch = source.function(
+    'r, v, b, at',
+    `if (!${patches}(r, v, b, at)) ${source.constant(plain.patch)}(r, v, b, at)`,
+  )
+  const whole: ReadContext = { source, texts, bitmapOffset, fail: `${source.constant(plain.decode)}(v, b, at)` }
+  const decode = source.function('v, b, at', `return ${readExpression(whole, root, RECORD)}`)
+  const cases = [...fields.values()].map(field => {
+    const context = { ...whole, fail: failure(source, plain, field.path) }
+    let read = guardedExpression(context, field)
+    // Kept out of the switch, which is inlined into its callers only while it is short.
+    if (isContainer(field.node)) read = `${source.function('v, b, at', `return ${read}`)}(v, b, at)`
+    return `case ${literal(field.path)}: return ${read};`
+  })
+  const readField = source.function(
+    'v, b, at, name',
+    `switch (name) {\n${cases.join('\n')}\ndefault: return ${source.constant(plain.readField)}(v, b, at, name);\n}`,
+  )
+  return source.run(
+    `{ encode: ${encode}, patch: ${patch}, decode: ${decode}, readField: ${readField} }`,
+  ) as Generated
+}
+
+function rowClass<B extends RowBaseConstructor>(
+  layout: Layout,
+  plain: Codec,
+  texts: TextReaders,
+  fields: ReadonlyMap<string, FoundField>,
+  base: B,
+): RowConstructor<B> {
+  const source = new Source()
+  const keys = {
+    source: source.constant(ROW_SOURCE),
+    at: source.constant(ROW_AT),
+    refresh: source.constant(ROW_REFRESH),
+  }
+  const getters = layout.root.members.map(({ name }) => {
+    const field = fields.get(name) as FoundField
+    const context = {
+      source,
+      texts,
+      bitmapOffset: layout.bitmap?.offset ?? 0,
+      fail: failure(source, plain, name),
+    }
+    const read = guardedExpression(context, field)
+    // After a refresh the row may stand on other memory: `at` and `b` are read behind `v`.
+    return `get [${literal(name)}]() {
+  const v = this[${keys.source}].view ?? this[${keys.refresh}](), at = this[${keys.at}];
+  ${/\bb\b/.test(read) ? `const b = this[${keys.source}].bytes;` : ''}
+  return ${read};
+}`
+  })
+  return source.run(
+    `class Row extends ${source.constant(base)} {\n${getters.join('\n')}\n}`,
+  ) as RowConstructor<B>
+}
+
+/** Source of a call that reads the field as the plain codec does, and throws. */
+function failure(source: Source, plain: Codec, path: string): string {
+  return `${source.constant(plain.readField)}(v, b, at, ${literal(path)})`
+}
+
+function countNodes(node: Node): number {
+  if (node.type === 'object') return node.members.reduce((sum, member) => sum + countNodes(member.node), 1)
+  if (node.type === 'tuple') return node.items.reduce((sum, item) => sum + countNodes(item), 1)
+  return node.type === 'array' ? 1 + countNodes(node.element) : 1
 }

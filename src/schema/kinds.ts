@@ -183,18 +183,21 @@ export function isText(node: Node): node is TextNode {
   return node.type === 'ascii' || node.type === 'latin1' || node.type === 'utf8'
 }
 
+/** Whether other nodes lie inside. */
+export function isContainer(node: Node): node is ObjectNode | TupleNode | ArrayNode {
+  return node.type === 'object' || node.type === 'tuple' || node.type === 'array'
+}
+
 /** The node's own null bits: one for nullable, one for optional. */
 export function ownBits(node: { readonly nullable: boolean; readonly optional: boolean }): number {
   return (node.nullable ? 1 : 0) + (node.optional ? 1 : 0)
 }
 
-/** Where padding bytes may lie in the node: a writer must zero it first. */
+/** Whether some bytes of the node belong to no value: a writer must zero them. */
 export function hasGaps(node: Node): boolean {
   if (node.width > node.size) return true
+  if (!isContainer(node)) return false
   if (node.type === 'array') return hasGaps(node.element)
-  const children =
-    node.type === 'object' ? node.members.map(m => m.node) : node.type === 'tuple' ? node.items : []
-  if (children.some(hasGaps)) return true
-  if (node.type !== 'object' && node.type !== 'tuple') return false
-  return children.reduce((sum, child) => sum + child.width, 0) < node.size
+  const children = node.type === 'object' ? node.members.map(member => member.node) : node.items
+  return children.some(hasGaps) || children.reduce((sum, child) => sum + child.width, 0) < node.size
 }

@@ -1,0 +1,70 @@
+/**
+ * Which source reads one field of many records? Two loops with the record's size in them as a constant.
+ *
+ * The shape of a column and its reference: column.ts.
+ */
+
+import { allocateColumn, type Column, columnShape, isFlattened } from './column.ts'
+import { ifPresent, type ReadContext, readElement, readExpression, UNROLLED_MAX } from './compiled-read.ts'
+import type { FoundField } from './fields.ts'
+import type { Node } from './kinds.ts'
+import { position, RECORD, type Spot, within } from './source.ts'
+
+/** The loops of a column. */
+export function compileColumn(context: ReadContext, field: FoundField, recordSize: number): Column {
+  const { source } = context
+  const { array, width } = columnShape(field)
+  const store = storeStatements(context, field, width, array === 'Array')
+  const span = source.function(
+    'v, b, at, count, out, o',
+    `for (let i = 0; i < count; i++, at += ${recordSize}) {\n${store}\n}`,
+  )
+  // (x >>> 0) === x holds for whole numbers from 0 to 2^32 - 1 only: negative, fractional and NaN fail alike.
+  const run = source.function(
+    'v, b, base, first, count, numbers, i, end, out',
+    `let o = i * ${width};
+for (; i < end; i++) {
+  const ahead = numbers[i] - first;
+  if ((ahead >>> 0) !== ahead || ahead >= count) return i;
+  const at = base + ahead * ${recordSize};
+${store}
+}
+return i`,
+  )
+  const loops = source.run(`{ span: ${span}, run: ${run} }`) as Pick<Column, 'span' | 'run'>
+  return { width, allocate: length => allocateColumn(array, length * width), span: loops.span, run: loops.run }
+}
+
+/** Source of the value at a field's path: null or undefined when an object around it is. */
+export function guardedExpression(context: ReadContext, field: FoundField): string {
+  const spot = { ...RECORD, offset: field.offset, bit: field.bit }
+  return field.guards.reduceRight(
+    (value, guard) =>
+      ifPresent(context, guard.node, { ...RECORD, offset: guard.offset, bit: guard.bit }, value),
+    readExpression(context, field.node, spot),
+  )
+}
+
+function storeStatements(context: ReadContext, field: FoundField, width: number, generic: boolean): string {
+  if (field.guards.length > 0) return `out[o++] = ${guardedExpression(context, field)};`
+  const read = generic ? readExpression : readElement
+  const spot = { ...RECORD, offset: field.offset, bit: field.bit }
+  const store = (node: Node, place: Spot): string => {
+    if (!isFlattened(node)) return `out[o++] = ${read(context, node, place)};`
+    if (node.type === 'tuple') return node.items.map(item => store(item, within(place, item))).join('\n')
+    if (node.type !== 'array') return ''
+    const { element, length } = node
+    if (width <= UNROLLED_MAX) {
+      const places = Array.from({ length }, (_, i) => ({ offset: i * element.width, bit: i * element.bits }))
+      return places.map(one => store(element, within(place, one))).join('\n')
+    }
+    const p = context.source.name('p')
+    const q = context.source.name('q')
+    const n = context.source.name('n')
+    const bits = place.bitBase === null ? place.bit : `${place.bitBase} + ${place.bit}`
+    return `for (let ${n} = 0, ${p} = ${position(place)}, ${q} = ${bits}; ${n} < ${length}; ${n}++, ${p} += ${element.width}, ${q} += ${element.bits}) {
+${store(element, { base: p, offset: 0, bitBase: q, bit: 0 })}
+}`
+  }
+  return store(field.node, spot)
+}

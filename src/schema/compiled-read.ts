@@ -1,0 +1,161 @@
+/**
+ * Which source reads a field? Expressions over `v` (DataView), `b` (Buffer) and `at` (position of the record).
+ *
+ * An impossible code is not explained here: the expression calls `fail`, the plain codec's reading of the same
+ * field, which throws with the field's path and offset.
+ */
+
+import {
+  type ArrayNode,
+  BIGINTS,
+  DATE_MS_MAX,
+  type EnumNode,
+  isContainer,
+  isNumber,
+  isText,
+  type Node,
+  NUMBERS,
+  ownBits,
+  type TextNode,
+} from './kinds.ts'
+import { bitNumber, bitPlace, literal, position, type Source, type Spot, within } from './source.ts'
+import type { TextReader, TextReaders } from './text-read.ts'
+
+export interface ReadContext {
+  readonly source: Source
+  readonly texts: TextReaders
+  readonly bitmapOffset: number
+  /** Source of a call that throws for damaged bytes. */
+  readonly fail: string
+}
+
+/** Arrays up to so many elements are written out; longer ones are loops. */
+export const UNROLLED_MAX = 16
+
+/** Codes up to here are looked up in an array, beyond in a Map. */
+const TABLE_MAX = 4096
+
+/** The field's value, or null or undefined as its null bits say. */
+export function readExpression(context: ReadContext, node: Node, spot: Spot): string {
+  return ifPresent(context, node, spot, readValue(context, node, spot))
+}
+
+/** `value` if the node's null bits are clear, otherwise what they stand for. */
+export function ifPresent(context: ReadContext, node: Node, spot: Spot, value: string): string {
+  if (ownBits(node) === 0) return value
+  const test = (extra: number): string => {
+    const { byte, mask } = bitPlace(spot, extra, context.bitmapOffset)
+    return `(${byte} & ${mask}) !== 0`
+  }
+  if (!node.nullable) return `(${test(0)} ? undefined : ${value})`
+  if (!node.optional) return `(${test(0)} ? null : ${value})`
+  return `(${test(0)} ? (${test(1)} ? ${context.fail} : null) : ${test(1)} ? undefined : ${value})`
+}
+
+function readValue(context: ReadContext, node: Node, spot: Spot): string {
+  const { source, fail } = context
+  const little = node.endian === 'little'
+  const at = position(spot)
+  if (isNumber(node)) return `v.get${NUMBERS[node.type].accessor}(${at}${order(node.size, little)})`
+  if (isText(node)) return `${source.constant(readerOf(context.texts, node))}(v, b, ${at}, ${node.length})`
+  switch (node.type) {
+    case 'object': {
+      const members = node.members.map(
+        m => `${literal(m.name)}: ${readExpression(context, m.node, within(spot, m.node))}`,
+      )
+      return `{ ${members.join(', ')} }`
+    }
+    case 'tuple':
+      return `[${node.items.map(item => readExpression(context, item, within(spot, item))).join(', ')}]`
+    case 'array':
+      return readArray(context, node, spot)
+    case 'u64':
+    case 'i64':
+      return `v.get${BIGINTS[node.type].accessor}(${at}, ${little})`
+    case 'boolean':
+      return `${booleanReader(context, 'true', 'false')}(${readCode(node.size, at, little)}, v, b, at)`
+    case 'date':
+      return `new Date(${readMs(context, node, spot)})`
+    case 'enum': {
+      const table = source.constant(enumTable(node))
+      const value = Array.isArray(enumTable(node)) ? `${table}[c]` : `${table}.get(c)`
+      const read = source.function('c, v, b, at', `const x = ${value}; return x !== undefined ? x : ${fail}`)
+      return `${read}(${readCode(node.size, at, little)}, v, b, at)`
+    }
+    case 'bytes':
+      return `${source.constant(copyBytes)}(b, ${at}, ${node.length})`
+  }
+}
+
+/** The field's value as an element of a typed array: dates as milliseconds, booleans as 0 and 1. */
+export function readElement(context: ReadContext, node: Node, spot: Spot): string {
+  if (node.type === 'date') return readMs(context, node, spot)
+  if (node.type !== 'boolean') return readExpression(context, node, spot)
+  const code = readCode(node.size, position(spot), node.endian === 'little')
+  return `${booleanReader(context, '1', '0')}(${code}, v, b, at)`
+}
+
+function readArray(context: ReadContext, node: ArrayNode, spot: Spot): string {
+  const { element, length } = node
+  const own = ownBits(node)
+  if (length <= UNROLLED_MAX && !isContainer(element)) {
+    const places = Array.from({ length }, (_, i) => ({
+      offset: i * element.width,
+      bit: own + i * element.bits,
+    }))
+    return `[${places.map(place => readExpression(context, element, within(spot, place))).join(', ')}]`
+  }
+  const inner: Spot = { base: 'p', offset: 0, bitBase: 'q', bit: 0 }
+  const read = context.source.function(
+    'v, b, at, p, q',
+    `const out = new Array(${length});
+for (let i = 0; i < ${length}; i++, p += ${element.width}, q += ${element.bits}) {
+  out[i] = ${readExpression(context, element, inner)};
+}
+return out`,
+  )
+  return `${read}(v, b, at, ${position(spot)}, ${bitNumber(spot, own)})`
+}
+
+/** An int64 as a double; exact for every date. */
+function readMs(context: ReadContext, node: Node, spot: Spot): string {
+  const little = node.endian === 'little'
+  const [low, high] = little ? ['p', 'p + 4'] : ['p + 4', 'p']
+  const read = context.source.function(
+    'v, b, at, p',
+    `const ms = v.getInt32(${high}, ${little}) * 4294967296 + v.getUint32(${low}, ${little});
+return ms <= ${DATE_MS_MAX} && ms >= -${DATE_MS_MAX} ? ms : ${context.fail}`,
+  )
+  return `${read}(v, b, at, ${position(spot)})`
+}
+
+function booleanReader(context: ReadContext, yes: string, no: string): string {
+  return context.source.function('c, v, b, at', `return c === 1 ? ${yes} : c === 0 ? ${no} : ${context.fail}`)
+}
+
+function readCode(size: number, at: string, little: boolean): string {
+  return `v.getUint${size * 8}(${at}${order(size, little)})`
+}
+
+function order(size: number, little: boolean): string {
+  return size === 1 ? '' : `, ${little}`
+}
+
+function enumTable(node: EnumNode): unknown[] | ReadonlyMap<number, unknown> {
+  const codeMax = Math.max(...node.codes)
+  if (codeMax > TABLE_MAX) return new Map(node.codes.map((code, i) => [code, node.values[i]]))
+  return Array.from({ length: codeMax + 1 }, (_, code) => node.values[node.codes.indexOf(code)])
+}
+
+function readerOf(texts: TextReaders, node: TextNode): TextReader {
+  if (node.type === 'utf8') return node.padding === 'zero' ? texts.zeroPaddedUtf8 : texts.spacePaddedUtf8
+  return node.padding === 'zero' ? texts.zeroPaddedBytes : texts.spacePaddedBytes
+}
+
+/** A copy that does not share Buffer's pool; short ones byte by byte, which is faster than a call into C++. */
+function copyBytes(bytes: Buffer, offset: number, length: number): Uint8Array {
+  const copy = new Uint8Array(length)
+  if (length > 32) copy.set(bytes.subarray(offset, offset + length))
+  else for (let i = 0; i < length; i++) copy[i] = bytes[offset + i] as number
+  return copy
+}
