@@ -1,0 +1,40 @@
+/**
+ * What every benchmark is told: where its files lie, how much work it does, and the seed of its numbers.
+ *
+ * How its answers are measured: measure.ts. How they are printed: report.ts. Who builds the files: fixtures.ts.
+ */
+
+import { join } from 'node:path'
+import type { FixtureName } from './fixtures.ts'
+import type { Row } from './measure.ts'
+
+export interface Context {
+  /** Where the fixtures are and where a benchmark may write; removed when all is done. */
+  readonly folder: string
+  /** Tiny inputs, one round, no target judged. */
+  readonly isSmoke: boolean
+  readonly seed: number
+}
+
+/** One question with its rows. Each runs in a process of its own, so that none warms or spoils another. */
+export interface Benchmark {
+  readonly name: string
+  readonly question: string
+  /** Files that must be there before its process starts. */
+  readonly needs: readonly FixtureName[]
+  run(context: Context): AsyncIterable<Row>
+}
+
+/** Records of the usual store. */
+export function recordCount(context: Context): number {
+  return sized(context, 1_000_000, 2_000)
+}
+
+/** The full figure, or the tiny one of a smoke run. */
+export function sized(context: Context, full: number, smoke: number): number {
+  return context.isSmoke ? smoke : full
+}
+
+export function fixturePath(context: Context, name: FixtureName): string {
+  return join(context.folder, `${name}.stride`)
+}

@@ -1,0 +1,132 @@
+/**
+ * Do windows cause garbage collections? They are counted over the same lookups in a store and in a heap buffer.
+ *
+ * A window is external memory to V8: pointing one elsewhere must not look like fresh garbage. Small scavenges
+ * come from numbers that V8 boxes; what is judged are the collections of the whole heap.
+ */
+
+import { constants, type PerformanceEntry, PerformanceObserver } from 'node:perf_hooks'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { openStore, type Store, type StoreOptions } from 'stridedb'
+import { AT, RecordReader, TRADE_BYTES } from './baseline.ts'
+import { type Benchmark, type Context, fixturePath, recordCount, sized } from './context.ts'
+import { alternate, type Row, type Side } from './measure.ts'
+import { randomNumbers } from './random.ts'
+import { atMost } from './targets.ts'
+import { Trade } from './trade.ts'
+
+type TradeStore = Store<typeof Trade>
+
+const MIB = 2 ** 20
+
+export const garbage: Benchmark = {
+  name: 'garbage',
+  question: 'garbage collections that windows cause',
+  needs: ['distinct', 'distinct-copy'],
+  async *run(context) {
+    yield await collections(context)
+  },
+}
+
+interface GarbageEntry extends PerformanceEntry {
+  readonly detail: { readonly kind: number }
+}
+
+interface Counts {
+  whole: number
+  scavenges: number
+}
+
+async function collections(context: Context): Promise<Row> {
+  const records = recordCount(context)
+  const operations = sized(context, 1_000_000, 1_000)
+  const slidingOperations = sized(context, 20_000, 500)
+  const numbers = randomNumbers(context.seed, operations, records)
+  const sliding: StoreOptions = { windowBytes: MIB, maxMappedBytes: 16 * MIB }
+  using whole = openStore(fixturePath(context, 'distinct'), Trade)
+  using slid = openStore(fixturePath(context, 'distinct-copy'), Trade, sliding)
+  const heap = inHeap(fixturePath(context, 'distinct'), records)
+  const counted = {
+    mapped: { whole: 0, scavenges: 0 },
+    sliding: { whole: 0, scavenges: 0 },
+    heap: { whole: 0, scavenges: 0 },
+  }
+  const sides: Side[] = [
+    counting(
+      { name: 'whole store mapped', operations, run: count => quantities(whole, numbers, count) },
+      counted.mapped,
+    ),
+    counting(
+      { name: 'a heap buffer', operations, run: count => heapQuantities(heap, numbers, count) },
+      counted.heap,
+    ),
+    counting(
+      {
+        name: '1 MiB windows, 16 MiB mapped',
+        operations: slidingOperations,
+        run: count => quantities(slid, numbers, count),
+      },
+      counted.sliding,
+    ),
+  ]
+  const figures = await alternate(sides, { rounds: sized(context, 7, 1), warmups: 2 })
+  const excess = counted.mapped.whole - counted.heap.whole
+  const excessSliding = counted.sliding.whole - counted.heap.whole
+  return {
+    what: 'random lookups, counting garbage collections of the whole heap',
+    cache: 'warm',
+    sides: figures,
+    targets: [
+      atMost(context, '0 collections more than over a heap buffer', excess, 0, 'more'),
+      atMost(context, '0 more with windows that slide', excessSliding, 0, 'more'),
+    ],
+    notes: [`${slid.stats().slides} slides in all`],
+  }
+}
+
+/** The side with its collections counted, those of rounds before the first counted one included. */
+function counting(side: Side, counts: Counts): Side {
+  let observer: PerformanceObserver | undefined
+  const count = (entries: readonly PerformanceEntry[]): void => {
+    for (const entry of entries) {
+      const { kind } = (entry as GarbageEntry).detail
+      if (kind === constants.NODE_PERFORMANCE_GC_MINOR) counts.scavenges++
+      else counts.whole++
+    }
+  }
+  return {
+    ...side,
+    before() {
+      observer = new PerformanceObserver(list => count(list.getEntries()))
+      observer.observe({ entryTypes: ['gc'] })
+    },
+    async after() {
+      // Entries arrive with a later turn of the event loop.
+      await sleep(5)
+      count(observer?.takeRecords() ?? [])
+      observer?.disconnect()
+    },
+    note: () => `collections: ${counts.whole} whole, ${counts.scavenges} scavenges`,
+  }
+}
+
+function quantities(store: TradeStore, numbers: Uint32Array, count: number): number {
+  let sum = 0
+  for (let i = 0; i < count; i++) sum += store.field(numbers[i] as number, 'qty')
+  return sum
+}
+
+function heapQuantities(view: DataView, numbers: Uint32Array, count: number): number {
+  let sum = 0
+  for (let i = 0; i < count; i++) sum += view.getUint32((numbers[i] as number) * TRADE_BYTES + AT.qty, true)
+  return sum
+}
+
+/** All records of a store in one ordinary buffer. */
+function inHeap(path: string, records: number): DataView {
+  const bytes = new Uint8Array(records * TRADE_BYTES)
+  const reader = new RecordReader(path)
+  for (let n = 0; n < records; n++) bytes.set(reader.read(n), n * TRADE_BYTES)
+  reader.close()
+  return new DataView(bytes.buffer)
+}

@@ -1,0 +1,130 @@
+/**
+ * npm run bench [names…] [--smoke] [--json file] [--dir folder] [--seed number] [--list]
+ *
+ * Builds the files that the named benchmarks need, runs each benchmark in a process of its own, prints its rows,
+ * and removes the files. Exit code 1 when a benchmark fails; a missed target is a figure, not a failure.
+ */
+
+import { fork } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { append } from './append.ts'
+import { buildCBaseline } from './c-baseline.ts'
+import { cold } from './cold.ts'
+import type { Benchmark, Context } from './context.ts'
+import { buildFixture } from './fixtures.ts'
+import { garbage } from './garbage.ts'
+import { gather } from './gather.ts'
+import { importCost } from './import-cost.ts'
+import { largeScan } from './large-scan.ts'
+import { describeMachine, renderMachine } from './machine.ts'
+import type { Row } from './measure.ts'
+import { open } from './open.ts'
+import { randomField } from './random-field.ts'
+import { randomObject } from './random-object.ts'
+import { recordSizes } from './record-sizes.ts'
+import { renderRow, renderSummary } from './report.ts'
+import { scan } from './scan.ts'
+import { update } from './update.ts'
+import { windowSizes } from './window-sizes.ts'
+
+const BENCHMARKS: readonly Benchmark[] = [
+  randomField,
+  randomObject,
+  gather,
+  scan,
+  append,
+  update,
+  open,
+  importCost,
+  recordSizes,
+  windowSizes,
+  garbage,
+  largeScan,
+  cold,
+]
+
+const SEED = 20_020_417
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    smoke: { type: 'boolean', default: false },
+    json: { type: 'string' },
+    dir: { type: 'string', default: tmpdir() },
+    seed: { type: 'string', default: String(SEED) },
+    list: { type: 'boolean', default: false },
+    /** Internal: this is the process of the one named benchmark, and `dir` holds its files. */
+    measure: { type: 'boolean', default: false },
+  },
+})
+
+const isSmoke = values.smoke
+const seed = Number(values.seed)
+if (values.list) for (const { name, question } of BENCHMARKS) console.log(`${name.padEnd(14)}${question}`)
+else if (values.measure) await measure(chosen()[0] as Benchmark, { folder: values.dir, isSmoke, seed })
+else await runAll(chosen())
+
+/** In its own process: rows go to the parent as they come. */
+async function measure(benchmark: Benchmark, context: Context): Promise<void> {
+  for await (const row of benchmark.run(context)) process.send?.(row)
+}
+
+async function runAll(benchmarks: readonly Benchmark[]): Promise<void> {
+  const folder = mkdtempSync(join(values.dir, 'stridedb-bench-'))
+  process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(130))
+
+  const machine = describeMachine(folder)
+  console.log(`stridedb bench${isSmoke ? ', smoke run: tiny inputs, no target judged' : ''}, seed ${seed}`)
+  console.log(renderMachine(machine))
+  const noC = buildCBaseline()
+  if (noC !== undefined) console.log(`NO C BASELINE, its sides and targets are skipped: ${noC}`)
+
+  const rows: { benchmark: string; row: Row }[] = []
+  for (const benchmark of benchmarks) {
+    const context = { folder, isSmoke, seed }
+    for (const name of benchmark.needs) await buildFixture(context, name)
+    console.log(`\n${benchmark.name}: ${benchmark.question}`)
+    await runInChild(benchmark, context, row => {
+      console.log(renderRow(row))
+      rows.push({ benchmark: benchmark.name, row })
+    })
+  }
+  console.log(`\n${renderSummary(rows)}`)
+  if (values.json !== undefined)
+    writeFileSync(values.json, `${JSON.stringify({ machine, seed, isSmoke, rows }, null, 2)}\n`)
+}
+
+function runInChild(benchmark: Benchmark, context: Context, seen: (row: Row) => void): Promise<void> {
+  const facts = [
+    '--measure',
+    '--dir',
+    context.folder,
+    '--seed',
+    String(context.seed),
+    ...(isSmoke ? ['--smoke'] : []),
+  ]
+  const child = fork(import.meta.filename, [benchmark.name, ...facts])
+  child.on('message', seen)
+  return new Promise(resolve => {
+    child.on('exit', (code, signal) => {
+      if (code !== 0) {
+        console.log(`  ${benchmark.name} FAILED: ${signal ?? `exit code ${code}`}`)
+        process.exitCode = 1
+      }
+      resolve()
+    })
+  })
+}
+
+function chosen(): Benchmark[] {
+  const unknown = positionals.filter(name => BENCHMARKS.every(benchmark => benchmark.name !== name))
+  if (unknown.length > 0) {
+    const known = BENCHMARKS.map(benchmark => benchmark.name).join(', ')
+    throw new TypeError(`Unknown benchmark ${unknown.join(', ')}: there are ${known}`)
+  }
+  return BENCHMARKS.filter(benchmark => positionals.length === 0 || positionals.includes(benchmark.name))
+}

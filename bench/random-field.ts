@@ -1,0 +1,135 @@
+/**
+ * What does one field of a random record cost?
+ *
+ * The judged row has one call site that sees three fields of two stores in turn, so that the engine of the
+ * language cannot make a special case of it. Beside it: one field of one store, and a read-only opener, which
+ * looks at the writer's sequence around each read.
+ */
+
+import { openStore, type Store } from 'stridedb'
+import { AT, RecordReader } from './baseline.ts'
+import { cSides } from './c-baseline.ts'
+import { type Benchmark, type Context, fixturePath, recordCount, sized } from './context.ts'
+import { alternate, type Row, type Side } from './measure.ts'
+import { randomNumbers } from './random.ts'
+import { atLeast, atMost, nsOf, ratio } from './targets.ts'
+import { Trade } from './trade.ts'
+
+type TradeStore = Store<typeof Trade>
+
+const FIELDS = ['price', 'qty', 'id'] as const
+const FIELD_AT = [AT.price, AT.qty, AT.id]
+
+export const randomField: Benchmark = {
+  name: 'random-field',
+  question: 'one field of a random record',
+  needs: ['distinct', 'repeated', 'distinct-copy', 'repeated-copy'],
+  async *run(context) {
+    yield await inTurn(context)
+    yield await oneField(context)
+  },
+}
+
+async function inTurn(context: Context): Promise<Row> {
+  const records = recordCount(context)
+  const operations = sized(context, 1_000_000, 1_000)
+  const slowOperations = sized(context, 200_000, 1_000)
+  const numbers = randomNumbers(context.seed, operations, records)
+  const files = [fixturePath(context, 'distinct'), fixturePath(context, 'repeated')]
+  using a = openStore(fixturePath(context, 'distinct'), Trade)
+  using b = openStore(fixturePath(context, 'repeated'), Trade)
+  using fileA = openStore(fixturePath(context, 'distinct-copy'), Trade, { backend: 'file' })
+  using fileB = openStore(fixturePath(context, 'repeated-copy'), Trade, { backend: 'file' })
+  const readers = files.map(file => new RecordReader(file))
+  const sides: Side[] = [
+    { name: a.backend, operations, run: count => fieldsInTurn([a, b], numbers, count) },
+    {
+      name: fileA.backend,
+      operations: slowOperations,
+      run: count => fieldsInTurn([fileA, fileB], numbers, count),
+    },
+    { name: 'fs.readSync', operations: slowOperations, run: count => readsInTurn(readers, numbers, count) },
+    ...cSides({ loop: 'field', operations, seed: context.seed, records, files }),
+  ]
+  const figures = await alternate(sides, { rounds: sized(context, 11, 1), warmups: 2 })
+  for (const reader of readers) reader.close()
+  return {
+    what: 'random single field, three fields of two stores in turn',
+    cache: 'warm',
+    sides: figures,
+    targets: [
+      atLeast(context, '20 times fs.readSync', ratio(figures, 'fs.readSync', 'mapped'), 20, 'times'),
+      atMost(context, '35 ns', nsOf(figures, 'mapped'), 35, 'ns'),
+    ],
+    notes: [],
+  }
+}
+
+async function oneField(context: Context): Promise<Row> {
+  const records = recordCount(context)
+  const operations = sized(context, 1_000_000, 1_000)
+  const numbers = randomNumbers(context.seed, operations, records)
+  using store = openStore(fixturePath(context, 'distinct'), Trade)
+  using reader = openStore(fixturePath(context, 'repeated'), Trade, { readOnly: true })
+  using rows = openStore(fixturePath(context, 'distinct-copy'), Trade)
+  const row = rows.row(0)
+  const sides: Side[] = [
+    { name: store.backend, operations, run: count => onePrice(store, numbers, count) },
+    { name: `${store.backend}, row.seek(n).price`, operations, run: count => priceByRow(row, numbers, count) },
+    {
+      name: `${reader.backend}, read-only`,
+      operations,
+      run: count => onePriceOfReader(reader, numbers, count),
+    },
+  ]
+  return {
+    what: 'random single field, one field of one store',
+    cache: 'warm',
+    sides: await alternate(sides, { rounds: sized(context, 11, 1), warmups: 2, agree: false }),
+    targets: [],
+    notes: [],
+  }
+}
+
+function fieldsInTurn(stores: readonly TradeStore[], numbers: Uint32Array, count: number): number {
+  let sum = 0
+  let turn = 0
+  for (let i = 0; i < count; i++) {
+    const store = stores[i & 1] as TradeStore
+    sum += store.field(numbers[i] as number, FIELDS[turn] as 'price')
+    turn = turn === 2 ? 0 : turn + 1
+  }
+  return sum
+}
+
+function readsInTurn(readers: readonly RecordReader[], numbers: Uint32Array, count: number): number {
+  let sum = 0
+  let turn = 0
+  for (let i = 0; i < count; i++) {
+    const reader = readers[i & 1] as RecordReader
+    reader.read(numbers[i] as number)
+    const at = FIELD_AT[turn] as number
+    sum += turn === 0 ? reader.view.getFloat64(at, true) : reader.view.getUint32(at, true)
+    turn = turn === 2 ? 0 : turn + 1
+  }
+  return sum
+}
+
+function onePrice(store: TradeStore, numbers: Uint32Array, count: number): number {
+  let sum = 0
+  for (let i = 0; i < count; i++) sum += store.field(numbers[i] as number, 'price')
+  return sum
+}
+
+/** A function of its own, so that the two sides do not share what the compiler learns. */
+function onePriceOfReader(store: TradeStore, numbers: Uint32Array, count: number): number {
+  let sum = 0
+  for (let i = 0; i < count; i++) sum += store.field(numbers[i] as number, 'price')
+  return sum
+}
+
+function priceByRow(row: ReturnType<TradeStore['row']>, numbers: Uint32Array, count: number): number {
+  let sum = 0
+  for (let i = 0; i < count; i++) sum += row.seek(numbers[i] as number).price
+  return sum
+}

@@ -1,0 +1,35 @@
+/**
+ * Deterministic random numbers: the same seed gives the same records, lookups and checksums, here and in c/baseline.c.
+ */
+
+/** Marsaglia's xorshift, 32 bits. */
+export class Random {
+  #state: number
+
+  constructor(seed: number) {
+    this.#state = seed >>> 0 || 1
+  }
+
+  /** The next 32 bits. */
+  next(): number {
+    let state = this.#state
+    state ^= state << 13
+    state ^= state >>> 17
+    state ^= state << 5
+    this.#state = state >>> 0
+    return this.#state
+  }
+
+  /** A whole number in [0, bound). */
+  below(bound: number): number {
+    return this.next() % bound
+  }
+}
+
+/** `count` record numbers in [0, records), repeats allowed. */
+export function randomNumbers(seed: number, count: number, records: number): Uint32Array {
+  const random = new Random(seed)
+  const numbers = new Uint32Array(count)
+  for (let i = 0; i < count; i++) numbers[i] = random.below(records)
+  return numbers
+}
