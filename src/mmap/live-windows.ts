@@ -18,7 +18,7 @@ import type { PlatformFile, Region } from './platform.ts'
 import { closedError, truncatedError } from './system-errors.ts'
 import { atTurnEnd } from './turn.ts'
 import type { Window, WindowOptions, WindowPool, WindowStats } from './window.ts'
-import { type ReadRange, advanceWalk, prefetchWindows, WALK_BYTES_MIN } from './window-reading.ts'
+import { type ReadRange, advanceWalk, endWalk, prefetchWindows, WALK_BYTES_MIN } from './window-reading.ts'
 import { NO_WINDOW, ShownWindow, WindowSlot } from './window-slot.ts'
 
 /** Slots found without a Map: the table is indexed by the low bits of k. */
@@ -190,9 +190,10 @@ export class LiveWindows implements WindowPool {
       this.#active.push(slot)
     }
     if (ahead === undefined || ahead < WALK_BYTES_MIN || this.#options.advice !== 'normal') {
+      if (slot.walkEnd > slot.walkStart && slot.aheadToken.view === null) endWalk(slot)
       return slot.resume(this.#epoch)
     }
-    return slot.resumeAhead(advanceWalk(this.#file, slot, offset, length, ahead))
+    return slot.resumeAhead(advanceWalk(slot, offset, length, ahead))
   }
 
   #checkWanted(offset: number, length: number): void {

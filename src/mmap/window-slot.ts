@@ -41,8 +41,9 @@ export class WindowSlot {
   token: ShownWindow = NO_WINDOW
   /** A token on the first part of the window, for a walk that asks for pages step by step. */
   aheadToken: ShownWindow = NO_WINDOW
-  /** How far pages were asked for ahead of a walk, file offset. */
-  askedTo = 0
+  /** The part that a walk is reading, file offsets; empty for none. */
+  walkStart = 0
+  walkEnd = 0
   /** Clock of the last use. */
   stamp = 0
   pins = 0
@@ -65,7 +66,7 @@ export class WindowSlot {
     this.k = k
     this.start = start
     this.end = end
-    this.askedTo = start
+    this.walkStart = this.walkEnd = start
     this.#view = new DataView(region.buffer, 0, end - start)
     this.#bytes = Buffer.from(region.buffer, 0, end - start)
   }

@@ -82,13 +82,14 @@ export class MappedRegion implements Region {
     this.#offset = offset
     this.#length = length
     this.#mapped = pages
-    if (pages > kept && this.#advice !== 'normal') this.#madvise(kept, pages - kept)
+    if (pages > kept && this.#advice !== 'normal') this.#madvise(kept, pages - kept, this.#advice)
   }
 
   advise(at: number, length: number, advice: Advice): void {
     this.#checkShown(at, length)
-    this.#advice = advice
-    this.#madvise(at, length)
+    // Advice on the whole is kept for what is shown later.
+    if (at === 0 && length === this.#length) this.#advice = advice
+    this.#madvise(at, length, advice)
   }
 
   populate(at: number, length: number): void {
@@ -157,11 +158,10 @@ export class MappedRegion implements Region {
     if (result < 0) throw this.#populateError(-result, at, length)
   }
 
-  #madvise(at: number, length: number): void {
+  #madvise(at: number, length: number, wanted: Advice): void {
     const { abi } = this.#calls
-    const advice = { normal: abi.MADV_NORMAL, random: abi.MADV_RANDOM, sequential: abi.MADV_SEQUENTIAL }[
-      this.#advice
-    ]
+    const { MADV_NORMAL: normal, MADV_RANDOM: random, MADV_SEQUENTIAL: sequential } = abi
+    const advice = { normal, random, sequential }[wanted]
     const { start, bytes } = this.#pages(at, length)
     // Advice is a wish: a system that does not know it reads as it always does.
     this.#calls.madvise(start, bytes, advice)
