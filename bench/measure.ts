@@ -90,11 +90,15 @@ export async function alternate(
     })
   }
   for (let round = 0; round < warmups + rounds; round++) {
+    // Without a reset tinybench skips tasks that have run once, and answers their old figures.
+    bench.reset()
     await bench.run()
     if (round < warmups) continue
     for (const batch of batches) {
       const result = bench.getTask(batch.side.name)?.result
       if (result?.state !== 'completed') throw new Error(`${batch.side.name} did not complete`)
+      if (batch.runs !== round + 1)
+        throw new Error(`${batch.side.name} ran ${batch.runs} times in ${round + 1} rounds`)
       batch.keep(result.latency.p50 * 1e6)
     }
   }
@@ -106,6 +110,7 @@ export async function alternate(
 class Batches {
   readonly side: Side
   checksum = 0
+  runs = 0
   readonly #ns: number[] = []
   readonly #minor: number[] = []
   readonly #major: number[] = []
@@ -125,6 +130,7 @@ class Batches {
   }
 
   async run(): Promise<{ overriddenDuration: number } | undefined> {
+    this.runs++
     const answer = await this.side.run(this.side.operations)
     this.#own = typeof answer === 'number' ? undefined : answer
     this.checksum = typeof answer === 'number' ? answer : (answer.checksum ?? 0)
