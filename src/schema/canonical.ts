@@ -10,7 +10,7 @@
 import { createHash } from 'node:crypto'
 import { StrideError } from '../errors.ts'
 import type { Layout } from './layout.ts'
-import { type EnumValue, isText, type Node, NUMBERS, type ObjectNode, ownBits } from './kinds.ts'
+import { type EnumValue, hasByteOrder, type Node, NUMBERS, type ObjectNode, ownBits } from './kinds.ts'
 
 export const CANONICAL_VERSION = 1
 
@@ -73,12 +73,6 @@ function fieldJson(node: Node, name?: string): Json {
   return json
 }
 
-/** Containers pass their byte order on, so it is stated at the leaves. */
-function hasByteOrder(node: Node): boolean {
-  if (node.type === 'object' || node.type === 'tuple' || node.type === 'array') return false
-  return !isText(node) && node.type !== 'bytes' && node.size > 1
-}
-
 /** The tree that a canonical text describes. @throws ERR_STRIDE_CORRUPT, ERR_STRIDE_FORMAT_NEWER */
 export function parseCanonical(text: string): { readonly root: ObjectNode; readonly bitmap: Layout['bitmap'] } {
   let json: RecordJson
@@ -112,11 +106,37 @@ export function parseCanonical(text: string): { readonly root: ObjectNode; reado
     throw new StrideError('ERR_STRIDE_CORRUPT', 'The layout is not readable: it lacks a part', { cause })
   }
   const bitmap = json.nullBits ?? null
-  // Says everything at once: unknown types, missing offsets, keys out of order.
-  if (canonicalText(root, bitmap) !== text) {
+  const end = bitmap === null ? root.size : bitmap.offset + bitmap.size
+  const isSound = end <= root.width && (bitmap?.size ?? 0) === Math.ceil(root.bits / 8) && fieldsLieWithin(root)
+  // Written again it must be the same text: no unknown types, no missing parts, no keys out of order.
+  if (!isSound || canonicalText(root, bitmap) !== text) {
     throw new StrideError('ERR_STRIDE_CORRUPT', 'The layout is not readable: it is not in canonical form')
   }
   return { root, bitmap }
+}
+
+/** Whether every part lies inside the one around it, and every name is one that a schema may have. */
+function fieldsLieWithin(node: Node): boolean {
+  if (node.type === 'array')
+    return node.element.width * node.length <= node.size && fieldsLieWithin(node.element)
+  if (node.type !== 'object' && node.type !== 'tuple') return true
+  if (
+    node.type === 'object' &&
+    node.members.some(m => m.name === '' || m.name === '__proto__' || m.name.includes('.'))
+  ) {
+    return false
+  }
+  const children = node.type === 'object' ? node.members.map(m => m.node) : node.items
+  return children.every(child => {
+    const isWhole = Number.isSafeInteger(child.offset) && Number.isSafeInteger(child.width)
+    return (
+      isWhole &&
+      child.offset >= 0 &&
+      child.size <= child.width &&
+      child.offset + child.width <= node.size &&
+      fieldsLieWithin(child)
+    )
+  })
 }
 
 interface RecordJson {

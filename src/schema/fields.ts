@@ -3,7 +3,15 @@
  */
 
 import { nearestName } from '../option-names.ts'
-import { type Endian, type EnumValue, type Node, type ObjectNode, ownBits, type Padding } from './kinds.ts'
+import {
+  type Endian,
+  type EnumValue,
+  hasByteOrder,
+  type Node,
+  type ObjectNode,
+  ownBits,
+  type Padding,
+} from './kinds.ts'
 
 /** One field as `layout.fields` shows it. */
 export interface FieldInfo {
@@ -16,7 +24,8 @@ export interface FieldInfo {
   readonly size: number
   /** Bytes reserved; more than size where metadata widened the field. */
   readonly width: number
-  readonly endian: Endian
+  /** Byte order; null where a field has none: single bytes, text, and whatever holds other fields. */
+  readonly endian: Endian | null
   readonly nullable: boolean
   readonly optional: boolean
   /** Null bits of the field itself, counted from the bitmap's first bit; null where it has none. */
@@ -26,6 +35,8 @@ export interface FieldInfo {
   readonly padding?: Padding
   readonly values?: readonly EnumValue[]
   readonly codes?: readonly number[]
+  /** f32 and f64: NaN and the infinities are allowed. */
+  readonly nonFinite?: boolean
   /** Type of an array's elements. */
   readonly element?: Node['type']
 }
@@ -72,7 +83,7 @@ export function listFields(root: ObjectNode, bitmap: object | null): readonly Fi
     offset,
     size: node.size,
     width: node.width,
-    endian: node.endian,
+    endian: hasByteOrder(node) ? node.endian : null,
     nullable: node.nullable,
     optional: node.optional,
     nullBit: bitmap !== null && ownBits(node) > 0 ? bit : null,
@@ -88,6 +99,9 @@ function detailsOf(node: Node): Partial<FieldInfo> {
       return { length: node.length, padding: node.padding }
     case 'bytes':
       return { length: node.length }
+    case 'f32':
+    case 'f64':
+      return { nonFinite: node.nonFinite }
     case 'enum':
       return { values: node.values, codes: node.codes }
     case 'array':

@@ -188,6 +188,11 @@ export function isContainer(node: Node): node is ObjectNode | TupleNode | ArrayN
   return node.type === 'object' || node.type === 'tuple' || node.type === 'array'
 }
 
+/** Whether byte order means anything for the node itself. */
+export function hasByteOrder(node: Node): boolean {
+  return !isContainer(node) && !isText(node) && node.type !== 'bytes' && node.size > 1
+}
+
 /** The node's own null bits: one for nullable, one for optional. */
 export function ownBits(node: { readonly nullable: boolean; readonly optional: boolean }): number {
   return (node.nullable ? 1 : 0) + (node.optional ? 1 : 0)

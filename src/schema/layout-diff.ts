@@ -39,6 +39,7 @@ function show(field: FieldInfo): string {
     length,
     values === undefined ? '' : ` of ${values}`,
     field.endian === 'big' && field.size > 1 ? ' big-endian' : '',
+    field.nonFinite ? ' with NaN' : '',
     field.padding === 'space' ? ' padded with spaces' : '',
     field.nullable && field.optional
       ? ' nullish'

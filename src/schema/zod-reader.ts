@@ -238,6 +238,8 @@ function readEnum(values: readonly unknown[], path: string, metadata: FieldMetad
   for (const value of values) {
     const ok = value === null || ['string', 'number', 'boolean', 'bigint'].includes(typeof value)
     if (!ok) throw refused(path, `the literal ${String(value)} has no code: use .optional()`)
+    if (typeof value === 'number' && !Number.isFinite(value))
+      throw refused(path, `the literal ${value} has no code`)
   }
   const codes = metadata.codes ?? values.map((_, i) => i)
   const whole = codes.every(code => Number.isInteger(code) && code >= 0 && code <= 0xffff)
