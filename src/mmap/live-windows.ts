@@ -18,7 +18,7 @@ import type { PlatformFile, Region } from './platform.ts'
 import { closedError, truncatedError } from './system-errors.ts'
 import { atTurnEnd } from './turn.ts'
 import type { Window, WindowOptions, WindowPool, WindowStats } from './window.ts'
-import { type ReadRange, advanceWalk, endWalk, prefetchWindows, WALK_BYTES_MIN } from './window-reading.ts'
+import { advanceWalk, endWalk, prefetchWindows, type ReadRange, WALK_BYTES_MIN } from './window-reading.ts'
 import { NO_WINDOW, ShownWindow, WindowSlot } from './window-slot.ts'
 
 /** Slots found without a Map: the table is indexed by the low bits of k. */

@@ -9,7 +9,7 @@
 import { checkOptionNames } from '../option-names.ts'
 import { checkOffset } from './bounds.ts'
 import { type MappedView, makeView, unmapAll, type ViewOwner } from './mapped-view.ts'
-import { mappingSystem, type MappingSystem, type SharedObject } from './mapping-system.ts'
+import { type MappingSystem, mappingSystem, type SharedObject } from './mapping-system.ts'
 import { closedError } from './system-errors.ts'
 
 export interface SharedMemoryOptions {

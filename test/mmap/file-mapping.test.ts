@@ -6,8 +6,8 @@
 import * as fs from 'node:fs'
 import { basename, join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { FileMapping, type FileMappingOptions, type MappedView } from '../../src/mmap/index.ts'
 import { canDetach } from '../../src/mmap/detach.ts'
+import { FileMapping, type FileMappingOptions, type MappedView } from '../../src/mmap/index.ts'
 import { Companion, codeOf, newFolder, thrownBy, writeScript } from './places.ts'
 
 const GiB = 1024 ** 3

@@ -6,8 +6,12 @@
 import * as fs from 'node:fs'
 import { afterEach, describe, expect, it } from 'vitest'
 import { SharedMemory, type SharedMemoryOptions } from '../../src/mmap/index.ts'
+import type { SharedObject } from '../../src/mmap/mapping-system.ts'
+import { openSharedObject } from '../../src/mmap/posix/shared-object.ts'
+import { type SystemCalls, systemCalls } from '../../src/mmap/posix/system-calls.ts'
 import { Companion, codeOf, newFolder, runScript, thrownBy, writeScript } from './places.ts'
 
+const { calls } = systemCalls()
 const names: string[] = []
 const newName = (): string => {
   const name = `test-${process.pid}-${Math.random().toString(36).slice(2)}`
@@ -155,6 +159,62 @@ describe('shared memory', () => {
     expect(results).toHaveLength(4)
     for (const result of results) expect(result).toMatch(/^0 \d+$/)
     expect(results.reduce((sum, result) => sum + Number(result.split(' ')[1]), 0)).toBeGreaterThan(0)
+    expect(fs.existsSync(objectPath(name))).toBe(false)
+  })
+
+  it.runIf(calls !== undefined)(
+    'is the object that has the name, not one that lost it while it was being opened',
+    () => {
+      const name = newName()
+      const real = calls as SystemCalls
+      const old = openSharedObject(real, name, 100, 0o600)
+      let next: SharedObject | undefined
+      let opens = 0
+      const interrupted: SystemCalls = {
+        ...real,
+        shmOpen(path, flags, mode) {
+          const fd = real.shmOpen(path, flags, mode)
+          if (++opens === 1) {
+            old.close()
+            next = openSharedObject(real, name, 200, 0o600)
+          }
+          return fd
+        },
+      }
+      const late = openSharedObject(interrupted, name, 300, 0o600)
+      expect([next?.created, late.created, late.size]).toEqual([true, false, 200])
+      expect(late.file.identity()).toBe(next?.file.identity())
+      next?.close()
+      late.close()
+      expect(fs.existsSync(objectPath(name))).toBe(false)
+    },
+  )
+
+  it.runIf(calls !== undefined)('goes when its last two users close it at once', () => {
+    const name = newName()
+    const real = calls as SystemCalls
+    const b = openSharedObject(real, name, 100, 0o600)
+    let isClosing = false
+    const a = openSharedObject(
+      {
+        ...real,
+        fcntl(fd, command, argument) {
+          const result = real.fcntl(fd, command, argument)
+          // a has just seen that it is not alone.
+          if (isClosing && result < 0) {
+            isClosing = false
+            b.close()
+          }
+          return result
+        },
+      },
+      name,
+      100,
+      0o600,
+    )
+    isClosing = true
+    a.close()
+    expect(isClosing).toBe(false)
     expect(fs.existsSync(objectPath(name))).toBe(false)
   })
 

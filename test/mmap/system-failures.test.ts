@@ -8,6 +8,7 @@ import * as fs from 'node:fs'
 import { constants } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
+import { canDetach } from '../../src/mmap/detach.ts'
 import { createFilePlatform } from '../../src/mmap/file/file-platform.ts'
 import { type ForeignFunction, type Koffi, loadKoffi } from '../../src/mmap/koffi.ts'
 import type { Platform, PlatformFile } from '../../src/mmap/platform.ts'
@@ -145,6 +146,26 @@ describe.runIf(isMappable)('calls that fail', () => {
     plan['madvise'] = [undefined, EINTR, EIO]
     await expect(region.populateAsync(0, 65_536)).rejects.toMatchObject({ code: 'ERR_STRIDE_IO', errno: EIO })
   })
+
+  it.runIf(canDetach)(
+    'munmap waits for an asynchronous call that runs over the range; the bytes are gone at once',
+    async () => {
+      const { calls, called } = failingCalls({})
+      const answers: ((errno: number) => void)[] = []
+      const slow: SystemCalls = { ...calls, madviseAsync: () => new Promise(resolve => answers.push(resolve)) }
+      const region = newFile(createPosixPlatform(slow), 65_536).reserve(65_536)
+      region.point(0, 65_536)
+      const { buffer } = region
+      const populated = region.populateAsync(0, 65_536)
+      await nextTurn()
+      region.release()
+      expect(buffer.byteLength).toBe(0)
+      expect([answers.length, called.get('munmap')]).toEqual([1, undefined])
+      answers[0]?.(0)
+      await populated
+      expect(called.get('munmap')).toBe(1)
+    },
+  )
 
   it('fcntl: a lock held by others is an answer, everything else an error', () => {
     const { calls } = failingCalls({ fcntl: [EAGAIN, EINTR, undefined, EIO] })

@@ -5,7 +5,7 @@
  * this is told so in the reason that choosePlatform gives.
  */
 
-import { type LockTable, identityOf } from '../disk-file.ts'
+import { identityOf, type LockTable } from '../disk-file.ts'
 
 interface Holders {
   exclusive: number | undefined
