@@ -37,7 +37,8 @@ export function compareAnswers(store: AddressStore, geoip: GeoipLite, addresses:
   return { asked: addresses.length, agreed, unknownToBoth, disagreements }
 }
 
-function answerOf(store: AddressStore, address: number): Lookup | null {
+/** What the store knows of an address, in the form of geoip-lite's answers. */
+export function answerOf(store: AddressStore, address: number): Lookup | null {
   const n = findAddress(store, address)
   if (n < 0) return null
   const { first, last, country, region, timezone, city, latitude, longitude } = store.get(n)!

@@ -1,64 +1,58 @@
 /**
  * Question 4: what is a mapping worth? The same store opened twice, mapped and with `backend: 'file'`.
  *
- * The two take turns, and the median of the rounds is shown, so that neither has the warmer cache. All of it is in
- * the page cache: this compares memory with system calls, not with a disk. Neither is `readOnly`, which would add the
- * price of following another process's commits.
+ * The two take turns, each in a process of its own (one-backend.ts), and the median of the rounds is shown. The file
+ * is in the page cache: this compares memory with system calls, not with a disk. Neither is `readOnly`, which would
+ * add the price of following another process's commits.
  */
 
-import { setImmediate as nextTurn } from 'node:timers/promises'
-import { openStore } from 'stridedb'
-import { AddressRange } from './address-range.ts'
-import { askQuestions, LOOKUPS } from './lookups.ts'
+import { fork } from 'node:child_process'
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+import { LOOKUPS } from './lookups.ts'
+import type { Measured } from './one-backend.ts'
 import { printTable } from './table.ts'
-import { dim, duration, say, timed } from './terminal.ts'
+import { dim, duration, say } from './terminal.ts'
 
-const ROUNDS = 3
-const BACKENDS = ['mapped', 'file'] as const
-type Backend = (typeof BACKENDS)[number]
-
-/** Milliseconds an operation, one number a round. */
-type Timings = Record<Backend, number[]>
+const CHILD = fileURLToPath(new URL('./one-backend.ts', import.meta.url))
 
 /** @returns whether both gave the same answers */
-export async function compareBackends(path: string, lookupCount: number): Promise<boolean> {
-  const opening: Timings = { mapped: [], file: [] }
-  const lookups: readonly Timings[] = LOOKUPS.map(() => ({ mapped: [], file: [] }))
-  const answers = LOOKUPS.map(() => new Set<number>())
-
-  for (let round = 0; round < ROUNDS; round++) {
-    for (const backend of round % 2 === 0 ? BACKENDS : BACKENDS.toReversed()) {
-      const opened = timed(() => openStore(path, AddressRange, { backend }))
-      using store = opened.answer
-      opening[backend].push(opened.ms)
-      const questions = askQuestions(store, lookupCount)
-      for (const [i, lookup] of LOOKUPS.entries()) {
-        const { answer, ms } = timed(() => lookup.run(store, questions))
-        answers[i]!.add(answer)
-        lookups[i]![backend].push(ms / lookup.operations(store, questions))
-        await nextTurn() // Ctrl-C is heard here
-      }
-    }
+export async function compareBackends(path: string, lookupCount: number, rounds: number): Promise<boolean> {
+  const mapped: Measured[] = []
+  const file: Measured[] = []
+  for (let round = 0; round < rounds; round++) {
+    mapped.push(await measureInChild(path, 'mapped', lookupCount))
+    file.push(await measureInChild(path, 'file', lookupCount))
   }
 
+  const row = (name: string, msOf: (measured: Measured) => number): string[] => {
+    const [fast, slow] = [median(mapped.map(msOf)), median(file.map(msOf))]
+    return [name, duration(fast), duration(slow), `${(slow / fast).toFixed(1)} x`]
+  }
   printTable(
-    ['', 'mapped', 'read/write', 'ratio'],
+    ['each', 'mapped', 'read/write', 'ratio'],
     [
-      tableRow('open', opening),
-      ...LOOKUPS.map(({ name, unit }, i) =>
-        tableRow(`${name}, a${unit === 'address' ? 'n' : ''} ${unit}`, lookups[i]!),
-      ),
+      row('open, the first time', ({ openMs }) => openMs),
+      ...LOOKUPS.map(({ name }, i) => row(name, ({ lookups }) => lookups[i]!.ms)),
     ],
   )
-  say(dim(`  Median of ${ROUNDS} rounds in turns; the file is in the page cache.`))
-  const isSame = answers.every(({ size }) => size === 1)
+  say(dim(`  Median of ${rounds} rounds in turns, a process each; the file is in the page cache.`))
+
+  const all = [...mapped, ...file]
+  const isSame = LOOKUPS.every((_, i) => new Set(all.map(({ lookups }) => lookups[i]!.answer)).size === 1)
   say(isSame ? '  Both gave the same answers.' : '  The two gave DIFFERENT answers.')
   return isSame
 }
 
-function tableRow(name: string, { mapped, file }: Timings): string[] {
-  const [fast, slow] = [median(mapped), median(file)]
-  return [name, duration(fast), duration(slow), `${(slow / fast).toFixed(slow / fast < 10 ? 1 : 0)} x`]
+async function measureInChild(path: string, backend: string, lookupCount: number): Promise<Measured> {
+  const child = fork(CHILD, [path, backend, String(lookupCount)])
+  let measured: Measured | undefined
+  child.once('message', message => {
+    measured = message as Measured
+  })
+  const [code] = (await once(child, 'exit')) as [number | null]
+  if (measured === undefined) throw new Error(`The process that measures '${backend}' ended with ${code}`)
+  return measured
 }
 
 const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[values.length >>> 1]!

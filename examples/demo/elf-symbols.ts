@@ -106,7 +106,7 @@ export function describeElf(path: string, mapping: FileMapping, start: DataView)
     ['bytes', 'record', 'function'],
     ranked.answer.map(n => [
       whole(symbols.field(n, 'size')),
-      String(n),
+      whole(n),
       shortened(readableName(textAt(strings, symbols.field(n, 'name')))),
     ]),
     { left: [2] },

@@ -7,7 +7,7 @@
 import { openStore } from 'stridedb'
 import { AddressRange, type AddressStore } from './address-range.ts'
 import { addressText, findAddress } from './address-search.ts'
-import { compareAnswers } from './agreement.ts'
+import { answerOf, compareAnswers } from './agreement.ts'
 import { type GeoipLite, loadGeoipLite } from './geoip-lite.ts'
 import { askQuestions, LOOKUPS } from './lookups.ts'
 import { SEED } from './random.ts'
@@ -37,6 +37,10 @@ export function lookUp(path: string, lookupCount: number): boolean {
   say()
   const geoip = loadGeoipLite()
   showOne(store, geoip, WELL_KNOWN)
+  const ours = timed(() => questions.addresses.forEach(address => void answerOf(store, address)))
+  const theirs = timed(() => questions.addresses.forEach(address => void geoip.lookup(address)))
+  const each = ({ ms }: { readonly ms: number }): string => duration(ms / questions.addresses.length)
+  fact('whole answer', `${each(ours)} each from the store, ${each(theirs)} from geoip-lite's memory`)
   return checkAll(store, geoip, questions.addresses)
 }
 

@@ -6,12 +6,12 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, it } from 'vitest'
-import { runExample } from './run-example.ts'
+import { ended, runExample, startExample } from './run-example.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'stridedb-test-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
-const SMALL = ['--records', '20000', '--lookups', '10000']
+const SMALL = ['--records', '20000', '--lookups', '10000', '--rounds', '1']
 
 it('runs from the Node binary to the comparison of both backends', async () => {
   const lines = await runExample('demo/main.ts', ['--records', '100000', '--lookups', '100000'])
@@ -23,6 +23,7 @@ it('runs from the Node binary to the comparison of both backends', async () => {
   expect(text).toContain('100,000 records of 125 bytes in ')
   expect(text).toMatch(/8\.8\.8\.8 +record 64,027: US, America\/Chicago, at 37\.751, -97\.822/)
   expect(text).toMatch(/agreement +10,000 of 10,000 addresses/)
+  expect(text).toMatch(/open, the first time.* x$/m)
   expect(text).toMatch(/field\(n\).* x$/m)
   expect(text).toMatch(/address, binary search.* x$/m)
   expect(text).toContain('Both gave the same answers.')
@@ -45,6 +46,11 @@ it('says that it leaves a Mach-O binary alone, and goes on', async () => {
   const text = (await runExample('demo/main.ts', [...SMALL, '--binary', path])).join('\n')
   expect(text).toContain('Mach-O')
   expect(text).toContain('1,000 of 1,000 addresses')
+})
+
+it('refuses a number that is none', async () => {
+  const { exitCode, stdout } = await ended(startExample('demo/main.ts', ['--lookups', 'many']))
+  expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: '--lookups is a whole number from 1: many\n' })
 })
 
 /** As much of a PE file as its section table needs. */

@@ -16,7 +16,11 @@ export interface Ended {
 }
 
 /** @throws an Error that says what to do, where the package is not built */
-export function startExample(name: string, args: readonly string[] = []): ChildProcess {
+export function startExample(
+  name: string,
+  args: readonly string[] = [],
+  environment: Readonly<Record<string, string>> = {},
+): ChildProcess {
   const missing = BUILT.filter(path => !existsSync(`${ROOT}/${path}`))
   if (missing.length > 0) {
     throw new Error(
@@ -25,7 +29,7 @@ export function startExample(name: string, args: readonly string[] = []): ChildP
   }
   return spawn(process.execPath, ['--import', 'tsx', `examples/${name}`, ...args], {
     cwd: ROOT,
-    env: { ...process.env, NO_COLOR: '1' },
+    env: { ...process.env, NO_COLOR: '1', ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
 }
