@@ -36,7 +36,7 @@ export interface Column {
   span(view: DataView, bytes: Buffer, at: number, count: number, out: ColumnArray, outIndex: number): void
   /**
    * Reads the records numbers[i], numbers[i + 1] … below `end` into out[i * width] … as long as each is a whole
-   * number in [first, first + count); `base` is the byte position of record `first`. count is below 2^32.
+   * number in [first, first + count); `base` is the byte position of record `first`.
    * @returns the first i that was not read; `end` when all were
    */
   run(
@@ -120,7 +120,7 @@ export function plainColumn(layout: Layout, field: FoundField): Column {
     run(view, bytes, base, first, count, numbers, i, end, out) {
       for (let n = i; n < end; n++) {
         const ahead = (numbers[n] as number) - first
-        if (ahead >>> 0 !== ahead || ahead >= count) return n
+        if (!(ahead >= 0 && ahead < count && Number.isInteger(ahead))) return n
         readInto(view, bytes, base + ahead * layout.recordSize, out, n * width)
       }
       return end

@@ -21,6 +21,9 @@ import { makeTextReaders, type TextReaders } from './text-read.ts'
 /** Beyond so many nodes the functions would be too long for V8 to optimise, and slow to make. */
 const NODES_MAX = 5000
 
+/** Up to so many fields readField compares names only. */
+const FLAT_SWITCH_MAX = 12
+
 /** The compiled codec; null where code generation is forbidden or the layout is too large for it. */
 export function compileCodec(layout: Layout, plain: Codec): Codec | null {
   if (countNodes(layout.root) > NODES_MAX) return null
@@ -91,20 +94,31 @@ function generate(
   )
   const whole: ReadContext = { source, texts, bitmapOffset, fail: `${source.constant(plain.decode)}(v, b, at)` }
   const decode = source.function('v, b, at', `return ${readExpression(whole, root, RECORD)}`)
-  const cases = [...fields.values()].map(field => {
-    const context = { ...whole, fail: failure(source, plain, field.path) }
-    let read = guardedExpression(context, field)
-    // Kept out of the switch, which is inlined into its callers only while it is short.
-    if (isContainer(field.node)) read = `${source.function('v, b, at', `return ${read}`)}(v, b, at)`
-    return `case ${literal(field.path)}: return ${read};`
-  })
-  const readField = source.function(
-    'v, b, at, name',
-    `switch (name) {\n${cases.join('\n')}\ndefault: return ${source.constant(plain.readField)}(v, b, at, name);\n}`,
-  )
+  const readField = source.function('v, b, at, name', fieldSwitch(whole, plain, fields))
   return source.run(
     `{ encode: ${encode}, patch: ${patch}, decode: ${decode}, readField: ${readField} }`,
   ) as Generated
+}
+
+/** Body of readField: one case a path. */
+function fieldSwitch(context: ReadContext, plain: Codec, fields: ReadonlyMap<string, FoundField>): string {
+  const { source } = context
+  // A switch over strings compares one after the other; with many fields their lengths are told apart first.
+  const byLength = fields.size > FLAT_SWITCH_MAX
+  const groups = new Map<number, string[]>()
+  for (const field of fields.values()) {
+    let read = guardedExpression({ ...context, fail: failure(source, plain, field.path) }, field)
+    // Kept out of the switch, which is inlined into its callers only while it is short.
+    if (isContainer(field.node)) read = `${source.function('v, b, at', `return ${read}`)}(v, b, at)`
+    const group = byLength ? field.path.length : 0
+    groups.set(group, [...(groups.get(group) ?? []), `case ${literal(field.path)}: return ${read};`])
+  }
+  const switches = [...groups].map(([length, cases]) => {
+    const choice = `switch (name) {\n${cases.join('\n')}\n}`
+    return byLength ? `case ${length}: ${choice} break;` : choice
+  })
+  const body = byLength ? `switch (name.length) {\n${switches.join('\n')}\n}` : switches.join('\n')
+  return `${body}\nreturn ${source.constant(plain.readField)}(v, b, at, name)`
 }
 
 function rowClass<B extends RowBaseConstructor>(

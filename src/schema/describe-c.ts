@@ -136,7 +136,7 @@ function cType(node: Node, tag: string, natural: boolean, structs: string[]): CT
 /** Whether an unpacked C struct has these very offsets. */
 function isNatural(root: ObjectNode, recordSize: number, bitmap: Layout['bitmap']): boolean {
   const end = bitmap === null ? root.size : bitmap.offset + bitmap.size
-  return Math.ceil(end / alignmentOf(root)) * alignmentOf(root) === recordSize && areNatural(root)
+  return Math.ceil(end / root.alignment) * root.alignment === recordSize && areNatural(root)
 }
 
 function areNatural(node: Node): boolean {
@@ -145,17 +145,13 @@ function areNatural(node: Node): boolean {
   const children = node.type === 'object' ? node.members.map(m => m.node) : node.items
   let end = 0
   for (const child of children) {
-    const alignment = alignmentOf(child)
+    const alignment = child.alignment
     if (!areNatural(child) || child.offset !== Math.ceil(end / alignment) * alignment) return false
     end = child.offset + child.size
   }
-  const alignment = alignmentOf(node)
+  const alignment = node.alignment
   // The root's size excludes its trailing padding; isNatural looks at that.
   return node.size === end || node.size === Math.ceil(end / alignment) * alignment
-}
-
-function alignmentOf(node: Node): number {
-  return node.alignment
 }
 
 function isScalar(node: Node): boolean {

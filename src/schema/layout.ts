@@ -111,7 +111,20 @@ function place(declared: Declared, rules: Rules, path: string, offset: number, b
   const settle = (size: number, alignment: number, innerBits = 0) => {
     const width = fixed.width ?? size
     if (width < size) throw wrongPlace(path, `width ${width} is less than the ${size} bytes that it takes`)
-    return { nullable, optional, fallback, offset, size, width, alignment, endian, bit, bits: own + innerBits }
+    // What an object or tuple reserves behind its fields is a gap of its own, like the trailing padding of C.
+    const whole = declared.type === 'object' || declared.type === 'tuple' ? width : size
+    return {
+      nullable,
+      optional,
+      fallback,
+      offset,
+      size: whole,
+      width,
+      alignment,
+      endian,
+      bit,
+      bits: own + innerBits,
+    }
   }
   switch (declared.type) {
     case 'object': {

@@ -6,7 +6,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { Codec } from '../../src/schema/index.ts'
-import { codecFromCanonical, codecOf } from '../../src/schema/index.ts'
+import { codecFromCanonical, codecOf, layoutOf, schemaOf } from '../../src/schema/index.ts'
 import { JUNK, recordCase, spoil } from './samples.ts'
 
 const SEED = Number(process.env.STRIDE_SEED ?? 20_240_611)
@@ -202,6 +202,8 @@ describe('the codecs', () => {
         const again = codecFromCanonical(codec.layout.canonical)
         expect(again.layout.fingerprint).toBe(codec.layout.fingerprint)
         expect(again.layout.fields).toEqual(codec.layout.fields)
+        const { recordSize, canonical } = again.layout
+        expect(layoutOf(schemaOf(again.layout), { recordSize }).canonical).toBe(canonical)
         for (const record of records) {
           const first = encoded(codec, record)
           const read = again.decode(first.view, first.bytes, first.at)

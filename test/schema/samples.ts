@@ -30,7 +30,7 @@ const NAMES = [
   'valueOf',
   'hasOwnProperty',
   '0',
-  '${x}',
+  '$' + '{x}',
   '*/',
   '?',
   'at',

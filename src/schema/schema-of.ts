@@ -1,0 +1,95 @@
+/**
+ * Which schema would have this layout? A Zod object rebuilt from a layout alone.
+ *
+ *   T1  layoutOf(schemaOf(layout), { recordSize: layout.recordSize }) has the layout's fingerprint.
+ * Types, defaults and refinements are not in a layout and do not come back.
+ */
+
+import { z } from 'zod'
+import {
+  ascii,
+  bytes,
+  type FieldPlacement,
+  f32,
+  f64,
+  field,
+  i8,
+  i16,
+  latin1,
+  u8,
+  u16,
+  utf8,
+} from './field-schemas.ts'
+import { type Node, type ObjectNode, hasByteOrder } from './kinds.ts'
+import type { Layout } from './layout.ts'
+
+/** A Zod object whose layout is the given one. */
+export function schemaOf(layout: Layout): z.ZodObject<Record<string, z.ZodType>> {
+  return objectOf(layout.root)
+}
+
+function objectOf(node: ObjectNode): z.ZodObject<Record<string, z.ZodType>> {
+  return z.object(Object.fromEntries(node.members.map(({ name, node: child }) => [name, placed(child)])))
+}
+
+function placed(node: Node, isElement = false): z.ZodType {
+  const bare = bareSchema(node)
+  const nullable = node.nullable ? bare.nullable() : bare
+  const schema = node.optional ? nullable.optional() : nullable
+  const placement: FieldPlacement = {
+    width: node.width,
+    ...(isElement ? {} : { offset: node.offset }),
+    ...(hasByteOrder(node) ? { endian: node.endian } : {}),
+    ...(node.type === 'enum' ? { codes: node.codes } : {}),
+  }
+  return field(schema, placement)
+}
+
+function bareSchema(node: Node): z.ZodType {
+  switch (node.type) {
+    case 'u8':
+      return u8()
+    case 'i8':
+      return i8()
+    case 'u16':
+      return u16()
+    case 'i16':
+      return i16()
+    case 'u32':
+      return z.uint32()
+    case 'i32':
+      return z.int32()
+    case 'safeint':
+      return z.int()
+    case 'f32':
+      return f32({ nonFinite: node.nonFinite })
+    case 'f64':
+      return f64({ nonFinite: node.nonFinite })
+    case 'u64':
+      return z.uint64()
+    case 'i64':
+      return z.int64()
+    case 'boolean':
+      return z.boolean()
+    case 'date':
+      return z.date()
+    case 'enum':
+      return z.literal([...node.values])
+    case 'ascii':
+      return ascii(node.length, { padding: node.padding })
+    case 'latin1':
+      return latin1(node.length, { padding: node.padding })
+    case 'utf8':
+      return utf8(node.length, { padding: node.padding })
+    case 'bytes':
+      return bytes(node.length)
+    case 'object':
+      return objectOf(node)
+    case 'tuple': {
+      const [first, ...rest] = node.items.map(item => placed(item)) as [z.ZodType, ...z.ZodType[]]
+      return z.tuple([first, ...rest])
+    }
+    case 'array':
+      return z.array(placed(node.element, true)).length(node.length)
+  }
+}
