@@ -15,7 +15,7 @@ export function checkOptionNames(options: object, known: readonly string[], call
 /** The known name with the smallest edit distance, if it is near enough to be meant. */
 export function nearestName(name: string, known: readonly string[]): string | undefined {
   let best: string | undefined
-  let bestDistance = Math.max(2, Math.floor(name.length / 2)) + 1
+  let bestDistance = Math.min(name.length, Math.max(2, Math.floor(name.length / 2)) + 1)
   for (const candidate of known) {
     const distance = editDistance(name.toLowerCase(), candidate.toLowerCase())
     if (distance < bestDistance) {

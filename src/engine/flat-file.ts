@@ -9,8 +9,9 @@ import { StrideError } from '../errors.ts'
 import { choosePlatform } from '../mmap/choose-platform.ts'
 import type { PlatformFile } from '../mmap/platform.ts'
 import { createWindowPool } from '../mmap/windows.ts'
-import { type AnySchema, codecOf, type Input } from '../schema/index.ts'
+import type { AnySchema, Input } from '../schema/index.ts'
 import { type Addressing, offsetOf } from './addressing.ts'
+import { sharedCodec } from './codecs.ts'
 import { truncated } from './header.ts'
 import { Liveness } from './liveness.ts'
 import { Locator } from './locator.ts'
@@ -66,7 +67,7 @@ export class FlatFile<S extends AnySchema = AnySchema> extends RecordSet<S> {
 
   /** @internal What openFlatFile calls. */
   static open<S extends AnySchema>(path: string, schema: S, options: FlatFileOptions): FlatFile<S> {
-    const codec = codecOf(schema, options)
+    const codec = sharedCodec(schema, options)
     const { platform } = choosePlatform(options.backend ?? 'auto', path)
     const file = platform.open(path, {
       access: options.readOnly === true ? 'read' : 'readwrite',

@@ -83,7 +83,7 @@ export class Locator {
     let stop = this.isDense ? limit : n + 1
     if (staging.changeCount > 0) {
       if (staging.find(n) !== undefined) stop = n + 1
-      else stop = Math.min(stop, staging.nextChange(n))
+      else stop = Math.min(stop, staging.unchangedBelow(n))
     }
     if (n < staging.tailStart && stop > n + 1) {
       stop = Math.min(stop, staging.tailStart, recordsBefore(addressing, (source as Window).end))
@@ -115,7 +115,7 @@ export class Locator {
         continue
       }
       if (at >= this.staging.baseSize) return at
-      const stop = Math.min(end, this.staging.baseSize, this.staging.nextChange(at))
+      const stop = Math.min(end, this.staging.baseSize, this.staging.unchangedBelow(at))
       at = this.liveness.nextLive(at, stop)
       if (at < stop) return at
     }

@@ -27,6 +27,9 @@ export function openStore<S extends AnySchema>(
   const isGiven = isSchema(schemaOrOptions)
   const schema = isGiven ? (schemaOrOptions as S) : undefined
   const options = (isGiven ? maybeOptions : (schemaOrOptions as StoreOptions | undefined)) ?? {}
+  if (!isGiven && Object.values(options).some(isSchema)) {
+    throw new TypeError('The schema is a Zod object: wrap its fields in z.object({ … })')
+  }
   checkStoreOptions(options)
   return Store.open(path, schema, options)
 }

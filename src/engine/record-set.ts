@@ -22,12 +22,13 @@ import type {
   RowFields,
 } from '../schema/index.ts'
 import { type Addressing, checkRecordNumber, firstRecordAt, offsetOf } from './addressing.ts'
+import { rowClassOf } from './codecs.ts'
 import { gatherAll, gatherNumbers } from './gather.ts'
 import type { Locator } from './locator.ts'
 import { type NumberRange, prefetchRanges, rangeEnds } from './prefetch.ts'
 import type { Follower } from './publication.ts'
 import { RecordFinder } from './record-finder.ts'
-import { EngineRow, type RowOwner } from './row.ts'
+import type { EngineRow } from './row.ts'
 import { ObjectScan, RowScan } from './scan.ts'
 import { fileOrder, ReadAhead } from './visit-order.ts'
 import { noRecord } from './writer.ts'
@@ -60,7 +61,6 @@ export abstract class RecordSet<S extends AnySchema> implements Iterable<Output<
   protected isClosed = false
 
   readonly #finder: RecordFinder
-  #rowClass: (new (owner: RowOwner) => EngineRow) | undefined
   #hot: Window = NOWHERE
   #hotFirst = 0
   #hotReach = 0
@@ -232,6 +232,12 @@ export abstract class RecordSet<S extends AnySchema> implements Iterable<Output<
     this.source.pool.trim()
   }
 
+  /** What console.log shows: what it is, not what it is made of. */
+  [Symbol.for('nodejs.util.inspect.custom')](): object {
+    const { path, recordSize } = this
+    return this.isClosed ? { path, recordSize, closed: true } : { path, recordSize, count: this.count }
+  }
+
   /** @internal What was found before may no longer be what is there. */
   protected changed(): void {
     this.#hot = NOWHERE
@@ -304,8 +310,7 @@ export abstract class RecordSet<S extends AnySchema> implements Iterable<Output<
   }
 
   #newRow(): EngineRow {
-    this.#rowClass ??= this.source.codec.rowClass(EngineRow) as new (owner: RowOwner) => EngineRow
-    return new this.#rowClass(this.#finder)
+    return new (rowClassOf(this.source.codec))(this.#finder)
   }
 }
 

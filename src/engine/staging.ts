@@ -16,6 +16,10 @@ import type { RecordBytes } from '../schema/index.ts'
 export const DELETED = -1
 const ABSENT = -2
 const CHUNK_BYTES = 1024 * 1024
+/** Records looked at one by one before a walk looks again. */
+const LOOK_AHEAD = 64
+/** Looks that cost as much as sorting one change. */
+const SORT_PATIENCE = 8
 
 /** Heap memory for records. A new object each time the memory is reused, so that old holders see null. */
 interface Chunk extends RecordBytes {
@@ -34,6 +38,8 @@ export class Staging {
   /** Record number -> image slot, or DELETED. */
   readonly #changes = new Map<number, number>()
   #sorted: Float64Array | undefined
+  /** Changes looked for one by one since they were sorted last. */
+  #lookedAhead = 0
   #images: Chunk[] = []
   #imageCount = 0
   #deletedDelta = 0
@@ -105,15 +111,25 @@ export class Staging {
     return (slot % this.#perChunk) * this.recordSize
   }
 
-  /** The first changed record number from n on, or Infinity. */
-  nextChange(n: number): number {
+  /**
+   * A number above n below which no record from n + 1 on is changed; Infinity where there is none at all.
+   * Exact once the changes are sorted, which is put off until as much looking ahead was done as sorting costs:
+   * a walk that changes records as it goes stays linear.
+   */
+  unchangedBelow(n: number): number {
     if (this.#changes.size === 0) return Number.POSITIVE_INFINITY
+    if (this.#sorted === undefined && this.#lookedAhead < this.#changes.size * SORT_PATIENCE) {
+      let below = n + 1
+      while (below <= n + LOOK_AHEAD && !this.#changes.has(below)) below++
+      this.#lookedAhead += below - n
+      return below
+    }
     const numbers = this.changedNumbers()
     let low = 0
     let high = numbers.length
     while (low < high) {
       const middle = (low + high) >>> 1
-      if ((numbers[middle] as number) < n) low = middle + 1
+      if ((numbers[middle] as number) <= n) low = middle + 1
       else high = middle
     }
     return numbers[low] ?? Number.POSITIVE_INFINITY
@@ -121,7 +137,10 @@ export class Staging {
 
   /** Record numbers with a staged change, ascending. */
   changedNumbers(): Float64Array {
-    this.#sorted ??= Float64Array.from(this.#changes.keys()).sort()
+    if (this.#sorted === undefined) {
+      this.#sorted = Float64Array.from(this.#changes.keys()).sort()
+      this.#lookedAhead = 0
+    }
     return this.#sorted
   }
 
@@ -139,11 +158,13 @@ export class Staging {
 
   /** Stages the deletion of a record that is live as of now. */
   setDeleted(n: number): void {
-    if (!this.#changes.has(n)) this.#sorted = undefined
+    const slot = this.#changes.get(n)
+    if (slot === undefined) this.#sorted = undefined
+    // Who holds the record's bytes looks again, and finds it gone.
+    else if (slot >= 0) this.#renewChunk(slot)
+    if (n >= this.#tailStart) this.#tail = renewed(this.#tail)
     this.#changes.set(n, DELETED)
     this.#deletedDelta++
-    this.#images = this.#images.map(renewed)
-    this.#tail = renewed(this.#tail)
   }
 
   /** Begins an empty tail behind the records so far, whose bytes are in the file. */
@@ -222,6 +243,10 @@ export class Staging {
     }
     this.#imageCount = slot + 1
     return slot
+  }
+
+  #renewChunk(slot: number): void {
+    this.#images[Math.floor(slot / this.#perChunk)] = renewed(this.#chunkOf(slot))
   }
 
   #chunkOf(slot: number): Chunk {

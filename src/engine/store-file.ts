@@ -11,15 +11,9 @@ import { choosePlatform } from '../mmap/choose-platform.ts'
 import type { Platform, PlatformFile } from '../mmap/platform.ts'
 import type { WindowPool } from '../mmap/window.ts'
 import { createWindowPool } from '../mmap/windows.ts'
-import {
-  type AnySchema,
-  type Codec,
-  codecFromCanonical,
-  codecOf,
-  diffLayouts,
-  layoutFromCanonical,
-} from '../schema/index.ts'
+import { type AnySchema, type Codec, diffLayouts, layoutFromCanonical } from '../schema/index.ts'
 import { type Addressing, offsetOf } from './addressing.ts'
+import { sharedCodec, sharedCodecOf } from './codecs.ts'
 import { PAGE_BYTES, SHARED_OFFSET } from './format.ts'
 import { type Identity, newIdentity, readIdentity, writeIdentity } from './header.ts'
 import { StoreLock } from './locks.ts'
@@ -65,7 +59,7 @@ export function openStoreFile(
   const create = writer && (options.create ?? schema !== undefined)
   if (create && schema === undefined) throw new TypeError('Creating a store takes a schema')
   // An unfit schema or a foreign file is refused before a lock file appears beside it.
-  const wanted = schema === undefined ? undefined : codecOf(schema, options)
+  const wanted = schema === undefined ? undefined : sharedCodec(schema, options)
   const found = platform.exists(path) || !create ? openChecked(platform, path, writer, wanted) : undefined
   let file = found?.file
   let lock: StoreLock | undefined
@@ -136,7 +130,7 @@ function assemble(
 
 /** The codec of the given schema, if it lays records out as the file does; without one, the file's own. */
 function codecFor(identity: Identity, wanted: Codec<unknown> | undefined, path: string): Codec<unknown> {
-  if (wanted === undefined) return codecFromCanonical(identity.canonicalLayout)
+  if (wanted === undefined) return sharedCodecOf(identity.canonicalLayout)
   if (wanted.layout.fingerprint === identity.fingerprint) return wanted
   const differences = diffLayouts(layoutFromCanonical(identity.canonicalLayout), wanted.layout)
   const message = `${path} was created with another layout than this schema has: ${differences.join('; ')}`

@@ -54,6 +54,9 @@ export class Writer {
 
   /** Appends all or none, at the end. */
   appendMany(records: Iterable<unknown>): { readonly first: number; readonly count: number } {
+    if (typeof (records as Partial<Iterable<unknown>> | null)?.[Symbol.iterator] !== 'function') {
+      throw new TypeError(`appendMany takes an iterable of records: ${String(records)}`)
+    }
     this.#enter('appendMany')
     const { staging } = this.#parts.locator
     const first = staging.size
@@ -153,7 +156,7 @@ export class Writer {
         this.#freeHint = n
         return n
       }
-      const live = locator.liveness.nextDeleted(n, Math.min(staging.baseSize, staging.nextChange(n)))
+      const live = locator.liveness.nextDeleted(n, Math.min(staging.baseSize, staging.unchangedBelow(n)))
       if (live > n + 1) n = live - 1
     }
     this.#freeHint = staging.size

@@ -131,3 +131,28 @@ describe.each(BACKENDS)('a row on the $name backend', ({ options }) => {
     expect(objects.next().done).toBe(true)
   })
 })
+
+test('changing records while walking over them costs as much a record for many as for few', () => {
+  const sortedPerRecord = (count: number): number => {
+    const store = openStore('walked.stride', Trade, { backend: 'memory' })
+    store.appendMany(Array.from({ length: count }, (_, i) => trade(i)))
+    store.commitSync()
+    // Sorting all changes after each one is what would make this quadratic: count the numbers sorted.
+    let sorted = 0
+    const { sort } = Float64Array.prototype
+    Float64Array.prototype.sort = function (this: Float64Array, ...args) {
+      sorted += this.length
+      return sort.apply(this, args)
+    }
+    try {
+      for (const row of store.scan()) if (row.number % 3 === 0) store.update(row.number, { qty: 7 })
+      for (const row of store.scan()) if (row.number % 100 === 0) store.delete(row.number)
+    } finally {
+      Float64Array.prototype.sort = sort
+    }
+    expect([...store.scan({ to: 4 })].length).toBe(3)
+    store.close()
+    return sorted / count
+  }
+  expect(sortedPerRecord(40_000)).toBeLessThan(2 * sortedPerRecord(5000) + 10)
+})

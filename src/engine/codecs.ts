@@ -1,0 +1,52 @@
+/**
+ * One codec and one row class a schema, however often it is opened.
+ *
+ * Each compiled codec has functions of its own; a program that opens the same schema several times would otherwise
+ * call another function at the same place each time, which costs the optimizing compiler two to five times as much.
+ */
+
+import { type AnySchema, type Codec, type CodecOptions, codecFromCanonical, codecOf } from '../schema/index.ts'
+import { EngineRow, type RowOwner } from './row.ts'
+
+export type RowClass = new (owner: RowOwner) => EngineRow
+
+/** Schemas of files that were opened without one; the oldest goes. */
+const CANONICAL_MAX = 64
+
+const bySchema = new WeakMap<AnySchema, Map<string, Codec<unknown>>>()
+const byCanonical = new Map<string, Codec<unknown>>()
+const rowClasses = new WeakMap<Codec<unknown>, RowClass>()
+
+/** The codec of a schema. @throws ERR_STRIDE_LAYOUT */
+export function sharedCodec(
+  schema: AnySchema,
+  { align, endian, validate }: Pick<CodecOptions, 'align' | 'endian' | 'validate'>,
+): Codec<unknown> {
+  const key = `${align} ${endian} ${validate}`
+  let codecs = bySchema.get(schema)
+  if (codecs === undefined) bySchema.set(schema, (codecs = new Map()))
+  let codec = codecs.get(key)
+  if (codec === undefined) codecs.set(key, (codec = codecOf(schema, { align, endian, validate })))
+  return codec
+}
+
+/** The codec of a layout as a file's header has it. @throws ERR_STRIDE_CORRUPT */
+export function sharedCodecOf(canonicalLayout: string): Codec<unknown> {
+  let codec = byCanonical.get(canonicalLayout)
+  if (codec === undefined) {
+    codec = codecFromCanonical(canonicalLayout) as Codec<unknown>
+    if (byCanonical.size >= CANONICAL_MAX) byCanonical.delete(byCanonical.keys().next().value as string)
+    byCanonical.set(canonicalLayout, codec)
+  }
+  return codec
+}
+
+/** The class of rows that read records of this codec. */
+export function rowClassOf(codec: Codec<unknown>): RowClass {
+  let rowClass = rowClasses.get(codec)
+  if (rowClass === undefined) {
+    rowClass = codec.rowClass(EngineRow) as unknown as RowClass
+    rowClasses.set(codec, rowClass)
+  }
+  return rowClass
+}
