@@ -106,7 +106,7 @@ export abstract class RecordSet<S extends AnySchema> implements Iterable<Output<
         return this.source.codec.decode(view, window.bytes, this.#hotBase + d * this.#stride)
       }
     }
-    return this.#consistently(() => this.#getSlowly(n))
+    return this.#getElsewhere(n)
   }
 
   /** Whether there is a live record with this number. */
@@ -135,7 +135,7 @@ export abstract class RecordSet<S extends AnySchema> implements Iterable<Output<
         }
       }
     }
-    return this.#consistently(() => this.#fieldSlowly(n, name)) as FieldValue<S, Name>
+    return this.#fieldElsewhere(n, name) as FieldValue<S, Name>
   }
 
   /** Records as fresh objects in the order asked, undefined for absent ones. Cold pages are visited in file order. */
@@ -267,6 +267,14 @@ export abstract class RecordSet<S extends AnySchema> implements Iterable<Output<
   /** @internal @throws ERR_STRIDE_CLOSED */
   protected assertOpen(): void {
     if (this.isClosed) throw new StrideError('ERR_STRIDE_CLOSED', `${this.path} is closed`, { path: this.path })
+  }
+
+  // Apart from get and field: a closure over their arguments would cost each hot read an allocation.
+  #getElsewhere(n: number): Output<S> | undefined {
+    return this.#consistently(() => this.#getSlowly(n))
+  }
+  #fieldElsewhere(n: number, name: string): unknown {
+    return this.#consistently(() => this.#fieldSlowly(n, name))
   }
 
   #getSlowly(n: number): Output<S> | undefined {
