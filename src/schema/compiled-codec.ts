@@ -12,7 +12,7 @@ import { compileColumn, guardedExpression } from './compiled-column.ts'
 import { type ReadContext, readExpression } from './compiled-read.ts'
 import { encodeBody, patchBody } from './compiled-write.ts'
 import { type FoundField, findFields, unknownField } from './fields.ts'
-import { isContainer, type Node } from './kinds.ts'
+import { isContainer, isText, type Node } from './kinds.ts'
 import type { Layout } from './layout.ts'
 import { ROW_AT, ROW_REFRESH, ROW_SOURCE, type RowBaseConstructor } from './row.ts'
 import { literal, RECORD, Source } from './source.ts'
@@ -79,7 +79,7 @@ function generate(
   texts: TextReaders,
   fields: ReadonlyMap<string, FoundField>,
 ): Generated {
-  const { root } = layout
+  const { root, recordSize } = layout
   const bitmapOffset = layout.bitmap?.offset ?? 0
   const source = new Source()
   const fits = source.function('r, v, b, at', encodeBody({ source, bitmapOffset }, root))
@@ -93,11 +93,42 @@ function generate(
     `if (!${patches}(r, v, b, at)) ${source.constant(plain.patch)}(r, v, b, at)`,
   )
   const whole: ReadContext = { source, texts, bitmapOffset, fail: `${source.constant(plain.decode)}(v, b, at)` }
-  const decode = source.function('v, b, at', `return ${readExpression(whole, root, RECORD)}`)
+  const touch = hasText(root) ? touchLines(source, recordSize) : ''
+  const decode = source.function('v, b, at', `${touch}\nreturn ${readExpression(whole, root, RECORD)}`)
   const readField = source.function('v, b, at, name', fieldSwitch(whole, plain, fields))
   return source.run(
     `{ encode: ${encode}, patch: ${patch}, decode: ${decode}, readField: ${readField} }`,
   ) as Generated
+}
+
+/**
+ * A statement that loads a word of each cache line of the record at once.
+ *
+ * Looking for a text's end branches on its bytes; mispredicted, the processor starts no load behind it, so the lines
+ * of a record that is not in the cache would be waited for one after the other. Random records of 125 bytes with
+ * three texts, Node 20: 314 ns instead of 323 on a quiet machine, 349 instead of 430 on a busy one. The sum is compared
+ * so that the loads are not optimised away.
+ */
+function touchLines(source: Source, recordSize: number): string {
+  const offsets: number[] = []
+  for (let offset = CACHE_LINE; offset < recordSize - 4 && offsets.length < TOUCHES_MAX; offset += CACHE_LINE) {
+    offsets.push(offset - 4)
+  }
+  if (offsets.length === 0) return ''
+  const loads = [...offsets, recordSize - 4].map(offset => `v.getInt32(at + ${offset}, true)`)
+  return `if ((${loads.join(' ^ ')}) === 0x5bd1e995) ${source.constant(touched)}.count++;`
+}
+
+/** Touched once in 2^32 records; only there to be a side effect. */
+const touched = { count: 0 }
+const CACHE_LINE = 64
+/** Later lines come by the processor's own prefetching. */
+const TOUCHES_MAX = 6
+
+function hasText(node: Node): boolean {
+  if (node.type === 'object') return node.members.some(member => hasText(member.node))
+  if (node.type === 'tuple') return node.items.some(hasText)
+  return node.type === 'array' ? hasText(node.element) : isText(node)
 }
 
 /** Body of readField: one case a path. */
