@@ -10,6 +10,8 @@ import type { TradeRecord } from './trade.ts'
 
 export const TRADE_BYTES = 125
 export const AT = { id: 0, time: 4, price: 12, qty: 20, flags: 24, symbol: 25, name: 33, note: 65 } as const
+/** Where ReorderedTrade has the fields that are looked up. */
+export const AT_REORDERED = { qty: 101, price: 105, id: 121 } as const
 const SIZE = { symbol: 8, name: 32, note: 60 } as const
 
 /** Where record 0 of a store lies: u64 at byte 16 of the identity page (docs/format.md). */
@@ -53,6 +55,18 @@ export class RecordReader {
   close(): void {
     closeSync(this.#fd)
   }
+}
+
+/** All records of a store in one buffer of the heap. */
+export function recordsInHeap(path: string, records: number): DataView {
+  const bytes = Buffer.alloc(records * TRADE_BYTES)
+  const fd = openSync(path, 'r')
+  try {
+    readSync(fd, bytes, 0, bytes.length, dataOffsetOf(path))
+  } finally {
+    closeSync(fd)
+  }
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
 }
 
 /** All records in order, by fs.readSync in chunks of about 1 MiB. */

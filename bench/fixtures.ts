@@ -10,11 +10,11 @@ import { bytes, openStore } from 'stridedb'
 import { z } from 'zod'
 import { type Context, fixturePath, recordCount, sized } from './context.ts'
 import { Random } from './random.ts'
-import { type Texts, Trade, TradeSource } from './trade.ts'
+import { ReorderedTrade, type Texts, Trade, TradeSource } from './trade.ts'
 
 export const RECORD_SIZES = [16, 64, 256, 1024, 4096] as const
 export type RecordSize = (typeof RECORD_SIZES)[number]
-type Original = 'distinct' | 'repeated' | 'large' | `size-${RecordSize}`
+type Original = 'distinct' | 'repeated' | 'reordered' | 'large' | `size-${RecordSize}`
 export type FixtureName = Original | `${Original}-copy`
 
 const CHUNK_RECORDS = 50_000
@@ -48,15 +48,21 @@ export async function buildFixture(context: Context, name: FixtureName): Promise
     const recordSize = Number(name.slice('size-'.length)) as RecordSize
     await buildSized(path, recordSize, sizedCount(context, recordSize), context.seed)
   } else if (name === 'large') {
-    await buildTrades(path, largeCount(context), context.seed, 'repeated')
+    await buildTrades(path, Trade, largeCount(context), new TradeSource(context.seed, 'repeated'))
+  } else if (name === 'reordered') {
+    await buildTrades(path, ReorderedTrade, recordCount(context), new TradeSource(context.seed, 'repeated'))
   } else {
-    await buildTrades(path, recordCount(context), context.seed, name as Texts)
+    await buildTrades(path, Trade, recordCount(context), new TradeSource(context.seed, name as Texts))
   }
 }
 
-async function buildTrades(path: string, count: number, seed: number, texts: Texts): Promise<void> {
-  const source = new TradeSource(seed, texts)
-  using store = openStore(path, Trade, { capacity: count })
+async function buildTrades(
+  path: string,
+  schema: typeof Trade | typeof ReorderedTrade,
+  count: number,
+  source: TradeSource,
+): Promise<void> {
+  using store = openStore(path, schema as typeof Trade, { capacity: count })
   const isLong = count > 4_000_000
   let chunk = source.take(Math.min(count, CHUNK_RECORDS))
   for (let done = 0; done < count; done += chunk.length) {

@@ -8,7 +8,7 @@
 import { constants, type PerformanceEntry, PerformanceObserver } from 'node:perf_hooks'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { openStore, type Store, type StoreOptions } from 'stridedb'
-import { AT, RecordReader, TRADE_BYTES } from './baseline.ts'
+import { AT, recordsInHeap, TRADE_BYTES } from './baseline.ts'
 import { type Benchmark, type Context, fixturePath, recordCount, sized } from './context.ts'
 import { alternate, type Row, type Side } from './measure.ts'
 import { randomNumbers } from './random.ts'
@@ -32,10 +32,17 @@ interface GarbageEntry extends PerformanceEntry {
   readonly detail: { readonly kind: number }
 }
 
+/** Rounds before the counted ones: compiling makes garbage of its own. */
+const WARMUPS = 3
+
 interface Counts {
   whole: number
   scavenges: number
+  /** Whole collections of the rounds that do not count. */
+  wholeBefore: number
 }
+
+const nothingYet = (): Counts => ({ whole: 0, scavenges: 0, wholeBefore: 0 })
 
 async function collections(context: Context): Promise<Row> {
   const records = recordCount(context)
@@ -45,12 +52,8 @@ async function collections(context: Context): Promise<Row> {
   const sliding: StoreOptions = { windowBytes: MIB, maxMappedBytes: 16 * MIB }
   using whole = openStore(fixturePath(context, 'distinct'), Trade)
   using slid = openStore(fixturePath(context, 'distinct-copy'), Trade, sliding)
-  const heap = inHeap(fixturePath(context, 'distinct'), records)
-  const counted = {
-    mapped: { whole: 0, scavenges: 0 },
-    sliding: { whole: 0, scavenges: 0 },
-    heap: { whole: 0, scavenges: 0 },
-  }
+  const heap = recordsInHeap(fixturePath(context, 'distinct'), records)
+  const counted = { mapped: nothingYet(), sliding: nothingYet(), heap: nothingYet() }
   const sides: Side[] = [
     counting(
       { name: 'whole store mapped', operations, run: count => quantities(whole, numbers, count) },
@@ -69,7 +72,7 @@ async function collections(context: Context): Promise<Row> {
       counted.sliding,
     ),
   ]
-  const figures = await alternate(sides, { rounds: sized(context, 7, 1), warmups: 2 })
+  const figures = await alternate(sides, { rounds: sized(context, 7, 1), warmups: WARMUPS })
   const excess = counted.mapped.whole - counted.heap.whole
   const excessSliding = counted.sliding.whole - counted.heap.whole
   return {
@@ -84,14 +87,18 @@ async function collections(context: Context): Promise<Row> {
   }
 }
 
-/** The side with its collections counted, those of rounds before the first counted one included. */
+/** The side with its collections counted. */
 function counting(side: Side, counts: Counts): Side {
   let observer: PerformanceObserver | undefined
+  let round = 0
   const count = (entries: readonly PerformanceEntry[]): void => {
     for (const entry of entries) {
       const { kind } = (entry as GarbageEntry).detail
-      if (kind === constants.NODE_PERFORMANCE_GC_MINOR) counts.scavenges++
-      else counts.whole++
+      const isCounted = round >= WARMUPS
+      if (kind === constants.NODE_PERFORMANCE_GC_MINOR && isCounted) counts.scavenges++
+      if (kind !== constants.NODE_PERFORMANCE_GC_MAJOR) continue
+      if (isCounted) counts.whole++
+      else counts.wholeBefore++
     }
   }
   return {
@@ -105,8 +112,10 @@ function counting(side: Side, counts: Counts): Side {
       await sleep(5)
       count(observer?.takeRecords() ?? [])
       observer?.disconnect()
+      round++
     },
-    note: () => `collections: ${counts.whole} whole, ${counts.scavenges} scavenges`,
+    note: () =>
+      `collections: ${counts.whole} whole, ${counts.scavenges} scavenges; ${counts.wholeBefore} whole while warming up`,
   }
 }
 
@@ -120,13 +129,4 @@ function heapQuantities(view: DataView, numbers: Uint32Array, count: number): nu
   let sum = 0
   for (let i = 0; i < count; i++) sum += view.getUint32((numbers[i] as number) * TRADE_BYTES + AT.qty, true)
   return sum
-}
-
-/** All records of a store in one ordinary buffer. */
-function inHeap(path: string, records: number): DataView {
-  const bytes = new Uint8Array(records * TRADE_BYTES)
-  const reader = new RecordReader(path)
-  for (let n = 0; n < records; n++) bytes.set(reader.read(n), n * TRADE_BYTES)
-  reader.close()
-  return new DataView(bytes.buffer)
 }

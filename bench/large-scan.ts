@@ -99,13 +99,16 @@ function peakMemory(path: string, options: StoreOptions): Peak {
   let resident = 0
   let mapped = 0
   let untilSample = 0
-  for (const _ of store.scan()) {
+  let sum = 0
+  for (const row of store.scan()) {
+    sum += row.qty
     if (untilSample-- > 0) continue
     untilSample = SAMPLE_RECORDS
     resident = Math.max(resident, residentFileBytes() - before)
     mapped = Math.max(mapped, store.stats().mappedBytes)
   }
   resident = Math.max(resident, residentFileBytes() - before)
+  if (sum === 0 || !(resident > 0)) throw new Error('The pass that samples memory touched none')
   return { residentMiB: resident / MIB, mappedMiB: mapped / MIB }
 }
 

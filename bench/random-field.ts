@@ -1,46 +1,52 @@
 /**
  * What does one field of a random record cost?
  *
- * The judged row has one call site that sees three fields of two stores in turn, so that the engine of the
- * language cannot make a special case of it. Beside it: one field of one store, and a read-only opener, which
- * looks at the writer's sequence around each read.
+ * The judged rows have one call site that sees three fields of two stores in turn, so that the compiler of the
+ * language cannot make a special case of it: two stores of one schema, and of two. A DataView over the same bytes
+ * in the heap, read by the same loop, shows what is left to win. Beside them: one field of one store, and a read-only
+ * opener, which looks at the writer's sequence around each read.
  */
 
 import { openStore, type Store } from 'stridedb'
-import { AT, RecordReader } from './baseline.ts'
+import { AT, AT_REORDERED, RecordReader, recordsInHeap, TRADE_BYTES } from './baseline.ts'
 import { cSides } from './c-baseline.ts'
 import { type Benchmark, type Context, fixturePath, recordCount, sized } from './context.ts'
 import { alternate, type Row, type Side } from './measure.ts'
 import { randomNumbers } from './random.ts'
 import { atLeast, atMost, nsOf, ratio } from './targets.ts'
-import { Trade } from './trade.ts'
+import { ReorderedTrade, Trade } from './trade.ts'
 
 type TradeStore = Store<typeof Trade>
 
 const FIELDS = ['price', 'qty', 'id'] as const
-const FIELD_AT = [AT.price, AT.qty, AT.id]
+const FIELD_AT: readonly number[] = [AT.price, AT.qty, AT.id]
+const FIELD_AT_REORDERED: readonly number[] = [AT_REORDERED.price, AT_REORDERED.qty, AT_REORDERED.id]
 
 export const randomField: Benchmark = {
   name: 'random-field',
   question: 'one field of a random record',
-  needs: ['distinct', 'repeated', 'distinct-copy', 'repeated-copy'],
+  needs: ['distinct', 'distinct-copy', 'repeated', 'repeated-copy', 'reordered', 'reordered-copy'],
   async *run(context) {
-    yield await inTurn(context)
+    yield await inTurn(context, 'repeated')
+    yield await inTurn(context, 'reordered')
     yield await oneField(context)
   },
 }
 
-async function inTurn(context: Context): Promise<Row> {
+async function inTurn(context: Context, second: 'repeated' | 'reordered'): Promise<Row> {
   const records = recordCount(context)
   const operations = sized(context, 1_000_000, 1_000)
   const slowOperations = sized(context, 200_000, 1_000)
   const numbers = randomNumbers(context.seed, operations, records)
-  const files = [fixturePath(context, 'distinct'), fixturePath(context, 'repeated')]
+  const schema = (second === 'repeated' ? Trade : ReorderedTrade) as typeof Trade
+  const files = [fixturePath(context, 'distinct'), fixturePath(context, second)]
   using a = openStore(fixturePath(context, 'distinct'), Trade)
-  using b = openStore(fixturePath(context, 'repeated'), Trade)
+  using b = openStore(fixturePath(context, second), schema)
   using fileA = openStore(fixturePath(context, 'distinct-copy'), Trade, { backend: 'file' })
-  using fileB = openStore(fixturePath(context, 'repeated-copy'), Trade, { backend: 'file' })
+  using fileB = openStore(fixturePath(context, `${second}-copy`), schema, { backend: 'file' })
   const readers = files.map(file => new RecordReader(file))
+  const views = files.map(file => recordsInHeap(file, records))
+  const places = [FIELD_AT, second === 'repeated' ? FIELD_AT : FIELD_AT_REORDERED]
   const sides: Side[] = [
     { name: a.backend, operations, run: count => fieldsInTurn([a, b], numbers, count) },
     {
@@ -48,13 +54,21 @@ async function inTurn(context: Context): Promise<Row> {
       operations: slowOperations,
       run: count => fieldsInTurn([fileA, fileB], numbers, count),
     },
-    { name: 'fs.readSync', operations: slowOperations, run: count => readsInTurn(readers, numbers, count) },
-    ...cSides({ loop: 'field', operations, seed: context.seed, records, files }),
+    {
+      name: 'fs.readSync',
+      operations: slowOperations,
+      run: count => readsInTurn(readers, places, numbers, count),
+    },
+    { name: 'DataView, heap', operations, run: count => viewsInTurn(views, places, numbers, count) },
   ]
+  if (second === 'repeated') {
+    sides.push(...cSides({ loop: 'field', operations, seed: context.seed, records, files }))
+  }
   const figures = await alternate(sides, { rounds: sized(context, 11, 1), warmups: 2 })
   for (const reader of readers) reader.close()
+  const schemas = second === 'repeated' ? 'one schema' : 'two schemas'
   return {
-    what: 'random single field, three fields of two stores in turn',
+    what: `random single field, three fields of two stores (${schemas}) in turn`,
     cache: 'warm',
     sides: figures,
     targets: [
@@ -102,14 +116,36 @@ function fieldsInTurn(stores: readonly TradeStore[], numbers: Uint32Array, count
   return sum
 }
 
-function readsInTurn(readers: readonly RecordReader[], numbers: Uint32Array, count: number): number {
+function readsInTurn(
+  readers: readonly RecordReader[],
+  places: readonly (readonly number[])[],
+  numbers: Uint32Array,
+  count: number,
+): number {
   let sum = 0
   let turn = 0
   for (let i = 0; i < count; i++) {
     const reader = readers[i & 1] as RecordReader
     reader.read(numbers[i] as number)
-    const at = FIELD_AT[turn] as number
+    const at = places[i & 1]?.[turn] as number
     sum += turn === 0 ? reader.view.getFloat64(at, true) : reader.view.getUint32(at, true)
+    turn = turn === 2 ? 0 : turn + 1
+  }
+  return sum
+}
+
+function viewsInTurn(
+  views: readonly DataView[],
+  places: readonly (readonly number[])[],
+  numbers: Uint32Array,
+  count: number,
+): number {
+  let sum = 0
+  let turn = 0
+  for (let i = 0; i < count; i++) {
+    const view = views[i & 1] as DataView
+    const at = (numbers[i] as number) * TRADE_BYTES + (places[i & 1]?.[turn] as number)
+    sum += turn === 0 ? view.getFloat64(at, true) : view.getUint32(at, true)
     turn = turn === 2 ? 0 : turn + 1
   }
   return sum

@@ -29,6 +29,18 @@ export const RefinedTrade = z.object({
   qty: z.uint32().refine(qty => qty > 0),
 })
 
+/** The same fields at other places: a second layout, so that what is compiled for one schema does not fit both. */
+export const ReorderedTrade = z.object({
+  note: shape.note,
+  name: shape.name,
+  symbol: shape.symbol,
+  flags: shape.flags,
+  qty: shape.qty,
+  price: shape.price,
+  time: shape.time,
+  id: shape.id,
+})
+
 /** About one record in ten is above it. */
 export const PRICE_LIMIT = 900
 
