@@ -91,7 +91,7 @@ async function coldRow(
 ): Promise<Row> {
   const row = { what, cache: 'cold', targets: [], notes: [] } as const
   try {
-    const figures = await alternate(sides, { rounds: sized(context, 5, 1) })
+    const figures = await alternate(sides, { rounds: sized(context, 9, 1) })
     return { ...row, sides: figures, targets: judge(figures) }
   } catch (error) {
     if (!(error instanceof NotMeasurable)) throw error

@@ -9,8 +9,8 @@
 
 import { createHash } from 'node:crypto'
 import { StrideError } from '../errors.ts'
-import type { Layout } from './layout.ts'
 import { type EnumValue, hasByteOrder, type Node, NUMBERS, type ObjectNode, ownBits } from './kinds.ts'
+import type { Layout } from './layout.ts'
 
 export const CANONICAL_VERSION = 1
 

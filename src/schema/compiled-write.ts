@@ -7,6 +7,7 @@
  */
 
 import { fitsObject, zeroBytes } from './compiled-checks.ts'
+import { UNROLLED_MAX } from './compiled-read.ts'
 import { memberValue } from './fit.ts'
 import {
   type ArrayNode,
@@ -23,7 +24,6 @@ import {
   ownBits,
   type TextNode,
 } from './kinds.ts'
-import { UNROLLED_MAX } from './compiled-read.ts'
 import { bitNumber, bitPlace, literal, position, RECORD, type Source, type Spot, within } from './source.ts'
 import { type TextWriter, textWriters } from './text-write.ts'
 

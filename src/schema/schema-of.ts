@@ -20,7 +20,7 @@ import {
   u16,
   utf8,
 } from './field-schemas.ts'
-import { type Node, type ObjectNode, hasByteOrder } from './kinds.ts'
+import { hasByteOrder, type Node, type ObjectNode } from './kinds.ts'
 import type { Layout } from './layout.ts'
 
 /** A Zod object whose layout is the given one. */

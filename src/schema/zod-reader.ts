@@ -2,7 +2,8 @@
  * What does a Zod schema say about bytes? The only file that knows Zod's insides (schema._zod.def, Zod 4.6).
  *
  *   Z1  a schema without a fixed size is refused by name, with the field's path and what to use instead.
- *   Z2  every check beyond the layout's own makes the schema `refined`: Zod then runs on each write.
+ *   Z2  every check beyond the layout's own makes the schema refined: Zod then runs on each write, over the fields that have them, or over the
+ *       whole record where it has one itself.
  *   Z3  nothing that changes a value (transform, trim, coerce, catch) is let through: what is written is what
  *       was given, with or without validation.
  * Where the fields come to lie: layout.ts.
@@ -15,7 +16,16 @@ import type { Declared, EnumValue, Kind, Member, NumberType } from './kinds.ts'
 
 export interface ReadSchema {
   readonly declared: Declared & { readonly type: 'object' }
-  readonly refined: boolean
+  /** Where the schema says more than its layout does. */
+  readonly refinements: Refinements
+}
+
+/** What Zod has to look at on a write: nothing, these top-level fields, or the record as a whole. */
+export type Refinements = 'none' | 'whole' | readonly RefinedField[]
+
+export interface RefinedField {
+  readonly name: string
+  readonly schema: z.ZodType
 }
 
 /** The part of a schema definition that is read here. */
@@ -43,7 +53,8 @@ interface CheckDef {
 }
 
 interface Reading {
-  refined: boolean
+  /** Dotted paths of what has checks beyond the layout's; '' for the record itself. */
+  readonly refined: Set<string>
 }
 
 interface Wrapping {
@@ -98,7 +109,7 @@ export function isSchema(value: unknown): value is z.ZodType {
 /** @throws ERR_STRIDE_LAYOUT naming the field and what to use instead */
 export function readSchema(schema: z.ZodType): ReadSchema {
   if (!isSchema(schema)) throw new TypeError('a record schema is a Zod object: z.object({ … })')
-  const reading: Reading = { refined: false }
+  const reading: Reading = { refined: new Set() }
   const declared = readNode(schema, '', reading)
   if (declared.type !== 'object') throw refused('', `a record is a z.object({ … }), not ${nameOf(schema)}`)
   if (declared.nullable || declared.optional)
@@ -109,7 +120,17 @@ export function readSchema(schema: z.ZodType): ReadSchema {
       throw refused(name, `the name is the row's own (${ROW_NAMES.join(', ')}): choose another`)
     }
   }
-  return { declared, refined: reading.refined }
+  return { declared, refinements: refinementsOf(schema, reading.refined) }
+}
+
+function refinementsOf(schema: z.ZodType, paths: ReadonlySet<string>): Refinements {
+  if (paths.size === 0) return 'none'
+  if (paths.has('')) return 'whole'
+  let def = defOf(schema)
+  while (def.innerType !== undefined) def = defOf(def.innerType)
+  const shape = def.shape ?? {}
+  const names = new Set(Array.from(paths, path => path.split('.', 1)[0] as string))
+  return Array.from(names, name => ({ name, schema: shape[name] as z.ZodType }))
 }
 
 /**
@@ -162,7 +183,7 @@ function unwrap(schema: z.ZodType, path: string, reading: Reading, wrapping: Wra
     default:
       return schema
   }
-  if (def.checks?.length) reading.refined = true
+  if (def.checks?.length) reading.refined.add(path)
   return unwrap(def.innerType as z.ZodType, path, reading, wrapping)
 }
 
@@ -275,7 +296,7 @@ function readChecks(def: Def, path: string, reading: Reading): { format?: string
     } else if (def.type === 'number' && checkDef.check === 'number_format' && checkDef.format === 'safeint') {
       found.format = 'safeint'
     } else {
-      reading.refined = true
+      reading.refined.add(path)
     }
   }
   return found

@@ -8,7 +8,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
-import { afterAll, describe as suite, expect, it } from 'vitest'
+import { afterAll, expect, it, describe as suite } from 'vitest'
 import { z } from 'zod'
 import {
   ascii,
@@ -16,8 +16,8 @@ import {
   codecOf,
   describe,
   field,
-  layoutOf,
   type LayoutOptions,
+  layoutOf,
   u8,
   u16,
   utf8,

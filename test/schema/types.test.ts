@@ -15,11 +15,11 @@ import {
   type GatherResult,
   type Infer,
   type Input,
+  i16,
   type Output,
   type Row,
   type TypedColumn,
   u8,
-  i16,
 } from '../../src/schema/index.ts'
 
 const schema = z.object({
