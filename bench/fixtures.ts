@@ -6,6 +6,7 @@
  */
 
 import { copyFileSync, existsSync } from 'node:fs'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { bytes, openStore } from 'stridedb'
 import { z } from 'zod'
 import { type Context, fixturePath, recordCount, sized } from './context.ts'
@@ -70,6 +71,8 @@ async function buildTrades(
     if (done > 0 && !isLong) chunk = source.take(CHUNK_RECORDS)
     if (chunk.length > count - done) chunk = chunk.slice(0, count - done)
     store.appendMany(chunk)
+    // Long builds let signals in between.
+    await nextTurn()
   }
   await store.commit()
 }

@@ -69,7 +69,11 @@ else await runAll(chosen())
 
 /** In its own process: rows go to the parent as they come. */
 async function measure(benchmark: Benchmark, context: Context): Promise<void> {
+  const leaveWithParent = (): void => process.exit(1)
+  process.on('disconnect', leaveWithParent)
   for await (const row of benchmark.run(context)) process.send?.(row)
+  process.off('disconnect', leaveWithParent)
+  process.disconnect?.()
 }
 
 async function runAll(benchmarks: readonly Benchmark[]): Promise<void> {
