@@ -64,9 +64,12 @@ export abstract class RecordSet<S extends AnySchema> implements Iterable<Output<
   #hot: Window = NOWHERE
   #hotFirst = 0
   #hotReach = 0
+  /** The same where another process writes; then hotReach is 0. */
+  #followedReach = 0
+  #hotRead: Codec['readField'] = () => undefined
   #hotBase = 0
   #hotSequence = 0
-  #stride: number
+  #stride = 0
 
   protected constructor(source: Source<S>) {
     this.source = source
@@ -99,11 +102,11 @@ export abstract class RecordSet<S extends AnySchema> implements Iterable<Output<
   /** The record as a fresh object; undefined when it is deleted or past the end. */
   get(n: number): Output<S> | undefined {
     const d = n - this.#hotFirst
-    if (d >>> 0 === d && d < this.#hotReach && this.source.follower === undefined) {
+    if (d >>> 0 === d && d < this.#hotReach) {
       const window = this.#hot
       const { view } = window
       if (view !== null) {
-        return this.source.codec.decode(view, window.bytes, this.#hotBase + d * this.#stride)
+        return this.source.codec.decode(view, window.bytes, (this.#hotBase + Math.imul(d, this.#stride)) | 0)
       }
     }
     return this.#getElsewhere(n)
@@ -126,13 +129,9 @@ export abstract class RecordSet<S extends AnySchema> implements Iterable<Output<
       const window = this.#hot
       const { view } = window
       if (view !== null) {
-        const { codec, follower } = this.source
-        const at = this.#hotBase + d * this.#stride
-        if (follower === undefined) return codec.readField(view, window.bytes, at, name) as FieldValue<S, Name>
-        if (follower.sequence() === this.#hotSequence) {
-          const value = this.#tryField(view, window.bytes, at, name)
-          if (follower.sequence() === this.#hotSequence && value !== FAILED) return value as FieldValue<S, Name>
-        }
+        // A window is shorter than 2^31 bytes: in 32 bits the compiler checks nothing, and nothing is a double.
+        const at = (this.#hotBase + Math.imul(d, this.#stride)) | 0
+        return this.#hotRead(view, window.bytes, at, name) as FieldValue<S, Name>
       }
     }
     return this.#fieldElsewhere(n, name) as FieldValue<S, Name>
@@ -241,7 +240,7 @@ export abstract class RecordSet<S extends AnySchema> implements Iterable<Output<
   /** @internal What was found before may no longer be what is there. */
   protected changed(): void {
     this.#hot = NOWHERE
-    this.#hotReach = 0
+    this.#hotReach = this.#followedReach = 0
     this.source.pool.expire()
   }
 
@@ -250,7 +249,7 @@ export abstract class RecordSet<S extends AnySchema> implements Iterable<Output<
     this.source = source
     this.#stride = source.addressing.stride
     this.#hot = NOWHERE
-    this.#hotReach = 0
+    this.#hotReach = this.#followedReach = 0
   }
 
   /** @internal Before each slow read: open, and as new as other processes' commits. */
@@ -273,7 +272,21 @@ export abstract class RecordSet<S extends AnySchema> implements Iterable<Output<
   #getElsewhere(n: number): Output<S> | undefined {
     return this.#consistently(() => this.#getSlowly(n))
   }
+  /** Beside another writer: between two looks at its sequence. */
   #fieldElsewhere(n: number, name: string): unknown {
+    const d = n - this.#hotFirst
+    const { follower } = this.source
+    if (follower !== undefined && d >>> 0 === d && d < this.#followedReach) {
+      const { view, bytes } = this.#hot
+      if (view !== null && follower.sequence() === this.#hotSequence) {
+        const value = this.#tryField(view, bytes, this.#hotBase + d * this.#stride, name)
+        if (follower.sequence() === this.#hotSequence && value !== FAILED) return value
+      }
+    }
+    return this.#fieldConsistently(n, name)
+  }
+
+  #fieldConsistently(n: number, name: string): unknown {
     return this.#consistently(() => this.#fieldSlowly(n, name))
   }
 
@@ -296,10 +309,14 @@ export abstract class RecordSet<S extends AnySchema> implements Iterable<Output<
     const found = locator.find(n)
     if (found === undefined || !pool.live || !locator.isPlain || n >= locator.staging.tailStart) return found
     const window = found as Window
+    if (window.end - window.start > 0x7fffffff) return found
     this.#hot = window
     this.#hotFirst = firstRecordAt(addressing, window.start)
-    this.#hotReach = locator.reachOf(window) - this.#hotFirst
-    this.#hotBase = offsetOf(addressing, this.#hotFirst) - window.start
+    const reach = (locator.reachOf(window) - this.#hotFirst) | 0
+    this.#hotReach = follower === undefined ? reach : 0
+    this.#followedReach = follower === undefined ? 0 : reach
+    this.#hotBase = (offsetOf(addressing, this.#hotFirst) - window.start) | 0
+    this.#hotRead = this.source.codec.readField
     if (follower !== undefined) this.#hotSequence = follower.sequence() & ~1
     return found
   }

@@ -7,7 +7,7 @@
 import { allocateColumn, type Column, columnShape, isFlattened } from './column.ts'
 import { ifPresent, type ReadContext, readElement, readExpression, UNROLLED_MAX } from './compiled-read.ts'
 import type { FoundField } from './fields.ts'
-import type { Node } from './kinds.ts'
+import { isNumber, type Node, ownBits } from './kinds.ts'
 import { position, RECORD, type Spot, within } from './source.ts'
 
 /** The loops of a column. */
@@ -20,9 +20,12 @@ export function compileColumn(context: ReadContext, field: FoundField, recordSiz
     `for (let i = 0; i < count; i++, at += ${recordSize}) {\n${store}\n}`,
   )
   // NaN fails the comparison with 0. Measured in Node 24: 15.6 ns a record, 17.9 with (x >>> 0) === x instead.
+  const isPlain =
+    array !== 'Array' && field.guards.length === 0 && isNumber(field.node) && ownBits(field.node) === 0
   const run = source.function(
     'v, b, base, first, count, numbers, i, end, out',
-    `let o = i * ${width};
+    `${isPlain && recordSize <= UNROLLED_RECORD_MAX ? unrolledRun(context, field, recordSize) : ''}
+let o = i * ${width};
 for (; i < end; i++) {
   const ahead = numbers[i] - first;
   if (!(ahead >= 0 && ahead < count) || Math.floor(ahead) !== ahead) return i;
@@ -33,6 +36,33 @@ return i`,
   )
   const loops = source.run(`{ span: ${span}, run: ${run} }`) as Pick<Column, 'span' | 'run'>
   return { width, allocate: length => allocateColumn(array, length * width), span: loops.span, run: loops.run }
+}
+
+const UNROLLED = 16
+/** Windows are shorter than 2^31 bytes while records are: positions fit in 32 bits. */
+const UNROLLED_RECORD_MAX = 2 ** 20
+
+/**
+ * Source of a loop over sixteen numbers a turn, for one number field and a window that begins with record 0: what does
+ * not change from record to record is looked at once in sixteen. Measured without and with it, ns a record, Node 20:
+ * 29 and 15; 22: 19 and 12; 24: 19 and 12. Four a turn is slower than one on Node 24.
+ */
+function unrolledRun(context: ReadContext, field: FoundField, recordSize: number): string {
+  const read = readElement(context, field.node, { ...RECORD, offset: 0 })
+  const steps = Array.from(
+    { length: UNROLLED },
+    (_, k) => `{ const n = numbers[i + ${k}];
+if ((n >>> 0) !== n || n >= count) return i + ${k};
+const at = (base + Math.imul(n, ${recordSize})) | 0;
+out[i + ${k}] = ${read}; }`,
+  )
+  return `if (first === 0) {
+base = (base + ${field.offset}) | 0; count |= 0; i |= 0; end |= 0;
+for (const stop = end - ${UNROLLED - 1}; i < stop; i = (i + ${UNROLLED}) | 0) {
+${steps.join('\n')}
+}
+base = (base - ${field.offset}) | 0;
+}`
 }
 
 /** Source of the value at a field's path: null or undefined when an object around it is. */
