@@ -27,9 +27,9 @@ const NOWHERE: RecordBytes = { view: null, bytes: Buffer.alloc(0) }
 /**
  * One row, pointed at each live record in turn. Keep `row.toObject()`, not the row.
  *
- * Written for the optimizing compiler, at a third of the obvious form's cost a step (`npm run bench -- scan`): the
- * iterator is its own result object, its fields are plain ones, and a walk over a single run calls nothing, so
- * that whatever does not change from step to step is looked at once.
+ * Written for the optimizing compiler, at about half of the obvious form's cost a step (`npm run bench -- scan`): the
+ * iterator is its own result object, its fields are plain ones, and the end of the last run calls
+ * nothing.
  */
 export class RowScan<Row extends EngineRow> implements IterableIterator<Row> {
   value: Row
