@@ -60,6 +60,8 @@ export interface CommitterParts {
   readonly changed: () => void
 }
 
+/** Memory of a larger group is given back. */
+const SPARE_BYTES_MAX = 1024 * 1024
 /** Bytes of frames that may wait for a sync behind commits that did not wait for it. */
 const UNSYNCED_BYTES_MAX = 4 * 1024 * 1024
 
@@ -76,6 +78,8 @@ export class Committer {
   /** Commits whose frames are written, but that are not in the file yet. */
   #written: SealedCommit[] = []
   #waiters: Waiter[] = []
+  /** Memory of a group whose commits are in the file, for the next one. */
+  #spare: FrameGroup | undefined
   #round: Promise<void> | undefined
 
   #sealed: AppliedState
@@ -284,7 +288,9 @@ export class Committer {
     const last = this.#groups.at(-1)
     if (last !== undefined && !last.isClosed && last.frames.length + bytes <= this.#parts.journalBytes)
       return last
-    const group = { frames: new FrameGroup(), commits: [], admitted: [], isClosed: false }
+    const frames = this.#spare ?? new FrameGroup()
+    this.#spare = undefined
+    const group = { frames, commits: [], admitted: [], isClosed: false }
     this.#groups.push(group)
     return group
   }
@@ -427,17 +433,23 @@ export class Committer {
     publisher.begin()
     while ((this.#written[0]?.commitNumber ?? Number.POSITIVE_INFINITY) <= upTo) {
       const commit = this.#written[0] as SealedCommit
-      const { numbers, slots } = commit.changes
-      if (numbers.length > 0) this.#applier.apply(numbers, i => staging.imageOf(slots[i] as number))
+      if (commit.changes.numbers.length > 0) this.#applier.apply(staging.placed(commit.changes))
       this.#written.shift()
       staging.applied(commit.changes)
       const { commitNumber, size, deletedCount } = commit
       this.#applied = { commitNumber, size, deletedCount }
+      if (this.#written[0]?.group !== commit.group) this.#recycle(commit.group)
     }
     this.#publish()
     if (this.#written.length === 0) this.#unsyncedBytes = 0
     changed()
     this.#acknowledge()
+  }
+
+  #recycle(frames: FrameGroup): void {
+    if (frames.bytes.length > SPARE_BYTES_MAX) return
+    frames.length = 0
+    this.#spare = frames
   }
 
   #publish(): void {

@@ -7,8 +7,9 @@
  */
 
 import { StrideError } from '../errors.ts'
-import type { Codec } from '../schema/index.ts'
+import type { Codec, RecordBytes } from '../schema/index.ts'
 import { checkRecordNumber, offsetOf } from './addressing.ts'
+import { copyBytes } from './copy-bytes.ts'
 import type { Locator } from './locator.ts'
 import type { Space } from './space.ts'
 
@@ -27,6 +28,7 @@ export class Writer {
   readonly #parts: WriterParts
   readonly #scratch: Buffer
   readonly #scratchView: DataView
+  readonly #scratchBytes: RecordBytes
   /** True while user code may run in the middle of a call (iterables, getters of records). */
   #busy = false
   /** No free number lies below this one. */
@@ -36,6 +38,7 @@ export class Writer {
     this.#parts = parts
     this.#scratch = Buffer.alloc(parts.locator.staging.recordSize)
     this.#scratchView = new DataView(this.#scratch.buffer, this.#scratch.byteOffset, this.#scratch.length)
+    this.#scratchBytes = { view: this.#scratchView, bytes: this.#scratch }
   }
 
   /** @returns the record number */
@@ -175,11 +178,11 @@ export class Writer {
     const { locator } = this.#parts
     const source = locator.find(n)
     if (source === undefined) throw noRecord(n, this.#parts)
-    source.bytes.copy(this.#scratch, 0, locator.at, locator.at + this.#scratch.length)
+    copyBytes(source, locator.at, this.#scratchBytes, 0, this.#scratch.length)
   }
 
   #stageScratch(n: number, revives: boolean): void {
-    this.#parts.locator.staging.setImage(n, this.#scratch, revives)
+    this.#parts.locator.staging.setImage(n, this.#scratchBytes, revives)
     this.#parts.changed()
   }
 

@@ -92,6 +92,6 @@ function replay({ path, file, addressing, pool, root }: Recoverable, net: NetCha
   }
   pool.setEnd(fileEnd(addressing, { ...root, capacity }))
   const applier = new Applier(addressing, pool, liveness, new DirtyRanges())
-  applier.apply(net.numbers, i => net.imageOf(i))
+  applier.apply(net)
   return capacity
 }
