@@ -19,7 +19,7 @@ export class StoreBuilder {
   readonly #chunk: Buffer
   #chunkStart = 0
   #size = 0
-  #deleted: number[] = []
+  readonly #deleted = new Set<number>()
 
   constructor(file: PlatformFile, identity: Identity) {
     this.#file = file
@@ -48,8 +48,19 @@ export class StoreBuilder {
 
   /** Uses up the next number for a deleted record, whose bytes are zero. */
   addDeleted(): void {
-    this.#deleted.push(this.#size)
+    this.#deleted.add(this.#size)
     this.addRecords(new Uint8Array(this.#identity.recordSize))
+  }
+
+  /** Puts another record in the place of one given before; undefined: it is deleted. */
+  replace(n: number, image: Uint8Array | undefined): void {
+    if (image === undefined) {
+      this.#deleted.add(n)
+      return
+    }
+    this.#deleted.delete(n)
+    if (n >= this.#chunkStart) this.#chunk.set(image, (n - this.#chunkStart) * this.#identity.recordSize)
+    else this.#file.store(image, this.#offset(n))
   }
 
   /** Writes live bits and roots. The caller syncs. */
@@ -58,7 +69,7 @@ export class StoreBuilder {
     const capacity = this.#size
     const end = this.#offset(capacity)
     const root = { ...FIRST_ROOT, commitNumber, size: capacity, capacity }
-    if (this.#deleted.length === 0) {
+    if (this.#deleted.size === 0) {
       if (this.#file.size() < end) this.#file.allocate(0, end)
       writeHeaderPages(this.#file, root)
       return
@@ -70,7 +81,7 @@ export class StoreBuilder {
     }
     const liveBitsOffset = Math.ceil(end / PAGE_BYTES) * PAGE_BYTES
     this.#file.store(bits, liveBitsOffset)
-    const deletedCount = this.#deleted.length
+    const deletedCount = this.#deleted.size
     writeHeaderPages(this.#file, { ...root, deletedCount, liveBitsOffset, liveBitsBytes: bits.length })
   }
 

@@ -157,17 +157,12 @@ export class Store<S extends AnySchema = AnySchema> extends RecordSet<S> {
    */
   async commit(options: CommitOptions = {}): Promise<number> {
     const { committer } = this.#writable()
-    const durability = this.#durabilityOf(options)
-    if (this.#backup !== undefined) await this.#backup
-    this.assertOpen()
-    return committer.commit(durability)
+    return committer.commit(this.#durabilityOf(options))
   }
-  /** The same, blocking. @throws also ERR_STRIDE_BUSY while a backup runs */
+  /** The same, blocking. */
   commitSync(options: CommitOptions = {}): number {
     const { committer } = this.#writable()
-    const durability = this.#durabilityOf(options)
-    this.#refuseDuringBackup('commitSync')
-    return committer.commitSync(durability)
+    return committer.commitSync(this.#durabilityOf(options))
   }
   /** Drops everything staged that was not given to a commit. */
   rollback(): void {
@@ -192,7 +187,6 @@ export class Store<S extends AnySchema = AnySchema> extends RecordSet<S> {
         'Changes are staged: commit or roll back, then begin a transaction',
       )
     }
-    if (this.#backup !== undefined) await this.#backup
     const transaction = new Transaction<S>(this, writer)
     this.#transaction = transaction
     let result: T
@@ -259,18 +253,18 @@ export class Store<S extends AnySchema = AnySchema> extends RecordSet<S> {
   }
 
   /**
-   * Copies the committed records into a new store file. Commits wait meanwhile.
+   * Copies the committed records into a new store file, which then holds the state of one commit: the last that was
+   * made when the copying ended. Commits go on meanwhile.
    * @throws {StrideError} ERR_STRIDE_EXISTS when the target exists; what `signal` aborts with leaves nothing
    */
   async backup(path: string, options: BackupOptions = {}): Promise<void> {
     this.prepare()
     this.#refuseDuringBackup('backup')
-    const { locator, follower } = this.source
-    const commitNumber = (): number => this.commitNumber
-    this.#backup = (async () => {
-      await this.#writing?.committer.flush()
-      await backupStore({ file: this.#file, locator, follower, commitNumber, target: path }, options)
-    })()
+    const { locator } = this.source
+    this.#backup = backupStore(
+      { file: this.#file, locator, state: () => this.#currentState(), target: path },
+      options,
+    )
     const { promise, done } = settled(this.#backup)
     this.#backup = promise
     void promise.then(() => {
@@ -416,6 +410,11 @@ export class Store<S extends AnySchema = AnySchema> extends RecordSet<S> {
   }
 
   /** The committed state that is in the file, under the overlay of a reader. */
+  #currentState(): PublishedState & { readonly isOverlaid: boolean } {
+    this.prepare()
+    return { ...this.#publishedState(), isOverlaid: this.#reader?.overlay !== undefined }
+  }
+
   #publishedState(): PublishedState {
     const { committer, space } = this.#writing ?? {}
     if (committer !== undefined && space !== undefined) return { ...committer.applied, ...space.state }

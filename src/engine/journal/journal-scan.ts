@@ -65,6 +65,36 @@ export function scanJournal(platform: Platform, path: string, identity: Identity
   }
 }
 
+/**
+ * The commits from `after` + 1 to `upTo`, as far as they are in the file already: for who copies the file meanwhile.
+ * @returns undefined where the journal no longer holds all of them
+ */
+export function commitsBetween(
+  platform: Platform,
+  path: string,
+  identity: Identity,
+  after: number,
+  upTo: number,
+): readonly Frame[] | undefined {
+  if (after === upTo) return []
+  const journalPath = journalPathOf(path)
+  if (!platform.exists(journalPath)) return undefined
+  const file = platform.open(journalPath, { access: 'read', create: 'never' })
+  try {
+    const { salt, slotBytes } = readHeader(file, identity)
+    const frames: Frame[] = []
+    for (const { bytes } of readSlots(file, slotBytes)) {
+      for (const { head, at } of wholeFrames(bytes, salt)) {
+        if (head.commitNumber > after && head.commitNumber <= upTo) frames.push({ head, bytes, at })
+      }
+    }
+    frames.sort((a, b) => a.head.commitNumber - b.head.commitNumber)
+    return frames.length === upTo - after ? frames : undefined
+  } finally {
+    file.close()
+  }
+}
+
 function scanFile(file: PlatformFile, identity: Identity, root: Root): JournalScan {
   const { salt, slotBytes } = readHeader(file, identity)
   const slots = readSlots(file, slotBytes)
