@@ -196,7 +196,7 @@ export class Committer {
       this.#assertUsable()
       if (this.#checkpointer.running === undefined && !this.#hasWork) break
     }
-    if (journal.activeBytes > 0) journal.rotate(0)
+    leave(journal)
     await this.#runCheckpoint(journal, false)
   }
 
@@ -350,6 +350,7 @@ export class Committer {
     if (group !== undefined && !journal.fits(group.frames.length) && this.#allSynced) {
       if (this.#rotate(journal, group.frames.length)) return
       this.waits++
+      leave(journal)
       await this.#runCheckpoint(journal, false)
       return
     }
@@ -378,6 +379,7 @@ export class Committer {
         this.#syncWritten(journal)
         if (this.#rotate(journal, group.frames.length)) continue
         this.waits++
+        leave(journal)
         this.#checkpointer.runSync(journal, this.#applied)
         continue
       }
@@ -540,4 +542,9 @@ export class Committer {
     this.#groups = []
     changed()
   }
+}
+
+/** Begins another segment, if one is free, so that a checkpoint can free the present one too. */
+function leave(journal: Journal): void {
+  if (journal.activeBytes > 0) journal.rotate(0)
 }

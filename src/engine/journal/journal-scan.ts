@@ -177,7 +177,7 @@ function readChain(journalPath: string, slots: readonly SlotBytes[], salt: Buffe
   // The root's segment may begin with commits that the root counts already.
   let expected = Math.min(root.commitNumber + 1, firstCommitAt(slots, salt, root))
   let segment = root.journalSegment
-  let slot = slots.find(({ offset, bytes }) => offset === root.journalOffset && bytes.length > 0)
+  let slot = slots.find(({ offset, bytes }) => offset === root.journalOffset && bytes.length >= BLOCK_BYTES)
   if (slot === undefined)
     throw corrupt(journalPath, root.journalOffset, 'the segment that the root names is not there')
   let stoppedAt = root.journalOffset
