@@ -5,6 +5,7 @@
 import type { WindowPool } from '../mmap/window.ts'
 import type { RecordBytes } from '../schema/index.ts'
 import { type Addressing, offsetOf } from './addressing.ts'
+import { type Checksums, checksumsOf } from './checksums.ts'
 import type { DirtyRanges } from './dirty-ranges.ts'
 import type { Liveness } from './liveness.ts'
 import { StoreBatch } from './store-batch.ts'
@@ -16,20 +17,31 @@ export interface PlacedChanges {
   readonly positionOf: (i: number) => number
 }
 
+/** What changes go into. */
+export interface Applicable {
+  readonly addressing: Addressing
+  readonly pool: WindowPool
+  readonly liveness: Liveness
+  readonly checksums: Checksums
+}
+
 export class Applier {
   readonly #addressing: Addressing
   readonly #liveness: Liveness
+  readonly #checksums: Checksums
   readonly #batch: StoreBatch
 
-  constructor(addressing: Addressing, pool: WindowPool, liveness: Liveness, dirty: DirtyRanges) {
+  constructor({ addressing, pool, liveness, checksums }: Applicable, dirty: DirtyRanges) {
     this.#addressing = addressing
     this.#liveness = liveness
+    this.#checksums = checksums
     this.#batch = new StoreBatch(pool, dirty)
   }
 
   /** Stores changes whose numbers rise. */
   apply(changes: PlacedChanges): void {
     const deleted = this.#storeImages(changes)
+    if (this.#checksums.exists) this.#storeChecksums(changes)
     if (this.#liveness.exists) this.#storeBits(changes.numbers, deleted)
   }
 
@@ -44,6 +56,19 @@ export class Applier {
     }
     this.#batch.flush()
     return deleted
+  }
+
+  #storeChecksums({ numbers, sourceOf, positionOf }: PlacedChanges): void {
+    const { recordSize } = this.#addressing
+    for (let i = 0; i < numbers.length; i++) {
+      const source = sourceOf(i)
+      if (source === undefined) continue
+      const at = positionOf(i)
+      const bytes = checksumsOf(source.bytes.subarray(at, at + recordSize), recordSize)
+      const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
+      this.#batch.add({ view, bytes }, 0, bytes.length, this.#checksums.offsetOf(numbers[i] as number))
+    }
+    this.#batch.flush()
   }
 
   #storeBits(numbers: ArrayLike<number>, deleted: Uint8Array): void {

@@ -61,7 +61,7 @@ async function copyTo(source: BackupSource, file: PlatformFile, options: BackupO
   const { state } = source
   const { platform, path, identity, addressing } = source.file
   const before = state()
-  const builder = new StoreBuilder(file, identity)
+  const builder = new StoreBuilder(file, identity, source.locator.checksums.exists)
   await copyAll(source, builder, options)
   // From here on in one turn: no commit of this process comes in between, and one of another process counts only if
   // it was whole after the last record was copied.

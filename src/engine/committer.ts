@@ -13,7 +13,6 @@
 
 import { StrideError } from '../errors.ts'
 import type { PlatformFile } from '../mmap/platform.ts'
-import type { WindowPool } from '../mmap/window.ts'
 import { Applier } from './apply.ts'
 import { type AppliedState, Checkpointer } from './checkpointer.ts'
 import { DirtyRanges } from './dirty-ranges.ts'
@@ -26,6 +25,7 @@ import type { Root } from './root.ts'
 import { RootKeeper } from './root-keeper.ts'
 import { type SealedCommit, Sealer } from './seal.ts'
 import type { Space } from './space.ts'
+import { TailStore } from './tail-store.ts'
 
 /** When a commit counts as done: once it survives the loss of power, or of the process. */
 export type Durability = 'full' | 'process'
@@ -49,7 +49,6 @@ interface Group {
 
 export interface CommitterParts {
   readonly file: PlatformFile
-  readonly pool: WindowPool
   readonly locator: Locator
   readonly publisher: Publisher
   readonly root: Root
@@ -68,6 +67,7 @@ const UNSYNCED_BYTES_MAX = 4 * 1024 * 1024
 export class Committer {
   readonly #parts: CommitterParts
   readonly #roots: RootKeeper
+  readonly #tailStore: TailStore
   readonly #sealer: Sealer
   readonly #applier: Applier
   readonly #checkpointer: Checkpointer
@@ -100,11 +100,12 @@ export class Committer {
 
   constructor(parts: CommitterParts) {
     this.#parts = parts
-    const { root, file, locator, pool } = parts
+    const { root, file, locator } = parts
     const dirty = new DirtyRanges()
+    this.#tailStore = new TailStore(locator, dirty)
     this.#roots = new RootKeeper(file, root)
-    this.#sealer = new Sealer(locator, dirty)
-    this.#applier = new Applier(locator.addressing, pool, locator.liveness, dirty)
+    this.#sealer = new Sealer(locator, this.#tailStore)
+    this.#applier = new Applier(locator, dirty)
     this.#checkpointer = new Checkpointer({
       file,
       roots: this.#roots,
@@ -159,6 +160,11 @@ export class Committer {
     const { path } = this.#parts.file
     const message = `An earlier write to ${path} failed; close and reopen it: ${String(this.#failure)}`
     throw new StrideError('ERR_STRIDE_POISONED', message, { path, cause: this.#failure })
+  }
+
+  /** Stores the staged tail behind the committed end; a failure other than a full disk poisons. */
+  storeTail(): void {
+    this.#guardSpace(() => this.#tailStore.store())
   }
 
   /** Seals what is staged, and resolves once it is as durable as asked. */
@@ -273,13 +279,13 @@ export class Committer {
   }
 
   #sealInto(group: Group, journal: Journal, admitted: number): SealedCommit {
+    const { commitNumber, deletedCount } = this.#sealed
     try {
-      return this.#sealer.seal(this.#sealed.commitNumber + 1, this.#sealed.deletedCount, group.frames)
+      return this.#guardSpace(() => this.#sealer.seal(commitNumber + 1, deletedCount, group.frames))
     } catch (error) {
       journal.forgo(admitted)
       if (group.commits.length === 0) this.#groups.pop()
-      if (error instanceof StrideError && error.code === 'ERR_STRIDE_NO_SPACE') throw error
-      throw this.#poison(error)
+      throw error
     }
   }
 
@@ -499,6 +505,16 @@ export class Committer {
     try {
       work()
     } catch (error) {
+      throw this.#poison(error)
+    }
+  }
+
+  /** The same for what is written where nothing reaches it yet: a full disk leaves all as it was. */
+  #guardSpace<T>(work: () => T): T {
+    try {
+      return work()
+    } catch (error) {
+      if (error instanceof StrideError && error.code === 'ERR_STRIDE_NO_SPACE') throw error
       throw this.#poison(error)
     }
   }

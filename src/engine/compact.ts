@@ -20,7 +20,7 @@ export function compactFile(store: StoreFile, locator: Locator, commitNumber: nu
   const moved = new Float64Array(end).fill(GONE)
   const identity = newIdentity(store.codec.layout, store.identity)
   writeWhole(store.platform, store.path, undefined, file => {
-    const builder = new StoreBuilder(file, identity)
+    const builder = new StoreBuilder(file, identity, locator.checksums.exists)
     for (let n = locator.nextLive(0, end); n < end; n = locator.nextLive(n, end)) {
       const source = locator.run(n, end)
       if (source === undefined) break

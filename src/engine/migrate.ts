@@ -49,7 +49,7 @@ export function migrateStore<S extends AnySchema>(
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
     let live = 0
     writeWhole(old.platform, path, undefined, file => {
-      const builder = new StoreBuilder(file, identity)
+      const builder = new StoreBuilder(file, identity, old.root.checksumsOffset > 0)
       for (let n = 0; n < old.root.size; n++) {
         if (liveness.isDeleted(n)) {
           builder.addDeleted()

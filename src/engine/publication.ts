@@ -19,7 +19,7 @@ const SLEEP = new Int32Array(new SharedArrayBuffer(4))
 /** What the words say. */
 export type PublishedState = Pick<
   Root,
-  'commitNumber' | 'size' | 'deletedCount' | 'capacity' | 'liveBitsOffset' | 'liveBitsBytes'
+  'commitNumber' | 'size' | 'deletedCount' | 'capacity' | 'liveBitsOffset' | 'liveBitsBytes' | 'checksumsOffset'
 >
 
 const STATE_NAMES = [
@@ -29,6 +29,7 @@ const STATE_NAMES = [
   'capacity',
   'liveBitsOffset',
   'liveBitsBytes',
+  'checksumsOffset',
 ] as const satisfies readonly (keyof PublishedState)[]
 
 export function openSharedWords(file: PlatformFile): SharedWords {

@@ -8,6 +8,7 @@
 import { StrideError } from '../errors.ts'
 import type { PlatformFile } from '../mmap/platform.ts'
 import { type Addressing, recordsMax } from './addressing.ts'
+import { CHECKSUM_BYTES } from './checksums.ts'
 import { ROOT, ROOT_MAGIC, ROOT_OFFSETS } from './format.ts'
 import { corrupt, truncated } from './header.ts'
 
@@ -23,6 +24,8 @@ export interface Root {
   /** File offset of the live bits; 0 where nothing was ever deleted. */
   readonly liveBitsOffset: number
   readonly liveBitsBytes: number
+  /** File offset of the checksums; 0 where the store has none. */
+  readonly checksumsOffset: number
   /** Hexadecimal salt of the journal that holds the commits after this one; NO_SALT where there is none. */
   readonly journalSalt: string
   readonly journalSegment: number
@@ -42,6 +45,7 @@ export const FIRST_ROOT: Root = {
   capacity: 0,
   liveBitsOffset: 0,
   liveBitsBytes: 0,
+  checksumsOffset: 0,
   ...NO_JOURNAL,
 }
 
@@ -89,10 +93,12 @@ export function readRoot(file: PlatformFile, addressing: Addressing): Root {
 /** Where a file with this root must reach at least. */
 export function fileEnd(
   addressing: Addressing,
-  root: Pick<Root, 'capacity' | 'liveBitsOffset' | 'liveBitsBytes'>,
+  root: Pick<Root, 'capacity' | 'liveBitsOffset' | 'liveBitsBytes' | 'checksumsOffset'>,
 ): number {
   const arrayEnd = addressing.dataOffset + root.capacity * addressing.stride
-  return root.liveBitsOffset === 0 ? arrayEnd : Math.max(arrayEnd, root.liveBitsOffset + root.liveBitsBytes)
+  const liveBitsEnd = root.liveBitsOffset === 0 ? 0 : root.liveBitsOffset + root.liveBitsBytes
+  const checksumsEnd = root.checksumsOffset === 0 ? 0 : root.checksumsOffset + root.capacity * CHECKSUM_BYTES
+  return Math.max(arrayEnd, liveBitsEnd, checksumsEnd)
 }
 
 function checkRoot(file: PlatformFile, addressing: Addressing, root: Root): void {
@@ -108,6 +114,12 @@ function checkRoot(file: PlatformFile, addressing: Addressing, root: Root): void
     }
   } else if (root.deletedCount > 0) {
     throw corrupt(file.path, offset, `${root.deletedCount} records are deleted but there are no live bits`)
+  }
+  if (
+    root.checksumsOffset !== 0 &&
+    root.checksumsOffset < addressing.dataOffset + root.capacity * addressing.stride
+  ) {
+    throw corrupt(file.path, offset, `the checksums at ${root.checksumsOffset} do not lie behind the array`)
   }
   const end = fileEnd(addressing, root)
   const size = file.size()

@@ -9,12 +9,11 @@
 
 import { constants } from 'node:buffer'
 import { StrideError } from '../errors.ts'
-import { offsetOf } from './addressing.ts'
-import type { DirtyRanges } from './dirty-ranges.ts'
 import { FrameEncoder, frameBytesMax } from './journal/frame-encode.ts'
 import type { FrameGroup } from './journal/frame-group.ts'
 import type { Locator } from './locator.ts'
 import type { SealedChanges } from './staging.ts'
+import type { TailStore } from './tail-store.ts'
 
 /** Appended bytes that ride in a frame at most. */
 const RIDING_BYTES_MAX = 128 * 1024
@@ -36,12 +35,12 @@ export interface SealedCommit {
 
 export class Sealer {
   readonly #locator: Locator
-  readonly #dirty: DirtyRanges
+  readonly #tailStore: TailStore
   readonly #encoder: FrameEncoder
 
-  constructor(locator: Locator, dirty: DirtyRanges) {
+  constructor(locator: Locator, tailStore: TailStore) {
     this.#locator = locator
-    this.#dirty = dirty
+    this.#tailStore = tailStore
     this.#encoder = new FrameEncoder(locator.staging.recordSize)
   }
 
@@ -61,11 +60,11 @@ export class Sealer {
 
   /** Stores the tail in place and appends the frame to the group. @throws ERR_STRIDE_NO_SPACE, _IO, nothing sealed then */
   seal(commitNumber: number, deletedBefore: number, group: FrameGroup): SealedCommit {
-    const { staging, addressing } = this.#locator
+    const { staging } = this.#locator
     const riding = this.#ridingCount()
     const bytesMax = this.frameBytesMax()
     const tail = staging.tail.bytes.subarray(0, staging.tailCount * staging.recordSize)
-    if (tail.length > 0) this.#store(tail, offsetOf(addressing, staging.tailStart))
+    this.#tailStore.store()
     const { size } = staging
     const deletedCount = deletedBefore + staging.deletedDelta
     const isInPlace = riding === 0 && staging.appendedCount > 0
@@ -107,10 +106,5 @@ export class Sealer {
         encoder.skip(n)
       }
     }
-  }
-
-  #store(bytes: Uint8Array, offset: number): void {
-    this.#dirty.add(offset, bytes.length)
-    this.#locator.pool.store(bytes, offset)
   }
 }

@@ -9,6 +9,7 @@ import { StrideError } from '../errors.ts'
 import type { Platform } from '../mmap/platform.ts'
 import type { AnySchema, Input } from '../schema/index.ts'
 import { type BackupOptions, backupStore } from './backup.ts'
+import { Checksums } from './checksums.ts'
 import { Committer, type Durability } from './committer.ts'
 import { compactFile } from './compact.ts'
 import { Journal } from './journal/journal.ts'
@@ -336,6 +337,7 @@ export class Store<S extends AnySchema = AnySchema> extends RecordSet<S> {
     const { state, overlay } = reader
     pool.setEnd(Math.min(fileEnd(addressing, state), this.#file.file.size()))
     locator.liveness.place(state.liveBitsOffset)
+    locator.checksums.place(state.checksumsOffset)
     locator.staging.rebase(state.size, overlay)
     this.#reader = reader
     this.changed()
@@ -351,7 +353,6 @@ export class Store<S extends AnySchema = AnySchema> extends RecordSet<S> {
       Journal.create(platform, path, identity, { slotBytes: journalBytes, mode })
     const committer = new Committer({
       file: file.file,
-      pool,
       locator,
       publisher,
       root,
@@ -359,7 +360,12 @@ export class Store<S extends AnySchema = AnySchema> extends RecordSet<S> {
       createJournal,
       changed,
     })
-    const space = new Space(file.file, pool, addressing, locator.liveness, {
+    const space = new Space({
+      file: file.file,
+      pool,
+      addressing,
+      liveness: locator.liveness,
+      checksums: locator.checksums,
       allocation: this.#options.allocate ?? 'blocks',
       publish: () => committer.publishRoomSync(),
       state: root,
@@ -368,7 +374,8 @@ export class Store<S extends AnySchema = AnySchema> extends RecordSet<S> {
     publisher.publish(root)
     file.lock.announce()
     const reuseNumbers = this.#options.reuseNumbers ?? false
-    const writer = new Writer({ codec, locator, space, reuseNumbers, path, changed })
+    const storeTail = (): void => committer.storeTail()
+    const writer = new Writer({ codec, locator, space, storeTail, reuseNumbers, path, changed })
     return { writer, committer, space, publisher }
   }
 
@@ -452,7 +459,10 @@ function sourceOf<S extends AnySchema>(file: StoreFile, options: StoreOptions): 
   const staging = new Staging(addressing.recordSize, root.size, bytesMax)
   const liveness = new Liveness(pool)
   liveness.place(root.liveBitsOffset)
-  const locator = new Locator(addressing, pool, staging, liveness)
+  const checksums = new Checksums(pool)
+  checksums.place(root.checksumsOffset)
+  const locator = new Locator(addressing, pool, staging, liveness, checksums)
+  locator.checksReads = options.verifyReads ?? false
   const follower =
     options.readOnly === true
       ? new Follower(openSharedWords(file.file), path, () => file.lock.isWriterAlive())

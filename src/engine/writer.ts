@@ -8,7 +8,7 @@
 
 import { StrideError } from '../errors.ts'
 import type { Codec, RecordBytes } from '../schema/index.ts'
-import { checkRecordNumber, offsetOf } from './addressing.ts'
+import { checkRecordNumber } from './addressing.ts'
 import { copyBytes } from './copy-bytes.ts'
 import type { Locator } from './locator.ts'
 import type { Space } from './space.ts'
@@ -18,6 +18,8 @@ export interface WriterParts {
   readonly locator: Locator
   /** Where appended records go; a flat file has none. */
   readonly space: Pick<Space, 'capacity' | 'ensure'>
+  /** Stores a full tail behind the committed end of the file. */
+  readonly storeTail: () => void
   readonly reuseNumbers: boolean
   readonly path: string
   /** Called when what a reader may have found before is no longer what is there. */
@@ -137,18 +139,13 @@ export class Writer {
     const { codec, locator, space } = this.#parts
     const { staging } = locator
     if (staging.size >= space.capacity) space.ensure(staging.size + 1)
-    if (staging.isTailFull && !staging.growTail()) this.#spill()
+    if (staging.isTailFull && !staging.growTail()) {
+      this.#parts.storeTail()
+      staging.startTail()
+    }
     const { view, bytes } = staging.tail
     codec.encode(record, view as DataView, bytes, staging.tailCount * staging.recordSize)
     return staging.appended()
-  }
-
-  /** Stores a full tail behind the committed end of the file and begins the next one. */
-  #spill(): void {
-    const { staging, addressing, pool } = this.#parts.locator
-    const bytes = staging.tail.bytes.subarray(0, staging.tailCount * staging.recordSize)
-    pool.store(bytes, offsetOf(addressing, staging.tailStart))
-    staging.startTail()
   }
 
   #freeNumber(): number | undefined {

@@ -371,3 +371,54 @@ describe('a failing disk', () => {
     expect(opened(platform.files()).store.get(0)).toEqual(trade(0))
   })
 })
+
+describe('checksums', () => {
+  test('are kept through updates, growth, deletions, reuse, recovery, compact, backup and migration', async () => {
+    const platform = createSimulatedPlatform()
+    const store = on(platform, { checksums: true, reuseNumbers: true })
+    store.appendMany(Array.from({ length: 5000 }, (_, i) => trade(i)))
+    await store.commit()
+    for (let i = 0; i < 300; i++) {
+      store.update((i * 37) % 4000, { qty: i })
+      if (i % 3 === 0) store.delete(4000 + i)
+      if (i % 7 === 0) store.append(trade(i))
+      if (i % 10 === 0) await store.commit()
+    }
+    store.commitSync()
+    store.appendMany(Array.from({ length: 20_000 }, (_, i) => trade(i)))
+    await store.commit()
+    expect(await store.verify()).toMatchObject({ ok: true, findings: [] })
+    const { store: again } = opened(platform.files(), { verifyReads: true })
+    expect(await again.verify()).toMatchObject({ ok: true, findings: [] })
+    expect(again.gather('id')).toEqual(store.gather('id'))
+    await again.backup('/store/copy.stride')
+    await again.compact()
+    expect(await again.verify()).toMatchObject({ ok: true, findings: [] })
+    expect(again.gather('id')).toEqual(store.gather('id'))
+  })
+
+  test('find any flipped bit of a record, and name it, by verify and by reading', async () => {
+    const platform = createSimulatedPlatform()
+    const store = on(platform, { checksums: true })
+    store.appendMany(Array.from({ length: 1000 }, (_, i) => trade(i)))
+    store.commitSync()
+    const { recordSize } = store
+    store.close()
+    const files = platform.files()
+    const bytes = files.get(PATH) as Uint8Array
+    const dataOffset = Number(new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(16, true))
+    for (const bit of [0, 77, recordSize * 8 - 1]) {
+      const offset = dataOffset + 500 * recordSize
+      const at = offset + (bit >> 3)
+      bytes[at] = (bytes[at] as number) ^ (1 << (bit & 7))
+      const { store: damaged } = opened(files, { verifyReads: true })
+      const { findings } = await damaged.verify()
+      expect(findings).toMatchObject([{ code: 'ERR_STRIDE_CORRUPT', recordNumber: 500, offset }])
+      expect(codeOf(() => damaged.get(500))).toBe('ERR_STRIDE_CORRUPT')
+      expect(codeOf(() => damaged.field(500, 'id'))).toBe('ERR_STRIDE_CORRUPT')
+      expect(codeOf(() => damaged.gather('id'))).toBe('ERR_STRIDE_CORRUPT')
+      expect(damaged.get(499)).toEqual(trade(499))
+      bytes[at] = (bytes[at] as number) ^ (1 << (bit & 7))
+    }
+  })
+})

@@ -12,6 +12,7 @@ import type { Platform, PlatformFile } from '../../mmap/platform.ts'
 import type { WindowPool } from '../../mmap/window.ts'
 import { type Addressing, offsetOf } from '../addressing.ts'
 import { Applier } from '../apply.ts'
+import { Checksums } from '../checksums.ts'
 import { DirtyRanges } from '../dirty-ranges.ts'
 import { corrupt } from '../header.ts'
 import { Liveness } from '../liveness.ts'
@@ -75,10 +76,12 @@ export function recover(store: Recoverable, scan: JournalScan): Root {
 function replay({ path, file, addressing, pool, root }: Recoverable, net: NetChanges): number {
   const liveness = new Liveness(pool)
   liveness.place(root.liveBitsOffset)
+  const checksums = new Checksums(pool)
+  checksums.place(root.checksumsOffset)
   const capacity = Math.max(root.capacity, net.size)
   if (capacity > root.capacity) {
     // Growth writes a root of its own where there are live bits behind the array.
-    if (liveness.exists)
+    if (liveness.exists || checksums.exists)
       throw corrupt(
         path,
         root.liveBitsOffset,
@@ -91,7 +94,7 @@ function replay({ path, file, addressing, pool, root }: Recoverable, net: NetCha
     throw corrupt(path, 0, `the journal has ${net.deletedCount} deleted records, but there are no live bits`)
   }
   pool.setEnd(fileEnd(addressing, { ...root, capacity }))
-  const applier = new Applier(addressing, pool, liveness, new DirtyRanges())
+  const applier = new Applier({ addressing, pool, liveness, checksums }, new DirtyRanges())
   applier.apply(net)
   return capacity
 }
