@@ -34,7 +34,7 @@ export class Checksums implements SideTable {
     this.#window = NOWHERE
   }
   bytesFor(capacity: number): number {
-    return Math.max(1, Math.ceil((capacity * CHECKSUM_BYTES) / PAGE_BYTES)) * PAGE_BYTES
+    return Math.max(PAGE_BYTES, capacity * CHECKSUM_BYTES)
   }
 
   /** Where the checksum of record n lies, file offset. */

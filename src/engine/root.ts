@@ -9,7 +9,7 @@ import { StrideError } from '../errors.ts'
 import type { PlatformFile } from '../mmap/platform.ts'
 import { type Addressing, recordsMax } from './addressing.ts'
 import { CHECKSUM_BYTES } from './checksums.ts'
-import { ROOT, ROOT_MAGIC, ROOT_OFFSETS } from './format.ts'
+import { PAGE_BYTES, ROOT, ROOT_MAGIC, ROOT_OFFSETS } from './format.ts'
 import { corrupt, truncated } from './header.ts'
 
 /** What one root says. All counts are safe integers. */
@@ -97,7 +97,8 @@ export function fileEnd(
 ): number {
   const arrayEnd = addressing.dataOffset + root.capacity * addressing.stride
   const liveBitsEnd = root.liveBitsOffset === 0 ? 0 : root.liveBitsOffset + root.liveBitsBytes
-  const checksumsEnd = root.checksumsOffset === 0 ? 0 : root.checksumsOffset + root.capacity * CHECKSUM_BYTES
+  const checksumsEnd =
+    root.checksumsOffset === 0 ? 0 : root.checksumsOffset + Math.max(PAGE_BYTES, root.capacity * CHECKSUM_BYTES)
   return Math.max(arrayEnd, liveBitsEnd, checksumsEnd)
 }
 
