@@ -141,6 +141,8 @@ export class CopiedWindows implements WindowPool {
     for (const copy of this.#copies) copy.end()
   }
 
+  watch(): void {}
+
   pin(window: Window): void {
     const copy = copyOf(window)
     if (copy === undefined) throw closedError(`a window of ${this.#file.path} at offset ${window.start}`)

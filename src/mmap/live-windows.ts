@@ -46,6 +46,7 @@ export class LiveWindows implements WindowPool {
   #end = 0
   #isTurnOpen = false
   #isClosed = false
+  #gone = (): void => {}
 
   constructor(file: PlatformFile, options: WindowOptions, pageBytes: number) {
     this.#file = file
@@ -97,6 +98,11 @@ export class LiveWindows implements WindowPool {
       slot.isActive = false
     }
     this.#active = []
+    this.#gone()
+  }
+
+  watch(gone: () => void): void {
+    this.#gone = gone
   }
 
   pin(window: Window): void {
@@ -303,6 +309,7 @@ export class LiveWindows implements WindowPool {
       this.#mappedBytes -= slot.length
     }
     if (this.#recent === slot) this.#recent = NO_SLOT
+    this.#gone()
     return slot.drop()
   }
 
@@ -323,6 +330,7 @@ export class LiveWindows implements WindowPool {
       slot.isActive = false
     }
     this.#active = []
+    this.#gone()
   }
 
   #assertOpen(): void {
