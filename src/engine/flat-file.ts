@@ -11,7 +11,7 @@ import type { PlatformFile } from '../mmap/platform.ts'
 import { createWindowPool } from '../mmap/windows.ts'
 import type { AnySchema, Input } from '../schema/index.ts'
 import { type Addressing, offsetOf } from './addressing.ts'
-import { sharedCodec } from './codecs.ts'
+import { readerClassOf, sharedCodec } from './codecs.ts'
 import { truncated } from './header.ts'
 import { Liveness } from './liveness.ts'
 import { Locator } from './locator.ts'
@@ -97,7 +97,8 @@ export class FlatFile<S extends AnySchema = AnySchema> extends RecordSet<S> {
         follower: undefined,
       }
       const backend = platform.name === 'file' ? 'file' : platform.name === 'simulated' ? 'memory' : 'mapped'
-      return new FlatFile(file, source, backend)
+      const Reader = locator.isDense ? readerClassOf(FlatFile, codec) : FlatFile
+      return new Reader(file, source, backend)
     } catch (error) {
       file.close()
       throw error

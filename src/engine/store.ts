@@ -8,6 +8,7 @@
 import { StrideError } from '../errors.ts'
 import type { AnySchema, Input } from '../schema/index.ts'
 import { type BackupOptions, backupStore } from './backup.ts'
+import { readerClassOf } from './codecs.ts'
 import { Committer } from './committer.ts'
 import { compactFile } from './compact.ts'
 import { Liveness } from './liveness.ts'
@@ -65,7 +66,10 @@ export class Store<S extends AnySchema = AnySchema> extends RecordSet<S> {
 
   /** @internal What openStore calls. */
   static open<S extends AnySchema>(path: string, schema: S | undefined, options: StoreOptions): Store<S> {
-    return new Store(openStoreFile(path, schema, options), schema, options)
+    const file = openStoreFile(path, schema, options)
+    // Beside another writer reads are checked (F3 of point-reader.ts), which is not generated.
+    const Reader = options.readOnly === true ? Store : readerClassOf(Store, file.codec)
+    return new Reader(file, schema, options)
   }
 
   /** Live records, staged changes included. */

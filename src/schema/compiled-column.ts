@@ -5,7 +5,13 @@
  */
 
 import { allocateColumn, type Column, columnShape, isFlattened } from './column.ts'
-import { ifPresent, type ReadContext, readElement, readExpression, UNROLLED_MAX } from './compiled-read.ts'
+import {
+  guardedExpression,
+  type ReadContext,
+  readElement,
+  readExpression,
+  UNROLLED_MAX,
+} from './compiled-read.ts'
 import type { FoundField } from './fields.ts'
 import { isNumber, type Node, ownBits } from './kinds.ts'
 import { position, RECORD, type Spot, within } from './source.ts'
@@ -63,16 +69,6 @@ ${steps.join('\n')}
 }
 base = (base - ${field.offset}) | 0;
 }`
-}
-
-/** Source of the value at a field's path: null or undefined when an object around it is. */
-export function guardedExpression(context: ReadContext, field: FoundField): string {
-  const spot = { ...RECORD, offset: field.offset, bit: field.bit }
-  return field.guards.reduceRight(
-    (value, guard) =>
-      ifPresent(context, guard.node, { ...RECORD, offset: guard.offset, bit: guard.bit }, value),
-    readExpression(context, field.node, spot),
-  )
 }
 
 function storeStatements(context: ReadContext, field: FoundField, width: number, generic: boolean): string {
