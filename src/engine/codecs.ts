@@ -14,6 +14,7 @@ import {
   type ReaderBaseConstructor,
 } from '../schema/index.ts'
 import { EngineRow, type RowOwner } from './row.ts'
+import { RowScan } from './scan.ts'
 
 export type RowClass = new (owner: RowOwner) => EngineRow
 
@@ -23,6 +24,7 @@ const CANONICAL_MAX = 64
 const bySchema = new WeakMap<AnySchema, Map<string, Codec<unknown>>>()
 const byCanonical = new Map<string, Codec<unknown>>()
 const readerClasses = new WeakMap<Codec<unknown>, Map<unknown, ReaderBaseConstructor>>()
+const walkClasses = new WeakMap<Codec<unknown>, typeof RowScan>()
 const rowClasses = new WeakMap<Codec<unknown>, RowClass>()
 
 /** The codec of a schema. @throws ERR_STRIDE_LAYOUT */
@@ -63,6 +65,13 @@ export function readerClassOf<C>(base: C, codec: Codec<unknown>): C {
     classes.set(base, readerClass)
   }
   return readerClass as C
+}
+
+/** The class of walks over records of this codec, side by side. */
+export function walkClassOf(codec: Codec<unknown>): typeof RowScan {
+  let walkClass = walkClasses.get(codec)
+  if (walkClass === undefined) walkClasses.set(codec, (walkClass = codec.walkClass(RowScan)))
+  return walkClass
 }
 
 /** The class of rows that read records of this codec. */

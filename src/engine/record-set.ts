@@ -7,7 +7,7 @@
 
 import type { AnySchema, FieldName, GatherResult, Layout, Output, RowFields } from '../schema/index.ts'
 import { checkRecordNumber } from './addressing.ts'
-import { rowClassOf } from './codecs.ts'
+import { rowClassOf, walkClassOf } from './codecs.ts'
 import { gatherAll, gatherNumbers } from './gather.ts'
 import { PointReader, type Source } from './point-reader.ts'
 import { type NumberRange, prefetchRanges, rangeEnds } from './prefetch.ts'
@@ -113,8 +113,10 @@ export abstract class RecordSet<S extends AnySchema> extends PointReader<S> impl
   /** Live records in number order as one re-pointed row, its fields decoded when touched. */
   scan(range: NumberRange = {}): IterableIterator<Row<S>> {
     this.prepareBulk()
-    const { from, to } = rangeEnds(range, this.source.locator.staging.size)
-    const scan = new RowScan(this.#finder, this.source.addressing.stride, this.#newRow(), from, to)
+    const { codec, locator, addressing } = this.source
+    const { from, to } = rangeEnds(range, locator.staging.size)
+    const Walk = locator.isDense ? walkClassOf(codec) : RowScan
+    const scan = new Walk(this.#finder, addressing.stride, this.#newRow(), from, to)
     return scan as unknown as IterableIterator<Row<S>>
   }
 

@@ -19,6 +19,7 @@ import { type Layout, type LayoutOptions, makeLayout, placeRecord } from './layo
 import { fieldsByPath, imageAt, plainDecode, plainEncode, plainField, plainPatch } from './plain-codec.ts'
 import type { ReaderBaseConstructor } from './reader.ts'
 import { ROW_AT, ROW_REFRESH, ROW_SOURCE, type RowBase, type RowBaseConstructor } from './row.ts'
+import type { WalkBaseConstructor } from './walk.ts'
 import { type RefinedField, readSchema, zodIssues } from './zod-reader.ts'
 
 /**
@@ -50,6 +51,8 @@ export interface Codec<T = unknown> {
   rowClass<B extends RowBaseConstructor>(base: B): RowConstructor<B>
   /** A subclass that reads records which lie side by side faster; the base itself where nothing is generated. */
   readerClass<B extends ReaderBaseConstructor>(base: B): B
+  /** A subclass that steps from record to record faster; the base itself where nothing is generated. */
+  walkClass<B extends WalkBaseConstructor>(base: B): B
   /** Reads one field of many records; made once a field. @throws RangeError for an unknown name */
   column(name: string): Column
 }
@@ -133,6 +136,7 @@ export function plainCodec(layout: Layout): Codec {
       return Row as unknown as RowConstructor<B>
     },
     readerClass: base => base,
+    walkClass: base => base,
     column(name) {
       let column = columns.get(name)
       if (column === undefined) {

@@ -1,7 +1,8 @@
 /**
- * Which classes read a layout? Source of a row's getters, and of a reader's `get` and `field`.
+ * Which classes read a layout? Source of a row's getters, of a reader's `get` and `field`, and of a walk's
+ * step.
  *
- * What rows and readers are: row.ts, reader.ts. How one field is read: compiled-read.ts.
+ * What rows, readers and walks are: row.ts, reader.ts, walk.ts. How one field is read: compiled-read.ts.
  */
 
 import type { Codec, RowConstructor } from './codec.ts'
@@ -20,6 +21,7 @@ import {
 import { ROW_AT, ROW_REFRESH, ROW_SOURCE, type RowBaseConstructor } from './row.ts'
 import { literal, Source } from './source.ts'
 import type { TextReaders } from './text-read.ts'
+import type { WalkBaseConstructor } from './walk.ts'
 
 /** A subclass with a getter a field. */
 export function rowClass<B extends RowBaseConstructor>(
@@ -46,7 +48,9 @@ export function rowClass<B extends RowBaseConstructor>(
     const read = guardedExpression(context, field)
     // After a refresh the row may stand on other memory: `at` and `b` are read behind `v`.
     return `get [${literal(name)}]() {
-  const v = this[${keys.source}].view ?? this[${keys.refresh}](), at = this[${keys.at}];
+  let v = this[${keys.source}].view;
+  if (v === null) v = this[${keys.refresh}]();
+  const at = this[${keys.at}];
   ${/\bb\b/.test(read) ? `const b = this[${keys.source}].bytes;` : ''}
   return ${read};
 }`
@@ -88,6 +92,19 @@ field(n, name) {
   const d = n - this[${key.hotFirst}];
   const at = d >>> 0 === d && d < this[${key.hotCount}] ? ${hotAt} : this[${key.locate}](n) | 0;
   return ${source.constant(readField)}(this[${key.view}], this[${key.bytes}], at, name);
+}
+}`) as B
+}
+
+/** A subclass whose `next` is made for records of this size, side by side. */
+export function walkClass<B extends WalkBaseConstructor>(recordSize: number, base: B): B {
+  const source = new Source()
+  return source.run(`class Walk extends ${source.constant(base)} {
+next() {
+  const at = this.at + ${recordSize} | 0, row = this.value;
+  if (at < this.stopAt && row[${source.constant(ROW_SOURCE)}].view !== null) row[${source.constant(ROW_AT)}] = this.at = at;
+  else this.leap();
+  return this;
 }
 }`) as B
 }

@@ -8,7 +8,7 @@
 
 import type { Codec } from './codec.ts'
 import type { Column } from './column.ts'
-import { readerClass, rowClass } from './compiled-classes.ts'
+import { readerClass, rowClass, walkClass } from './compiled-classes.ts'
 import { compileColumn } from './compiled-column.ts'
 import { failure, guardedExpression, type ReadContext, readExpression } from './compiled-read.ts'
 import { encodeBody, patchBody } from './compiled-write.ts'
@@ -58,6 +58,7 @@ function compile(layout: Layout, plain: Codec): Codec {
     hasField: name => fields.has(name),
     rowClass: base => rowClass(layout, plain, texts, fields, base),
     readerClass: base => readerClass(recordSize, functions, base),
+    walkClass: base => walkClass(recordSize, base),
     column(name) {
       const known = columns.get(name)
       if (known !== undefined) return known

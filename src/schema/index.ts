@@ -25,6 +25,14 @@ export {
   ReaderBase,
   type ReaderBaseConstructor,
 } from './reader.ts'
-export { type RecordBytes, ROW_AT, ROW_REFRESH, ROW_SOURCE, RowBase, type RowBaseConstructor } from './row.ts'
+export {
+  type RecordBytes,
+  ROW_AT,
+  ROW_REFRESH,
+  ROW_SOURCE,
+  RowBase,
+  type RowBaseConstructor,
+} from './row.ts'
 export { schemaOf } from './schema-of.ts'
+export { WalkBase, type WalkBaseConstructor } from './walk.ts'
 export { isSchema } from './zod-reader.ts'
