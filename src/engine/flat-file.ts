@@ -12,7 +12,7 @@ import { createWindowPool } from '../mmap/windows.ts'
 import type { AnySchema, Input } from '../schema/index.ts'
 import { type Addressing, offsetOf } from './addressing.ts'
 import { Checksums } from './checksums.ts'
-import { sharedCodec } from './codecs.ts'
+import { readerClassOf, sharedCodec } from './codecs.ts'
 import { truncated } from './header.ts'
 import { Liveness } from './liveness.ts'
 import { Locator } from './locator.ts'
@@ -99,7 +99,8 @@ export class FlatFile<S extends AnySchema = AnySchema> extends RecordSet<S> {
         follower: undefined,
       }
       const backend = platform.name === 'file' ? 'file' : platform.name === 'simulated' ? 'memory' : 'mapped'
-      return new FlatFile(file, source, backend)
+      const Reader = locator.isDense ? readerClassOf(FlatFile, codec) : FlatFile
+      return new Reader(file, source, backend)
     } catch (error) {
       file.close()
       throw error

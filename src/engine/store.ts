@@ -10,6 +10,7 @@ import type { Platform } from '../mmap/platform.ts'
 import type { AnySchema, Input } from '../schema/index.ts'
 import { type BackupOptions, backupStore } from './backup.ts'
 import { Checksums } from './checksums.ts'
+import { readerClassOf } from './codecs.ts'
 import { Committer, type Durability } from './committer.ts'
 import { compactFile } from './compact.ts'
 import { Journal } from './journal/journal.ts'
@@ -84,7 +85,10 @@ export class Store<S extends AnySchema = AnySchema> extends RecordSet<S> {
     platform?: Platform,
   ): Store<S> {
     const held = platform === undefined ? undefined : { platform }
-    return new Store(openStoreFile(path, schema, options, held), schema, options)
+    const file = openStoreFile(path, schema, options, held)
+    // Beside another writer reads are checked (F3 of point-reader.ts), which is not generated.
+    const Reader = options.readOnly === true ? Store : readerClassOf(Store, file.codec)
+    return new Reader(file, schema, options)
   }
 
   /** Live records, staged changes included. */

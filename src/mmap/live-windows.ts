@@ -15,11 +15,12 @@
 import { StrideError } from '../errors.ts'
 import { checkRange, roundUp } from './bounds.ts'
 import type { PlatformFile, Region } from './platform.ts'
+import { ShownWindow } from './shown-window.ts'
 import { closedError, truncatedError } from './system-errors.ts'
 import { atTurnEnd } from './turn.ts'
 import type { Window, WindowOptions, WindowPool, WindowStats } from './window.ts'
 import { advanceWalk, endWalk, prefetchWindows, type ReadRange, WALK_BYTES_MIN } from './window-reading.ts'
-import { NO_WINDOW, ShownWindow, WindowSlot } from './window-slot.ts'
+import { WindowSlot } from './window-slot.ts'
 
 /** Slots found without a Map: the table is indexed by the low bits of k. */
 const TABLE_SIZE = 1024
@@ -46,6 +47,7 @@ export class LiveWindows implements WindowPool {
   #end = 0
   #isTurnOpen = false
   #isClosed = false
+  #gone = (): void => {}
 
   constructor(file: PlatformFile, options: WindowOptions, pageBytes: number) {
     this.#file = file
@@ -97,6 +99,11 @@ export class LiveWindows implements WindowPool {
       slot.isActive = false
     }
     this.#active = []
+    this.#gone()
+  }
+
+  watch(gone: () => void): void {
+    this.#gone = gone
   }
 
   pin(window: Window): void {
@@ -292,9 +299,8 @@ export class LiveWindows implements WindowPool {
   }
 
   #slotOf(window: Window): WindowSlot | undefined {
-    if (!(window instanceof ShownWindow) || window === NO_WINDOW) return undefined
-    const { slot } = window
-    return slot !== undefined && slot.k >= 0 && slot.start === window.start ? slot : undefined
+    const slot = window instanceof ShownWindow ? window.origin : undefined
+    return slot instanceof WindowSlot && slot.k >= 0 && slot.start === window.start ? slot : undefined
   }
 
   #drop(slot: WindowSlot): Region | undefined {
@@ -303,6 +309,7 @@ export class LiveWindows implements WindowPool {
       this.#mappedBytes -= slot.length
     }
     if (this.#recent === slot) this.#recent = NO_SLOT
+    this.#gone()
     return slot.drop()
   }
 
@@ -323,6 +330,7 @@ export class LiveWindows implements WindowPool {
       slot.isActive = false
     }
     this.#active = []
+    this.#gone()
   }
 
   #assertOpen(): void {

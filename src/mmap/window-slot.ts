@@ -7,27 +7,7 @@
  */
 
 import type { Region } from './platform.ts'
-import type { Window } from './window.ts'
-
-/** What the holder of a window has in hand. */
-export class ShownWindow implements Window {
-  view: DataView | null
-  readonly bytes: Buffer
-  readonly start: number
-  readonly end: number
-  readonly slot: WindowSlot | undefined
-
-  constructor(view: DataView | null, bytes: Buffer, start: number, end: number, slot: WindowSlot | undefined) {
-    this.view = view
-    this.bytes = bytes
-    this.start = start
-    this.end = end
-    this.slot = slot
-  }
-}
-
-/** Stands where there is no token: shows nothing, for ever. */
-export const NO_WINDOW = new ShownWindow(null, Buffer.alloc(0), 0, 0, undefined)
+import { NO_WINDOW, ShownWindow } from './shown-window.ts'
 
 const NO_VIEW = new DataView(new ArrayBuffer(0))
 

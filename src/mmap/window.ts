@@ -62,6 +62,11 @@ export interface WindowPool {
    * changed elsewhere.
    */
   expire(): void
+  /**
+   * Calls `gone`, from now on and without an argument, each time the view of a token of a live pool has become null:
+   * whoever keeps such a view outside its token gives it up then. One caller a pool; a copying pool says nothing.
+   */
+  watch(gone: () => void): void
   /** Keeps a window from sliding away until unpin (nests). Pinned windows still go at close(). */
   pin(window: Window): void
   unpin(window: Window): void
