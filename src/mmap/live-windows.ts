@@ -15,18 +15,16 @@
 import { StrideError } from '../errors.ts'
 import { checkRange, roundUp } from './bounds.ts'
 import type { PlatformFile, Region } from './platform.ts'
+import { NO_SLOT, SlotTable } from './slot-table.ts'
 import { closedError, truncatedError } from './system-errors.ts'
 import { atTurnEnd } from './turn.ts'
 import type { Window, WindowOptions, WindowPool, WindowStats } from './window.ts'
 import { advanceWalk, endWalk, prefetchWindows, type ReadRange, WALK_BYTES_MIN } from './window-reading.ts'
 import { NO_WINDOW, ShownWindow, WindowSlot } from './window-slot.ts'
 
-/** Slots found without a Map: the table is indexed by the low bits of k. */
-const TABLE_SIZE = 1024
 const REGION_BYTES_MIN = 64 * 1024
 /** Linux allows 65,530 mappings a process (vm.max_map_count), for everybody in it. */
 const WINDOWS_MAX = 8192
-const NO_SLOT = new WindowSlot()
 
 export class LiveWindows implements WindowPool {
   readonly live = true
@@ -35,10 +33,11 @@ export class LiveWindows implements WindowPool {
   readonly #pageBytes: number
   readonly #overlap: number
   readonly #inverse: number
-  readonly #table: WindowSlot[] = new Array<WindowSlot>(TABLE_SIZE).fill(NO_SLOT)
-  readonly #slots = new Map<number, WindowSlot>()
+  readonly #slots = new SlotTable()
   #recent: WindowSlot = NO_SLOT
   #active: WindowSlot[] = []
+  /** A region that had to give way together with another one, kept for the next window: see #makeRoom. */
+  #spare: Region | undefined
   #clock = 0
   #epoch = 0
   #mappedBytes = 0
@@ -60,7 +59,7 @@ export class LiveWindows implements WindowPool {
     const k = Math.floor(offset * this.#inverse)
     let slot = this.#recent
     if (slot.k !== k) {
-      slot = this.#table[k & (TABLE_SIZE - 1)] as WindowSlot
+      slot = this.#slots.head(k)
       if (slot.k !== k) return this.#acquireElsewhere(k, offset, length, ahead)
       slot.stamp = ++this.#clock
       this.#recent = slot
@@ -84,7 +83,7 @@ export class LiveWindows implements WindowPool {
     this.#assertOpen()
     checkRange(0, end)
     if (end < this.#end) {
-      for (const slot of [...this.#slots.values()]) if (slot.end > end) this.#give(this.#drop(slot))
+      for (const slot of [...this.#slots.all]) if (slot.end > end) this.#give(this.#drop(slot))
     }
     // Where the file grew, a window follows when somebody asks for what is beyond its end.
     this.#end = end
@@ -92,11 +91,7 @@ export class LiveWindows implements WindowPool {
 
   expire(): void {
     this.#epoch++
-    for (const slot of this.#active) {
-      slot.suspend()
-      slot.isActive = false
-    }
-    this.#active = []
+    this.#suspendAll()
   }
 
   pin(window: Window): void {
@@ -140,12 +135,13 @@ export class LiveWindows implements WindowPool {
 
   trim(): void {
     this.#assertOpen()
-    for (const slot of [...this.#slots.values()]) if (slot.pins === 0) this.#give(this.#drop(slot))
+    for (const slot of [...this.#slots.all]) if (slot.pins === 0) this.#give(this.#drop(slot))
+    this.#giveSpare()
   }
 
   stats(): WindowStats {
     let residentPages = 0
-    for (const slot of this.#slots.values()) {
+    for (const slot of this.#slots.all) {
       const length = Math.min(slot.length, this.#options.windowBytes)
       residentPages += slot.region?.residentPages(0, length) ?? 0
     }
@@ -160,7 +156,8 @@ export class LiveWindows implements WindowPool {
   close(): void {
     if (this.#isClosed) return
     this.#isClosed = true
-    for (const slot of [...this.#slots.values()]) this.#give(this.#drop(slot))
+    for (const slot of [...this.#slots.all]) this.#give(this.#drop(slot))
+    this.#giveSpare()
     this.#active = []
     this.#recent = NO_SLOT
   }
@@ -170,11 +167,10 @@ export class LiveWindows implements WindowPool {
     this.#suspend()
   }
 
-  /** Not in the table: another window has its place there, or the file is not shown there at all. */
+  /** Not in front of its bucket: another window was used since, or the file is not shown there at all. */
   #acquireElsewhere(k: number, offset: number, length: number, ahead: number | undefined): Window {
     this.#checkWanted(offset, length)
-    const slot = this.#slots.get(k) ?? this.#place(k)
-    this.#table[k & (TABLE_SIZE - 1)] = slot
+    const slot = this.#slots.find(k) ?? this.#place(k)
     slot.stamp = ++this.#clock
     this.#recent = slot
     return this.#acquireAgain(slot, offset, length, ahead)
@@ -185,10 +181,7 @@ export class LiveWindows implements WindowPool {
     this.#checkWanted(offset, length)
     if (!this.#isTurnOpen) this.checkSize()
     if (offset + length > slot.end) this.#extend(slot)
-    if (!slot.isActive) {
-      slot.isActive = true
-      this.#active.push(slot)
-    }
+    this.#activate(slot)
     if (ahead === undefined || ahead < WALK_BYTES_MIN || this.#options.advice !== 'normal') {
       if (slot.walkEnd > slot.walkStart && slot.aheadToken.view === null) endWalk(slot)
       return slot.resume(this.#epoch)
@@ -223,13 +216,8 @@ export class LiveWindows implements WindowPool {
     const { k, start, pins } = slot
     const end = Math.min(this.#end, start + this.#options.windowBytes + this.#overlap)
     this.checkSize()
-    const held = this.#drop(slot)
-    let region = held
-    if (held === undefined || held.capacity < end - start) {
-      this.#give(held)
-      region = this.#makeRoom(end - start)
-    }
-    this.#showIn(slot, k, start, end, region as Region)
+    const region = this.#makeRoom(end - start, this.#drop(slot))
+    this.#showIn(slot, k, start, end, region)
     slot.pins = pins
   }
 
@@ -244,23 +232,56 @@ export class LiveWindows implements WindowPool {
       region.release()
       throw error
     }
-    this.#slots.set(k, slot)
+    this.#slots.add(slot)
     this.#mappedBytes += end - start
     this.#slides++
   }
 
-  /** Lets go of windows until `length` more bytes may be shown. @returns a region for them */
-  #makeRoom(length: number): Region {
-    let region: Region | undefined
+  /**
+   * Lets go of windows until `length` more bytes may be shown. @returns a region for them: `held` where it is large enough
+   *
+   * Two may have to go for one that comes, where the file's last window is short. The region that is left over is kept:
+   * to V8, reserving one is fresh external memory.
+   */
+  #makeRoom(length: number, held?: Region): Region {
+    const isLargeEnough = held !== undefined && held.capacity >= length
+    let region = isLargeEnough ? held : undefined
+    if (!isLargeEnough) this.#give(held)
     while (this.#mappedBytes + length > this.#options.mappedBytesMax || this.#slots.size >= WINDOWS_MAX) {
       const victim = this.#leastRecent()
       if (victim === undefined) break
-      this.#give(region)
-      region = this.#drop(victim)
+      const freed = this.#drop(victim)
+      if (region !== undefined && region.capacity >= length) {
+        this.#keep(freed)
+      } else {
+        this.#keep(region)
+        region = freed
+      }
     }
     if (region !== undefined && region.capacity >= length) return region
-    this.#give(region)
-    return this.#file.reserve(this.#capacityFor(length))
+    this.#keep(region)
+    const spare = this.#spare
+    if (spare === undefined || spare.capacity < length) return this.#file.reserve(this.#capacityFor(length))
+    this.#spare = undefined
+    return spare
+  }
+
+  /** The larger of this region and the spare one stays, showing nothing. */
+  #keep(region: Region | undefined): void {
+    if (region === undefined) return
+    const other = this.#spare
+    if (other !== undefined && other.capacity >= region.capacity) {
+      this.#give(region)
+      return
+    }
+    this.#give(other)
+    region.clear()
+    this.#spare = region
+  }
+
+  #giveSpare(): void {
+    this.#give(this.#spare)
+    this.#spare = undefined
   }
 
   #capacityFor(length: number): number {
@@ -270,7 +291,7 @@ export class LiveWindows implements WindowPool {
 
   #leastRecent(): WindowSlot | undefined {
     let least: WindowSlot | undefined
-    for (const slot of this.#slots.values()) {
+    for (const slot of this.#slots.all) {
       if (slot.pins === 0 && (least === undefined || slot.stamp < least.stamp)) least = slot
     }
     return least
@@ -278,7 +299,7 @@ export class LiveWindows implements WindowPool {
 
   /** The slot that shows window k, placed now if that takes no other one away. */
   #slotWithoutSliding(k: number): WindowSlot | undefined {
-    const slot = this.#slots.get(k)
+    const slot = this.#slots.find(k)
     if (slot !== undefined) {
       if (slot.end < Math.min(this.#end, slot.start + this.#options.windowBytes)) this.#extend(slot)
       return slot
@@ -298,11 +319,9 @@ export class LiveWindows implements WindowPool {
   }
 
   #drop(slot: WindowSlot): Region | undefined {
-    if (this.#slots.get(slot.k) === slot) {
-      this.#slots.delete(slot.k)
-      this.#mappedBytes -= slot.length
-    }
+    if (this.#slots.remove(slot)) this.#mappedBytes -= slot.length
     if (this.#recent === slot) this.#recent = NO_SLOT
+    this.#deactivate(slot)
     return slot.drop()
   }
 
@@ -318,11 +337,33 @@ export class LiveWindows implements WindowPool {
 
   #suspend(): void {
     this.#isTurnOpen = false
+    this.#suspendAll()
+  }
+
+  #suspendAll(): void {
     for (const slot of this.#active) {
       slot.suspend()
-      slot.isActive = false
+      slot.activeAt = -1
     }
     this.#active = []
+  }
+
+  #activate(slot: WindowSlot): void {
+    if (slot.activeAt >= 0) return
+    slot.activeAt = this.#active.length
+    this.#active.push(slot)
+  }
+
+  /** Slots that slid away are not kept until the turn ends: a long turn has many. */
+  #deactivate(slot: WindowSlot): void {
+    const at = slot.activeAt
+    if (at < 0) return
+    const last = this.#active.pop() as WindowSlot
+    if (last !== slot) {
+      this.#active[at] = last
+      last.activeAt = at
+    }
+    slot.activeAt = -1
   }
 
   #assertOpen(): void {

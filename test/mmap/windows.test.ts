@@ -4,6 +4,8 @@
  */
 
 import { join } from 'node:path'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { PlatformFile } from '../../src/mmap/platform.ts'
@@ -384,6 +386,79 @@ describe.each(PLATFORMS.filter(({ name }) => !name.startsWith('file')))(
       expect(longer.view?.getUint8(105 * KiB - longer.start)).toBe(byteAt(105 * KiB))
       for (let k = 0; k < 3; k++) for (let i = 0; i < 4; i++) pool.acquire(window(k), 1)
       expect(longer.view).not.toBeNull()
+      pool.close()
+      file.close()
+    })
+
+    it('keeps within the bound when a window grows where it is', () => {
+      const bound = 264 * KiB
+      const { pool, file } = start(3 * 64 * KiB + 4 * KiB, { mappedBytesMax: bound })
+      for (const k of [3, 0, 1, 2]) pool.acquire(window(k), 1)
+      expect(pool.stats()).toMatchObject({ windows: 4, mappedBytes: (72 + 72 + 68 + 4) * KiB })
+      file.store(patterned(60 * KiB, 196 * KiB), 196 * KiB)
+      pool.setEnd(256 * KiB)
+      const at = 256 * KiB - 10
+      expect(shown(pool.acquire(at, 10), at, 10)).toEqual([...patterned(10, at)])
+      expect(pool.stats().mappedBytes).toBeLessThanOrEqual(bound)
+      expect(pool.stats().windows).toBe(3)
+      pool.close()
+      file.close()
+    })
+
+    it('finds windows whose numbers differ by multiples of the table size, and lets them slide', () => {
+      const { pool, file } = start(64 * KiB, { mappedBytesMax: 5 * 80 * KiB })
+      const places = Array.from({ length: 12 }, (_, i) => window(i * 512))
+      file.resize(window(12 * 512))
+      pool.setEnd(window(12 * 512))
+      for (const at of places) file.store(patterned(16, at), at)
+      const random = fc.sample(fc.integer({ min: 0, max: 11 }), { numRuns: 3000, seed: 7 })
+      for (const i of random) {
+        const at = places[i] as number
+        expect(shown(pool.acquire(at, 16), at, 16)).toEqual([...patterned(16, at)])
+      }
+      expect(pool.stats().windows).toBeLessThanOrEqual(5)
+      pool.setEnd(window(512) + 16)
+      expect(pool.stats().windows).toBeLessThanOrEqual(2)
+      expect(shown(pool.acquire(window(512), 16), window(512), 16)).toEqual([...patterned(16, window(512))])
+      pool.close()
+      file.close()
+    })
+
+    it('slides with the views and the memory that it has, also where the last window is short', () => {
+      const { pool, file } = start(20 * 64 * KiB + 20 * KiB, { mappedBytesMax: 3 * 80 * KiB })
+      let reserved = 0
+      const reserve = file.reserve.bind(file)
+      file.reserve = capacity => {
+        reserved++
+        return reserve(capacity)
+      }
+      const views = new Set<unknown>()
+      const random = fc.sample(fc.integer({ min: 0, max: 20 }), { numRuns: 4000, seed: 11 })
+      for (const k of random) {
+        const { view, bytes, end, start: from } = pool.acquire(window(k), 1)
+        if (end - from === 72 * KiB) views.add(view).add(bytes)
+      }
+      expect(pool.stats().slides).toBeGreaterThan(2000)
+      expect(reserved).toBeLessThan(10)
+      expect(views.size).toBeLessThan(600)
+      pool.close()
+      file.close()
+    })
+
+    it('keeps nothing of windows that slid away, within one turn of the event loop too', () => {
+      setFlagsFromString('--expose-gc')
+      const collect = runInNewContext('gc') as () => void
+      const { pool, file } = start(100 * 64 * KiB, { mappedBytesMax: 3 * 80 * KiB })
+      const slide = (times: number): void => {
+        for (let i = 0; i < times; i++) pool.acquire(window(i % 100), 1)
+      }
+      slide(500)
+      collect()
+      const before = process.memoryUsage().heapUsed
+      slide(20_000)
+      collect()
+      // A slot and its token are about 400 bytes: 8 MB where they are kept.
+      expect(process.memoryUsage().heapUsed - before).toBeLessThan(2_000_000)
       pool.close()
       file.close()
     })
