@@ -62,6 +62,9 @@ export class MappedRegion implements Region {
   get pageBytes(): number {
     return this.#calls.pageBytes
   }
+  get shownEnd(): number {
+    return this.#offset + this.#length
+  }
 
   point(offset: number, length: number): void {
     this.#assertOpen()
