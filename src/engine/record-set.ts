@@ -310,7 +310,7 @@ export abstract class RecordSet<S extends AnySchema> implements Iterable<Output<
     const found = locator.find(n)
     if (found === undefined || !pool.live || !locator.isPlain || n >= locator.staging.tailStart) return found
     const window = found as Window
-    if (window.end - window.start > 0x7fffffff) return found
+    if (window.isCopy || window.end - window.start > 0x7fffffff) return found
     this.#hot = window
     this.#hotFirst = firstRecordAt(addressing, window.start)
     const reach = (locator.reachOf(window) - this.#hotFirst) | 0

@@ -7,13 +7,15 @@
  *       the file's size before any of them shows bytes again (S6).
  *   L3  the sum of all bytes shown stays within mappedBytesMax, unless all windows are pinned: then one more is
  *       allowed. The least recently used one goes first.
- *   L4  a window needs as much buffer as it shows, rounded up to a power of two, so that a small store is small
+ *   L4  with `readsFirst` a lookup shows no window until that pays: it reads by position (lone-lookups.ts).
+ *   L5  a window needs as much buffer as it shows, rounded up to a power of two, so that a small store is small
  *       and a growing one seldom needs another.
  * The first pages of a walk in order, and bringing pages in: window-reading.ts.
  */
 
 import { StrideError } from '../errors.ts'
 import { checkRange, roundUp } from './bounds.ts'
+import { LOOKUP_BYTES_MAX, LoneLookups } from './lone-lookups.ts'
 import type { PlatformFile, Region } from './platform.ts'
 import { NO_SLOT, SlotTable } from './slot-table.ts'
 import { closedError, truncatedError } from './system-errors.ts'
@@ -34,6 +36,8 @@ export class LiveWindows implements WindowPool {
   readonly #overlap: number
   readonly #inverse: number
   readonly #slots = new SlotTable()
+  /** Undefined where every acquire shows a window. */
+  readonly #lookups: LoneLookups | undefined
   #recent: WindowSlot = NO_SLOT
   #active: WindowSlot[] = []
   /** A region that had to give way together with another one, kept for the next window: see #makeRoom. */
@@ -53,6 +57,8 @@ export class LiveWindows implements WindowPool {
     this.#overlap = roundUp(options.itemBytesMax, Math.max(4096, pageBytes))
     // Exact: windowBytes is a power of two.
     this.#inverse = 1 / options.windowBytes
+    if (options.readsFirst === true && options.itemBytesMax <= LOOKUP_BYTES_MAX)
+      this.#lookups = new LoneLookups(file)
   }
 
   acquire(offset: number, length: number, ahead?: number): Window {
@@ -82,6 +88,7 @@ export class LiveWindows implements WindowPool {
   setEnd(end: number): void {
     this.#assertOpen()
     checkRange(0, end)
+    this.#lookups?.end()
     if (end < this.#end) {
       for (const slot of [...this.#slots.all]) if (slot.end > end) this.#give(this.#drop(slot))
     }
@@ -96,6 +103,8 @@ export class LiveWindows implements WindowPool {
 
   pin(window: Window): void {
     const slot = this.#slotOf(window)
+    // A copy is in nobody's way: it is read again when it is wanted again.
+    if (slot === undefined && window.view !== null) return
     if (slot === undefined) throw closedError(`a window of ${this.#file.path} at offset ${window.start}`)
     slot.pins++
   }
@@ -108,6 +117,7 @@ export class LiveWindows implements WindowPool {
   store(bytes: Uint8Array, offset: number): void {
     this.#assertOpen()
     this.#file.store(bytes, offset)
+    this.#lookups?.stored(offset, offset + bytes.byteLength)
   }
 
   async prefetch(ranges: readonly ReadRange[]): Promise<void> {
@@ -158,6 +168,7 @@ export class LiveWindows implements WindowPool {
     this.#isClosed = true
     for (const slot of [...this.#slots.all]) this.#give(this.#drop(slot))
     this.#giveSpare()
+    this.#lookups?.end()
     this.#active = []
     this.#recent = NO_SLOT
   }
@@ -170,7 +181,15 @@ export class LiveWindows implements WindowPool {
   /** Not in front of its bucket: another window was used since, or the file is not shown there at all. */
   #acquireElsewhere(k: number, offset: number, length: number, ahead: number | undefined): Window {
     this.#checkWanted(offset, length)
-    const slot = this.#slots.find(k) ?? this.#place(k)
+    let slot = this.#slots.find(k)
+    if (slot === undefined) {
+      const lookups = this.#lookups
+      if (ahead === undefined && lookups !== undefined && !lookups.hasEarned(k, this.#lengthOf(k))) {
+        if (!this.#isTurnOpen) this.checkSize()
+        return lookups.read(k, offset, length)
+      }
+      slot = this.#place(k)
+    }
     slot.stamp = ++this.#clock
     this.#recent = slot
     return this.#acquireAgain(slot, offset, length, ahead)
@@ -304,12 +323,15 @@ export class LiveWindows implements WindowPool {
       if (slot.end < Math.min(this.#end, slot.start + this.#options.windowBytes)) this.#extend(slot)
       return slot
     }
-    const length = Math.min(
-      this.#end - k * this.#options.windowBytes,
-      this.#options.windowBytes + this.#overlap,
-    )
+    const length = this.#lengthOf(k)
     const fits = this.#mappedBytes + length <= this.#options.mappedBytesMax && this.#slots.size < WINDOWS_MAX
     return fits ? this.#place(k) : undefined
+  }
+
+  /** Bytes that window k shows, or would show. */
+  #lengthOf(k: number): number {
+    const { windowBytes } = this.#options
+    return Math.min(this.#end - k * windowBytes, windowBytes + this.#overlap)
   }
 
   #slotOf(window: Window): WindowSlot | undefined {
@@ -341,6 +363,7 @@ export class LiveWindows implements WindowPool {
   }
 
   #suspendAll(): void {
+    this.#lookups?.end()
     for (const slot of this.#active) {
       slot.suspend()
       slot.activeAt = -1

@@ -17,13 +17,22 @@ export class ShownWindow implements Window {
   readonly start: number
   readonly end: number
   readonly slot: WindowSlot | undefined
+  readonly isCopy: boolean
 
-  constructor(view: DataView | null, bytes: Buffer, start: number, end: number, slot: WindowSlot | undefined) {
+  constructor(
+    view: DataView | null,
+    bytes: Buffer,
+    start: number,
+    end: number,
+    slot: WindowSlot | undefined,
+    isCopy = false,
+  ) {
     this.view = view
     this.bytes = bytes
     this.start = start
     this.end = end
     this.slot = slot
+    this.isCopy = isCopy
   }
 }
 

@@ -365,7 +365,7 @@ describe('the end of a view', () => {
     cutting.resize(20_000)
     expect(fs.statSync(path).size).toBe(20_000)
     const flat = openFlatFile(path, z.object({ value: u8() }), { readOnly: true, backend: 'mapped' })
-    expect(flat.get(19_999)).toEqual({ value: 7 })
+    expect(flat.gather('value').every(value => value === 7)).toBe(true)
     expect(codeOf(() => cutting.resize(10_000))).toBe('ERR_STRIDE_BUSY')
     flat.close()
     cutting.resize(10_000)
