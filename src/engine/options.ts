@@ -147,7 +147,11 @@ export function checkFlatFileOptions(options: FlatFileOptions): void {
 }
 
 /** Window size and bound, checked, with defaults. */
-export function windowSizes(options: ReadingOptions): { windowBytes: number; mappedBytesMax: number } {
+export function windowSizes(options: ReadingOptions): {
+  windowBytes: number
+  mappedBytesMax: number
+  readsFirst: boolean
+} {
   const { windowBytes = WINDOW_BYTES_MAX, maxMappedBytes = Number.POSITIVE_INFINITY } = options
   const isPower = Number.isInteger(Math.log2(windowBytes))
   if (!isPower || windowBytes < WINDOW_BYTES_MIN || windowBytes > WINDOW_BYTES_MAX) {
@@ -156,7 +160,11 @@ export function windowSizes(options: ReadingOptions): { windowBytes: number; map
   }
   // A bound below one window makes the window smaller, so that the bound holds.
   const bounded = 2 ** Math.floor(Math.log2(Math.max(WINDOW_BYTES_MIN, maxMappedBytes / 4)))
-  return { windowBytes: Math.min(windowBytes, bounded), mappedBytesMax: maxMappedBytes }
+  return {
+    windowBytes: Math.min(windowBytes, bounded),
+    mappedBytesMax: maxMappedBytes,
+    readsFirst: options.advice !== 'sequential',
+  }
 }
 
 function checkValues(options: object): void {

@@ -203,8 +203,8 @@ export abstract class PointReader<S extends AnySchema> extends ReaderBase {
 
   /** Each record in this window is where arithmetic finds it. */
   #warm(window: Window): void {
-    const { start, end } = window
-    if (end - start > HOT_BYTES_MAX) return
+    const { start, end, isCopy } = window
+    if (isCopy || end - start > HOT_BYTES_MAX) return
     const { addressing, locator, follower } = this.source
     const first = firstRecordAt(addressing, start)
     this[HOT_FIRST] = first

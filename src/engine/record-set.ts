@@ -12,6 +12,7 @@ import { gatherAll, gatherNumbers } from './gather.ts'
 import { PointReader, type Source } from './point-reader.ts'
 import { type NumberRange, prefetchRanges, rangeEnds } from './prefetch.ts'
 import { RecordFinder } from './record-finder.ts'
+import { toRecordNumbers } from './record-numbers.ts'
 import type { EngineRow } from './row.ts'
 import { ObjectScan, RowScan } from './scan.ts'
 import { fileOrder, ReadAhead } from './visit-order.ts'
@@ -62,7 +63,7 @@ export abstract class RecordSet<S extends AnySchema> extends PointReader<S> impl
 
   /** Records as fresh objects in the order asked, undefined for absent ones. Cold pages are visited in file order. */
   getMany(numbers: Iterable<number> | ArrayLike<number>): (Output<S> | undefined)[] {
-    const list = toArrayLike(numbers)
+    const list = toRecordNumbers(numbers)
     this.prepareBulk()
     return this.consistently(() => {
       const { addressing, pool, locator, windowBytes } = this.source
@@ -100,7 +101,7 @@ export abstract class RecordSet<S extends AnySchema> extends PointReader<S> impl
       const all = this.consistently(() => gatherAll(this.source.locator, column, this.count))
       return all as GatherResult<S, Name>
     }
-    const list = toArrayLike(numbers)
+    const list = toRecordNumbers(numbers)
     const absent = (n: number): unknown => {
       if (!('missing' in options)) throw noRecord(n, this)
       return options.missing
@@ -171,12 +172,4 @@ export abstract class RecordSet<S extends AnySchema> extends PointReader<S> impl
   #newRow(): EngineRow {
     return new (rowClassOf(this.source.codec))(this.#finder)
   }
-}
-
-function toArrayLike(numbers: Iterable<number> | ArrayLike<number>): ArrayLike<number> {
-  if (numbers === null || typeof numbers !== 'object') {
-    throw new TypeError(`Record numbers come as an array, a typed array or an iterable: ${typeof numbers}`)
-  }
-  if (ArrayBuffer.isView(numbers) || Array.isArray(numbers)) return numbers as unknown as ArrayLike<number>
-  return Symbol.iterator in numbers ? Array.from(numbers) : numbers
 }

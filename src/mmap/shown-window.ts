@@ -13,13 +13,22 @@ export class ShownWindow implements Window {
   readonly end: number
   /** What of the pool shows it. */
   readonly origin: object | undefined
+  readonly isCopy: boolean
 
-  constructor(view: DataView | null, bytes: Buffer, start: number, end: number, origin: object | undefined) {
+  constructor(
+    view: DataView | null,
+    bytes: Buffer,
+    start: number,
+    end: number,
+    origin: object | undefined,
+    isCopy = false,
+  ) {
     this.view = view
     this.bytes = bytes
     this.start = start
     this.end = end
     this.origin = origin
+    this.isCopy = isCopy
   }
 }
 

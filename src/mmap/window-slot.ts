@@ -7,6 +7,7 @@
  */
 
 import type { Region } from './platform.ts'
+import { viewsOf } from './region-views.ts'
 import { NO_WINDOW, ShownWindow } from './shown-window.ts'
 
 const NO_VIEW = new DataView(new ArrayBuffer(0))
@@ -27,8 +28,11 @@ export class WindowSlot {
   /** Clock of the last use. */
   stamp = 0
   pins = 0
-  /** Whether its tokens may be used in this turn. */
-  isActive = false
+  /** Its places in slot-table.ts: among all, and the next of its bucket. */
+  tableAt = -1
+  next: WindowSlot | undefined = undefined
+  /** Its place among the slots whose tokens may be used in this turn; -1 for none. */
+  activeAt = -1
   /** The tokens' epoch: expire() begins a new one. */
   epoch = 0
   #view: DataView = NO_VIEW
@@ -47,8 +51,9 @@ export class WindowSlot {
     this.start = start
     this.end = end
     this.walkStart = this.walkEnd = start
-    this.#view = new DataView(region.buffer, 0, end - start)
-    this.#bytes = Buffer.from(region.buffer, 0, end - start)
+    const { view, bytes } = viewsOf(region, end - start)
+    this.#view = view
+    this.#bytes = bytes
   }
 
   /** The token on the whole window: the suspended one given back, or a new one. */
@@ -83,7 +88,6 @@ export class WindowSlot {
     this.token = NO_WINDOW
     this.k = -1
     this.pins = 0
-    this.isActive = false
     this.#view = NO_VIEW
     this.#bytes = NO_WINDOW.bytes
     const { region } = this

@@ -18,6 +18,8 @@ export interface Window {
   readonly start: number
   /** File offset past the last byte. */
   readonly end: number
+  /** True where a live pool answered with a copy (`readsFirst`): keep nothing of it, and acquire again for each use. */
+  readonly isCopy?: boolean
 }
 
 export interface WindowStats {
@@ -38,6 +40,8 @@ export interface WindowOptions {
   /** No item longer than this is ever split: each window reaches so far into the next one. */
   readonly itemBytesMax: number
   readonly advice: Advice
+  /** Lookups (acquire without `ahead`) read by position until a window pays for itself; what they get are copies. */
+  readonly readsFirst?: boolean
 }
 
 /** Sliding windows over one file, least recently used first to go. */

@@ -153,13 +153,13 @@ function refinedCodec(codec: Codec, schema: z.ZodType, refinements: 'whole' | re
   const { root } = codec.layout
   const filled = hasDefaults(root) ? (value: unknown) => fillDefaults(root, value) : (value: unknown) => value
   const checkWhole = (record: unknown): void => {
-    const issues = zodIssues(schema, record)
+    const issues = zodIssues(schema, record, 'the record')
     if (issues !== null) throw refusal(issues)
   }
   // Zod takes several times as long over a record as over one field of it.
   const checkFields = (record: Readonly<Record<string, unknown>>, fields: readonly RefinedField[]): void => {
     for (const { name, schema: field } of fields) {
-      const issues = zodIssues(field, record[name])
+      const issues = zodIssues(field, record[name], `the field '${name}'`)
       if (issues !== null) throw refusal(issues.map(issue => ({ ...issue, path: [name, ...issue.path] })))
     }
   }
