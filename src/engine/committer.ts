@@ -408,12 +408,14 @@ export class Committer {
   /** Begins the next segment, and a checkpoint of those before. @returns false where no slot is free */
   #rotate(journal: Journal, bytes: number): boolean {
     if (!journal.rotate(bytes)) return false
-    void this.#runCheckpoint(journal, true).catch(error => this.#poison(error))
+    void this.#runCheckpoint(journal, true).catch(() => undefined)
     return true
   }
 
   #runCheckpoint(journal: Journal, paced: boolean): Promise<void> {
-    return this.#checkpointer.running ?? this.#checkpointer.start(journal, this.#applied, paced)
+    return (this.#checkpointer.running ?? this.#checkpointer.start(journal, this.#applied, paced)).catch(error => {
+      throw this.#poison(error)
+    })
   }
 
   #needsDataSync(group: Group): boolean {

@@ -12,9 +12,15 @@ export const GONE = -1
 
 /**
  * Writes the live records beside the file and takes its name. Nothing is staged.
+ * @param replacing called when the new file is whole and is about to take the name
  * @returns for each old record number the new one, or GONE
  */
-export function compactFile(store: StoreFile, locator: Locator, commitNumber: number): Float64Array {
+export function compactFile(
+  store: StoreFile,
+  locator: Locator,
+  commitNumber: number,
+  replacing: () => void,
+): Float64Array {
   const { staging, addressing } = locator
   const end = staging.size
   const moved = new Float64Array(end).fill(GONE)
@@ -30,8 +36,7 @@ export function compactFile(store: StoreFile, locator: Locator, commitNumber: nu
       n += count
     }
     builder.finish(commitNumber)
-    // Readers that come from now on wait until the new file says what it holds.
-    store.lock.retract()
+    replacing()
   })
   return moved
 }

@@ -80,13 +80,13 @@ export function migrateStore<S extends AnySchema>(
         live++
       }
       builder.finish(old.root.commitNumber)
-      // Readers that come from now on wait until the new file says what it holds.
+      // Readers that come from now on wait until this lock is released.
       old.lock.retract()
+      publisher.supersede()
     })
-    publisher.supersede()
-    publisher.close()
     return live
   } finally {
+    old.publisher?.close()
     old.pool.close()
     old.file.close()
     old.lock.release()

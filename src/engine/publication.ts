@@ -60,11 +60,20 @@ export class Publisher {
     for (const name of STATE_NAMES) storeCount(this.#words, SHARED_WORDS[name], state[name])
     this.#end()
   }
-  /** Another file took this one's name: whoever has this one open should reopen. */
+  /**
+   * Another file is about to take this one's name: whoever has this one open should reopen. Before the renaming, so
+   * that nobody keeps the old file should this process die right after it; who comes too early waits (locks.ts).
+   */
   supersede(): void {
     this.begin()
     this.#words.store(SHARED_WORDS.superseded, 1)
     this.#end()
+  }
+  /** The other file did not: this one goes on. */
+  reinstate(state: PublishedState): void {
+    this.begin()
+    this.#words.store(SHARED_WORDS.superseded, 0)
+    this.publish(state)
   }
   close(): void {
     this.#words.close()

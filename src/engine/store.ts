@@ -245,16 +245,24 @@ export class Store<S extends AnySchema = AnySchema> extends RecordSet<S> {
     this.assertOpen()
     committer.endJournal()
     const { locator } = this.source
-    try {
-      const moved = compactFile(this.#file, locator, committer.commitNumber)
+    const { lock } = this.#file
+    const state = this.#publishedState()
+    const replacing = (): void => {
+      // Readers that come from now on wait until the new file says what it holds.
+      lock.retract()
       publisher.supersede()
-      this.#closeFile()
-      this.#reopen()
-      return moved
+    }
+    let moved: Float64Array
+    try {
+      moved = compactFile(this.#file, locator, committer.commitNumber, replacing)
     } catch (error) {
-      if (!this.isClosed) this.#file.lock.announce()
+      publisher.reinstate(state)
+      lock.announce()
       throw error
     }
+    this.#closeFile()
+    this.#reopen()
+    return moved
   }
 
   /**

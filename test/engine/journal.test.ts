@@ -213,7 +213,7 @@ describe('the journal of something else', () => {
     expect(again.recovery).toMatchObject({
       commitsReplayed: 3,
       bytesDropped: 4096,
-      dropped: { offset: 4 * 4096 },
+      dropped: { offset: 4 * 4096, frames: 1 },
     })
     expect(quantities(again).slice(0, 3)).toEqual([100, 101, 2])
   })

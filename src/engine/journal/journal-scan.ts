@@ -15,7 +15,14 @@ import { corrupt, type Identity } from '../header.ts'
 import { NO_SALT, type Root } from '../root.ts'
 import { type FrameHead, frameEnd, looksLikeFrame, readFrame } from './frame-read.ts'
 import { journalPathOf } from './journal.ts'
-import { BLOCK_BYTES, JOURNAL_HEADER, JOURNAL_MAGIC, slotOffset } from './journal-format.ts'
+import {
+  BLOCK_BYTES,
+  FRAME_ALIGNMENT,
+  FRAME_FIELD_AT,
+  JOURNAL_HEADER,
+  JOURNAL_MAGIC,
+  slotOffset,
+} from './journal-format.ts'
 
 /** A whole frame, and the bytes that it lies in. */
 export interface Frame {
@@ -29,6 +36,8 @@ export interface DroppedFrames {
   /** Bytes from the start of the journal. */
   readonly offset: number
   readonly bytes: number
+  /** How many frames begin there. */
+  readonly frames: number
   readonly reason: string
 }
 
@@ -208,20 +217,27 @@ function readChain(journalPath: string, slots: readonly SlotBytes[], salt: Buffe
   return { frames, expected, stoppedAt, dropped }
 }
 
-/** What of a commit that did not return lies at the end of the chain. */
+/** What of commits that did not return lies at the end of the chain. */
 function tornTail(slot: SlotBytes, from: number, salt: Buffer, segment: number): DroppedFrames | undefined {
   let end = from
-  for (
-    let at = from;
-    at < slot.bytes.length;
-    at += at % BLOCK_BYTES === 0 ? BLOCK_BYTES : BLOCK_BYTES - (at % BLOCK_BYTES)
-  ) {
-    if (looksLikeFrame(slot.bytes, at, salt) && slot.bytes.readUInt32LE(at + 4) === segment)
-      end = at + BLOCK_BYTES
+  let frames = 0
+  for (let at = from; at < slot.bytes.length; at += FRAME_ALIGNMENT) {
+    if (
+      !looksLikeFrame(slot.bytes, at, salt) ||
+      slot.bytes.readUInt32LE(at + FRAME_FIELD_AT.segment) !== segment
+    )
+      continue
+    frames++
+    end = (Math.floor(at / BLOCK_BYTES) + 1) * BLOCK_BYTES
   }
-  if (end === from) return undefined
+  if (frames === 0) return undefined
   const bytes = Math.min(end, slot.bytes.length) - from
-  return { offset: slot.offset + from, bytes, reason: 'a commit that never returned was not written whole' }
+  return {
+    offset: slot.offset + from,
+    bytes,
+    frames,
+    reason: 'written by commits that never returned, and not whole',
+  }
 }
 
 /** The number of the first commit of the root's segment, if it is whole. */
