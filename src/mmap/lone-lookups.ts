@@ -22,7 +22,8 @@ const QUICK_MS = 0.005
 const CREDIT_QUICK = 16
 const QUICK_READS_MIN = 16
 const BYTES_A_QUICK_READ = 128 * 1024
-const PLACES = 256
+/** More than there are ever windows at once, so that all of them can be earned; made with the first lookup. */
+const PLACES = 16_384
 /** Longer items are a walk. */
 export const LOOKUP_BYTES_MAX = 64 * 1024
 
@@ -58,9 +59,9 @@ export class LoneLookups {
   readonly #file: PlatformFile
   readonly #copies = Array.from({ length: COPIES }, () => new Copy())
   #next = 0
-  /** By the low bits of a window's number: whose credit it is, and how much. */
-  readonly #owners = new Float64Array(PLACES).fill(-1)
-  readonly #credits = new Uint32Array(PLACES)
+  /** By the low bits of a window's number: whose credit it is (its number and 1), and how much. */
+  #owners = new Float64Array(0)
+  #credits = new Uint32Array(0)
 
   constructor(file: PlatformFile) {
     this.#file = file
@@ -70,20 +71,24 @@ export class LoneLookups {
   hasEarned(k: number, length: number): boolean {
     const place = k % PLACES
     const needed = CREDIT_QUICK * (QUICK_READS_MIN + Math.floor(length / BYTES_A_QUICK_READ))
-    if (this.#owners[place] !== k || (this.#credits[place] as number) < needed) return false
+    if (this.#owners[place] !== k + 1 || (this.#credits[place] as number) < needed) return false
     this.#credits[place] = 0
     return true
   }
 
   /** A copy of [offset, offset + length), in window k. @throws ERR_STRIDE_TRUNCATED, _IO */
   read(k: number, offset: number, length: number): ShownWindow {
+    if (this.#owners.length === 0) {
+      this.#owners = new Float64Array(PLACES)
+      this.#credits = new Uint32Array(PLACES)
+    }
     const copy = this.#copies[this.#next] as Copy
     this.#next = (this.#next + 1) % COPIES
     const before = now()
     const token = copy.read(this.#file, offset, length)
     const place = k % PLACES
-    if (this.#owners[place] !== k) {
-      this.#owners[place] = k
+    if (this.#owners[place] !== k + 1) {
+      this.#owners[place] = k + 1
       this.#credits[place] = 0
     }
     ;(this.#credits[place] as number) += now() - before < QUICK_MS ? CREDIT_QUICK : 1

@@ -417,6 +417,18 @@ describe.each(PLATFORMS.filter(({ name }) => !name.startsWith('file')))(
         file.close()
       })
 
+      it('earn every window of a file that is looked up all over, however many there are', () => {
+        const { pool, file } = start(64 * KiB, { readsFirst: true, mappedBytesMax: Number.POSITIVE_INFINITY })
+        const count = 2000
+        file.resize(window(count))
+        pool.setEnd(window(count))
+        for (let round = 0; round < 200 && pool.stats().slides < count; round++)
+          for (let k = 0; k < count; k++) pool.acquire(window(k) + round, 1)
+        expect(pool.stats().slides).toBe(count)
+        pool.close()
+        file.close()
+      })
+
       it('make a window earn its place again once it had to go', () => {
         const { pool, file } = start(1000 * KiB, READS_FIRST)
         for (let k = 0; k < 6; k++) earn(pool, k)
