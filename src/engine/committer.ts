@@ -413,9 +413,11 @@ export class Committer {
   }
 
   #runCheckpoint(journal: Journal, paced: boolean): Promise<void> {
-    return (this.#checkpointer.running ?? this.#checkpointer.start(journal, this.#applied, paced)).catch(error => {
-      throw this.#poison(error)
-    })
+    return (this.#checkpointer.running ?? this.#checkpointer.start(journal, this.#applied, paced)).catch(
+      error => {
+        throw this.#poison(error)
+      },
+    )
   }
 
   #needsDataSync(group: Group): boolean {

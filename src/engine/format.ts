@@ -65,13 +65,13 @@ export const ROOT = defineStruct('root', 512, [
     type: 'bytes',
     offset: 64,
     size: 8,
-    meaning: 'salt of the journal that holds the commits after this one; zeros: there is none',
+    meaning: 'salt of the journal that holds the commits after this one, or of the last one that was ended',
   },
   {
     name: 'journalSegment',
     type: 'u32',
     offset: 72,
-    meaning: 'number of the segment that holds the next commit',
+    meaning: 'number of the segment that holds the next commit; 0: no journal',
   },
   { name: 'journalOffset', type: 'u64', offset: 76, meaning: 'where in the journal that segment begins' },
   {

@@ -26,16 +26,16 @@ export interface Root {
   readonly liveBitsBytes: number
   /** File offset of the checksums; 0 where the store has none. */
   readonly checksumsOffset: number
-  /** Hexadecimal salt of the journal that holds the commits after this one; NO_SALT where there is none. */
+  /** Hexadecimal salt of the journal that holds the commits after this one, or of the last one that was ended. */
   readonly journalSalt: string
+  /** The segment that holds the next commit; 0 where there is no journal. */
   readonly journalSegment: number
   /** Where in the journal that segment begins, bytes. */
   readonly journalOffset: number
 }
 
-export const NO_SALT = '0'.repeat(16)
-/** What a root says where there is no journal. */
-export const NO_JOURNAL = { journalSalt: NO_SALT, journalSegment: 0, journalOffset: 0 } as const
+/** What a root says where there is no journal. The salt stays: a file that still has it means nothing any more. */
+export const NO_JOURNAL = { journalSegment: 0, journalOffset: 0 } as const
 
 export const FIRST_ROOT: Root = {
   commitNumber: 0,
@@ -46,6 +46,7 @@ export const FIRST_ROOT: Root = {
   liveBitsOffset: 0,
   liveBitsBytes: 0,
   checksumsOffset: 0,
+  journalSalt: '0'.repeat(16),
   ...NO_JOURNAL,
 }
 

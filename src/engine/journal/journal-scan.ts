@@ -12,7 +12,7 @@ import { StrideError } from '../../errors.ts'
 import type { Platform, PlatformFile } from '../../mmap/platform.ts'
 import { FORMAT_VERSION } from '../format.ts'
 import { corrupt, type Identity } from '../header.ts'
-import { NO_SALT, type Root } from '../root.ts'
+import type { Root } from '../root.ts'
 import { type FrameHead, frameEnd, looksLikeFrame, readFrame } from './frame-read.ts'
 import { journalPathOf } from './journal.ts'
 import {
@@ -62,7 +62,7 @@ interface SlotBytes {
 export function scanJournal(platform: Platform, path: string, identity: Identity, root: Root): JournalScan {
   const journalPath = journalPathOf(path)
   if (!platform.exists(journalPath)) {
-    if (root.journalSalt === NO_SALT) return NOTHING
+    if (root.journalSegment === 0) return NOTHING
     const message = `${path} was not closed, and its journal ${journalPath} is not there: it may hold commits`
     throw new StrideError('ERR_STRIDE_JOURNAL_MISSING', message, { path: journalPath })
   }
@@ -107,11 +107,13 @@ export function commitsBetween(
 function scanFile(file: PlatformFile, identity: Identity, root: Root): JournalScan {
   const { salt, slotBytes } = readHeader(file, identity)
   const slots = readSlots(file, slotBytes)
-  if (root.journalSalt === NO_SALT) {
-    refuseNewerThan(file, slots, salt, root)
+  const isNamed = salt.toString('hex') === root.journalSalt
+  if (root.journalSegment === 0) {
+    // The root ended it, or it was never named: what else may lie there was written under a root that is gone.
+    if (!isNamed) refuseFrames(file, slots, salt, root)
     return NOTHING
   }
-  if (salt.toString('hex') !== root.journalSalt) {
+  if (!isNamed) {
     throw corrupt(file.path, 40, 'it does not continue the store: its salt is not the one that the root names')
   }
   const chain = readChain(file.path, slots, salt, root)
@@ -160,11 +162,10 @@ function readSlots(file: PlatformFile, slotBytes: number): readonly SlotBytes[] 
   return slots
 }
 
-/** No root names this journal: it is left from a close that was cut short, unless it holds newer commits. */
-function refuseNewerThan(file: PlatformFile, slots: readonly SlotBytes[], salt: Buffer, root: Root): void {
+/** No root names this journal, so it may hold no commit. */
+function refuseFrames(file: PlatformFile, slots: readonly SlotBytes[], salt: Buffer, root: Root): void {
   for (const { offset, bytes } of slots) {
     for (const { head, at } of wholeFrames(bytes, salt)) {
-      if (head.commitNumber <= root.commitNumber) continue
       const what = `it holds commit ${head.commitNumber}, but the store's root is of commit ${root.commitNumber} and names no journal`
       throw corrupt(file.path, offset + at, what)
     }

@@ -290,7 +290,7 @@ function placeOf(segment: Segment, salt: Buffer, slotBytes: number): JournalPlac
   }
 }
 
-/** Never NO_SALT. */
+/** Never all zeros, which is no journal's. */
 function freshSalt(): Buffer {
   const salt = randomBytes(SALT_BYTES)
   salt[0] = (salt[0] as number) | 1
