@@ -13,6 +13,7 @@ import { parseArgs } from 'node:util'
 import { append } from './append.ts'
 import { buildCBaseline } from './c-baseline.ts'
 import { cold } from './cold.ts'
+import { commits } from './commits.ts'
 import type { Benchmark, Context } from './context.ts'
 import { buildFixture } from './fixtures.ts'
 import { garbage } from './garbage.ts'
@@ -37,6 +38,7 @@ const BENCHMARKS: readonly Benchmark[] = [
   scan,
   append,
   update,
+  commits,
   open,
   importCost,
   recordSizes,

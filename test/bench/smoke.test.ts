@@ -22,6 +22,7 @@ const NAMES = [
   'scan',
   'append',
   'update',
+  'commits',
   'open',
   'import',
   'record-sizes',
