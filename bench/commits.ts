@@ -39,6 +39,7 @@ export const commits: Benchmark = {
     const path = join(context.folder, 'commits.stride')
     copyFileSync(fixturePath(context, 'distinct'), path)
     using store = openStore(path, Trade)
+    warm(store)
     const why = whyNoPeers(context)
     const peers = why === undefined ? await openPeers(context) : []
     const notes = why === undefined ? countSyncs(context) : [why]
@@ -46,6 +47,13 @@ export const commits: Benchmark = {
     yield await manyRecords(context, store, peers, why === undefined ? [] : [why])
     for (const peer of peers) await peer.store.close()
   },
+}
+
+/** The pages of the store are in memory and mapped. */
+function warm(store: TradeStore): void {
+  let sum = 0
+  for (const row of store.scan()) sum += row.qty
+  if (!(sum > 0)) throw new Error('The store was not read')
 }
 
 function whyNoPeers(context: Context): string | undefined {
@@ -77,7 +85,8 @@ async function oneRecord(
   peers: readonly OpenPeer[],
   notes: readonly string[],
 ): Promise<Row> {
-  const operations = sized(context, 100, 5)
+  // Few a batch and many batches, so that what disturbs a batch disturbs its neighbours of all sides alike.
+  const operations = sized(context, 20, 5)
   const numbers = randomNumbers(context.seed, 100_000, recordCount(context))
   const bare = new Overwriter(join(context.folder, 'overwritten.bin'))
   let turn = 0
@@ -123,7 +132,7 @@ async function oneRecord(
   for (let i = 0; i < sized(context, COMMITS_BEFORE, 1); i++) {
     for (const peer of peers) await peer.store.changeOne(next(), turn)
   }
-  const figures = await alternate(sides, { rounds: sized(context, 41, 1), warmups: sized(context, 3, 1) })
+  const figures = await alternate(sides, { rounds: sized(context, 151, 1), warmups: sized(context, 10, 1) })
   bare.close()
   return {
     what: 'one random update, durable',
