@@ -6,7 +6,7 @@
  * The disk of a virtual machine may still have a cache of its own behind it.
  */
 
-import { closeSync, fsyncSync, fstatSync, openSync } from 'node:fs'
+import { closeSync, fstatSync, fsyncSync, openSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { NotMeasurable } from './measure.ts'
 

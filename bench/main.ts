@@ -11,19 +11,26 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { append } from './append.ts'
+import { appendJournal } from './append-journal.ts'
 import { buildCBaseline } from './c-baseline.ts'
+import { checkpointLatency } from './checkpoint-latency.ts'
 import { cold } from './cold.ts'
+import { commitParts } from './commit-parts.ts'
+import { commits } from './commits.ts'
 import type { Benchmark, Context } from './context.ts'
 import { buildFixture } from './fixtures.ts'
 import { garbage } from './garbage.ts'
 import { gather } from './gather.ts'
+import { groupCommit } from './group-commit.ts'
 import { importCost } from './import-cost.ts'
 import { largeScan } from './large-scan.ts'
 import { describeMachine, renderMachine } from './machine.ts'
 import type { Row } from './measure.ts'
 import { open } from './open.ts'
+import { openJournal } from './open-journal.ts'
 import { randomField } from './random-field.ts'
 import { randomObject } from './random-object.ts'
+import { readsJournal } from './reads-journal.ts'
 import { recordSizes } from './record-sizes.ts'
 import { renderRow, renderSummary } from './report.ts'
 import { scan } from './scan.ts'
@@ -37,6 +44,13 @@ const BENCHMARKS: readonly Benchmark[] = [
   scan,
   append,
   update,
+  commits,
+  commitParts,
+  groupCommit,
+  appendJournal,
+  readsJournal,
+  openJournal,
+  checkpointLatency,
   open,
   importCost,
   recordSizes,
@@ -63,7 +77,7 @@ const { values, positionals } = parseArgs({
 
 const isSmoke = values.smoke
 const seed = Number(values.seed)
-if (values.list) for (const { name, question } of BENCHMARKS) console.log(`${name.padEnd(14)}${question}`)
+if (values.list) for (const { name, question } of BENCHMARKS) console.log(`${name.padEnd(20)}${question}`)
 else if (values.measure) await measure(chosen()[0] as Benchmark, { folder: values.dir, isSmoke, seed })
 else await runAll(chosen())
 

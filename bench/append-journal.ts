@@ -1,0 +1,134 @@
+/**
+ * What does the journal add to a bulk load? Appended records go into the file once, and their images not into frames.
+ *
+ * Beside it the library before the journal, where it can be built, and encoding by hand.
+ */
+
+import { closeSync, fsyncSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs'
+import { join } from 'node:path'
+import { openStore, type Store } from 'stridedb'
+import { encodeTrade, TRADE_BYTES } from './baseline.ts'
+import { type Benchmark, type Context, recordCount, sized } from './context.ts'
+import { alternate, median, type Row, type Side } from './measure.ts'
+import { previousBuild } from './previous-build.ts'
+import { atMost, ratio } from './targets.ts'
+import { Trade, type TradeRecord, TradeSource } from './trade.ts'
+
+const NOW = 'with the journal'
+const BEFORE = 'before the journal'
+const BY_HAND = 'by hand: encode, write, fsync'
+
+export const appendJournal: Benchmark = {
+  name: 'append-journal',
+  question: 'a bulk load in one commit, with and without a journal',
+  needs: [],
+  async *run(context) {
+    yield await bulk(context)
+  },
+}
+
+async function bulk(context: Context): Promise<Row> {
+  const count = recordCount(context)
+  const pool = new TradeSource(context.seed, 'distinct').take(sized(context, 100_000, 500))
+  const before = await previousBuild(context)
+  const written = new Map<string, number[]>()
+  const sides = [
+    storeSide(context, NOW, openStore, pool),
+    ...(typeof before === 'string' ? [] : [storeSide(context, BEFORE, before.openStore, pool)]),
+    handSide(context, pool),
+  ].map(side => counting(side, written))
+  const figures = await alternate(sides, { rounds: sized(context, 11, 1), agree: false })
+  const times = (name: string): number => median(written.get(name) ?? []) / (count * TRADE_BYTES)
+  return {
+    what: `${count} appends in one durable commit`,
+    cache: 'does not apply',
+    sides: figures,
+    targets: [
+      atMost(context, '1.15 times the library before the journal', ratio(figures, NOW, BEFORE), 1.15, 'times'),
+      atMost(context, '1.05 times the data written', times(NOW), 1.05, 'times'),
+    ],
+    notes: [
+      ...sides.map(
+        ({ name }) => `${name}: ${times(name).toFixed(3)} times the data, write_bytes of /proc/self/io`,
+      ),
+      ...(typeof before === 'string' ? [before] : []),
+    ],
+  }
+}
+
+function storeSide(context: Context, name: string, open: typeof openStore, pool: readonly TradeRecord[]): Side {
+  const path = join(context.folder, `${name.replaceAll(' ', '-')}.stride`)
+  let store: Store<typeof Trade> | undefined
+  return {
+    name,
+    operations: recordCount(context),
+    async run(count) {
+      store = open(path, Trade)
+      for (let done = 0; done < count; done += pool.length) store.appendMany(pool)
+      await store.commit()
+      return count
+    },
+    syncs: () => (store === undefined ? 0 : store.stats().syncs),
+    after() {
+      store?.close()
+      store = undefined
+      for (const suffix of ['', '-lock']) rmSync(`${path}${suffix}`, { force: true })
+    },
+  }
+}
+
+function handSide(context: Context, pool: readonly TradeRecord[]): Side {
+  const path = join(context.folder, 'append-by-hand.bin')
+  let syncs = 0
+  return {
+    name: BY_HAND,
+    operations: recordCount(context),
+    syncs: () => syncs,
+    run(count) {
+      const perChunk = Math.floor(2 ** 20 / TRADE_BYTES)
+      const bytes = Buffer.alloc(perChunk * TRADE_BYTES)
+      const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
+      const fd = openSync(path, 'w')
+      let filled = 0
+      for (let done = 0; done < count; done++) {
+        encodeTrade(pool[done % pool.length] as TradeRecord, view, bytes, filled++ * TRADE_BYTES)
+        if (filled < perChunk) continue
+        writeSync(fd, bytes)
+        filled = 0
+      }
+      if (filled > 0) writeSync(fd, bytes, 0, filled * TRADE_BYTES)
+      fsyncSync(fd)
+      syncs++
+      closeSync(fd)
+      return count
+    },
+    after: () => rmSync(path, { force: true }),
+  }
+}
+
+/** The side with the bytes that it dirtied for the disk. */
+function counting(side: Side, written: Map<string, number[]>): Side {
+  const samples: number[] = []
+  written.set(side.name, samples)
+  let bytesBefore = 0
+  return {
+    ...side,
+    before() {
+      bytesBefore = writtenBytes()
+    },
+    async after() {
+      samples.push(writtenBytes() - bytesBefore)
+      await side.after?.()
+    },
+  }
+}
+
+/** What this process has dirtied and must reach a disk; NaN where the system does not say. */
+function writtenBytes(): number {
+  try {
+    const line = /^write_bytes: (\d+)$/m.exec(readFileSync('/proc/self/io', 'utf8'))
+    return line === null ? Number.NaN : Number(line[1])
+  } catch {
+    return Number.NaN
+  }
+}

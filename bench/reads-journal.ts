@@ -1,0 +1,114 @@
+/**
+ * Does the journal cost reads anything while nothing is staged?
+ *
+ * Each build has its own copy of the same store. Ours is read as opened, and after commits, when a journal is there
+ * and staging has been used and emptied.
+ */
+
+import { copyFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { openStore, type Store } from 'stridedb'
+import { type Benchmark, type Context, fixturePath, recordCount, sized } from './context.ts'
+import { alternate, type Row, type Side } from './measure.ts'
+import { type PreviousBuild, previousBuild } from './previous-build.ts'
+import { randomNumbers } from './random.ts'
+import { atMost, ratio } from './targets.ts'
+import { PRICE_LIMIT, Trade } from './trade.ts'
+
+type TradeStore = Store<typeof Trade>
+
+const NOW = 'with the journal, after commits'
+const OPENED = 'with the journal, as opened'
+const BEFORE = 'before the journal'
+
+interface Reading {
+  readonly what: string
+  readonly operations: number
+  readonly read: (store: TradeStore) => number
+}
+
+export const readsJournal: Benchmark = {
+  name: 'reads-journal',
+  question: 'reading while nothing is staged, with and without a journal',
+  needs: ['distinct'],
+  async *run(context) {
+    const before = await previousBuild(context)
+    for (const reading of readings(context)) yield await read(context, reading, before)
+  },
+}
+
+function readings(context: Context): Reading[] {
+  const records = recordCount(context)
+  const numbers = randomNumbers(context.seed, sized(context, 500_000, 500), records)
+  const few = numbers.subarray(0, sized(context, 100_000, 100))
+  return [
+    { what: 'random field', operations: numbers.length, read: store => fields(store, numbers) },
+    { what: 'random object', operations: few.length, read: store => objects(store, few) },
+    { what: 'gather', operations: numbers.length, read: store => total(store.gather('price', numbers)) },
+    { what: 'scan with a filter', operations: records, read: scan },
+  ]
+}
+
+async function read(context: Context, reading: Reading, before: PreviousBuild | string): Promise<Row> {
+  const open: TradeStore[] = []
+  const side = (
+    name: string,
+    from: PreviousBuild['openStore'],
+    prepare?: (store: TradeStore) => void,
+  ): Side => {
+    const path = join(context.folder, `reads-${open.length}.stride`)
+    copyFileSync(fixturePath(context, 'distinct'), path)
+    const store = from(path, Trade) as TradeStore
+    open.push(store)
+    prepare?.(store)
+    return { name, operations: reading.operations, run: () => reading.read(store) }
+  }
+  const sides = [
+    side(NOW, openStore, commitSome),
+    ...(typeof before === 'string' ? [] : [side(BEFORE, before.openStore)]),
+    side(OPENED, openStore),
+  ]
+  const figures = await alternate(sides, { rounds: sized(context, 31, 1), warmups: sized(context, 3, 1) })
+  for (const store of open) store.close()
+  return {
+    what: `${reading.what}, nothing staged`,
+    cache: 'warm',
+    sides: figures,
+    targets: [
+      atMost(context, '1.05 times the library before the journal', ratio(figures, NOW, BEFORE), 1.05, 'times'),
+    ],
+    notes: typeof before === 'string' ? [before] : [],
+  }
+}
+
+/** Commits that change nothing that is read: the same values again. */
+function commitSome(store: TradeStore): void {
+  for (let n = 0; n < 100; n++) {
+    store.update(n, { price: store.field(n, 'price') })
+    store.commitSync()
+  }
+}
+
+function fields(store: TradeStore, numbers: Uint32Array): number {
+  let sum = 0
+  for (let i = 0; i < numbers.length; i++) sum += store.field(numbers[i] as number, 'qty')
+  return sum
+}
+
+function objects(store: TradeStore, numbers: Uint32Array): number {
+  let sum = 0
+  for (let i = 0; i < numbers.length; i++) sum += store.get(numbers[i] as number)?.qty ?? 0
+  return sum
+}
+
+function scan(store: TradeStore): number {
+  let sum = 0
+  for (const row of store.scan()) if (row.price > PRICE_LIMIT) sum += row.qty
+  return sum
+}
+
+function total(values: Float64Array): number {
+  let sum = 0
+  for (const value of values) sum += value
+  return sum
+}
