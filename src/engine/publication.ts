@@ -41,6 +41,8 @@ export class Publisher {
   readonly #words: SharedWords
   /** The even sequence before the present changes. */
   #sequence: number
+  /** What the words say already. */
+  #published: PublishedState | undefined
 
   constructor(words: SharedWords) {
     this.#words = words
@@ -57,7 +59,11 @@ export class Publisher {
   }
   /** They are whole again, and this is what they are. After begin. */
   publish(state: PublishedState): void {
-    for (const name of STATE_NAMES) storeCount(this.#words, SHARED_WORDS[name], state[name])
+    for (const name of STATE_NAMES) {
+      if (state[name] === this.#published?.[name]) continue
+      storeCount(this.#words, SHARED_WORDS[name], state[name])
+    }
+    this.#published = state
     this.#end()
   }
   /**
