@@ -4,6 +4,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import { StrideError } from '../errors.ts'
+import type { Platform } from '../mmap/platform.ts'
 import { type AnySchema, isSchema } from '../schema/index.ts'
 import { checkStoreOptions, type StoreOptions } from './options.ts'
 import { Store } from './store.ts'
@@ -32,6 +33,17 @@ export function openStore<S extends AnySchema>(
   }
   checkStoreOptions(options)
   return Store.open(path, schema, options)
+}
+
+/** @internal The same over a platform of the caller's: how the crash tests open a store. */
+export function openStoreOn<S extends AnySchema>(
+  platform: Platform,
+  path: string,
+  schema: S,
+  options: StoreOptions = {},
+): Store<S> {
+  checkStoreOptions(options)
+  return Store.open(path, schema, options, platform)
 }
 
 const POLL_MS = 10

@@ -39,7 +39,8 @@ export interface StoreFile {
 /** What stays when a file is opened again because another one took its name. */
 export interface Held {
   readonly platform: Platform
-  readonly lock: StoreLock
+  /** Absent: it is still to be taken. */
+  readonly lock?: StoreLock
   readonly reason?: string | undefined
 }
 

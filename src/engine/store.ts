@@ -6,6 +6,7 @@
  */
 
 import { StrideError } from '../errors.ts'
+import type { Platform } from '../mmap/platform.ts'
 import type { AnySchema, Input } from '../schema/index.ts'
 import { type BackupOptions, backupStore } from './backup.ts'
 import { Committer } from './committer.ts'
@@ -64,8 +65,14 @@ export class Store<S extends AnySchema = AnySchema> extends RecordSet<S> {
   }
 
   /** @internal What openStore calls. */
-  static open<S extends AnySchema>(path: string, schema: S | undefined, options: StoreOptions): Store<S> {
-    return new Store(openStoreFile(path, schema, options), schema, options)
+  static open<S extends AnySchema>(
+    path: string,
+    schema: S | undefined,
+    options: StoreOptions,
+    platform?: Platform,
+  ): Store<S> {
+    const held = platform === undefined ? undefined : { platform }
+    return new Store(openStoreFile(path, schema, options, held), schema, options)
   }
 
   /** Live records, staged changes included. */
