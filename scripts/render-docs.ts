@@ -16,6 +16,14 @@ import {
   SHARED_OFFSET,
   SHARED_WORDS,
 } from '../src/engine/format.ts'
+import {
+  BLOCK_BYTES,
+  CHANGE_HEAD_BYTES,
+  CHANGE_KINDS,
+  FRAME_ALIGNMENT,
+  FRAME_HEADER,
+  JOURNAL_HEADER,
+} from '../src/engine/journal/journal-format.ts'
 import type { StructField } from '../src/engine/struct.ts'
 import { ERROR_CODES } from '../src/errors.ts'
 
@@ -42,7 +50,7 @@ ${entries.join('\n')}`
 function formatPage(): string {
   return `# The file format, version ${FORMAT_VERSION}
 
-Rendered from src/engine/format.ts by \`npm run docs\`. Numbers are little-endian.
+Rendered from src/engine/format.ts and src/engine/journal/journal-format.ts by \`npm run docs\`. Numbers are little-endian.
 
 | offset | what |
 |---|---|
@@ -73,11 +81,48 @@ ${Object.entries(SHARED_WORDS)
   .map(([name, index]) => `| ${index} | ${name} |`)
   .join('\n')}
 
+A count takes two words, the lower half first.
+
+## The journal
+
+\`x.stride-journal\` is there while a store is open for writing and has
+committed something, and after a crash. The root names it by its salt.
+
+| offset | what |
+|---|---|
+| 0 | header: written once, one block |
+| ${BLOCK_BYTES} | slot 0, \`slotBytes\` |
+| ${BLOCK_BYTES} + \`slotBytes\` | slot 1, \`slotBytes\` |
+| ${BLOCK_BYTES} + 2 \`slotBytes\` | slot 2, grown for a transaction that is larger than \`slotBytes\` |
+
+A slot holds one segment: frames from its start, in the order of their commit numbers. The frames that share a sync start on a
+fresh block of ${BLOCK_BYTES} bytes and follow each other at multiples of ${FRAME_ALIGNMENT}; zeros fill the last block. Segments are numbered and take
+free slots in turn. The commit that follows a root is in the segment that the root names, or in a later one.
+
+${structTable(JOURNAL_HEADER)}
+### Frame
+
+One commit: a header, then \`payloadBytes\` of payload: the images of the records from \`appendStart\` to \`size\`, then
+\`changeCount\` changes. A change begins with ${CHANGE_HEAD_BYTES} bytes, the record number in the lower 56 bits and its kind in the highest byte.
+
+${structTable(FRAME_HEADER)}
+| kind | behind the first ${CHANGE_HEAD_BYTES} bytes |
+|---|---|
+| ${CHANGE_KINDS.update} update | the new image, then the part of the replaced one that differs: u32 first byte, u32 count, that many bytes |
+| ${CHANGE_KINDS.insert} insert | the new image; the number was deleted, or is new with this commit |
+| ${CHANGE_KINDS.delete} delete | the replaced image |
+| ${CHANGE_KINDS.skip} skip | nothing; the number is new with this commit, and deleted |
+
+A frame counts if its salt is the journal's, both checksums are right and its commit number follows on. A frame that is not whole
+at or below the highest \`syncedCommit\` that a whole frame names is damage; above it is the end of a commit that never returned.
+
 ## Files beside the store
 
 | name | what |
 |---|---|
-| \`x.stride-lock\` | the locks of the operating system: byte 0 the writer's, byte 1 on network file systems; no content |
+| \`x.stride-journal\` | the journal; belongs to the store as long as the root names it |
+| \`x.stride-journal-new\` | a journal being created; means nothing |
+| \`x.stride-lock\` | the locks of the operating system: byte 0 the writer's, byte 1 on network file systems, byte 2 while the writer's shared words are true; no content |
 | \`x.stride-new-…\` | a file being written by creation, compact, backup or migrate; may be deleted when no process has it open |
 `
 }

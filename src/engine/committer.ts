@@ -1,82 +1,152 @@
 /**
- * Makes staged changes durable: in which order bytes, syncs and roots reach the disk.
+ * Commits in order: frames into the journal, a sync, and only then changes into the file.
  *
- * A commit stores what is staged at the call, then joins a round: sync the data, write the root's other copy,
- * sync again. Commits that are asked for during a round share the next one.
- *   C1  a root is written only after the sync that covers everything it counts.
- *   C2  a root is never written over the copy that is known to be durable.
- *   C3  syncs on one descriptor never overlap: blocking ones have a descriptor of their own (D5).
- *   C4  a failed store or sync poisons: every pending and later commit fails, nothing is retried.
- * Without a journal a crash inside a commit may leave some of its changes: docs/durability.md.
+ * What a commit takes is sealed at the call. Frames that wait are written together as one group and share one sync;
+ * commits that come during a sync share the next one.
+ *   D3  a change is put into the file only after the sync that covers its frame.
+ *   D4  records beyond the committed end are in the file already; where no frame holds them they are synced first.
+ *   D5  a failed store or sync poisons: every pending and later commit fails, nothing is retried, and reads show the
+ *       last acknowledged commit.
+ *   C3  commits are acknowledged and put into the file in the order of their numbers.
+ * What a commit is: seal.ts. Where frames go: journal/journal.ts. When the journal is emptied: checkpointer.ts.
  */
 
 import { StrideError } from '../errors.ts'
 import type { PlatformFile } from '../mmap/platform.ts'
 import type { WindowPool } from '../mmap/window.ts'
-import { offsetOf } from './addressing.ts'
+import { Applier } from './apply.ts'
+import { type AppliedState, Checkpointer } from './checkpointer.ts'
+import { DirtyRanges } from './dirty-ranges.ts'
+import { FrameGroup } from './journal/frame-group.ts'
+import { replacedBy } from './journal/frame-read.ts'
+import type { Journal } from './journal/journal.ts'
 import type { Locator } from './locator.ts'
 import type { Publisher } from './publication.ts'
-import { type Root, writeRoot } from './root.ts'
+import type { Root } from './root.ts'
+import { RootKeeper } from './root-keeper.ts'
+import { type SealedCommit, Sealer } from './seal.ts'
 import type { Space } from './space.ts'
-import { DELETED } from './staging.ts'
+
+/** When a commit counts as done: once it survives the loss of power, or of the process. */
+export type Durability = 'full' | 'process'
 
 interface Waiter {
   readonly commitNumber: number
+  readonly durability: Durability
   readonly resolve: (commitNumber: number) => void
   readonly reject: (error: unknown) => void
 }
 
+/** Commits whose frames are written with one call. */
+interface Group {
+  readonly frames: FrameGroup
+  readonly commits: SealedCommit[]
+  /** Bytes that the journal admitted for each of them. */
+  readonly admitted: number[]
+  /** Takes no more commits: its turn to be written has come. */
+  isClosed: boolean
+}
+
 export interface CommitterParts {
   readonly file: PlatformFile
-  /** Opens the descriptor for blocking syncs: the same file, before anything is stored. */
-  readonly syncFile: PlatformFile
   readonly pool: WindowPool
   readonly locator: Locator
   readonly publisher: Publisher
   readonly root: Root
+  readonly journalBytes: number
+  /** Creates the journal, at the first commit. */
+  readonly createJournal: () => Journal
   /** Called whenever committed bytes or counts changed. */
   readonly changed: () => void
 }
 
+/** Bytes of frames that may wait for a sync behind commits that did not wait for it. */
+const UNSYNCED_BYTES_MAX = 4 * 1024 * 1024
+
 export class Committer {
   readonly #parts: CommitterParts
+  readonly #roots: RootKeeper
+  readonly #sealer: Sealer
+  readonly #applier: Applier
+  readonly #checkpointer: Checkpointer
   #space: Space | undefined
-  #root: Root
-  #commitNumber: number
-  #durableCommitNumber: number
-  #deletedCount: number
+  #journal: Journal | undefined
+  /** Frames that wait to be written. */
+  #groups: Group[] = []
+  /** Commits whose frames are written, but that are not in the file yet. */
+  #written: SealedCommit[] = []
   #waiters: Waiter[] = []
   #round: Promise<void> | undefined
+
+  #sealed: AppliedState
+  #applied: AppliedState
+  #writtenTo: number
+  #acknowledgedTo: number
+  /** Commits up to this one have their records that lie in place synced. */
+  #dataSyncedTo: number
+  #syncedCapacity: number
+  #unsyncedBytes = 0
   #failure: unknown
   #closed = false
-  /** Syncs asked of the system since opening. */
-  syncs = 0
+  #dataSyncs = 0
+  #journalSyncsBefore = 0
   commits = 0
+  /** How often commits had to wait for a checkpoint. */
+  waits = 0
 
   constructor(parts: CommitterParts) {
     this.#parts = parts
-    this.#root = parts.root
-    this.#commitNumber = parts.root.commitNumber
-    this.#durableCommitNumber = parts.root.commitNumber
-    this.#deletedCount = parts.root.deletedCount
+    const { root, file, locator, pool } = parts
+    const dirty = new DirtyRanges()
+    this.#roots = new RootKeeper(file, root)
+    this.#sealer = new Sealer(locator, dirty)
+    this.#applier = new Applier(locator.addressing, pool, locator.liveness, dirty)
+    this.#checkpointer = new Checkpointer({
+      file,
+      roots: this.#roots,
+      dirty,
+      spaceState: () => this.#space?.state ?? this.#roots.root,
+      syncData: () => this.#syncData(),
+      syncDataAsync: () => this.#syncDataAsync(),
+      isIdle: () => this.#groups.length === 0,
+    })
+    const { commitNumber, size, deletedCount } = root
+    this.#sealed = this.#applied = { commitNumber, size, deletedCount }
+    this.#writtenTo = this.#acknowledgedTo = this.#dataSyncedTo = commitNumber
+    this.#syncedCapacity = root.capacity
   }
 
-  /** The room that apply may have to make; set once, since both need each other. */
+  /** The room that a commit may have to make; set once, since both need each other. */
   attachSpace(space: Space): void {
     this.#space = space
   }
 
-  /** The number of the last commit whose changes are in the file. */
+  /** The number of the last commit that was acknowledged. */
   get commitNumber(): number {
-    return this.#commitNumber
+    return this.#acknowledgedTo
   }
   /** The number of the last commit that survives the loss of power. */
   get durableCommitNumber(): number {
-    return this.#durableCommitNumber
+    return this.#applied.commitNumber
   }
-  /** Deleted records, by the commits applied so far. */
+  /** Deleted records, by the commits sealed so far. */
   get deletedCount(): number {
-    return this.#deletedCount
+    return this.#sealed.deletedCount
+  }
+  /** What is committed and in the file. */
+  get applied(): AppliedState {
+    return this.#applied
+  }
+  /** Syncs asked of the system since opening. */
+  get syncs(): number {
+    return this.#dataSyncs + this.#journalSyncsBefore + (this.#journal?.syncs ?? 0)
+  }
+  get checkpoints(): number {
+    return this.#checkpointer.count
+  }
+  /** Bytes of frames that a checkpoint would set free. */
+  get journalBytes(): number {
+    return this.#journal?.bytes ?? 0
   }
 
   /** @throws ERR_STRIDE_POISONED once a store or a sync failed */
@@ -87,166 +157,375 @@ export class Committer {
     throw new StrideError('ERR_STRIDE_POISONED', message, { path, cause: this.#failure })
   }
 
-  async commit(): Promise<number> {
+  /** Seals what is staged, and resolves once it is as durable as asked. */
+  commit(durability: Durability): Promise<number> {
     this.assertSound()
-    return this.#durable(this.#apply())
+    this.#seal()
+    return this.#when(this.#sealed.commitNumber, durability)
   }
 
-  /** Resolves once everything applied so far is durable; what is only staged is not touched. */
-  async flush(): Promise<number> {
+  /** The same, blocking. */
+  commitSync(durability: Durability): number {
     this.assertSound()
-    return this.#durable(this.#commitNumber)
+    const isEmpty = !this.#seal()
+    if (isEmpty && this.#acknowledgedTo === this.#sealed.commitNumber) return this.#acknowledgedTo
+    this.#guard(() => this.#advanceSync(durability))
+    this.#acknowledgedTo = this.#sealed.commitNumber
+    if (this.#hasWork) this.#startRound()
+    return this.#acknowledgedTo
   }
 
-  commitSync(): number {
+  /** Resolves once everything sealed so far is durable; what is only staged is not touched. */
+  flush(): Promise<number> {
     this.assertSound()
-    const commitNumber = this.#apply()
-    if (commitNumber > this.durableCommitNumber) this.publishSync()
-    return commitNumber
+    return this.#when(this.#sealed.commitNumber, 'full')
   }
 
-  /** One blocking round over everything applied so far; answers every waiter. */
-  publishSync(): void {
-    this.assertSound()
-    const next = this.#nextRoot()
-    try {
-      this.#countedSync()
-      this.#storeRoot(next)
-      this.#countedSync()
-    } catch (error) {
-      throw this.#poison(error)
+  /** Brings everything committed into the file itself, durably; the journal is empty then. */
+  async checkpoint(): Promise<void> {
+    await this.flush()
+    const journal = this.#journal
+    if (journal === undefined || journal.bytes === 0) return
+    for (;;) {
+      await this.#checkpointer.running
+      await this.#settleRounds()
+      this.#assertUsable()
+      if (this.#checkpointer.running === undefined && !this.#hasWork) break
     }
-    this.#published(next)
+    if (journal.activeBytes > 0) journal.rotate(0)
+    await this.#runCheckpoint(journal, false)
   }
 
-  /** Waits for the commits in flight. */
-  async drain(): Promise<void> {
-    while (this.#round !== undefined) await this.#round
-  }
-
-  /** Finishes the commits in flight with a sync of its own. Descriptors close when their last sync returned. */
-  close(): void {
-    if (this.#closed) return
-    try {
-      if (this.#waiters.length > 0 && this.#failure === undefined) this.publishSync()
-    } finally {
-      this.#closed = true
-      this.#parts.syncFile.close()
-      const { file } = this.#parts
-      if (this.#round === undefined) file.close()
-      else void this.#round.finally(() => file.close())
-    }
-  }
-
-  #durable(commitNumber: number): Promise<number> | number {
-    if (commitNumber <= this.#durableCommitNumber) return commitNumber
-    return new Promise((resolve, reject) => {
-      this.#waiters.push({ commitNumber, resolve, reject })
-      this.#round ??= this.#runRounds()
+  /** Stores a root with the present room and waits for it; everything in the file is synced before. */
+  publishRoomSync(): void {
+    this.assertSound()
+    this.#guard(() => {
+      const room = this.#space?.state ?? this.#roots.root
+      this.#syncData()
+      this.#roots.store(room)
+      this.#syncData()
+      this.#parts.publisher.begin()
+      this.#publish()
     })
   }
 
-  /** Stores everything staged into the file. @returns the number of the commit that holds it */
-  #apply(): number {
-    const { locator, pool, publisher } = this.#parts
-    const { staging, liveness, addressing } = locator
-    if (staging.isEmpty) return this.#commitNumber
-    const numbers = staging.changedNumbers()
-    if (staging.deletedDelta > 0 || numbers.some(n => staging.find(n) === DELETED))
-      this.#space?.ensureLiveBits()
-    publisher.begin()
+  /** Resolves once no commit is in flight. */
+  async drain(): Promise<void> {
+    await this.#settleRounds()
+    await this.#checkpointer.running?.catch(() => undefined)
+  }
+
+  /** Finishes the commits in flight, and leaves a file that needs no journal. Twice is fine. */
+  close(): void {
+    if (this.#closed) return
     try {
-      const { recordSize } = staging
-      if (staging.tailCount > 0) {
-        const tail = staging.tail.bytes.subarray(0, staging.tailCount * recordSize)
-        pool.store(tail, offsetOf(addressing, staging.tailStart))
-      }
-      for (const n of numbers) {
-        const slot = staging.find(n) ?? DELETED
-        if (slot !== DELETED) {
-          const at = staging.imageAt(slot)
-          pool.store(staging.imageSource(slot).bytes.subarray(at, at + recordSize), offsetOf(addressing, n))
-        }
-        if (liveness.exists) liveness.set(n, slot === DELETED)
-      }
-    } catch (error) {
-      throw this.#poison(error)
+      if (this.#failure === undefined) this.#guard(() => this.#endJournal())
     } finally {
-      publisher.end()
+      this.#closed = true
+      this.#checkpointer.stop()
+      this.#journal?.close()
+      this.#parts.file.close()
     }
-    this.#deletedCount += staging.deletedDelta
-    staging.applied()
-    this.#commitNumber++
+  }
+
+  /** Finishes the commits in flight and ends the journal: the file alone holds everything. The next commit begins another. */
+  endJournal(): void {
+    this.assertSound()
+    this.#guard(() => this.#endJournal())
+  }
+
+  #endJournal(): void {
+    this.#advanceSync('full')
+    const journal = this.#journal
+    if (journal === undefined) return
+    this.#checkpointer.stop()
+    this.#syncData()
+    this.#roots.storeAtRest({ ...this.#applied, ...(this.#space?.state ?? {}) }, () => this.#syncData())
+    this.#journalSyncsBefore += journal.syncs
+    this.#journal = undefined
+    try {
+      journal.remove()
+    } catch {
+      // No root names it any more: the next writer removes it.
+    }
+  }
+
+  /** @returns whether there was something to seal */
+  #seal(): boolean {
+    const { staging } = this.#parts.locator
+    if (staging.isEmpty) return false
+    const bytesMax = this.#sealer.frameBytesMax()
+    if (staging.hasDeletions) this.#space?.ensureLiveBits()
+    const journal = this.#startJournal()
+    journal.admit(bytesMax)
+    const group = this.#openGroup(bytesMax)
+    const commit = this.#sealInto(group, journal, bytesMax)
+    group.commits.push(commit)
+    group.admitted.push(bytesMax)
+    const { commitNumber, size, deletedCount } = commit
+    this.#sealed = { commitNumber, size, deletedCount }
     this.commits++
-    this.#parts.changed()
-    return this.#commitNumber
+    return true
+  }
+
+  #sealInto(group: Group, journal: Journal, admitted: number): SealedCommit {
+    try {
+      return this.#sealer.seal(this.#sealed.commitNumber + 1, this.#sealed.deletedCount, group.frames)
+    } catch (error) {
+      journal.forgo(admitted)
+      if (group.commits.length === 0) this.#groups.pop()
+      if (error instanceof StrideError && error.code === 'ERR_STRIDE_NO_SPACE') throw error
+      throw this.#poison(error)
+    }
+  }
+
+  /** The group that takes a frame of that many bytes. No group is larger than a segment unless one frame is. */
+  #openGroup(bytes: number): Group {
+    const last = this.#groups.at(-1)
+    if (last !== undefined && !last.isClosed && last.frames.length + bytes <= this.#parts.journalBytes)
+      return last
+    const group = { frames: new FrameGroup(), commits: [], admitted: [], isClosed: false }
+    this.#groups.push(group)
+    return group
+  }
+
+  #startJournal(): Journal {
+    if (this.#journal !== undefined) return this.#journal
+    const journal = this.#parts.createJournal()
+    this.#journal = journal
+    this.#guard(() => {
+      // Growth since opening is in no root yet; it is synced with this one.
+      this.#syncData()
+      this.#roots.store({ ...(this.#space?.state ?? {}), ...journal.place })
+      this.#syncData()
+    })
+    return journal
+  }
+
+  #when(commitNumber: number, durability: Durability): Promise<number> {
+    if (this.#isDone(commitNumber, durability) && this.#waiters.length === 0)
+      return Promise.resolve(commitNumber)
+    return new Promise((resolve, reject) => {
+      this.#waiters.push({ commitNumber, durability, resolve, reject })
+      this.#startRound()
+    })
+  }
+
+  #isDone(commitNumber: number, durability: Durability): boolean {
+    return commitNumber <= (durability === 'full' ? this.#applied.commitNumber : this.#writtenTo)
+  }
+
+  #startRound(): void {
+    this.#round ??= this.#runRounds().finally(() => {
+      this.#round = undefined
+      if (this.#hasWork && this.#failure === undefined && !this.#closed) this.#startRound()
+    })
+  }
+
+  get #hasWork(): boolean {
+    return this.#groups.length > 0 || this.#writtenTo > this.#applied.commitNumber
   }
 
   async #runRounds(): Promise<void> {
     try {
       // Commits of the same event-loop turn share the first round.
       await Promise.resolve()
-      while (this.#waiters.length > 0 && !this.#closed) {
-        const next = this.#nextRoot()
-        this.syncs++
-        await this.#parts.file.syncAsync()
-        if (this.#isOvertakenBy(next)) continue
-        const root = { ...next, rootNumber: this.#root.rootNumber + 1 }
-        this.#storeRoot(root)
-        this.syncs++
-        await this.#parts.file.syncAsync()
-        if (!this.#closed) this.#published(root)
-      }
+      this.#acknowledge()
+      while (this.#hasWork && !this.#closed && this.#failure === undefined) await this.#advance()
     } catch (error) {
       this.#poison(error)
-    } finally {
-      this.#round = undefined
     }
   }
 
-  /** Whether a blocking round made everything durable that this root would count. */
-  #isOvertakenBy(next: Root): boolean {
-    return this.#closed || this.#failure !== undefined || this.#durableCommitNumber >= next.commitNumber
+  /** One step of a round: room, data sync, frames, sync; whatever is next. */
+  async #advance(): Promise<void> {
+    const journal = this.#journal as Journal
+    const group = this.#groups[0]
+    if (group !== undefined && !journal.fits(group.frames.length) && this.#allSynced) {
+      if (this.#rotate(journal, group.frames.length)) return
+      this.waits++
+      await this.#runCheckpoint(journal, false)
+      return
+    }
+    if (group !== undefined && journal.fits(group.frames.length)) {
+      group.isClosed = true
+      const upTo = group.commits.at(-1)?.commitNumber ?? 0
+      if (this.#needsDataSync(group)) {
+        await this.#syncDataAsync()
+        this.#dataSyncedTo = Math.max(this.#dataSyncedTo, upTo)
+        return
+      }
+      this.#write(journal, group)
+    }
+    const upTo = this.#writtenTo
+    if (upTo === this.#applied.commitNumber) return
+    await journal.syncAsync()
+    if (this.#failure === undefined && !this.#closed) this.#apply(upTo)
   }
 
-  #nextRoot(): Root {
-    const state = this.#space?.state ?? this.#root
-    return {
-      commitNumber: this.#commitNumber,
-      rootNumber: this.#root.rootNumber + 1,
-      size: this.#parts.locator.staging.baseSize,
-      deletedCount: this.#deletedCount,
-      capacity: state.capacity,
-      liveBitsOffset: state.liveBitsOffset,
-      liveBitsBytes: state.liveBitsBytes,
+  /** All steps, blocking: until everything sealed is written, and for 'full' synced and applied. */
+  #advanceSync(durability: Durability): void {
+    const journal = this.#journal
+    if (journal === undefined) return
+    for (let group = this.#groups[0]; group !== undefined; group = this.#groups[0]) {
+      if (!journal.fits(group.frames.length)) {
+        this.#syncWritten(journal)
+        if (this.#rotate(journal, group.frames.length)) continue
+        this.waits++
+        this.#checkpointer.runSync(journal, this.#applied)
+        continue
+      }
+      if (this.#needsDataSync(group)) this.#syncData()
+      this.#write(journal, group)
+    }
+    if (durability === 'full' || this.#unsyncedBytes > UNSYNCED_BYTES_MAX) this.#syncWritten(journal)
+  }
+
+  #syncWritten(journal: Journal): void {
+    if (this.#allSynced) return
+    journal.sync()
+    this.#apply(this.#writtenTo)
+  }
+
+  get #allSynced(): boolean {
+    return this.#writtenTo === this.#applied.commitNumber
+  }
+
+  /** Begins the next segment, and a checkpoint of those before. @returns false where no slot is free */
+  #rotate(journal: Journal, bytes: number): boolean {
+    if (!journal.rotate(bytes)) return false
+    void this.#runCheckpoint(journal, true).catch(error => this.#poison(error))
+    return true
+  }
+
+  #runCheckpoint(journal: Journal, paced: boolean): Promise<void> {
+    return this.#checkpointer.running ?? this.#checkpointer.start(journal, this.#applied, paced)
+  }
+
+  #needsDataSync(group: Group): boolean {
+    return group.commits.some(
+      ({ commitNumber, isInPlace, size }) =>
+        commitNumber > this.#dataSyncedTo && (isInPlace || size > this.#syncedCapacity),
+    )
+  }
+
+  #write(journal: Journal, group: Group): void {
+    const starts = group.commits.map(({ at }) => at)
+    journal.write(group.frames, starts, group.admitted, this.#applied.commitNumber)
+    this.#unsyncedBytes += group.frames.length
+    this.#groups.shift()
+    this.#written.push(...group.commits)
+    this.#writtenTo = this.#written.at(-1)?.commitNumber ?? this.#writtenTo
+    this.#acknowledge()
+  }
+
+  /** Commits up to this one are synced: their changes go into the file. */
+  #apply(upTo: number): void {
+    if (upTo <= this.#applied.commitNumber) return
+    const { publisher, locator, changed } = this.#parts
+    const { staging } = locator
+    publisher.begin()
+    while ((this.#written[0]?.commitNumber ?? Number.POSITIVE_INFINITY) <= upTo) {
+      const commit = this.#written[0] as SealedCommit
+      const { numbers, slots } = commit.changes
+      if (numbers.length > 0) this.#applier.apply(numbers, i => staging.imageOf(slots[i] as number))
+      this.#written.shift()
+      staging.applied(commit.changes)
+      const { commitNumber, size, deletedCount } = commit
+      this.#applied = { commitNumber, size, deletedCount }
+    }
+    this.#publish()
+    if (this.#written.length === 0) this.#unsyncedBytes = 0
+    changed()
+    this.#acknowledge()
+  }
+
+  #publish(): void {
+    const room = this.#space?.state ?? this.#roots.root
+    this.#parts.publisher.publish({ ...this.#applied, ...room })
+  }
+
+  /** Resolves the waiters whose commits are as durable as they asked, in order. */
+  #acknowledge(): void {
+    let kept = 0
+    for (const waiter of this.#waiters) {
+      if (!this.#isDone(waiter.commitNumber, waiter.durability)) {
+        this.#waiters[kept++] = waiter
+        continue
+      }
+      this.#acknowledgedTo = Math.max(this.#acknowledgedTo, waiter.commitNumber)
+      waiter.resolve(waiter.commitNumber)
+    }
+    this.#waiters.length = kept
+    this.#acknowledgedTo = Math.max(this.#acknowledgedTo, this.#applied.commitNumber)
+  }
+
+  #syncData(): void {
+    const { capacity } = this.#space ?? this.#roots.root
+    const upTo = this.#sealed.commitNumber
+    this.#dataSyncs++
+    this.#parts.file.sync()
+    this.#syncedCapacity = Math.max(this.#syncedCapacity, capacity)
+    this.#dataSyncedTo = Math.max(this.#dataSyncedTo, upTo)
+  }
+
+  async #syncDataAsync(): Promise<void> {
+    const { capacity } = this.#space ?? this.#roots.root
+    this.#dataSyncs++
+    await this.#parts.file.syncAsync()
+    this.#syncedCapacity = Math.max(this.#syncedCapacity, capacity)
+  }
+
+  async #settleRounds(): Promise<void> {
+    while (this.#round !== undefined) await this.#round
+  }
+
+  /** Runs what must not fail half-way. */
+  #guard(work: () => void): void {
+    try {
+      work()
+    } catch (error) {
+      throw this.#poison(error)
     }
   }
 
-  #storeRoot(root: Root): void {
-    writeRoot(this.#parts.file, root)
-    this.#root = root
-  }
-
-  /** A root is on the disk: its commits are durable. */
-  #published(root: Root): void {
-    this.#parts.publisher.end()
-    const durable = Math.max(this.#durableCommitNumber, root.commitNumber)
-    this.#durableCommitNumber = durable
-    const ready = this.#waiters.filter(waiter => waiter.commitNumber <= durable)
-    this.#waiters = this.#waiters.filter(waiter => waiter.commitNumber > durable)
-    for (const waiter of ready) waiter.resolve(waiter.commitNumber)
-  }
-
-  #countedSync(): void {
-    this.syncs++
-    this.#parts.syncFile.sync()
+  #assertUsable(): void {
+    this.assertSound()
+    if (this.#closed) {
+      const { path } = this.#parts.file
+      throw new StrideError('ERR_STRIDE_CLOSED', `${path} is closed`, { path })
+    }
   }
 
   #poison(error: unknown): unknown {
-    this.#failure ??= error
+    if (this.#failure !== undefined) return error
+    this.#failure = error
+    this.#checkpointer.stop()
+    this.#acknowledge()
+    this.#revert()
     const waiters = this.#waiters
     this.#waiters = []
     for (const waiter of waiters) waiter.reject(error)
     return error
+  }
+
+  /** Reads show the last acknowledged commit from now on. */
+  #revert(): void {
+    const { locator, changed } = this.#parts
+    const { staging } = locator
+    const kept = this.#written.filter(({ commitNumber }) => commitNumber <= this.#acknowledgedTo)
+    const state = kept.at(-1) ?? this.#applied
+    this.#sealed = { commitNumber: state.commitNumber, size: state.size, deletedCount: state.deletedCount }
+    // The first commit that is neither kept nor in the file may be there in part: what it replaced covers it.
+    const torn = this.#written.find(({ commitNumber }) => commitNumber > this.#acknowledgedTo)
+    const replaced = torn === undefined ? [] : replacedBy(torn.group.bytes, torn.at, staging.recordSize)
+    staging.revert(
+      state.size,
+      kept.map(({ changes }) => changes),
+      replaced,
+    )
+    this.#written = []
+    this.#groups = []
+    changed()
   }
 }

@@ -30,6 +30,8 @@ export function compactFile(store: StoreFile, locator: Locator, commitNumber: nu
       n += count
     }
     builder.finish(commitNumber)
+    // Readers that come from now on wait until the new file says what it holds.
+    store.lock.retract()
   })
   return moved
 }

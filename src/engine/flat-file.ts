@@ -171,6 +171,9 @@ export class FlatFile<S extends AnySchema = AnySchema> extends RecordSet<S> {
       capacity: this.size,
       syncs: this.#syncs,
       commits: this.#commits,
+      checkpoints: 0,
+      commitWaits: 0,
+      journalBytes: 0,
     })
   }
 
@@ -200,19 +203,17 @@ export class FlatFile<S extends AnySchema = AnySchema> extends RecordSet<S> {
     const { locator, pool, addressing } = this.source
     const { staging } = locator
     if (staging.isEmpty) return
+    const changes = staging.stagedChanges()
     try {
-      for (const n of staging.changedNumbers()) {
-        const slot = staging.find(n) as number
-        const at = staging.imageAt(slot)
-        pool.store(
-          staging.imageSource(slot).bytes.subarray(at, at + staging.recordSize),
-          offsetOf(addressing, n),
-        )
+      for (let i = 0; i < changes.numbers.length; i++) {
+        const image = staging.imageOf(changes.slots[i] as number) as Buffer
+        pool.store(image, offsetOf(addressing, changes.numbers[i] as number))
       }
     } catch (error) {
       throw this.#poison(error)
     }
-    staging.applied()
+    staging.seal()
+    staging.applied(changes)
     this.#commits++
     this.changed()
   }

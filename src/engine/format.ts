@@ -59,10 +59,27 @@ export const ROOT = defineStruct('root', 512, [
   { name: 'capacity', type: 'u64', offset: 40, meaning: 'records that the allocated array has room for' },
   { name: 'liveBitsOffset', type: 'u64', offset: 48, meaning: 'file offset of the live bits; 0: none' },
   { name: 'liveBitsBytes', type: 'u64', offset: 56, meaning: 'bytes of the live bits' },
+  {
+    name: 'journalSalt',
+    type: 'bytes',
+    offset: 64,
+    size: 8,
+    meaning: 'salt of the journal that holds the commits after this one; zeros: there is none',
+  },
+  {
+    name: 'journalSegment',
+    type: 'u32',
+    offset: 72,
+    meaning: 'number of the segment that holds the next commit',
+  },
+  { name: 'journalOffset', type: 'u64', offset: 76, meaning: 'where in the journal that segment begins' },
 ])
 export const ROOT_MAGIC = 'STRIROOT'
 
-/** 32-bit words of page 3, by index. They are set anew by each writer that opens the store. */
+/**
+ * 32-bit words of page 3, by index. They are set anew by each writer that opens the store, and tell the truth while it
+ * holds its lock. Counts take two words, the lower half first.
+ */
 export const SHARED_WORDS = {
   /** Odd while the writer changes committed bytes; readers that saw it change read again. */
   sequence: 0,
@@ -70,8 +87,15 @@ export const SHARED_WORDS = {
   writerGeneration: 1,
   /** 1 once another file took this one's name: openers reopen. */
   superseded: 2,
+  /** What is committed and in the file. */
+  commitNumber: 4,
+  size: 6,
+  deletedCount: 8,
+  capacity: 10,
+  liveBitsOffset: 12,
+  liveBitsBytes: 14,
 } as const
-export const SHARED_WORD_COUNT = 16
+export const SHARED_WORD_COUNT = 32
 
 /** Bytes of the header in front of record 0. */
 export function dataOffsetFor(layoutBytes: number): number {

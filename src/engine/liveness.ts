@@ -4,7 +4,8 @@
  * The bits exist only once something was deleted. They lie behind the record array's capacity and are read
  * where they lie, through windows; a clear bit means live, so that freshly allocated zeros need no writing.
  *   L1  bits at and beyond the committed size are clear.
- * Deletions that are only staged: staging.ts. Where the bits move when the store grows: growth.ts.
+ * Deletions that are only staged: staging.ts. Where the bits move when the store grows: space.ts. Who sets
+ * them: apply.ts.
  */
 
 import type { Window, WindowPool } from '../mmap/window.ts'
@@ -52,12 +53,9 @@ export class Liveness {
     return this.#offset === 0 ? n : this.#find(n, end, 0xff)
   }
 
-  /** Stores the bit of one record into the file. */
-  set(n: number, deleted: boolean): void {
-    const bit = 1 << (n & 7)
-    const old = this.#byteFor(n)
-    const byte = deleted ? old | bit : old & ~bit
-    if (byte !== old) this.#pool.store(Uint8Array.of(byte), this.#offset + Math.floor(n / 8))
+  /** The byte that holds the bits of records [8 * index, 8 * index + 8). */
+  byteAt(index: number): number {
+    return this.#byteFor(index * 8)
   }
 
   /** Walks from n on, passing bytes that are all `skip`, until a bit differs from it. */

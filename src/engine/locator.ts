@@ -10,7 +10,7 @@ import type { Window, WindowPool } from '../mmap/window.ts'
 import type { RecordBytes } from '../schema/index.ts'
 import { type Addressing, offsetOf, recordsBefore } from './addressing.ts'
 import type { Liveness } from './liveness.ts'
-import { DELETED, type Staging } from './staging.ts'
+import type { Staging } from './staging.ts'
 
 export class Locator {
   readonly addressing: Addressing
@@ -43,7 +43,7 @@ export class Locator {
     if (n >= this.staging.size) return false
     if (this.staging.changeCount > 0) {
       const slot = this.staging.find(n)
-      if (slot !== undefined) return slot !== DELETED
+      if (slot !== undefined) return slot >= 0
     }
     return n >= this.staging.baseSize || !this.liveness.isDeleted(n)
   }
@@ -55,7 +55,7 @@ export class Locator {
     if (staging.changeCount > 0) {
       const slot = staging.find(n)
       if (slot !== undefined) {
-        if (slot === DELETED) return undefined
+        if (slot < 0) return undefined
         this.at = staging.imageAt(slot)
         return staging.imageSource(slot)
       }
@@ -66,6 +66,19 @@ export class Locator {
     }
     if (this.liveness.exists && n < staging.baseSize && this.liveness.isDeleted(n)) return undefined
     return this.#windowOf(n, ahead)
+  }
+
+  /** The bytes of record n as of the last seal, without what is staged since; `at` is set. */
+  findSealed(n: number): RecordBytes | undefined {
+    const { staging } = this
+    if (n >= staging.baseSize) return undefined
+    const slot = staging.findSealed(n)
+    if (slot !== undefined) {
+      if (slot < 0) return undefined
+      this.at = staging.imageAt(slot)
+      return staging.imageSource(slot)
+    }
+    return this.liveness.isDeleted(n) ? undefined : this.#windowOf(n)
   }
 
   /**

@@ -3,6 +3,7 @@
  *
  *   byte 0  held alone by the writer
  *   byte 1  held alone by any opener on a network file system, where one at a time is allowed
+ *   byte 2  held alone by the writer while its words in the shared page tell what is committed
  *
  * The locks die with their process. The lock file is never renamed and never deleted, so that everybody who has
  * it open has the same one.
@@ -13,6 +14,7 @@ import type { Platform, PlatformFile } from '../mmap/platform.ts'
 
 const WRITER_BYTE = 0
 const NETWORK_BYTE = 1
+const READY_BYTE = 2
 const POLL_MS = 5
 /** A reader that asks whether a writer lives holds the writer's byte for a moment: longer than that is waited. */
 const PATIENCE_MS = 25
@@ -56,6 +58,23 @@ export class StoreLock {
     if (!this.#file.tryLock(WRITER_BYTE, 'shared')) return true
     this.#file.unlock(WRITER_BYTE)
     return false
+  }
+
+  /** What the writer of this store, in whatever process, is doing now. */
+  writerState(): 'none' | 'opening' | 'ready' {
+    if (this.#file === undefined) return 'none'
+    if (!this.#file.tryLock(READY_BYTE, 'shared')) return 'ready'
+    this.#file.unlock(READY_BYTE)
+    return this.isWriterAlive() ? 'opening' : 'none'
+  }
+
+  /** The writer says: its words in the shared page are true from now on. */
+  announce(): void {
+    if (this.#file !== undefined) wait(this.#file, READY_BYTE, 0, 'Readers keep asking for the writer')
+  }
+  /** They are not, until it announces again. */
+  retract(): void {
+    this.#file?.unlock(READY_BYTE)
   }
 
   release(): void {

@@ -9,7 +9,7 @@ import { type AnySchema, codecOf, type Input } from '../schema/index.ts'
 import { newIdentity } from './header.ts'
 import { Liveness } from './liveness.ts'
 import type { StoreOptions } from './options.ts'
-import { openSharedWords, Publisher } from './publication.ts'
+import type { Publisher } from './publication.ts'
 import { StoreBuilder } from './rebuild.ts'
 import { openStoreFile, writeWhole } from './store-file.ts'
 
@@ -37,7 +37,9 @@ export function migrateStore<S extends AnySchema>(
   const { lockTimeoutMs } = options
   const old = openStoreFile(path, undefined, lockTimeoutMs === undefined ? {} : { lockTimeoutMs })
   try {
-    const publisher = new Publisher(openSharedWords(old.file))
+    const publisher = old.publisher as Publisher
+    publisher.publish(old.root)
+    old.lock.announce()
     const liveness = new Liveness(old.pool)
     liveness.place(old.root.liveBitsOffset)
     const kept = (record: OldRecord): unknown =>
@@ -78,6 +80,8 @@ export function migrateStore<S extends AnySchema>(
         live++
       }
       builder.finish(old.root.commitNumber)
+      // Readers that come from now on wait until the new file says what it holds.
+      old.lock.retract()
     })
     publisher.supersede()
     publisher.close()

@@ -35,11 +35,11 @@ export function openStore<S extends AnySchema>(
   return Store.open(path, schema, options)
 }
 
-/** @internal The same over a platform of the caller's: how the crash tests open a store. */
+/** @internal The same over a given platform: crash tests bring their own. */
 export function openStoreOn<S extends AnySchema>(
   platform: Platform,
   path: string,
-  schema: S,
+  schema: S | undefined,
   options: StoreOptions = {},
 ): Store<S> {
   checkStoreOptions(options)

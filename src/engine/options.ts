@@ -4,6 +4,7 @@
 
 import type { Advice } from '../mmap/platform.ts'
 import { checkOptionNames } from '../option-names.ts'
+import type { Durability } from './committer.ts'
 import type { Allocation } from './space.ts'
 
 export type Backend = 'auto' | 'mapped' | 'file' | 'memory'
@@ -32,6 +33,10 @@ export interface StoreOptions extends ReadingOptions {
   readonly capacity?: number
   /** 'sparse' leaves blocks to be found when they are written: a full disk then shows at a later call. */
   readonly allocate?: Allocation
+  /** When a commit counts as done: 'full' once it survives the loss of power, 'process' once it survives a killed process. */
+  readonly durability?: Durability
+  /** Bytes of journal after which a checkpoint starts; at twice that commits wait. 64 KiB to 1 GiB, 16 MiB by default. */
+  readonly journalBytes?: number
   /** Whether append fills the numbers of deleted records. */
   readonly reuseNumbers?: boolean
   /** Bound on staged bytes in memory; 1 GiB by default. */
@@ -67,6 +72,8 @@ const STORE_NAMES = [
   'create',
   'capacity',
   'allocate',
+  'durability',
+  'journalBytes',
   'reuseNumbers',
   'stagedBytesMax',
   'lockTimeoutMs',
@@ -89,11 +96,15 @@ const FLAT_FILE_NAMES = [
 const WINDOW_BYTES_MIN = 64 * 1024
 const WINDOW_BYTES_MAX = 2 ** 30
 export const STAGED_BYTES_MAX = 2 ** 30
+const JOURNAL_BYTES_MIN = 64 * 1024
+const JOURNAL_BYTES_MAX = 2 ** 30
+export const JOURNAL_BYTES = 16 * 1024 * 1024
 
 const CHOICES = {
   backend: ['auto', 'mapped', 'file', 'memory'],
   advice: ['normal', 'random', 'sequential'],
   allocate: ['blocks', 'sparse'],
+  durability: ['full', 'process'],
   align: ['packed', 'natural'],
   endian: ['little', 'big'],
 } as const
@@ -101,6 +112,7 @@ const CHOICES = {
 const FLAGS = ['readOnly', 'create', 'reuseNumbers', 'validate']
 const COUNTS = [
   'capacity',
+  'journalBytes',
   'stagedBytesMax',
   'lockTimeoutMs',
   'mode',
@@ -114,6 +126,10 @@ const COUNTS = [
 export function checkStoreOptions(options: StoreOptions): void {
   checkOptionNames(options, STORE_NAMES, 'openStore')
   checkValues(options)
+  const { journalBytes = JOURNAL_BYTES } = options
+  if (journalBytes < JOURNAL_BYTES_MIN || journalBytes > JOURNAL_BYTES_MAX) {
+    throw new RangeError(`journalBytes is from ${JOURNAL_BYTES_MIN} to ${JOURNAL_BYTES_MAX}: ${journalBytes}`)
+  }
   windowSizes(options)
 }
 

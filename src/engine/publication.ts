@@ -1,53 +1,77 @@
 /**
- * How the writer tells readers in other processes and threads that committed bytes change (S2).
+ * How the writer tells readers in other processes and threads what is committed (S2).
  *
- * A sequence in the shared page is odd while the writer stores over committed bytes. A reader notes the even
- * sequence, reads, and looks again: if it moved, the reading is repeated. Retries are bounded; an odd sequence
- * whose writer no longer holds its lock belongs to a dead writer and is not waited for.
+ * Words in the shared page hold the counts and places of what is committed and in the file. A sequence is odd while
+ * the writer stores over committed bytes or words. A reader notes the even sequence, reads, and looks again: if it
+ * moved, the reading is repeated. Retries are bounded; an odd sequence whose writer no longer holds its lock belongs
+ * to a dead writer and is not waited for: reader-state.ts then reads the journal.
  */
 
 import { StrideError } from '../errors.ts'
 import type { PlatformFile, SharedWords } from '../mmap/platform.ts'
 import { SHARED_OFFSET, SHARED_WORD_COUNT, SHARED_WORDS } from './format.ts'
+import type { Root } from './root.ts'
 
 const WAIT_MS_MAX = 5000
 const RETRIES_MAX = 10_000
 const SLEEP = new Int32Array(new SharedArrayBuffer(4))
 
+/** What the words say. */
+export type PublishedState = Pick<
+  Root,
+  'commitNumber' | 'size' | 'deletedCount' | 'capacity' | 'liveBitsOffset' | 'liveBitsBytes'
+>
+
+const STATE_NAMES = [
+  'commitNumber',
+  'size',
+  'deletedCount',
+  'capacity',
+  'liveBitsOffset',
+  'liveBitsBytes',
+] as const satisfies readonly (keyof PublishedState)[]
+
 export function openSharedWords(file: PlatformFile): SharedWords {
   return file.sharedWords(SHARED_OFFSET, SHARED_WORD_COUNT)
 }
 
-/** The writer's side. */
+/** The writer's side. Created, it tells nothing: `publish` says what is there. */
 export class Publisher {
   readonly #words: SharedWords
+  /** The even sequence before the present changes. */
   #sequence: number
 
   constructor(words: SharedWords) {
     this.#words = words
     // A writer that died in the middle left an odd sequence: the next even one is ours.
-    this.#sequence = (words.load(SHARED_WORDS.sequence) + 2) & ~1
+    this.#sequence = (words.load(SHARED_WORDS.sequence) + 1) & ~1
+    this.begin()
     words.store(SHARED_WORDS.superseded, 0)
     words.store(SHARED_WORDS.writerGeneration, (words.load(SHARED_WORDS.writerGeneration) + 1) | 0)
-    words.store(SHARED_WORDS.sequence, this.#sequence)
   }
 
   /** Committed bytes are about to change. */
   begin(): void {
     this.#words.store(SHARED_WORDS.sequence, (this.#sequence + 1) | 0)
   }
-  /** They are whole again, or a new root was written. */
-  end(): void {
-    this.#sequence = (this.#sequence + 2) | 0
-    this.#words.store(SHARED_WORDS.sequence, this.#sequence)
+  /** They are whole again, and this is what they are. After begin. */
+  publish(state: PublishedState): void {
+    for (const name of STATE_NAMES) storeCount(this.#words, SHARED_WORDS[name], state[name])
+    this.#end()
   }
   /** Another file took this one's name: whoever has this one open should reopen. */
   supersede(): void {
+    this.begin()
     this.#words.store(SHARED_WORDS.superseded, 1)
-    this.end()
+    this.#end()
   }
   close(): void {
     this.#words.close()
+  }
+
+  #end(): void {
+    this.#sequence = (this.#sequence + 2) | 0
+    this.#words.store(SHARED_WORDS.sequence, this.#sequence)
   }
 }
 
@@ -71,8 +95,14 @@ export class Follower {
   get isSuperseded(): boolean {
     return this.#words.load(SHARED_WORDS.superseded) === 1
   }
+  /** What the words say; to be believed only while a writer is ready, and between two equal even sequences. */
+  state(): PublishedState {
+    const state = {} as Record<keyof PublishedState, number>
+    for (const name of STATE_NAMES) state[name] = loadCount(this.#words, SHARED_WORDS[name])
+    return state
+  }
 
-  /** Waits until no live writer is between begin and end. @returns the sequence then */
+  /** Waits until no live writer is between begin and publish. @returns the sequence then */
   settle(): number {
     let sequence = this.sequence()
     if ((sequence & 1) === 0) return sequence
@@ -109,4 +139,13 @@ export class Follower {
       path: this.#path,
     })
   }
+}
+
+function storeCount(words: SharedWords, index: number, value: number): void {
+  words.store(index, value | 0)
+  words.store(index + 1, Math.floor(value / 2 ** 32))
+}
+
+function loadCount(words: SharedWords, index: number): number {
+  return (words.load(index) >>> 0) + (words.load(index + 1) >>> 0) * 2 ** 32
 }

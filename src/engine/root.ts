@@ -23,7 +23,16 @@ export interface Root {
   /** File offset of the live bits; 0 where nothing was ever deleted. */
   readonly liveBitsOffset: number
   readonly liveBitsBytes: number
+  /** Hexadecimal salt of the journal that holds the commits after this one; NO_SALT where there is none. */
+  readonly journalSalt: string
+  readonly journalSegment: number
+  /** Where in the journal that segment begins, bytes. */
+  readonly journalOffset: number
 }
+
+export const NO_SALT = '0'.repeat(16)
+/** What a root says where there is no journal. */
+export const NO_JOURNAL = { journalSalt: NO_SALT, journalSegment: 0, journalOffset: 0 } as const
 
 export const FIRST_ROOT: Root = {
   commitNumber: 0,
@@ -33,11 +42,14 @@ export const FIRST_ROOT: Root = {
   capacity: 0,
   liveBitsOffset: 0,
   liveBitsBytes: 0,
+  ...NO_JOURNAL,
 }
 
 /** Stores a root onto the page that its number names; the caller syncs before and after. */
 export function writeRoot(file: PlatformFile, root: Root): void {
-  file.store(ROOT.encode({ magic: Buffer.from(ROOT_MAGIC), ...root }), pageOf(root.rootNumber))
+  const magic = Buffer.from(ROOT_MAGIC)
+  const journalSalt = Buffer.from(root.journalSalt, 'hex')
+  file.store(ROOT.encode({ ...root, magic, journalSalt }), pageOf(root.rootNumber))
 }
 
 /** The page that the root with this number is written to. */
@@ -56,8 +68,9 @@ export function readRootPages(file: PlatformFile): readonly RootPage[] {
   return ROOT_OFFSETS.map(offset => {
     const bytes = new Uint8Array(ROOT.size)
     if (file.read(bytes, offset) < ROOT.size) throw truncated(file.path, offset + ROOT.size, file.size())
-    const { magic, ...root } = ROOT.decode(bytes)
+    const { magic, journalSalt, ...rest } = ROOT.decode(bytes)
     const intact = ROOT.isIntact(bytes) && Buffer.from(magic).toString('latin1') === ROOT_MAGIC
+    const root = { ...rest, journalSalt: Buffer.from(journalSalt).toString('hex') }
     return { offset, root: intact ? root : undefined }
   })
 }
@@ -74,7 +87,10 @@ export function readRoot(file: PlatformFile, addressing: Addressing): Root {
 }
 
 /** Where a file with this root must reach at least. */
-export function fileEnd(addressing: Addressing, root: Root): number {
+export function fileEnd(
+  addressing: Addressing,
+  root: Pick<Root, 'capacity' | 'liveBitsOffset' | 'liveBitsBytes'>,
+): number {
   const arrayEnd = addressing.dataOffset + root.capacity * addressing.stride
   return root.liveBitsOffset === 0 ? arrayEnd : Math.max(arrayEnd, root.liveBitsOffset + root.liveBitsBytes)
 }

@@ -86,15 +86,13 @@ export class Space {
     this.#growTo(this.#liveness.exists ? Math.max(count, this.#nextCapacity(count)) : count)
   }
 
-  /** Makes live bits where there are none yet. The root names them with the commit that needs them. */
+  /** Makes live bits where there are none yet, and names them in the root. @throws ERR_STRIDE_NO_SPACE, _IO */
   ensureLiveBits(): void {
     if (this.#liveness.exists) return
     const offset = this.#bitsOffsetFor(this.#capacity)
     const bytes = Math.max(PAGE_BYTES, Math.ceil(this.#capacity / 8))
     this.#allocateZeros(offset, bytes)
-    this.#liveBitsBytes = bytes
-    this.#liveness.place(offset)
-    this.#pool.setEnd(this.end)
+    this.#publishPlace(this.#capacity, offset, bytes)
   }
 
   #growTo(capacity: number): void {
@@ -114,7 +112,12 @@ export class Space {
     this.#allocate(oldEnd, offset - oldEnd)
     this.#allocateZeros(offset, bytes)
     this.#copy(from, offset, oldBytes)
-    const old = { capacity: this.#capacity, bytes: oldBytes }
+    this.#publishPlace(capacity, offset, bytes)
+  }
+
+  /** The bits lie there from now on, and a durable root says so; where that fails all is as before. */
+  #publishPlace(capacity: number, offset: number, bytes: number): void {
+    const old = this.state
     this.#capacity = capacity
     this.#liveBitsBytes = bytes
     this.#liveness.place(offset)
@@ -123,8 +126,8 @@ export class Space {
       this.#publish()
     } catch (error) {
       this.#capacity = old.capacity
-      this.#liveBitsBytes = old.bytes
-      this.#liveness.place(from)
+      this.#liveBitsBytes = old.liveBitsBytes
+      this.#liveness.place(old.liveBitsOffset)
       throw error
     }
   }

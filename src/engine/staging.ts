@@ -1,20 +1,21 @@
 /**
- * What was changed and not yet committed, and where its bytes wait.
+ * What was changed and is not yet in the file, and where its bytes wait.
  *
- * Changed records wait as whole images in heap memory. Appended records wait in one chunk, the tail; a full
- * tail goes to the file behind the committed end, where no count, live bit or index reaches it, so that a
- * bulk load needs one chunk of memory.
- *   G1  rollback leaves no trace: sizes and images are as after the last commit.
+ * Two layers lie over the file. What is staged can still be rolled back; what was given to a commit (sealed) waits for
+ * its sync and is then put into the file. Changed records wait as whole images in heap memory. Appended records wait
+ * in one chunk, the tail; a full tail goes to the file behind the committed end, where no count, live bit or index
+ * reaches it, so that a bulk load needs one chunk of memory.
+ *   G1  rollback leaves no trace: sizes and images are as after the last seal.
  *   G2  bytes handed out lose their view (null) before they are reused: whoever holds them looks again.
- * Who encodes into it: writer.ts. Who makes it durable: committer.ts.
+ *   G3  a record changed again after it was sealed has two images; the sealed one is not touched.
+ * Who encodes into it: writer.ts. Who seals it: seal.ts. Who puts it into the file: committer.ts.
  */
 
 import { InvariantError, StrideError } from '../errors.ts'
 import type { RecordBytes } from '../schema/index.ts'
+import type { Replaced } from './journal/frame-read.ts'
+import type { NetChanges } from './journal/net-changes.ts'
 
-/** What `find` answers for a record whose deletion is staged. */
-export const DELETED = -1
-const ABSENT = -2
 const CHUNK_BYTES = 1024 * 1024
 /** Records looked at one by one before a walk looks again. */
 const LOOK_AHEAD = 64
@@ -27,21 +28,29 @@ interface Chunk extends RecordBytes {
   readonly bytes: Buffer
 }
 
-function chunkOver(bytes: Buffer): Chunk {
-  return { view: new DataView(bytes.buffer, bytes.byteOffset, bytes.length), bytes }
+/** The changes given to one commit: numbers rise; each slot is that of an image, or negative for a deletion. */
+export interface SealedChanges {
+  readonly numbers: Float64Array
+  readonly slots: Float64Array
 }
 
 export class Staging {
   readonly recordSize: number
   readonly #bytesMax: number
   readonly #perChunk: number
-  /** Record number -> image slot, or DELETED. */
-  readonly #changes = new Map<number, number>()
+  /** Record number -> slot: from 0 on that of an image; negative, and never the same twice, for a deletion. */
+  #changes = new Map<number, number>()
+  /** The same for what was given to commits; the newest of each record. */
+  #sealed = new Map<number, number>()
   #sorted: Float64Array | undefined
   /** Changes looked for one by one since they were sorted last. */
   #lookedAhead = 0
   #images: Chunk[] = []
   #imageCount = 0
+  #freeSlots: number[] = []
+  #deletions = 0
+  /** Deletions staged since the last seal, those taken back included. */
+  #stagedDeletions = 0
   #deletedDelta = 0
 
   #tail: Chunk
@@ -63,7 +72,7 @@ export class Staging {
   get size(): number {
     return this.#size
   }
-  /** Record numbers in use when the last commit was applied. */
+  /** Record numbers in use by what was given to commits so far. */
   get baseSize(): number {
     return this.#baseSize
   }
@@ -81,17 +90,26 @@ export class Staging {
   get isTailFull(): boolean {
     return (this.tailCount + 1) * this.recordSize > this.#tail.bytes.length
   }
-  /** Changed, deleted and revived records; appended ones are not counted. */
+  /** Changes that wait, staged or sealed; 0 where every record lies in the file as it is. */
   get changeCount(): number {
+    return this.#changes.size + this.#sealed.size
+  }
+  /** Changed, deleted and revived records that no commit was given yet; appended ones are not counted. */
+  get stagedCount(): number {
     return this.#changes.size
   }
   get appendedCount(): number {
     return this.#size - this.#baseSize
   }
+  /** Whether nothing is staged that a commit would take. */
   get isEmpty(): boolean {
     return this.#changes.size === 0 && this.#size === this.#baseSize
   }
-  /** How the number of deleted records changes with this commit. */
+  /** Whether a record's deletion is staged. */
+  get hasDeletions(): boolean {
+    return this.#stagedDeletions > 0
+  }
+  /** How the number of deleted records changes with what is staged. */
   get deletedDelta(): number {
     return this.#deletedDelta
   }
@@ -100,15 +118,26 @@ export class Staging {
     return this.#images.length * this.#perChunk * this.recordSize + this.#tail.bytes.length
   }
 
-  /** The image slot of a changed record, DELETED, or undefined where the record has no staged change. */
+  /** The slot of a changed record, negative for a deleted one; undefined where it lies in the file or the tail. */
   find(n: number): number | undefined {
-    return this.#changes.get(n)
+    const slot = this.#changes.get(n)
+    return slot !== undefined || this.#sealed.size === 0 ? slot : this.#sealed.get(n)
+  }
+  /** The same as of the last seal, without what is staged since. */
+  findSealed(n: number): number | undefined {
+    return this.#sealed.get(n)
   }
   imageSource(slot: number): RecordBytes {
     return this.#chunkOf(slot)
   }
   imageAt(slot: number): number {
     return (slot % this.#perChunk) * this.recordSize
+  }
+  /** The bytes of an image; undefined for a deletion. */
+  imageOf(slot: number): Buffer | undefined {
+    if (slot < 0) return undefined
+    const at = this.imageAt(slot)
+    return this.#chunkOf(slot).bytes.subarray(at, at + this.recordSize)
   }
 
   /**
@@ -117,14 +146,15 @@ export class Staging {
    * a walk that changes records as it goes stays linear.
    */
   unchangedBelow(n: number): number {
-    if (this.#changes.size === 0) return Number.POSITIVE_INFINITY
-    if (this.#sorted === undefined && this.#lookedAhead < this.#changes.size * SORT_PATIENCE) {
+    const count = this.changeCount
+    if (count === 0) return Number.POSITIVE_INFINITY
+    if (this.#sorted === undefined && this.#lookedAhead < count * SORT_PATIENCE) {
       let below = n + 1
-      while (below <= n + LOOK_AHEAD && !this.#changes.has(below)) below++
+      while (below <= n + LOOK_AHEAD && this.find(below) === undefined) below++
       this.#lookedAhead += below - n
       return below
     }
-    const numbers = this.changedNumbers()
+    const numbers = this.#changedNumbers()
     let low = 0
     let high = numbers.length
     while (low < high) {
@@ -135,20 +165,11 @@ export class Staging {
     return numbers[low] ?? Number.POSITIVE_INFINITY
   }
 
-  /** Record numbers with a staged change, ascending. */
-  changedNumbers(): Float64Array {
-    if (this.#sorted === undefined) {
-      this.#sorted = Float64Array.from(this.#changes.keys()).sort()
-      this.#lookedAhead = 0
-    }
-    return this.#sorted
-  }
-
   /** Stages a copy of an image. `revives`: the record is deleted as of now. @throws ERR_STRIDE_LIMIT */
   setImage(n: number, image: Buffer, revives: boolean): void {
-    let slot = this.#changes.get(n) ?? ABSENT
-    if (slot < 0) {
-      if (slot === ABSENT) this.#sorted = undefined
+    let slot = this.#changes.get(n)
+    if (slot === undefined || slot < 0) {
+      if (slot === undefined) this.#sorted = undefined
       slot = this.#newSlot()
       this.#changes.set(n, slot)
     }
@@ -161,9 +182,10 @@ export class Staging {
     const slot = this.#changes.get(n)
     if (slot === undefined) this.#sorted = undefined
     // Who holds the record's bytes looks again, and finds it gone.
-    else if (slot >= 0) this.#renewChunk(slot)
+    else if (slot >= 0) this.#free(slot)
     if (n >= this.#tailStart) this.#tail = renewed(this.#tail)
-    this.#changes.set(n, DELETED)
+    this.#changes.set(n, -++this.#deletions)
+    this.#stagedDeletions++
     this.#deletedDelta++
   }
 
@@ -202,36 +224,107 @@ export class Staging {
     else this.#tail = renewed(this.#tail)
   }
 
-  /** Drops everything that was staged since the last commit was applied. */
+  /** Drops what is staged; what was sealed stays. */
   rollback(): void {
     this.#size = this.#baseSize
-    this.#forgetChanges()
-  }
-
-  /** What was staged is in the file now and counts as committed. */
-  applied(): void {
-    this.#baseSize = this.#size
-    this.#forgetChanges()
-  }
-
-  /** The committed size is another one now, by another process's commits; nothing is staged here. */
-  rebase(size: number): void {
-    this.#baseSize = size
-    this.#size = size
-    this.#tailStart = size
-  }
-
-  #forgetChanges(): void {
+    for (const slot of this.#changes.values()) if (slot >= 0) this.#freeSlots.push(slot)
     this.#changes.clear()
-    this.#sorted = undefined
-    for (const chunk of this.#images) chunk.view = null
-    this.#images = this.#images.slice(0, 1).map(chunk => chunkOver(chunk.bytes))
-    this.#imageCount = 0
-    this.#deletedDelta = 0
+    this.#afterRelease()
+    this.#deletedDelta = this.#stagedDeletions = 0
     this.startTail()
   }
 
+  /** What is staged, in rising order; `seal` gives it to a commit. */
+  stagedChanges(): SealedChanges {
+    const numbers = Float64Array.from(this.#changes.keys()).sort()
+    const slots = new Float64Array(numbers.length)
+    for (let i = 0; i < numbers.length; i++) slots[i] = this.#changes.get(numbers[i] as number) as number
+    return { numbers, slots }
+  }
+
+  /** What is staged belongs to a commit now; its appended records are in the file. */
+  seal(): void {
+    if (this.#sealed.size === 0) {
+      const empty = this.#sealed
+      this.#sealed = this.#changes
+      this.#changes = empty
+    } else {
+      for (const [n, slot] of this.#changes) this.#sealed.set(n, slot)
+      this.#changes.clear()
+    }
+    this.#baseSize = this.#size
+    this.#deletedDelta = this.#stagedDeletions = 0
+    this.startTail()
+  }
+
+  /** The changes of a commit, the oldest of those sealed, are in the file now. */
+  applied({ numbers, slots }: SealedChanges): void {
+    for (let i = 0; i < numbers.length; i++) {
+      const n = numbers[i] as number
+      const slot = slots[i] as number
+      if (slot >= 0) this.#freeSlots.push(slot)
+      // A later commit may have changed it again.
+      if (this.#sealed.get(n) === slot) this.#sealed.delete(n)
+    }
+    this.#afterRelease()
+  }
+
+  /**
+   * Drops what is staged and all sealed changes but those of `kept`, in order; `replaced` stands for what the file
+   * may hold in part.
+   */
+  revert(size: number, kept: readonly SealedChanges[], replaced: Iterable<Replaced>): void {
+    this.#baseSize = size
+    this.rollback()
+    this.#sealed.clear()
+    for (const { numbers, slots } of kept) {
+      for (let i = 0; i < numbers.length; i++) this.#sealed.set(numbers[i] as number, slots[i] as number)
+    }
+    for (const { recordNumber, image } of replaced) {
+      if (recordNumber < size) this.#lay(recordNumber, image)
+    }
+    this.#deletedDelta = this.#stagedDeletions = 0
+  }
+
+  /** For a reader: the committed size is this one now, and these changes lie over the file. */
+  rebase(size: number, over?: NetChanges): void {
+    this.#baseSize = this.#size = size
+    this.rollback()
+    for (let i = 0; i < (over?.numbers.length ?? 0); i++)
+      this.#lay(over?.numbers[i] as number, over?.imageOf(i))
+    this.#deletedDelta = this.#stagedDeletions = 0
+  }
+
+  #lay(n: number, image: Buffer | undefined): void {
+    if (image === undefined) this.setDeleted(n)
+    else this.setImage(n, image, false)
+  }
+
+  /** Slots were freed: memory is reused from the start where nothing waits, and old holders look again. */
+  #afterRelease(): void {
+    this.#sorted = undefined
+    this.#lookedAhead = 0
+    for (const chunk of this.#images) chunk.view = null
+    const kept = this.changeCount === 0 ? this.#images.slice(0, 1) : this.#images
+    this.#images = kept.map(chunk => chunkOver(chunk.bytes))
+    if (this.changeCount > 0) return
+    this.#imageCount = 0
+    this.#freeSlots = []
+  }
+
+  #changedNumbers(): Float64Array {
+    if (this.#sorted === undefined) {
+      const numbers = new Set(this.#changes.keys())
+      for (const n of this.#sealed.keys()) numbers.add(n)
+      this.#sorted = Float64Array.from(numbers).sort()
+      this.#lookedAhead = 0
+    }
+    return this.#sorted
+  }
+
   #newSlot(): number {
+    const free = this.#freeSlots.pop()
+    if (free !== undefined) return free
     const slot = this.#imageCount
     if (slot === this.#images.length * this.#perChunk) {
       const bytes = this.#perChunk * this.recordSize
@@ -245,8 +338,9 @@ export class Staging {
     return slot
   }
 
-  #renewChunk(slot: number): void {
+  #free(slot: number): void {
     this.#images[Math.floor(slot / this.#perChunk)] = renewed(this.#chunkOf(slot))
+    this.#freeSlots.push(slot)
   }
 
   #chunkOf(slot: number): Chunk {
@@ -254,6 +348,10 @@ export class Staging {
     if (chunk === undefined) throw new InvariantError(`no staged image in slot ${slot}`)
     return chunk
   }
+}
+
+function chunkOver(bytes: Buffer): Chunk {
+  return { view: new DataView(bytes.buffer, bytes.byteOffset, bytes.length), bytes }
 }
 
 /** The same memory for new holders; old holders find null and look again. */

@@ -20,6 +20,12 @@ export interface StoreStats {
   readonly syncs: number
   /** Commits since opening. */
   readonly commits: number
+  /** Checkpoints since opening. */
+  readonly checkpoints: number
+  /** How often commits had to wait until a checkpoint set a part of the journal free. */
+  readonly commitWaits: number
+  /** Bytes of frames in the journal. */
+  readonly journalBytes: number
   readonly fileBytes: number
   /** Records that the file has room for. */
   readonly capacity: number
@@ -36,6 +42,9 @@ export function readStats(of: {
   readonly capacity: number
   readonly syncs: number
   readonly commits: number
+  readonly checkpoints: number
+  readonly commitWaits: number
+  readonly journalBytes: number
 }): StoreStats {
   const { minorPageFault, majorPageFault } = process.resourceUsage()
   const { windows, mappedBytes, residentBytes, slides } = of.pool.stats()
@@ -48,9 +57,12 @@ export function readStats(of: {
     pageFaults: { minor: minorPageFault, major: majorPageFault },
     syncs: of.syncs,
     commits: of.commits,
+    checkpoints: of.checkpoints,
+    commitWaits: of.commitWaits,
+    journalBytes: of.journalBytes,
     fileBytes: of.fileBytes,
     capacity: of.capacity,
-    stagedRecords: of.staging.changeCount + of.staging.appendedCount,
+    stagedRecords: of.staging.stagedCount + of.staging.appendedCount,
     stagedBytes: of.staging.bytes,
   }
 }

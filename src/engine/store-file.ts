@@ -16,8 +16,11 @@ import { type Addressing, offsetOf } from './addressing.ts'
 import { sharedCodec, sharedCodecOf } from './codecs.ts'
 import { PAGE_BYTES, SHARED_OFFSET } from './format.ts'
 import { type Identity, newIdentity, readIdentity, writeIdentity } from './header.ts'
+import { scanJournal } from './journal/journal-scan.ts'
+import { NOTHING_RECOVERED, type Recovery, recover, recoveryOf } from './journal/recovery.ts'
 import { StoreLock } from './locks.ts'
 import { STAGED_BYTES_MAX, type StoreOptions, windowSizes } from './options.ts'
+import { openSharedWords, Publisher } from './publication.ts'
 import { FIRST_ROOT, fileEnd, type Root, readRoot, writeRoot } from './root.ts'
 
 /** Everything that belongs to one open file. */
@@ -32,14 +35,18 @@ export interface StoreFile {
   readonly addressing: Addressing
   readonly pool: WindowPool
   readonly windowBytes: number
+  /** The root that counts; for a reader, which follows others, as good as at opening. */
   readonly root: Root
   readonly lock: StoreLock
+  /** What opening for writing had to do. */
+  readonly recovery: Recovery
+  /** Only for writing; says nothing yet. */
+  readonly publisher: Publisher | undefined
 }
 
 /** What stays when a file is opened again because another one took its name. */
 export interface Held {
   readonly platform: Platform
-  /** Absent: it is still to be taken. */
   readonly lock?: StoreLock
   readonly reason?: string | undefined
 }
@@ -117,16 +124,29 @@ function assemble(
 ): StoreFile {
   const { recordSize, dataOffset } = identity
   const addressing = { dataOffset, stride: recordSize, recordSize }
-  const root = readRoot(file, addressing)
+  const found = readRoot(file, addressing)
   const sizes = windowSizes(options)
   const pool = createWindowPool(file, {
     ...sizes,
     itemBytesMax: Math.max(recordSize, PAGE_BYTES),
     advice: options.advice ?? 'normal',
   })
-  pool.setEnd(fileEnd(addressing, root))
+  pool.setEnd(fileEnd(addressing, found))
   const { windowBytes } = sizes
-  return { path, platform, backendReason, file, identity, codec, addressing, pool, windowBytes, root, lock }
+  const opened = { path, platform, backendReason, file, identity, codec, addressing, pool, windowBytes, lock }
+  if (options.readOnly === true) {
+    return { ...opened, root: found, recovery: NOTHING_RECOVERED, publisher: undefined }
+  }
+  // What is damaged is refused before the first byte is changed (O2); from then on readers wait.
+  const scan = scanJournal(platform, path, identity, found)
+  const publisher = new Publisher(openSharedWords(file))
+  try {
+    const root = recover({ ...opened, root: found }, scan)
+    return { ...opened, root, recovery: recoveryOf(scan), publisher }
+  } catch (error) {
+    publisher.close()
+    throw error
+  }
 }
 
 /** The codec of the given schema, if it lays records out as the file does; without one, the file's own. */

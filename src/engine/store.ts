@@ -9,14 +9,17 @@ import { StrideError } from '../errors.ts'
 import type { Platform } from '../mmap/platform.ts'
 import type { AnySchema, Input } from '../schema/index.ts'
 import { type BackupOptions, backupStore } from './backup.ts'
-import { Committer } from './committer.ts'
+import { Committer, type Durability } from './committer.ts'
 import { compactFile } from './compact.ts'
+import { Journal } from './journal/journal.ts'
+import type { Recovery } from './journal/recovery.ts'
 import { Liveness } from './liveness.ts'
 import { Locator } from './locator.ts'
-import type { StoreOptions } from './options.ts'
-import { Follower, openSharedWords, Publisher } from './publication.ts'
+import { JOURNAL_BYTES, type StoreOptions } from './options.ts'
+import { Follower, openSharedWords, type PublishedState, type Publisher } from './publication.ts'
+import { type ReaderState, readState } from './reader-state.ts'
 import { RecordSet, type Source } from './record-set.ts'
-import { fileEnd, readRoot } from './root.ts'
+import { fileEnd } from './root.ts'
 import { Space } from './space.ts'
 import { Staging } from './staging.ts'
 import { readStats, type StoreStats } from './stats.ts'
@@ -25,12 +28,9 @@ import { runCallback, Transaction } from './transaction.ts'
 import { type VerifyResult, verifyStore } from './verify.ts'
 import { Writer } from './writer.ts'
 
-/** What opening had to do. */
-export interface Recovery {
-  /** Commits that the file itself did not hold yet. */
-  readonly commitsReplayed: number
-  /** Bytes behind the last whole commit that were dropped. */
-  readonly bytesDropped: number
+/** How one commit differs from the store's others. */
+export interface CommitOptions {
+  readonly durability?: Durability
 }
 
 /** The parts that only a writer has. */
@@ -48,10 +48,8 @@ export class Store<S extends AnySchema = AnySchema> extends RecordSet<S> {
   #writing: WritingParts | undefined
   #transaction: Transaction<S> | undefined
   #backup: Promise<unknown> | undefined
-  #readerRoot: { readonly commitNumber: number; readonly deletedCount: number }
-  #seenSequence = 0
-  /** What opening had to do. */
-  readonly recovery: Recovery = { commitsReplayed: 0, bytesDropped: 0 }
+  /** What a read-only store follows. */
+  #reader: ReaderState | undefined
 
   private constructor(file: StoreFile, schema: S | undefined, options: StoreOptions) {
     const source = sourceOf<S>(file, options)
@@ -59,9 +57,22 @@ export class Store<S extends AnySchema = AnySchema> extends RecordSet<S> {
     this.#options = options
     this.#schema = schema
     this.#file = file
-    this.#readerRoot = file.root
-    if (source.follower === undefined) this.#writing = this.#startWriting(file)
-    else this.#seenSequence = source.follower.sequence()
+    this.#start(file, source)
+  }
+
+  #start(file: StoreFile, source: Source<S>): void {
+    try {
+      if (source.follower === undefined) this.#writing = this.#startWriting(file)
+      else this.#follow(source.follower)
+    } catch (error) {
+      this.isClosed = true
+      source.follower?.close()
+      source.pool.close()
+      file.publisher?.close()
+      file.file.close()
+      file.lock.release()
+      throw error
+    }
   }
 
   /** @internal What openStore calls. */
@@ -79,7 +90,7 @@ export class Store<S extends AnySchema = AnySchema> extends RecordSet<S> {
   override get count(): number {
     this.prepare()
     const { staging } = this.source.locator
-    const deleted = this.#writing?.committer.deletedCount ?? this.#readerRoot.deletedCount
+    const deleted = this.#writing?.committer.deletedCount ?? this.#reader?.state.deletedCount ?? 0
     return staging.size - deleted - staging.deletedDelta
   }
   /** How the bytes are reached. */
@@ -95,15 +106,19 @@ export class Store<S extends AnySchema = AnySchema> extends RecordSet<S> {
   get readOnly(): boolean {
     return this.#writing === undefined
   }
-  /** The number of the last commit, 0 before the first. */
+  /** The number of the last commit that was acknowledged, 0 before the first. */
   get commitNumber(): number {
     this.prepare()
-    return this.#writing?.committer.commitNumber ?? this.#readerRoot.commitNumber
+    return this.#writing?.committer.commitNumber ?? this.#reader?.state.commitNumber ?? 0
   }
-  /** The number of the last commit that survives the loss of power. */
+  /** The number of the last commit that survives the loss of power; behind commitNumber with durability 'process'. */
   get durableCommitNumber(): number {
     this.prepare()
-    return this.#writing?.committer.durableCommitNumber ?? this.#readerRoot.commitNumber
+    return this.#writing?.committer.durableCommitNumber ?? this.#reader?.state.commitNumber ?? 0
+  }
+  /** What opening had to do after a crash: commits replayed, bytes of unfinished ones dropped. */
+  get recovery(): Recovery {
+    return this.#reader?.recovery ?? this.#file.recovery
   }
 
   /**
@@ -132,23 +147,27 @@ export class Store<S extends AnySchema = AnySchema> extends RecordSet<S> {
   }
 
   /**
-   * Makes what is staged now durable. Resolves once it survives the loss of power; commits in flight share
-   * syncs. Not atomic yet: a crash before it resolves may leave a part (docs/durability.md).
+   * Makes what is staged at the call durable, all of it or nothing (docs/durability.md, D1 and D2). Commits in flight
+   * share syncs.
    *
+   * @param options `durability`: 'full' resolves once it survives the loss of power, 'process' once it survives a
+   *   killed process; the store's own unless told
    * @returns the commit number; the present one when nothing was staged
-   * @throws {StrideError} ERR_STRIDE_NO_SPACE and changes nothing; _IO and poisons; _CLOSED, _READ_ONLY, _POISONED
+   * @throws {StrideError} ERR_STRIDE_NO_SPACE, _LIMIT and leaves all staged; _IO and poisons; _CLOSED, _READ_ONLY, _POISONED
    */
-  async commit(): Promise<number> {
+  async commit(options: CommitOptions = {}): Promise<number> {
     const { committer } = this.#writable()
+    const durability = this.#durabilityOf(options)
     if (this.#backup !== undefined) await this.#backup
     this.assertOpen()
-    return committer.commit()
+    return committer.commit(durability)
   }
   /** The same, blocking. @throws also ERR_STRIDE_BUSY while a backup runs */
-  commitSync(): number {
+  commitSync(options: CommitOptions = {}): number {
     const { committer } = this.#writable()
+    const durability = this.#durabilityOf(options)
     this.#refuseDuringBackup('commitSync')
-    return committer.commitSync()
+    return committer.commitSync(durability)
   }
   /** Drops everything staged that was not given to a commit. */
   rollback(): void {
@@ -164,8 +183,9 @@ export class Store<S extends AnySchema = AnySchema> extends RecordSet<S> {
    * @throws what the callback throws; {StrideError} ERR_STRIDE_TRANSACTION when nested, when changes are staged
    *   outside it, or when the callback returns a promise
    */
-  async transaction<T>(callback: (tx: Transaction<S>) => T): Promise<T> {
+  async transaction<T>(callback: (tx: Transaction<S>) => T, options: CommitOptions = {}): Promise<T> {
     const { writer, committer } = this.#writable()
+    const durability = this.#durabilityOf(options)
     if (!this.source.locator.staging.isEmpty) {
       throw new StrideError(
         'ERR_STRIDE_TRANSACTION',
@@ -185,7 +205,7 @@ export class Store<S extends AnySchema = AnySchema> extends RecordSet<S> {
     } finally {
       this.#transaction = undefined
     }
-    await committer.commit()
+    await committer.commit(durability)
     return result
   }
 
@@ -194,15 +214,22 @@ export class Store<S extends AnySchema = AnySchema> extends RecordSet<S> {
     this.assertOpen()
     await this.#writing?.committer.flush()
   }
-  /** Brings everything committed into the file itself; the same as flush while there is no journal. */
+  /** Brings everything committed into the file itself, durably, and sets the journal free. */
   async checkpoint(): Promise<void> {
-    await this.flush()
+    this.assertOpen()
+    await this.#writing?.committer.checkpoint()
   }
 
   /** Looks at everything that can be checked and lists what is wrong, with offsets. Changes nothing. */
   async verify(): Promise<VerifyResult> {
     this.assertOpen()
-    return verifyStore(this.#file)
+    this.prepare()
+    return verifyStore({
+      file: this.#file,
+      locator: this.source.locator,
+      state: () => this.#publishedState(),
+      isWriter: this.#writing !== undefined,
+    })
   }
 
   /**
@@ -217,12 +244,18 @@ export class Store<S extends AnySchema = AnySchema> extends RecordSet<S> {
     this.#refuseDuringBackup('compact')
     await committer.flush()
     this.assertOpen()
+    committer.endJournal()
     const { locator } = this.source
-    const moved = compactFile(this.#file, locator, committer.commitNumber)
-    publisher.supersede()
-    this.#closeFile()
-    this.#reopen()
-    return moved
+    try {
+      const moved = compactFile(this.#file, locator, committer.commitNumber)
+      publisher.supersede()
+      this.#closeFile()
+      this.#reopen()
+      return moved
+    } catch (error) {
+      if (!this.isClosed) this.#file.lock.announce()
+      throw error
+    }
   }
 
   /**
@@ -258,6 +291,9 @@ export class Store<S extends AnySchema = AnySchema> extends RecordSet<S> {
       capacity: this.#writing?.space.capacity ?? this.#file.root.capacity,
       syncs: committer?.syncs ?? 0,
       commits: committer?.commits ?? 0,
+      checkpoints: committer?.checkpoints ?? 0,
+      commitWaits: committer?.waits ?? 0,
+      journalBytes: committer?.journalBytes ?? 0,
     })
   }
 
@@ -289,7 +325,7 @@ export class Store<S extends AnySchema = AnySchema> extends RecordSet<S> {
   protected override prepare(): void {
     super.prepare()
     const { follower } = this.source
-    if (follower !== undefined && follower.sequence() !== this.#seenSequence) this.#follow(follower)
+    if (follower !== undefined && follower.sequence() !== this.#reader?.sequence) this.#follow(follower)
   }
 
   /** Takes over what other processes committed. */
@@ -302,30 +338,41 @@ export class Store<S extends AnySchema = AnySchema> extends RecordSet<S> {
       return
     }
     const { locator, pool, addressing } = this.source
-    const root = follower.consistently(() => {
-      this.#seenSequence = follower.sequence()
-      return readRoot(this.#file.file, addressing)
-    })
-    pool.setEnd(fileEnd(addressing, root))
-    locator.liveness.place(root.liveBitsOffset)
-    locator.staging.rebase(root.size)
-    this.#readerRoot = root
+    const reader = readState(this.#file, follower)
+    const { state, overlay } = reader
+    pool.setEnd(Math.min(fileEnd(addressing, state), this.#file.file.size()))
+    locator.liveness.place(state.liveBitsOffset)
+    locator.staging.rebase(state.size, overlay)
+    this.#reader = reader
     this.changed()
   }
 
   #startWriting(file: StoreFile): WritingParts {
     const { locator, codec } = this.source
-    const { platform, path, pool, addressing, root } = file
-    const syncFile = platform.open(path, { access: 'readwrite', create: 'never' })
-    const publisher = new Publisher(openSharedWords(file.file))
+    const { platform, path, pool, addressing, root, identity } = file
+    const { journalBytes = JOURNAL_BYTES, mode } = this.#options
+    const publisher = file.publisher as Publisher
     const changed = (): void => this.changed()
-    const committer = new Committer({ file: file.file, syncFile, pool, locator, publisher, root, changed })
+    const createJournal = (): Journal =>
+      Journal.create(platform, path, identity, { slotBytes: journalBytes, mode })
+    const committer = new Committer({
+      file: file.file,
+      pool,
+      locator,
+      publisher,
+      root,
+      journalBytes,
+      createJournal,
+      changed,
+    })
     const space = new Space(file.file, pool, addressing, locator.liveness, {
       allocation: this.#options.allocate ?? 'blocks',
-      publish: () => committer.publishSync(),
+      publish: () => committer.publishRoomSync(),
       state: root,
     })
     committer.attachSpace(space)
+    publisher.publish(root)
+    file.lock.announce()
     const reuseNumbers = this.#options.reuseNumbers ?? false
     const writer = new Writer({ codec, locator, space, reuseNumbers, path, changed })
     return { writer, committer, space, publisher }
@@ -359,9 +406,20 @@ export class Store<S extends AnySchema = AnySchema> extends RecordSet<S> {
     }
     const source = sourceOf<S>(this.#file, this.#options)
     this.attach(source)
-    this.#readerRoot = this.#file.root
-    if (this.#writing !== undefined) this.#writing = this.#startWriting(this.#file)
-    else this.#seenSequence = source.follower?.sequence() ?? 0
+    this.#start(this.#file, source)
+  }
+
+  #durabilityOf({ durability }: CommitOptions): Durability {
+    if (durability === undefined) return this.#options.durability ?? 'full'
+    if (durability === 'full' || durability === 'process') return durability
+    throw new TypeError(`durability is 'full' or 'process': ${String(durability)}`)
+  }
+
+  /** The committed state that is in the file, under the overlay of a reader. */
+  #publishedState(): PublishedState {
+    const { committer, space } = this.#writing ?? {}
+    if (committer !== undefined && space !== undefined) return { ...committer.applied, ...space.state }
+    return (this.#reader as ReaderState).state
   }
 
   #writable(): WritingParts {
@@ -390,7 +448,9 @@ export class Store<S extends AnySchema = AnySchema> extends RecordSet<S> {
 /** What a record set reads from, over an opened store file. */
 function sourceOf<S extends AnySchema>(file: StoreFile, options: StoreOptions): Source<S> {
   const { path, addressing, pool, root, windowBytes } = file
-  const staging = new Staging(addressing.recordSize, root.size, stagedBytesMax(options))
+  // A reader's overlay is as large as the journal that a writer left.
+  const bytesMax = options.readOnly === true ? Number.POSITIVE_INFINITY : stagedBytesMax(options)
+  const staging = new Staging(addressing.recordSize, root.size, bytesMax)
   const liveness = new Liveness(pool)
   liveness.place(root.liveBitsOffset)
   const locator = new Locator(addressing, pool, staging, liveness)

@@ -9,8 +9,10 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import { type ErrorCode, StrideError } from '../errors.ts'
 import { offsetOf } from './addressing.ts'
 import { readIdentity } from './header.ts'
-import { Liveness } from './liveness.ts'
-import { type Root, readRoot, readRootPages } from './root.ts'
+import { scanJournal } from './journal/journal-scan.ts'
+import type { Locator } from './locator.ts'
+import type { PublishedState } from './publication.ts'
+import { readRoot, readRootPages } from './root.ts'
 import type { StoreFile } from './store-file.ts'
 
 export interface Finding {
@@ -31,15 +33,34 @@ export interface VerifyResult {
 const FINDINGS_MAX = 1000
 const RECORDS_A_TURN = 20_000
 
-export async function verifyStore(storeFile: StoreFile): Promise<VerifyResult> {
+/** What is looked at: the file, what lies over it, and what it should hold at the moment of asking. */
+export interface Verifiable {
+  readonly file: StoreFile
+  readonly locator: Locator
+  readonly state: () => PublishedState
+  /** Whether this process writes: then its journal is looked at too, and what is staged is not. */
+  readonly isWriter: boolean
+}
+
+export async function verifyStore(store: Verifiable): Promise<VerifyResult> {
   const findings: Finding[] = []
-  const note = (error: unknown, offset: number, recordNumber?: number): void => {
+  const note: Note = (error, offset, recordNumber) => {
     if (!(error instanceof StrideError) || error.code === 'ERR_STRIDE_CLOSED') throw error
     if (findings.length >= FINDINGS_MAX) return
     const place = recordNumber === undefined ? {} : { recordNumber }
     findings.push({ code: error.code, message: error.message, offset: error.offset ?? offset, ...place })
   }
-  const { file, addressing } = storeFile
+  const isReadable = verifyHeader(store, note)
+  const recordsChecked = isReadable ? await verifyRecords(store, note) : 0
+  if (isReadable) verifyLiveBits(store, note)
+  return { ok: findings.length === 0, findings, recordsChecked }
+}
+
+type Note = (error: unknown, offset: number, recordNumber?: number) => void
+
+/** Identity, roots and journal. @returns whether there is a root to go on with */
+function verifyHeader({ file: storeFile, isWriter }: Verifiable, note: Note): boolean {
+  const { file, addressing, platform, path, identity } = storeFile
   try {
     readIdentity(file)
   } catch (error) {
@@ -50,18 +71,15 @@ export async function verifyStore(storeFile: StoreFile): Promise<VerifyResult> {
       note(new StrideError('ERR_STRIDE_CORRUPT', 'One of the two roots fails its checksum', {}), page.offset)
     }
   }
-  let root: Root
   try {
-    root = readRoot(file, addressing)
+    const root = readRoot(file, addressing)
+    if (isWriter) scanJournal(platform, path, identity, root)
+    return true
   } catch (error) {
     note(error, 0)
-    return { ok: false, findings, recordsChecked: 0 }
+    return false
   }
-  const recordsChecked = await verifyRecords(storeFile, root, note)
-  return { ok: findings.length === 0, findings, recordsChecked }
 }
-
-type Note = (error: unknown, offset: number, recordNumber?: number) => void
 
 function readPages(storeFile: StoreFile, note: Note): ReturnType<typeof readRootPages> {
   try {
@@ -72,21 +90,19 @@ function readPages(storeFile: StoreFile, note: Note): ReturnType<typeof readRoot
   }
 }
 
-/** Counts the live bits and decodes each live record. @returns how many were decoded */
-async function verifyRecords(storeFile: StoreFile, root: Root, note: Note): Promise<number> {
-  const { pool, addressing, codec, file } = storeFile
-  const liveness = new Liveness(pool)
-  liveness.place(root.liveBitsOffset)
+/** Decodes each live record. @returns how many there were */
+async function verifyRecords({ file, locator, state, isWriter }: Verifiable, note: Note): Promise<number> {
+  const { addressing, codec } = file
   let live = 0
-  for (let n = 0; n < root.size; n++) {
+  for (let n = 0; n < state().size; n++) {
     if (n % RECORDS_A_TURN === RECORDS_A_TURN - 1) await nextTurn()
     const offset = offsetOf(addressing, n)
     try {
-      if (liveness.isDeleted(n)) continue
+      const source = isWriter ? locator.findSealed(n) : locator.find(n)
+      if (source === undefined) continue
       live++
-      const window = pool.acquire(offset, addressing.recordSize, (root.size - n) * addressing.stride)
       try {
-        codec.decode(window.view as DataView, window.bytes, offset - window.start)
+        codec.decode(source.view as DataView, source.bytes, locator.at)
       } catch (error) {
         note(located(error, offset), offset, n)
       }
@@ -95,17 +111,33 @@ async function verifyRecords(storeFile: StoreFile, root: Root, note: Note): Prom
       return live
     }
   }
-  const stray = liveness.nextDeleted(root.size, root.capacity)
-  if (stray < root.capacity) {
-    const message = `Record ${stray} is marked as deleted but lies beyond the end, ${root.size}`
-    note(new StrideError('ERR_STRIDE_CORRUPT', message, { path: file.path }), root.liveBitsOffset, stray)
-  }
-  const deleted = root.size - live
-  if (deleted !== root.deletedCount) {
-    const message = `The root counts ${root.deletedCount} deleted records, the live bits ${deleted}`
-    note(new StrideError('ERR_STRIDE_CORRUPT', message, { path: file.path }), root.liveBitsOffset)
-  }
   return live
+}
+
+/** Compares the live bits with the counts, in one go: a commit in between would make both look wrong. */
+function verifyLiveBits({ file, locator, state, isWriter }: Verifiable, note: Note): void {
+  const { liveness } = locator
+  const { size, capacity, deletedCount, liveBitsOffset } = state()
+  const { path } = file
+  try {
+    const stray = liveness.nextDeleted(size, capacity)
+    if (stray < capacity) {
+      const message = `Record ${stray} is marked as deleted but lies beyond the end, ${size}`
+      note(new StrideError('ERR_STRIDE_CORRUPT', message, { path }), liveBitsOffset, stray)
+    }
+    let deleted = 0
+    const isOverlaid = !isWriter && locator.staging.changeCount > 0
+    for (let n = 0; n < size; n++) {
+      if (!isOverlaid) n = liveness.nextDeleted(n, size)
+      if (n < size && (!isOverlaid || !locator.isLive(n))) deleted++
+    }
+    if (deleted !== deletedCount) {
+      const message = `${deletedCount} records are counted as deleted, the live bits say ${deleted}`
+      note(new StrideError('ERR_STRIDE_CORRUPT', message, { path }), liveBitsOffset)
+    }
+  } catch (error) {
+    note(error, liveBitsOffset)
+  }
 }
 
 /** A decoding error says where in the window it was; findings say where in the file. */

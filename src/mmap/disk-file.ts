@@ -133,6 +133,12 @@ export abstract class DiskFile implements PlatformFile {
     return done
   }
 
+  /** Where the system has no call for it, the next sync has more to do. */
+  async writeBack(offset: number, length: number): Promise<void> {
+    this.assertOpen()
+    checkRange(offset, length)
+  }
+
   tryLock(byte: number, kind: LockKind): boolean {
     this.assertOpen()
     checkOffset('byte', byte)

@@ -57,6 +57,8 @@ export interface PlatformFile {
   sync(): void
   /** The same off the event loop; at most two of our waits run at once in the thread pool (S7). */
   syncAsync(): Promise<void>
+  /** Asks the system to bring stored bytes of a range to the disk now, and waits for that. Promises nothing: sync does. */
+  writeBack(offset: number, length: number): Promise<void>
   /** Takes the lock on one byte of the file if it is free. Held by this descriptor, dies with the process. */
   tryLock(byte: number, kind: LockKind): boolean
   unlock(byte: number): void

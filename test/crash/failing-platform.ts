@@ -39,6 +39,7 @@ export type CallName =
   | 'store'
   | 'sync'
   | 'syncAsync'
+  | 'writeBack'
   | 'tryLock'
   | 'sharedWords'
   | 'loadWord'
@@ -67,7 +68,7 @@ const MEMORY: readonly CallName[] = [
   'populate',
   'allocate',
 ]
-const WAITS: readonly CallName[] = ['open', 'read', 'allocate', 'sync', 'syncAsync']
+const WAITS: readonly CallName[] = ['open', 'read', 'allocate', 'sync', 'syncAsync', 'writeBack']
 
 /** Whether a call can fail in this way. */
 export function canFail(name: CallName, fault: Fault): boolean {
@@ -183,6 +184,9 @@ class FailingFile implements PlatformFile {
   }
   async syncAsync(): Promise<void> {
     await this.#call('syncAsync', () => this.#inner.syncAsync())
+  }
+  async writeBack(offset: number, length: number): Promise<void> {
+    await this.#call('writeBack', () => this.#inner.writeBack(offset, length))
   }
   tryLock(byte: number, kind: 'shared' | 'exclusive'): boolean {
     return this.#call('tryLock', () => this.#inner.tryLock(byte, kind))

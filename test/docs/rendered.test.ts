@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { renderedDocs } from '../../scripts/render-docs.ts'
 import { IDENTITY, ROOT } from '../../src/engine/format.ts'
+import { CHANGE_KINDS, FRAME_HEADER, JOURNAL_HEADER } from '../../src/engine/journal/journal-format.ts'
 
 test.each(Object.entries(renderedDocs()))('%s is what npm run docs renders', (path, text) => {
   expect(readFileSync(path, 'utf8')).toBe(text)
@@ -16,7 +17,14 @@ test('the structures on disk are where format version 1 has them', () => {
     'magic@0 formatVersion@8 recordSize@12 dataOffset@16 layoutBytes@24 layoutCrc@28 fingerprint@32 storeId@64 generation@80 createdMs@88',
   )
   expect(places(ROOT.fields)).toBe(
-    'magic@0 commitNumber@8 rootNumber@16 size@24 deletedCount@32 capacity@40 liveBitsOffset@48 liveBitsBytes@56',
+    'magic@0 commitNumber@8 rootNumber@16 size@24 deletedCount@32 capacity@40 liveBitsOffset@48 liveBitsBytes@56 journalSalt@64 journalSegment@72 journalOffset@76',
   )
-  expect([IDENTITY.size, ROOT.size]).toEqual([4096, 512])
+  expect(places(JOURNAL_HEADER.fields)).toBe(
+    'magic@0 formatVersion@8 recordSize@12 storeId@16 generation@32 salt@40 slotBytes@48',
+  )
+  expect(places(FRAME_HEADER.fields)).toBe(
+    'magic@0 segment@4 salt@8 commitNumber@16 syncedCommit@24 size@32 deletedCount@40 appendStart@48 changeCount@56 payloadBytes@64 payloadCrc@72',
+  )
+  expect(CHANGE_KINDS).toEqual({ update: 1, insert: 2, delete: 3, skip: 4 })
+  expect([IDENTITY.size, ROOT.size, JOURNAL_HEADER.size, FRAME_HEADER.size]).toEqual([4096, 512, 512, 88])
 })

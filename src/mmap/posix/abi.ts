@@ -27,6 +27,8 @@ export interface Abi {
   /** posix_fadvise(2), which macOS lacks; there fcntl(F_RDADVISE) */
   readonly POSIX_FADV_WILLNEED: number | undefined
   readonly F_RDADVISE: number | undefined
+  /** sync_file_range(2), Linux alone: WAIT_BEFORE, WRITE and WAIT_AFTER together */
+  readonly SYNC_FILE_RANGE: number | undefined
   /** sysconf(3) */
   readonly SC_PAGESIZE: number
   /** fcntl(2): open file description locks, which closing another descriptor cannot drop */
@@ -68,6 +70,7 @@ const LINUX: Abi = {
   MADV_POPULATE_READ: 22,
   POSIX_FADV_WILLNEED: 3,
   F_RDADVISE: undefined,
+  SYNC_FILE_RANGE: 7,
   SC_PAGESIZE: 30,
   F_OFD_SETLK: 37,
   F_RDLCK: 0,
@@ -97,6 +100,7 @@ const MACOS: Abi = {
   MADV_POPULATE_READ: undefined,
   POSIX_FADV_WILLNEED: undefined,
   F_RDADVISE: 44,
+  SYNC_FILE_RANGE: undefined,
   SC_PAGESIZE: 29,
   F_OFD_SETLK: 90,
   F_RDLCK: 1,

@@ -6,6 +6,7 @@ import { InvariantError } from '../../errors.ts'
 import { checkRange } from '../bounds.ts'
 import { DiskFile, type LockTable } from '../disk-file.ts'
 import type { Access, Region, SharedWords } from '../platform.ts'
+import { inPoolShare } from '../pool-share.ts'
 import { reserveBlocks } from './allocation.ts'
 import { MappedRegion } from './mapped-region.ts'
 import { MappedWords } from './mapped-words.ts'
@@ -45,6 +46,15 @@ export class PosixFile extends DiskFile {
     if (POSIX_FADV_WILLNEED !== undefined)
       this.#calls.posixFadvise(this.fd, offset, length, POSIX_FADV_WILLNEED)
     else if (F_RDADVISE !== undefined) this.#calls.fcntl(this.fd, F_RDADVISE, radvisory(offset, length))
+  }
+
+  override async writeBack(offset: number, length: number): Promise<void> {
+    this.assertOpen()
+    checkRange(offset, length)
+    const { SYNC_FILE_RANGE } = this.#calls.abi
+    if (SYNC_FILE_RANGE === undefined) return
+    // What it answers counts for nothing: the sync that follows reports what failed.
+    await inPoolShare(() => this.#calls.syncFileRangeAsync(this.fd, offset, length, SYNC_FILE_RANGE))
   }
 
   override close(): void {

@@ -34,6 +34,8 @@ export interface SystemCalls {
   fcntl(fd: number, command: number, argument: Uint8Array): number
   posixFallocate(fd: number, offset: number, length: number): number
   posixFadvise(fd: number, offset: number, length: number, advice: number): number
+  /** Starts and awaits writeback of a range; Linux has it, and it promises no durability. */
+  syncFileRangeAsync(fd: number, offset: number, length: number, flags: number): Promise<number>
   /** @returns a descriptor, or -errno */
   shmOpen(name: string, flags: number, mode: number): number
   shmUnlink(name: string): number
@@ -96,6 +98,7 @@ export function bindSystemCalls(koffi: Koffi, library: ForeignLibrary, abi: Abi)
   const fcntl = bind('fcntl', 'int', 'int', '...')
   const fallocate = optional('posix_fallocate', 'int', 'int64_t', 'int64_t')
   const fadvise = optional('posix_fadvise', 'int', 'int64_t', 'int64_t', 'int')
+  const syncFileRange = optional('sync_file_range', 'int', 'int64_t', 'int64_t', 'uint32_t')
   const shmOpen = optional('shm_open', 'str', 'int', abi.system === 'macos' ? '...' : 'uint32_t')
   const shmUnlink = optional('shm_unlink', 'str')
 
@@ -142,6 +145,8 @@ export function bindSystemCalls(koffi: Koffi, library: ForeignLibrary, abi: Abi)
       fadvise === undefined
         ? unsupported
         : (fd, offset, length, advice) => -(fadvise(fd, offset, length, advice) as number),
+    syncFileRangeAsync: async (fd, offset, length, flags) =>
+      syncFileRange === undefined ? unsupported() : answerLater(syncFileRange, fd, offset, length, flags),
     shmOpen: (name, flags, mode) => {
       if (shmOpen === undefined) return unsupported()
       return answer(

@@ -87,6 +87,11 @@ export class SimulatedFile implements PlatformFile {
     return done
   }
 
+  async writeBack(offset: number, length: number): Promise<void> {
+    this.#assertOpen()
+    checkRange(offset, length)
+  }
+
   tryLock(byte: number, kind: LockKind): boolean {
     this.#assertOpen()
     checkOffset('byte', byte)

@@ -1,0 +1,177 @@
+/**
+ * One commit as bytes: what changed, the images it put there, and the images that were there before.
+ *
+ *   J2  replaying a frame needs nothing but the frame: images are whole, so that a torn record is mended.
+ * Where frames lie: journal-format.ts. Who writes them: journal.ts. How they are read again: frame-read.ts.
+ */
+
+import { crc32 } from 'node:zlib'
+import { InvariantError } from '../../errors.ts'
+import { FrameGroup } from './frame-group.ts'
+import type { FrameHead } from './frame-read.ts'
+import {
+  FRAME_FIELD_AT as AT,
+  CHANGE_HEAD_BYTES,
+  CHANGE_KINDS,
+  FRAME_ALIGNMENT,
+  FRAME_HEADER,
+  FRAME_MAGIC,
+  SPAN_HEAD_BYTES,
+} from './journal-format.ts'
+
+const HEADER_BYTES = FRAME_HEADER.size
+const KIND_SHIFT = 2 ** 24
+
+const CRC_AT = HEADER_BYTES - 4
+
+const NO_GROUP = new FrameGroup(0)
+
+/** Where the bytes of an image lie. */
+export interface Image {
+  readonly view: DataView
+  readonly bytes: Uint8Array
+  readonly at: number
+}
+
+/** The most bytes that a frame with these many changes and appended images takes, header included. */
+export function frameBytesMax(changes: number, appended: number, recordSize: number): number {
+  const perChange = CHANGE_HEAD_BYTES + SPAN_HEAD_BYTES + 2 * recordSize
+  return HEADER_BYTES + changes * perChange + appended * recordSize + FRAME_ALIGNMENT
+}
+
+/** Encodes one frame at the end of a group. `begin`, then changes in rising order, then `end`. */
+export class FrameEncoder {
+  readonly #recordSize: number
+  #group: FrameGroup = NO_GROUP
+  #start = 0
+  #at = 0
+  #changes = 0
+
+  constructor(recordSize: number) {
+    this.#recordSize = recordSize
+  }
+
+  /** Starts a frame of at most `bytesMax` bytes (frameBytesMax). */
+  begin(group: FrameGroup, bytesMax: number): void {
+    group.reserve(bytesMax)
+    this.#group = group
+    this.#start = group.length
+    this.#at = group.length + HEADER_BYTES
+    this.#changes = 0
+  }
+
+  /** Appended images, before any change. */
+  appended(images: Uint8Array): void {
+    this.#group.bytes.set(images, this.#at)
+    this.#at += images.length
+  }
+
+  update(n: number, image: Image, replaced: Image): void {
+    this.#head(n, CHANGE_KINDS.update)
+    this.#image(image)
+    this.#span(image, replaced)
+  }
+  insert(n: number, image: Image): void {
+    this.#head(n, CHANGE_KINDS.insert)
+    this.#image(image)
+  }
+  delete(n: number, replaced: Image): void {
+    this.#head(n, CHANGE_KINDS.delete)
+    this.#image(replaced)
+  }
+  skip(n: number): void {
+    this.#head(n, CHANGE_KINDS.skip)
+  }
+
+  /** Finishes the frame but for what is known only when it is written (`sealFrame`). @returns its bytes, padded */
+  end(head: Omit<FrameHead, 'segment' | 'syncedCommit' | 'changeCount' | 'payloadBytes'>): number {
+    const { view, bytes } = this.#group
+    const payload = this.#start + HEADER_BYTES
+    const end = Math.ceil(this.#at / FRAME_ALIGNMENT) * FRAME_ALIGNMENT
+    bytes.fill(0, this.#at, end)
+    const start = this.#start
+    bytes.fill(0, start, payload)
+    view.setUint32(start + AT.magic, FRAME_MAGIC, true)
+    putU64(view, start + AT.commitNumber, head.commitNumber)
+    putU64(view, start + AT.size, head.size)
+    putU64(view, start + AT.deletedCount, head.deletedCount)
+    putU64(view, start + AT.appendStart, head.appendStart)
+    putU64(view, start + AT.changeCount, this.#changes)
+    putU64(view, start + AT.payloadBytes, this.#at - payload)
+    view.setUint32(start + AT.payloadCrc, crc32(bytes.subarray(payload, this.#at)), true)
+    this.#group.length = end
+    return end - start
+  }
+
+  #head(n: number, kind: number): void {
+    const high = Math.floor(n / 2 ** 32)
+    const { view } = this.#group
+    view.setUint32(this.#at, n >>> 0, true)
+    view.setUint32(this.#at + 4, high + kind * KIND_SHIFT, true)
+    this.#at += CHANGE_HEAD_BYTES
+    this.#changes++
+  }
+
+  #image({ view, bytes, at }: Image): void {
+    copyImage(this.#group, this.#at, view, bytes, at, this.#recordSize)
+    this.#at += this.#recordSize
+  }
+
+  #span(image: Image, replaced: Image): void {
+    const size = this.#recordSize
+    let first = 0
+    while (first + 4 <= size && sameWord(image, replaced, first)) first += 4
+    while (first < size && image.bytes[image.at + first] === replaced.bytes[replaced.at + first]) first++
+    let end = size
+    while (end - 4 >= first && sameWord(image, replaced, end - 4)) end -= 4
+    while (end > first && image.bytes[image.at + end - 1] === replaced.bytes[replaced.at + end - 1]) end--
+    const { view, bytes } = this.#group
+    view.setUint32(this.#at, first, true)
+    view.setUint32(this.#at + 4, end - first, true)
+    this.#at += SPAN_HEAD_BYTES
+    for (let i = first; i < end; i++) bytes[this.#at++] = replaced.bytes[replaced.at + i] as number
+  }
+}
+
+/** Fills in what is known only when a frame is written, and its checksum. */
+export function sealFrame(
+  group: FrameGroup,
+  at: number,
+  known: { readonly segment: number; readonly syncedCommit: number; readonly salt: Uint8Array },
+): void {
+  const { view, bytes } = group
+  view.setUint32(at + AT.segment, known.segment, true)
+  bytes.set(known.salt, at + AT.salt)
+  putU64(view, at + AT.syncedCommit, known.syncedCommit)
+  view.setUint32(at + CRC_AT, crc32(bytes.subarray(at, at + CRC_AT)), true)
+}
+
+function putU64(view: DataView, at: number, value: number): void {
+  if (!Number.isSafeInteger(value) || value < 0) throw new InvariantError(`a frame takes counts: ${value}`)
+  view.setUint32(at, value >>> 0, true)
+  view.setUint32(at + 4, Math.floor(value / 2 ** 32), true)
+}
+
+function sameWord(a: Image, b: Image, at: number): boolean {
+  return a.view.getUint32(a.at + at, true) === b.view.getUint32(b.at + at, true)
+}
+
+/** Word by word for short images: a native copy costs more than that (bench: commits). */
+function copyImage(
+  group: FrameGroup,
+  to: number,
+  view: DataView,
+  bytes: Uint8Array,
+  from: number,
+  size: number,
+): void {
+  if (size > COPY_BY_WORD_MAX) {
+    group.bytes.set(bytes.subarray(from, from + size), to)
+    return
+  }
+  const target = group.view
+  let i = 0
+  for (; i + 4 <= size; i += 4) target.setUint32(to + i, view.getUint32(from + i, true), true)
+  for (; i < size; i++) target.setUint8(to + i, view.getUint8(from + i))
+}
+const COPY_BY_WORD_MAX = 256

@@ -1,0 +1,236 @@
+/**
+ * Reads a journal: which commits it holds behind those that the root counts, and whether anything is missing.
+ *
+ *   V1  a bad frame at or below the highest commit that any whole frame says was synced is damage, and named with its
+ *       offset; a bad frame above is the torn tail of a commit that never returned, and is dropped.
+ *   V2  a root that this journal does not continue, a journal of another store, a missing one: each is an error,
+ *       never a reason to go on with an older state.
+ * Reads only. What a frame holds: frame.ts. Who replays: recovery.ts, and journal-overlay.ts for readers.
+ */
+
+import { StrideError } from '../../errors.ts'
+import type { Platform, PlatformFile } from '../../mmap/platform.ts'
+import { FORMAT_VERSION } from '../format.ts'
+import { corrupt, type Identity } from '../header.ts'
+import { NO_SALT, type Root } from '../root.ts'
+import { type FrameHead, frameEnd, looksLikeFrame, readFrame } from './frame-read.ts'
+import { journalPathOf } from './journal.ts'
+import { BLOCK_BYTES, JOURNAL_HEADER, JOURNAL_MAGIC, slotOffset } from './journal-format.ts'
+
+/** A whole frame, and the bytes that it lies in. */
+export interface Frame {
+  readonly head: FrameHead
+  readonly bytes: Buffer
+  readonly at: number
+}
+
+/** What was found and not replayed. */
+export interface DroppedFrames {
+  /** Bytes from the start of the journal. */
+  readonly offset: number
+  readonly bytes: number
+  readonly reason: string
+}
+
+export interface JournalScan {
+  /** Commits after the root's, in order. */
+  readonly frames: readonly Frame[]
+  readonly dropped: DroppedFrames | undefined
+}
+
+const NOTHING: JournalScan = { frames: [], dropped: undefined }
+
+/** A slot's bytes, and where they lie in the file. */
+interface SlotBytes {
+  readonly offset: number
+  readonly bytes: Buffer
+}
+
+/**
+ * Reads the journal that a root names, if it names one.
+ * @throws ERR_STRIDE_JOURNAL_MISSING, _CORRUPT, _FORMAT_NEWER, _IO
+ */
+export function scanJournal(platform: Platform, path: string, identity: Identity, root: Root): JournalScan {
+  const journalPath = journalPathOf(path)
+  if (!platform.exists(journalPath)) {
+    if (root.journalSalt === NO_SALT) return NOTHING
+    const message = `${path} was not closed, and its journal ${journalPath} is not there: it may hold commits`
+    throw new StrideError('ERR_STRIDE_JOURNAL_MISSING', message, { path: journalPath })
+  }
+  const file = platform.open(journalPath, { access: 'read', create: 'never' })
+  try {
+    return scanFile(file, identity, root)
+  } finally {
+    file.close()
+  }
+}
+
+function scanFile(file: PlatformFile, identity: Identity, root: Root): JournalScan {
+  const { salt, slotBytes } = readHeader(file, identity)
+  const slots = readSlots(file, slotBytes)
+  if (root.journalSalt === NO_SALT) {
+    refuseNewerThan(file, slots, salt, root)
+    return NOTHING
+  }
+  if (salt.toString('hex') !== root.journalSalt) {
+    throw corrupt(file.path, 40, 'it does not continue the store: its salt is not the one that the root names')
+  }
+  const chain = readChain(file.path, slots, salt, root)
+  const known = knownFrom(slots, salt, root.journalSegment)
+  const isShort = chain.expected <= root.commitNumber && known.commit > root.commitNumber
+  if (isShort || known.synced >= Math.max(chain.expected, root.commitNumber + 1)) {
+    const what = `commit ${chain.expected} was synced, as a later frame says, but is not whole here`
+    throw corrupt(file.path, chain.stoppedAt, what)
+  }
+  return { frames: chain.frames, dropped: chain.dropped }
+}
+
+function readHeader(
+  file: PlatformFile,
+  identity: Identity,
+): { readonly salt: Buffer; readonly slotBytes: number } {
+  const bytes = new Uint8Array(JOURNAL_HEADER.size)
+  const got = file.read(bytes, 0)
+  if (got < bytes.length) throw corrupt(file.path, got, 'the journal ends within its header')
+  const header = JOURNAL_HEADER.decode(bytes)
+  if (Buffer.from(header.magic).toString('latin1') !== JOURNAL_MAGIC) {
+    throw corrupt(file.path, 0, 'it is no journal of a store')
+  }
+  if (header.formatVersion > FORMAT_VERSION) {
+    const message = `${file.path} has format version ${header.formatVersion}; this library knows up to ${FORMAT_VERSION}`
+    throw new StrideError('ERR_STRIDE_FORMAT_NEWER', message, { path: file.path, offset: 8 })
+  }
+  if (!JOURNAL_HEADER.isIntact(bytes)) throw corrupt(file.path, 0, "the journal's header fails its checksum")
+  const isOurs = Buffer.from(header.storeId).toString('hex') === identity.storeId
+  if (!isOurs || header.generation !== identity.generation || header.recordSize !== identity.recordSize) {
+    throw corrupt(file.path, 16, 'this journal belongs to another store, or to another generation of this one')
+  }
+  return { salt: Buffer.from(header.salt), slotBytes: header.slotBytes }
+}
+
+/** Slots 0 and 1, and whatever lies behind them as slot 2. */
+function readSlots(file: PlatformFile, slotBytes: number): readonly SlotBytes[] {
+  const size = file.size()
+  const slots: SlotBytes[] = []
+  for (const slot of [0, 1, 2]) {
+    const offset = slotOffset(slot, slotBytes)
+    const length = Math.max(0, (slot === 2 ? size : Math.min(size, offset + slotBytes)) - offset)
+    const bytes = Buffer.allocUnsafeSlow(length)
+    slots.push({ offset, bytes: bytes.subarray(0, length === 0 ? 0 : file.read(bytes, offset)) })
+  }
+  return slots
+}
+
+/** No root names this journal: it is left from a close that was cut short, unless it holds newer commits. */
+function refuseNewerThan(file: PlatformFile, slots: readonly SlotBytes[], salt: Buffer, root: Root): void {
+  for (const { offset, bytes } of slots) {
+    for (const { head, at } of wholeFrames(bytes, salt)) {
+      if (head.commitNumber <= root.commitNumber) continue
+      const what = `it holds commit ${head.commitNumber}, but the store's root is of commit ${root.commitNumber} and names no journal`
+      throw corrupt(file.path, offset + at, what)
+    }
+  }
+}
+
+interface Chain {
+  readonly frames: readonly Frame[]
+  /** The commit that would follow. */
+  readonly expected: number
+  /** Where in the journal it would be. */
+  readonly stoppedAt: number
+  readonly dropped: DroppedFrames | undefined
+}
+
+/** Follows the commits from segment to segment until one is not whole. */
+function readChain(journalPath: string, slots: readonly SlotBytes[], salt: Buffer, root: Root): Chain {
+  const frames: Frame[] = []
+  // The root's segment may begin with commits that the root counts already.
+  let expected = Math.min(root.commitNumber + 1, firstCommitAt(slots, salt, root))
+  let segment = root.journalSegment
+  let slot = slots.find(({ offset, bytes }) => offset === root.journalOffset && bytes.length > 0)
+  if (slot === undefined)
+    throw corrupt(journalPath, root.journalOffset, 'the segment that the root names is not there')
+  let stoppedAt = root.journalOffset
+  let last: SlotBytes = slot
+  while (slot !== undefined) {
+    let at = 0
+    for (;;) {
+      const head = readFrame(slot.bytes, at, salt)
+      if (head !== undefined && head.segment === segment && head.commitNumber === expected) {
+        if (expected > root.commitNumber) frames.push({ head, bytes: slot.bytes, at })
+        expected++
+        at = frameEnd(at, head)
+      } else if (at % BLOCK_BYTES !== 0 && !looksLikeFrame(slot.bytes, at, salt)) {
+        at = Math.ceil(at / BLOCK_BYTES) * BLOCK_BYTES
+      } else {
+        break
+      }
+    }
+    stoppedAt = slot.offset + at
+    last = slot
+    segment++
+    slot = slots.find(({ bytes }) => {
+      const head = readFrame(bytes, 0, salt)
+      return head !== undefined && head.segment === segment && head.commitNumber === expected
+    })
+  }
+  const dropped = tornTail(last, stoppedAt - last.offset, salt, segment - 1)
+  return { frames, expected, stoppedAt, dropped }
+}
+
+/** What of a commit that did not return lies at the end of the chain. */
+function tornTail(slot: SlotBytes, from: number, salt: Buffer, segment: number): DroppedFrames | undefined {
+  let end = from
+  for (
+    let at = from;
+    at < slot.bytes.length;
+    at += at % BLOCK_BYTES === 0 ? BLOCK_BYTES : BLOCK_BYTES - (at % BLOCK_BYTES)
+  ) {
+    if (looksLikeFrame(slot.bytes, at, salt) && slot.bytes.readUInt32LE(at + 4) === segment)
+      end = at + BLOCK_BYTES
+  }
+  if (end === from) return undefined
+  const bytes = Math.min(end, slot.bytes.length) - from
+  return { offset: slot.offset + from, bytes, reason: 'a commit that never returned was not written whole' }
+}
+
+/** The number of the first commit of the root's segment, if it is whole. */
+function firstCommitAt(slots: readonly SlotBytes[], salt: Buffer, root: Root): number {
+  const slot = slots.find(({ offset }) => offset === root.journalOffset)
+  const head = slot === undefined ? undefined : readFrame(slot.bytes, 0, salt)
+  return head?.segment === root.journalSegment ? head.commitNumber : Number.POSITIVE_INFINITY
+}
+
+/** What whole frames of this segment or a later one say: the highest commit, and the highest that was synced. */
+function knownFrom(
+  slots: readonly SlotBytes[],
+  salt: Buffer,
+  segment: number,
+): { readonly commit: number; readonly synced: number } {
+  let commit = 0
+  let synced = 0
+  for (const { bytes } of slots) {
+    for (const { head } of wholeFrames(bytes, salt)) {
+      if (head.segment < segment) continue
+      commit = Math.max(commit, head.commitNumber)
+      synced = Math.max(synced, head.syncedCommit)
+    }
+  }
+  return { commit, synced }
+}
+
+/** Whole frames wherever they begin on a block, and those behind them in their groups. */
+function* wholeFrames(
+  bytes: Buffer,
+  salt: Buffer,
+): Generator<{ readonly head: FrameHead; readonly at: number }> {
+  for (let at = 0; at < bytes.length; ) {
+    const head = readFrame(bytes, at, salt)
+    if (head === undefined) {
+      at = (Math.floor(at / BLOCK_BYTES) + 1) * BLOCK_BYTES
+      continue
+    }
+    yield { head, at }
+    at = frameEnd(at, head)
+  }
+}

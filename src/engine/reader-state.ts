@@ -1,0 +1,102 @@
+/**
+ * What a read-only opener sees: the state that a live writer publishes, or the root and the journal that a dead one left.
+ *
+ *   S2  while a writer is ready, the shared words tell what is committed; otherwise the journal's whole frames are laid
+ *       over the file in this process's memory, and nothing is written.
+ */
+
+import { StrideError } from '../errors.ts'
+import type { Platform, PlatformFile } from '../mmap/platform.ts'
+import type { Addressing } from './addressing.ts'
+import type { Identity } from './header.ts'
+import { truncated } from './header.ts'
+import { journalPathOf } from './journal/journal.ts'
+import { scanJournal } from './journal/journal-scan.ts'
+import { collapse, type NetChanges } from './journal/net-changes.ts'
+import { NOTHING_RECOVERED, type Recovery, recoveryOf } from './journal/recovery.ts'
+import type { StoreLock } from './locks.ts'
+import type { Follower, PublishedState } from './publication.ts'
+import { fileEnd, readRoot } from './root.ts'
+
+const WAIT_MS_MAX = 10_000
+const POLL_MS = 2
+const SLEEP = new Int32Array(new SharedArrayBuffer(4))
+
+export interface ReaderState {
+  readonly state: PublishedState
+  /** The shared sequence that this belongs to. */
+  readonly sequence: number
+  /** What lies over the file, where no writer put it there. */
+  readonly overlay: NetChanges | undefined
+  readonly recovery: Recovery
+}
+
+interface Readable {
+  readonly platform: Platform
+  readonly path: string
+  readonly file: PlatformFile
+  readonly identity: Identity
+  readonly addressing: Addressing
+  readonly lock: StoreLock
+}
+
+/** @throws ERR_STRIDE_BUSY, _CORRUPT, _JOURNAL_MISSING, _TRUNCATED, _IO */
+export function readState(store: Readable, follower: Follower): ReaderState {
+  const deadline = Date.now() + WAIT_MS_MAX
+  for (;;) {
+    const writer = store.lock.writerState()
+    if (writer === 'ready') {
+      const published = readPublished(store, follower)
+      if (published !== undefined) return published
+    } else if (writer === 'none') {
+      const left = readLeft(store, follower)
+      if (left !== undefined) return left
+    }
+    if (Date.now() > deadline) {
+      const { path } = store
+      throw new StrideError('ERR_STRIDE_BUSY', `A writer has been opening ${path} for ${WAIT_MS_MAX} ms`, {
+        path,
+      })
+    }
+    Atomics.wait(SLEEP, 0, 0, POLL_MS)
+  }
+}
+
+/** What the words say; undefined where they changed meanwhile. */
+function readPublished({ file, addressing }: Readable, follower: Follower): ReaderState | undefined {
+  const sequence = follower.settle()
+  if ((sequence & 1) === 1) return undefined
+  const state = follower.state()
+  if (follower.sequence() !== sequence) return undefined
+  const end = fileEnd(addressing, state)
+  if (file.size() < end) throw truncated(file.path, end, file.size())
+  return { state, sequence, overlay: undefined, recovery: NOTHING_RECOVERED }
+}
+
+/** What root and journal say; undefined where a writer came meanwhile. */
+function readLeft(store: Readable, follower: Follower): ReaderState | undefined {
+  const { platform, path, file, identity, addressing, lock } = store
+  const sequence = follower.sequence()
+  const isStill = (): boolean => lock.writerState() === 'none' && follower.sequence() === sequence
+  try {
+    const root = readRoot(file, addressing)
+    const scan = scanJournal(platform, path, identity, root)
+    const { frames } = scan
+    const overlay =
+      frames.length === 0 ? undefined : collapse(frames, addressing.recordSize, journalPathOf(path))
+    if (!isStill()) return undefined
+    const state = overlay === undefined ? root : { ...root, ...countsOf(overlay) }
+    return { state, sequence, overlay, recovery: recoveryOf(scan) }
+  } catch (error) {
+    if (isStill()) throw error
+    return undefined
+  }
+}
+
+function countsOf({
+  commitNumber,
+  size,
+  deletedCount,
+}: NetChanges): Pick<PublishedState, 'commitNumber' | 'size' | 'deletedCount'> {
+  return { commitNumber, size, deletedCount }
+}

@@ -1,0 +1,41 @@
+/**
+ * The root that counts now, and the writing of the next one.
+ *
+ *   C1  a root is stored only after the sync that covers everything it counts; the caller has done that.
+ *   C2  a root is never stored over the copy that is known to be durable: each is synced before the next is stored.
+ */
+
+import type { PlatformFile } from '../mmap/platform.ts'
+import { NO_JOURNAL, type Root, writeRoot } from './root.ts'
+
+export class RootKeeper {
+  readonly #file: PlatformFile
+  #root: Root
+
+  constructor(file: PlatformFile, root: Root) {
+    this.#file = file
+    this.#root = root
+  }
+
+  /** The root that was stored last. */
+  get root(): Root {
+    return this.#root
+  }
+
+  /**
+   * Ends the journal: a synced root that names none, and the same again on the other page, so that either may be
+   * damaged while the file rests. What it counts is synced.
+   */
+  storeAtRest(changes: Partial<Omit<Root, 'rootNumber'>>, sync: () => void): void {
+    this.store({ ...changes, ...NO_JOURNAL })
+    sync()
+    this.store({})
+  }
+
+  /** Stores the next root onto the other page; the caller syncs. */
+  store(changes: Partial<Omit<Root, 'rootNumber'>>): void {
+    const next = { ...this.#root, ...changes, rootNumber: this.#root.rootNumber + 1 }
+    writeRoot(this.#file, next)
+    this.#root = next
+  }
+}

@@ -1,0 +1,125 @@
+/**
+ * Seals what is staged: one commit, with its frame encoded and its place in the order of commits.
+ *
+ * From here on the changes belong to the commit: rollback leaves them alone, and reads go on seeing them.
+ *   Y1  whatever can refuse a commit refuses before anything is sealed; then everything is staged as it was.
+ *   Y2  appended records are stored behind the committed end at once, where nothing reaches them (D4). Few of them
+ *       ride in the frame too, so that the commit costs one sync; many are synced in place before their frame.
+ */
+
+import { constants } from 'node:buffer'
+import { StrideError } from '../errors.ts'
+import type { RecordBytes } from '../schema/index.ts'
+import { offsetOf } from './addressing.ts'
+import type { DirtyRanges } from './dirty-ranges.ts'
+import { FrameEncoder, frameBytesMax, type Image } from './journal/frame-encode.ts'
+import type { FrameGroup } from './journal/frame-group.ts'
+import type { Locator } from './locator.ts'
+import type { SealedChanges } from './staging.ts'
+
+/** Appended bytes that ride in a frame at most. */
+const RIDING_BYTES_MAX = 128 * 1024
+
+/** A commit that is on its way to the disk. */
+export interface SealedCommit {
+  readonly commitNumber: number
+  /** Record numbers in use, and how many of them are deleted, after it. */
+  readonly size: number
+  readonly deletedCount: number
+  readonly changes: SealedChanges
+  /** Whether records of it lie in the file alone, which must be synced before the frame is written. */
+  readonly isInPlace: boolean
+  /** Where its frame lies in its group. */
+  readonly group: FrameGroup
+  readonly at: number
+  readonly frameBytes: number
+}
+
+export class Sealer {
+  readonly #locator: Locator
+  readonly #dirty: DirtyRanges
+  readonly #encoder: FrameEncoder
+
+  constructor(locator: Locator, dirty: DirtyRanges) {
+    this.#locator = locator
+    this.#dirty = dirty
+    this.#encoder = new FrameEncoder(locator.staging.recordSize)
+  }
+
+  /** Whether the staged changes delete something. */
+  get deletes(): boolean {
+    return this.#locator.staging.hasDeletions
+  }
+
+  /** The most bytes that the frame of what is staged takes. @throws ERR_STRIDE_LIMIT */
+  frameBytesMax(): number {
+    const { staging } = this.#locator
+    const bytes = frameBytesMax(staging.stagedCount, this.#ridingCount(), staging.recordSize)
+    if (bytes <= constants.MAX_LENGTH) return bytes
+    const message = `A commit of ${staging.stagedCount} changes takes ${bytes} bytes of journal, more than one buffer holds`
+    throw new StrideError('ERR_STRIDE_LIMIT', message)
+  }
+
+  /** Stores the tail in place and appends the frame to the group. @throws ERR_STRIDE_NO_SPACE, _IO, nothing sealed then */
+  seal(commitNumber: number, deletedBefore: number, group: FrameGroup): SealedCommit {
+    const { staging, addressing } = this.#locator
+    const riding = this.#ridingCount()
+    const bytesMax = this.frameBytesMax()
+    const tail = staging.tail.bytes.subarray(0, staging.tailCount * staging.recordSize)
+    if (tail.length > 0) this.#store(tail, offsetOf(addressing, staging.tailStart))
+    const { size } = staging
+    const deletedCount = deletedBefore + staging.deletedDelta
+    const isInPlace = riding === 0 && staging.appendedCount > 0
+    const changes = staging.stagedChanges()
+    const at = group.length
+    this.#encoder.begin(group, bytesMax)
+    if (riding > 0) this.#encoder.appended(tail)
+    this.#encodeChanges(changes)
+    const frameBytes = this.#encoder.end({ commitNumber, size, deletedCount, appendStart: size - riding })
+    staging.seal()
+    return { commitNumber, size, deletedCount, changes, isInPlace, group, at, frameBytes }
+  }
+
+  /** How many appended records ride in the frame: all, or none. */
+  #ridingCount(): number {
+    const { staging } = this.#locator
+    const isSpilled = staging.tailStart > staging.baseSize
+    const bytes = staging.appendedCount * staging.recordSize
+    return isSpilled || bytes > RIDING_BYTES_MAX ? 0 : staging.appendedCount
+  }
+
+  #encodeChanges({ numbers, slots }: SealedChanges): void {
+    const { staging } = this.#locator
+    const encoder = this.#encoder
+    for (let i = 0; i < numbers.length; i++) {
+      const n = numbers[i] as number
+      const slot = slots[i] as number
+      const replaced = this.#replaced(n)
+      if (slot >= 0) {
+        const source = staging.imageSource(slot)
+        const image = imageIn(source, staging.imageAt(slot))
+        if (replaced === undefined) encoder.insert(n, image)
+        else encoder.update(n, image, replaced)
+      } else if (replaced !== undefined) {
+        encoder.delete(n, replaced)
+      } else {
+        encoder.skip(n)
+      }
+    }
+  }
+
+  /** The live record that was there before this commit. */
+  #replaced(n: number): Image | undefined {
+    const source = this.#locator.findSealed(n)
+    return source === undefined ? undefined : imageIn(source, this.#locator.at)
+  }
+
+  #store(bytes: Uint8Array, offset: number): void {
+    this.#dirty.add(offset, bytes.length)
+    this.#locator.pool.store(bytes, offset)
+  }
+}
+
+function imageIn(source: RecordBytes, at: number): Image {
+  return { view: source.view as DataView, bytes: source.bytes, at }
+}
