@@ -65,8 +65,8 @@ export async function sweep(
 
 /** Keeps what was broken once, with the runs that broke it. */
 function note(violations: Map<string, string[]>, what: string, message: string): void {
-  // Numbers of handles and folders' names differ from run to run.
-  const kind = message.slice(what.length + 2).replaceAll(/\d+: \S*\//g, '')
+  // Numbers of handles and names of folders differ from run to run.
+  const kind = message.slice(what.length + 2).replaceAll(/(\d+: )?\/\S*\//g, '')
   violations.set(kind, [...(violations.get(kind) ?? []), what])
 }
 

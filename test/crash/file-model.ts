@@ -26,6 +26,9 @@ export interface FileChoice {
 export class FileModel {
   #durable = new Uint8Array(0)
   #hash: Hash = [0, 0]
+  /** Sectors as they are durable, one object each, so that its hash is reckoned once. */
+  readonly #durableSectors = new Map<number, Uint8Array>()
+  #sortedPending: readonly number[] | undefined
   /** Versions newer than the durable one, oldest first. */
   readonly #pending = new Map<number, Version[]>()
   /** The durable size, then those since. */
@@ -50,7 +53,8 @@ export class FileModel {
   }
   /** Sectors that may hold something else than what is durable, ascending. */
   get pendingSectors(): readonly number[] {
-    return [...this.#pending.keys()].sort((a, b) => a - b)
+    this.#sortedPending ??= [...this.#pending.keys()].sort((a, b) => a - b)
+    return this.#sortedPending
   }
   get words(): ReadonlyMap<number, readonly Uint8Array[]> {
     return this.#words
@@ -95,6 +99,7 @@ export class FileModel {
 
   /** A sync that began at this time returned. */
   settle(begun: number): void {
+    this.#sortedPending = undefined
     for (const [sector, versions] of this.#pending) {
       const last = versions.findLastIndex(({ at }) => at <= begun)
       if (last < 0) continue
@@ -146,15 +151,19 @@ export class FileModel {
     if (isEqual(before.subarray(within, within + part.length), part)) return
     const bytes = before.slice()
     bytes.set(part, within)
+    this.#sortedPending = undefined
     if (versions === undefined) this.#pending.set(sector, [{ at, bytes }])
     else versions.push({ at, bytes })
   }
 
   #durableSector(sector: number): Uint8Array {
-    const start = sector * SECTOR_BYTES
-    if (start + SECTOR_BYTES <= this.#durable.length) return this.#durable.subarray(start, start + SECTOR_BYTES)
-    const bytes = new Uint8Array(SECTOR_BYTES)
-    if (start < this.#durable.length) bytes.set(this.#durable.subarray(start))
+    let bytes = this.#durableSectors.get(sector)
+    if (bytes === undefined) {
+      const start = sector * SECTOR_BYTES
+      bytes = new Uint8Array(SECTOR_BYTES)
+      bytes.set(this.#durable.subarray(start, start + SECTOR_BYTES))
+      this.#durableSectors.set(sector, bytes)
+    }
     return bytes
   }
 
@@ -169,6 +178,7 @@ export class FileModel {
       this.#durable = larger
     }
     this.#durable.set(bytes, sector * SECTOR_BYTES)
+    this.#durableSectors.set(sector, bytes)
   }
 
   #present(offset: number, length: number): Uint8Array {

@@ -38,6 +38,8 @@ export function newTally(): Tally {
 
 export interface CutOptions {
   readonly random: Random
+  /** How many of the systematic images are looked at, from 0 to 1: all, where a workload is small. */
+  readonly systematic: number
   /** Seeded mixtures at each crash point. */
   readonly mixtures: number
   /** How many of the images get a second life, from 0 to 1. */
@@ -45,6 +47,11 @@ export interface CutOptions {
   /** The search of this run ends when so many images were opened in all. */
   readonly imagesMax: number
 }
+
+/** A second life is sampled: these parts of its crash points and images. */
+const SECOND_POINTS_SKIPPED = 0.6
+const SECOND_IMAGES = 0.1
+const SECOND_MIXTURES = 2
 
 interface Life {
   readonly run: Run
@@ -69,6 +76,11 @@ async function cutLife(life: Life, tally: Tally, options: CutOptions): Promise<v
     tally.points++
     const known = journey.knownAfter(count)
     const next = journey.events[count]?.event
+    const isSkipped = life.isSecond ? options.random.chance(SECOND_POINTS_SKIPPED) : count < life.run.begun
+    if (isSkipped) {
+      if (next !== undefined) disk.apply(next)
+      continue
+    }
     const place = `cut before event ${count} of ${journey.events.length} (${next?.kind ?? 'the end'})`
     await during(place, async () => {
       for (const image of imagesAt(disk, life, options)) {
@@ -86,12 +98,15 @@ async function cutLife(life: Life, tally: Tally, options: CutOptions): Promise<v
   }
 }
 
-function* imagesAt(disk: DiskModel, life: Life, options: CutOptions): Generator<CrashImage> {
-  if (!life.isSecond) yield* systematicImages(disk, options.random)
-  else
-    for (const image of systematicImages(disk, options.random))
-      if (image.isWhole || options.random.chance(0.2)) yield image
-  yield* seededImages(disk, options.random, life.isSecond ? 3 : options.mixtures)
+function* imagesAt(
+  disk: DiskModel,
+  life: Life,
+  { random, systematic, mixtures }: CutOptions,
+): Generator<CrashImage> {
+  for (const image of systematicImages(disk, random)) {
+    if (image.isWhole || random.chance(life.isSecond ? SECOND_IMAGES : systematic)) yield image
+  }
+  yield* seededImages(disk, random, life.isSecond ? SECOND_MIXTURES : mixtures)
 }
 
 async function lookAt(
@@ -206,11 +221,15 @@ async function liveAgain(
   options: CutOptions,
 ): Promise<void> {
   const { run } = life
-  const { from, to } = allowed(known, image.isWhole)
-  const versions = life.versions.slice(from, to + 1)
+  const { durable, returned, begun } = known
+  const versions = life.versions.slice(durable, begun + 1)
   const numbers = image.fileNumbers()
   const numberOf = (file: number): number => numbers[file - 1] ?? file + 10_000
-  const journey = new Journey({ begun: versions.length - 1, durable: 0, returned: 0 }, numberOf)
+  // What only the process's death spares may still go with the power.
+  const journey = new Journey(
+    { begun: begun - durable, durable: 0, returned: image.isWhole ? returned - durable : 0 },
+    numberOf,
+  )
   const platform = createSimulatedPlatform({ files: image.files(), observer: journey.observer })
   const store = openUnderTest(platform, STORE_PATH, run.workload.shape, optionsOf(run.workload))
   const opened = versions[versionsOf(store, versions)[0] as number] as Version

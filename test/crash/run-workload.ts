@@ -27,6 +27,8 @@ export interface Run {
   /** The disk before it began, all durable. */
   readonly files: ReadonlyMap<string, Uint8Array>
   readonly journey: Journey
+  /** How many events the prelude took. */
+  readonly begun: number
   readonly versions: readonly Version[]
 }
 
@@ -49,7 +51,7 @@ export async function runWorkload(workload: Workload): Promise<Run> {
     openUnderTest(platform, STORE_PATH, workload.shape, optionsOf(workload)),
   )
   await runner.run()
-  return { workload, files, journey, versions: runner.expected.versions }
+  return { workload, files, journey, begun: runner.begun, versions: runner.expected.versions }
 }
 
 const beginnings = new Map<string, { files: ReadonlyMap<string, Uint8Array>; version: Version }>()
@@ -68,7 +70,14 @@ export async function beginning(
     const changes: Change[] = [{ kind: 'appendMany', count: shape === 'wide' ? 3 : 6 }]
     if (start === 'holes') changes.push({ kind: 'delete', at: 1 }, { kind: 'delete', at: 3 })
     const steps: Step[] = [{ kind: 'commit', changes, how: 'async' }, { kind: 'reopen' }]
-    const workload: Workload = { shape, start: 'nothing', reuseNumbers: false, durability: 'full', steps }
+    const workload: Workload = {
+      shape,
+      start: 'nothing',
+      reuseNumbers: false,
+      durability: 'full',
+      prelude: [],
+      steps,
+    }
     const journey = new Journey({ begun: 0, durable: 0, returned: 0 })
     const open = (): StoreUnderTest => openUnderTest(platform, STORE_PATH, shape, optionsOf(workload))
     const runner = new Runner(workload, journey, empty, open)
@@ -87,6 +96,7 @@ class Runner {
   #store: StoreUnderTest
   #stamps: number
   #backups = 0
+  begun = 0
 
   constructor(workload: Workload, journey: Journey, start: Version, open: () => StoreUnderTest) {
     this.#workload = workload
@@ -107,7 +117,9 @@ class Runner {
 
   async run(): Promise<void> {
     await during(describeWorkload(this.#workload), async () => {
-      for (const [index, step] of this.#workload.steps.entries()) {
+      const { prelude, steps } = this.#workload
+      for (const [index, step] of [...prelude, ...steps].entries()) {
+        if (index === prelude.length && index > 0) this.begun = this.#journey.events.length
         await during(`step ${index + 1}, ${step.kind}`, async () => {
           await this.#take(step)
           this.#compare()

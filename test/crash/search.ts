@@ -20,8 +20,9 @@ export interface Search {
 }
 
 /** Seeded mixtures at each crash point: many for workloads whose crash points are few. */
+const SYSTEMATIC = { small: 1, long: 0.1, wide: 0.2 } as const
 const MIXTURES = { small: 32, long: 6, wide: 3 } as const
-const SECOND_LIVES = { small: 0.01, long: 0.02, wide: 0.002 } as const
+const SECOND_LIVES = { small: 0.004, long: 0.01, wide: 0.002 } as const
 
 /** @throws Violation that says how to repeat it */
 export async function searchPowerCuts(search: Search): Promise<Tally> {
@@ -31,12 +32,18 @@ export async function searchPowerCuts(search: Search): Promise<Tally> {
     const random = seededRandom(seed, index)
     const isSmall = kind === 'small' || (kind === 'both' && index % 2 === 0)
     const workload: Workload = isSmall
-      ? smallWorkload(kind === 'both' ? index / 2 : index, random)
+      ? smallWorkload(kind === 'both' ? index / 2 : index, seed, random)
       : randomWorkload(random)
     const size = workload.shape === 'wide' ? 'wide' : isSmall ? 'small' : 'long'
     await during(`seed ${seed}, ${kind} workload ${index}; ${howToRepeat(search, index)}`, async () => {
       const run = await runWorkload(workload)
-      const options = { random, mixtures: MIXTURES[size], secondLives: SECOND_LIVES[size], imagesMax: images }
+      const options = {
+        random,
+        systematic: SYSTEMATIC[size],
+        mixtures: MIXTURES[size],
+        secondLives: SECOND_LIVES[size],
+        imagesMax: images,
+      }
       await cutEverywhere(run, tally, options)
     })
     search.progress?.(tally, index + 1)

@@ -39,7 +39,8 @@ export function openUnderTest(
   shape: Shape,
   options: UnderTestOptions = {},
 ): StoreUnderTest {
-  const all: UnderTestOptions = { journalBytes: JOURNAL_BYTES, ...options }
+  // Small windows: a simulated one copies all that it shows.
+  const all: UnderTestOptions = { journalBytes: JOURNAL_BYTES, windowBytes: 64 * 1024, ...options }
   return openStoreOn(platform, path, SHAPES[shape].schema, all as StoreOptions) as unknown as StoreUnderTest
 }
 

@@ -28,7 +28,7 @@ export type Step =
   | { readonly kind: 'flush' }
   | { readonly kind: 'reopen' }
 
-/** Where a workload begins: before the store exists, on a few records, or with some of them deleted. */
+/** Which files there are at first: none, a closed store of a few records, or one with some of them deleted. */
 export type Start = 'nothing' | 'records' | 'holes'
 
 export interface Workload {
@@ -36,6 +36,8 @@ export interface Workload {
   readonly start: Start
   readonly reuseNumbers: boolean
   readonly durability: Durability
+  /** Steps at first during which the power is not cut: what comes then finds a journal in use. */
+  readonly prelude: readonly Step[]
   readonly steps: readonly Step[]
 }
 
@@ -74,29 +76,69 @@ export const SPILL: Step = {
 }
 
 const STARTS: readonly Start[] = ['nothing', 'records', 'holes']
+const PLAIN = { shape: 'small', reuseNumbers: true, durability: 'full', prelude: [] } as const
 
-const PLAIN = { shape: 'small', durability: 'full' } as const
-const SINGLE: readonly Workload[] = STARTS.flatMap(start =>
-  ONE_STEP.map(step => ({ ...PLAIN, start, reuseNumbers: start === 'holes', steps: [step] })),
-)
+/** Leaves commits in the journal that are not checkpointed, and live bits. */
+const BUSY: readonly Step[] = [
+  { kind: 'commit', changes: [update, append, append], how: 'async' },
+  { kind: 'commit', changes: [{ kind: 'delete', at: 2 }, put], how: 'sync' },
+]
+/** So many commits that the next ones fall into the other segment. */
+const ROUND: readonly Step[] = [
+  { kind: 'together', commits: [[append], [update]] },
+  ...Array.from(
+    { length: 14 },
+    (_, at): Step => ({ kind: 'commit', changes: [{ kind: 'update', at }], how: 'sync' }),
+  ),
+]
+const MANY: Step = { kind: 'together', commits: Array.from({ length: 8 }, (_, at) => [{ kind: 'update', at }]) }
+const FEW: Step = { kind: 'commit', changes: [update], how: 'sync' }
 
-/** The first ones are all those of one step, from each start; those after them have one to three steps, by chance. */
-export function smallWorkload(index: number, random: Random): Workload {
-  const single = SINGLE[index]
-  if (single !== undefined) return single
-  if (random.chance(0.03)) return { ...PLAIN, ...settings(random), shape: 'wide', steps: [SPILL] }
+/** Those that every run looks at: creation, first commits, each kind of step with a journal in use, the journal's ends. */
+const FIXED: readonly Workload[] = [
+  { ...PLAIN, start: 'nothing', steps: [] },
+  { ...PLAIN, start: 'records', steps: [{ kind: 'commit', changes: [append, update], how: 'async' }] },
+  {
+    ...PLAIN,
+    start: 'holes',
+    steps: [{ kind: 'commit', changes: [remove, append], how: 'sync' }, { kind: 'reopen' }],
+  },
+  ...ONE_STEP.map((step): Workload => ({ ...PLAIN, start: 'records', prelude: BUSY, steps: [step] })),
+  { ...PLAIN, start: 'records', prelude: [...BUSY, ...ROUND], steps: [FEW, FEW, FEW] },
+  { ...PLAIN, start: 'records', prelude: [...BUSY, ...ROUND, ...ROUND], steps: [MANY, MANY] },
+  {
+    ...PLAIN,
+    start: 'holes',
+    prelude: ROUND,
+    steps: [{ kind: 'checkpoint', meanwhile: [[update], [append]] }, MANY],
+  },
+  { ...PLAIN, shape: 'wide', start: 'records', steps: [SPILL] },
+]
+
+/** Every other one is a fixed one, in turn from a place that the seed says; those between have two or three steps. */
+export function smallWorkload(index: number, seed: number, random: Random): Workload {
+  if (index % 2 === 0) return FIXED[(seed + index / 2) % FIXED.length] as Workload
+  const prelude = random.chance(0.9) ? BUSY : []
+  if (random.chance(0.03)) return { ...PLAIN, ...settings(random), shape: 'wide', prelude, steps: [SPILL] }
   const steps = Array.from({ length: random.chance(0.5) ? 2 : 3 }, () => random.pick(ONE_STEP))
-  return { ...PLAIN, ...settings(random), steps }
+  return {
+    ...PLAIN,
+    ...settings(random),
+    prelude: random.chance(0.15) ? [...prelude, ...ROUND] : prelude,
+    steps,
+  }
 }
-
-/** How many workloads of one step there are. */
-export const SINGLE_COUNT = SINGLE.length
 
 /** A longer workload by chance. */
 export function randomWorkload(random: Random): Workload {
   const shape = random.chance(0.05) ? 'wide' : 'small'
   const length = 4 + random.below(shape === 'wide' ? 4 : 12)
-  return { ...settings(random), shape, steps: Array.from({ length }, () => randomStep(random, shape)) }
+  return {
+    ...settings(random),
+    shape,
+    prelude: [],
+    steps: Array.from({ length }, () => randomStep(random, shape)),
+  }
 }
 
 function settings(random: Random): Pick<Workload, 'start' | 'reuseNumbers' | 'durability'> {
@@ -137,7 +179,7 @@ function randomChange(random: Random, shape: Shape): Change {
 }
 
 /** A workload in a line, for messages. */
-export function describeWorkload({ steps, ...settings }: Workload): string {
+export function describeWorkload({ steps, prelude, ...settings }: Workload): string {
   const change = (each: Change): string => {
     if (each.kind === 'append') return 'append'
     return each.kind === 'appendMany' ? `append ${each.count}` : `${each.kind} ${each.at}`
@@ -156,5 +198,5 @@ export function describeWorkload({ steps, ...settings }: Workload): string {
   }
   const { shape, start, reuseNumbers, durability } = settings
   const reuse = reuseNumbers ? ', numbers reused' : ''
-  return `${shape} records, from ${start}${reuse}, durability ${durability}: ${steps.map(step).join('; ')}`
+  return `${shape} records, from ${start}${reuse}, durability ${durability}, ${prelude.length} steps before: ${steps.map(step).join('; ')}`
 }
