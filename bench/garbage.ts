@@ -26,7 +26,12 @@ export const garbage: Benchmark = {
   async *run(context) {
     yield await collections(context, 'whole store mapped', {}, sized(context, 1_000_000, 1_000))
     const sliding: StoreOptions = { windowBytes: MIB, maxMappedBytes: 16 * MIB }
-    yield await collections(context, '1 MiB windows, 16 MiB mapped', sliding, sized(context, 50_000, 500))
+    yield await collections(
+      context,
+      'sliding 1 MiB windows, 16 MiB mapped',
+      sliding,
+      sized(context, 50_000, 500),
+    )
   },
 }
 

@@ -12,8 +12,10 @@ export function checkOptionNames(options: object, known: readonly string[], call
   }
 }
 
-/** The known name with the smallest edit distance, if it is near enough to be meant. */
+/** The known name that is meant: the only one that begins so, or the one with the smallest edit distance if it is near. */
 export function nearestName(name: string, known: readonly string[]): string | undefined {
+  const longer = known.filter(candidate => candidate.toLowerCase().startsWith(name.toLowerCase()))
+  if (longer.length === 1 && name.length >= PREFIX_LENGTH_MIN) return longer[0]
   let best: string | undefined
   let bestDistance = Math.min(name.length, Math.max(2, Math.floor(name.length / 2)) + 1)
   for (const candidate of known) {
@@ -25,6 +27,8 @@ export function nearestName(name: string, known: readonly string[]): string | un
   }
   return best
 }
+
+const PREFIX_LENGTH_MIN = 3
 
 /** Levenshtein's distance, by rows. */
 function editDistance(a: string, b: string): number {

@@ -1,14 +1,19 @@
 /**
- * Backup: the committed records as a new store file, while the store stays open.
+ * Backup: the committed records as a new store file, while the store stays open and goes on committing.
  *
- *   B1  the copy holds one commit, whole; from a read-only opener the copying is repeated if a commit came between.
+ *   D9  the file is copied as it is, commits or not; then the journal's frames of all commits made meanwhile are laid
+ *       over the copy, which makes it the state of the last of them, whole.
  *   B2  an existing target is refused; aborting or failing leaves nothing.
  */
 
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { StrideError } from '../errors.ts'
+import type { PlatformFile } from '../mmap/platform.ts'
+import { journalPathOf } from './journal/journal.ts'
+import { commitsBetween } from './journal/journal-scan.ts'
+import { collapse } from './journal/net-changes.ts'
 import type { Locator } from './locator.ts'
-import type { Follower } from './publication.ts'
+import type { PublishedState } from './publication.ts'
 import { StoreBuilder } from './rebuild.ts'
 import { type StoreFile, writeWholeAsync } from './store-file.ts'
 
@@ -22,15 +27,20 @@ export interface BackupOptions {
 const RECORDS_A_TURN_BYTES = 4 * 1024 * 1024
 const TRIES_MAX = 8
 
+/** What is committed and in the file now. */
+interface BackupState extends PublishedState {
+  /** Whether some of it is not in the file, but in the journal that a dead writer left. */
+  readonly isOverlaid: boolean
+}
+
 interface BackupSource {
   readonly file: StoreFile
   readonly locator: Locator
-  readonly follower: Follower | undefined
-  readonly commitNumber: () => number
+  readonly state: () => BackupState
   readonly target: string
 }
 
-/** @throws ERR_STRIDE_EXISTS, _NO_SPACE, _IO, _BUSY; the signal's reason */
+/** @throws ERR_STRIDE_EXISTS, _NO_SPACE, _IO, _BUSY, _CLOSED; the signal's reason */
 export async function backupStore(source: BackupSource, options: BackupOptions): Promise<void> {
   const { platform } = source.file
   if (platform.exists(source.target)) {
@@ -39,37 +49,80 @@ export async function backupStore(source: BackupSource, options: BackupOptions):
     })
   }
   for (let tries = 0; tries < TRIES_MAX; tries++) {
-    const before = source.follower?.settle()
-    const isWhole = await writeWholeAsync(platform, source.target, async file => {
-      const builder = new StoreBuilder(file, source.file.identity)
-      await copyAll(source.locator, builder, options)
-      builder.finish(source.commitNumber())
-      return source.follower === undefined || source.follower.sequence() === before
-    })
+    const isWhole = await writeWholeAsync(platform, source.target, file => copyTo(source, file, options))
     if (isWhole) return
   }
-  const message = `${TRIES_MAX} times a commit came while ${source.file.path} was copied`
+  const message = `${TRIES_MAX} times the journal moved on while ${source.file.path} was copied`
   throw new StrideError('ERR_STRIDE_BUSY', message, { path: source.file.path })
 }
 
-async function copyAll(locator: Locator, builder: StoreBuilder, options: BackupOptions): Promise<void> {
-  const { staging, addressing } = locator
-  const end = staging.baseSize
-  const perTurn = Math.max(1, Math.floor(RECORDS_A_TURN_BYTES / addressing.stride))
-  while (builder.size < end) {
+/** @returns whether the copy is the state of one commit; not where the journal let go of frames meanwhile */
+async function copyTo(source: BackupSource, file: PlatformFile, options: BackupOptions): Promise<boolean> {
+  const { state } = source
+  const { platform, path, identity, addressing } = source.file
+  const before = state()
+  const builder = new StoreBuilder(file, identity, source.locator.checksums.exists)
+  await copyAll(source, builder, options)
+  // From here on in one turn: no commit of this process comes in between, and one of another process counts only if
+  // it was whole after the last record was copied.
+  let after = state()
+  while (builder.size < after.size) {
+    while (builder.size < after.size) copyRun(source.locator, builder, after)
+    after = state()
+  }
+  if (before.isOverlaid !== after.isOverlaid) return false
+  if (after.isOverlaid) {
+    builder.finish(after.commitNumber)
+    return before.commitNumber === after.commitNumber
+  }
+  const frames = commitsBetween(platform, path, identity, before.commitNumber, after.commitNumber)
+  if (frames === undefined) return false
+  if (frames.length > 0) {
+    const net = collapse(frames, addressing.recordSize, journalPathOf(path))
+    for (let i = 0; i < net.numbers.length; i++) {
+      const source = net.sourceOf(i)
+      const at = net.positionOf(i)
+      const image = source?.bytes.subarray(at, at + addressing.recordSize)
+      builder.replace(net.numbers[i] as number, image)
+    }
+  }
+  builder.finish(after.commitNumber)
+  return true
+}
+
+async function copyAll(
+  { locator, state }: BackupSource,
+  builder: StoreBuilder,
+  options: BackupOptions,
+): Promise<void> {
+  const perTurn = Math.max(1, Math.floor(RECORDS_A_TURN_BYTES / locator.addressing.stride))
+  const { size: first } = state()
+  // What is appended meanwhile is left for the last turn, as soon as it is no more than fits into one.
+  while (builder.size < first || state().size - builder.size > perTurn) {
     options.signal?.throwIfAborted()
-    const turnEnd = Math.min(end, builder.size + perTurn)
-    while (builder.size < turnEnd) copyRun(locator, builder, turnEnd)
-    options.progress?.(builder.size, end)
+    const { size, isOverlaid } = state()
+    const turnEnd = Math.min(size, builder.size + perTurn)
+    while (builder.size < turnEnd) copyRun(locator, builder, { size: turnEnd, isOverlaid })
+    options.progress?.(builder.size, size)
     await nextTurn()
   }
   options.signal?.throwIfAborted()
 }
 
-/** Copies committed records as they are in the file, without looking at what is staged. */
-function copyRun(locator: Locator, builder: StoreBuilder, end: number): void {
+/** Copies records as they are in the file, without looking at what waits; or as a dead writer's journal has them. */
+function copyRun(
+  locator: Locator,
+  builder: StoreBuilder,
+  { size: end, isOverlaid }: Pick<BackupState, 'size' | 'isOverlaid'>,
+): void {
   const { addressing, liveness, pool } = locator
   const n = builder.size
+  if (isOverlaid) {
+    const source = locator.run(n, end)
+    if (source === undefined) builder.addDeleted()
+    else builder.addRecords(source.bytes.subarray(locator.at, locator.at + locator.count * addressing.stride))
+    return
+  }
   if (liveness.isDeleted(n)) {
     builder.addDeleted()
     return

@@ -1,12 +1,20 @@
 /**
- * One codec and one row class a schema, however often it is opened.
+ * One codec, one row class and one class of stores a schema, however often it is opened.
  *
  * Each compiled codec has functions of its own; a program that opens the same schema several times would otherwise
  * call another function at the same place each time, which costs the optimizing compiler two to five times as much.
  */
 
-import { type AnySchema, type Codec, type CodecOptions, codecFromCanonical, codecOf } from '../schema/index.ts'
+import {
+  type AnySchema,
+  type Codec,
+  type CodecOptions,
+  codecFromCanonical,
+  codecOf,
+  type ReaderBaseConstructor,
+} from '../schema/index.ts'
 import { EngineRow, type RowOwner } from './row.ts'
+import { RowScan } from './scan.ts'
 
 export type RowClass = new (owner: RowOwner) => EngineRow
 
@@ -15,6 +23,8 @@ const CANONICAL_MAX = 64
 
 const bySchema = new WeakMap<AnySchema, Map<string, Codec<unknown>>>()
 const byCanonical = new Map<string, Codec<unknown>>()
+const readerClasses = new WeakMap<Codec<unknown>, Map<unknown, ReaderBaseConstructor>>()
+const walkClasses = new WeakMap<Codec<unknown>, typeof RowScan>()
 const rowClasses = new WeakMap<Codec<unknown>, RowClass>()
 
 /** The codec of a schema. @throws ERR_STRIDE_LAYOUT */
@@ -39,6 +49,29 @@ export function sharedCodecOf(canonicalLayout: string): Codec<unknown> {
     byCanonical.set(canonicalLayout, codec)
   }
   return codec
+}
+
+/**
+ * The class of stores that read records of this codec, side by side: `base`, with `get` and `field` generated where
+ * they can be.
+ */
+export function readerClassOf<C>(base: C, codec: Codec<unknown>): C {
+  let classes = readerClasses.get(codec)
+  if (classes === undefined) readerClasses.set(codec, (classes = new Map()))
+  let readerClass = classes.get(base)
+  if (readerClass === undefined) {
+    readerClass = codec.readerClass(base as ReaderBaseConstructor)
+    Object.defineProperty(readerClass, 'name', { value: (base as ReaderBaseConstructor).name })
+    classes.set(base, readerClass)
+  }
+  return readerClass as C
+}
+
+/** The class of walks over records of this codec, side by side. */
+export function walkClassOf(codec: Codec<unknown>): typeof RowScan {
+  let walkClass = walkClasses.get(codec)
+  if (walkClass === undefined) walkClasses.set(codec, (walkClass = codec.walkClass(RowScan)))
+  return walkClass
 }
 
 /** The class of rows that read records of this codec. */

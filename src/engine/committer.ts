@@ -13,7 +13,6 @@
 
 import { StrideError } from '../errors.ts'
 import type { PlatformFile } from '../mmap/platform.ts'
-import type { WindowPool } from '../mmap/window.ts'
 import { Applier } from './apply.ts'
 import { type AppliedState, Checkpointer } from './checkpointer.ts'
 import { DirtyRanges } from './dirty-ranges.ts'
@@ -26,6 +25,7 @@ import type { Root } from './root.ts'
 import { RootKeeper } from './root-keeper.ts'
 import { type SealedCommit, Sealer } from './seal.ts'
 import type { Space } from './space.ts'
+import { TailStore } from './tail-store.ts'
 
 /** When a commit counts as done: once it survives the loss of power, or of the process. */
 export type Durability = 'full' | 'process'
@@ -49,7 +49,6 @@ interface Group {
 
 export interface CommitterParts {
   readonly file: PlatformFile
-  readonly pool: WindowPool
   readonly locator: Locator
   readonly publisher: Publisher
   readonly root: Root
@@ -60,12 +59,15 @@ export interface CommitterParts {
   readonly changed: () => void
 }
 
+/** Memory of a larger group is given back. */
+const SPARE_BYTES_MAX = 1024 * 1024
 /** Bytes of frames that may wait for a sync behind commits that did not wait for it. */
 const UNSYNCED_BYTES_MAX = 4 * 1024 * 1024
 
 export class Committer {
   readonly #parts: CommitterParts
   readonly #roots: RootKeeper
+  readonly #tailStore: TailStore
   readonly #sealer: Sealer
   readonly #applier: Applier
   readonly #checkpointer: Checkpointer
@@ -76,6 +78,8 @@ export class Committer {
   /** Commits whose frames are written, but that are not in the file yet. */
   #written: SealedCommit[] = []
   #waiters: Waiter[] = []
+  /** Memory of a group whose commits are in the file, for the next one. */
+  #spare: FrameGroup | undefined
   #round: Promise<void> | undefined
 
   #sealed: AppliedState
@@ -96,11 +100,12 @@ export class Committer {
 
   constructor(parts: CommitterParts) {
     this.#parts = parts
-    const { root, file, locator, pool } = parts
+    const { root, file, locator } = parts
     const dirty = new DirtyRanges()
+    this.#tailStore = new TailStore(locator, dirty)
     this.#roots = new RootKeeper(file, root)
-    this.#sealer = new Sealer(locator, dirty)
-    this.#applier = new Applier(locator.addressing, pool, locator.liveness, dirty)
+    this.#sealer = new Sealer(locator, this.#tailStore)
+    this.#applier = new Applier(locator, dirty)
     this.#checkpointer = new Checkpointer({
       file,
       roots: this.#roots,
@@ -157,6 +162,11 @@ export class Committer {
     throw new StrideError('ERR_STRIDE_POISONED', message, { path, cause: this.#failure })
   }
 
+  /** Stores the staged tail behind the committed end; a failure other than a full disk poisons. */
+  storeTail(): void {
+    this.#guardSpace(() => this.#tailStore.store())
+  }
+
   /** Seals what is staged, and resolves once it is as durable as asked. */
   commit(durability: Durability): Promise<number> {
     this.assertSound()
@@ -192,7 +202,7 @@ export class Committer {
       this.#assertUsable()
       if (this.#checkpointer.running === undefined && !this.#hasWork) break
     }
-    if (journal.activeBytes > 0) journal.rotate(0)
+    leave(journal)
     await this.#runCheckpoint(journal, false)
   }
 
@@ -269,13 +279,13 @@ export class Committer {
   }
 
   #sealInto(group: Group, journal: Journal, admitted: number): SealedCommit {
+    const { commitNumber, deletedCount } = this.#sealed
     try {
-      return this.#sealer.seal(this.#sealed.commitNumber + 1, this.#sealed.deletedCount, group.frames)
+      return this.#guardSpace(() => this.#sealer.seal(commitNumber + 1, deletedCount, group.frames))
     } catch (error) {
       journal.forgo(admitted)
       if (group.commits.length === 0) this.#groups.pop()
-      if (error instanceof StrideError && error.code === 'ERR_STRIDE_NO_SPACE') throw error
-      throw this.#poison(error)
+      throw error
     }
   }
 
@@ -284,7 +294,9 @@ export class Committer {
     const last = this.#groups.at(-1)
     if (last !== undefined && !last.isClosed && last.frames.length + bytes <= this.#parts.journalBytes)
       return last
-    const group = { frames: new FrameGroup(), commits: [], admitted: [], isClosed: false }
+    const frames = this.#spare ?? new FrameGroup()
+    this.#spare = undefined
+    const group = { frames, commits: [], admitted: [], isClosed: false }
     this.#groups.push(group)
     return group
   }
@@ -344,6 +356,7 @@ export class Committer {
     if (group !== undefined && !journal.fits(group.frames.length) && this.#allSynced) {
       if (this.#rotate(journal, group.frames.length)) return
       this.waits++
+      leave(journal)
       await this.#runCheckpoint(journal, false)
       return
     }
@@ -372,6 +385,7 @@ export class Committer {
         this.#syncWritten(journal)
         if (this.#rotate(journal, group.frames.length)) continue
         this.waits++
+        leave(journal)
         this.#checkpointer.runSync(journal, this.#applied)
         continue
       }
@@ -394,12 +408,16 @@ export class Committer {
   /** Begins the next segment, and a checkpoint of those before. @returns false where no slot is free */
   #rotate(journal: Journal, bytes: number): boolean {
     if (!journal.rotate(bytes)) return false
-    void this.#runCheckpoint(journal, true).catch(error => this.#poison(error))
+    void this.#runCheckpoint(journal, true).catch(() => undefined)
     return true
   }
 
   #runCheckpoint(journal: Journal, paced: boolean): Promise<void> {
-    return this.#checkpointer.running ?? this.#checkpointer.start(journal, this.#applied, paced)
+    return (this.#checkpointer.running ?? this.#checkpointer.start(journal, this.#applied, paced)).catch(
+      error => {
+        throw this.#poison(error)
+      },
+    )
   }
 
   #needsDataSync(group: Group): boolean {
@@ -427,17 +445,23 @@ export class Committer {
     publisher.begin()
     while ((this.#written[0]?.commitNumber ?? Number.POSITIVE_INFINITY) <= upTo) {
       const commit = this.#written[0] as SealedCommit
-      const { numbers, slots } = commit.changes
-      if (numbers.length > 0) this.#applier.apply(numbers, i => staging.imageOf(slots[i] as number))
+      if (commit.changes.numbers.length > 0) this.#applier.apply(staging.placed(commit.changes))
       this.#written.shift()
       staging.applied(commit.changes)
       const { commitNumber, size, deletedCount } = commit
       this.#applied = { commitNumber, size, deletedCount }
+      if (this.#written[0]?.group !== commit.group) this.#recycle(commit.group)
     }
     this.#publish()
     if (this.#written.length === 0) this.#unsyncedBytes = 0
     changed()
     this.#acknowledge()
+  }
+
+  #recycle(frames: FrameGroup): void {
+    if (frames.bytes.length > SPARE_BYTES_MAX) return
+    frames.length = 0
+    this.#spare = frames
   }
 
   #publish(): void {
@@ -489,6 +513,16 @@ export class Committer {
     }
   }
 
+  /** The same for what is written where nothing reaches it yet: a full disk leaves all as it was. */
+  #guardSpace<T>(work: () => T): T {
+    try {
+      return work()
+    } catch (error) {
+      if (error instanceof StrideError && error.code === 'ERR_STRIDE_NO_SPACE') throw error
+      throw this.#poison(error)
+    }
+  }
+
   #assertUsable(): void {
     this.assertSound()
     if (this.#closed) {
@@ -528,4 +562,9 @@ export class Committer {
     this.#groups = []
     changed()
   }
+}
+
+/** Begins another segment, if one is free, so that a checkpoint can free the present one too. */
+function leave(journal: Journal): void {
+  if (journal.activeBytes > 0) journal.rotate(0)
 }

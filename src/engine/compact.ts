@@ -12,15 +12,21 @@ export const GONE = -1
 
 /**
  * Writes the live records beside the file and takes its name. Nothing is staged.
+ * @param replacing called when the new file is whole and is about to take the name
  * @returns for each old record number the new one, or GONE
  */
-export function compactFile(store: StoreFile, locator: Locator, commitNumber: number): Float64Array {
+export function compactFile(
+  store: StoreFile,
+  locator: Locator,
+  commitNumber: number,
+  replacing: () => void,
+): Float64Array {
   const { staging, addressing } = locator
   const end = staging.size
   const moved = new Float64Array(end).fill(GONE)
   const identity = newIdentity(store.codec.layout, store.identity)
   writeWhole(store.platform, store.path, undefined, file => {
-    const builder = new StoreBuilder(file, identity)
+    const builder = new StoreBuilder(file, identity, locator.checksums.exists)
     for (let n = locator.nextLive(0, end); n < end; n = locator.nextLive(n, end)) {
       const source = locator.run(n, end)
       if (source === undefined) break
@@ -30,8 +36,7 @@ export function compactFile(store: StoreFile, locator: Locator, commitNumber: nu
       n += count
     }
     builder.finish(commitNumber)
-    // Readers that come from now on wait until the new file says what it holds.
-    store.lock.retract()
+    replacing()
   })
   return moved
 }

@@ -11,7 +11,8 @@ import type { PlatformFile } from '../mmap/platform.ts'
 import { createWindowPool } from '../mmap/windows.ts'
 import type { AnySchema, Input } from '../schema/index.ts'
 import { type Addressing, offsetOf } from './addressing.ts'
-import { sharedCodec } from './codecs.ts'
+import { Checksums } from './checksums.ts'
+import { readerClassOf, sharedCodec } from './codecs.ts'
 import { truncated } from './header.ts'
 import { Liveness } from './liveness.ts'
 import { Locator } from './locator.ts'
@@ -56,6 +57,7 @@ export class FlatFile<S extends AnySchema = AnySchema> extends RecordSet<S> {
       throw new StrideError('ERR_STRIDE_LIMIT', `A flat file keeps its number of records: ${path}`, { path })
     }
     this.#writer = new Writer({
+      storeTail: refuse,
       codec,
       locator,
       space: { capacity: locator.staging.size, ensure: refuse },
@@ -85,7 +87,7 @@ export class FlatFile<S extends AnySchema = AnySchema> extends RecordSet<S> {
       })
       if (count > 0) pool.setEnd(offsetOf(addressing, count - 1) + recordSize)
       const staging = new Staging(recordSize, count, options.stagedBytesMax ?? STAGED_BYTES_MAX)
-      const locator = new Locator(addressing, pool, staging, new Liveness(pool))
+      const locator = new Locator(addressing, pool, staging, new Liveness(pool), new Checksums(pool))
       const { windowBytes } = sizes
       const source: Source<S> = {
         path,
@@ -97,7 +99,8 @@ export class FlatFile<S extends AnySchema = AnySchema> extends RecordSet<S> {
         follower: undefined,
       }
       const backend = platform.name === 'file' ? 'file' : platform.name === 'simulated' ? 'memory' : 'mapped'
-      return new FlatFile(file, source, backend)
+      const Reader = locator.isDense ? readerClassOf(FlatFile, codec) : FlatFile
+      return new Reader(file, source, backend)
     } catch (error) {
       file.close()
       throw error

@@ -7,6 +7,7 @@
  *   page 4 …      layout     the canonical layout, JSON text, written once
  *   dataOffset …  records    recordSize bytes each, nothing between them
  *   behind them   live bits  only once something was deleted, at an offset in the root
+ *                 checksums  only if asked for at creation, at an offset in the root
  *
  * docs/format.md is rendered from these tables. How a table reads and writes: struct.ts.
  */
@@ -64,15 +65,21 @@ export const ROOT = defineStruct('root', 512, [
     type: 'bytes',
     offset: 64,
     size: 8,
-    meaning: 'salt of the journal that holds the commits after this one; zeros: there is none',
+    meaning: 'salt of the journal that holds the commits after this one, or of the last one that was ended',
   },
   {
     name: 'journalSegment',
     type: 'u32',
     offset: 72,
-    meaning: 'number of the segment that holds the next commit',
+    meaning: 'number of the segment that holds the next commit; 0: no journal',
   },
   { name: 'journalOffset', type: 'u64', offset: 76, meaning: 'where in the journal that segment begins' },
+  {
+    name: 'checksumsOffset',
+    type: 'u64',
+    offset: 84,
+    meaning: 'file offset of the checksums, one u32 a record; 0: none',
+  },
 ])
 export const ROOT_MAGIC = 'STRIROOT'
 
@@ -94,6 +101,7 @@ export const SHARED_WORDS = {
   capacity: 10,
   liveBitsOffset: 12,
   liveBitsBytes: 14,
+  checksumsOffset: 16,
 } as const
 export const SHARED_WORD_COUNT = 32
 

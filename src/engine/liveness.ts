@@ -9,12 +9,14 @@
  */
 
 import type { Window, WindowPool } from '../mmap/window.ts'
+import { PAGE_BYTES } from './format.ts'
+import type { SideTable } from './side-table.ts'
 
 /** Bytes read at once when a whole range of bits is walked. */
 const WALK_BYTES = 64 * 1024
 const NOWHERE: Window = { view: null, bytes: Buffer.alloc(0), start: 0, end: 0 }
 
-export class Liveness {
+export class Liveness implements SideTable {
   readonly #pool: WindowPool
   #offset = 0
   #window: Window = NOWHERE
@@ -36,6 +38,10 @@ export class Liveness {
   place(offset: number): void {
     this.#offset = offset
     this.#window = NOWHERE
+  }
+
+  bytesFor(capacity: number): number {
+    return Math.max(PAGE_BYTES, Math.ceil(capacity / 8))
   }
 
   isDeleted(n: number): boolean {

@@ -6,9 +6,12 @@
  * Arithmetic alone: addressing.ts. Which records are deleted in the file: liveness.ts.
  */
 
+import { crc32 } from 'node:zlib'
+import { StrideError } from '../errors.ts'
 import type { Window, WindowPool } from '../mmap/window.ts'
 import type { RecordBytes } from '../schema/index.ts'
 import { type Addressing, offsetOf, recordsBefore } from './addressing.ts'
+import type { Checksums } from './checksums.ts'
 import type { Liveness } from './liveness.ts'
 import type { Staging } from './staging.ts'
 
@@ -17,26 +20,40 @@ export class Locator {
   readonly pool: WindowPool
   readonly staging: Staging
   readonly liveness: Liveness
+  readonly checksums: Checksums
+  /** Whether each record found in the file is compared with its checksum, where there are checksums. */
+  checksReads = false
   /** Byte position, in what find or run answered last, of the record that was asked for. */
   at = 0
   /** How many records from there on run() found. */
   count = 0
 
-  constructor(addressing: Addressing, pool: WindowPool, staging: Staging, liveness: Liveness) {
+  constructor(
+    addressing: Addressing,
+    pool: WindowPool,
+    staging: Staging,
+    liveness: Liveness,
+    checksums: Checksums,
+  ) {
     this.addressing = addressing
     this.pool = pool
     this.staging = staging
     this.liveness = liveness
+    this.checksums = checksums
   }
 
   /** Whether each record in use lies in the file, live and unchanged, so that arithmetic alone finds it. */
   get isPlain(): boolean {
-    return this.staging.changeCount === 0 && !this.liveness.exists
+    return this.staging.changeCount === 0 && !this.liveness.exists && !this.#isChecked
   }
 
   /** Whether neighbours lie side by side, so that generated loops can walk them. */
   get isDense(): boolean {
-    return this.addressing.stride === this.addressing.recordSize
+    return this.addressing.stride === this.addressing.recordSize && !this.#isChecked
+  }
+
+  get #isChecked(): boolean {
+    return this.checksReads && this.checksums.exists
   }
 
   isLive(n: number): boolean {
@@ -65,7 +82,23 @@ export class Locator {
       return staging.tail
     }
     if (this.liveness.exists && n < staging.baseSize && this.liveness.isDeleted(n)) return undefined
+    if (this.#isChecked && n < staging.baseSize) this.check(n)
     return this.#windowOf(n, ahead)
+  }
+
+  /** Compares a record in the file with its checksum. @throws ERR_STRIDE_CORRUPT naming record and offset */
+  check(n: number): void {
+    const { bytes } = this.#windowOf(n)
+    const found = crc32(bytes.subarray(this.at, this.at + this.addressing.recordSize))
+    if (found === this.checksums.stored(n)) return
+    throw new StrideError(
+      'ERR_STRIDE_CORRUPT',
+      `Record ${n} does not have the checksum that was stored with it`,
+      {
+        recordNumber: n,
+        offset: offsetOf(this.addressing, n),
+      },
+    )
   }
 
   /** The bytes of record n as of the last seal, without what is staged since; `at` is set. */

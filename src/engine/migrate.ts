@@ -49,7 +49,7 @@ export function migrateStore<S extends AnySchema>(
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
     let live = 0
     writeWhole(old.platform, path, undefined, file => {
-      const builder = new StoreBuilder(file, identity)
+      const builder = new StoreBuilder(file, identity, old.root.checksumsOffset > 0)
       for (let n = 0; n < old.root.size; n++) {
         if (liveness.isDeleted(n)) {
           builder.addDeleted()
@@ -80,13 +80,13 @@ export function migrateStore<S extends AnySchema>(
         live++
       }
       builder.finish(old.root.commitNumber)
-      // Readers that come from now on wait until the new file says what it holds.
+      // Readers that come from now on wait until this lock is released.
       old.lock.retract()
+      publisher.supersede()
     })
-    publisher.supersede()
-    publisher.close()
     return live
   } finally {
+    old.publisher?.close()
     old.pool.close()
     old.file.close()
     old.lock.release()

@@ -32,7 +32,21 @@ export function openStore<S extends AnySchema>(
     throw new TypeError('The schema is a Zod object: wrap its fields in z.object({ … })')
   }
   checkStoreOptions(options)
-  return Store.open(path, schema, options)
+  if (isGiven) return Store.open(path, schema, options)
+  try {
+    return Store.open(path, schema, options)
+  } catch (error) {
+    throw schemaIsMissing(error, path, options) ?? error
+  }
+}
+
+/** What an absent file means where no schema was given. */
+function schemaIsMissing(error: unknown, path: string, options: StoreOptions): StrideError | undefined {
+  if (!(error instanceof StrideError) || error.code !== 'ERR_STRIDE_NOT_FOUND' || error.path !== path)
+    return undefined
+  const isCreatable = options.readOnly !== true && options.create !== false
+  const advice = isCreatable ? ': give a schema to create it' : ''
+  return new StrideError('ERR_STRIDE_NOT_FOUND', `${path} does not exist${advice}`, { path, cause: error })
 }
 
 /** @internal The same over a given platform: crash tests bring their own. */
@@ -61,8 +75,9 @@ export async function openStoreAsync<S extends AnySchema>(
   maybeOptions?: StoreOptions,
 ): Promise<Store<S>> {
   const schema = isSchema(schemaOrOptions) ? (schemaOrOptions as S) : undefined
-  const { lockTimeoutMs = 0, ...options } =
-    (schema === undefined ? (schemaOrOptions as StoreOptions | undefined) : maybeOptions) ?? {}
+  const given = (schema === undefined ? (schemaOrOptions as StoreOptions | undefined) : maybeOptions) ?? {}
+  checkStoreOptions(given)
+  const { lockTimeoutMs = 0, ...options } = given
   const deadline = Date.now() + lockTimeoutMs
   for (;;) {
     try {

@@ -3,6 +3,7 @@
  */
 
 import { type Addressing, checkRecordNumber, offsetOf } from './addressing.ts'
+import { toRecordNumbers } from './record-numbers.ts'
 
 /** Record numbers from `from` (0 when left out) up to, and without, `to` (the end when left out). */
 export interface NumberRange {
@@ -20,6 +21,8 @@ const GAP_BYTES = 64 * 1024
 
 /** The ends of a range, bounded by the records there are. @throws RangeError, TypeError */
 export function rangeEnds(range: NumberRange, size: number): { readonly from: number; readonly to: number } {
+  if (typeof range !== 'object' || range === null)
+    throw new TypeError(`A range has 'from' and 'to': ${String(range)}`)
   for (const key of Object.keys(range)) {
     if (key !== 'from' && key !== 'to') throw new TypeError(`A range has 'from' and 'to', not '${key}'`)
   }
@@ -40,7 +43,7 @@ export function prefetchRanges(
     if (to <= from) return []
     return [{ offset: offsetOf(addressing, from), length: (to - from) * addressing.stride }]
   }
-  const numbers = Float64Array.from(what as ArrayLike<number>).sort()
+  const numbers = Float64Array.from(toRecordNumbers(what)).sort()
   const ranges: { offset: number; length: number }[] = []
   for (const n of numbers) {
     checkRecordNumber(n)
@@ -59,5 +62,7 @@ export function prefetchRanges(
 function isNumbers(
   what: Iterable<number> | ArrayLike<number> | NumberRange,
 ): what is Iterable<number> | ArrayLike<number> {
-  return Symbol.iterator in what || 'length' in what
+  if (typeof what !== 'object' || what === null)
+    throw new TypeError(`prefetch takes record numbers, or a range of them: ${String(what)}`)
+  return Symbol.iterator in what || 'length' in what || ArrayBuffer.isView(what)
 }

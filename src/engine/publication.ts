@@ -19,7 +19,7 @@ const SLEEP = new Int32Array(new SharedArrayBuffer(4))
 /** What the words say. */
 export type PublishedState = Pick<
   Root,
-  'commitNumber' | 'size' | 'deletedCount' | 'capacity' | 'liveBitsOffset' | 'liveBitsBytes'
+  'commitNumber' | 'size' | 'deletedCount' | 'capacity' | 'liveBitsOffset' | 'liveBitsBytes' | 'checksumsOffset'
 >
 
 const STATE_NAMES = [
@@ -29,6 +29,7 @@ const STATE_NAMES = [
   'capacity',
   'liveBitsOffset',
   'liveBitsBytes',
+  'checksumsOffset',
 ] as const satisfies readonly (keyof PublishedState)[]
 
 export function openSharedWords(file: PlatformFile): SharedWords {
@@ -59,11 +60,20 @@ export class Publisher {
     for (const name of STATE_NAMES) storeCount(this.#words, SHARED_WORDS[name], state[name])
     this.#end()
   }
-  /** Another file took this one's name: whoever has this one open should reopen. */
+  /**
+   * Another file is about to take this one's name: whoever has this one open should reopen. Before the renaming, so
+   * that nobody keeps the old file should this process die right after it; who comes too early waits (locks.ts).
+   */
   supersede(): void {
     this.begin()
     this.#words.store(SHARED_WORDS.superseded, 1)
     this.#end()
+  }
+  /** The other file did not: this one goes on. */
+  reinstate(state: PublishedState): void {
+    this.begin()
+    this.#words.store(SHARED_WORDS.superseded, 0)
+    this.publish(state)
   }
   close(): void {
     this.#words.close()

@@ -1,14 +1,17 @@
 /**
  * Writes a whole store file from records in number order: what compact, backup and migrate share.
  *
- * Bytes go straight behind the header; live bits follow the records if one was deleted; the root comes last.
+ * Bytes go straight behind the header; live bits follow the records if one was deleted, and checksums if the store keeps
+ * them; the root comes last.
  */
 
+import { crc32 } from 'node:zlib'
 import type { PlatformFile } from '../mmap/platform.ts'
 import { offsetOf } from './addressing.ts'
+import { CHECKSUM_BYTES } from './checksums.ts'
 import { PAGE_BYTES } from './format.ts'
 import { type Identity, writeIdentity } from './header.ts'
-import { FIRST_ROOT } from './root.ts'
+import { FIRST_ROOT, type Root } from './root.ts'
 import { writeHeaderPages } from './store-file.ts'
 
 const CHUNK_BYTES = 1024 * 1024
@@ -19,10 +22,14 @@ export class StoreBuilder {
   readonly #chunk: Buffer
   #chunkStart = 0
   #size = 0
-  #deleted: number[] = []
+  readonly #deleted = new Set<number>()
+  /** One a record that is in the file already. */
+  #checksums: Uint32Array | undefined
 
-  constructor(file: PlatformFile, identity: Identity) {
+  /** `checksums`: whether the store keeps them. */
+  constructor(file: PlatformFile, identity: Identity, checksums: boolean) {
     this.#file = file
+    this.#checksums = checksums ? new Uint32Array(1024) : undefined
     this.#identity = identity
     this.#chunk = Buffer.alloc(Math.max(1, Math.floor(CHUNK_BYTES / identity.recordSize)) * identity.recordSize)
     writeIdentity(file, identity)
@@ -48,8 +55,22 @@ export class StoreBuilder {
 
   /** Uses up the next number for a deleted record, whose bytes are zero. */
   addDeleted(): void {
-    this.#deleted.push(this.#size)
+    this.#deleted.add(this.#size)
     this.addRecords(new Uint8Array(this.#identity.recordSize))
+  }
+
+  /** Puts another record in the place of one given before; undefined: it is deleted. */
+  replace(n: number, image: Uint8Array | undefined): void {
+    if (image === undefined) {
+      this.#deleted.add(n)
+      return
+    }
+    this.#deleted.delete(n)
+    if (n >= this.#chunkStart) this.#chunk.set(image, (n - this.#chunkStart) * this.#identity.recordSize)
+    else {
+      this.#file.store(image, this.#offset(n))
+      if (this.#checksums !== undefined) this.#checksums[n] = crc32(image)
+    }
   }
 
   /** Writes live bits and roots. The caller syncs. */
@@ -57,21 +78,42 @@ export class StoreBuilder {
     this.#spill()
     const capacity = this.#size
     const end = this.#offset(capacity)
-    const root = { ...FIRST_ROOT, commitNumber, size: capacity, capacity }
-    if (this.#deleted.length === 0) {
-      if (this.#file.size() < end) this.#file.allocate(0, end)
-      writeHeaderPages(this.#file, root)
-      return
-    }
+    if (this.#file.size() < end) this.#file.allocate(0, end)
+    const tables = { ...this.#storeLiveBits(capacity), ...this.#storeChecksums(capacity) }
+    const deletedCount = this.#deleted.size
+    writeHeaderPages(this.#file, {
+      ...FIRST_ROOT,
+      commitNumber,
+      size: capacity,
+      capacity,
+      deletedCount,
+      ...tables,
+    })
+  }
+
+  #storeLiveBits(capacity: number): Partial<Root> {
+    if (this.#deleted.size === 0) return {}
     const bits = new Uint8Array(Math.max(PAGE_BYTES, Math.ceil(capacity / 8)))
     for (const n of this.#deleted) {
       const byte = Math.floor(n / 8)
       bits[byte] = (bits[byte] as number) | (1 << (n & 7))
     }
-    const liveBitsOffset = Math.ceil(end / PAGE_BYTES) * PAGE_BYTES
-    this.#file.store(bits, liveBitsOffset)
-    const deletedCount = this.#deleted.length
-    writeHeaderPages(this.#file, { ...root, deletedCount, liveBitsOffset, liveBitsBytes: bits.length })
+    return { liveBitsOffset: this.#storeBehind(bits), liveBitsBytes: bits.length }
+  }
+
+  #storeChecksums(capacity: number): Partial<Root> {
+    if (this.#checksums === undefined) return {}
+    const bytes = new Uint8Array(Math.max(PAGE_BYTES, capacity * CHECKSUM_BYTES))
+    const view = new DataView(bytes.buffer)
+    for (let n = 0; n < capacity; n++) view.setUint32(n * CHECKSUM_BYTES, this.#checksums[n] as number, true)
+    return { checksumsOffset: this.#storeBehind(bytes) }
+  }
+
+  /** @returns where the bytes lie now, on a page of their own at the end of the file */
+  #storeBehind(bytes: Uint8Array): number {
+    const offset = Math.ceil(this.#file.size() / PAGE_BYTES) * PAGE_BYTES
+    this.#file.store(bytes, offset)
+    return offset
   }
 
   #spill(): void {
@@ -80,7 +122,21 @@ export class StoreBuilder {
     const offset = this.#offset(this.#chunkStart)
     this.#file.allocate(offset, bytes.length)
     this.#file.store(bytes, offset)
+    this.#addChecksums(bytes)
     this.#chunkStart = this.#size
+  }
+
+  #addChecksums(records: Uint8Array): void {
+    if (this.#checksums === undefined) return
+    if (this.#checksums.length < this.#size) {
+      const old = this.#checksums
+      this.#checksums = new Uint32Array(this.#size * 2)
+      this.#checksums.set(old)
+    }
+    const { recordSize } = this.#identity
+    for (let i = 0; i * recordSize < records.length; i++) {
+      this.#checksums[this.#chunkStart + i] = crc32(records.subarray(i * recordSize, (i + 1) * recordSize))
+    }
   }
 
   #offset(n: number): number {

@@ -32,6 +32,10 @@ export class RecordFinder implements RowOwner, RunFinder {
     this.#prepare = prepare
   }
 
+  get stride(): number {
+    return this.#source().locator.addressing.stride
+  }
+
   locate(n: number): RecordBytes {
     checkRecordNumber(n)
     this.#prepare()

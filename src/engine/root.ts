@@ -8,7 +8,8 @@
 import { StrideError } from '../errors.ts'
 import type { PlatformFile } from '../mmap/platform.ts'
 import { type Addressing, recordsMax } from './addressing.ts'
-import { ROOT, ROOT_MAGIC, ROOT_OFFSETS } from './format.ts'
+import { CHECKSUM_BYTES } from './checksums.ts'
+import { PAGE_BYTES, ROOT, ROOT_MAGIC, ROOT_OFFSETS } from './format.ts'
 import { corrupt, truncated } from './header.ts'
 
 /** What one root says. All counts are safe integers. */
@@ -23,16 +24,18 @@ export interface Root {
   /** File offset of the live bits; 0 where nothing was ever deleted. */
   readonly liveBitsOffset: number
   readonly liveBitsBytes: number
-  /** Hexadecimal salt of the journal that holds the commits after this one; NO_SALT where there is none. */
+  /** File offset of the checksums; 0 where the store has none. */
+  readonly checksumsOffset: number
+  /** Hexadecimal salt of the journal that holds the commits after this one, or of the last one that was ended. */
   readonly journalSalt: string
+  /** The segment that holds the next commit; 0 where there is no journal. */
   readonly journalSegment: number
   /** Where in the journal that segment begins, bytes. */
   readonly journalOffset: number
 }
 
-export const NO_SALT = '0'.repeat(16)
-/** What a root says where there is no journal. */
-export const NO_JOURNAL = { journalSalt: NO_SALT, journalSegment: 0, journalOffset: 0 } as const
+/** What a root says where there is no journal. The salt stays: a file that still has it means nothing any more. */
+export const NO_JOURNAL = { journalSegment: 0, journalOffset: 0 } as const
 
 export const FIRST_ROOT: Root = {
   commitNumber: 0,
@@ -42,6 +45,8 @@ export const FIRST_ROOT: Root = {
   capacity: 0,
   liveBitsOffset: 0,
   liveBitsBytes: 0,
+  checksumsOffset: 0,
+  journalSalt: '0'.repeat(16),
   ...NO_JOURNAL,
 }
 
@@ -89,10 +94,13 @@ export function readRoot(file: PlatformFile, addressing: Addressing): Root {
 /** Where a file with this root must reach at least. */
 export function fileEnd(
   addressing: Addressing,
-  root: Pick<Root, 'capacity' | 'liveBitsOffset' | 'liveBitsBytes'>,
+  root: Pick<Root, 'capacity' | 'liveBitsOffset' | 'liveBitsBytes' | 'checksumsOffset'>,
 ): number {
   const arrayEnd = addressing.dataOffset + root.capacity * addressing.stride
-  return root.liveBitsOffset === 0 ? arrayEnd : Math.max(arrayEnd, root.liveBitsOffset + root.liveBitsBytes)
+  const liveBitsEnd = root.liveBitsOffset === 0 ? 0 : root.liveBitsOffset + root.liveBitsBytes
+  const checksumsEnd =
+    root.checksumsOffset === 0 ? 0 : root.checksumsOffset + Math.max(PAGE_BYTES, root.capacity * CHECKSUM_BYTES)
+  return Math.max(arrayEnd, liveBitsEnd, checksumsEnd)
 }
 
 function checkRoot(file: PlatformFile, addressing: Addressing, root: Root): void {
@@ -108,6 +116,12 @@ function checkRoot(file: PlatformFile, addressing: Addressing, root: Root): void
     }
   } else if (root.deletedCount > 0) {
     throw corrupt(file.path, offset, `${root.deletedCount} records are deleted but there are no live bits`)
+  }
+  if (
+    root.checksumsOffset !== 0 &&
+    root.checksumsOffset < addressing.dataOffset + root.capacity * addressing.stride
+  ) {
+    throw corrupt(file.path, offset, `the checksums at ${root.checksumsOffset} do not lie behind the array`)
   }
   const end = fileEnd(addressing, root)
   const size = file.size()

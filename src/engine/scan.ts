@@ -7,8 +7,8 @@
  */
 
 import type { RecordBytes } from '../schema/index.ts'
-import { ROW_AT, ROW_SOURCE } from '../schema/index.ts'
-import { type EngineRow, ROW_NUMBER } from './row.ts'
+import { ROW_AT, ROW_SOURCE, WalkBase } from '../schema/index.ts'
+import { type EngineRow, ROW_POINT, ROW_WALK } from './row.ts'
 
 /** Finds runs of neighbours. */
 export interface RunFinder {
@@ -28,72 +28,64 @@ const NOWHERE: RecordBytes = { view: null, bytes: Buffer.alloc(0) }
  * One row, pointed at each live record in turn. Keep `row.toObject()`, not the row.
  *
  * Written for the optimizing compiler, at about half of the obvious form's cost a step (`npm run bench -- scan`): the
- * iterator is its own result object, its fields are plain ones, and the end of the last run calls
- * nothing.
+ * iterator is its own result object, its fields are plain ones, and `next` is generated anew for each layout
+ * (schema/walk.ts).
  */
-export class RowScan<Row extends EngineRow> implements IterableIterator<Row> {
-  value: Row
-  done = false
+export class RowScan<Row extends EngineRow> extends WalkBase<Row> implements IterableIterator<Row> {
+  override value: Row
+  override done = false
+  override at = 0
+  override stopAt = 0
+  override leap: () => void
   private readonly finder: RunFinder
   private readonly stride: number
-  private source: RecordBytes = NOWHERE
-  private at = 0
-  private n: number
-  private stop: number
+  /** The run's first record, and its position. */
+  private first: number
+  private firstAt = 0
   private end: number
 
   constructor(finder: RunFinder, stride: number, row: Row, from: number, end: number) {
+    super()
     this.value = row
+    row[ROW_WALK] = this
     this.finder = finder
     this.stride = stride
-    this.n = from - 1
-    this.stop = from
+    this.first = from - 1
     this.end = end
-    if (from >= end) return
-    this.enterRun(from)
-    // The first step goes onto the record that the run begins with.
-    this.n--
-    this.at -= stride
+    this.leap = this.enterRun.bind(this)
   }
 
   [Symbol.iterator](): this {
     return this
   }
 
-  next(): IteratorResult<Row, undefined> {
-    const n = this.n + 1
+  override next(): IteratorResult<Row, undefined> {
+    const at = this.at + this.stride
     const row = this.value
-    const source = this.source
-    if (n < this.stop && row[ROW_SOURCE] === source && source.view !== null) {
-      this.n = n
-      row[ROW_NUMBER] = n
-      row[ROW_AT] = this.at += this.stride
-    } else if (n < this.end) {
-      this.enterRun(n)
-    } else {
-      this.done = true
-    }
+    if (at < this.stopAt && row[ROW_SOURCE].view !== null) row[ROW_AT] = this.at = at
+    else this.leap()
     return this as IteratorResult<Row, undefined>
   }
 
   return(): IteratorResult<Row, undefined> {
     this.end = 0
-    this.stop = 0
+    this.stopAt = 0
     this.done = true
     return { done: true, value: undefined }
   }
 
-  private enterRun(from: number): void {
-    const n = this.finder.nextLive(from, this.end)
+  private enterRun(): void {
+    const from = this.first + (this.at - this.firstAt) / this.stride + 1
+    const n = from < this.end ? this.finder.nextLive(from, this.end) : this.end
     if (n >= this.end) {
       this.return()
       return
     }
-    const row = this.value
-    this.source = row[ROW_SOURCE] = this.finder.run(n, this.end)
-    this.at = row[ROW_AT] = this.finder.locatedAt
-    row[ROW_NUMBER] = this.n = n
-    this.stop = n + this.finder.runCount
+    const source = this.finder.run(n, this.end)
+    this.first = n
+    this.at = this.firstAt = this.finder.locatedAt | 0
+    this.stopAt = (this.at + this.finder.runCount * this.stride) | 0
+    this.value[ROW_POINT](n, source, this.at)
   }
 }
 

@@ -9,13 +9,11 @@
 
 import { constants } from 'node:buffer'
 import { StrideError } from '../errors.ts'
-import type { RecordBytes } from '../schema/index.ts'
-import { offsetOf } from './addressing.ts'
-import type { DirtyRanges } from './dirty-ranges.ts'
-import { FrameEncoder, frameBytesMax, type Image } from './journal/frame-encode.ts'
+import { FrameEncoder, frameBytesMax } from './journal/frame-encode.ts'
 import type { FrameGroup } from './journal/frame-group.ts'
 import type { Locator } from './locator.ts'
 import type { SealedChanges } from './staging.ts'
+import type { TailStore } from './tail-store.ts'
 
 /** Appended bytes that ride in a frame at most. */
 const RIDING_BYTES_MAX = 128 * 1024
@@ -37,12 +35,12 @@ export interface SealedCommit {
 
 export class Sealer {
   readonly #locator: Locator
-  readonly #dirty: DirtyRanges
+  readonly #tailStore: TailStore
   readonly #encoder: FrameEncoder
 
-  constructor(locator: Locator, dirty: DirtyRanges) {
+  constructor(locator: Locator, tailStore: TailStore) {
     this.#locator = locator
-    this.#dirty = dirty
+    this.#tailStore = tailStore
     this.#encoder = new FrameEncoder(locator.staging.recordSize)
   }
 
@@ -62,11 +60,11 @@ export class Sealer {
 
   /** Stores the tail in place and appends the frame to the group. @throws ERR_STRIDE_NO_SPACE, _IO, nothing sealed then */
   seal(commitNumber: number, deletedBefore: number, group: FrameGroup): SealedCommit {
-    const { staging, addressing } = this.#locator
+    const { staging } = this.#locator
     const riding = this.#ridingCount()
     const bytesMax = this.frameBytesMax()
     const tail = staging.tail.bytes.subarray(0, staging.tailCount * staging.recordSize)
-    if (tail.length > 0) this.#store(tail, offsetOf(addressing, staging.tailStart))
+    this.#tailStore.store()
     const { size } = staging
     const deletedCount = deletedBefore + staging.deletedDelta
     const isInPlace = riding === 0 && staging.appendedCount > 0
@@ -90,36 +88,23 @@ export class Sealer {
 
   #encodeChanges({ numbers, slots }: SealedChanges): void {
     const { staging } = this.#locator
+    const locator = this.#locator
     const encoder = this.#encoder
     for (let i = 0; i < numbers.length; i++) {
       const n = numbers[i] as number
       const slot = slots[i] as number
-      const replaced = this.#replaced(n)
+      // The live record that was there before this commit.
+      const replaced = locator.findSealed(n)
       if (slot >= 0) {
-        const source = staging.imageSource(slot)
-        const image = imageIn(source, staging.imageAt(slot))
-        if (replaced === undefined) encoder.insert(n, image)
-        else encoder.update(n, image, replaced)
+        const image = staging.imageSource(slot)
+        const at = staging.imageAt(slot)
+        if (replaced === undefined) encoder.insert(n, image, at)
+        else encoder.update(n, image, at, replaced, locator.at)
       } else if (replaced !== undefined) {
-        encoder.delete(n, replaced)
+        encoder.delete(n, replaced, locator.at)
       } else {
         encoder.skip(n)
       }
     }
   }
-
-  /** The live record that was there before this commit. */
-  #replaced(n: number): Image | undefined {
-    const source = this.#locator.findSealed(n)
-    return source === undefined ? undefined : imageIn(source, this.#locator.at)
-  }
-
-  #store(bytes: Uint8Array, offset: number): void {
-    this.#dirty.add(offset, bytes.length)
-    this.#locator.pool.store(bytes, offset)
-  }
-}
-
-function imageIn(source: RecordBytes, at: number): Image {
-  return { view: source.view as DataView, bytes: source.bytes, at }
 }

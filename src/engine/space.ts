@@ -1,19 +1,22 @@
 /**
- * Room for records: how a store's file grows, and where its live bits go then.
+ * Room for records: how a store's file grows, and where the tables behind the array go then.
  *
  *   H1  blocks are allocated before a record is stored into them, so a full disk is an error and never a SIGBUS.
- *   H2  where live bits exist, a copy is written behind the new capacity, synced and named by the root before
- *       any record may be stored over the old ones.
- *   H3  a growth that fails leaves capacity, bits and file as they were.
- * What the root says of it: root.ts. Reading and setting single bits: liveness.ts.
+ *   H2  where there are tables, copies are written behind the new capacity, synced and named by the root before any
+ *       record may be stored over the old ones.
+ *   H3  a growth that fails leaves capacity, tables and file as they were.
+ * What the root says of it: root.ts. What the tables hold: liveness.ts, checksums.ts.
  */
 
 import { StrideError } from '../errors.ts'
 import type { PlatformFile } from '../mmap/platform.ts'
 import type { WindowPool } from '../mmap/window.ts'
 import { type Addressing, offsetOf, recordsMax } from './addressing.ts'
+import type { Checksums } from './checksums.ts'
 import { PAGE_BYTES } from './format.ts'
 import type { Liveness } from './liveness.ts'
+import type { Root } from './root.ts'
+import type { SideTable } from './side-table.ts'
 
 const EXTENT_BYTES_MIN = 256 * 1024
 const EXTENT_BYTES_MAX = 64 * 1024 * 1024
@@ -21,10 +24,19 @@ const COPY_BYTES = 1024 * 1024
 
 export type Allocation = 'blocks' | 'sparse'
 
-export interface SpaceState {
-  readonly capacity: number
-  readonly liveBitsOffset: number
-  readonly liveBitsBytes: number
+/** What the root says of the room. */
+export type SpaceState = Pick<Root, 'capacity' | 'liveBitsOffset' | 'liveBitsBytes' | 'checksumsOffset'>
+
+export interface SpaceParts {
+  readonly file: PlatformFile
+  readonly pool: WindowPool
+  readonly addressing: Addressing
+  readonly liveness: Liveness
+  readonly checksums: Checksums
+  readonly allocation: Allocation
+  /** Makes the present room durable in a root, before this returns. */
+  readonly publish: () => void
+  readonly state: SpaceState
 }
 
 export class Space {
@@ -32,29 +44,23 @@ export class Space {
   readonly #pool: WindowPool
   readonly #addressing: Addressing
   readonly #liveness: Liveness
+  readonly #checksums: Checksums
   readonly #allocation: Allocation
-  /** Makes the present capacity and bits durable in a root, before this returns. */
   readonly #publish: () => void
   #capacity: number
-  #liveBitsBytes: number
 
-  constructor(
-    file: PlatformFile,
-    pool: WindowPool,
-    addressing: Addressing,
-    liveness: Liveness,
-    options: { readonly allocation: Allocation; readonly publish: () => void; readonly state: SpaceState },
-  ) {
-    this.#file = file
-    this.#pool = pool
-    this.#addressing = addressing
-    this.#liveness = liveness
-    this.#allocation = options.allocation
-    this.#publish = options.publish
-    this.#capacity = options.state.capacity
-    this.#liveBitsBytes = options.state.liveBitsBytes
-    liveness.place(options.state.liveBitsOffset)
-    pool.setEnd(this.end)
+  constructor(parts: SpaceParts) {
+    this.#file = parts.file
+    this.#pool = parts.pool
+    this.#addressing = parts.addressing
+    this.#liveness = parts.liveness
+    this.#checksums = parts.checksums
+    this.#allocation = parts.allocation
+    this.#publish = parts.publish
+    this.#capacity = parts.state.capacity
+    this.#liveness.place(parts.state.liveBitsOffset)
+    this.#checksums.place(parts.state.checksumsOffset)
+    this.#pool.setEnd(this.end)
   }
 
   /** Records that the array has room for. */
@@ -65,13 +71,13 @@ export class Space {
     return {
       capacity: this.#capacity,
       liveBitsOffset: this.#liveness.offset,
-      liveBitsBytes: this.#liveBitsBytes,
+      liveBitsBytes: this.#liveness.exists ? this.#liveness.bytesFor(this.#capacity) : 0,
+      checksumsOffset: this.#checksums.offset,
     }
   }
   /** Where the file must reach, bytes. */
   get end(): number {
-    const arrayEnd = offsetOf(this.#addressing, this.#capacity)
-    return this.#liveness.exists ? Math.max(arrayEnd, this.#liveness.offset + this.#liveBitsBytes) : arrayEnd
+    return this.#endOf(this.#tables)
   }
 
   /** Makes room for records [0, count). @throws ERR_STRIDE_NO_SPACE, _LIMIT, _IO; nothing changed then */
@@ -83,51 +89,61 @@ export class Space {
   reserve(count: number): void {
     if (count <= this.#capacity) return
     this.#checkLimit(count)
-    this.#growTo(this.#liveness.exists ? Math.max(count, this.#nextCapacity(count)) : count)
+    this.#growTo(this.#tables.length > 0 ? Math.max(count, this.#nextCapacity(count)) : count)
   }
 
   /** Makes live bits where there are none yet, and names them in the root. @throws ERR_STRIDE_NO_SPACE, _IO */
   ensureLiveBits(): void {
     if (this.#liveness.exists) return
-    const offset = this.#bitsOffsetFor(this.#capacity)
-    const bytes = Math.max(PAGE_BYTES, Math.ceil(this.#capacity / 8))
-    this.#allocateZeros(offset, bytes)
-    this.#publishPlace(this.#capacity, offset, bytes)
+    const offset = roundToPage(this.end)
+    this.#allocateZeros(offset, this.#liveness.bytesFor(this.#capacity))
+    this.#publishPlaces(this.#capacity, new Map([[this.#liveness, offset]]))
+  }
+
+  /** The tables that there are. */
+  get #tables(): readonly SideTable[] {
+    return [this.#liveness, this.#checksums].filter(table => table.exists)
+  }
+
+  #endOf(tables: readonly SideTable[]): number {
+    const arrayEnd = offsetOf(this.#addressing, this.#capacity)
+    return tables.reduce((end, table) => Math.max(end, table.offset + table.bytesFor(this.#capacity)), arrayEnd)
   }
 
   #growTo(capacity: number): void {
+    const tables = this.#tables
     const oldEnd = this.end
-    if (!this.#liveness.exists) {
-      this.#allocate(oldEnd, offsetOf(this.#addressing, capacity) - oldEnd)
+    const arrayEnd = offsetOf(this.#addressing, capacity)
+    if (tables.length === 0) {
+      this.#allocate(oldEnd, arrayEnd - oldEnd)
       this.#capacity = capacity
       this.#pool.setEnd(this.end)
       return
     }
-    const from = this.#liveness.offset
-    const oldBytes = this.#liveBitsBytes
-    const offset = this.#bitsOffsetFor(
-      Math.max(capacity, Math.ceil(recordsUpTo(this.#addressing, from + oldBytes))),
-    )
-    const bytes = Math.max(PAGE_BYTES, Math.ceil(capacity / 8))
+    const places = new Map<SideTable, number>()
+    let offset = roundToPage(Math.max(arrayEnd, oldEnd))
     this.#allocate(oldEnd, offset - oldEnd)
-    this.#allocateZeros(offset, bytes)
-    this.#copy(from, offset, oldBytes)
-    this.#publishPlace(capacity, offset, bytes)
+    for (const table of tables) {
+      this.#allocateZeros(offset, table.bytesFor(capacity))
+      this.#copy(table.offset, offset, table.bytesFor(this.#capacity))
+      places.set(table, offset)
+      offset += table.bytesFor(capacity)
+    }
+    this.#publishPlaces(capacity, places)
   }
 
-  /** The bits lie there from now on, and a durable root says so; where that fails all is as before. */
-  #publishPlace(capacity: number, offset: number, bytes: number): void {
-    const old = this.state
+  /** The tables lie there from now on, and a durable root says so; where that fails all is as before. */
+  #publishPlaces(capacity: number, places: ReadonlyMap<SideTable, number>): void {
+    const oldCapacity = this.#capacity
+    const oldPlaces = [...places.keys()].map(table => [table, table.offset] as const)
     this.#capacity = capacity
-    this.#liveBitsBytes = bytes
-    this.#liveness.place(offset)
+    for (const [table, offset] of places) table.place(offset)
     this.#pool.setEnd(this.end)
     try {
       this.#publish()
     } catch (error) {
-      this.#capacity = old.capacity
-      this.#liveBitsBytes = old.liveBitsBytes
-      this.#liveness.place(old.liveBitsOffset)
+      this.#capacity = oldCapacity
+      for (const [table, offset] of oldPlaces) table.place(offset)
       throw error
     }
   }
@@ -160,17 +176,14 @@ export class Space {
     }
   }
 
-  #bitsOffsetFor(capacity: number): number {
-    return Math.ceil(offsetOf(this.#addressing, capacity) / PAGE_BYTES) * PAGE_BYTES
-  }
-
   #nextCapacity(count: number): number {
     this.#checkLimit(count)
     const { stride } = this.#addressing
     const used = count * stride
     const extent = Math.min(EXTENT_BYTES_MAX, Math.max(EXTENT_BYTES_MIN, used / 8))
-    // With live bits each growth costs a sync and a copy of them, so it is larger.
-    const growth = this.#liveness.exists ? Math.max(extent, used / 4, this.#liveBitsBytes * 2) : extent
+    // With tables each growth costs syncs and a copy of them, so it is larger.
+    const tableBytes = this.#tables.reduce((sum, table) => sum + table.bytesFor(this.#capacity), 0)
+    const growth = tableBytes > 0 ? Math.max(extent, used / 4, tableBytes * 2) : extent
     const end = Math.ceil((offsetOf(this.#addressing, count) + growth) / PAGE_BYTES) * PAGE_BYTES
     return Math.min(recordsMax(this.#addressing), Math.floor((end - this.#addressing.dataOffset) / stride))
   }
@@ -183,7 +196,6 @@ export class Space {
   }
 }
 
-/** How many records would reach this file offset. */
-function recordsUpTo(addressing: Addressing, offset: number): number {
-  return (offset - addressing.dataOffset) / addressing.stride
+function roundToPage(offset: number): number {
+  return Math.ceil(offset / PAGE_BYTES) * PAGE_BYTES
 }

@@ -13,6 +13,8 @@
 
 import { InvariantError, StrideError } from '../errors.ts'
 import type { RecordBytes } from '../schema/index.ts'
+import type { PlacedChanges } from './apply.ts'
+import { copyBytes } from './copy-bytes.ts'
 import type { Replaced } from './journal/frame-read.ts'
 import type { NetChanges } from './journal/net-changes.ts'
 
@@ -21,6 +23,10 @@ const CHUNK_BYTES = 1024 * 1024
 const LOOK_AHEAD = 64
 /** Looks that cost as much as sorting one change. */
 const SORT_PATIENCE = 8
+
+/** Numbers below the first and slots below the second fit into one double together. */
+const PAIRED_NUMBERS = 2 ** 31
+const PAIRED_SLOTS = 2 ** 21
 
 /** Heap memory for records. A new object each time the memory is reused, so that old holders see null. */
 interface Chunk extends RecordBytes {
@@ -49,6 +55,8 @@ export class Staging {
   #imageCount = 0
   #freeSlots: number[] = []
   #deletions = 0
+  /** Commits that were given changes and are not in the file yet. */
+  #sealedCommits = 0
   /** Deletions staged since the last seal, those taken back included. */
   #stagedDeletions = 0
   #deletedDelta = 0
@@ -133,6 +141,14 @@ export class Staging {
   imageAt(slot: number): number {
     return (slot % this.#perChunk) * this.recordSize
   }
+  /** The same changes with the places of their images. */
+  placed({ numbers, slots }: SealedChanges): PlacedChanges {
+    return {
+      numbers,
+      sourceOf: i => ((slots[i] as number) < 0 ? undefined : this.#chunkOf(slots[i] as number)),
+      positionOf: i => this.imageAt(slots[i] as number),
+    }
+  }
   /** The bytes of an image; undefined for a deletion. */
   imageOf(slot: number): Buffer | undefined {
     if (slot < 0) return undefined
@@ -166,14 +182,14 @@ export class Staging {
   }
 
   /** Stages a copy of an image. `revives`: the record is deleted as of now. @throws ERR_STRIDE_LIMIT */
-  setImage(n: number, image: Buffer, revives: boolean): void {
+  setImage(n: number, image: RecordBytes, revives: boolean): void {
     let slot = this.#changes.get(n)
     if (slot === undefined || slot < 0) {
       if (slot === undefined) this.#sorted = undefined
       slot = this.#newSlot()
       this.#changes.set(n, slot)
     }
-    image.copy(this.#chunkOf(slot).bytes, this.imageAt(slot), 0, this.recordSize)
+    copyBytes(image, 0, this.#chunkOf(slot), this.imageAt(slot), this.recordSize)
     if (revives) this.#deletedDelta--
   }
 
@@ -236,9 +252,29 @@ export class Staging {
 
   /** What is staged, in rising order; `seal` gives it to a commit. */
   stagedChanges(): SealedChanges {
-    const numbers = Float64Array.from(this.#changes.keys()).sort()
-    const slots = new Float64Array(numbers.length)
-    for (let i = 0; i < numbers.length; i++) slots[i] = this.#changes.get(numbers[i] as number) as number
+    const count = this.#changes.size
+    const numbers = new Float64Array(count)
+    const slots = new Float64Array(count)
+    if (
+      this.#size <= PAIRED_NUMBERS &&
+      this.#imageCount < PAIRED_SLOTS / 2 &&
+      this.#deletions < PAIRED_SLOTS / 2
+    ) {
+      // Number and slot in one value: sorting brings both along.
+      let i = 0
+      for (const [n, slot] of this.#changes) numbers[i++] = n * PAIRED_SLOTS + slot + PAIRED_SLOTS / 2
+      numbers.sort()
+      for (i = 0; i < count; i++) {
+        const pair = numbers[i] as number
+        const n = Math.floor(pair / PAIRED_SLOTS)
+        numbers[i] = n
+        slots[i] = pair - n * PAIRED_SLOTS - PAIRED_SLOTS / 2
+      }
+    } else {
+      numbers.set([...this.#changes.keys()])
+      numbers.sort()
+      for (let i = 0; i < count; i++) slots[i] = this.#changes.get(numbers[i] as number) as number
+    }
     return { numbers, slots }
   }
 
@@ -253,12 +289,20 @@ export class Staging {
       this.#changes.clear()
     }
     this.#baseSize = this.#size
+    this.#sealedCommits++
     this.#deletedDelta = this.#stagedDeletions = 0
     this.startTail()
   }
 
   /** The changes of a commit, the oldest of those sealed, are in the file now. */
   applied({ numbers, slots }: SealedChanges): void {
+    this.#sealedCommits--
+    if (this.#changes.size === 0 && this.#sealedCommits === 0) {
+      // Nothing else waits: all memory is free again.
+      this.#sealed.clear()
+      this.#afterRelease()
+      return
+    }
     for (let i = 0; i < numbers.length; i++) {
       const n = numbers[i] as number
       const slot = slots[i] as number
@@ -277,11 +321,14 @@ export class Staging {
     this.#baseSize = size
     this.rollback()
     this.#sealed.clear()
+    this.#sealedCommits = kept.length
     for (const { numbers, slots } of kept) {
       for (let i = 0; i < numbers.length; i++) this.#sealed.set(numbers[i] as number, slots[i] as number)
     }
     for (const { recordNumber, image } of replaced) {
-      if (recordNumber < size) this.#lay(recordNumber, image)
+      if (recordNumber >= size) continue
+      if (image === undefined) this.setDeleted(recordNumber)
+      else this.#layImage(recordNumber, chunkOver(image), 0)
     }
     this.#deletedDelta = this.#stagedDeletions = 0
   }
@@ -290,14 +337,19 @@ export class Staging {
   rebase(size: number, over?: NetChanges): void {
     this.#baseSize = this.#size = size
     this.rollback()
-    for (let i = 0; i < (over?.numbers.length ?? 0); i++)
-      this.#lay(over?.numbers[i] as number, over?.imageOf(i))
+    for (let i = 0; i < (over?.numbers.length ?? 0); i++) {
+      const n = over?.numbers[i] as number
+      const source = over?.sourceOf(i)
+      if (source === undefined) this.setDeleted(n)
+      else this.#layImage(n, source, over?.positionOf(i) as number)
+    }
     this.#deletedDelta = this.#stagedDeletions = 0
   }
 
-  #lay(n: number, image: Buffer | undefined): void {
-    if (image === undefined) this.setDeleted(n)
-    else this.setImage(n, image, false)
+  #layImage(n: number, source: RecordBytes, at: number): void {
+    const slot = this.#newSlot()
+    this.#changes.set(n, slot)
+    copyBytes(source, at, this.#chunkOf(slot), this.imageAt(slot), this.recordSize)
   }
 
   /** Slots were freed: memory is reused from the start where nothing waits, and old holders look again. */
@@ -308,7 +360,7 @@ export class Staging {
     const kept = this.changeCount === 0 ? this.#images.slice(0, 1) : this.#images
     this.#images = kept.map(chunk => chunkOver(chunk.bytes))
     if (this.changeCount > 0) return
-    this.#imageCount = 0
+    this.#imageCount = this.#deletions = 0
     this.#freeSlots = []
   }
 

@@ -7,44 +7,45 @@
  */
 
 import type { Window, WindowPool } from '../mmap/window.ts'
+import type { RecordBytes } from '../schema/index.ts'
+import { copyBytes } from './copy-bytes.ts'
 import type { DirtyRanges } from './dirty-ranges.ts'
 
-const BATCH_BYTES = 256 * 1024
+const BATCH_BYTES = 64 * 1024
 /** Bytes between two pieces up to which copying them costs less than another call. */
 const GAP_BYTES_MAX = 3072
 
 export class StoreBatch {
   readonly #pool: WindowPool
   readonly #dirty: DirtyRanges
-  #bytes: Buffer
+  #batch = over(Buffer.alloc(8 * 1024))
   #start = 0
   #length = 0
 
   constructor(pool: WindowPool, dirty: DirtyRanges) {
     this.#pool = pool
     this.#dirty = dirty
-    this.#bytes = Buffer.alloc(8 * 1024)
   }
 
-  /** Takes a copy of the piece. */
-  add(piece: Uint8Array, offset: number): void {
+  /** Takes a copy of `length` bytes from `at` in the source, for the file's offset. */
+  add(source: RecordBytes, at: number, length: number, offset: number): void {
     const gap = offset - (this.#start + this.#length)
     // Bytes between are at hand only where memory is mapped.
     const joins = this.#length > 0 && gap >= 0 && gap <= (this.#pool.live ? GAP_BYTES_MAX : 0)
-    if (!joins || this.#length + gap + piece.length > BATCH_BYTES) {
+    if (!joins || this.#length + gap + length > BATCH_BYTES) {
       this.flush()
       this.#start = offset
     } else if (gap > 0) {
       this.#grow(gap)
       this.#fill(gap)
     }
-    if (piece.length > BATCH_BYTES) {
-      this.#store(piece, offset)
+    if (length > BATCH_BYTES) {
+      this.#store(source.bytes.subarray(at, at + length), offset)
       return
     }
-    this.#grow(piece.length)
-    this.#bytes.set(piece, this.#length)
-    this.#length += piece.length
+    this.#grow(length)
+    copyBytes(source, at, this.#batch, this.#length, length)
+    this.#length += length
   }
 
   /** Stores what waits. */
@@ -52,7 +53,7 @@ export class StoreBatch {
     if (this.#length === 0) return
     const length = this.#length
     this.#length = 0
-    this.#store(this.#bytes.subarray(0, length), this.#start)
+    this.#store(this.#batch.bytes.subarray(0, length), this.#start)
   }
 
   #store(bytes: Uint8Array, offset: number): void {
@@ -65,7 +66,7 @@ export class StoreBatch {
     for (let left = gap; left > 0; ) {
       const window: Window = this.#pool.acquire(offset, 1, left)
       const count = Math.min(left, window.end - offset)
-      window.bytes.copy(this.#bytes, this.#length, offset - window.start, offset - window.start + count)
+      copyBytes(window, offset - window.start, this.#batch, this.#length, count)
       this.#length += count
       offset += count
       left -= count
@@ -73,9 +74,14 @@ export class StoreBatch {
   }
 
   #grow(more: number): void {
-    if (this.#length + more <= this.#bytes.length) return
-    const old = this.#bytes
-    this.#bytes = Buffer.allocUnsafe(Math.min(BATCH_BYTES, Math.max(this.#length + more, old.length * 4)))
-    old.copy(this.#bytes, 0, 0, this.#length)
+    const { bytes } = this.#batch
+    if (this.#length + more <= bytes.length) return
+    const size = Math.min(BATCH_BYTES, Math.max(this.#length + more, bytes.length * 4))
+    this.#batch = over(Buffer.allocUnsafeSlow(size))
+    bytes.copy(this.#batch.bytes, 0, 0, this.#length)
   }
+}
+
+function over(bytes: Buffer): RecordBytes {
+  return { view: new DataView(bytes.buffer, bytes.byteOffset, bytes.length), bytes }
 }

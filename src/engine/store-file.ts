@@ -172,13 +172,16 @@ function isCurrent(platform: Platform, path: string, file: PlatformFile): boolea
 function createStoreFile(platform: Platform, path: string, codec: Codec<unknown>, options: StoreOptions): void {
   const identity = newIdentity(codec.layout)
   const capacity = options.capacity ?? 0
+  const addressing = { ...identity, stride: identity.recordSize }
+  const arrayEnd = offsetOf(addressing, capacity)
+  const checksumsOffset = options.checksums === true ? Math.ceil(arrayEnd / PAGE_BYTES) * PAGE_BYTES : 0
+  const root = { ...FIRST_ROOT, capacity, checksumsOffset }
   writeWhole(platform, path, options.mode, file => {
-    const addressing = { ...identity, stride: identity.recordSize }
-    const end = offsetOf(addressing, capacity)
+    const end = Math.max(fileEnd(addressing, root), checksumsOffset + (checksumsOffset > 0 ? PAGE_BYTES : 0))
     if (options.allocate === 'sparse') file.resize(end)
     else file.allocate(0, end)
     writeIdentity(file, identity)
-    writeHeaderPages(file, { ...FIRST_ROOT, capacity })
+    writeHeaderPages(file, root)
   })
 }
 

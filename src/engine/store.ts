@@ -9,6 +9,8 @@ import { StrideError } from '../errors.ts'
 import type { Platform } from '../mmap/platform.ts'
 import type { AnySchema, Input } from '../schema/index.ts'
 import { type BackupOptions, backupStore } from './backup.ts'
+import { Checksums } from './checksums.ts'
+import { readerClassOf } from './codecs.ts'
 import { Committer, type Durability } from './committer.ts'
 import { compactFile } from './compact.ts'
 import { Journal } from './journal/journal.ts'
@@ -83,7 +85,10 @@ export class Store<S extends AnySchema = AnySchema> extends RecordSet<S> {
     platform?: Platform,
   ): Store<S> {
     const held = platform === undefined ? undefined : { platform }
-    return new Store(openStoreFile(path, schema, options, held), schema, options)
+    const file = openStoreFile(path, schema, options, held)
+    // Beside another writer reads are checked (F3 of point-reader.ts), which is not generated.
+    const Reader = options.readOnly === true ? Store : readerClassOf(Store, file.codec)
+    return new Reader(file, schema, options)
   }
 
   /** Live records, staged changes included. */
@@ -157,17 +162,12 @@ export class Store<S extends AnySchema = AnySchema> extends RecordSet<S> {
    */
   async commit(options: CommitOptions = {}): Promise<number> {
     const { committer } = this.#writable()
-    const durability = this.#durabilityOf(options)
-    if (this.#backup !== undefined) await this.#backup
-    this.assertOpen()
-    return committer.commit(durability)
+    return committer.commit(this.#durabilityOf(options))
   }
-  /** The same, blocking. @throws also ERR_STRIDE_BUSY while a backup runs */
+  /** The same, blocking. */
   commitSync(options: CommitOptions = {}): number {
     const { committer } = this.#writable()
-    const durability = this.#durabilityOf(options)
-    this.#refuseDuringBackup('commitSync')
-    return committer.commitSync(durability)
+    return committer.commitSync(this.#durabilityOf(options))
   }
   /** Drops everything staged that was not given to a commit. */
   rollback(): void {
@@ -192,7 +192,6 @@ export class Store<S extends AnySchema = AnySchema> extends RecordSet<S> {
         'Changes are staged: commit or roll back, then begin a transaction',
       )
     }
-    if (this.#backup !== undefined) await this.#backup
     const transaction = new Transaction<S>(this, writer)
     this.#transaction = transaction
     let result: T
@@ -246,31 +245,39 @@ export class Store<S extends AnySchema = AnySchema> extends RecordSet<S> {
     this.assertOpen()
     committer.endJournal()
     const { locator } = this.source
-    try {
-      const moved = compactFile(this.#file, locator, committer.commitNumber)
+    const { lock } = this.#file
+    const state = this.#publishedState()
+    const replacing = (): void => {
+      // Readers that come from now on wait until the new file says what it holds.
+      lock.retract()
       publisher.supersede()
-      this.#closeFile()
-      this.#reopen()
-      return moved
+    }
+    let moved: Float64Array
+    try {
+      moved = compactFile(this.#file, locator, committer.commitNumber, replacing)
     } catch (error) {
-      if (!this.isClosed) this.#file.lock.announce()
+      publisher.reinstate(state)
+      lock.announce()
       throw error
     }
+    this.#closeFile()
+    this.#reopen()
+    return moved
   }
 
   /**
-   * Copies the committed records into a new store file. Commits wait meanwhile.
+   * Copies the committed records into a new store file, which then holds the state of one commit: the last that was
+   * made when the copying ended. Commits go on meanwhile.
    * @throws {StrideError} ERR_STRIDE_EXISTS when the target exists; what `signal` aborts with leaves nothing
    */
   async backup(path: string, options: BackupOptions = {}): Promise<void> {
     this.prepare()
     this.#refuseDuringBackup('backup')
-    const { locator, follower } = this.source
-    const commitNumber = (): number => this.commitNumber
-    this.#backup = (async () => {
-      await this.#writing?.committer.flush()
-      await backupStore({ file: this.#file, locator, follower, commitNumber, target: path }, options)
-    })()
+    const { locator } = this.source
+    this.#backup = backupStore(
+      { file: this.#file, locator, state: () => this.#currentState(), target: path },
+      options,
+    )
     const { promise, done } = settled(this.#backup)
     this.#backup = promise
     void promise.then(() => {
@@ -342,6 +349,7 @@ export class Store<S extends AnySchema = AnySchema> extends RecordSet<S> {
     const { state, overlay } = reader
     pool.setEnd(Math.min(fileEnd(addressing, state), this.#file.file.size()))
     locator.liveness.place(state.liveBitsOffset)
+    locator.checksums.place(state.checksumsOffset)
     locator.staging.rebase(state.size, overlay)
     this.#reader = reader
     this.changed()
@@ -357,7 +365,6 @@ export class Store<S extends AnySchema = AnySchema> extends RecordSet<S> {
       Journal.create(platform, path, identity, { slotBytes: journalBytes, mode })
     const committer = new Committer({
       file: file.file,
-      pool,
       locator,
       publisher,
       root,
@@ -365,7 +372,12 @@ export class Store<S extends AnySchema = AnySchema> extends RecordSet<S> {
       createJournal,
       changed,
     })
-    const space = new Space(file.file, pool, addressing, locator.liveness, {
+    const space = new Space({
+      file: file.file,
+      pool,
+      addressing,
+      liveness: locator.liveness,
+      checksums: locator.checksums,
       allocation: this.#options.allocate ?? 'blocks',
       publish: () => committer.publishRoomSync(),
       state: root,
@@ -374,7 +386,8 @@ export class Store<S extends AnySchema = AnySchema> extends RecordSet<S> {
     publisher.publish(root)
     file.lock.announce()
     const reuseNumbers = this.#options.reuseNumbers ?? false
-    const writer = new Writer({ codec, locator, space, reuseNumbers, path, changed })
+    const storeTail = (): void => committer.storeTail()
+    const writer = new Writer({ codec, locator, space, storeTail, reuseNumbers, path, changed })
     return { writer, committer, space, publisher }
   }
 
@@ -416,6 +429,11 @@ export class Store<S extends AnySchema = AnySchema> extends RecordSet<S> {
   }
 
   /** The committed state that is in the file, under the overlay of a reader. */
+  #currentState(): PublishedState & { readonly isOverlaid: boolean } {
+    this.prepare()
+    return { ...this.#publishedState(), isOverlaid: this.#reader?.overlay !== undefined }
+  }
+
   #publishedState(): PublishedState {
     const { committer, space } = this.#writing ?? {}
     if (committer !== undefined && space !== undefined) return { ...committer.applied, ...space.state }
@@ -453,7 +471,10 @@ function sourceOf<S extends AnySchema>(file: StoreFile, options: StoreOptions): 
   const staging = new Staging(addressing.recordSize, root.size, bytesMax)
   const liveness = new Liveness(pool)
   liveness.place(root.liveBitsOffset)
-  const locator = new Locator(addressing, pool, staging, liveness)
+  const checksums = new Checksums(pool)
+  checksums.place(root.checksumsOffset)
+  const locator = new Locator(addressing, pool, staging, liveness, checksums)
+  locator.checksReads = options.verifyReads ?? false
   const follower =
     options.readOnly === true
       ? new Follower(openSharedWords(file.file), path, () => file.lock.isWriterAlive())

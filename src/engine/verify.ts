@@ -103,6 +103,8 @@ async function verifyRecords({ file, locator, state, isWriter }: Verifiable, not
       live++
       try {
         codec.decode(source.view as DataView, source.bytes, locator.at)
+        const isInFile = isWriter || locator.staging.find(n) === undefined
+        if (locator.checksums.exists && isInFile) locator.check(n)
       } catch (error) {
         note(located(error, offset), offset, n)
       }

@@ -7,8 +7,9 @@
  */
 
 import { StrideError } from '../errors.ts'
-import type { Codec } from '../schema/index.ts'
-import { checkRecordNumber, offsetOf } from './addressing.ts'
+import type { Codec, RecordBytes } from '../schema/index.ts'
+import { checkRecordNumber } from './addressing.ts'
+import { copyBytes } from './copy-bytes.ts'
 import type { Locator } from './locator.ts'
 import type { Space } from './space.ts'
 
@@ -17,6 +18,8 @@ export interface WriterParts {
   readonly locator: Locator
   /** Where appended records go; a flat file has none. */
   readonly space: Pick<Space, 'capacity' | 'ensure'>
+  /** Stores a full tail behind the committed end of the file. */
+  readonly storeTail: () => void
   readonly reuseNumbers: boolean
   readonly path: string
   /** Called when what a reader may have found before is no longer what is there. */
@@ -27,6 +30,7 @@ export class Writer {
   readonly #parts: WriterParts
   readonly #scratch: Buffer
   readonly #scratchView: DataView
+  readonly #scratchBytes: RecordBytes
   /** True while user code may run in the middle of a call (iterables, getters of records). */
   #busy = false
   /** No free number lies below this one. */
@@ -36,6 +40,7 @@ export class Writer {
     this.#parts = parts
     this.#scratch = Buffer.alloc(parts.locator.staging.recordSize)
     this.#scratchView = new DataView(this.#scratch.buffer, this.#scratch.byteOffset, this.#scratch.length)
+    this.#scratchBytes = { view: this.#scratchView, bytes: this.#scratch }
   }
 
   /** @returns the record number */
@@ -134,18 +139,13 @@ export class Writer {
     const { codec, locator, space } = this.#parts
     const { staging } = locator
     if (staging.size >= space.capacity) space.ensure(staging.size + 1)
-    if (staging.isTailFull && !staging.growTail()) this.#spill()
+    if (staging.isTailFull && !staging.growTail()) {
+      this.#parts.storeTail()
+      staging.startTail()
+    }
     const { view, bytes } = staging.tail
     codec.encode(record, view as DataView, bytes, staging.tailCount * staging.recordSize)
     return staging.appended()
-  }
-
-  /** Stores a full tail behind the committed end of the file and begins the next one. */
-  #spill(): void {
-    const { staging, addressing, pool } = this.#parts.locator
-    const bytes = staging.tail.bytes.subarray(0, staging.tailCount * staging.recordSize)
-    pool.store(bytes, offsetOf(addressing, staging.tailStart))
-    staging.startTail()
   }
 
   #freeNumber(): number | undefined {
@@ -175,11 +175,11 @@ export class Writer {
     const { locator } = this.#parts
     const source = locator.find(n)
     if (source === undefined) throw noRecord(n, this.#parts)
-    source.bytes.copy(this.#scratch, 0, locator.at, locator.at + this.#scratch.length)
+    copyBytes(source, locator.at, this.#scratchBytes, 0, this.#scratch.length)
   }
 
   #stageScratch(n: number, revives: boolean): void {
-    this.#parts.locator.staging.setImage(n, this.#scratch, revives)
+    this.#parts.locator.staging.setImage(n, this.#scratchBytes, revives)
     this.#parts.changed()
   }
 

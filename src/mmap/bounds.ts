@@ -2,14 +2,18 @@
  * Offsets and lengths are safe integers before any system call sees them (P2).
  */
 
-/** @throws RangeError naming what is out of bounds */
+/** @throws TypeError for what is no number, RangeError naming what is out of bounds */
 export function checkOffset(name: string, value: number): void {
+  if (typeof value !== 'number') {
+    const shown = typeof value === 'bigint' ? `${String(value)}n` : String(value)
+    throw new TypeError(`${name} is a number, not a ${typeof value}: ${shown}`)
+  }
   if (!Number.isSafeInteger(value) || value < 0) {
     throw new RangeError(`${name} is a whole number of bytes from 0 to 2^53 - 1: ${value}`)
   }
 }
 
-/** @throws RangeError where offset, length or their sum is no safe integer */
+/** @throws TypeError, RangeError where offset, length or their sum is no safe integer */
 export function checkRange(offset: number, length: number): void {
   checkOffset('offset', offset)
   checkOffset('length', length)

@@ -12,6 +12,7 @@
 import { StrideError } from '../errors.ts'
 import { checkRange } from './bounds.ts'
 import type { PlatformFile, Region } from './platform.ts'
+import { ShownWindow } from './shown-window.ts'
 import { closedError, truncatedError } from './system-errors.ts'
 import { atTurnEnd } from './turn.ts'
 import type { Window, WindowOptions, WindowPool, WindowStats } from './window.ts'
@@ -22,32 +23,16 @@ const CHUNK_BYTES_MAX = 256 * 1024
 /** Asked of the system at once by prefetch. */
 const ASK_BYTES_MAX = 8 * 1024 * 1024
 
-class CopiedWindow implements Window {
-  view: DataView | null
-  readonly bytes: Buffer
-  readonly start: number
-  readonly end: number
-  readonly copy: Copy
-
-  constructor(view: DataView, bytes: Buffer, start: number, end: number, copy: Copy) {
-    this.view = view
-    this.bytes = bytes
-    this.start = start
-    this.end = end
-    this.copy = copy
-  }
-}
-
 /** One buffer and the token on what was read into it last. */
 class Copy {
   region: Region | undefined
-  token: CopiedWindow | undefined
+  token: ShownWindow | undefined
   isChunk = false
   pins = 0
   #view: DataView | undefined
   #bytes: Buffer | undefined
 
-  read(file: PlatformFile, start: number, length: number, isChunk: boolean): CopiedWindow {
+  read(file: PlatformFile, start: number, length: number, isChunk: boolean): ShownWindow {
     this.end()
     if (this.region === undefined || this.region.capacity < length) {
       this.region?.release()
@@ -61,7 +46,7 @@ class Copy {
       this.#bytes = Buffer.from(this.region.buffer, 0, length)
     }
     this.isChunk = isChunk
-    this.token = new CopiedWindow(this.#view as DataView, this.#bytes as Buffer, start, start + length, this)
+    this.token = new ShownWindow(this.#view as DataView, this.#bytes as Buffer, start, start + length, this)
     return this.token
   }
 
@@ -141,6 +126,8 @@ export class CopiedWindows implements WindowPool {
     for (const copy of this.#copies) copy.end()
   }
 
+  watch(): void {}
+
   pin(window: Window): void {
     const copy = copyOf(window)
     if (copy === undefined) throw closedError(`a window of ${this.#file.path} at offset ${window.start}`)
@@ -148,7 +135,8 @@ export class CopiedWindows implements WindowPool {
   }
 
   unpin(window: Window): void {
-    if (window instanceof CopiedWindow && window.copy.pins > 0) window.copy.pins--
+    const copy = window instanceof ShownWindow ? window.origin : undefined
+    if (copy instanceof Copy && copy.pins > 0) copy.pins--
   }
 
   store(bytes: Uint8Array, offset: number): void {
@@ -188,7 +176,7 @@ export class CopiedWindows implements WindowPool {
   stats(): WindowStats {
     const shown = this.#copies.filter(copy => copy.token !== undefined)
     const bytes = shown.reduce(
-      (sum, { token }) => sum + (token as CopiedWindow).end - (token as CopiedWindow).start,
+      (sum, { token }) => sum + (token as ShownWindow).end - (token as ShownWindow).start,
       0,
     )
     return { windows: shown.length, mappedBytes: bytes, residentBytes: bytes, slides: this.#reads }
@@ -232,5 +220,6 @@ export class CopiedWindows implements WindowPool {
 }
 
 function copyOf(window: Window): Copy | undefined {
-  return window instanceof CopiedWindow && window.view !== null ? window.copy : undefined
+  const copy = window instanceof ShownWindow && window.view !== null ? window.origin : undefined
+  return copy instanceof Copy ? copy : undefined
 }

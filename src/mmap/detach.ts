@@ -1,15 +1,33 @@
 /**
  * Taking the bytes away from an ArrayBuffer, so that every view on it throws: possible from Node 22 on.
  *
- * On Node 20 there is no way: structuredClone with a transfer list copies such a buffer silently.
+ * On Node 20 there is no way: structuredClone with a transfer list copies such a buffer silently. On later ones a program
+ * may forbid it for a buffer (worker_threads.markAsUntransferable), shadow `transfer` or `byteLength` on it, or bring
+ * a polyfill along: so the functions are those of the start, and the answer is looked at, not assumed.
  */
 
 /** ES2024; Node 20 lacks it. */
-type Transferable = ArrayBuffer & { transfer?: (length: number) => ArrayBuffer }
+type Transfer = (this: ArrayBuffer, length: number) => ArrayBuffer
 
-export const canDetach = typeof (ArrayBuffer.prototype as Transferable).transfer === 'function'
+const { prototype } = ArrayBuffer
+const transfer = (prototype as ArrayBuffer & { transfer?: Transfer }).transfer
+const byteLength = Object.getOwnPropertyDescriptor(prototype, 'byteLength')?.get as (
+  this: ArrayBuffer,
+) => number
 
-/** Leaves the buffer with no bytes. Call it only where canDetach is true. */
-export function detach(buffer: ArrayBuffer): void {
-  ;(buffer as Transferable).transfer?.(0)
+export const canDetach = typeof transfer === 'function'
+
+/** How long the buffer is, whatever its properties say; 0 where its bytes were moved to another buffer. */
+export function lengthOf(buffer: ArrayBuffer): number {
+  return Reflect.apply(byteLength, buffer, [])
+}
+
+/** Leaves the buffer with no bytes where that is possible. @returns whether it has none now */
+export function detach(buffer: ArrayBuffer): boolean {
+  try {
+    if (transfer !== undefined) Reflect.apply(transfer, buffer, [0])
+  } catch {
+    // Forbidden for this buffer: the answer says so.
+  }
+  return lengthOf(buffer) === 0
 }

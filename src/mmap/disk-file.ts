@@ -26,6 +26,11 @@ export interface LockTable {
 
 /** One call of node:fs takes no more. */
 const CALL_BYTES_MAX = 2 ** 30
+/**
+ * Stores go out in pieces of this. Linux keeps a written piece in one folio as large as the call, and storing a few bytes
+ * into a folio of 1 MiB later took 19 to 23 us, into one of 64 KiB 5 us (2026-11-21, ext4, Linux 6.18).
+ */
+const STORE_BYTES = 64 * 1024
 const ZEROS_BYTES = 1024 * 1024
 /** Bytes between which a block cannot lie hidden. */
 const BLOCK_BYTES_MIN = 512
@@ -109,7 +114,7 @@ export abstract class DiskFile implements PlatformFile {
     try {
       let done = 0
       while (done < bytes.byteLength) {
-        const length = Math.min(bytes.byteLength - done, CALL_BYTES_MAX)
+        const length = Math.min(bytes.byteLength - done, STORE_BYTES)
         done += fs.writeSync(this.fd, bytes, done, length, offset + done)
       }
     } catch (error) {

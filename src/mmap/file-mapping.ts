@@ -11,7 +11,7 @@ import * as fs from 'node:fs'
 import { tmpdir } from 'node:os'
 import { StrideError } from '../errors.ts'
 import { checkOptionNames } from '../option-names.ts'
-import { checkOffset } from './bounds.ts'
+import { checkOffset, checkRange } from './bounds.ts'
 import { type MappedView, makeView, unmapAll, type ViewOwner } from './mapped-view.ts'
 import { type MappingSystem, mappingSystem, type ViewAccess } from './mapping-system.ts'
 import type { PlatformFile } from './platform.ts'
@@ -38,15 +38,11 @@ const OPTION_NAMES = ['access', 'size', 'temporary', 'mode']
 const ACCESS_NAMES: readonly string[] = ['read', 'readwrite', 'copy'] satisfies readonly ViewAccess[]
 
 export class FileMapping {
-  readonly path: string
-  readonly access: ViewAccess
   readonly #owner: ViewOwner
   #size: number
   #isClosed = false
 
   private constructor(system: MappingSystem, file: PlatformFile, access: ViewAccess, size: number) {
-    this.path = file.path
-    this.access = access
     this.#size = size
     this.#owner = { system, file, access, views: new Set(), lastFlush: Promise.resolve() }
   }
@@ -68,17 +64,14 @@ export class FileMapping {
     if (temporary) return openTemporary(path, size, access, mode)
     if (typeof path !== 'string') throw new TypeError(`FileMapping.open takes a path: ${String(path)}`)
     const system = mappingSystem(path)
-    const createsFile = access === 'readwrite' && size > 0 && !fs.existsSync(path)
-    const file = system.open(path, {
-      access: access === 'readwrite' ? 'readwrite' : 'read',
-      create: createsFile ? 'missing' : 'never',
-      mode,
-    })
+    const created = access === 'readwrite' && size > 0 ? createIfMissing(system, path, mode) : undefined
+    const file =
+      created ?? system.open(path, { access: access === 'readwrite' ? 'readwrite' : 'read', create: 'never' })
     try {
       return new FileMapping(system, file, access, settleSize(file, access, size))
     } catch (error) {
       file.close()
-      if (createsFile) fs.rmSync(path, { force: true })
+      if (created !== undefined) fs.rmSync(path, { force: true })
       throw error
     }
   }
@@ -88,6 +81,12 @@ export class FileMapping {
     return new FileMapping(system, file, access, size)
   }
 
+  get path(): string {
+    return this.#owner.file.path
+  }
+  get access(): ViewAccess {
+    return this.#owner.access
+  }
   /** Bytes that views may reach. */
   get size(): number {
     return this.#size
@@ -95,21 +94,25 @@ export class FileMapping {
 
   /**
    * Part of the file as memory: any offset, any length, as many as wanted, overlapping as they like.
-   * @throws RangeError past the end; {StrideError} ERR_STRIDE_CLOSED, _TRUNCATED (the file became shorter),
+   * @param length bytes; to the end where left out
+   * @throws RangeError past the end, TypeError for what is no number; {StrideError} ERR_STRIDE_CLOSED, _TRUNCATED (the file became shorter),
    *   _LIMIT (Node 20 shows at most 4 GiB in one view), _NO_SPACE (no address space)
    */
-  view(offset = 0, length: number = this.#size - offset): MappedView {
+  view(offset = 0, length?: number): MappedView {
     this.#assertOpen()
     checkOffset('offset', offset)
+    const wanted = length ?? Math.max(0, this.#size - offset)
+    checkRange(offset, wanted)
     const fileSize = this.#owner.file.size()
-    const needed = Math.min(this.#size, offset + length)
+    const needed = Math.min(this.#size, offset + wanted)
     if (fileSize < needed) throw truncatedError(this.path, needed, fileSize)
-    return makeView(this.#owner, this.#size, offset, length)
+    return makeView(this.#owner, this.#size, offset, wanted)
   }
 
   /**
    * Sets the size of file and mapping. All views end first: they would show what is gone, or not what has come.
-   * @throws {StrideError} ERR_STRIDE_READ_ONLY, _CLOSED, _NO_SPACE (the size is as before)
+   * @throws {StrideError} ERR_STRIDE_READ_ONLY, _CLOSED; and with the size as before _NO_SPACE, _BUSY (another opener in
+   *   this thread shows bytes beyond the new size; what other threads and processes show is not known)
    */
   resize(size: number): void {
     this.#assertOpen()
@@ -138,6 +141,17 @@ export class FileMapping {
 
   #assertOpen(): void {
     if (this.#isClosed) throw closedError(this.path)
+  }
+}
+
+/** Undefined where there is a file: what somebody else creates meanwhile is not ours to remove again. */
+function createIfMissing(system: MappingSystem, path: string, mode: number): PlatformFile | undefined {
+  if (fs.existsSync(path)) return undefined
+  try {
+    return system.open(path, { access: 'readwrite', create: 'always', mode })
+  } catch (error) {
+    if (error instanceof StrideError && error.code === 'ERR_STRIDE_EXISTS') return undefined
+    throw error
   }
 }
 

@@ -7,26 +7,27 @@
  *       the file's size before any of them shows bytes again (S6).
  *   L3  the sum of all bytes shown stays within mappedBytesMax, unless all windows are pinned: then one more is
  *       allowed. The least recently used one goes first.
- *   L4  a window needs as much buffer as it shows, rounded up to a power of two, so that a small store is small
+ *   L4  with `readsFirst` a lookup shows no window until that pays: it reads by position (lone-lookups.ts).
+ *   L5  a window needs as much buffer as it shows, rounded up to a power of two, so that a small store is small
  *       and a growing one seldom needs another.
  * The first pages of a walk in order, and bringing pages in: window-reading.ts.
  */
 
 import { StrideError } from '../errors.ts'
 import { checkRange, roundUp } from './bounds.ts'
+import { LOOKUP_BYTES_MAX, LoneLookups } from './lone-lookups.ts'
 import type { PlatformFile, Region } from './platform.ts'
+import { ShownWindow } from './shown-window.ts'
+import { NO_SLOT, SlotTable } from './slot-table.ts'
 import { closedError, truncatedError } from './system-errors.ts'
 import { atTurnEnd } from './turn.ts'
 import type { Window, WindowOptions, WindowPool, WindowStats } from './window.ts'
 import { advanceWalk, endWalk, prefetchWindows, type ReadRange, WALK_BYTES_MIN } from './window-reading.ts'
-import { NO_WINDOW, ShownWindow, WindowSlot } from './window-slot.ts'
+import { WindowSlot } from './window-slot.ts'
 
-/** Slots found without a Map: the table is indexed by the low bits of k. */
-const TABLE_SIZE = 1024
 const REGION_BYTES_MIN = 64 * 1024
 /** Linux allows 65,530 mappings a process (vm.max_map_count), for everybody in it. */
 const WINDOWS_MAX = 8192
-const NO_SLOT = new WindowSlot()
 
 export class LiveWindows implements WindowPool {
   readonly live = true
@@ -35,10 +36,13 @@ export class LiveWindows implements WindowPool {
   readonly #pageBytes: number
   readonly #overlap: number
   readonly #inverse: number
-  readonly #table: WindowSlot[] = new Array<WindowSlot>(TABLE_SIZE).fill(NO_SLOT)
-  readonly #slots = new Map<number, WindowSlot>()
+  readonly #slots = new SlotTable()
+  /** Undefined where every acquire shows a window. */
+  readonly #lookups: LoneLookups | undefined
   #recent: WindowSlot = NO_SLOT
   #active: WindowSlot[] = []
+  /** A region that had to give way together with another one, kept for the next window: see #makeRoom. */
+  #spare: Region | undefined
   #clock = 0
   #epoch = 0
   #mappedBytes = 0
@@ -46,6 +50,7 @@ export class LiveWindows implements WindowPool {
   #end = 0
   #isTurnOpen = false
   #isClosed = false
+  #gone = (): void => {}
 
   constructor(file: PlatformFile, options: WindowOptions, pageBytes: number) {
     this.#file = file
@@ -54,13 +59,15 @@ export class LiveWindows implements WindowPool {
     this.#overlap = roundUp(options.itemBytesMax, Math.max(4096, pageBytes))
     // Exact: windowBytes is a power of two.
     this.#inverse = 1 / options.windowBytes
+    if (options.readsFirst === true && options.itemBytesMax <= LOOKUP_BYTES_MAX)
+      this.#lookups = new LoneLookups(file)
   }
 
   acquire(offset: number, length: number, ahead?: number): Window {
     const k = Math.floor(offset * this.#inverse)
     let slot = this.#recent
     if (slot.k !== k) {
-      slot = this.#table[k & (TABLE_SIZE - 1)] as WindowSlot
+      slot = this.#slots.head(k)
       if (slot.k !== k) return this.#acquireElsewhere(k, offset, length, ahead)
       slot.stamp = ++this.#clock
       this.#recent = slot
@@ -83,8 +90,9 @@ export class LiveWindows implements WindowPool {
   setEnd(end: number): void {
     this.#assertOpen()
     checkRange(0, end)
+    this.#lookups?.end()
     if (end < this.#end) {
-      for (const slot of [...this.#slots.values()]) if (slot.end > end) this.#give(this.#drop(slot))
+      for (const slot of [...this.#slots.all]) if (slot.end > end) this.#give(this.#drop(slot))
     }
     // Where the file grew, a window follows when somebody asks for what is beyond its end.
     this.#end = end
@@ -92,15 +100,17 @@ export class LiveWindows implements WindowPool {
 
   expire(): void {
     this.#epoch++
-    for (const slot of this.#active) {
-      slot.suspend()
-      slot.isActive = false
-    }
-    this.#active = []
+    this.#suspendAll()
+  }
+
+  watch(gone: () => void): void {
+    this.#gone = gone
   }
 
   pin(window: Window): void {
     const slot = this.#slotOf(window)
+    // A copy is in nobody's way: it is read again when it is wanted again.
+    if (slot === undefined && window.view !== null) return
     if (slot === undefined) throw closedError(`a window of ${this.#file.path} at offset ${window.start}`)
     slot.pins++
   }
@@ -113,6 +123,7 @@ export class LiveWindows implements WindowPool {
   store(bytes: Uint8Array, offset: number): void {
     this.#assertOpen()
     this.#file.store(bytes, offset)
+    this.#lookups?.stored(offset, offset + bytes.byteLength)
   }
 
   async prefetch(ranges: readonly ReadRange[]): Promise<void> {
@@ -140,12 +151,13 @@ export class LiveWindows implements WindowPool {
 
   trim(): void {
     this.#assertOpen()
-    for (const slot of [...this.#slots.values()]) if (slot.pins === 0) this.#give(this.#drop(slot))
+    for (const slot of [...this.#slots.all]) if (slot.pins === 0) this.#give(this.#drop(slot))
+    this.#giveSpare()
   }
 
   stats(): WindowStats {
     let residentPages = 0
-    for (const slot of this.#slots.values()) {
+    for (const slot of this.#slots.all) {
       const length = Math.min(slot.length, this.#options.windowBytes)
       residentPages += slot.region?.residentPages(0, length) ?? 0
     }
@@ -160,7 +172,9 @@ export class LiveWindows implements WindowPool {
   close(): void {
     if (this.#isClosed) return
     this.#isClosed = true
-    for (const slot of [...this.#slots.values()]) this.#give(this.#drop(slot))
+    for (const slot of [...this.#slots.all]) this.#give(this.#drop(slot))
+    this.#giveSpare()
+    this.#lookups?.end()
     this.#active = []
     this.#recent = NO_SLOT
   }
@@ -170,11 +184,18 @@ export class LiveWindows implements WindowPool {
     this.#suspend()
   }
 
-  /** Not in the table: another window has its place there, or the file is not shown there at all. */
+  /** Not in front of its bucket: another window was used since, or the file is not shown there at all. */
   #acquireElsewhere(k: number, offset: number, length: number, ahead: number | undefined): Window {
     this.#checkWanted(offset, length)
-    const slot = this.#slots.get(k) ?? this.#place(k)
-    this.#table[k & (TABLE_SIZE - 1)] = slot
+    let slot = this.#slots.find(k)
+    if (slot === undefined) {
+      const lookups = this.#lookups
+      if (ahead === undefined && lookups !== undefined && !lookups.hasEarned(k, this.#lengthOf(k))) {
+        if (!this.#isTurnOpen) this.checkSize()
+        return lookups.read(k, offset, length)
+      }
+      slot = this.#place(k)
+    }
     slot.stamp = ++this.#clock
     this.#recent = slot
     return this.#acquireAgain(slot, offset, length, ahead)
@@ -185,10 +206,7 @@ export class LiveWindows implements WindowPool {
     this.#checkWanted(offset, length)
     if (!this.#isTurnOpen) this.checkSize()
     if (offset + length > slot.end) this.#extend(slot)
-    if (!slot.isActive) {
-      slot.isActive = true
-      this.#active.push(slot)
-    }
+    this.#activate(slot)
     if (ahead === undefined || ahead < WALK_BYTES_MIN || this.#options.advice !== 'normal') {
       if (slot.walkEnd > slot.walkStart && slot.aheadToken.view === null) endWalk(slot)
       return slot.resume(this.#epoch)
@@ -223,13 +241,8 @@ export class LiveWindows implements WindowPool {
     const { k, start, pins } = slot
     const end = Math.min(this.#end, start + this.#options.windowBytes + this.#overlap)
     this.checkSize()
-    const held = this.#drop(slot)
-    let region = held
-    if (held === undefined || held.capacity < end - start) {
-      this.#give(held)
-      region = this.#makeRoom(end - start)
-    }
-    this.#showIn(slot, k, start, end, region as Region)
+    const region = this.#makeRoom(end - start, this.#drop(slot))
+    this.#showIn(slot, k, start, end, region)
     slot.pins = pins
   }
 
@@ -244,23 +257,56 @@ export class LiveWindows implements WindowPool {
       region.release()
       throw error
     }
-    this.#slots.set(k, slot)
+    this.#slots.add(slot)
     this.#mappedBytes += end - start
     this.#slides++
   }
 
-  /** Lets go of windows until `length` more bytes may be shown. @returns a region for them */
-  #makeRoom(length: number): Region {
-    let region: Region | undefined
+  /**
+   * Lets go of windows until `length` more bytes may be shown. @returns a region for them: `held` where it is large enough
+   *
+   * Two may have to go for one that comes, where the file's last window is short. The region that is left over is kept:
+   * to V8, reserving one is fresh external memory.
+   */
+  #makeRoom(length: number, held?: Region): Region {
+    const isLargeEnough = held !== undefined && held.capacity >= length
+    let region = isLargeEnough ? held : undefined
+    if (!isLargeEnough) this.#give(held)
     while (this.#mappedBytes + length > this.#options.mappedBytesMax || this.#slots.size >= WINDOWS_MAX) {
       const victim = this.#leastRecent()
       if (victim === undefined) break
-      this.#give(region)
-      region = this.#drop(victim)
+      const freed = this.#drop(victim)
+      if (region !== undefined && region.capacity >= length) {
+        this.#keep(freed)
+      } else {
+        this.#keep(region)
+        region = freed
+      }
     }
     if (region !== undefined && region.capacity >= length) return region
-    this.#give(region)
-    return this.#file.reserve(this.#capacityFor(length))
+    this.#keep(region)
+    const spare = this.#spare
+    if (spare === undefined || spare.capacity < length) return this.#file.reserve(this.#capacityFor(length))
+    this.#spare = undefined
+    return spare
+  }
+
+  /** The larger of this region and the spare one stays, showing nothing. */
+  #keep(region: Region | undefined): void {
+    if (region === undefined) return
+    const other = this.#spare
+    if (other !== undefined && other.capacity >= region.capacity) {
+      this.#give(region)
+      return
+    }
+    this.#give(other)
+    region.clear()
+    this.#spare = region
+  }
+
+  #giveSpare(): void {
+    this.#give(this.#spare)
+    this.#spare = undefined
   }
 
   #capacityFor(length: number): number {
@@ -270,7 +316,7 @@ export class LiveWindows implements WindowPool {
 
   #leastRecent(): WindowSlot | undefined {
     let least: WindowSlot | undefined
-    for (const slot of this.#slots.values()) {
+    for (const slot of this.#slots.all) {
       if (slot.pins === 0 && (least === undefined || slot.stamp < least.stamp)) least = slot
     }
     return least
@@ -278,31 +324,32 @@ export class LiveWindows implements WindowPool {
 
   /** The slot that shows window k, placed now if that takes no other one away. */
   #slotWithoutSliding(k: number): WindowSlot | undefined {
-    const slot = this.#slots.get(k)
+    const slot = this.#slots.find(k)
     if (slot !== undefined) {
       if (slot.end < Math.min(this.#end, slot.start + this.#options.windowBytes)) this.#extend(slot)
       return slot
     }
-    const length = Math.min(
-      this.#end - k * this.#options.windowBytes,
-      this.#options.windowBytes + this.#overlap,
-    )
+    const length = this.#lengthOf(k)
     const fits = this.#mappedBytes + length <= this.#options.mappedBytesMax && this.#slots.size < WINDOWS_MAX
     return fits ? this.#place(k) : undefined
   }
 
+  /** Bytes that window k shows, or would show. */
+  #lengthOf(k: number): number {
+    const { windowBytes } = this.#options
+    return Math.min(this.#end - k * windowBytes, windowBytes + this.#overlap)
+  }
+
   #slotOf(window: Window): WindowSlot | undefined {
-    if (!(window instanceof ShownWindow) || window === NO_WINDOW) return undefined
-    const { slot } = window
-    return slot !== undefined && slot.k >= 0 && slot.start === window.start ? slot : undefined
+    const slot = window instanceof ShownWindow ? window.origin : undefined
+    return slot instanceof WindowSlot && slot.k >= 0 && slot.start === window.start ? slot : undefined
   }
 
   #drop(slot: WindowSlot): Region | undefined {
-    if (this.#slots.get(slot.k) === slot) {
-      this.#slots.delete(slot.k)
-      this.#mappedBytes -= slot.length
-    }
+    if (this.#slots.remove(slot)) this.#mappedBytes -= slot.length
     if (this.#recent === slot) this.#recent = NO_SLOT
+    this.#gone()
+    this.#deactivate(slot)
     return slot.drop()
   }
 
@@ -318,11 +365,35 @@ export class LiveWindows implements WindowPool {
 
   #suspend(): void {
     this.#isTurnOpen = false
+    this.#suspendAll()
+  }
+
+  #suspendAll(): void {
+    this.#lookups?.end()
     for (const slot of this.#active) {
       slot.suspend()
-      slot.isActive = false
+      slot.activeAt = -1
     }
     this.#active = []
+    this.#gone()
+  }
+
+  #activate(slot: WindowSlot): void {
+    if (slot.activeAt >= 0) return
+    slot.activeAt = this.#active.length
+    this.#active.push(slot)
+  }
+
+  /** Slots that slid away are not kept until the turn ends: a long turn has many. */
+  #deactivate(slot: WindowSlot): void {
+    const at = slot.activeAt
+    if (at < 0) return
+    const last = this.#active.pop() as WindowSlot
+    if (last !== slot) {
+      this.#active[at] = last
+      last.activeAt = at
+    }
+    slot.activeAt = -1
   }
 
   #assertOpen(): void {

@@ -9,7 +9,7 @@
  *       away, it reads zeros. It never ends the process and never shows another file.
  */
 
-import { checkRange, roundDown } from './bounds.ts'
+import { checkOffset, checkRange, roundDown } from './bounds.ts'
 import type { MappedMemory, MappingSystem, Residency, ViewAccess } from './mapping-system.ts'
 import type { PlatformFile } from './platform.ts'
 import { closedError, readOnlyError } from './system-errors.ts'
@@ -26,10 +26,8 @@ export interface ViewOwner {
 
 /** Part of a file as memory. Made by `mapping.view()`; ends with unmap(), or with `using`. */
 export class MappedView {
-  /** First byte, in bytes from the start of the file. */
-  readonly offset: number
-  /** Bytes. */
-  readonly length: number
+  readonly #offset: number
+  readonly #length: number
   readonly #owner: ViewOwner
   readonly #memory: MappedMemory
   /** Where the view begins in the page-aligned memory. */
@@ -40,14 +38,22 @@ export class MappedView {
   /** @internal */
   constructor(owner: ViewOwner, offset: number, length: number) {
     const start = roundDown(offset, owner.system.granularity)
-    this.offset = offset
-    this.length = length
+    this.#offset = offset
+    this.#length = length
     this.#skew = offset - start
     this.#owner = owner
     this.#memory = owner.system.map(owner.file, start, this.#skew + length, owner.access)
     owner.views.add(this)
   }
 
+  /** First byte, in bytes from the start of the file. */
+  get offset(): number {
+    return this.#offset
+  }
+  /** Bytes. */
+  get length(): number {
+    return this.#length
+  }
   get isMapped(): boolean {
     return this.#memory.isMapped
   }
@@ -59,14 +65,14 @@ export class MappedView {
    */
   get bytes(): Uint8Array<ArrayBuffer> {
     this.#assertMapped()
-    this.#bytes ??= new Uint8Array(this.#memory.buffer, this.#skew, this.length)
+    this.#bytes ??= new Uint8Array(this.#memory.buffer, this.#skew, this.#length)
     return this.#bytes
   }
 
   /** The same memory as a DataView. @throws {StrideError} ERR_STRIDE_CLOSED */
   get dataView(): DataView<ArrayBuffer> {
     this.#assertMapped()
-    this.#dataView ??= new DataView(this.#memory.buffer, this.#skew, this.length)
+    this.#dataView ??= new DataView(this.#memory.buffer, this.#skew, this.#length)
     return this.#dataView
   }
 
@@ -75,30 +81,32 @@ export class MappedView {
    * @param offset bytes from the start of the view
    * @throws {StrideError} ERR_STRIDE_CLOSED, _READ_ONLY (nothing of this view ever reaches the file), _IO
    */
-  flush(offset = 0, length: number = this.length - offset): void {
-    this.#checkFlush(offset, length)
-    if (length > 0) this.#memory.flush(this.#skew + offset, length)
+  flush(offset = 0, length?: number): void {
+    const bytes = this.#checkFlush(offset, length)
+    if (bytes > 0) this.#memory.flush(this.#skew + offset, bytes)
   }
 
   /** The same off the event loop; those of one mapping run one after the other. */
-  async flushAsync(offset = 0, length: number = this.length - offset): Promise<void> {
-    this.#checkFlush(offset, length)
-    if (length === 0) return
+  async flushAsync(offset = 0, length?: number): Promise<void> {
+    const bytes = this.#checkFlush(offset, length)
+    if (bytes === 0) return
     const flushed = this.#owner.lastFlush.then(() => {
       this.#assertMapped()
-      return this.#memory.flushAsync(this.#skew + offset, length)
+      return this.#memory.flushAsync(this.#skew + offset, bytes)
     })
     this.#owner.lastFlush = flushed.catch(() => undefined)
     await flushed
   }
 
   /**
-   * How many of the view's pages are in memory now, whoever brought them there. For a file that this process may
-   * not write, Linux answers that all are.
+   * How many of the view's pages are in memory now, whoever brought them there: the system's cache is asked, not what
+   * this process touched. The system reads ahead, so that touching one byte may bring in megabytes around it (as many as
+   * the device's read-ahead: 8 MiB where this was written), and counts grow after the touch has returned. For a file
+   * that this process may not write, Linux answers that all are.
    */
   residency(): Residency {
     this.#assertMapped()
-    return this.#memory.residency(this.#skew, this.length)
+    return this.#memory.residency(this.#skew, this.#length)
   }
 
   /**
@@ -107,12 +115,12 @@ export class MappedView {
    */
   lock(): void {
     this.#assertMapped()
-    this.#memory.lock(this.#skew, this.length)
+    this.#memory.lock(this.#skew, this.#length)
   }
 
   unlock(): void {
     this.#assertMapped()
-    this.#memory.unlock(this.#skew, this.length)
+    this.#memory.unlock(this.#skew, this.#length)
   }
 
   /** Ends the view. Changed bytes reach the file all the same, in the system's own time. Twice is fine. */
@@ -127,17 +135,22 @@ export class MappedView {
     this.unmap()
   }
 
-  #checkFlush(offset: number, length: number): void {
+  /** @returns how many bytes are meant: to the end of the view where that was left out */
+  #checkFlush(offset: number, length: number | undefined): number {
     this.#assertMapped()
     if (this.#owner.access !== 'readwrite') throw readOnlyError(this.#owner.file.path)
-    checkRange(offset, length)
-    if (offset + length > this.length) {
-      throw new RangeError(`[${offset}, ${offset + length}) reaches past a view of ${this.length} bytes`)
+    checkOffset('offset', offset)
+    if (length !== undefined) checkOffset('length', length)
+    const bytes = length ?? this.#length - offset
+    if (bytes < 0 || offset + bytes > this.#length) {
+      throw new RangeError(`[${offset}, ${offset + bytes}) reaches past a view of ${this.#length} bytes`)
     }
+    return bytes
   }
 
   #assertMapped(): void {
-    if (!this.#memory.isMapped) throw closedError(`A view of ${this.#owner.file.path} at offset ${this.offset}`)
+    if (!this.#memory.isMapped)
+      throw closedError(`A view of ${this.#owner.file.path} at offset ${this.#offset}`)
   }
 }
 

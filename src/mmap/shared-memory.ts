@@ -24,18 +24,12 @@ const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,199}$/
 
 export class SharedMemory {
   readonly name: string
-  /** Whether this opener was first, so that it is for him to initialise the bytes, which are all zero. */
-  readonly created: boolean
-  /** Bytes. */
-  readonly size: number
   readonly #object: SharedObject
   readonly #owner: ViewOwner
   #isClosed = false
 
   private constructor(name: string, system: MappingSystem, object: SharedObject) {
     this.name = name
-    this.created = object.created
-    this.size = object.size
     this.#object = object
     this.#owner = {
       system,
@@ -69,10 +63,20 @@ export class SharedMemory {
     return new SharedMemory(name, system, system.openShared(name, size, mode))
   }
 
+  /** Whether this opener was first, so that it is for him to initialise the bytes, which are all zero. */
+  get created(): boolean {
+    return this.#object.created
+  }
+  /** Bytes. */
+  get size(): number {
+    return this.#object.size
+  }
+
   /** Part of the memory. @throws RangeError past its end; {StrideError} ERR_STRIDE_CLOSED */
-  view(offset = 0, length: number = this.size - offset): MappedView {
+  view(offset = 0, length?: number): MappedView {
     if (this.#isClosed) throw closedError(`Shared memory '${this.name}'`)
-    return makeView(this.#owner, this.size, offset, length)
+    checkOffset('offset', offset)
+    return makeView(this.#owner, this.size, offset, length ?? Math.max(0, this.size - offset))
   }
 
   /** Ends all views; the last opener's close ends the object. Twice is fine. */

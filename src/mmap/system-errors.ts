@@ -23,10 +23,31 @@ const CODES: Readonly<Record<string, ErrorCode>> = {
   ENODEV: 'ERR_STRIDE_NOT_MAPPABLE',
 }
 
+/** What an errno name says to somebody who does not know it. */
+const WORDS: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such file',
+  ENOTDIR: 'a part of the path is no directory',
+  EEXIST: 'the file exists',
+  EISDIR: 'it is a directory',
+  EACCES: 'permission denied',
+  EPERM: 'not permitted',
+  EROFS: 'the file system is read-only',
+  ENOSPC: 'no space left on the device',
+  EDQUOT: 'the quota is used up',
+  ENOMEM: 'no memory or address space left',
+  EMFILE: 'this process has too many files open',
+  ENFILE: 'the system has too many files open',
+}
+
+function withWords(name: string): string {
+  const words = WORDS[name]
+  return words === undefined ? name : `${name}, ${words}`
+}
+
 /** The error for a positive errno that a system call answered. */
 export function errnoError(syscall: string, errno: number, path: string, offset?: number): StrideError {
   const name = errnoName(errno)
-  const message = `${syscall} failed with ${name}: ${path}${offset === undefined ? '' : `, offset ${offset}`}`
+  const message = `${syscall} failed with ${withWords(name)}: ${path}${offset === undefined ? '' : `, offset ${offset}`}`
   return new StrideError(CODES[name] ?? 'ERR_STRIDE_IO', message, {
     path,
     syscall,
@@ -43,7 +64,7 @@ export function nodeError(error: unknown, path: string): unknown {
   const facts = { path, errno: Math.abs(errno), cause: error, ...(syscall === undefined ? {} : { syscall }) }
   return new StrideError(
     CODES[code] ?? 'ERR_STRIDE_IO',
-    `${syscall ?? 'a call'} failed with ${code}: ${path}`,
+    `${syscall ?? 'a call'} failed with ${withWords(code)}: ${path}`,
     facts,
   )
 }

@@ -7,27 +7,8 @@
  */
 
 import type { Region } from './platform.ts'
-import type { Window } from './window.ts'
-
-/** What the holder of a window has in hand. */
-export class ShownWindow implements Window {
-  view: DataView | null
-  readonly bytes: Buffer
-  readonly start: number
-  readonly end: number
-  readonly slot: WindowSlot | undefined
-
-  constructor(view: DataView | null, bytes: Buffer, start: number, end: number, slot: WindowSlot | undefined) {
-    this.view = view
-    this.bytes = bytes
-    this.start = start
-    this.end = end
-    this.slot = slot
-  }
-}
-
-/** Stands where there is no token: shows nothing, for ever. */
-export const NO_WINDOW = new ShownWindow(null, Buffer.alloc(0), 0, 0, undefined)
+import { viewsOf } from './region-views.ts'
+import { NO_WINDOW, ShownWindow } from './shown-window.ts'
 
 const NO_VIEW = new DataView(new ArrayBuffer(0))
 
@@ -47,8 +28,11 @@ export class WindowSlot {
   /** Clock of the last use. */
   stamp = 0
   pins = 0
-  /** Whether its tokens may be used in this turn. */
-  isActive = false
+  /** Its places in slot-table.ts: among all, and the next of its bucket. */
+  tableAt = -1
+  next: WindowSlot | undefined = undefined
+  /** Its place among the slots whose tokens may be used in this turn; -1 for none. */
+  activeAt = -1
   /** The tokens' epoch: expire() begins a new one. */
   epoch = 0
   #view: DataView = NO_VIEW
@@ -67,8 +51,9 @@ export class WindowSlot {
     this.start = start
     this.end = end
     this.walkStart = this.walkEnd = start
-    this.#view = new DataView(region.buffer, 0, end - start)
-    this.#bytes = Buffer.from(region.buffer, 0, end - start)
+    const { view, bytes } = viewsOf(region, end - start)
+    this.#view = view
+    this.#bytes = bytes
   }
 
   /** The token on the whole window: the suspended one given back, or a new one. */
@@ -103,7 +88,6 @@ export class WindowSlot {
     this.token = NO_WINDOW
     this.k = -1
     this.pins = 0
-    this.isActive = false
     this.#view = NO_VIEW
     this.#bytes = NO_WINDOW.bytes
     const { region } = this

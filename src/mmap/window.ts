@@ -18,6 +18,8 @@ export interface Window {
   readonly start: number
   /** File offset past the last byte. */
   readonly end: number
+  /** True where a live pool answered with a copy (`readsFirst`): keep nothing of it, and acquire again for each use. */
+  readonly isCopy?: boolean
 }
 
 export interface WindowStats {
@@ -38,6 +40,8 @@ export interface WindowOptions {
   /** No item longer than this is ever split: each window reaches so far into the next one. */
   readonly itemBytesMax: number
   readonly advice: Advice
+  /** Lookups (acquire without `ahead`) read by position until a window pays for itself; what they get are copies. */
+  readonly readsFirst?: boolean
 }
 
 /** Sliding windows over one file, least recently used first to go. */
@@ -62,6 +66,11 @@ export interface WindowPool {
    * changed elsewhere.
    */
   expire(): void
+  /**
+   * Calls `gone`, from now on and without an argument, each time the view of a token of a live pool has become null:
+   * whoever keeps such a view outside its token gives it up then. One caller a pool; a copying pool says nothing.
+   */
+  watch(gone: () => void): void
   /** Keeps a window from sliding away until unpin (nests). Pinned windows still go at close(). */
   pin(window: Window): void
   unpin(window: Window): void

@@ -3,18 +3,18 @@
  *
  *   X1  byte for byte, and refusal for refusal, the plain codec's equal.
  *   X2  where a value or a code is not one of the expected, the plain codec takes over and says why.
- * What is generated: compiled-read.ts, compiled-write.ts, compiled-column.ts.
+ * What is generated: compiled-read.ts, compiled-write.ts, compiled-column.ts, compiled-classes.ts.
  */
 
-import type { Codec, RowConstructor } from './codec.ts'
+import type { Codec } from './codec.ts'
 import type { Column } from './column.ts'
-import { compileColumn, guardedExpression } from './compiled-column.ts'
-import { type ReadContext, readExpression } from './compiled-read.ts'
+import { readerClass, rowClass, walkClass } from './compiled-classes.ts'
+import { compileColumn } from './compiled-column.ts'
+import { failure, guardedExpression, type ReadContext, readExpression } from './compiled-read.ts'
 import { encodeBody, patchBody } from './compiled-write.ts'
 import { type FoundField, findFields, unknownField } from './fields.ts'
 import { isContainer, isText, type Node } from './kinds.ts'
 import type { Layout } from './layout.ts'
-import { ROW_AT, ROW_REFRESH, ROW_SOURCE, type RowBaseConstructor } from './row.ts'
 import { literal, RECORD, Source } from './source.ts'
 import { makeTextReaders, type TextReaders } from './text-read.ts'
 
@@ -49,13 +49,16 @@ function compile(layout: Layout, plain: Codec): Codec {
   const texts = makeTextReaders()
   const fields = new Map(findFields(root).map(field => [field.path, field]))
   const columns = new Map<string, Column>()
+  const functions = generate(layout, plain, texts, fields)
   return {
     layout,
     compiled: true,
     refined: false,
-    ...generate(layout, plain, texts, fields),
+    ...functions,
     hasField: name => fields.has(name),
     rowClass: base => rowClass(layout, plain, texts, fields, base),
+    readerClass: base => readerClass(recordSize, functions, base),
+    walkClass: base => walkClass(recordSize, base),
     column(name) {
       const known = columns.get(name)
       if (known !== undefined) return known
@@ -150,45 +153,6 @@ function fieldSwitch(context: ReadContext, plain: Codec, fields: ReadonlyMap<str
   })
   const body = byLength ? `switch (name.length) {\n${switches.join('\n')}\n}` : switches.join('\n')
   return `${body}\nreturn ${source.constant(plain.readField)}(v, b, at, name)`
-}
-
-function rowClass<B extends RowBaseConstructor>(
-  layout: Layout,
-  plain: Codec,
-  texts: TextReaders,
-  fields: ReadonlyMap<string, FoundField>,
-  base: B,
-): RowConstructor<B> {
-  const source = new Source()
-  const keys = {
-    source: source.constant(ROW_SOURCE),
-    at: source.constant(ROW_AT),
-    refresh: source.constant(ROW_REFRESH),
-  }
-  const getters = layout.root.members.map(({ name }) => {
-    const field = fields.get(name) as FoundField
-    const context = {
-      source,
-      texts,
-      bitmapOffset: layout.bitmap?.offset ?? 0,
-      fail: failure(source, plain, name),
-    }
-    const read = guardedExpression(context, field)
-    // After a refresh the row may stand on other memory: `at` and `b` are read behind `v`.
-    return `get [${literal(name)}]() {
-  const v = this[${keys.source}].view ?? this[${keys.refresh}](), at = this[${keys.at}];
-  ${/\bb\b/.test(read) ? `const b = this[${keys.source}].bytes;` : ''}
-  return ${read};
-}`
-  })
-  return source.run(
-    `class Row extends ${source.constant(base)} {\n${getters.join('\n')}\n}`,
-  ) as RowConstructor<B>
-}
-
-/** Source of a call that reads the field as the plain codec does, and throws. */
-function failure(source: Source, plain: Codec, path: string): string {
-  return `${source.constant(plain.readField)}(v, b, at, ${literal(path)})`
 }
 
 function countNodes(node: Node): number {

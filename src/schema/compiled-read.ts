@@ -5,6 +5,8 @@
  * field, which throws with the field's path and offset.
  */
 
+import type { Codec } from './codec.ts'
+import type { FoundField } from './fields.ts'
 import {
   type ArrayNode,
   BIGINTS,
@@ -18,7 +20,7 @@ import {
   ownBits,
   type TextNode,
 } from './kinds.ts'
-import { bitNumber, bitPlace, literal, position, type Source, type Spot, within } from './source.ts'
+import { bitNumber, bitPlace, literal, position, RECORD, type Source, type Spot, within } from './source.ts'
 import type { TextReader, TextReaders } from './text-read.ts'
 
 export interface ReadContext {
@@ -38,6 +40,21 @@ const TABLE_MAX = 4096
 /** The field's value, or null or undefined as its null bits say. */
 export function readExpression(context: ReadContext, node: Node, spot: Spot): string {
   return ifPresent(context, node, spot, readValue(context, node, spot))
+}
+
+/** Source of the value at a field's path: null or undefined when an object around it is. */
+export function guardedExpression(context: ReadContext, field: FoundField): string {
+  const spot = { ...RECORD, offset: field.offset, bit: field.bit }
+  return field.guards.reduceRight(
+    (value, guard) =>
+      ifPresent(context, guard.node, { ...RECORD, offset: guard.offset, bit: guard.bit }, value),
+    readExpression(context, field.node, spot),
+  )
+}
+
+/** Source of a call that reads the field as the plain codec does, and throws. */
+export function failure(source: Source, plain: Codec, path: string): string {
+  return `${source.constant(plain.readField)}(v, b, at, ${literal(path)})`
 }
 
 /** `value` if the node's null bits are clear, otherwise what they stand for. */

@@ -6,7 +6,7 @@
  *   W2  bytes without a value are zero before these statements run, wherever a field can be null or has gaps.
  */
 
-import { fitsObject, zeroBytes } from './compiled-checks.ts'
+import { zeroBytes } from './compiled-checks.ts'
 import { UNROLLED_MAX } from './compiled-read.ts'
 import { memberValue } from './fit.ts'
 import {
@@ -118,9 +118,6 @@ function writeObject(context: WriteContext, node: ObjectNode, x: string, spot: S
   const lines: string[] = [
     `if (typeof ${x} !== 'object' || ${x} === null || Array.isArray(${x})) return false;`,
   ]
-  const missing = source.name('m')
-  const mayMiss = node.members.some(m => m.node.optional || m.node.fallback !== null)
-  if (mayMiss) lines.push(`let ${missing} = 0;`)
   for (const { name, node: member } of node.members) {
     const inherited = name in Object.prototype
     const value = inherited
@@ -128,26 +125,15 @@ function writeObject(context: WriteContext, node: ObjectNode, x: string, spot: S
       : `${x}[${literal(name)}]`
     const y = source.name('x')
     lines.push(`let ${y} = ${value};`)
-    if (member.optional || member.fallback !== null) lines.push(`if (${y} === undefined) ${missing}++;`)
     lines.push(writeStatements(context, member, y, within(spot, member)))
   }
   if (!node.loose) {
-    // Counting keys tells most records apart from those with unknown ones; the rest are looked at key by key.
-    const n = source.name('n')
     const key = source.name('key')
-    const names = source.constant(new Set(node.members.map(m => m.name)))
-    const counted = mayMiss ? `${n} + ${missing}` : n
-    lines.push(`let ${n} = 0; for (const ${key} in ${x}) ${n}++;`)
-    lines.push(
-      `if ((${counted} !== ${node.members.length} || ${isOdd(source, x)}) && !${source.constant(fitsObject)}(${x}, ${names})) return false;`,
-    )
+    const known = node.members.map(member => `case ${literal(member.name)}:`).join(' ')
+    // Each key by name: a count of them would take an unknown one for a field that is not enumerable.
+    lines.push(`for (const ${key} in ${x}) switch (${key}) { ${known} break; default: return false; }`)
   }
   return lines.join('\n')
-}
-
-/** An object of a class may hide fields from for-in. */
-function isOdd(source: Source, x: string): string {
-  return `Object.getPrototypeOf(${x}) !== ${source.constant(Object.prototype)}`
 }
 
 function writeLeaf(context: WriteContext, node: LeafNode, x: string, spot: Spot): string {

@@ -15,6 +15,24 @@ export type { Row } from './infer.ts'
 export { layoutOf } from './layout.ts'
 export { diffLayouts } from './layout-diff.ts'
 export * from './public.ts'
-export { type RecordBytes, ROW_AT, ROW_REFRESH, ROW_SOURCE, RowBase, type RowBaseConstructor } from './row.ts'
+export {
+  HOT_AT,
+  HOT_COUNT,
+  HOT_FIRST,
+  READER_BYTES,
+  READER_LOCATE,
+  READER_VIEW,
+  ReaderBase,
+  type ReaderBaseConstructor,
+} from './reader.ts'
+export {
+  type RecordBytes,
+  ROW_AT,
+  ROW_REFRESH,
+  ROW_SOURCE,
+  RowBase,
+  type RowBaseConstructor,
+} from './row.ts'
 export { schemaOf } from './schema-of.ts'
+export { WalkBase, type WalkBaseConstructor } from './walk.ts'
 export { isSchema } from './zod-reader.ts'

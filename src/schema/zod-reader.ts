@@ -134,12 +134,19 @@ function refinementsOf(schema: z.ZodType, paths: ReadonlySet<string>): Refinemen
 }
 
 /**
- * Runs Zod over a value.
+ * Runs Zod over a value; `what` is named in the error.
  * @returns null when it passes, otherwise Zod's issues
+ * @throws TypeError where a refinement answers a promise: a write is done when its call returns
  */
-export function zodIssues(schema: z.ZodType, value: unknown): readonly Issue[] | null {
-  const result = schema.safeParse(value)
-  return result.success ? null : (result.error.issues as readonly Issue[])
+export function zodIssues(schema: z.ZodType, value: unknown, what: string): readonly Issue[] | null {
+  try {
+    const result = schema.safeParse(value)
+    return result.success ? null : (result.error.issues as readonly Issue[])
+  } catch (error) {
+    if (!(error instanceof Error) || error.constructor.name !== '$ZodAsyncError') throw error
+    const message = `Refinements must be synchronous, and one of ${what} answers a promise: check it before writing`
+    throw new TypeError(message, { cause: error })
+  }
 }
 
 function readNode(schema: z.ZodType, path: string, reading: Reading): Declared {

@@ -17,7 +17,7 @@ test('the structures on disk are where format version 1 has them', () => {
     'magic@0 formatVersion@8 recordSize@12 dataOffset@16 layoutBytes@24 layoutCrc@28 fingerprint@32 storeId@64 generation@80 createdMs@88',
   )
   expect(places(ROOT.fields)).toBe(
-    'magic@0 commitNumber@8 rootNumber@16 size@24 deletedCount@32 capacity@40 liveBitsOffset@48 liveBitsBytes@56 journalSalt@64 journalSegment@72 journalOffset@76',
+    'magic@0 commitNumber@8 rootNumber@16 size@24 deletedCount@32 capacity@40 liveBitsOffset@48 liveBitsBytes@56 journalSalt@64 journalSegment@72 journalOffset@76 checksumsOffset@84',
   )
   expect(places(JOURNAL_HEADER.fields)).toBe(
     'magic@0 formatVersion@8 recordSize@12 storeId@16 generation@32 salt@40 slotBytes@48',

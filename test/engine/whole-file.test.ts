@@ -75,16 +75,34 @@ describe('backup', () => {
     expect(store.field(0, 'qty')).toBe(1)
   })
 
-  test('makes commits wait, and refuses blocking ones', async () => {
-    const path = filled(100_000)
-    using store = openStore(path, Trade)
-    const backup = store.backup(`${path}.backup`)
-    store.update(0, { qty: 1 })
-    expect(codeOf(() => store.commitSync())).toBe('ERR_STRIDE_BUSY')
-    await Promise.all([backup, store.commit()])
-    using copy = openStore(`${path}.backup`, { readOnly: true })
-    expect(copy.field(0, 'qty' as never)).toBe(trade(0).qty)
-    expect(store.durableCommitNumber).toBe(2)
+  test.each(['the writer', 'a reader'])('from %s holds one commit, whole, though commits go on', async from => {
+    const path = filled(200_000, [7])
+    using store = openStore(path, Trade, { journalBytes: 1 << 20 })
+    using reader = openStore(path, Trade, { readOnly: true })
+    let round = 0
+    // Each commit gives the first, a middle and the last record the same quantity, and moves a deletion on.
+    const commit = (): void => {
+      round++
+      const last = store.append({ ...trade(0), qty: round })
+      for (const n of [0, 100_000, last]) store.update(n, { qty: round })
+      if (round > 1) store.put(last - 1, { ...trade(1), qty: 0 })
+      store.delete(1000 + round)
+      store.commitSync()
+    }
+    const target = `${path}.backup`
+    await (from === 'the writer' ? store : reader).backup(target, { progress: commit })
+    expect(round).toBeGreaterThan(3)
+    const after = round
+    commit()
+    using copy = openStore(target, Trade)
+    const held = copy.field(0, 'qty')
+    expect(held).toBeGreaterThan(0)
+    expect(held).toBeLessThanOrEqual(after)
+    expect(copy.size).toBe(200_000 + held)
+    expect(copy.gather('qty', [100_000, copy.size - 1])).toEqual(Uint32Array.of(held, held))
+    expect(copy.count).toBe(copy.size - 1 - held)
+    expect([copy.has(1000 + held), copy.has(1001 + held)]).toEqual([false, true])
+    expect(await copy.verify()).toMatchObject({ ok: true })
   })
 
   test('works from a reader, refuses an existing target, and an abort leaves nothing', async () => {

@@ -5,7 +5,9 @@
 
 import * as fs from 'node:fs'
 import { basename, join } from 'node:path'
+import { openFlatFile, u8 } from 'stridedb'
 import { describe, expect, it } from 'vitest'
+import { z } from 'zod'
 import { canDetach } from '../../src/mmap/detach.ts'
 import { FileMapping, type FileMappingOptions, type MappedView } from '../../src/mmap/index.ts'
 import { Companion, codeOf, newFolder, thrownBy, writeScript } from './places.ts'
@@ -219,6 +221,37 @@ describe('views', () => {
     expect(thrownBy(() => mapping.view(999, 2)).message).toContain('1000 bytes')
   })
 
+  it('name what is no number', () => {
+    using mapping = FileMapping.open(newFile(1000), { access: 'readwrite' })
+    const view = mapping.view()
+    const calls: readonly [() => unknown, string][] = [
+      [() => mapping.view(1n as never, 10), 'offset is a number, not a bigint: 1n'],
+      [() => mapping.view(1n as never), 'offset is a number, not a bigint: 1n'],
+      [() => mapping.view(0, 10n as never), 'length is a number, not a bigint: 10n'],
+      [() => mapping.view('7' as never, 10), 'offset is a number, not a string: 7'],
+      [() => mapping.view(Symbol('s') as never, 10), 'offset is a number, not a symbol: Symbol(s)'],
+      [() => mapping.resize(5n as never), 'size is a number, not a bigint: 5n'],
+      [() => view.flush(1n as never), 'offset is a number, not a bigint: 1n'],
+      [() => view.flush(0, 1n as never), 'length is a number, not a bigint: 1n'],
+    ]
+    for (const [call, message] of calls) {
+      const error = thrownBy(call)
+      expect(error, String(call)).toBeInstanceOf(TypeError)
+      expect(error.message).toContain(message)
+    }
+    expect(view.isMapped).toBe(true)
+  })
+
+  it('keep their place to themselves: another one assigned would reach memory of others', () => {
+    using mapping = FileMapping.open(newFile(10_000))
+    const view = mapping.view(0, 100)
+    for (const change of [{ length: 1e12 }, { offset: 1e12 }])
+      expect(thrownBy(() => Object.assign(view, change))).toBeInstanceOf(TypeError)
+    expect([view.offset, view.length, view.residency().pages]).toEqual([0, 100, 1])
+    expect(thrownBy(() => Object.assign(mapping, { size: 1e9 }))).toBeInstanceOf(TypeError)
+    expect(thrownBy(() => Object.assign(mapping, { access: 'readwrite' }))).toBeInstanceOf(TypeError)
+  })
+
   it('are refused with ERR_STRIDE_TRUNCATED where the file has become shorter', () => {
     const path = newFile(100_000)
     using mapping = FileMapping.open(path)
@@ -315,6 +348,29 @@ describe('the end of a view', () => {
     bytes.fill(3)
     expect(fs.readFileSync(path)[0]).toBe(7)
     mapping.close()
+  })
+
+  it('is not brought by another mapping that would cut the file under it', () => {
+    const path = newFile(new Uint8Array(40_000).fill(7))
+    const cutting = FileMapping.open(path, { access: 'readwrite' })
+    const showing = FileMapping.open(path)
+    const far = showing.view(30_000, 10)
+    showing.view(0, 10)
+    const error = thrownBy(() => cutting.resize(20_000))
+    expect(error).toMatchObject({ code: 'ERR_STRIDE_BUSY', path })
+    expect(error.message).toContain('30010')
+    expect([cutting.size, fs.statSync(path).size, far.bytes[9]]).toEqual([40_000, 40_000, 7])
+    cutting.resize(30_010)
+    far.unmap()
+    cutting.resize(20_000)
+    expect(fs.statSync(path).size).toBe(20_000)
+    const flat = openFlatFile(path, z.object({ value: u8() }), { readOnly: true, backend: 'mapped' })
+    expect(flat.gather('value').every(value => value === 7)).toBe(true)
+    expect(codeOf(() => cutting.resize(10_000))).toBe('ERR_STRIDE_BUSY')
+    flat.close()
+    cutting.resize(10_000)
+    showing.close()
+    cutting.close()
   })
 
   it('sets sizes both ways, and refuses to without write access', () => {

@@ -7,6 +7,7 @@ import * as fs from 'node:fs'
 import { afterEach, describe, expect, it } from 'vitest'
 import { SharedMemory, type SharedMemoryOptions } from '../../src/mmap/index.ts'
 import type { SharedObject } from '../../src/mmap/mapping-system.ts'
+import { recordLocks } from '../../src/mmap/posix/record-locks.ts'
 import { openSharedObject } from '../../src/mmap/posix/shared-object.ts'
 import { type SystemCalls, systemCalls } from '../../src/mmap/posix/system-calls.ts'
 import { Companion, codeOf, newFolder, runScript, thrownBy, writeScript } from './places.ts'
@@ -122,6 +123,49 @@ describe('shared memory', () => {
     for (const child of children) child.say('add')
     for (const child of children) await child.line()
     expect(shared.view().dataView.getInt32(4, true)).toBe(200_000)
+  })
+
+  it('has a first when one is killed while making it and two more come at once', ({ skip }) => {
+    if (calls === undefined || calls.abi.system !== 'linux')
+      return skip('objects of shm_open are tried on Linux')
+    const name = newName()
+    const maker = fs.openSync(objectPath(name), 'w+')
+    fs.ftruncateSync(maker, 4096)
+    expect(recordLocks(calls).tryLock(maker, name, 0, 'exclusive')).toBe(true)
+    let isMade = false
+    const opened: SharedObject[] = []
+    const attempt = (): void => {
+      try {
+        opened.push(openSharedObject(calls, name, 4096, 0o600, 0))
+      } catch (error) {
+        expect(error).toMatchObject({ code: 'ERR_STRIDE_BUSY' })
+      }
+    }
+    // The maker dies just before the first opener asks for a lock beside others; the second opener comes after each
+    // lock of the first one, until it is in.
+    const interrupted: SystemCalls = {
+      ...calls,
+      fcntl(fd, command, argument) {
+        if (!isMade && new Int16Array(argument.buffer)[0] === calls.abi.F_RDLCK) {
+          isMade = true
+          fs.closeSync(maker)
+        }
+        const result = calls.fcntl(fd, command, argument)
+        if (opened.length === 0) attempt()
+        return result
+      },
+    }
+    opened.push(openSharedObject(interrupted, name, 4096, 0o600))
+    expect(isMade).toBe(true)
+    expect(opened.filter(({ created }) => created)).toHaveLength(1)
+    for (const object of opened) object.close()
+    expect(fs.existsSync(objectPath(name))).toBe(false)
+  })
+
+  it('keeps its size to itself: a larger one assigned would show bytes past its end', () => {
+    using shared = SharedMemory.open(newName(), { size: 4096 })
+    expect(thrownBy(() => Object.assign(shared, { size: 1e9 }))).toBeInstanceOf(TypeError)
+    expect(thrownBy(() => shared.view(0, 8192))).toBeInstanceOf(RangeError)
   })
 
   it('has exactly one first among many that open and close at once', () => {

@@ -73,6 +73,57 @@ describe.each(NODES.map(node => ({ node, version: versionOf(node) })))('Node $ve
     }
   })
 
+  it.each([
+    ['a shadowed transfer', "Object.defineProperty(buffer, 'transfer', { value() {} })"],
+    ['a shadowed length', "Object.defineProperty(buffer, 'byteLength', { value: 0 })"],
+    ['buffers that may not be transferred', 'markAsUntransferable(buffer)'],
+    ['a polyfill that copies', '', 'ArrayBuffer.prototype.transfer = function (n) { return this.slice(0, n) }'],
+  ])('reads nothing and stores nothing in spite of %s', (_, late, early = '') => {
+    const path = newFile(7)
+    const [before, after, closed] = run(
+      `import { markAsUntransferable } from 'node:worker_threads'
+       ${early}
+       const { FileMapping } = await import('src/mmap/index.ts')
+       const mapping = FileMapping.open(process.argv[2], { access: 'readwrite' })
+       const view = mapping.view()
+       const { bytes } = view
+       const { buffer } = bytes
+       console.log(bytes[5000])
+       ${late}
+       view.unmap()
+       console.log(bytes[5000] ?? 0)
+       for (let i = 0; i < bytes.length; i += 100) bytes[i] = 99
+       try { view.bytes } catch (error) { console.log(error.code) }
+       // From Node 24 on a buffer over foreign memory that may not be transferred aborts an exit that is not asked for.
+       process.exit(0)`,
+      [path],
+    )
+    expect([before, after, closed]).toEqual(['7', '0', 'ERR_STRIDE_CLOSED'])
+    expect(fs.readFileSync(path).every(byte => byte === 7)).toBe(true)
+  })
+
+  it.each(['view.unmap()', 'mapping.close()', 'mapping.resize(5000)'])(
+    'lets zlib and crypto, which work on the bytes in threads of their own, end safely after %s',
+    ending => {
+      const [outcome] = run(
+        `import { FileMapping } from 'src/mmap/index.ts'
+         import { randomFill } from 'node:crypto'
+         import { gzip } from 'node:zlib'
+         process.on('uncaughtException', () => {})
+         const mapping = FileMapping.open(process.argv[2], { access: 'readwrite' })
+         const view = mapping.view()
+         for (let i = 0; i < 3; i++) { gzip(view.bytes, () => {}); randomFill(view.bytes, () => {}) }
+         await new Promise(done => setTimeout(done, 20))
+         ${ending}
+         await new Promise(done => setTimeout(done, 400))
+         console.log('alive')
+         process.exit(0)`,
+        [newFile(7, 64 << 20)],
+      )
+      expect(outcome).toBe('alive')
+    },
+  )
+
   it('gives the addresses back once nobody can reach them', () => {
     const path = newFile(7)
     const [mapped] = run(

@@ -5,7 +5,7 @@
 
 import { execFileSync, spawnSync } from 'node:child_process'
 import * as fs from 'node:fs'
-import { constants } from 'node:os'
+import { constants, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { canDetach } from '../../src/mmap/detach.ts'
@@ -281,7 +281,7 @@ describe('syncs', () => {
 })
 
 describe('a full disk', () => {
-  const folder = fs.mkdtempSync('/tmp/stridedb-full-')
+  const folder = fs.mkdtempSync(join(tmpdir(), 'stridedb-full-'))
   let isMounted = false
   beforeAll(() => {
     isMounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', folder]).status === 0

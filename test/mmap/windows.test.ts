@@ -4,6 +4,8 @@
  */
 
 import { join } from 'node:path'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { PlatformFile } from '../../src/mmap/platform.ts'
@@ -70,63 +72,66 @@ describe.each(PLATFORMS)('windows on $name', ({ create }) => {
     end(pool, file)
   })
 
-  it('agrees with a plain array after any sequence of reads, stores, growth, turns and expiries', async () => {
-    const seed = Number(process.env['STRIDE_SEED'] ?? 20261121)
-    const action = fc.record({
-      kind: fc.constantFrom(
-        'read',
-        'read',
-        'read',
-        'walk',
-        'store',
-        'grow',
-        'turn',
-        'expire',
-        'trim',
-        'pin',
-        'unpin',
-      ),
-      place: fc.double({ min: 0, max: 1, noNaN: true, maxExcluded: true }),
-      length: fc.integer({ min: 1, max: 5000 }),
-    })
-    const property = fc.asyncProperty(fc.array(action, { minLength: 20, maxLength: 60 }), async actions => {
-      let model = patterned(100 * KiB)
-      const { file, pool } = start(model.length)
-      const pinned: Window[] = []
-      for (const { kind, place, length } of actions) {
-        const offset = Math.floor(place * (model.length - length))
-        if (kind === 'read' || kind === 'walk') {
-          const window = pool.acquire(offset, length, kind === 'walk' ? 200 * KiB : undefined)
-          expect(shown(window, offset, length)).toEqual([...model.subarray(offset, offset + length)])
-          expect(pool.stats().mappedBytes).toBeLessThan(SMALL.mappedBytesMax + (pinned.length + 1) * 70 * KiB)
-        } else if (kind === 'store') {
-          const bytes = new Uint8Array(length).fill(length & 0xff)
-          model.set(bytes, offset)
-          pool.store(bytes, offset)
-        } else if (kind === 'grow' && model.length < 900 * KiB) {
-          const more = patterned(length * 7)
-          file.store(more, model.length)
-          model = Uint8Array.from([...model, ...more])
-          pool.setEnd(model.length)
-        } else if (kind === 'turn') {
-          await nextTurn()
-        } else if (kind === 'expire') {
-          pool.expire()
-        } else if (kind === 'trim') {
-          pool.trim()
-        } else if (kind === 'pin' && pinned.length < 2) {
-          const window = pool.acquire(offset, length)
-          pool.pin(window)
-          pinned.push(window)
-        } else if (kind === 'unpin') {
-          const window = pinned.pop()
-          if (window !== undefined) pool.unpin(window)
+  it.each([{ readsFirst: false }, { readsFirst: true }])(
+    'agrees with a plain array after any sequence of reads, stores, growth, turns and expiries, %o',
+    async options => {
+      const seed = Number(process.env['STRIDE_SEED'] ?? 20261121)
+      const action = fc.record({
+        kind: fc.constantFrom(
+          'read',
+          'read',
+          'read',
+          'walk',
+          'store',
+          'grow',
+          'turn',
+          'expire',
+          'trim',
+          'pin',
+          'unpin',
+        ),
+        place: fc.double({ min: 0, max: 1, noNaN: true, maxExcluded: true }),
+        length: fc.integer({ min: 1, max: 5000 }),
+      })
+      const property = fc.asyncProperty(fc.array(action, { minLength: 20, maxLength: 60 }), async actions => {
+        let model = patterned(100 * KiB)
+        const { file, pool } = start(model.length, options)
+        const pinned: Window[] = []
+        for (const { kind, place, length } of actions) {
+          const offset = Math.floor(place * (model.length - length))
+          if (kind === 'read' || kind === 'walk') {
+            const window = pool.acquire(offset, length, kind === 'walk' ? 200 * KiB : undefined)
+            expect(shown(window, offset, length)).toEqual([...model.subarray(offset, offset + length)])
+            expect(pool.stats().mappedBytes).toBeLessThan(SMALL.mappedBytesMax + (pinned.length + 1) * 70 * KiB)
+          } else if (kind === 'store') {
+            const bytes = new Uint8Array(length).fill(length & 0xff)
+            model.set(bytes, offset)
+            pool.store(bytes, offset)
+          } else if (kind === 'grow' && model.length < 900 * KiB) {
+            const more = patterned(length * 7)
+            file.store(more, model.length)
+            model = Uint8Array.from([...model, ...more])
+            pool.setEnd(model.length)
+          } else if (kind === 'turn') {
+            await nextTurn()
+          } else if (kind === 'expire') {
+            pool.expire()
+          } else if (kind === 'trim') {
+            pool.trim()
+          } else if (kind === 'pin' && pinned.length < 2) {
+            const window = pool.acquire(offset, length)
+            pool.pin(window)
+            pinned.push(window)
+          } else if (kind === 'unpin') {
+            const window = pinned.pop()
+            if (window !== undefined) pool.unpin(window)
+          }
         }
-      }
-      end(pool, file)
-    })
-    await fc.assert(property, { seed, numRuns: 25 })
-  })
+        end(pool, file)
+      })
+      await fc.assert(property, { seed, numRuns: 25 })
+    },
+  )
 
   it('tells a token that its bytes have gone before other bytes lie there', () => {
     const { file, pool } = start(2000 * KiB)
@@ -384,6 +389,175 @@ describe.each(PLATFORMS.filter(({ name }) => !name.startsWith('file')))(
       expect(longer.view?.getUint8(105 * KiB - longer.start)).toBe(byteAt(105 * KiB))
       for (let k = 0; k < 3; k++) for (let i = 0; i < 4; i++) pool.acquire(window(k), 1)
       expect(longer.view).not.toBeNull()
+      pool.close()
+      file.close()
+    })
+
+    describe('that read first', () => {
+      const READS_FIRST = { readsFirst: true, mappedBytesMax: 3 * 80 * KiB }
+      const earn = (pool: WindowPool, k: number): number => {
+        const before = pool.stats().slides
+        for (let i = 1; i <= 200; i++) {
+          const at = window(k) + i * 7
+          expect(shown(pool.acquire(at, 5), at, 5)).toEqual([...patterned(5, at)])
+          if (pool.stats().slides > before) return i
+        }
+        throw new Error('200 lookups earned no window')
+      }
+
+      it('show no window for a few lookups, and one for many', () => {
+        const { pool, file } = start(1000 * KiB, READS_FIRST)
+        const copy = pool.acquire(window(3) + 10, 100)
+        expect([copy.isCopy, copy.start, copy.end]).toEqual([true, window(3) + 10, window(3) + 110])
+        expect(pool.stats()).toMatchObject({ windows: 0, mappedBytes: 0, slides: 0 })
+        expect(earn(pool, 3)).toBeGreaterThan(10)
+        expect(pool.acquire(window(3), 1).isCopy).toBe(false)
+        expect(pool.stats()).toMatchObject({ windows: 1, slides: 1 })
+        pool.close()
+        file.close()
+      })
+
+      it('earn every window of a file that is looked up all over, however many there are', () => {
+        const { pool, file } = start(64 * KiB, { readsFirst: true, mappedBytesMax: Number.POSITIVE_INFINITY })
+        const count = 2000
+        file.resize(window(count))
+        pool.setEnd(window(count))
+        for (let round = 0; round < 200 && pool.stats().slides < count; round++)
+          for (let k = 0; k < count; k++) pool.acquire(window(k) + round, 1)
+        expect(pool.stats().slides).toBe(count)
+        pool.close()
+        file.close()
+      })
+
+      it('make a window earn its place again once it had to go', () => {
+        const { pool, file } = start(1000 * KiB, READS_FIRST)
+        for (let k = 0; k < 6; k++) earn(pool, k)
+        expect(pool.stats().windows).toBe(3)
+        expect(pool.acquire(window(0), 1).isCopy).toBe(true)
+        expect(pool.acquire(window(5), 1).isCopy).toBe(false)
+        expect(earn(pool, 0)).toBeGreaterThan(10)
+        pool.close()
+        file.close()
+      })
+
+      it('count reads that wait for the disk for little', () => {
+        const { pool, file } = start(1000 * KiB, READS_FIRST)
+        const read = file.read.bind(file)
+        file.read = (target, offset) => {
+          const until = performance.now() + 0.05
+          while (performance.now() < until);
+          return read(target, offset)
+        }
+        for (let i = 0; i < 150; i++) expect(pool.acquire(window(1) + i, 1).isCopy).toBe(true)
+        file.read = read
+        expect(earn(pool, 1)).toBeLessThan(16)
+        pool.close()
+        file.close()
+      })
+
+      it('end their copies with a store over them, an expiry, a new end, a turn, and eight others', async () => {
+        const { pool, file } = start(1000 * KiB, READS_FIRST)
+        const endings: readonly (() => unknown)[] = [
+          () => pool.store(Uint8Array.of(1), 109),
+          () => pool.expire(),
+          () => pool.setEnd(1000 * KiB),
+          () => nextTurn(),
+          () => Array.from({ length: 8 }, (_, k) => pool.acquire(window(k), 1)),
+          () => pool.close(),
+        ]
+        for (const end of endings) {
+          const copy = pool.acquire(100, 10)
+          expect(copy.isCopy).toBe(true)
+          pool.acquire(window(8), 1)
+          if (!String(end).includes('close')) pool.store(Uint8Array.of(1), 110)
+          expect(copy.view).not.toBeNull()
+          await end()
+          expect(copy.view, String(end)).toBeNull()
+        }
+        file.close()
+      })
+
+      it('show a window for a walk at once, and throw where the file is shorter', () => {
+        const { pool, file } = start(1000 * KiB, READS_FIRST)
+        expect(pool.acquire(window(2), 10, 200 * KiB).isCopy).toBe(false)
+        expect(pool.stats().windows).toBe(1)
+        pool.acquire(window(9), 10)
+        file.resize(500 * KiB)
+        expect(codeOf(() => pool.acquire(window(9), 10))).toBe('ERR_STRIDE_TRUNCATED')
+        pool.close()
+        file.close()
+      })
+    })
+
+    it('keeps within the bound when a window grows where it is', () => {
+      const bound = 264 * KiB
+      const { pool, file } = start(3 * 64 * KiB + 4 * KiB, { mappedBytesMax: bound })
+      for (const k of [3, 0, 1, 2]) pool.acquire(window(k), 1)
+      expect(pool.stats()).toMatchObject({ windows: 4, mappedBytes: (72 + 72 + 68 + 4) * KiB })
+      file.store(patterned(60 * KiB, 196 * KiB), 196 * KiB)
+      pool.setEnd(256 * KiB)
+      const at = 256 * KiB - 10
+      expect(shown(pool.acquire(at, 10), at, 10)).toEqual([...patterned(10, at)])
+      expect(pool.stats().mappedBytes).toBeLessThanOrEqual(bound)
+      expect(pool.stats().windows).toBe(3)
+      pool.close()
+      file.close()
+    })
+
+    it('finds windows whose numbers differ by multiples of the table size, and lets them slide', () => {
+      const { pool, file } = start(64 * KiB, { mappedBytesMax: 5 * 80 * KiB })
+      const places = Array.from({ length: 12 }, (_, i) => window(i * 512))
+      file.resize(window(12 * 512))
+      pool.setEnd(window(12 * 512))
+      for (const at of places) file.store(patterned(16, at), at)
+      const random = fc.sample(fc.integer({ min: 0, max: 11 }), { numRuns: 3000, seed: 7 })
+      for (const i of random) {
+        const at = places[i] as number
+        expect(shown(pool.acquire(at, 16), at, 16)).toEqual([...patterned(16, at)])
+      }
+      expect(pool.stats().windows).toBeLessThanOrEqual(5)
+      pool.setEnd(window(512) + 16)
+      expect(pool.stats().windows).toBeLessThanOrEqual(2)
+      expect(shown(pool.acquire(window(512), 16), window(512), 16)).toEqual([...patterned(16, window(512))])
+      pool.close()
+      file.close()
+    })
+
+    it('slides with the views and the memory that it has, also where the last window is short', () => {
+      const { pool, file } = start(20 * 64 * KiB + 20 * KiB, { mappedBytesMax: 3 * 80 * KiB })
+      let reserved = 0
+      const reserve = file.reserve.bind(file)
+      file.reserve = capacity => {
+        reserved++
+        return reserve(capacity)
+      }
+      const views = new Set<unknown>()
+      const random = fc.sample(fc.integer({ min: 0, max: 20 }), { numRuns: 4000, seed: 11 })
+      for (const k of random) {
+        const { view, bytes, end, start: from } = pool.acquire(window(k), 1)
+        if (end - from === 72 * KiB) views.add(view).add(bytes)
+      }
+      expect(pool.stats().slides).toBeGreaterThan(2000)
+      expect(reserved).toBeLessThan(10)
+      expect(views.size).toBeLessThan(600)
+      pool.close()
+      file.close()
+    })
+
+    it('keeps nothing of windows that slid away, within one turn of the event loop too', () => {
+      setFlagsFromString('--expose-gc')
+      const collect = runInNewContext('gc') as () => void
+      const { pool, file } = start(100 * 64 * KiB, { mappedBytesMax: 3 * 80 * KiB })
+      const slide = (times: number): void => {
+        for (let i = 0; i < times; i++) pool.acquire(window(i % 100), 1)
+      }
+      slide(500)
+      collect()
+      const before = process.memoryUsage().heapUsed
+      slide(20_000)
+      collect()
+      // A slot and its token are about 400 bytes: 8 MB where they are kept.
+      expect(process.memoryUsage().heapUsed - before).toBeLessThan(2_000_000)
       pool.close()
       file.close()
     })

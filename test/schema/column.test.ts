@@ -150,4 +150,24 @@ describe.each([true, false])('a column (compiled: %s)', compile => {
     expect(column.run(view, bytes, 0, 100, 0, [100], 0, 1, column.allocate(1))).toBe(0)
     expect(column.run(view, bytes, 0, 0, COUNT, new Uint32Array([1, 2]), 0, 2, column.allocate(2))).toBe(2)
   })
+
+  it.each([0, 7, 2 ** 31 - 5, 2 ** 32 - 5, 2 ** 40])(
+    'gathers long rows of a window that begins with record %d',
+    first => {
+      const column = codec.column('f64')
+      const all = column.allocate(COUNT)
+      column.span(view, bytes, 0, COUNT, all, 0)
+      const places = Array.from({ length: 100 }, (_, i) => (i * 7) % COUNT)
+      for (const stopAt of [0, 1, 31, 32, 40, 63, 64, 97, 100]) {
+        for (const wrong of [first - 1, first + COUNT, first + 0.5, -1, Number.NaN, 2 ** 52]) {
+          const numbers = places.map(place => first + place)
+          numbers[stopAt] = wrong
+          const out = column.allocate(numbers.length)
+          expect(column.run(view, bytes, 0, first, COUNT, numbers, 0, 100, out)).toBe(Math.min(100, stopAt))
+          expect([...out.slice(0, stopAt)]).toEqual(places.slice(0, stopAt).map(place => all[place]))
+          expect(out.slice(stopAt, 100).every(value => value === 0)).toBe(true)
+        }
+      }
+    },
+  )
 })

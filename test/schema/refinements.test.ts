@@ -71,4 +71,28 @@ describe('a refinement', () => {
       expect(refusalOf(() => write(value))).toMatchObject({ code: 'ERR_STRIDE_RECORD' })
     }
   })
+
+  test.each([
+    ['a field', z.object({ n: u8(), m: u8().refine(async () => true) }), "the field 'm'"],
+    ['the record', z.object({ n: u8(), m: u8() }).refine(async () => true), 'the record'],
+    ['a field by superRefine', z.object({ n: u8(), m: u8().superRefine(async () => {}) }), "the field 'm'"],
+  ])('of %s that answers a promise is a TypeError that says what to do', (_, schema, what) => {
+    const write = writing(schema)
+    const error = refusalOf(() => write({ n: 1, m: 2 }))
+    expect(error).toBeInstanceOf(TypeError)
+    expect((error as Error).message).toBe(
+      `Refinements must be synchronous, and one of ${what} answers a promise: check it before writing`,
+    )
+  })
+
+  test('that throws by itself is not mistaken for one that waits', () => {
+    const write = writing(
+      z.object({
+        n: u8().refine(() => {
+          throw new RangeError('mine')
+        }),
+      }),
+    )
+    expect(refusalOf(() => write({ n: 1 }))).toEqual(new RangeError('mine'))
+  })
 })

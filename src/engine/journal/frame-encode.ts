@@ -7,6 +7,8 @@
 
 import { crc32 } from 'node:zlib'
 import { InvariantError } from '../../errors.ts'
+import type { RecordBytes } from '../../schema/index.ts'
+import { copyBytes } from '../copy-bytes.ts'
 import { FrameGroup } from './frame-group.ts'
 import type { FrameHead } from './frame-read.ts'
 import {
@@ -25,13 +27,6 @@ const KIND_SHIFT = 2 ** 24
 const CRC_AT = HEADER_BYTES - 4
 
 const NO_GROUP = new FrameGroup(0)
-
-/** Where the bytes of an image lie. */
-export interface Image {
-  readonly view: DataView
-  readonly bytes: Uint8Array
-  readonly at: number
-}
 
 /** The most bytes that a frame with these many changes and appended images takes, header included. */
 export function frameBytesMax(changes: number, appended: number, recordSize: number): number {
@@ -66,18 +61,19 @@ export class FrameEncoder {
     this.#at += images.length
   }
 
-  update(n: number, image: Image, replaced: Image): void {
+  /** The record that lies in `image` at `at` takes the place of the one in `replaced` at `replacedAt`. */
+  update(n: number, image: RecordBytes, at: number, replaced: RecordBytes, replacedAt: number): void {
     this.#head(n, CHANGE_KINDS.update)
-    this.#image(image)
-    this.#span(image, replaced)
+    this.#image(image, at)
+    this.#span(image, at, replaced, replacedAt)
   }
-  insert(n: number, image: Image): void {
+  insert(n: number, image: RecordBytes, at: number): void {
     this.#head(n, CHANGE_KINDS.insert)
-    this.#image(image)
+    this.#image(image, at)
   }
-  delete(n: number, replaced: Image): void {
+  delete(n: number, replaced: RecordBytes, at: number): void {
     this.#head(n, CHANGE_KINDS.delete)
-    this.#image(replaced)
+    this.#image(replaced, at)
   }
   skip(n: number): void {
     this.#head(n, CHANGE_KINDS.skip)
@@ -112,24 +108,27 @@ export class FrameEncoder {
     this.#changes++
   }
 
-  #image({ view, bytes, at }: Image): void {
-    copyImage(this.#group, this.#at, view, bytes, at, this.#recordSize)
+  #image(image: RecordBytes, at: number): void {
+    copyBytes(image, at, this.#group, this.#at, this.#recordSize)
     this.#at += this.#recordSize
   }
 
-  #span(image: Image, replaced: Image): void {
+  /** The bytes of the replaced record from the first to the last one that differs. */
+  #span(image: RecordBytes, at: number, replaced: RecordBytes, bt: number): void {
     const size = this.#recordSize
+    const a = image.view as DataView
+    const b = replaced.view as DataView
     let first = 0
-    while (first + 4 <= size && sameWord(image, replaced, first)) first += 4
-    while (first < size && image.bytes[image.at + first] === replaced.bytes[replaced.at + first]) first++
+    while (first + 4 <= size && sameWord(a, b, at + first, bt + first)) first += 4
+    while (first < size && a.getUint8(at + first) === b.getUint8(bt + first)) first++
     let end = size
-    while (end - 4 >= first && sameWord(image, replaced, end - 4)) end -= 4
-    while (end > first && image.bytes[image.at + end - 1] === replaced.bytes[replaced.at + end - 1]) end--
-    const { view, bytes } = this.#group
+    while (end - 4 >= first && sameWord(a, b, at + end - 4, bt + end - 4)) end -= 4
+    while (end > first && a.getUint8(at + end - 1) === b.getUint8(bt + end - 1)) end--
+    const { view } = this.#group
     view.setUint32(this.#at, first, true)
     view.setUint32(this.#at + 4, end - first, true)
     this.#at += SPAN_HEAD_BYTES
-    for (let i = first; i < end; i++) bytes[this.#at++] = replaced.bytes[replaced.at + i] as number
+    for (let i = first; i < end; i++) view.setUint8(this.#at++, b.getUint8(bt + i))
   }
 }
 
@@ -152,26 +151,7 @@ function putU64(view: DataView, at: number, value: number): void {
   view.setUint32(at + 4, Math.floor(value / 2 ** 32), true)
 }
 
-function sameWord(a: Image, b: Image, at: number): boolean {
-  return a.view.getUint32(a.at + at, true) === b.view.getUint32(b.at + at, true)
+/** Whether four bytes of both records are the same. */
+function sameWord(a: DataView, b: DataView, at: number, bt: number): boolean {
+  return a.getUint32(at, true) === b.getUint32(bt, true)
 }
-
-/** Word by word for short images: a native copy costs more than that (bench: commits). */
-function copyImage(
-  group: FrameGroup,
-  to: number,
-  view: DataView,
-  bytes: Uint8Array,
-  from: number,
-  size: number,
-): void {
-  if (size > COPY_BY_WORD_MAX) {
-    group.bytes.set(bytes.subarray(from, from + size), to)
-    return
-  }
-  const target = group.view
-  let i = 0
-  for (; i + 4 <= size; i += 4) target.setUint32(to + i, view.getUint32(from + i, true), true)
-  for (; i < size; i++) target.setUint8(to + i, view.getUint8(from + i))
-}
-const COPY_BY_WORD_MAX = 256

@@ -8,7 +8,7 @@ export class FrameGroup {
   view: DataView
   length = 0
 
-  constructor(capacity = 64 * 1024) {
+  constructor(capacity = 8 * 1024) {
     this.bytes = Buffer.alloc(capacity)
     this.view = viewOf(this.bytes)
   }

@@ -12,10 +12,17 @@ import { StrideError } from '../../errors.ts'
 import type { Platform, PlatformFile } from '../../mmap/platform.ts'
 import { FORMAT_VERSION } from '../format.ts'
 import { corrupt, type Identity } from '../header.ts'
-import { NO_SALT, type Root } from '../root.ts'
+import type { Root } from '../root.ts'
 import { type FrameHead, frameEnd, looksLikeFrame, readFrame } from './frame-read.ts'
 import { journalPathOf } from './journal.ts'
-import { BLOCK_BYTES, JOURNAL_HEADER, JOURNAL_MAGIC, slotOffset } from './journal-format.ts'
+import {
+  BLOCK_BYTES,
+  FRAME_ALIGNMENT,
+  FRAME_FIELD_AT,
+  JOURNAL_HEADER,
+  JOURNAL_MAGIC,
+  slotOffset,
+} from './journal-format.ts'
 
 /** A whole frame, and the bytes that it lies in. */
 export interface Frame {
@@ -29,6 +36,8 @@ export interface DroppedFrames {
   /** Bytes from the start of the journal. */
   readonly offset: number
   readonly bytes: number
+  /** How many frames begin there. */
+  readonly frames: number
   readonly reason: string
 }
 
@@ -53,7 +62,7 @@ interface SlotBytes {
 export function scanJournal(platform: Platform, path: string, identity: Identity, root: Root): JournalScan {
   const journalPath = journalPathOf(path)
   if (!platform.exists(journalPath)) {
-    if (root.journalSalt === NO_SALT) return NOTHING
+    if (root.journalSegment === 0) return NOTHING
     const message = `${path} was not closed, and its journal ${journalPath} is not there: it may hold commits`
     throw new StrideError('ERR_STRIDE_JOURNAL_MISSING', message, { path: journalPath })
   }
@@ -65,14 +74,46 @@ export function scanJournal(platform: Platform, path: string, identity: Identity
   }
 }
 
+/**
+ * The commits from `after` + 1 to `upTo`, as far as they are in the file already: for who copies the file meanwhile.
+ * @returns undefined where the journal no longer holds all of them
+ */
+export function commitsBetween(
+  platform: Platform,
+  path: string,
+  identity: Identity,
+  after: number,
+  upTo: number,
+): readonly Frame[] | undefined {
+  if (after === upTo) return []
+  const journalPath = journalPathOf(path)
+  if (!platform.exists(journalPath)) return undefined
+  const file = platform.open(journalPath, { access: 'read', create: 'never' })
+  try {
+    const { salt, slotBytes } = readHeader(file, identity)
+    const frames: Frame[] = []
+    for (const { bytes } of readSlots(file, slotBytes)) {
+      for (const { head, at } of wholeFrames(bytes, salt)) {
+        if (head.commitNumber > after && head.commitNumber <= upTo) frames.push({ head, bytes, at })
+      }
+    }
+    frames.sort((a, b) => a.head.commitNumber - b.head.commitNumber)
+    return frames.length === upTo - after ? frames : undefined
+  } finally {
+    file.close()
+  }
+}
+
 function scanFile(file: PlatformFile, identity: Identity, root: Root): JournalScan {
   const { salt, slotBytes } = readHeader(file, identity)
   const slots = readSlots(file, slotBytes)
-  if (root.journalSalt === NO_SALT) {
-    refuseNewerThan(file, slots, salt, root)
+  const isNamed = salt.toString('hex') === root.journalSalt
+  if (root.journalSegment === 0) {
+    // The root ended it, or it was never named: what else may lie there was written under a root that is gone.
+    if (!isNamed) refuseFrames(file, slots, salt, root)
     return NOTHING
   }
-  if (salt.toString('hex') !== root.journalSalt) {
+  if (!isNamed) {
     throw corrupt(file.path, 40, 'it does not continue the store: its salt is not the one that the root names')
   }
   const chain = readChain(file.path, slots, salt, root)
@@ -121,11 +162,10 @@ function readSlots(file: PlatformFile, slotBytes: number): readonly SlotBytes[] 
   return slots
 }
 
-/** No root names this journal: it is left from a close that was cut short, unless it holds newer commits. */
-function refuseNewerThan(file: PlatformFile, slots: readonly SlotBytes[], salt: Buffer, root: Root): void {
+/** No root names this journal, so it may hold no commit. */
+function refuseFrames(file: PlatformFile, slots: readonly SlotBytes[], salt: Buffer, root: Root): void {
   for (const { offset, bytes } of slots) {
     for (const { head, at } of wholeFrames(bytes, salt)) {
-      if (head.commitNumber <= root.commitNumber) continue
       const what = `it holds commit ${head.commitNumber}, but the store's root is of commit ${root.commitNumber} and names no journal`
       throw corrupt(file.path, offset + at, what)
     }
@@ -147,7 +187,7 @@ function readChain(journalPath: string, slots: readonly SlotBytes[], salt: Buffe
   // The root's segment may begin with commits that the root counts already.
   let expected = Math.min(root.commitNumber + 1, firstCommitAt(slots, salt, root))
   let segment = root.journalSegment
-  let slot = slots.find(({ offset, bytes }) => offset === root.journalOffset && bytes.length > 0)
+  let slot = slots.find(({ offset, bytes }) => offset === root.journalOffset && bytes.length >= BLOCK_BYTES)
   if (slot === undefined)
     throw corrupt(journalPath, root.journalOffset, 'the segment that the root names is not there')
   let stoppedAt = root.journalOffset
@@ -178,20 +218,27 @@ function readChain(journalPath: string, slots: readonly SlotBytes[], salt: Buffe
   return { frames, expected, stoppedAt, dropped }
 }
 
-/** What of a commit that did not return lies at the end of the chain. */
+/** What of commits that did not return lies at the end of the chain. */
 function tornTail(slot: SlotBytes, from: number, salt: Buffer, segment: number): DroppedFrames | undefined {
   let end = from
-  for (
-    let at = from;
-    at < slot.bytes.length;
-    at += at % BLOCK_BYTES === 0 ? BLOCK_BYTES : BLOCK_BYTES - (at % BLOCK_BYTES)
-  ) {
-    if (looksLikeFrame(slot.bytes, at, salt) && slot.bytes.readUInt32LE(at + 4) === segment)
-      end = at + BLOCK_BYTES
+  let frames = 0
+  for (let at = from; at < slot.bytes.length; at += FRAME_ALIGNMENT) {
+    if (
+      !looksLikeFrame(slot.bytes, at, salt) ||
+      slot.bytes.readUInt32LE(at + FRAME_FIELD_AT.segment) !== segment
+    )
+      continue
+    frames++
+    end = (Math.floor(at / BLOCK_BYTES) + 1) * BLOCK_BYTES
   }
-  if (end === from) return undefined
+  if (frames === 0) return undefined
   const bytes = Math.min(end, slot.bytes.length) - from
-  return { offset: slot.offset + from, bytes, reason: 'a commit that never returned was not written whole' }
+  return {
+    offset: slot.offset + from,
+    bytes,
+    frames,
+    reason: 'written by commits that never returned, and not whole',
+  }
 }
 
 /** The number of the first commit of the root's segment, if it is whole. */

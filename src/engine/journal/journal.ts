@@ -8,7 +8,8 @@
  *   N4  a frame is admitted only once there are blocks for it, so that a full disk is known before anything is sealed.
  *       Blocks are made by writing zeros, some of them ahead: the first write to a block that is only allocated makes a
  *       sync slower (148 us against 93).
- * What the bytes mean: journal-format.ts, frame.ts. Who decides when: committer.ts, checkpointer.ts.
+ *   N5  a segment that a root may name begins within the durable size of the file, so that a cut file shows.
+ * What the bytes mean: journal-format.ts, frame-encode.ts. Who decides when: committer.ts, checkpointer.ts.
  */
 
 import { randomBytes } from 'node:crypto'
@@ -68,6 +69,8 @@ export class Journal {
   #active: Segment
   /** Segments that were begun earlier and that the durable root may still need. */
   #older: Segment[] = []
+  /** The file's size is durably at least this. */
+  #reach: number
   /** Bytes of frames that were admitted and not yet written, whole blocks each. */
   #admitted = 0
   #closed = false
@@ -85,6 +88,7 @@ export class Journal {
       { index: 2, bytes: 0, prepared: 0 },
     ]
     this.#active = { number: 1, slot: this.#slots[0] as Slot, end: 0 }
+    this.#reach = BLOCK_BYTES + Math.min(slotBytes, ZEROS_MIN)
   }
 
   /** Creates the journal of a store that has none. @throws ERR_STRIDE_NO_SPACE, _PERMISSION, _IO; nothing stays then */
@@ -181,6 +185,7 @@ export class Journal {
     const needed = roundToBlock(bytes)
     const slot = this.#slots.find(candidate => candidate.bytes >= needed && !this.#isTaken(candidate))
     if (slot === undefined) return false
+    this.#reachTo(slotOffset(slot.index, this.#slotBytes) + BLOCK_BYTES)
     if (this.#active.end > 0) this.#older.push(this.#active)
     this.#active = { number: this.#active.number + 1, slot, end: 0 }
     return true
@@ -193,7 +198,16 @@ export class Journal {
     if (large.bytes === 0 || this.#isTaken(large) || !isIdle) return
     large.bytes = 0
     large.prepared = 0
-    this.#file.resize(slotOffset(2, this.#slotBytes))
+    this.#reach = slotOffset(2, this.#slotBytes)
+    this.#file.resize(this.#reach)
+  }
+
+  /** Makes the file reach that far, durably: a root may name a segment there, and a file cut short must show. */
+  #reachTo(end: number): void {
+    if (end <= this.#reach) return
+    if (this.#file.size() < end) this.#file.resize(end)
+    this.sync()
+    this.#reach = end
   }
 
   /**
@@ -276,7 +290,7 @@ function placeOf(segment: Segment, salt: Buffer, slotBytes: number): JournalPlac
   }
 }
 
-/** Never NO_SALT. */
+/** Never all zeros, which is no journal's. */
 function freshSalt(): Buffer {
   const salt = randomBytes(SALT_BYTES)
   salt[0] = (salt[0] as number) | 1

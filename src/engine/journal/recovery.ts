@@ -5,6 +5,8 @@
  *   R2  the root that ends the journal is stored only after the data is synced; a crash in between finds the same
  *       journal again, and replays it again.
  *   R3  nothing is written behind frames that were read: the next journal has another salt.
+ *   R4  the journal is synced before the file is touched, and the root that names none before the journal is removed:
+ *       after a killed process both may be in the system's cache alone.
  * Which frames count: journal-scan.ts.
  */
 
@@ -12,10 +14,11 @@ import type { Platform, PlatformFile } from '../../mmap/platform.ts'
 import type { WindowPool } from '../../mmap/window.ts'
 import { type Addressing, offsetOf } from '../addressing.ts'
 import { Applier } from '../apply.ts'
+import { Checksums } from '../checksums.ts'
 import { DirtyRanges } from '../dirty-ranges.ts'
 import { corrupt } from '../header.ts'
 import { Liveness } from '../liveness.ts'
-import { fileEnd, NO_SALT, type Root, readRootPages } from '../root.ts'
+import { fileEnd, type Root, readRootPages } from '../root.ts'
 import { RootKeeper } from '../root-keeper.ts'
 import { journalPathOf } from './journal.ts'
 import type { DroppedFrames, JournalScan } from './journal-scan.ts'
@@ -54,31 +57,49 @@ interface Recoverable {
 export function recover(store: Recoverable, scan: JournalScan): Root {
   const { platform, path, file, root } = store
   const roots = new RootKeeper(file, root)
+  const sync = (): void => file.sync()
+  const hasJournal = platform.exists(journalPathOf(path))
   const isWhole = readRootPages(file).every(page => page.root !== undefined)
   if (scan.frames.length > 0) {
+    syncJournal(platform, path)
     const net = collapse(scan.frames, store.addressing.recordSize, journalPathOf(path))
     const capacity = replay(store, net)
-    file.sync()
+    sync()
     const { commitNumber, size, deletedCount } = net
-    roots.storeAtRest({ commitNumber, size, deletedCount, capacity }, () => file.sync())
-  } else if (root.journalSalt !== NO_SALT || !isWhole) {
-    roots.storeAtRest({}, () => file.sync())
+    roots.storeAtRest({ commitNumber, size, deletedCount, capacity }, sync)
+  } else if (root.journalSegment > 0 || !isWhole) {
+    sync()
+    roots.storeAtRest({}, sync)
   }
-  if (platform.exists(journalPathOf(path))) {
+  if (hasJournal) {
+    // The root that names it no more may have been read from the system's cache.
+    sync()
     platform.remove(journalPathOf(path))
     platform.syncFolder(path)
   }
   return roots.root
 }
 
+/** What a killed process wrote may be in the system's cache alone: it is made durable before anything relies on it. */
+function syncJournal(platform: Platform, path: string): void {
+  const journal = platform.open(journalPathOf(path), { access: 'readwrite', create: 'never' })
+  try {
+    journal.sync()
+  } finally {
+    journal.close()
+  }
+}
+
 /** @returns the capacity that the array has afterwards */
 function replay({ path, file, addressing, pool, root }: Recoverable, net: NetChanges): number {
   const liveness = new Liveness(pool)
   liveness.place(root.liveBitsOffset)
+  const checksums = new Checksums(pool)
+  checksums.place(root.checksumsOffset)
   const capacity = Math.max(root.capacity, net.size)
   if (capacity > root.capacity) {
     // Growth writes a root of its own where there are live bits behind the array.
-    if (liveness.exists)
+    if (liveness.exists || checksums.exists)
       throw corrupt(
         path,
         root.liveBitsOffset,
@@ -91,7 +112,7 @@ function replay({ path, file, addressing, pool, root }: Recoverable, net: NetCha
     throw corrupt(path, 0, `the journal has ${net.deletedCount} deleted records, but there are no live bits`)
   }
   pool.setEnd(fileEnd(addressing, { ...root, capacity }))
-  const applier = new Applier(addressing, pool, liveness, new DirtyRanges())
-  applier.apply(net.numbers, i => net.imageOf(i))
+  const applier = new Applier({ addressing, pool, liveness, checksums }, new DirtyRanges())
+  applier.apply(net)
   return capacity
 }

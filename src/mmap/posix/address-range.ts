@@ -4,15 +4,18 @@
  *   M1  while the buffer can be reached, its addresses are mapped to something: a file's bytes, or zeros. So no
  *       use of it, however late, ends the process or shows memory of somebody else (S4).
  *   M2  after release() nothing shows the file: where the runtime can detach (Node 22 and later) the buffer has
- *       no bytes and the range is unmapped; elsewhere zeros lie over it until the buffer is collected.
+ *       no bytes, and zeros lie where they were.
  *   M3  an asynchronous call that runs over the range keeps it from being unmapped until it has returned.
+ *   M4  a buffer that was in a user's hands keeps its addresses until it is collected, detached or not: zlib and crypto
+ *       work on such bytes in threads of their own, and hold the buffer until they are done. One that was moved
+ *       elsewhere (transfer) keeps them for ever, since nobody can tell when it is gone.
  * What lies over the range: mapped-region.ts for windows, mapped-view.ts for views of users.
  */
 
 import { constants } from 'node:buffer'
 import { InvariantError, StrideError } from '../../errors.ts'
 import { roundUp } from '../bounds.ts'
-import { canDetach, detach } from '../detach.ts'
+import { detach, lengthOf } from '../detach.ts'
 import { errnoError } from '../system-errors.ts'
 import type { SystemCalls } from './system-calls.ts'
 
@@ -37,8 +40,9 @@ export class AddressRange {
   readonly #calls: SystemCalls
   readonly #path: string
   #inFlight = 0
+  #isLent = false
   #released = false
-  #detached = false
+  #fate: 'unmap' | 'unmap when collected' | 'keep' = 'keep'
 
   private constructor(calls: SystemCalls, path: string, address: number, bytes: number) {
     this.#calls = calls
@@ -69,6 +73,12 @@ export class AddressRange {
       const message = `This runtime lays no buffer over mapped memory: ${path}`
       throw new StrideError('ERR_STRIDE_NOT_MAPPABLE', message, { path, cause: error })
     }
+  }
+
+  /** The buffer, for somebody outside this library. */
+  lend(): ArrayBuffer {
+    this.#isLent = true
+    return this.buffer
   }
 
   get isReleased(): boolean {
@@ -118,23 +128,23 @@ export class AddressRange {
   release(): void {
     if (this.#released) return
     this.#released = true
-    // Somebody may have moved the memory into a buffer of his own, with transfer() or postMessage.
-    if (canDetach && this.buffer.byteLength === this.bytes) {
-      detach(this.buffer)
-      this.#detached = true
+    // Otherwise somebody has moved the memory into a buffer of his own.
+    const isHere = lengthOf(this.buffer) === this.bytes
+    if (isHere && !this.#isLent && detach(this.buffer)) {
+      this.#fate = 'unmap'
     } else {
       this.hide(0, this.bytes, true)
+      if (isHere) detach(this.buffer)
+      this.#fate = isHere ? 'unmap when collected' : 'keep'
     }
     if (this.#inFlight === 0) this.#unmap()
   }
 
   #unmap(): void {
-    if (this.#detached) {
-      this.#calls.munmap(this.address, this.bytes)
-    } else if (!canDetach) {
-      collected.register(this.buffer, { calls: this.#calls, address: this.address, bytes: this.bytes })
-    }
-    // A buffer that was moved elsewhere keeps its zeros: nobody can tell when it is gone.
+    const { address, bytes } = this
+    const calls = this.#calls
+    if (this.#fate === 'unmap') calls.munmap(address, bytes)
+    else if (this.#fate === 'unmap when collected') collected.register(this.buffer, { calls, address, bytes })
   }
 
   #check(at: number, length: number): void {

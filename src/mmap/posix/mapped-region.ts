@@ -62,6 +62,9 @@ export class MappedRegion implements Region {
   get pageBytes(): number {
     return this.#calls.pageBytes
   }
+  get shownEnd(): number {
+    return this.#offset + this.#length
+  }
 
   point(offset: number, length: number): void {
     this.#assertOpen()
@@ -159,9 +162,8 @@ export class MappedRegion implements Region {
   }
 
   #madvise(at: number, length: number, wanted: Advice): void {
-    const { abi } = this.#calls
-    const { MADV_NORMAL: normal, MADV_RANDOM: random, MADV_SEQUENTIAL: sequential } = abi
-    const advice = { normal, random, sequential }[wanted]
+    const { MADV_NORMAL, MADV_RANDOM, MADV_SEQUENTIAL } = this.#calls.abi
+    const advice = wanted === 'random' ? MADV_RANDOM : wanted === 'sequential' ? MADV_SEQUENTIAL : MADV_NORMAL
     const { start, bytes } = this.#pages(at, length)
     // Advice is a wish: a system that does not know it reads as it always does.
     this.#calls.madvise(start, bytes, advice)

@@ -18,7 +18,9 @@ export class MappedWords implements SharedWords {
   readonly #file: MappedFile & { readonly access: Access }
   readonly #range: AddressRange
   readonly #words: Int32Array
-  readonly #end: number
+  /** File offset past the last word. */
+  readonly shownEnd: number
+  readonly #onRelease: (words: MappedWords) => void
   #isChecked = false
 
   constructor(
@@ -26,15 +28,17 @@ export class MappedWords implements SharedWords {
     file: MappedFile & { readonly access: Access },
     offset: number,
     count: number,
+    onRelease: (words: MappedWords) => void,
   ) {
     checkRange(offset, count * 4)
     if (offset % 4 !== 0 || count < 1) throw new InvariantError(`${count} words at offset ${offset}`)
     this.#file = file
-    this.#end = offset + count * 4
+    this.#onRelease = onRelease
+    this.shownEnd = offset + count * 4
     this.#checkSize()
     const { abi, pageBytes } = calls
     const first = roundDown(offset, pageBytes)
-    const length = roundUp(this.#end, pageBytes) - first
+    const length = roundUp(this.shownEnd, pageBytes) - first
     const protection = file.access === 'read' ? abi.PROT_READ : abi.PROT_READ | abi.PROT_WRITE
     this.#range = AddressRange.reserve(calls, file.path, length)
     try {
@@ -63,6 +67,7 @@ export class MappedWords implements SharedWords {
   release(): void {
     this.#isChecked = false
     this.#range.release()
+    this.#onRelease(this)
   }
   endTurn(): void {
     this.#isChecked = false
@@ -78,6 +83,6 @@ export class MappedWords implements SharedWords {
 
   #checkSize(): void {
     const size = this.#file.size()
-    if (size < this.#end) throw truncatedError(this.#file.path, this.#end, size)
+    if (size < this.shownEnd) throw truncatedError(this.#file.path, this.shownEnd, size)
   }
 }

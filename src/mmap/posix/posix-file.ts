@@ -2,40 +2,92 @@
  * A file on Linux or macOS that can be mapped: regions and shared words over it end when it is closed.
  */
 
-import { InvariantError } from '../../errors.ts'
-import { checkRange } from '../bounds.ts'
+import { InvariantError, StrideError } from '../../errors.ts'
+import { checkOffset, checkRange } from '../bounds.ts'
 import { DiskFile, type LockTable } from '../disk-file.ts'
 import type { Access, Region, SharedWords } from '../platform.ts'
 import { inPoolShare } from '../pool-share.ts'
+import { errnoError } from '../system-errors.ts'
 import { reserveBlocks } from './allocation.ts'
 import { MappedRegion } from './mapped-region.ts'
 import { MappedWords } from './mapped-words.ts'
 import type { SystemCalls } from './system-calls.ts'
 
+/** Something that shows a part of the file in memory. */
+export interface Shown {
+  /** File offset past the last byte that it shows. */
+  readonly shownEnd: number
+  release(): void
+}
+
+/** Files of this thread that are shown somewhere now. */
+const shownFiles = new Set<PosixFile>()
+
 export class PosixFile extends DiskFile {
   readonly #calls: SystemCalls
-  /** Regions and words that show the file; they end with it. */
-  readonly #shown = new Set<{ release(): void }>()
+  /** Regions, words and views that show the file; they end with it. */
+  readonly #shown = new Set<Shown>()
 
   constructor(calls: SystemCalls, path: string, fd: number, access: Access, locks: LockTable) {
     super(path, fd, access, locks)
     this.#calls = calls
   }
 
+  /** Asked each time a window slides: 250 ns where fstatSync takes 800 and leaves 900 bytes of garbage. */
+  override size(): number {
+    this.assertOpen()
+    const end = this.#calls.fileEnd(this.fd)
+    if (end < 0) throw errnoError('lseek', -end, this.path)
+    return end
+  }
+
   reserve(capacity: number): Region {
     this.assertOpen()
     if (!Number.isSafeInteger(capacity) || capacity <= 0)
       throw new InvariantError(`A region of ${capacity} bytes`)
-    const region = new MappedRegion(this.#calls, this, capacity, released => this.#shown.delete(released))
-    this.#shown.add(region)
+    const region = new MappedRegion(this.#calls, this, capacity, released => this.#hidden(released))
+    this.keep(region)
     return region
   }
 
   sharedWords(offset: number, count: number): SharedWords {
     this.assertOpen()
-    const words = new MappedWords(this.#calls, this, offset, count)
-    this.#shown.add(words)
+    const words = new MappedWords(this.#calls, this, offset, count, released => this.#hidden(released))
+    this.keep(words)
     return words
+  }
+
+  /** Counts something as showing the file until it says that it is released. @returns how it says so */
+  keep(shown: Shown): () => void {
+    this.#shown.add(shown)
+    shownFiles.add(this)
+    return () => this.#hidden(shown)
+  }
+
+  #hidden(shown: Shown): void {
+    this.#shown.delete(shown)
+    if (this.#shown.size === 0) shownFiles.delete(this)
+  }
+
+  /**
+   * A touch past the end would be SIGBUS: what other openers of this thread show of the file is not cut off under them.
+   * @throws ERR_STRIDE_BUSY
+   */
+  override resize(size: number): void {
+    this.assertWritable()
+    checkOffset('size', size)
+    for (const other of shownFiles) {
+      if (other === this || other.#shownEnd() <= size || other.identity() !== this.identity()) continue
+      const message = `${this.path} is shown up to byte ${other.#shownEnd()} by another opener, so it is not cut to ${size}`
+      throw new StrideError('ERR_STRIDE_BUSY', message, { path: this.path, offset: size })
+    }
+    super.resize(size)
+  }
+
+  #shownEnd(): number {
+    let end = 0
+    for (const shown of this.#shown) end = Math.max(end, shown.shownEnd)
+    return end
   }
 
   readAhead(offset: number, length: number): void {

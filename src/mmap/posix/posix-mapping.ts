@@ -13,7 +13,7 @@ import type { PlatformFile } from '../platform.ts'
 import { inPoolShare } from '../pool-share.ts'
 import { errnoError, withCodes } from '../system-errors.ts'
 import { AddressRange } from './address-range.ts'
-import { PosixFile } from './posix-file.ts'
+import { PosixFile, type Shown } from './posix-file.ts'
 import { createPosixPlatform } from './posix-platform.ts'
 import { countResident } from './residency.ts'
 import { openSharedObject } from './shared-object.ts'
@@ -42,11 +42,13 @@ export function createPosixMapping(calls: SystemCalls): MappingSystem {
   }
 }
 
-class PosixMemory implements MappedMemory {
+class PosixMemory implements MappedMemory, Shown {
   readonly #calls: SystemCalls
   readonly #file: PosixFile
   readonly #range: AddressRange
   readonly #offset: number
+  readonly shownEnd: number
+  readonly #hidden: () => void
 
   constructor(calls: SystemCalls, file: PlatformFile, offset: number, length: number, access: ViewAccess) {
     if (!(file instanceof PosixFile)) throw new InvariantError(`${file.path} was not opened for mapping`)
@@ -54,6 +56,7 @@ class PosixMemory implements MappedMemory {
     this.#calls = calls
     this.#file = file
     this.#offset = offset
+    this.shownEnd = offset + length
     this.#range = AddressRange.reserve(calls, file.path, length)
     // Private pages are writable, so that a stray store neither reaches the file nor ends the process; without
     // NORESERVE the system would want memory for all of them at once.
@@ -64,10 +67,11 @@ class PosixMemory implements MappedMemory {
       this.#range.release()
       throw error
     }
+    this.#hidden = file.keep(this)
   }
 
   get buffer(): ArrayBuffer {
-    return this.#range.buffer
+    return this.#range.lend()
   }
   get isMapped(): boolean {
     return !this.#range.isReleased
@@ -114,7 +118,11 @@ class PosixMemory implements MappedMemory {
   }
 
   unmap(): void {
+    this.release()
+  }
+  release(): void {
     this.#range.release()
+    this.#hidden()
   }
 
   #pages(at: number, length: number): { readonly start: number; readonly bytes: number } {

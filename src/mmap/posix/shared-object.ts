@@ -1,11 +1,13 @@
 /**
  * Who is first, and who is last, at an object of shared memory: the lifetime that Windows gives by handles.
  *
- *   Z1  every opener holds a shared lock on the object; the locks die with their process.
+ *   Z1  who has the object open holds a shared lock on it; the locks die with their process.
  *   Z2  whoever gets the lock alone is the only one: at opening he is first, and whatever a killed process left
  *       is made anew; at closing he is last, and removes the name.
  *   Z3  between opening and locking the name may have been removed or given to another object: what was locked
  *       counts only if the name still leads to it.
+ *   Z4  openers come one after the other: two that were both still finding out would each take the other one for
+ *       somebody who has it open, and nobody would be first.
  * Linux: shm_open. macOS knows no locks on those: a file in the folder for temporary ones serves, not yet run there.
  */
 
@@ -27,6 +29,7 @@ const NAMES_OF_OTHERS: readonly number[] = [EINVAL, EISDIR, ELOOP, ENXIO]
 /** Objects of other programs are not mistaken for ours. */
 const PREFIX = 'stridedb.'
 const LOCK_BYTE = 0
+const OPENING_BYTE = 1
 /** Who is first holds the lock alone while he makes room, which takes as long as zeroing memory. */
 const PATIENCE_MS = 10_000
 const POLL_MS = 1
@@ -41,13 +44,14 @@ export function openSharedObject(
   name: string,
   size: number | undefined,
   mode: number,
+  patienceMs = PATIENCE_MS,
 ): SharedObject {
-  const deadline = Date.now() + PATIENCE_MS
+  const deadline = Date.now() + patienceMs
   for (;;) {
     const opened = tryOpen(calls, name, size, mode)
     if (opened !== undefined) return held(calls, name, opened)
-    if (Date.now() > deadline) {
-      throw failure('ERR_STRIDE_BUSY', name, `is being made or removed for ${PATIENCE_MS} ms now`)
+    if (Date.now() >= deadline) {
+      throw failure('ERR_STRIDE_BUSY', name, `is being made or removed for ${patienceMs} ms now`)
     }
     Atomics.wait(SLEEP, 0, 0, POLL_MS)
   }
@@ -63,18 +67,24 @@ function tryOpen(calls: SystemCalls, name: string, size: number | undefined, mod
   const fd = openNamed(calls, name, size !== undefined, mode)
   const file = new PosixFile(calls, `shared memory '${name}'`, fd, 'readwrite', recordLocks(calls))
   try {
+    if (!file.tryLock(OPENING_BYTE, 'exclusive')) return giveUp(file)
     const isOnly =
       file.tryLock(LOCK_BYTE, 'exclusive') ||
       (file.tryLock(LOCK_BYTE, 'shared') && file.tryLock(LOCK_BYTE, 'exclusive'))
     if (!isOnly && !file.tryLock(LOCK_BYTE, 'shared')) return giveUp(file)
     if (!isStillNamed(calls, name, file)) return giveUp(file)
-    if (!isOnly) return file.size() > 0 ? { file, created: false } : giveUp(file)
+    if (!isOnly) {
+      if (file.size() === 0) return giveUp(file)
+      file.unlock(OPENING_BYTE)
+      return { file, created: false }
+    }
     if (size === undefined) {
       // Left by a process that was killed: nobody has it open, so it does not exist.
       removeName(calls, name)
       throw failure('ERR_STRIDE_NOT_FOUND', name, 'does not exist, and no size to create it was given')
     }
     makeAnew(calls, name, file, size)
+    file.unlock(OPENING_BYTE)
     return { file, created: true }
   } catch (error) {
     file.close()

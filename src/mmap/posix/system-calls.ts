@@ -13,6 +13,8 @@ import { type ForeignFunction, type ForeignLibrary, type Koffi, loadKoffi } from
 import { type Abi, abiOfThisSystem } from './abi.ts'
 
 const { EINTR, EIO } = constants.errno
+/** unistd.h, the same everywhere */
+const SEEK_END = 2
 
 export interface SystemCalls {
   readonly abi: Abi
@@ -32,6 +34,8 @@ export interface SystemCalls {
   munlock(address: number, length: number): number
   /** fcntl with a pointer to a struct. */
   fcntl(fd: number, command: number, argument: Uint8Array): number
+  /** Where the file ends, bytes; or -errno. Moves the descriptor's position, which nothing here uses. */
+  fileEnd(fd: number): number
   posixFallocate(fd: number, offset: number, length: number): number
   posixFadvise(fd: number, offset: number, length: number, advice: number): number
   /** Starts and awaits writeback of a range; Linux has it, and it promises no durability. */
@@ -96,6 +100,7 @@ export function bindSystemCalls(koffi: Koffi, library: ForeignLibrary, abi: Abi)
   const sysconf = library.func('sysconf', 'long', ['int'])
   // Variadic in C: arm64 macOS passes such arguments on the stack, so it must be declared so.
   const fcntl = bind('fcntl', 'int', 'int', '...')
+  const lseek = library.func('lseek', 'int64_t', ['int', 'int64_t', 'int'])
   const fallocate = optional('posix_fallocate', 'int', 'int64_t', 'int64_t')
   const fadvise = optional('posix_fadvise', 'int', 'int64_t', 'int64_t', 'int')
   const syncFileRange = optional('sync_file_range', 'int', 'int64_t', 'int64_t', 'uint32_t')
@@ -136,6 +141,7 @@ export function bindSystemCalls(koffi: Koffi, library: ForeignLibrary, abi: Abi)
     mlock: (at, length) => answer(mlock(at, length)),
     munlock: (at, length) => answer(munlock(at, length)),
     fcntl: (fd, command, argument) => again(() => answer(fcntl(fd, command, 'void *', argument))),
+    fileEnd: fd => Number(answer(lseek(fd, 0, SEEK_END))),
     // posix_fallocate and posix_fadvise answer the errno itself and leave errno alone.
     posixFallocate:
       fallocate === undefined

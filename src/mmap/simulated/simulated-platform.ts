@@ -70,7 +70,10 @@ function open(disk: SimulatedDisk, path: string, options: OpenFileOptions): Plat
   const { access, create = 'never' } = options
   let content = disk.names.get(path)
   if (content !== undefined && create === 'always') {
-    throw new StrideError('ERR_STRIDE_EXISTS', `open failed with EEXIST: ${path}`, { path, syscall: 'open' })
+    throw new StrideError('ERR_STRIDE_EXISTS', `open failed with EEXIST, the file exists: ${path}`, {
+      path,
+      syscall: 'open',
+    })
   }
   if (content === undefined && create === 'never') throw notFound(path)
   content ??= disk.create(path)
@@ -78,5 +81,8 @@ function open(disk: SimulatedDisk, path: string, options: OpenFileOptions): Plat
 }
 
 function notFound(path: string): StrideError {
-  return new StrideError('ERR_STRIDE_NOT_FOUND', `open failed with ENOENT: ${path}`, { path, syscall: 'open' })
+  return new StrideError('ERR_STRIDE_NOT_FOUND', `open failed with ENOENT, there is no such file: ${path}`, {
+    path,
+    syscall: 'open',
+  })
 }

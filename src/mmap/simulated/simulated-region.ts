@@ -7,7 +7,7 @@
 
 import { InvariantError } from '../../errors.ts'
 import { roundUp } from '../bounds.ts'
-import { canDetach, detach } from '../detach.ts'
+import { detach } from '../detach.ts'
 import type { Region } from '../platform.ts'
 import { closedError, truncatedError } from '../system-errors.ts'
 import type { ContentWatcher, SimulatedContent } from './simulated-disk.ts'
@@ -92,7 +92,7 @@ export class SimulatedRegion implements Region, ContentWatcher {
     this.#released = true
     this.#content.watchers.delete(this)
     // Stale views throw, or read zeros where the runtime cannot detach, as those of a mapping do.
-    if (canDetach) detach(this.buffer)
+    detach(this.buffer)
     this.#bytes = new Uint8Array(0)
   }
 

@@ -1,0 +1,222 @@
+/**
+ * One record, or one field of it, by its number: what `get` and `field` of stores and flat files do.
+ *
+ *   F1  a read of a hot record is arithmetic: one subtraction, one comparison, one DataView read.
+ *   F2  hot are the records of one window while each of them lies there live and unstaged; whatever changes that calls
+ *       `changed`, and a pool calls what was given to its `watch` when a window goes: either ends it before anything
+ *       else happens.
+ *   F3  a read-only set reads between two looks at the writer's sequence (publication.ts).
+ * The same without F3, generated for a layout: schema/reader.ts. Where a record is that is not hot: locator.ts.
+ */
+
+import { InvariantError, StrideError } from '../errors.ts'
+import type { Window, WindowPool } from '../mmap/window.ts'
+import {
+  type AnySchema,
+  type Codec,
+  type FieldName,
+  type FieldValue,
+  HOT_AT,
+  HOT_COUNT,
+  HOT_FIRST,
+  type Output,
+  READER_BYTES,
+  READER_LOCATE,
+  READER_VIEW,
+  ReaderBase,
+} from '../schema/index.ts'
+import { type Addressing, checkRecordNumber, firstRecordAt, offsetOf } from './addressing.ts'
+import type { Locator } from './locator.ts'
+import type { Follower } from './publication.ts'
+import { noRecord } from './writer.ts'
+
+/** What records are read from; replaced as a whole when the file behind it is. */
+export interface Source<S extends AnySchema> {
+  readonly path: string
+  readonly codec: Codec<Output<S>>
+  readonly addressing: Addressing
+  readonly pool: WindowPool
+  readonly locator: Locator
+  readonly windowBytes: number
+  /** Present where another process writes. */
+  readonly follower: Follower | undefined
+}
+
+const NO_VIEW = new DataView(new ArrayBuffer(0))
+const NO_BYTES = Buffer.alloc(0)
+/** Positions in a window are 32-bit numbers. */
+const HOT_BYTES_MAX = 0x7fffffff
+
+export abstract class PointReader<S extends AnySchema> extends ReaderBase {
+  /** @internal */
+  protected source: Source<S>
+  /** @internal */
+  protected isClosed = false
+  /** @internal */
+  override [READER_VIEW]: DataView = NO_VIEW
+  /** @internal */
+  override [READER_BYTES]: Buffer = NO_BYTES
+  /** @internal */
+  override [HOT_FIRST] = 0
+  /** @internal */
+  override [HOT_COUNT] = 0
+  /** @internal */
+  override [HOT_AT] = 0
+  /** @internal */
+  override [READER_LOCATE]: (n: number) => number
+  /** The writer's sequence for which they are hot. */
+  #hotSequence = 0
+
+  protected constructor(source: Source<S>) {
+    super()
+    this.source = source
+    this[READER_LOCATE] = this.#locate.bind(this)
+    source.pool.watch(() => this.#cool())
+  }
+
+  /** The record as a fresh object; undefined when it is deleted or past the end. */
+  override get(n: number): Output<S> | undefined {
+    const { codec, follower } = this.source
+    if (follower !== undefined) return this.#getFollowed(n, follower)
+    let at = this.#hotAt(n)
+    if (at < 0) at = this.#find(n)
+    return at < 0 ? undefined : codec.decode(this[READER_VIEW], this[READER_BYTES], at)
+  }
+
+  /**
+   * One field of a record, nothing else decoded. Nested fields by dotted path.
+   * @throws {StrideError} ERR_STRIDE_NO_RECORD where there is no live record; RangeError for an unknown field
+   */
+  override field<Name extends FieldName<S>>(n: number, name: Name): FieldValue<S, Name>
+  override field(n: number, name: string): unknown {
+    const { codec, follower } = this.source
+    if (follower !== undefined) return this.#fieldFollowed(n, name, follower)
+    let at = this.#hotAt(n)
+    if (at < 0) at = this.#locate(n)
+    return codec.readField(this[READER_VIEW], this[READER_BYTES], at, name)
+  }
+
+  /** @internal What was found before may no longer be what is there. */
+  protected changed(): void {
+    this.#cool()
+    this.source.pool.expire()
+  }
+
+  /** @internal Another file, or another layout of it, is read from now on. */
+  protected attach(source: Source<S>): void {
+    if (source.follower === undefined && source.codec.layout.canonical !== this.source.codec.layout.canonical) {
+      throw new InvariantError(`get and field are made for another layout than the one of ${source.path} now`)
+    }
+    this.#cool()
+    this.source = source
+    source.pool.watch(() => this.#cool())
+  }
+
+  /** @internal Before each slow read: open, and as new as other processes' commits. */
+  protected prepare(): void {
+    this.assertOpen()
+  }
+
+  /** @internal @throws ERR_STRIDE_CLOSED */
+  protected assertOpen(): void {
+    if (this.isClosed) throw new StrideError('ERR_STRIDE_CLOSED', `${this.path} is closed`, { path: this.path })
+  }
+
+  /** @internal Runs `read`, and beside another writer again until no commit came between. */
+  protected consistently<T>(read: () => T): T {
+    const { follower } = this.source
+    return follower === undefined ? read() : follower.consistently(read)
+  }
+
+  get path(): string {
+    return this.source.path
+  }
+
+  #getFollowed(n: number, follower: Follower): Output<S> | undefined {
+    const at = this.#hotAt(n)
+    if (at >= 0 && follower.sequence() === this.#hotSequence) {
+      try {
+        const value = this.source.codec.decode(this[READER_VIEW], this[READER_BYTES], at)
+        if (follower.sequence() === this.#hotSequence) return value
+      } catch {
+        // Damage, or the trace of a commit: looking again tells.
+      }
+    }
+    return this.#getConsistently(n, follower)
+  }
+
+  #fieldFollowed(n: number, name: string, follower: Follower): unknown {
+    const at = this.#hotAt(n)
+    if (at >= 0 && follower.sequence() === this.#hotSequence) {
+      try {
+        const value = this.source.codec.readField(this[READER_VIEW], this[READER_BYTES], at, name)
+        if (follower.sequence() === this.#hotSequence) return value
+      } catch {
+        // As above.
+      }
+    }
+    return this.#fieldConsistently(n, name, follower)
+  }
+
+  // Apart from the above: a closure over their arguments would cost each hot read an allocation.
+  #getConsistently(n: number, follower: Follower): Output<S> | undefined {
+    return follower.consistently(() => {
+      const at = this.#find(n)
+      return at < 0 ? undefined : this.source.codec.decode(this[READER_VIEW], this[READER_BYTES], at)
+    })
+  }
+
+  #fieldConsistently(n: number, name: string, follower: Follower): unknown {
+    return follower.consistently(() => {
+      const at = this.#locate(n)
+      return this.source.codec.readField(this[READER_VIEW], this[READER_BYTES], at, name)
+    })
+  }
+
+  /** @throws ERR_STRIDE_NO_RECORD, _CLOSED; RangeError, TypeError */
+  #locate(n: number): number {
+    const at = this.#find(n)
+    if (at < 0) throw noRecord(n, this)
+    return at
+  }
+
+  /** Position of a hot record; -1 for any other. */
+  #hotAt(n: number): number {
+    const d = n - this[HOT_FIRST]
+    if (d >>> 0 !== d || d >= this[HOT_COUNT]) return -1
+    return (this[HOT_AT] + Math.imul(d, this.source.addressing.stride)) | 0
+  }
+
+  /** Points view and bytes at record n. @returns its position there; -1 where it is deleted or past the end */
+  #find(n: number): number {
+    checkRecordNumber(n)
+    this.prepare()
+    this.#cool()
+    const { locator, pool } = this.source
+    const found = locator.find(n)
+    if (found === undefined) return -1
+    this[READER_VIEW] = found.view as DataView
+    this[READER_BYTES] = found.bytes
+    if (pool.live && locator.isPlain && n < locator.staging.tailStart) this.#warm(found as Window)
+    return locator.at
+  }
+
+  /** Each record in this window is where arithmetic finds it. */
+  #warm(window: Window): void {
+    const { start, end, isCopy } = window
+    if (isCopy || end - start > HOT_BYTES_MAX) return
+    const { addressing, locator, follower } = this.source
+    const first = firstRecordAt(addressing, start)
+    this[HOT_FIRST] = first
+    this[HOT_COUNT] = (locator.reachOf(window) - first) | 0
+    this[HOT_AT] = (offsetOf(addressing, first) - start) | 0
+    // An odd sequence is never equal to this one.
+    if (follower !== undefined) this.#hotSequence = follower.sequence() & ~1
+  }
+
+  #cool(): void {
+    this[HOT_COUNT] = 0
+    this[READER_VIEW] = NO_VIEW
+    this[READER_BYTES] = NO_BYTES
+  }
+}

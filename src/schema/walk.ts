@@ -1,0 +1,26 @@
+/**
+ * How does a walk go from one record to the next? `next`, generated onto a class of the caller's.
+ *
+ * A walk points one row at neighbouring records, a run, and is its own result object.
+ *   K1  a step within the run is an addition, taken while the run's memory has not gone. Every other step is asked of
+ *       `leap`; whoever points the row elsewhere meanwhile sets `stopAt` to 0.
+ *   K2  a class of its own for each layout, as readers have (P2 of reader.ts).
+ */
+
+import type { RowBase } from './row.ts'
+
+/** What a walk class is made from. Everything that a step touches is a whole number of 32 bits: nothing is boxed. */
+export abstract class WalkBase<Row extends RowBase = RowBase> {
+  /** The row, on the present record. */
+  abstract value: Row
+  abstract done: boolean
+  /** Position of the present record in the run's memory, which is the row's. */
+  abstract at: number
+  /** Position past the run's last record. */
+  abstract stopAt: number
+  /** Goes to the first record of the next run, or ends the walk. Bound, so that V8 keeps it out of the loop. */
+  abstract leap: () => void
+  abstract next(): IteratorResult<Row, undefined>
+}
+
+export type WalkBaseConstructor = abstract new (...args: never[]) => WalkBase

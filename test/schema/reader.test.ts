@@ -1,0 +1,114 @@
+/**
+ * Do `get` and `field` of a reader class answer what lies there? What could go wrong: a record outside the hot stretch
+ * read by arithmetic, the stretch's first number or position left out, a base class that is no longer asked.
+ */
+
+import { describe, expect, it } from 'vitest'
+import { z } from 'zod'
+import {
+  ascii,
+  codecOf,
+  HOT_AT,
+  HOT_COUNT,
+  HOT_FIRST,
+  READER_BYTES,
+  READER_LOCATE,
+  READER_VIEW,
+  ReaderBase,
+  u8,
+} from '../../src/schema/index.ts'
+
+const Tick = z.object({
+  price: z.float64(),
+  symbol: ascii(4),
+  flags: u8().nullable(),
+  at: z.object({ x: z.uint32() }),
+})
+const codec = codecOf(Tick)
+const { recordSize } = codec.layout
+const PADDING = 3
+const COUNT = 5
+
+const tick = (n: number): z.output<typeof Tick> => ({
+  price: n + 0.5,
+  symbol: `S${n}`,
+  flags: n % 2 === 0 ? n : null,
+  at: { x: n * 1000 },
+})
+
+const bytes = Buffer.alloc(PADDING + COUNT * recordSize)
+const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
+for (let n = 0; n < COUNT; n++) codec.encode(tick(n), view, bytes, PADDING + n * recordSize)
+
+/** Knows all records; which of them are hot is the test's choice. */
+class TestReader extends ReaderBase {
+  override [READER_VIEW] = view
+  override [READER_BYTES] = bytes
+  override [HOT_FIRST] = 0
+  override [HOT_COUNT] = 0
+  override [HOT_AT] = 0
+  override [READER_LOCATE] = (n: number): number => {
+    this.located.push(n)
+    if (!(Number.isInteger(n) && n >= 0 && n < COUNT)) throw new RangeError(`no record ${n}`)
+    return PADDING + n * recordSize
+  }
+  readonly located: number[] = []
+
+  override get(n: number): unknown {
+    return codec.decode(view, bytes, this[READER_LOCATE](n))
+  }
+  override field(n: number, name: string): unknown {
+    return codec.readField(view, bytes, this[READER_LOCATE](n), name)
+  }
+
+  heat(first: number, count: number): void {
+    this[HOT_FIRST] = first
+    this[HOT_COUNT] = count
+    this[HOT_AT] = PADDING + first * recordSize
+  }
+}
+
+describe('a reader class', () => {
+  const Reader = codec.readerClass(TestReader)
+
+  it('reads hot records without asking where they are, and all others after asking', () => {
+    const reader = new Reader()
+    reader.heat(2, 2)
+    for (let n = 0; n < COUNT; n++) {
+      expect(reader.get(n)).toEqual(tick(n))
+      for (const name of ['price', 'symbol', 'flags'] as const)
+        expect(reader.field(n, name)).toEqual(tick(n)[name])
+      expect(reader.field(n, 'at.x')).toBe(tick(n).at.x)
+    }
+    expect(new Set(reader.located)).toEqual(new Set([0, 1, 4]))
+  })
+
+  it('asks for everything once nothing is hot', () => {
+    const reader = new Reader()
+    reader.heat(0, COUNT)
+    expect(reader.field(1, 'price')).toBe(1.5)
+    reader[HOT_COUNT] = 0
+    expect(reader.field(1, 'price')).toBe(1.5)
+    expect(reader.located).toEqual([1])
+  })
+
+  it.each([-1, 0.5, COUNT, 2 ** 32, 2 ** 40 + 1, Number.NaN, Number.POSITIVE_INFINITY])(
+    'takes %d for no hot record',
+    n => {
+      const reader = new Reader()
+      reader.heat(0, COUNT)
+      expect(() => reader.get(n)).toThrow(RangeError)
+      expect(() => reader.field(n, 'price')).toThrow(RangeError)
+    },
+  )
+
+  it('refuses an unknown field by name', () => {
+    const reader = new Reader()
+    reader.heat(0, COUNT)
+    expect(() => reader.field(0, 'prize')).toThrow(/prize/)
+  })
+
+  it('is the base class where no code is generated', () => {
+    expect(codecOf(Tick, { compile: false }).readerClass(TestReader)).toBe(TestReader)
+  })
+})
