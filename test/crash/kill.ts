@@ -74,20 +74,21 @@ async function killedLife(
   })
   let acknowledged = 0
   let complaints = ''
+  // Most die after some commits, whatever the machine's pace; others while they open and recover.
+  let linesLeft = random.chance(0.8) ? 1 + random.below(20) : Number.POSITIVE_INFINITY
   const lines = createInterface({ input: child.stdout })
-  const opened = new Promise<void>(resolve => {
+  const enough = new Promise<void>(resolve => {
     lines.on('line', line => {
       acknowledged = Math.max(acknowledged, Number(line))
-      resolve()
+      if (--linesLeft <= 0) resolve()
     })
   })
   child.stderr.on('data', chunk => {
     complaints += String(chunk)
   })
   const ended = once(child, 'close')
-  // Some die while they open and recover.
-  if (random.chance(0.8)) await Promise.race([opened, ended])
-  await sleep(random.chance(0.8) ? random.below(15) : random.below(60))
+  if (Number.isFinite(linesLeft)) await Promise.race([enough, ended])
+  await sleep(Number.isFinite(linesLeft) ? random.below(3) : random.below(120))
   child.kill('SIGKILL')
   await ended
   if (child.signalCode !== 'SIGKILL') throw new Violation(`the writer ended by itself: ${complaints}`)

@@ -5,7 +5,12 @@
  *   --from I                 begin with workload I, to repeat what was reported
  */
 
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { bundle, removeBundles } from './bundle.ts'
+import { killAgainAndAgain } from './kill.ts'
 import { searchPowerCuts } from './search.ts'
 import { runSeed } from './random.ts'
 
@@ -42,3 +47,25 @@ console.log(
   `power cuts: ${images} images (${secondImages} of a second cut) at ${points} points; opening replayed in`,
 )
 console.log(`${replayed} of them and dropped bytes in ${dropped}; every one held a whole commit`)
+
+// A store of its own for each hundred, so that histories stay short.
+const KILLS_A_STORE = 100
+const folder = mkdtempSync(join(tmpdir(), 'stridedb-torture-'))
+try {
+  const [writer, reader] = await Promise.all([bundle('kill-writer.ts'), bundle('kill-reader.ts')])
+  const counts = { kills: 0, working: 0, commits: 0, reads: 0 }
+  for (let store = 0; counts.kills < Number(values.kills); store++) {
+    const path = join(folder, `${store}.stride`)
+    const backend = store % 2 === 0 ? 'mapped' : 'file'
+    const kills = Math.min(KILLS_A_STORE, Number(values.kills) - counts.kills)
+    const tally = await killAgainAndAgain({ path, backend, kills, seed: seed + store, writer, reader })
+    counts.kills += kills
+    counts.working += tally.working
+    counts.commits += tally.commits
+    counts.reads += tally.reader.reads
+    console.log(`${counts.kills} kills, ${counts.commits} commits, ${counts.reads} reads beside them`)
+  }
+} finally {
+  removeBundles()
+  rmSync(folder, { recursive: true, force: true })
+}
