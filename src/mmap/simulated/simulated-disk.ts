@@ -45,6 +45,8 @@ export class SimulatedContent {
   readonly watchers = new Set<ContentWatcher>()
   readonly locks = new Map<number, { exclusive: object | undefined; readonly shared: Set<object> }>()
   readonly #chunks = new Map<number, Uint8Array>()
+  /** Chunks that show somebody else's bytes: copied before they are changed. */
+  readonly #borrowed = new Set<number>()
   #size = 0
 
   constructor(file: number) {
@@ -53,6 +55,17 @@ export class SimulatedContent {
 
   get size(): number {
     return this.#size
+  }
+
+  /** A new file holds these bytes. They may not change as long as it shows them. */
+  borrow(bytes: Uint8Array): void {
+    const whole = Math.floor(bytes.byteLength / CHUNK_BYTES)
+    for (let index = 0; index < whole; index++) {
+      this.#chunks.set(index, bytes.subarray(index * CHUNK_BYTES, (index + 1) * CHUNK_BYTES))
+      this.#borrowed.add(index)
+    }
+    this.store(bytes.subarray(whole * CHUNK_BYTES), whole * CHUNK_BYTES)
+    this.#size = bytes.byteLength
   }
 
   read(target: Uint8Array, offset: number): number {
@@ -70,12 +83,7 @@ export class SimulatedContent {
   store(bytes: Uint8Array, offset: number): void {
     for (let done = 0; done < bytes.byteLength; ) {
       const { index, at, count } = chunkAt(offset + done, bytes.byteLength - done)
-      let chunk = this.#chunks.get(index)
-      if (chunk === undefined) {
-        chunk = new Uint8Array(CHUNK_BYTES)
-        this.#chunks.set(index, chunk)
-      }
-      chunk.set(bytes.subarray(done, done + count), at)
+      this.#ownChunk(index).set(bytes.subarray(done, done + count), at)
       done += count
     }
     if (bytes.byteLength > 0) this.#size = Math.max(this.#size, offset + bytes.byteLength)
@@ -85,11 +93,23 @@ export class SimulatedContent {
   resize(size: number): void {
     if (size < this.#size) {
       const { index, at } = chunkAt(size, 1)
-      this.#chunks.get(index)?.fill(0, at)
+      if (this.#chunks.has(index)) this.#ownChunk(index).fill(0, at)
       for (const other of [...this.#chunks.keys()]) if (other > index) this.#chunks.delete(other)
     }
     this.#size = size
     for (const watcher of this.watchers) watcher.resized(size)
+  }
+
+  /** The chunk as this file may change it. */
+  #ownChunk(index: number): Uint8Array {
+    let chunk = this.#chunks.get(index)
+    if (chunk === undefined || this.#borrowed.delete(index)) {
+      const own = new Uint8Array(CHUNK_BYTES)
+      if (chunk !== undefined) own.set(chunk)
+      this.#chunks.set(index, own)
+      chunk = own
+    }
+    return chunk
   }
 
   tryLock(owner: object, byte: number, kind: LockKind): boolean {

@@ -13,7 +13,10 @@ import { SimulatedFile } from './simulated-file.ts'
 export interface SimulatedPlatformOptions {
   /** Sees each change before it happens; throwing in it makes the call fail with nothing changed. */
   readonly observer?: DiskObserver
-  /** Files that are there from the beginning, by path. The bytes are copied, and the observer is not told. */
+  /**
+   * Files that are there from the beginning, by path. The bytes are copied where they are
+   * changed, so that many disks may share them; the observer is not told.
+   */
   readonly files?: Iterable<readonly [path: string, bytes: Uint8Array]>
 }
 
@@ -26,7 +29,7 @@ export interface SimulatedPlatform extends Platform {
 export function createSimulatedPlatform(options: SimulatedPlatformOptions = {}): SimulatedPlatform {
   const disk = new SimulatedDisk(event => observing && options.observer?.(event))
   let observing = false
-  for (const [path, bytes] of options.files ?? []) disk.create(path).store(bytes, 0)
+  for (const [path, bytes] of options.files ?? []) disk.create(path).borrow(bytes)
   observing = true
 
   const find = (path: string): SimulatedContent => {

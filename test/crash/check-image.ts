@@ -1,0 +1,141 @@
+/**
+ * Is a store whole after a crash? Opens what is left, and lets it go on.
+ *
+ *   X1  it opens; what it holds is one of the versions, with its commit number; verify() finds nothing.
+ *   X2  a reader beside it sees the same version before and writes nothing.
+ *   X3  it goes on: append, update, delete and commit, then reopened, with or without having been closed.
+ */
+
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { createSimulatedPlatform } from '../../src/mmap/simulated/simulated-platform.ts'
+import { differenceOf, isSameState, type Rec, storedRecord, type Version } from './expected-store.ts'
+import {
+  openUnderTest,
+  SHAPES,
+  type Shape,
+  type StoreUnderTest,
+  stateOf,
+  type UnderTestOptions,
+} from './store-under-test.ts'
+import { during, Violation } from './violation.ts'
+
+export interface ImageCheck {
+  readonly path: string
+  readonly shape: Shape
+  readonly options: UnderTestOptions
+  readonly versions: readonly Version[]
+  /** Whether a read-only opener looks first. */
+  readonly readsFirst: boolean
+  /** Whether the store that went on is closed before it is reopened. */
+  readonly closes: boolean
+}
+
+export interface Outcome {
+  /** The versions that it may be: several where commits changed nothing. */
+  readonly versions: readonly number[]
+  readonly commitsReplayed: number
+  readonly bytesDropped: number
+}
+
+/** @throws Violation */
+export async function checkImage(files: ReadonlyMap<string, Uint8Array>, check: ImageCheck): Promise<Outcome> {
+  const { path, shape, options } = check
+  const seen = check.readsFirst && files.has(path) ? await readBeside(files, check) : undefined
+  const platform = createSimulatedPlatform({ files })
+  let store = await during('opening', () => openUnderTest(platform, path, shape, options))
+  const { commitsReplayed, bytesDropped } = store.recovery
+  const versions = await during('after opening', () => versionsOf(store, check.versions))
+  if (seen !== undefined && !seen.some(version => versions.includes(version))) {
+    throw new Violation(`a reader saw version ${seen}, the writer then ${versions}`)
+  }
+  await during('after opening', () => verifyClean(store))
+  const going = { commitNumber: store.commitNumber, records: stateOf(store) }
+  await during('going on', () => goOn(store, going.records, SHAPES[shape].fillBytes))
+  if (check.closes) await during('closing', () => store.close())
+  const again = createSimulatedPlatform({ files: platform.files() })
+  if (!check.closes) discard(store)
+  store = await during('reopening', () => openUnderTest(again, path, shape, options))
+  await during('after going on and reopening', async () => {
+    const expected: Version = { commitNumber: going.commitNumber + 1, records: going.records, label: 'gone on' }
+    versionsOf(store, [expected])
+    await verifyClean(store)
+    store.close()
+  })
+  // What ends with the turn of the event loop (windows, mostly) must come to its end.
+  await nextTurn()
+  return { versions, commitsReplayed, bytesDropped }
+}
+
+/** Which of the versions a store holds, as indices. @throws Violation if none */
+export function versionsOf(store: StoreUnderTest, versions: readonly Version[]): number[] {
+  const found = stateOf(store)
+  const { commitNumber } = store
+  const same = [...versions.keys()].filter(index => {
+    const version = versions[index] as Version
+    return version.commitNumber === commitNumber && isSameState(version.records, found)
+  })
+  if (same.length > 0) return same
+  const named = versions.find(version => version.commitNumber === commitNumber)
+  if (named === undefined) throw new Violation(`it holds commit ${commitNumber}, which was never asked for`)
+  const twin = versions.find(version => isSameState(version.records, found))
+  const hint =
+    twin === undefined ? 'no commit had this state' : `this is the state of commit ${twin.commitNumber}`
+  throw new Violation(
+    `it says commit ${commitNumber} but holds another state (${hint}): ${differenceOf(found, named.records)}`,
+  )
+}
+
+/** @throws Violation with the findings */
+export async function verifyClean(store: StoreUnderTest): Promise<void> {
+  const { ok, findings } = await store.verify()
+  if (ok) return
+  const list = findings.map(({ code, offset, message }) => `${code} at ${offset}: ${message}`)
+  throw new Violation(`verify found ${list.join('; ')}`)
+}
+
+/** One more commit of each kind of change, at durability 'full'; `records` follows. */
+export function goOn(store: StoreUnderTest, records: (Rec | undefined)[], fillBytes: number): void {
+  const stamp =
+    1 + records.reduce((most, record) => Math.max(most, record?.stamp ?? 0, record?.mark ?? 0), 1_000_000)
+  const live = records.findLastIndex(record => record !== undefined)
+  const first = records.findIndex(record => record !== undefined)
+  const added = { stamp, mark: stamp }
+  records[store.append(storedRecord(added, fillBytes))] = added
+  if (live >= 0) {
+    store.update(live, { mark: stamp + 1 })
+    records[live] = { ...(records[live] as Rec), mark: stamp + 1 }
+  }
+  if (first >= 0 && first < live) {
+    if (!store.delete(first)) throw new Violation(`delete(${first}) found no record`)
+    records[first] = undefined
+  }
+  store.commitSync({ durability: 'full' })
+}
+
+async function readBeside(files: ReadonlyMap<string, Uint8Array>, check: ImageCheck): Promise<number[]> {
+  const writes: string[] = []
+  const platform = createSimulatedPlatform({
+    files,
+    observer: event => {
+      const isLockFile = event.kind === 'create' && event.path.endsWith('-lock')
+      if (!isLockFile) writes.push(event.kind)
+    },
+  })
+  return during('opening read-only', async () => {
+    const reader = openUnderTest(platform, check.path, check.shape, { ...check.options, readOnly: true })
+    // What a crash leaves torn is mended by the next writer; until then verify() names it.
+    const versions = versionsOf(reader, check.versions)
+    reader.close()
+    if (writes.length > 0) throw new Violation(`a reader wrote: ${writes.join(', ')}`)
+    return versions
+  })
+}
+
+/** Lets go of a store that stands for one whose process died. */
+export function discard(store: StoreUnderTest): void {
+  try {
+    store.close()
+  } catch {
+    // It is dead anyway.
+  }
+}

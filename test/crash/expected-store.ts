@@ -1,0 +1,134 @@
+/**
+ * What a store should hold: the naive model that every crash test compares with.
+ *
+ * A record is two numbers: its stamp, which is given once and never again, and its mark. All its other bytes follow
+ * from the stamp, so that a record made of two others betrays itself. Each commit keeps a version, and a crash must
+ * leave one of them.
+ */
+
+import { z } from 'zod'
+import { bytes } from '../../src/schema/public.ts'
+
+export interface Rec {
+  readonly stamp: number
+  readonly mark: number
+}
+
+/** The records of one commit by number, undefined where deleted. */
+export interface Version {
+  /** Unknown while a compaction that has not returned decides it. */
+  commitNumber: number | undefined
+  readonly records: readonly (Rec | undefined)[]
+  /** What made it, for messages. */
+  readonly label: string
+}
+
+/** Records of `fillBytes` + 8 bytes. */
+export function recordSchema(fillBytes: number) {
+  return z.object({ stamp: z.uint32(), fill: bytes(fillBytes), mark: z.uint32() })
+}
+export type RecordSchema = ReturnType<typeof recordSchema>
+export type StoredRecord = z.output<RecordSchema>
+
+/** The record as the schema has it. */
+export function storedRecord({ stamp, mark }: Rec, fillBytes: number): StoredRecord {
+  return { stamp, mark, fill: fillOf(stamp, fillBytes) }
+}
+
+/** Whether every byte of a record is one of this stamp's. */
+export function isWholeRecord(record: StoredRecord): boolean {
+  return Buffer.compare(fillOf(record.stamp, record.fill.length), record.fill) === 0
+}
+
+const fills = new Map<number, Uint8Array>()
+const FILLS_BYTES_MAX = 16 * 1024 * 1024
+
+function fillOf(stamp: number, length: number): Uint8Array {
+  let fill = fills.get(stamp)
+  if (fill?.length === length) return fill
+  if (fills.size * length > FILLS_BYTES_MAX) fills.clear()
+  fill = new Uint8Array(length)
+  let x = Math.imul(stamp + 1, 0x9e3779b1)
+  for (let i = 0; i < length; i++) {
+    x = Math.imul(x ^ (x >>> 15), 0x2c1b3c6d) + i
+    // Never zero: a hole is no record.
+    fill[i] = (x >>> 24) | 1
+  }
+  fills.set(stamp, fill)
+  return fill
+}
+
+export class ExpectedStore {
+  readonly #reuseNumbers: boolean
+  /** As the writing process sees it, staged changes included. */
+  records: (Rec | undefined)[]
+  /** Every committed state, oldest first; the first is where the model began. */
+  readonly versions: Version[]
+
+  constructor(start: Version, reuseNumbers: boolean) {
+    this.#reuseNumbers = reuseNumbers
+    this.records = [...start.records]
+    this.versions = [start]
+  }
+
+  get newest(): Version {
+    return this.versions.at(-1) as Version
+  }
+  get liveNumbers(): number[] {
+    return [...this.records.keys()].filter(n => this.records[n] !== undefined)
+  }
+  /** The number that the next append gets. */
+  get nextNumber(): number {
+    const free = this.#reuseNumbers ? this.records.indexOf(undefined) : -1
+    return free === -1 ? this.records.length : free
+  }
+  get hasStaged(): boolean {
+    return !isSameState(this.records, this.newest.records)
+  }
+
+  /** Keeps what is staged as the next version. @returns its index in `versions`; the newest one's if nothing is staged */
+  commit(label: string): number {
+    if (this.hasStaged) {
+      const { commitNumber } = this.newest
+      const next = commitNumber === undefined ? undefined : commitNumber + 1
+      this.versions.push({ commitNumber: next, records: [...this.records], label })
+    }
+    return this.versions.length - 1
+  }
+
+  rollback(): void {
+    this.records = [...this.newest.records]
+  }
+
+  /** Drops deleted records. The commit number is set by whoever sees it. @returns the version's index */
+  compact(): number {
+    const records = this.records.filter(record => record !== undefined)
+    this.versions.push({ commitNumber: undefined, records, label: 'compact' })
+    this.records = [...records]
+    return this.versions.length - 1
+  }
+}
+
+export function isSameState(a: readonly (Rec | undefined)[], b: readonly (Rec | undefined)[]): boolean {
+  if (a.length !== b.length) return false
+  return a.every((record, n) => {
+    const other = b[n]
+    return record === other || (record?.stamp === other?.stamp && record?.mark === other?.mark)
+  })
+}
+
+/** Where two states differ first, in words. */
+export function differenceOf(
+  found: readonly (Rec | undefined)[],
+  expected: readonly (Rec | undefined)[],
+): string {
+  const show = (record: Rec | undefined): string =>
+    record === undefined ? 'no record' : `record of stamp ${record.stamp}, mark ${record.mark}`
+  const n = Array.from({ length: Math.max(found.length, expected.length) }, (_, i) => i).filter(
+    i => !isSameState([found[i]], [expected[i]]),
+  )
+  const first = n[0]
+  const sizes = `size ${found.length} against ${expected.length}`
+  if (first === undefined) return sizes
+  return `${sizes}; ${n.length} records differ, ${first} first: ${show(found[first])} against ${show(expected[first])}`
+}

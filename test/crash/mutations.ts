@@ -1,0 +1,49 @@
+/**
+ * Engines that are broken on purpose: each of these must be caught by the harness (canaries.test.ts).
+ */
+
+import type { Mutation } from './bundle.ts'
+
+export const MUTATIONS: readonly Mutation[] = [
+  {
+    name: 'the journal is not synced',
+    file: 'src/engine/journal/journal.ts',
+    find: `    this.syncs++
+    await this.#file.syncAsync()`,
+    replace: `    this.syncs++`,
+  },
+  {
+    name: 'a checkpoint gives the journal up before the data is synced',
+    file: 'src/engine/checkpointer.ts',
+    find: `    await syncDataAsync()
+    if (epoch !== this.#epoch) return
+    // Growth`,
+    replace: `    // Growth`,
+  },
+  {
+    name: 'a change is put into the file before its frame is synced',
+    file: 'src/engine/committer.ts',
+    find: `    await journal.syncAsync()
+    if (this.#failure === undefined && !this.#closed) this.#apply(upTo)`,
+    replace: `    this.#apply(upTo)
+    await journal.syncAsync()`,
+  },
+  {
+    name: 'a root is stored over the durable one',
+    file: 'src/engine/root-keeper.ts',
+    find: `rootNumber: this.#root.rootNumber + 1`,
+    replace: `rootNumber: this.#root.rootNumber + 2`,
+  },
+  {
+    name: 'the older of two roots counts',
+    file: 'src/engine/root.ts',
+    find: `root.rootNumber > newest.rootNumber`,
+    replace: `root.rootNumber < newest.rootNumber`,
+  },
+  {
+    name: 'the checksum of a frame is not looked at',
+    file: 'src/engine/journal/frame-read.ts',
+    find: `=== head.payloadCrc ? head : undefined`,
+    replace: `>= 0 ? head : undefined`,
+  },
+]

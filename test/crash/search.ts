@@ -1,0 +1,56 @@
+/**
+ * Looks for a crash that breaks a promise: workload after workload, until enough images were looked at.
+ */
+
+import { cutEverywhere, newTally, type Tally } from './power-cut.ts'
+import { seededRandom } from './random.ts'
+import { runWorkload } from './run-workload.ts'
+import { during } from './violation.ts'
+import { randomWorkload, smallWorkload, type Workload } from './workload.ts'
+
+export interface Search {
+  readonly seed: number
+  /** Small workloads, of which every crash point is looked at closely; longer ones by chance; or each in turn. */
+  readonly kind: 'small' | 'long' | 'both'
+  readonly images: number
+  /** The workload to begin with, for repeating what was reported. */
+  readonly from?: number
+  /** Called after each workload. */
+  readonly progress?: (tally: Tally, workloads: number) => void
+}
+
+/** Seeded mixtures at each crash point: many for workloads whose crash points are few. */
+const SYSTEMATIC = { small: 1, long: 0.1, wide: 0.2 } as const
+const MIXTURES = { small: 32, long: 6, wide: 3 } as const
+const SECOND_LIVES = { small: 0.004, long: 0.01, wide: 0.002 } as const
+
+/** @throws Violation that says how to repeat it */
+export async function searchPowerCuts(search: Search): Promise<Tally> {
+  const { seed, kind, images, from = 0 } = search
+  const tally = newTally()
+  for (let index = from; tally.images < images; index++) {
+    const random = seededRandom(seed, index)
+    const isSmall = kind === 'small' || (kind === 'both' && index % 2 === 0)
+    const workload: Workload = isSmall
+      ? smallWorkload(kind === 'both' ? index / 2 : index, seed, random)
+      : randomWorkload(random)
+    const size = workload.shape === 'wide' ? 'wide' : isSmall ? 'small' : 'long'
+    await during(`seed ${seed}, ${kind} workload ${index}; ${howToRepeat(search, index)}`, async () => {
+      const run = await runWorkload(workload)
+      const options = {
+        random,
+        systematic: SYSTEMATIC[size],
+        mixtures: MIXTURES[size],
+        secondLives: SECOND_LIVES[size],
+        imagesMax: images,
+      }
+      await cutEverywhere(run, tally, options)
+    })
+    search.progress?.(tally, index + 1)
+  }
+  return tally
+}
+
+function howToRepeat({ seed, kind }: Search, index: number): string {
+  return `to repeat: npm run torture -- --seed ${seed} --kind ${kind} --from ${index} --images 1000 --kills 0`
+}

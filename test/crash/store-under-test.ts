@@ -1,0 +1,69 @@
+/**
+ * The part of a store's public contract that the harness uses, and how it opens and reads one.
+ *
+ * Everything is imported from the sources by path, so that a mutated twin of the engine can be bundled with the
+ * harness (mutants.ts).
+ */
+
+import { openStore, openStoreOn } from '../../src/engine/open.ts'
+import type { StoreOptions } from '../../src/engine/options.ts'
+import type { Store } from '../../src/engine/store.ts'
+import type { Platform } from '../../src/mmap/platform.ts'
+import { isWholeRecord, type Rec, type RecordSchema, recordSchema } from './expected-store.ts'
+
+export type Durability = 'full' | 'process'
+
+export type StoreUnderTest = Omit<Store<RecordSchema>, 'commit' | 'commitSync'> & {
+  commit(options?: { readonly durability?: Durability }): Promise<number>
+  commitSync(options?: { readonly durability?: Durability }): number
+}
+
+export interface UnderTestOptions extends StoreOptions {
+  readonly durability?: Durability
+  readonly journalBytes?: number
+}
+
+/** The smallest segment that is accepted: a journal soon wraps round. */
+export const JOURNAL_BYTES = 64 * 1024
+
+/** Two kinds of records: small ones that cross sectors, and large ones of which 1 MiB is soon full. */
+export const SHAPES = {
+  small: { fillBytes: 5, schema: recordSchema(5) },
+  wide: { fillBytes: 48_000, schema: recordSchema(48_000) },
+} as const
+export type Shape = keyof typeof SHAPES
+
+export function openUnderTest(
+  platform: Platform,
+  path: string,
+  shape: Shape,
+  options: UnderTestOptions = {},
+): StoreUnderTest {
+  // Small windows: a simulated one copies all that it shows.
+  const all: UnderTestOptions = { journalBytes: JOURNAL_BYTES, windowBytes: 64 * 1024, ...options }
+  return openStoreOn(platform, path, SHAPES[shape].schema, all as StoreOptions) as unknown as StoreUnderTest
+}
+
+/** The same for a file on disk, by the public way. */
+export function openOnDisk(path: string, shape: Shape, options: UnderTestOptions): StoreUnderTest {
+  const all: UnderTestOptions = {
+    ...(options.readOnly === true ? {} : { journalBytes: JOURNAL_BYTES }),
+    ...options,
+  }
+  return openStore(path, SHAPES[shape].schema, all as StoreOptions) as unknown as StoreUnderTest
+}
+
+/** What a store holds, by number. @throws Error for a record whose bytes are not all of one record */
+export function stateOf(store: Pick<StoreUnderTest, 'size' | 'scan'>): (Rec | undefined)[] {
+  const records: (Rec | undefined)[] = new Array<undefined>(store.size).fill(undefined)
+  for (const row of store.scan()) {
+    const { number, stamp, mark, fill } = row
+    if (!isWholeRecord({ stamp, mark, fill })) {
+      throw new Error(
+        `Record ${number} is made of several: stamp ${stamp}, mark ${mark}, first bytes ${fill.slice(0, 8)}`,
+      )
+    }
+    records[number] = { stamp, mark }
+  }
+  return records
+}

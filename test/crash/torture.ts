@@ -1,0 +1,71 @@
+/**
+ * The long run: `npm run torture -- --seed S --images N --kills N`. Prints its seed first, and a line now and then.
+ *
+ *   --kind small|long|both   which workloads; both
+ *   --from I                 begin with workload I, to repeat what was reported
+ */
+
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { bundle, removeBundles } from './bundle.ts'
+import { killAgainAndAgain } from './kill.ts'
+import { searchPowerCuts } from './search.ts'
+import { runSeed } from './random.ts'
+
+const { values } = parseArgs({
+  options: {
+    seed: { type: 'string' },
+    images: { type: 'string', default: '1000000' },
+    kills: { type: 'string', default: '2000' },
+    kind: { type: 'string', default: 'both' },
+    from: { type: 'string', default: '0' },
+  },
+})
+const seed = values.seed === undefined ? runSeed() : Number(values.seed)
+const { kind } = values
+if (kind !== 'small' && kind !== 'long' && kind !== 'both')
+  throw new TypeError(`--kind is small, long or both: ${kind}`)
+console.log(`seed ${seed}`)
+
+const REPORT_MS = 10_000
+let reported = performance.now()
+const begun = reported
+const { images, points, secondImages, replayed, dropped } = await searchPowerCuts({
+  seed,
+  kind,
+  images: Number(values.images),
+  from: Number(values.from),
+  progress(tally, workloads) {
+    if (performance.now() - reported < REPORT_MS) return
+    reported = performance.now()
+    console.log(`${workloads} workloads, ${tally.images} images, ${Math.round((reported - begun) / 1000)} s`)
+  },
+})
+console.log(
+  `power cuts: ${images} images (${secondImages} of a second cut) at ${points} points; opening replayed in`,
+)
+console.log(`${replayed} of them and dropped bytes in ${dropped}; every one held a whole commit`)
+
+// A store of its own for each hundred, so that histories stay short.
+const KILLS_A_STORE = 100
+const folder = mkdtempSync(join(tmpdir(), 'stridedb-torture-'))
+try {
+  const [writer, reader] = await Promise.all([bundle('kill-writer.ts'), bundle('kill-reader.ts')])
+  const counts = { kills: 0, working: 0, commits: 0, reads: 0 }
+  for (let store = 0; counts.kills < Number(values.kills); store++) {
+    const path = join(folder, `${store}.stride`)
+    const backend = store % 2 === 0 ? 'mapped' : 'file'
+    const kills = Math.min(KILLS_A_STORE, Number(values.kills) - counts.kills)
+    const tally = await killAgainAndAgain({ path, backend, kills, seed: seed + store, writer, reader })
+    counts.kills += kills
+    counts.working += tally.working
+    counts.commits += tally.commits
+    counts.reads += tally.reader.reads
+    console.log(`${counts.kills} kills, ${counts.commits} commits, ${counts.reads} reads beside them`)
+  }
+} finally {
+  removeBundles()
+  rmSync(folder, { recursive: true, force: true })
+}
