@@ -202,8 +202,13 @@ export class Committer {
       this.#assertUsable()
       if (this.#checkpointer.running === undefined && !this.#hasWork) break
     }
-    leave(journal)
+    this.#guard(() => leave(journal))
     await this.#runCheckpoint(journal, false)
+  }
+
+  /** The file behind this store is another one now, and that failed half-way: nothing more is written. */
+  fail(error: unknown): void {
+    this.#poison(error)
   }
 
   /** Stores a root with the present room and waits for it; everything in the file is synced before. */
@@ -215,7 +220,7 @@ export class Committer {
       this.#roots.store(room)
       this.#syncData()
       this.#parts.publisher.begin()
-      this.#publish()
+      this.#publish(this.#applied)
     })
   }
 
@@ -442,17 +447,17 @@ export class Committer {
     if (upTo <= this.#applied.commitNumber) return
     const { publisher, locator, changed } = this.#parts
     const { staging } = locator
+    const ready = this.#written.filter(({ commitNumber }) => commitNumber <= upTo)
     publisher.begin()
-    while ((this.#written[0]?.commitNumber ?? Number.POSITIVE_INFINITY) <= upTo) {
-      const commit = this.#written[0] as SealedCommit
-      if (commit.changes.numbers.length > 0) this.#applier.apply(staging.placed(commit.changes))
-      this.#written.shift()
-      staging.applied(commit.changes)
-      const { commitNumber, size, deletedCount } = commit
-      this.#applied = { commitNumber, size, deletedCount }
-      if (this.#written[0]?.group !== commit.group) this.#recycle(commit.group)
-    }
-    this.#publish()
+    for (const { changes } of ready)
+      if (changes.numbers.length > 0) this.#applier.apply(staging.placed(changes))
+    const { commitNumber, size, deletedCount } = ready.at(-1) as SealedCommit
+    this.#publish({ commitNumber, size, deletedCount })
+    // Only now, so that a failure before finds them as commits that may be in the file in part.
+    this.#applied = { commitNumber, size, deletedCount }
+    this.#written = this.#written.slice(ready.length)
+    for (const { changes } of ready) staging.applied(changes)
+    this.#recycle((ready.at(-1) as SealedCommit).group)
     if (this.#written.length === 0) this.#unsyncedBytes = 0
     changed()
     this.#acknowledge()
@@ -464,9 +469,9 @@ export class Committer {
     this.#spare = frames
   }
 
-  #publish(): void {
+  #publish(state: AppliedState): void {
     const room = this.#space?.state ?? this.#roots.root
-    this.#parts.publisher.publish({ ...this.#applied, ...room })
+    this.#parts.publisher.publish({ ...state, ...room })
   }
 
   /** Resolves the waiters whose commits are as durable as they asked, in order. */
@@ -550,9 +555,9 @@ export class Committer {
     const kept = this.#written.filter(({ commitNumber }) => commitNumber <= this.#acknowledgedTo)
     const state = kept.at(-1) ?? this.#applied
     this.#sealed = { commitNumber: state.commitNumber, size: state.size, deletedCount: state.deletedCount }
-    // The first commit that is neither kept nor in the file may be there in part: what it replaced covers it.
-    const torn = this.#written.find(({ commitNumber }) => commitNumber > this.#acknowledgedTo)
-    const replaced = torn === undefined ? [] : replacedBy(torn.group.bytes, torn.at, staging.recordSize)
+    // Commits that are neither kept nor counted as applied may be in the file in part: what they replaced covers them.
+    const torn = this.#written.filter(({ commitNumber }) => commitNumber > this.#acknowledgedTo).reverse()
+    const replaced = torn.flatMap(({ group, at }) => replacedBy(group.bytes, at, staging.recordSize))
     staging.revert(
       state.size,
       kept.map(({ changes }) => changes),

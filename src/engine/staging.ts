@@ -231,6 +231,8 @@ export class Staging {
 
   /** Forgets the records from `size` on; they were appended since. */
   truncate(size: number): void {
+    // A failure in between may have reverted more than that.
+    if (size >= this.#size) return
     if (size < this.#baseSize) throw new InvariantError(`truncate below the committed size: ${size}`)
     for (const n of this.#changes.keys()) {
       if (n >= size) throw new InvariantError(`a record of the forgotten batch was changed: ${n}`)
@@ -327,6 +329,7 @@ export class Staging {
     }
     for (const { recordNumber, image } of replaced) {
       if (recordNumber >= size) continue
+      // Of several changes of one record the first one counts, which comes last.
       if (image === undefined) this.setDeleted(recordNumber)
       else this.#layImage(recordNumber, chunkOver(image), 0)
     }

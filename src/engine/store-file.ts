@@ -159,7 +159,7 @@ function codecFor(identity: Identity, wanted: Codec<unknown> | undefined, path: 
 }
 
 /** Whether the path still names the file that this descriptor has open. */
-function isCurrent(platform: Platform, path: string, file: PlatformFile): boolean {
+export function isCurrent(platform: Platform, path: string, file: PlatformFile): boolean {
   if (!platform.exists(path)) return false
   const again = platform.open(path, { access: 'read', create: 'never' })
   try {
@@ -229,10 +229,20 @@ export async function writeWholeAsync(
     if (platform.exists(path))
       throw new StrideError('ERR_STRIDE_EXISTS', `${path} appeared meanwhile`, { path })
     platform.rename(beside.path, path)
-    platform.syncFolder(path)
+    syncName(platform, path)
     return true
   } catch (error) {
     discard(platform, beside)
+    throw error
+  }
+}
+
+/** Makes a name that is new durable, or takes it back. */
+function syncName(platform: Platform, path: string): void {
+  try {
+    platform.syncFolder(path)
+  } catch (error) {
+    platform.remove(path)
     throw error
   }
 }

@@ -25,7 +25,7 @@ import { fileEnd } from './root.ts'
 import { Space } from './space.ts'
 import { Staging } from './staging.ts'
 import { readStats, type StoreStats } from './stats.ts'
-import { openStoreFile, type StoreFile, stagedBytesMax } from './store-file.ts'
+import { isCurrent, openStoreFile, type StoreFile, stagedBytesMax } from './store-file.ts'
 import { runCallback, Transaction } from './transaction.ts'
 import { type VerifyResult, verifyStore } from './verify.ts'
 import { Writer } from './writer.ts'
@@ -171,10 +171,8 @@ export class Store<S extends AnySchema = AnySchema> extends RecordSet<S> {
   }
   /** Drops everything staged that was not given to a commit. */
   rollback(): void {
-    const { writer } = this.#writable()
-    this.source.locator.staging.rollback()
-    writer.forgetHints()
-    this.changed()
+    this.#writable()
+    this.#dropStaged()
   }
 
   /**
@@ -198,14 +196,30 @@ export class Store<S extends AnySchema = AnySchema> extends RecordSet<S> {
     try {
       result = runCallback(transaction, callback)
     } catch (error) {
-      this.#transaction = undefined
-      if (!this.isClosed) this.rollback()
+      this.#dropStaged()
       throw error
     } finally {
       this.#transaction = undefined
     }
-    await committer.commit(durability)
+    await this.#commitWhole(committer, durability)
     return result
+  }
+
+  /** A transaction that is refused before anything is written leaves nothing staged either. */
+  #commitWhole(committer: Committer, durability: Durability): Promise<number> {
+    try {
+      return committer.commit(durability)
+    } catch (error) {
+      this.#dropStaged()
+      throw error
+    }
+  }
+
+  #dropStaged(): void {
+    if (this.isClosed) return
+    this.source.locator.staging.rollback()
+    this.#writing?.writer.forgetHints()
+    this.changed()
   }
 
   /** Resolves once every earlier commit is durable. */
@@ -256,8 +270,13 @@ export class Store<S extends AnySchema = AnySchema> extends RecordSet<S> {
     try {
       moved = compactFile(this.#file, locator, committer.commitNumber, replacing)
     } catch (error) {
-      publisher.reinstate(state)
-      lock.announce()
+      if (isCurrent(this.#file.platform, this.path, this.#file.file)) {
+        publisher.reinstate(state)
+        lock.announce()
+      } else {
+        // The new file has the name already: what is written to the old one would be lost.
+        committer.fail(error)
+      }
       throw error
     }
     this.#closeFile()
@@ -337,15 +356,19 @@ export class Store<S extends AnySchema = AnySchema> extends RecordSet<S> {
 
   /** Takes over what other processes committed. */
   #follow(follower: Follower): void {
-    if (follower.isSuperseded) {
-      this.#file.pool.close()
-      this.#file.file.close()
-      follower.close()
-      this.#reopen()
+    const { platform, path, file } = this.#file
+    const isReplaced = (): boolean => follower.isSuperseded && !isCurrent(platform, path, file)
+    if (isReplaced()) {
+      this.#openReplacement(follower)
       return
     }
     const { locator, pool, addressing } = this.source
     const reader = readState(this.#file, follower)
+    // While it waited for a writer the file may have been replaced.
+    if (isReplaced()) {
+      this.#openReplacement(follower)
+      return
+    }
     const { state, overlay } = reader
     pool.setEnd(Math.min(fileEnd(addressing, state), this.#file.file.size()))
     locator.liveness.place(state.liveBitsOffset)
@@ -353,6 +376,13 @@ export class Store<S extends AnySchema = AnySchema> extends RecordSet<S> {
     locator.staging.rebase(state.size, overlay)
     this.#reader = reader
     this.changed()
+  }
+
+  #openReplacement(follower: Follower): void {
+    this.#file.pool.close()
+    this.#file.file.close()
+    follower.close()
+    this.#reopen()
   }
 
   #startWriting(file: StoreFile): WritingParts {

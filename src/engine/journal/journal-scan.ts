@@ -105,7 +105,16 @@ export function commitsBetween(
 }
 
 function scanFile(file: PlatformFile, identity: Identity, root: Root): JournalScan {
-  const { salt, slotBytes } = readHeader(file, identity)
+  const { salt, slotBytes, generation } = readHeader(file, identity)
+  // The file was rewritten since, which only an ended journal allows: this one is left from then.
+  if (root.journalSegment === 0 && generation < identity.generation) return NOTHING
+  if (generation !== identity.generation) {
+    throw corrupt(
+      file.path,
+      32,
+      `this journal belongs to generation ${generation} of the store, not to ${identity.generation}`,
+    )
+  }
   const slots = readSlots(file, slotBytes)
   const isNamed = salt.toString('hex') === root.journalSalt
   if (root.journalSegment === 0) {
@@ -129,7 +138,7 @@ function scanFile(file: PlatformFile, identity: Identity, root: Root): JournalSc
 function readHeader(
   file: PlatformFile,
   identity: Identity,
-): { readonly salt: Buffer; readonly slotBytes: number } {
+): { readonly salt: Buffer; readonly slotBytes: number; readonly generation: number } {
   const bytes = new Uint8Array(JOURNAL_HEADER.size)
   const got = file.read(bytes, 0)
   if (got < bytes.length) throw corrupt(file.path, got, 'the journal ends within its header')
@@ -143,10 +152,8 @@ function readHeader(
   }
   if (!JOURNAL_HEADER.isIntact(bytes)) throw corrupt(file.path, 0, "the journal's header fails its checksum")
   const isOurs = Buffer.from(header.storeId).toString('hex') === identity.storeId
-  if (!isOurs || header.generation !== identity.generation || header.recordSize !== identity.recordSize) {
-    throw corrupt(file.path, 16, 'this journal belongs to another store, or to another generation of this one')
-  }
-  return { salt: Buffer.from(header.salt), slotBytes: header.slotBytes }
+  if (!isOurs) throw corrupt(file.path, 16, 'this journal belongs to another store')
+  return { salt: Buffer.from(header.salt), slotBytes: header.slotBytes, generation: header.generation }
 }
 
 /** Slots 0 and 1, and whatever lies behind them as slot 2. */
