@@ -242,7 +242,11 @@ function syncName(platform: Platform, path: string): void {
   try {
     platform.syncFolder(path)
   } catch (error) {
-    platform.remove(path)
+    try {
+      platform.remove(path)
+    } catch {
+      // The error that says why is the first one.
+    }
     throw error
   }
 }

@@ -4,7 +4,7 @@
  * So whoever opens the store can say from its commit number alone what it must hold.
  */
 
-import { stageChange, type Staged } from './apply-change.ts'
+import { type Staged, stageChange } from './apply-change.ts'
 import { ExpectedStore, type Rec } from './expected-store.ts'
 import { type Random, seededRandom } from './random.ts'
 import type { Change } from './workload.ts'

@@ -11,8 +11,8 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { bundle, removeBundles } from './bundle.ts'
 import { killAgainAndAgain } from './kill.ts'
-import { searchPowerCuts } from './search.ts'
 import { runSeed } from './random.ts'
+import { searchPowerCuts } from './search.ts'
 
 const { values } = parseArgs({
   options: {
