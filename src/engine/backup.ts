@@ -132,5 +132,6 @@ function copyRun(
   const window = pool.acquire(offset, addressing.recordSize, (stop - n) * addressing.stride)
   const count = Math.min(stop - n, Math.floor((window.end - offset) / addressing.stride))
   const at = offset - window.start
-  builder.addRecords(window.bytes.subarray(at, at + count * addressing.stride))
+  const { checksums } = locator
+  builder.addRecords(window.bytes.subarray(at, at + count * addressing.stride), i => checksums.stored(n + i))
 }

@@ -21,7 +21,7 @@ export function compactFile(
   commitNumber: number,
   replacing: () => void,
 ): Float64Array {
-  const { staging, addressing } = locator
+  const { staging, addressing, checksums } = locator
   const end = staging.size
   const moved = new Float64Array(end).fill(GONE)
   const identity = newIdentity(store.codec.layout, store.identity)
@@ -32,7 +32,10 @@ export function compactFile(
       if (source === undefined) break
       const { at, count } = locator
       for (let i = 0; i < count; i++) moved[n + i] = builder.size + i
-      builder.addRecords(source.bytes.subarray(at, at + count * addressing.stride))
+      const first = n
+      builder.addRecords(source.bytes.subarray(at, at + count * addressing.stride), i =>
+        checksums.stored(first + i),
+      )
       n += count
     }
     builder.finish(commitNumber)

@@ -21,8 +21,7 @@ export class Locator {
   readonly staging: Staging
   readonly liveness: Liveness
   readonly checksums: Checksums
-  /** Whether each record found in the file is compared with its checksum, where there are checksums. */
-  checksReads = false
+  readonly #checksReads: boolean
   /** Byte position, in what find or run answered last, of the record that was asked for. */
   at = 0
   /** How many records from there on run() found. */
@@ -34,12 +33,15 @@ export class Locator {
     staging: Staging,
     liveness: Liveness,
     checksums: Checksums,
+    /** Whether each record found in the file is compared with its checksum, where there are checksums. */
+    checksReads = false,
   ) {
     this.addressing = addressing
     this.pool = pool
     this.staging = staging
     this.liveness = liveness
     this.checksums = checksums
+    this.#checksReads = checksReads
   }
 
   /** Whether each record in use lies in the file, live and unchanged, so that arithmetic alone finds it. */
@@ -53,7 +55,7 @@ export class Locator {
   }
 
   get #isChecked(): boolean {
-    return this.checksReads && this.checksums.exists
+    return this.#checksReads && this.checksums.exists
   }
 
   isLive(n: number): boolean {

@@ -7,11 +7,10 @@
 import { StrideError } from '../errors.ts'
 import { type AnySchema, codecOf, type Input } from '../schema/index.ts'
 import { newIdentity } from './header.ts'
-import { Liveness } from './liveness.ts'
 import type { StoreOptions } from './options.ts'
 import type { Publisher } from './publication.ts'
 import { StoreBuilder } from './rebuild.ts'
-import { openStoreFile, writeWhole } from './store-file.ts'
+import { locatorOver, openStoreFile, writeWhole } from './store-file.ts'
 
 export type MigrateOptions = Pick<StoreOptions, 'align' | 'endian' | 'validate' | 'lockTimeoutMs'>
 
@@ -40,8 +39,7 @@ export function migrateStore<S extends AnySchema>(
     const publisher = old.publisher as Publisher
     publisher.publish(old.root)
     old.lock.announce()
-    const liveness = new Liveness(old.pool)
-    liveness.place(old.root.liveBitsOffset)
+    const locator = locatorOver(old, 0, true)
     const kept = (record: OldRecord): unknown =>
       Object.fromEntries(Object.entries(record).filter(([name]) => codec.hasField(name)))
     const identity = newIdentity(codec.layout, old.identity)
@@ -51,18 +49,12 @@ export function migrateStore<S extends AnySchema>(
     writeWhole(old.platform, path, undefined, file => {
       const builder = new StoreBuilder(file, identity, old.root.checksumsOffset > 0)
       for (let n = 0; n < old.root.size; n++) {
-        if (liveness.isDeleted(n)) {
+        const source = locator.find(n, (old.root.size - n) * old.addressing.stride)
+        if (source === undefined) {
           builder.addDeleted()
           continue
         }
-        const { dataOffset, stride, recordSize } = old.addressing
-        const offset = dataOffset + n * stride
-        const window = old.pool.acquire(offset, recordSize, (old.root.size - n) * stride)
-        const record = old.codec.decode(
-          window.view as DataView,
-          window.bytes,
-          offset - window.start,
-        ) as OldRecord
+        const record = old.codec.decode(source.view as DataView, source.bytes, locator.at) as OldRecord
         try {
           codec.encode(map === undefined ? kept(record) : map(record, n), view, bytes, 0)
         } catch (error) {

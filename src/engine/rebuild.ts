@@ -23,7 +23,7 @@ export class StoreBuilder {
   #chunkStart = 0
   #size = 0
   readonly #deleted = new Set<number>()
-  /** One a record that is in the file already. */
+  /** One a record. */
   #checksums: Uint32Array | undefined
 
   /** `checksums`: whether the store keeps them. */
@@ -40,9 +40,13 @@ export class StoreBuilder {
     return this.#size
   }
 
-  /** Takes whole records; they get the next numbers. */
-  addRecords(bytes: Uint8Array): void {
+  /**
+   * Takes whole records; they get the next numbers.
+   * @param checksumOf what the store they come from says of the i-th, so that damage stays visible; else it is computed
+   */
+  addRecords(bytes: Uint8Array, checksumOf?: (i: number) => number): void {
     const { recordSize } = this.#identity
+    const first = this.#size
     for (let at = 0; at < bytes.length; ) {
       const used = (this.#size - this.#chunkStart) * recordSize
       const part = Math.min(bytes.length - at, this.#chunk.length - used)
@@ -51,6 +55,8 @@ export class StoreBuilder {
       at += part
       if (used + part === this.#chunk.length) this.#spill()
     }
+    // After the copying: looking checksums up may slide the window away that the records lie in.
+    this.#addChecksums(first, bytes, checksumOf)
   }
 
   /** Uses up the next number for a deleted record, whose bytes are zero. */
@@ -66,11 +72,9 @@ export class StoreBuilder {
       return
     }
     this.#deleted.delete(n)
+    if (this.#checksums !== undefined) this.#checksums[n] = crc32(image)
     if (n >= this.#chunkStart) this.#chunk.set(image, (n - this.#chunkStart) * this.#identity.recordSize)
-    else {
-      this.#file.store(image, this.#offset(n))
-      if (this.#checksums !== undefined) this.#checksums[n] = crc32(image)
-    }
+    else this.#file.store(image, this.#offset(n))
   }
 
   /** Writes live bits and roots. The caller syncs. */
@@ -122,20 +126,21 @@ export class StoreBuilder {
     const offset = this.#offset(this.#chunkStart)
     this.#file.allocate(offset, bytes.length)
     this.#file.store(bytes, offset)
-    this.#addChecksums(bytes)
     this.#chunkStart = this.#size
   }
 
-  #addChecksums(records: Uint8Array): void {
+  #addChecksums(first: number, records: Uint8Array, checksumOf?: (i: number) => number): void {
     if (this.#checksums === undefined) return
-    if (this.#checksums.length < this.#size) {
+    const { recordSize } = this.#identity
+    const count = records.length / recordSize
+    if (this.#checksums.length < first + count) {
       const old = this.#checksums
-      this.#checksums = new Uint32Array(this.#size * 2)
+      this.#checksums = new Uint32Array((first + count) * 2)
       this.#checksums.set(old)
     }
-    const { recordSize } = this.#identity
-    for (let i = 0; i * recordSize < records.length; i++) {
-      this.#checksums[this.#chunkStart + i] = crc32(records.subarray(i * recordSize, (i + 1) * recordSize))
+    for (let i = 0; i < count; i++) {
+      const value = checksumOf?.(i) ?? crc32(records.subarray(i * recordSize, (i + 1) * recordSize))
+      this.#checksums[first + i] = value
     }
   }
 

@@ -13,15 +13,19 @@ import type { WindowPool } from '../mmap/window.ts'
 import { createWindowPool } from '../mmap/windows.ts'
 import { type AnySchema, type Codec, diffLayouts, layoutFromCanonical } from '../schema/index.ts'
 import { type Addressing, offsetOf } from './addressing.ts'
+import { Checksums } from './checksums.ts'
 import { sharedCodec, sharedCodecOf } from './codecs.ts'
 import { PAGE_BYTES, SHARED_OFFSET } from './format.ts'
 import { type Identity, newIdentity, readIdentity, writeIdentity } from './header.ts'
 import { scanJournal } from './journal/journal-scan.ts'
 import { NOTHING_RECOVERED, type Recovery, recover, recoveryOf } from './journal/recovery.ts'
+import { Liveness } from './liveness.ts'
+import { Locator } from './locator.ts'
 import { StoreLock } from './locks.ts'
 import { STAGED_BYTES_MAX, type StoreOptions, windowSizes } from './options.ts'
 import { openSharedWords, Publisher } from './publication.ts'
 import { FIRST_ROOT, fileEnd, type Root, readRoot, writeRoot } from './root.ts'
+import { Staging } from './staging.ts'
 
 /** Everything that belongs to one open file. */
 export interface StoreFile {
@@ -263,6 +267,20 @@ function openBeside(platform: Platform, path: string, mode: number | undefined):
 function discard(platform: Platform, beside: PlatformFile): void {
   beside.close()
   if (platform.exists(beside.path)) platform.remove(beside.path)
+}
+
+/** Finds the records of an open file. `bytesMax`: how much may be staged. */
+export function locatorOver(
+  { addressing, pool, root }: StoreFile,
+  bytesMax: number,
+  checksReads: boolean,
+): Locator {
+  const liveness = new Liveness(pool)
+  liveness.place(root.liveBitsOffset)
+  const checksums = new Checksums(pool)
+  checksums.place(root.checksumsOffset)
+  const staging = new Staging(addressing.recordSize, root.size, bytesMax)
+  return new Locator(addressing, pool, staging, liveness, checksums, checksReads)
 }
 
 export function stagedBytesMax(options: StoreOptions): number {

@@ -9,23 +9,19 @@ import { StrideError } from '../errors.ts'
 import type { Platform } from '../mmap/platform.ts'
 import type { AnySchema, Input } from '../schema/index.ts'
 import { type BackupOptions, backupStore } from './backup.ts'
-import { Checksums } from './checksums.ts'
 import { readerClassOf } from './codecs.ts'
 import { Committer, type Durability } from './committer.ts'
 import { compactFile } from './compact.ts'
 import { Journal } from './journal/journal.ts'
 import type { Recovery } from './journal/recovery.ts'
-import { Liveness } from './liveness.ts'
-import { Locator } from './locator.ts'
 import { JOURNAL_BYTES, type StoreOptions } from './options.ts'
 import { Follower, openSharedWords, type PublishedState, type Publisher } from './publication.ts'
 import { type ReaderState, readState } from './reader-state.ts'
 import { RecordSet, type Source } from './record-set.ts'
 import { fileEnd } from './root.ts'
 import { Space } from './space.ts'
-import { Staging } from './staging.ts'
 import { readStats, type StoreStats } from './stats.ts'
-import { isCurrent, openStoreFile, type StoreFile, stagedBytesMax } from './store-file.ts'
+import { isCurrent, locatorOver, openStoreFile, type StoreFile, stagedBytesMax } from './store-file.ts'
 import { runCallback, Transaction } from './transaction.ts'
 import { type VerifyResult, verifyStore } from './verify.ts'
 import { Writer } from './writer.ts'
@@ -495,16 +491,10 @@ export class Store<S extends AnySchema = AnySchema> extends RecordSet<S> {
 
 /** What a record set reads from, over an opened store file. */
 function sourceOf<S extends AnySchema>(file: StoreFile, options: StoreOptions): Source<S> {
-  const { path, addressing, pool, root, windowBytes } = file
+  const { path, addressing, pool, windowBytes } = file
   // A reader's overlay is as large as the journal that a writer left.
   const bytesMax = options.readOnly === true ? Number.POSITIVE_INFINITY : stagedBytesMax(options)
-  const staging = new Staging(addressing.recordSize, root.size, bytesMax)
-  const liveness = new Liveness(pool)
-  liveness.place(root.liveBitsOffset)
-  const checksums = new Checksums(pool)
-  checksums.place(root.checksumsOffset)
-  const locator = new Locator(addressing, pool, staging, liveness, checksums)
-  locator.checksReads = options.verifyReads ?? false
+  const locator = locatorOver(file, bytesMax, options.verifyReads ?? false)
   const follower =
     options.readOnly === true
       ? new Follower(openSharedWords(file.file), path, () => file.lock.isWriterAlive())
