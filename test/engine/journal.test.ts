@@ -118,6 +118,24 @@ describe('after a killed process', () => {
   })
 })
 
+test('commits of one turn are all there after a kill, whichever segment they went to', async () => {
+  const { store, platform } = ten()
+  for (let round = 0; round < 40; round++) {
+    await Promise.all(
+      Array.from({ length: 8 }, (_, n) => {
+        store.update(n, { qty: round * 100 + n })
+        return store.commit()
+      }),
+    )
+    if (round % 7 === 3)
+      for (let n = 0; n < 10; n++) store.update(n, { note: 'x'.repeat(60), qty: round * 100 + n })
+    if (round % 7 === 3) store.commitSync()
+    const { store: again } = opened(platform.files())
+    expect(again.commitNumber).toBe(store.commitNumber)
+    expect(quantities(again)).toEqual(quantities(store))
+  }
+})
+
 describe('a checkpoint', () => {
   test('leaves nothing to replay', async () => {
     const { store, platform } = ten()

@@ -190,16 +190,17 @@ interface Chain {
 
 /** Follows the commits from segment to segment until one is not whole. */
 function readChain(journalPath: string, slots: readonly SlotBytes[], salt: Buffer, root: Root): Chain {
+  let last = slots.find(({ offset, bytes }) => offset === root.journalOffset && bytes.length >= BLOCK_BYTES)
+  if (last === undefined)
+    throw corrupt(journalPath, root.journalOffset, 'the segment that the root names is not there')
   const frames: Frame[] = []
   // The root's segment may begin with commits that the root counts already.
-  let expected = Math.min(root.commitNumber + 1, firstCommitAt(slots, salt, root))
+  let expected = Math.min(root.commitNumber + 1, firstCommitOf(slots, salt, root.journalSegment))
   let segment = root.journalSegment
-  let slot = slots.find(({ offset, bytes }) => offset === root.journalOffset && bytes.length >= BLOCK_BYTES)
-  if (slot === undefined)
-    throw corrupt(journalPath, root.journalOffset, 'the segment that the root names is not there')
-  let stoppedAt = root.journalOffset
-  let last: SlotBytes = slot
-  while (slot !== undefined) {
+  let end = 0
+  // A segment that was begun and left without a frame gave its number to the next, wherever that lies.
+  for (let slot = slotOf(slots, salt, segment); slot !== undefined; slot = slotOf(slots, salt, ++segment)) {
+    const from = expected
     let at = 0
     for (;;) {
       const head = readFrame(slot.bytes, at, salt)
@@ -213,16 +214,17 @@ function readChain(journalPath: string, slots: readonly SlotBytes[], salt: Buffe
         break
       }
     }
-    stoppedAt = slot.offset + at
+    if (expected === from) break
     last = slot
-    segment++
-    slot = slots.find(({ bytes }) => {
-      const head = readFrame(bytes, 0, salt)
-      return head !== undefined && head.segment === segment && head.commitNumber === expected
-    })
+    end = at
   }
-  const dropped = tornTail(last, stoppedAt - last.offset, salt, segment - 1)
-  return { frames, expected, stoppedAt, dropped }
+  const dropped = tornTail(last, end, salt, Math.max(root.journalSegment, segment - 1))
+  return { frames, expected, stoppedAt: last.offset + end, dropped }
+}
+
+/** The slot that begins with a whole frame of that segment. */
+function slotOf(slots: readonly SlotBytes[], salt: Buffer, segment: number): SlotBytes | undefined {
+  return slots.find(({ bytes }) => readFrame(bytes, 0, salt)?.segment === segment)
 }
 
 /** What of commits that did not return lies at the end of the chain. */
@@ -248,11 +250,11 @@ function tornTail(slot: SlotBytes, from: number, salt: Buffer, segment: number):
   }
 }
 
-/** The number of the first commit of the root's segment, if it is whole. */
-function firstCommitAt(slots: readonly SlotBytes[], salt: Buffer, root: Root): number {
-  const slot = slots.find(({ offset }) => offset === root.journalOffset)
+/** The number of the first commit of a segment, if it is whole. */
+function firstCommitOf(slots: readonly SlotBytes[], salt: Buffer, segment: number): number {
+  const slot = slotOf(slots, salt, segment)
   const head = slot === undefined ? undefined : readFrame(slot.bytes, 0, salt)
-  return head?.segment === root.journalSegment ? head.commitNumber : Number.POSITIVE_INFINITY
+  return head?.commitNumber ?? Number.POSITIVE_INFINITY
 }
 
 /** What whole frames of this segment or a later one say: the highest commit, and the highest that was synced. */

@@ -186,8 +186,10 @@ export class Journal {
     const slot = this.#slots.find(candidate => candidate.bytes >= needed && !this.#isTaken(candidate))
     if (slot === undefined) return false
     this.#reachTo(slotOffset(slot.index, this.#slotBytes) + BLOCK_BYTES)
-    if (this.#active.end > 0) this.#older.push(this.#active)
-    this.#active = { number: this.#active.number + 1, slot, end: 0 }
+    const { number, end } = this.#active
+    if (end > 0) this.#older.push(this.#active)
+    // A segment without a frame gives its number on: in the numbers of those with frames there is no gap.
+    this.#active = { number: end > 0 ? number + 1 : number, slot, end: 0 }
     return true
   }
 
