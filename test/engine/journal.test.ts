@@ -118,18 +118,16 @@ describe('after a killed process', () => {
   })
 })
 
-test('commits of one turn are all there after a kill, whichever segment they went to', async () => {
+test('large commits one after the other, then small ones, are all there after a kill', async () => {
   const { store, platform } = ten()
-  for (let round = 0; round < 40; round++) {
-    await Promise.all(
-      Array.from({ length: 8 }, (_, n) => {
-        store.update(n, { qty: round * 100 + n })
-        return store.commit()
-      }),
-    )
-    if (round % 7 === 3)
-      for (let n = 0; n < 10; n++) store.update(n, { note: 'x'.repeat(60), qty: round * 100 + n })
-    if (round % 7 === 3) store.commitSync()
+  store.appendMany(Array.from({ length: 2000 }, (_, i) => trade(i)))
+  store.commitSync()
+  for (let round = 0; round < 24; round++) {
+    const changed = round % 4 < 2 ? 2000 : 3
+    for (let n = 0; n < changed; n++) store.update(n, { qty: round * 10_000 + n })
+    if (round % 3 === 0) await store.commit()
+    else store.commitSync()
+    if (round % 5 === 4) await store.checkpoint()
     const { store: again } = opened(platform.files())
     expect(again.commitNumber).toBe(store.commitNumber)
     expect(quantities(again)).toEqual(quantities(store))
