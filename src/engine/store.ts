@@ -289,10 +289,12 @@ export class Store<S extends AnySchema = AnySchema> extends RecordSet<S> {
     this.prepare()
     this.#refuseDuringBackup('backup')
     const { locator } = this.source
-    this.#backup = backupStore(
-      { file: this.#file, locator, state: () => this.#currentState(), target: path },
-      options,
-    )
+    this.#backup = (async () => {
+      // What was acknowledged before the call is in the copy, even where it is not in the file yet.
+      await this.#writing?.committer.flush()
+      const source = { file: this.#file, locator, state: () => this.#currentState(), target: path }
+      await backupStore(source, options)
+    })()
     const { promise, done } = settled(this.#backup)
     this.#backup = promise
     void promise.then(() => {
