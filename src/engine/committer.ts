@@ -8,15 +8,17 @@
  *   D5  a failed store or sync poisons: every pending and later commit fails, nothing is retried, and reads show the
  *       last acknowledged commit.
  *   C3  commits are acknowledged and put into the file in the order of their numbers.
- * What a commit is: seal.ts. Where frames go: journal/journal.ts. When the journal is emptied: checkpointer.ts.
+ * What a commit is: seal.ts. What is written together: commit-queue.ts. Where frames go: journal/journal.ts. When the journal is emptied: checkpointer.ts.
  */
 
 import { StrideError } from '../errors.ts'
 import type { PlatformFile } from '../mmap/platform.ts'
 import { Applier } from './apply.ts'
 import { type AppliedState, Checkpointer } from './checkpointer.ts'
+import { type CommitGroup, CommitQueue } from './commit-queue.ts'
+import { CommitWaiters, type Durability } from './commit-waiters.ts'
+import { DataSyncs } from './data-syncs.ts'
 import { DirtyRanges } from './dirty-ranges.ts'
-import { FrameGroup } from './journal/frame-group.ts'
 import { replacedBy } from './journal/frame-read.ts'
 import type { Journal } from './journal/journal.ts'
 import type { Locator } from './locator.ts'
@@ -26,26 +28,6 @@ import { RootKeeper } from './root-keeper.ts'
 import { type SealedCommit, Sealer } from './seal.ts'
 import type { Space } from './space.ts'
 import { TailStore } from './tail-store.ts'
-
-/** When a commit counts as done: once it survives the loss of power, or of the process. */
-export type Durability = 'full' | 'process'
-
-interface Waiter {
-  readonly commitNumber: number
-  readonly durability: Durability
-  readonly resolve: (commitNumber: number) => void
-  readonly reject: (error: unknown) => void
-}
-
-/** Commits whose frames are written with one call. */
-interface Group {
-  readonly frames: FrameGroup
-  readonly commits: SealedCommit[]
-  /** Bytes that the journal admitted for each of them. */
-  readonly admitted: number[]
-  /** Takes no more commits: its turn to be written has come. */
-  isClosed: boolean
-}
 
 export interface CommitterParts {
   readonly file: PlatformFile
@@ -59,8 +41,6 @@ export interface CommitterParts {
   readonly changed: () => void
 }
 
-/** Memory of a larger group is given back. */
-const SPARE_BYTES_MAX = 1024 * 1024
 /** Bytes of frames that may wait for a sync behind commits that did not wait for it. */
 const UNSYNCED_BYTES_MAX = 4 * 1024 * 1024
 
@@ -71,28 +51,23 @@ export class Committer {
   readonly #sealer: Sealer
   readonly #applier: Applier
   readonly #checkpointer: Checkpointer
+  readonly #dataSyncs: DataSyncs
+  /** Commits whose frames wait to be written. */
+  readonly #queue: CommitQueue
+  readonly #waiters = new CommitWaiters()
   #space: Space | undefined
   #journal: Journal | undefined
-  /** Frames that wait to be written. */
-  #groups: Group[] = []
   /** Commits whose frames are written, but that are not in the file yet. */
   #written: SealedCommit[] = []
-  #waiters: Waiter[] = []
-  /** Memory of a group whose commits are in the file, for the next one. */
-  #spare: FrameGroup | undefined
   #round: Promise<void> | undefined
 
   #sealed: AppliedState
   #applied: AppliedState
   #writtenTo: number
   #acknowledgedTo: number
-  /** Commits up to this one have their records that lie in place synced. */
-  #dataSyncedTo: number
-  #syncedCapacity: number
   #unsyncedBytes = 0
   #failure: unknown
   #closed = false
-  #dataSyncs = 0
   #journalSyncsBefore = 0
   commits = 0
   /** How often commits had to wait for a checkpoint. */
@@ -112,13 +87,14 @@ export class Committer {
       dirty,
       spaceState: () => this.#space?.state ?? this.#roots.root,
       syncData: () => this.#syncData(),
-      syncDataAsync: () => this.#syncDataAsync(),
-      isIdle: () => this.#groups.length === 0,
+      syncDataAsync: () => this.#dataSyncs.syncAsync(this.#applied.commitNumber),
+      isIdle: () => this.#queue.isEmpty,
     })
     const { commitNumber, size, deletedCount } = root
+    this.#queue = new CommitQueue(parts.journalBytes)
+    this.#dataSyncs = new DataSyncs(file, () => (this.#space ?? this.#roots.root).capacity, commitNumber)
     this.#sealed = this.#applied = { commitNumber, size, deletedCount }
-    this.#writtenTo = this.#acknowledgedTo = this.#dataSyncedTo = commitNumber
-    this.#syncedCapacity = root.capacity
+    this.#writtenTo = this.#acknowledgedTo = commitNumber
   }
 
   /** The room that a commit may have to make; set once, since both need each other. */
@@ -144,7 +120,7 @@ export class Committer {
   }
   /** Syncs asked of the system since opening. */
   get syncs(): number {
-    return this.#dataSyncs + this.#journalSyncsBefore + (this.#journal?.syncs ?? 0)
+    return this.#dataSyncs.count + this.#journalSyncsBefore + (this.#journal?.syncs ?? 0)
   }
   get checkpoints(): number {
     return this.#checkpointer.count
@@ -273,7 +249,7 @@ export class Committer {
     if (staging.hasDeletions) this.#space?.ensureLiveBits()
     const journal = this.#startJournal()
     journal.admit(bytesMax)
-    const group = this.#openGroup(bytesMax)
+    const group = this.#queue.open(bytesMax)
     const commit = this.#sealInto(group, journal, bytesMax)
     group.commits.push(commit)
     group.admitted.push(bytesMax)
@@ -283,27 +259,15 @@ export class Committer {
     return true
   }
 
-  #sealInto(group: Group, journal: Journal, admitted: number): SealedCommit {
+  #sealInto(group: CommitGroup, journal: Journal, admitted: number): SealedCommit {
     const { commitNumber, deletedCount } = this.#sealed
     try {
       return this.#guardSpace(() => this.#sealer.seal(commitNumber + 1, deletedCount, group.frames))
     } catch (error) {
       journal.forgo(admitted)
-      if (group.commits.length === 0) this.#groups.pop()
+      this.#queue.forgo(group)
       throw error
     }
-  }
-
-  /** The group that takes a frame of that many bytes. No group is larger than a segment unless one frame is. */
-  #openGroup(bytes: number): Group {
-    const last = this.#groups.at(-1)
-    if (last !== undefined && !last.isClosed && last.frames.length + bytes <= this.#parts.journalBytes)
-      return last
-    const frames = this.#spare ?? new FrameGroup()
-    this.#spare = undefined
-    const group = { frames, commits: [], admitted: [], isClosed: false }
-    this.#groups.push(group)
-    return group
   }
 
   #startJournal(): Journal {
@@ -320,12 +284,10 @@ export class Committer {
   }
 
   #when(commitNumber: number, durability: Durability): Promise<number> {
-    if (this.#isDone(commitNumber, durability) && this.#waiters.length === 0)
-      return Promise.resolve(commitNumber)
-    return new Promise((resolve, reject) => {
-      this.#waiters.push({ commitNumber, durability, resolve, reject })
-      this.#startRound()
-    })
+    if (this.#isDone(commitNumber, durability) && this.#waiters.isEmpty) return Promise.resolve(commitNumber)
+    const done = this.#waiters.add(commitNumber, durability)
+    this.#startRound()
+    return done
   }
 
   #isDone(commitNumber: number, durability: Durability): boolean {
@@ -340,7 +302,7 @@ export class Committer {
   }
 
   get #hasWork(): boolean {
-    return this.#groups.length > 0 || this.#writtenTo > this.#applied.commitNumber
+    return !this.#queue.isEmpty || this.#writtenTo > this.#applied.commitNumber
   }
 
   async #runRounds(): Promise<void> {
@@ -357,7 +319,7 @@ export class Committer {
   /** One step of a round: room, data sync, frames, sync; whatever is next. */
   async #advance(): Promise<void> {
     const journal = this.#journal as Journal
-    const group = this.#groups[0]
+    const group = this.#queue.first
     if (group !== undefined && !journal.fits(group.frames.length) && this.#allSynced) {
       if (this.#rotate(journal, group.frames.length)) return
       this.waits++
@@ -369,8 +331,7 @@ export class Committer {
       group.isClosed = true
       const upTo = group.commits.at(-1)?.commitNumber ?? 0
       if (this.#needsDataSync(group)) {
-        await this.#syncDataAsync()
-        this.#dataSyncedTo = Math.max(this.#dataSyncedTo, upTo)
+        await this.#dataSyncs.syncAsync(upTo)
         return
       }
       this.#write(journal, group)
@@ -385,7 +346,7 @@ export class Committer {
   #advanceSync(durability: Durability): void {
     const journal = this.#journal
     if (journal === undefined) return
-    for (let group = this.#groups[0]; group !== undefined; group = this.#groups[0]) {
+    for (let group = this.#queue.first; group !== undefined; group = this.#queue.first) {
       if (!journal.fits(group.frames.length)) {
         this.#syncWritten(journal)
         if (this.#rotate(journal, group.frames.length)) continue
@@ -425,18 +386,15 @@ export class Committer {
     )
   }
 
-  #needsDataSync(group: Group): boolean {
-    return group.commits.some(
-      ({ commitNumber, isInPlace, size }) =>
-        commitNumber > this.#dataSyncedTo && (isInPlace || size > this.#syncedCapacity),
-    )
+  #needsDataSync(group: CommitGroup): boolean {
+    return group.commits.some(commit => this.#dataSyncs.isNeededBefore(commit))
   }
 
-  #write(journal: Journal, group: Group): void {
+  #write(journal: Journal, group: CommitGroup): void {
     const starts = group.commits.map(({ at }) => at)
     journal.write(group.frames, starts, group.admitted, this.#applied.commitNumber)
     this.#unsyncedBytes += group.frames.length
-    this.#groups.shift()
+    this.#queue.shift()
     this.#written.push(...group.commits)
     this.#writtenTo = this.#written.at(-1)?.commitNumber ?? this.#writtenTo
     this.#acknowledge()
@@ -457,16 +415,10 @@ export class Committer {
     this.#applied = { commitNumber, size, deletedCount }
     this.#written = this.#written.slice(ready.length)
     for (const { changes } of ready) staging.applied(changes)
-    this.#recycle((ready.at(-1) as SealedCommit).group)
+    this.#queue.recycle((ready.at(-1) as SealedCommit).group)
     if (this.#written.length === 0) this.#unsyncedBytes = 0
     changed()
     this.#acknowledge()
-  }
-
-  #recycle(frames: FrameGroup): void {
-    if (frames.bytes.length > SPARE_BYTES_MAX) return
-    frames.length = 0
-    this.#spare = frames
   }
 
   #publish(state: AppliedState): void {
@@ -476,33 +428,14 @@ export class Committer {
 
   /** Resolves the waiters whose commits are as durable as they asked, in order. */
   #acknowledge(): void {
-    let kept = 0
-    for (const waiter of this.#waiters) {
-      if (!this.#isDone(waiter.commitNumber, waiter.durability)) {
-        this.#waiters[kept++] = waiter
-        continue
-      }
-      this.#acknowledgedTo = Math.max(this.#acknowledgedTo, waiter.commitNumber)
-      waiter.resolve(waiter.commitNumber)
-    }
-    this.#waiters.length = kept
-    this.#acknowledgedTo = Math.max(this.#acknowledgedTo, this.#applied.commitNumber)
+    const highest = this.#waiters.resolveDone((commitNumber, durability) =>
+      this.#isDone(commitNumber, durability),
+    )
+    this.#acknowledgedTo = Math.max(this.#acknowledgedTo, highest, this.#applied.commitNumber)
   }
 
   #syncData(): void {
-    const { capacity } = this.#space ?? this.#roots.root
-    const upTo = this.#sealed.commitNumber
-    this.#dataSyncs++
-    this.#parts.file.sync()
-    this.#syncedCapacity = Math.max(this.#syncedCapacity, capacity)
-    this.#dataSyncedTo = Math.max(this.#dataSyncedTo, upTo)
-  }
-
-  async #syncDataAsync(): Promise<void> {
-    const { capacity } = this.#space ?? this.#roots.root
-    this.#dataSyncs++
-    await this.#parts.file.syncAsync()
-    this.#syncedCapacity = Math.max(this.#syncedCapacity, capacity)
+    this.#dataSyncs.sync(this.#sealed.commitNumber)
   }
 
   async #settleRounds(): Promise<void> {
@@ -542,9 +475,7 @@ export class Committer {
     this.#checkpointer.stop()
     this.#acknowledge()
     this.#revert()
-    const waiters = this.#waiters
-    this.#waiters = []
-    for (const waiter of waiters) waiter.reject(error)
+    this.#waiters.rejectAll(error)
     return error
   }
 
@@ -564,7 +495,7 @@ export class Committer {
       replaced,
     )
     this.#written = []
-    this.#groups = []
+    this.#queue.clear()
     changed()
   }
 }

@@ -1,7 +1,7 @@
 /** Records in a file: stores, flat files, and what they answer with. */
 
 export type { BackupOptions } from './backup.ts'
-export type { Durability } from './committer.ts'
+export type { Durability } from './commit-waiters.ts'
 export { GONE } from './compact.ts'
 export { FlatFile, openFlatFile } from './flat-file.ts'
 export type { DroppedFrames } from './journal/journal-scan.ts'

@@ -4,7 +4,7 @@
 
 import type { Advice } from '../mmap/platform.ts'
 import { checkOptionNames } from '../option-names.ts'
-import type { Durability } from './committer.ts'
+import type { Durability } from './commit-waiters.ts'
 import type { Allocation } from './space.ts'
 
 export type Backend = 'auto' | 'mapped' | 'file' | 'memory'
