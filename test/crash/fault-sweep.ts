@@ -80,7 +80,7 @@ async function runOrViolation<T>(what: string, run: () => Promise<T>): Promise<T
 }
 
 /** The files that a scenario begins with, by name, and what the store in them holds. */
-async function beginningOf({
+export async function beginningOf({
   start,
   shape = 'small',
 }: Scenario): Promise<{ files: ReadonlyMap<string, Uint8Array>; version: Version }> {

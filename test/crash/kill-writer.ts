@@ -1,7 +1,7 @@
 /**
  * The process that is killed: carries a numbered history on, and says each commit that returned in a line of its own.
  *
- * Arguments: path, backend, seed of the history, seed of this life.
+ * Arguments: path, backend, seed of the history, seed of this life; 'full' where all commits are to be durable.
  */
 
 import { writeSync } from 'node:fs'
@@ -10,7 +10,7 @@ import { NumberedHistory } from './numbered-history.ts'
 import { seededRandom } from './random.ts'
 import { openOnDisk, SHAPES, type StoreUnderTest } from './store-under-test.ts'
 
-const [path = '', backend = '', seed = '', life = ''] = process.argv.slice(2)
+const [path = '', backend = '', seed = '', life = '', only] = process.argv.slice(2)
 const history = new NumberedHistory(Number(seed))
 const random = seededRandom(Number(life))
 const store = openOnDisk(path, 'small', { backend: backend as 'mapped' | 'file', reuseNumbers: true })
@@ -24,7 +24,7 @@ for (let next = store.commitNumber + 1; ; ) {
     next++
   } else if (roll < 12) {
     stage(next)
-    say(await store.commit({ durability: random.chance(0.3) ? 'process' : 'full' }))
+    say(await store.commit({ durability: random.chance(0.3) && only !== 'full' ? 'process' : 'full' }))
     next++
   } else if (roll < 17) {
     const first = next

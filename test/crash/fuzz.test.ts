@@ -1,0 +1,28 @@
+/**
+ * What could go wrong: a file is damaged, and opening it crashes, hangs, asks for all memory, or answers with something
+ * that was never committed as if nothing had happened.
+ */
+
+import { afterAll, expect, test } from 'vitest'
+import { removeBundles } from './bundle.ts'
+import { fuzz } from './fuzz-run.ts'
+import { runSeed } from './random.ts'
+
+const seed = runSeed()
+afterAll(removeBundles)
+const MUTANTS = 20_000
+const CODES = ['CORRUPT', 'TRUNCATED', 'NOT_A_STORE', 'FORMAT_NEWER', 'JOURNAL_MISSING']
+
+const only = process.env.STRIDEDB_MUTANT
+if (only !== undefined) {
+  test(`answers mutant ${only} of seed ${seed} rightly, or with a code`, async () => {
+    await fuzz({ seed, from: Number(only), to: Number(only) + 1 })
+  })
+} else {
+  test(`answers each of ${MUTANTS} damaged stores rightly, or with a code`, async () => {
+    const { codes, mutants, opened } = await fuzz({ seed, from: 0, to: MUTANTS })
+    expect(mutants).toBe(MUTANTS)
+    expect(opened).toBeGreaterThan(MUTANTS / 20)
+    for (const code of CODES) expect(codes[`ERR_STRIDE_${code}`], code).toBeGreaterThan(0)
+  })
+}
