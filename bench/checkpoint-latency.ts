@@ -6,6 +6,7 @@
  * In turns with it: commits without a checkpoint, and the bare overwrite, whose tail is the machine's own.
  */
 
+import { spawnSync } from 'node:child_process'
 import { copyFileSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { openStore, type Store } from 'stridedb'
@@ -40,6 +41,7 @@ export const checkpointLatency: Benchmark = {
 async function insideCheckpoints(context: Context): Promise<Row> {
   const path = join(context.folder, 'checkpoint-latency.stride')
   copyFileSync(fixturePath(context, 'distinct'), path)
+  spawnSync('sync')
   const journalBytes = sized(context, JOURNAL_BYTES, 64 * 1024)
   using store = openStore(path, Trade, { journalBytes })
   const bare = new Overwriter(join(context.folder, 'overwritten.bin'))
