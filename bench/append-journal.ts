@@ -10,7 +10,7 @@ import { openStore, type Store } from 'stridedb'
 import { encodeTrade, TRADE_BYTES } from './baseline.ts'
 import { type Benchmark, type Context, recordCount, sized } from './context.ts'
 import { alternate, median, type Row, type Side } from './measure.ts'
-import { previousBuild } from './previous-build.ts'
+import { type Build, previousBuild } from './previous-build.ts'
 import { atMost, ratio } from './targets.ts'
 import { Trade, type TradeRecord, TradeSource } from './trade.ts'
 
@@ -33,8 +33,8 @@ async function bulk(context: Context): Promise<Row> {
   const before = await previousBuild(context)
   const written = new Map<string, number[]>()
   const sides = [
-    storeSide(context, NOW, openStore, pool),
-    ...(typeof before === 'string' ? [] : [storeSide(context, BEFORE, before.openStore, pool)]),
+    storeSide(context, NOW, { openStore, Trade }, pool),
+    ...(typeof before === 'string' ? [] : [storeSide(context, BEFORE, before, pool)]),
     handSide(context, pool),
   ].map(side => counting(side, written))
   const figures = await alternate(sides, { rounds: sized(context, 11, 1), agree: false })
@@ -56,14 +56,14 @@ async function bulk(context: Context): Promise<Row> {
   }
 }
 
-function storeSide(context: Context, name: string, open: typeof openStore, pool: readonly TradeRecord[]): Side {
+function storeSide(context: Context, name: string, build: Build, pool: readonly TradeRecord[]): Side {
   const path = join(context.folder, `${name.replaceAll(' ', '-')}.stride`)
   let store: Store<typeof Trade> | undefined
   return {
     name,
     operations: recordCount(context),
     async run(count) {
-      store = open(path, Trade)
+      store = build.openStore(path, build.Trade)
       for (let done = 0; done < count; done += pool.length) store.appendMany(pool)
       await store.commit()
       return count

@@ -6,7 +6,8 @@
  * In turns with it: commits without a checkpoint, and the bare overwrite, whose tail is the machine's own.
  */
 
-import { copyFileSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import { copyFileSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { openStore, type Store } from 'stridedb'
 import { TRADE_BYTES } from './baseline.ts'
@@ -40,6 +41,7 @@ export const checkpointLatency: Benchmark = {
 async function insideCheckpoints(context: Context): Promise<Row> {
   const path = join(context.folder, 'checkpoint-latency.stride')
   copyFileSync(fixturePath(context, 'distinct'), path)
+  spawnSync('sync')
   const journalBytes = sized(context, JOURNAL_BYTES, 64 * 1024)
   using store = openStore(path, Trade, { journalBytes })
   const bare = new Overwriter(join(context.folder, 'overwritten.bin'))
@@ -55,6 +57,7 @@ async function insideCheckpoints(context: Context): Promise<Row> {
   const between = sized(context, COMMITS_BETWEEN, 5)
   const wanted = sized(context, 20_000, 20)
   const msOfCheckpoints: number[] = []
+  const dirtyMib: number[] = []
   while (inside.ms.length < wanted) {
     for (let i = 0; i < between; i++) await commit(outside)
     for (let i = 0; i < between; i++) await overwritten.time(() => bare.overwriteAsync(i))
@@ -63,6 +66,7 @@ async function insideCheckpoints(context: Context): Promise<Row> {
     // Up to the checkpoint: uncounted.
     const ignored = new Sample('on the way')
     while (store.stats().journalBytes <= journalBytes) await commit(ignored)
+    dirtyMib.push(dirtyMibOfSystem())
     const began = performance.now()
     const { checkpoints } = store.stats()
     while (store.stats().checkpoints === checkpoints) {
@@ -95,6 +99,7 @@ async function insideCheckpoints(context: Context): Promise<Row> {
     ],
     notes: [
       `a checkpoint took ${median(msOfCheckpoints).toFixed(0)} ms, the longest ${Math.max(...msOfCheckpoints).toFixed(0)} ms`,
+      `dirty as one began, the whole system: ${median(dirtyMib).toFixed(0)} MiB`,
       `commits waited for a checkpoint ${commitWaits} times`,
     ],
   }
@@ -105,6 +110,16 @@ async function dirtyEveryPage(store: TradeStore, records: number, turn: number):
   const step = Math.floor(PAGE_BYTES / TRADE_BYTES)
   for (let n = 0; n < records; n += step) store.update(n, { price: turn, qty: n })
   await store.commit()
+}
+
+/** NaN where the system does not say. */
+function dirtyMibOfSystem(): number {
+  try {
+    const line = /^Dirty:\s+(\d+) kB$/m.exec(readFileSync('/proc/meminfo', 'utf8'))
+    return line === null ? Number.NaN : Number(line[1]) / 1024
+  } catch {
+    return Number.NaN
+  }
 }
 
 class Sample {

@@ -10,24 +10,29 @@ import { existsSync, mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { build } from 'esbuild'
+import { z } from 'zod'
 import type { Context } from './context.ts'
+import { type Trade, tradeShape } from './trade.ts'
 
 /** The last commit without a journal. */
 const COMMIT = '097223c'
 const ROOT = join(import.meta.dirname, '..')
 const FOLDER = join(import.meta.dirname, 'build', COMMIT)
 
-export interface PreviousBuild {
+/** A build of the library, with the schema that it knows. */
+export interface Build {
   readonly openStore: typeof import('stridedb').openStore
+  readonly Trade: typeof Trade
 }
 
 /** The build, or why there is none. */
-export async function previousBuild(context: Context): Promise<PreviousBuild | string> {
+export async function previousBuild(context: Context): Promise<Build | string> {
   if (context.isSmoke) return 'a smoke run does not build the library before the journal'
   const bundle = join(FOLDER, 'index.js')
   try {
     if (!existsSync(bundle)) await buildAt(bundle)
-    return (await import(pathToFileURL(bundle).href)) as PreviousBuild
+    const library = (await import(pathToFileURL(bundle).href)) as typeof import('stridedb')
+    return { openStore: library.openStore, Trade: z.object(tradeShape(library)) }
   } catch (error) {
     return `NO BUILD BEFORE THE JOURNAL, its sides and targets are skipped: ${String(error)}`
   }

@@ -10,7 +10,7 @@ import { join } from 'node:path'
 import { openStore, type Store } from 'stridedb'
 import { type Benchmark, type Context, fixturePath, recordCount, sized } from './context.ts'
 import { alternate, type Row, type Side } from './measure.ts'
-import { type PreviousBuild, previousBuild } from './previous-build.ts'
+import { type Build, previousBuild } from './previous-build.ts'
 import { randomNumbers } from './random.ts'
 import { atMost, ratio } from './targets.ts'
 import { PRICE_LIMIT, Trade } from './trade.ts'
@@ -49,24 +49,20 @@ function readings(context: Context): Reading[] {
   ]
 }
 
-async function read(context: Context, reading: Reading, before: PreviousBuild | string): Promise<Row> {
+async function read(context: Context, reading: Reading, before: Build | string): Promise<Row> {
   const open: TradeStore[] = []
-  const side = (
-    name: string,
-    from: PreviousBuild['openStore'],
-    prepare?: (store: TradeStore) => void,
-  ): Side => {
+  const side = (name: string, from: Build, prepare?: (store: TradeStore) => void): Side => {
     const path = join(context.folder, `reads-${open.length}.stride`)
     copyFileSync(fixturePath(context, 'distinct'), path)
-    const store = from(path, Trade) as TradeStore
+    const store = from.openStore(path, from.Trade)
     open.push(store)
     prepare?.(store)
     return { name, operations: reading.operations, run: () => reading.read(store) }
   }
   const sides = [
-    side(NOW, openStore, commitSome),
-    ...(typeof before === 'string' ? [] : [side(BEFORE, before.openStore)]),
-    side(OPENED, openStore),
+    side(NOW, { openStore, Trade }, commitSome),
+    ...(typeof before === 'string' ? [] : [side(BEFORE, before)]),
+    side(OPENED, { openStore, Trade }),
   ]
   const figures = await alternate(sides, { rounds: sized(context, 31, 1), warmups: sized(context, 3, 1) })
   for (const store of open) store.close()

@@ -8,16 +8,21 @@ import { ascii, u8, utf8 } from 'stridedb'
 import { z } from 'zod'
 import { Random } from './random.ts'
 
-const shape = {
-  id: z.uint32(),
-  time: z.float64(),
-  price: z.float64(),
-  qty: z.uint32(),
-  flags: u8(),
-  symbol: ascii(8),
-  name: utf8(32),
-  note: utf8(60),
+/** What makes a schema is known to the build that made it: another build needs the schema from its own. */
+export function tradeShape(from: Pick<typeof import('stridedb'), 'ascii' | 'u8' | 'utf8'>) {
+  return {
+    id: z.uint32(),
+    time: z.float64(),
+    price: z.float64(),
+    qty: z.uint32(),
+    flags: from.u8(),
+    symbol: from.ascii(8),
+    name: from.utf8(32),
+    note: from.utf8(60),
+  }
 }
+
+const shape = tradeShape({ ascii, u8, utf8 })
 
 export const Trade = z.object(shape)
 export type TradeRecord = z.output<typeof Trade>

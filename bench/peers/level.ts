@@ -13,6 +13,7 @@ interface Database {
   open(): Promise<void>
   put(key: Buffer, value: Buffer, options: { readonly sync: boolean }): Promise<void>
   batch(): ChainedBatch
+  compactRange(start: Buffer, end: Buffer): Promise<void>
   close(): Promise<void>
 }
 
@@ -36,6 +37,8 @@ async function openLevel(folder: string, records: Records): Promise<PeerStore> {
     for (let n = done; n < end; n++) batch.put(keyOf(n), records.bytes(n))
     await batch.write()
   }
+  // Else its compactions go on in the background of everything that is measured.
+  await database.compactRange(keyOf(0), keyOf(records.count))
   return {
     changeOne: (n, turn) => database.put(keyOf(n), records.changedBytes(n, turn), SYNC),
     changeMany(numbers, turn) {

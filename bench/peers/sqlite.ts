@@ -42,7 +42,6 @@ async function openSqlite(
   database.pragma('journal_mode = WAL')
   database.pragma('synchronous = FULL')
   database.pragma('cache_size = -400000')
-  database.pragma('mmap_size = 1073741824')
   const { insert, change } = table(database, records)
   database.transaction(() => {
     for (let n = 0; n < records.count; n++) insert(n)
