@@ -102,6 +102,8 @@ export const SHARED_WORDS = {
   liveBitsOffset: 12,
   liveBitsBytes: 14,
   checksumsOffset: 16,
+  /** Says that commitNumber was stored whole: its halves, mixed. */
+  commitCheck: 18,
 } as const
 export const SHARED_WORD_COUNT = 32
 

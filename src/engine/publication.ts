@@ -63,6 +63,7 @@ export class Publisher {
       if (state[name] === this.#published?.[name]) continue
       storeCount(this.#words, SHARED_WORDS[name], state[name])
     }
+    this.#words.store(SHARED_WORDS.commitCheck, checkOf(this.#words))
     this.#published = state
     this.#end()
   }
@@ -118,6 +119,11 @@ export class Follower {
     return state
   }
 
+  /** A commit that is in the file, whatever else; 0 where the words do not say. */
+  appliedCommit(): number {
+    return appliedCommit(this.#words)
+  }
+
   /** Waits until no live writer is between begin and publish. @returns the sequence then */
   settle(): number {
     let sequence = this.sequence()
@@ -155,6 +161,22 @@ export class Follower {
       path: this.#path,
     })
   }
+}
+
+/**
+ * A commit that some writer has put into the file; 0 where the words do not say. They may be older than the file, since
+ * nothing orders them with syncs, but never newer: a commit is published after it was synced and stored.
+ */
+export function appliedCommit(words: SharedWords): number {
+  if (words.load(SHARED_WORDS.commitCheck) !== checkOf(words)) return 0
+  return loadCount(words, SHARED_WORDS.commitNumber)
+}
+
+/** Nothing that zeros or noise would have. */
+function checkOf(words: SharedWords): number {
+  const low = words.load(SHARED_WORDS.commitNumber)
+  const high = words.load(SHARED_WORDS.commitNumber + 1)
+  return Math.imul(low ^ 0x53545249, 0x9e3779b1) ^ Math.imul(high ^ 0x44454a4e, 0x85ebca6b)
 }
 
 function storeCount(words: SharedWords, index: number, value: number): void {

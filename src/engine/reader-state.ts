@@ -80,7 +80,7 @@ function readLeft(store: Readable, follower: Follower): ReaderState | undefined 
   const isStill = (): boolean => lock.writerState() === 'none' && follower.sequence() === sequence
   try {
     const root = readRoot(file, addressing)
-    const scan = scanJournal(platform, path, identity, root)
+    const scan = scanJournal(platform, path, identity, root, follower.appliedCommit())
     const { frames } = scan
     const overlay =
       frames.length === 0 ? undefined : collapse(frames, addressing.recordSize, journalPathOf(path))

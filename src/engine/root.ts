@@ -74,10 +74,16 @@ export function readRootPages(file: PlatformFile): readonly RootPage[] {
     const bytes = new Uint8Array(ROOT.size)
     if (file.read(bytes, offset) < ROOT.size) throw truncated(file.path, offset + ROOT.size, file.size())
     const { magic, journalSalt, ...rest } = ROOT.decode(bytes)
-    const intact = ROOT.isIntact(bytes) && Buffer.from(magic).toString('latin1') === ROOT_MAGIC
+    const isOurs = ROOT.isIntact(bytes) && Buffer.from(magic).toString('latin1') === ROOT_MAGIC
+    const intact = isOurs && Object.values(rest).every(isCount)
     const root = { ...rest, journalSalt: Buffer.from(journalSalt).toString('hex') }
     return { offset, root: intact ? root : undefined }
   })
+}
+
+/** Counts are safe integers, and stay so for as long as anybody counts on. */
+function isCount(value: number): boolean {
+  return value >= 0 && value < 2 ** 52
 }
 
 /** The root that counts. @throws ERR_STRIDE_CORRUPT where neither copy is whole */

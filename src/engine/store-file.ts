@@ -17,13 +17,13 @@ import { Checksums } from './checksums.ts'
 import { sharedCodec, sharedCodecOf } from './codecs.ts'
 import { PAGE_BYTES, SHARED_OFFSET } from './format.ts'
 import { type Identity, newIdentity, readIdentity, writeIdentity } from './header.ts'
-import { scanJournal } from './journal/journal-scan.ts'
+import { type JournalScan, scanJournal } from './journal/journal-scan.ts'
 import { NOTHING_RECOVERED, type Recovery, recover, recoveryOf } from './journal/recovery.ts'
 import { Liveness } from './liveness.ts'
 import { Locator } from './locator.ts'
 import { StoreLock } from './locks.ts'
 import { STAGED_BYTES_MAX, type StoreOptions, windowSizes } from './options.ts'
-import { openSharedWords, Publisher } from './publication.ts'
+import { appliedCommit, openSharedWords, Publisher } from './publication.ts'
 import { FIRST_ROOT, fileEnd, type Root, readRoot, writeRoot } from './root.ts'
 import { Staging } from './staging.ts'
 
@@ -142,8 +142,15 @@ function assemble(
     return { ...opened, root: found, recovery: NOTHING_RECOVERED, publisher: undefined }
   }
   // What is damaged is refused before the first byte is changed (O2); from then on readers wait.
-  const scan = scanJournal(platform, path, identity, found)
-  const publisher = new Publisher(openSharedWords(file))
+  const words = openSharedWords(file)
+  let scan: JournalScan
+  try {
+    scan = scanJournal(platform, path, identity, found, appliedCommit(words))
+  } catch (error) {
+    words.close()
+    throw error
+  }
+  const publisher = new Publisher(words)
   try {
     const root = recover({ ...opened, root: found }, scan)
     return { ...opened, root, recovery: recoveryOf(scan), publisher }

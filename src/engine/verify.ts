@@ -59,7 +59,7 @@ export async function verifyStore(store: Verifiable): Promise<VerifyResult> {
 type Note = (error: unknown, offset: number, recordNumber?: number) => void
 
 /** Identity, roots and journal. @returns whether there is a root to go on with */
-function verifyHeader({ file: storeFile, isWriter }: Verifiable, note: Note): boolean {
+function verifyHeader({ file: storeFile, isWriter, state }: Verifiable, note: Note): boolean {
   const { file, addressing, platform, path, identity } = storeFile
   try {
     readIdentity(file)
@@ -73,7 +73,7 @@ function verifyHeader({ file: storeFile, isWriter }: Verifiable, note: Note): bo
   }
   try {
     const root = readRoot(file, addressing)
-    if (isWriter) scanJournal(platform, path, identity, root)
+    if (isWriter) scanJournal(platform, path, identity, root, state().commitNumber)
     return true
   } catch (error) {
     note(error, 0)

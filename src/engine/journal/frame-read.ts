@@ -19,6 +19,7 @@ import {
 
 const HEADER_BYTES = FRAME_HEADER.size
 const NUMBER_HIGH_MASK = 0xffffff
+const COUNT_MAX = 2 ** 52
 
 /** What a frame's header says. */
 export interface FrameHead {
@@ -47,9 +48,22 @@ export function readFrame(bytes: Buffer, at: number, salt: Uint8Array): FrameHea
   const header = bytes.subarray(at, at + HEADER_BYTES)
   if (!FRAME_HEADER.isIntact(header)) return undefined
   const head = FRAME_HEADER.decode(header)
+  if (!makesSense(head)) return undefined
   const payload = at + HEADER_BYTES
   if (payload + head.payloadBytes > bytes.length) return undefined
   return crc32(bytes.subarray(payload, payload + head.payloadBytes)) === head.payloadCrc ? head : undefined
+}
+
+function makesSense(head: FrameHead): boolean {
+  const { commitNumber, syncedCommit, size, deletedCount, appendStart, changeCount } = head
+  return (
+    commitNumber < COUNT_MAX &&
+    syncedCommit < commitNumber &&
+    size < COUNT_MAX &&
+    deletedCount <= size &&
+    appendStart <= size &&
+    changeCount < COUNT_MAX
+  )
 }
 
 /** Where a frame that starts at `at` ends: the next of its group starts there. */

@@ -57,9 +57,17 @@ interface SlotBytes {
 
 /**
  * Reads the journal that a root names, if it names one.
+ *
+ * @param appliedCommit a commit that a writer has put into the file, as the shared words say, so that it was synced
  * @throws ERR_STRIDE_JOURNAL_MISSING, _CORRUPT, _FORMAT_NEWER, _IO
  */
-export function scanJournal(platform: Platform, path: string, identity: Identity, root: Root): JournalScan {
+export function scanJournal(
+  platform: Platform,
+  path: string,
+  identity: Identity,
+  root: Root,
+  appliedCommit: number,
+): JournalScan {
   const journalPath = journalPathOf(path)
   if (!platform.exists(journalPath)) {
     if (root.journalSegment === 0) return NOTHING
@@ -68,7 +76,7 @@ export function scanJournal(platform: Platform, path: string, identity: Identity
   }
   const file = platform.open(journalPath, { access: 'read', create: 'never' })
   try {
-    return scanFile(file, identity, root)
+    return scanFile(file, identity, root, appliedCommit)
   } finally {
     file.close()
   }
@@ -104,7 +112,7 @@ export function commitsBetween(
   }
 }
 
-function scanFile(file: PlatformFile, identity: Identity, root: Root): JournalScan {
+function scanFile(file: PlatformFile, identity: Identity, root: Root, appliedCommit: number): JournalScan {
   const { salt, slotBytes, generation } = readHeader(file, identity)
   // The file was rewritten since, which only an ended journal allows: this one is left from then.
   if (root.journalSegment === 0 && generation < identity.generation) return NOTHING
@@ -130,6 +138,10 @@ function scanFile(file: PlatformFile, identity: Identity, root: Root): JournalSc
   const isShort = chain.expected <= root.commitNumber && known.commit > root.commitNumber
   if (isShort || known.synced >= Math.max(chain.expected, root.commitNumber + 1)) {
     const what = `commit ${chain.expected} was synced, as a later frame says, but is not whole here`
+    throw corrupt(file.path, chain.stoppedAt, what)
+  }
+  if (appliedCommit >= Math.max(chain.expected, root.commitNumber + 1)) {
+    const what = `commit ${chain.expected} is not whole here, but commit ${appliedCommit} is in the file already`
     throw corrupt(file.path, chain.stoppedAt, what)
   }
   return { frames: chain.frames, dropped: chain.dropped }
