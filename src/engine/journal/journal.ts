@@ -95,6 +95,8 @@ export class Journal {
   static create(platform: Platform, path: string, identity: Identity, options: JournalOptions): Journal {
     const journalPath = journalPathOf(path)
     const besidePath = `${journalPath}-new`
+    // Who created the store may have died before its name was durable; a journal without its store is nobody's.
+    platform.syncFolder(path)
     // The writer's lock is held: what lies there is left from a crash.
     if (platform.exists(besidePath)) platform.remove(besidePath)
     const slotBytes = roundToBlock(options.slotBytes)
