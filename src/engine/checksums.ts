@@ -7,50 +7,25 @@
  */
 
 import { crc32 } from 'node:zlib'
-import type { Window, WindowPool } from '../mmap/window.ts'
 import { PAGE_BYTES } from './format.ts'
-import type { SideTable } from './side-table.ts'
+import { SideTable } from './side-table.ts'
 
 export const CHECKSUM_BYTES = 4
-const NOWHERE: Window = { view: null, bytes: Buffer.alloc(0), start: 0, end: 0 }
 
-export class Checksums implements SideTable {
-  readonly #pool: WindowPool
-  #offset = 0
-  #window: Window = NOWHERE
-
-  constructor(pool: WindowPool) {
-    this.#pool = pool
-  }
-
-  get exists(): boolean {
-    return this.#offset !== 0
-  }
-  get offset(): number {
-    return this.#offset
-  }
-  place(offset: number): void {
-    this.#offset = offset
-    this.#window = NOWHERE
-  }
-  bytesFor(capacity: number): number {
+export class Checksums extends SideTable {
+  override bytesFor(capacity: number): number {
     return Math.max(PAGE_BYTES, capacity * CHECKSUM_BYTES)
   }
 
   /** Where the checksum of record n lies, file offset. */
   offsetOf(n: number): number {
-    return this.#offset + n * CHECKSUM_BYTES
+    return this.offset + n * CHECKSUM_BYTES
   }
 
   /** What the table says of record n. */
   stored(n: number): number {
-    const offset = this.offsetOf(n)
-    let window = this.#window
-    if (window.view === null || offset < window.start || offset + CHECKSUM_BYTES > window.end) {
-      window = this.#pool.acquire(offset, CHECKSUM_BYTES)
-      this.#window = window
-    }
-    return (window.view as DataView).getUint32(offset - window.start, true)
+    const window = this.windowAt(n * CHECKSUM_BYTES, CHECKSUM_BYTES)
+    return (window.view as DataView).getUint32(this.offsetOf(n) - window.start, true)
   }
 }
 

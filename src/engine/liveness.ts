@@ -8,55 +8,30 @@
  * them: apply.ts.
  */
 
-import type { Window, WindowPool } from '../mmap/window.ts'
 import { PAGE_BYTES } from './format.ts'
-import type { SideTable } from './side-table.ts'
+import { SideTable } from './side-table.ts'
 
 /** Bytes read at once when a whole range of bits is walked. */
 const WALK_BYTES = 64 * 1024
-const NOWHERE: Window = { view: null, bytes: Buffer.alloc(0), start: 0, end: 0 }
 
-export class Liveness implements SideTable {
-  readonly #pool: WindowPool
-  #offset = 0
-  #window: Window = NOWHERE
-
-  constructor(pool: WindowPool) {
-    this.#pool = pool
-  }
-
-  /** Whether there are bits at all; without them every record is live. */
-  get exists(): boolean {
-    return this.#offset !== 0
-  }
-  /** File offset of the bits, 0 where there are none. */
-  get offset(): number {
-    return this.#offset
-  }
-
-  /** Says where the bits lie from now on; 0: nowhere. */
-  place(offset: number): void {
-    this.#offset = offset
-    this.#window = NOWHERE
-  }
-
-  bytesFor(capacity: number): number {
+export class Liveness extends SideTable {
+  override bytesFor(capacity: number): number {
     return Math.max(PAGE_BYTES, Math.ceil(capacity / 8))
   }
 
   isDeleted(n: number): boolean {
-    if (this.#offset === 0) return false
+    if (!this.exists) return false
     return ((this.#byteFor(n) >>> (n & 7)) & 1) === 1
   }
 
   /** The first deleted record number in [n, end), or end. */
   nextDeleted(n: number, end: number): number {
-    return this.#offset === 0 ? end : this.#find(n, end, 0x00)
+    return !this.exists ? end : this.#find(n, end, 0x00)
   }
 
   /** The first live record number in [n, end), or end. */
   nextLive(n: number, end: number): number {
-    return this.#offset === 0 ? n : this.#find(n, end, 0xff)
+    return !this.exists ? n : this.#find(n, end, 0xff)
   }
 
   /** The byte that holds the bits of records [8 * index, 8 * index + 8). */
@@ -80,12 +55,8 @@ export class Liveness implements SideTable {
   }
 
   #byteFor(n: number, ahead = 1): number {
-    const offset = this.#offset + Math.floor(n / 8)
-    let window = this.#window
-    if (window.view === null || offset < window.start || offset >= window.end) {
-      window = this.#pool.acquire(offset, 1, Math.min(ahead, WALK_BYTES))
-      this.#window = window
-    }
-    return (window.view as DataView).getUint8(offset - window.start)
+    const at = Math.floor(n / 8)
+    const window = this.windowAt(at, 1, Math.min(ahead, WALK_BYTES))
+    return (window.view as DataView).getUint8(this.offset + at - window.start)
   }
 }
