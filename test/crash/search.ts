@@ -54,5 +54,5 @@ export async function searchPowerCuts(search: Search): Promise<Tally> {
 }
 
 function howToRepeat({ seed, kind, images }: Search, index: number): string {
-  return `to repeat: npm run torture -- --seed ${seed} --kind ${kind} --from ${index} --images ${images} --kills 0`
+  return `to repeat: npm run torture -- --seed ${seed} --kind ${kind} --from ${index} --images ${images} --kills 0 --mutants 0`
 }
