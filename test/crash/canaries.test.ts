@@ -10,14 +10,22 @@ import { bundle, type Mutation, removeBundles } from './bundle.ts'
 import { MUTATIONS } from './mutations.ts'
 import { runSeed } from './random.ts'
 import type { SearchAnswer } from './search-child.ts'
+import type { Workload } from './workload.ts'
 
 const run = promisify(execFile)
 const seed = runSeed()
 afterAll(removeBundles)
 
-async function search(mutations: readonly Mutation[], images: number): Promise<SearchAnswer> {
+async function search(
+  mutations: readonly Mutation[],
+  images: number,
+  workload?: Workload,
+): Promise<SearchAnswer> {
   const path = await bundle('search-child.ts', mutations)
-  const { stdout } = await run(process.execPath, [path, String(seed), String(images)], { timeout: 50_000 })
+  const only = workload === undefined ? [] : [JSON.stringify(workload)]
+  const { stdout } = await run(process.execPath, [path, String(seed), String(images), ...only], {
+    timeout: 50_000,
+  })
   return JSON.parse(stdout) as SearchAnswer
 }
 
@@ -27,8 +35,17 @@ describe('the harness', () => {
   })
 
   test.each(MUTATIONS)('notices when $name', async mutation => {
-    expect(await search([mutation], 20_000), `seed ${seed}`).toEqual({ violation: expect.any(String) })
+    expect(await search([mutation], 20_000, mutation.workload), `seed ${seed}`).toEqual({
+      violation: expect.any(String),
+    })
   })
+
+  test.each(MUTATIONS.filter(({ workload }) => workload !== undefined))(
+    'finds nothing wrong with the engine as it is in the workload made for: $name',
+    async ({ workload }) => {
+      expect(await search([], 300, workload)).toEqual({ images: 300 })
+    },
+  )
 
   test('refuses a mutation whose text is not there, or is there twice', async () => {
     const [mutation] = MUTATIONS as [Mutation]

@@ -3,7 +3,7 @@
  */
 
 import { Worker } from 'node:worker_threads'
-import { bundle } from './bundle.ts'
+import { bundle, type Mutation } from './bundle.ts'
 import type { FuzzAnswer, FuzzWork } from './fuzz-worker.ts'
 import { Violation } from './violation.ts'
 
@@ -11,10 +11,13 @@ const WATCH_MS = 500
 /** Nothing that is bounded takes so long, whatever else the machine does. */
 const STUCK_MS = 8000
 
-/** @throws Violation with what was broken, and how to repeat it */
-export async function fuzz(work: Omit<FuzzWork, 'at'>): Promise<FuzzAnswer> {
+/** @param mutations what is broken in the engine on purpose @throws Violation with what was broken, and how to repeat it */
+export async function fuzz(
+  work: Omit<FuzzWork, 'at'>,
+  mutations: readonly Mutation[] = [],
+): Promise<FuzzAnswer> {
   const at = new Int32Array(new SharedArrayBuffer(4))
-  const worker = new Worker(await bundle('fuzz-worker.ts'), {
+  const worker = new Worker(await bundle('fuzz-worker.ts', mutations), {
     workerData: { ...work, at } satisfies FuzzWork,
     resourceLimits: { maxOldGenerationSizeMb: 512 },
   })

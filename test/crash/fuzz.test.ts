@@ -4,7 +4,7 @@
  */
 
 import { afterAll, expect, test } from 'vitest'
-import { removeBundles } from './bundle.ts'
+import { type Mutation, removeBundles } from './bundle.ts'
 import { fuzz } from './fuzz-run.ts'
 import { runSeed } from './random.ts'
 
@@ -12,6 +12,24 @@ const seed = runSeed()
 afterAll(removeBundles)
 const MUTANTS = 20_000
 const CODES = ['CORRUPT', 'TRUNCATED', 'NOT_A_STORE', 'FORMAT_NEWER', 'JOURNAL_MISSING']
+
+/** Engines that believe too much, and what must be said of each. */
+const CREDULOUS: readonly (Mutation & { readonly said: string })[] = [
+  {
+    name: 'the checksum of the identity is not looked at',
+    file: 'src/engine/header.ts',
+    find: `if (!IDENTITY.isIntact(page))`,
+    replace: `if (!IDENTITY.isIntact(page) && page.length === 0)`,
+    said: 'in spite of damage to identity',
+  },
+  {
+    name: 'a damaged frame ends the journal whatever later ones say',
+    file: 'src/engine/journal/journal-scan.ts',
+    find: `known.synced >= Math.max(chain.expected, root.commitNumber + 1)`,
+    replace: `known.synced < 0`,
+    said: 'though a synced frame is damaged',
+  },
+]
 
 const only = process.env.STRIDEDB_MUTANT
 if (only !== undefined) {
@@ -24,5 +42,9 @@ if (only !== undefined) {
     expect(mutants).toBe(MUTANTS)
     expect(opened).toBeGreaterThan(MUTANTS / 20)
     for (const code of CODES) expect(codes[`ERR_STRIDE_${code}`], code).toBeGreaterThan(0)
+  })
+
+  test.each(CREDULOUS)('the fuzzing notices when $name', async ({ said, ...mutation }) => {
+    await expect(fuzz({ seed, from: 0, to: 1000 }, [mutation])).rejects.toThrow(said)
   })
 }

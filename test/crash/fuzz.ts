@@ -8,7 +8,7 @@
  *   Z3  damage to the last frames, which no later one names as synced, may drop those commits; the records that they
  *       changed may hold what they put into the file before it was damaged.
  *   Z4  record bytes, and live bits, are not checksummed: only the records that they belong to may answer otherwise.
- *       verify() finds it where the store has checksums, or the count of deleted records tells.
+ *       Where the store has checksums, verify() finds a record that is made of several.
  *   Z5  what lies between the parts means nothing.
  * Sealed mutants have right checksums and keep Z1 alone.
  */

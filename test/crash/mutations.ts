@@ -3,8 +3,16 @@
  */
 
 import type { Mutation } from './bundle.ts'
+import { BUSY, PLAIN, type Step, type Workload } from './workload.ts'
 
-export const MUTATIONS: readonly Mutation[] = [
+/** A mutation that shows in one kind of workload alone has it here: a search would meet it late. */
+export interface KnownBad extends Mutation {
+  readonly workload?: Workload
+}
+
+const after = (...steps: Step[]): Workload => ({ ...PLAIN, start: 'records', prelude: BUSY, steps })
+
+export const MUTATIONS: readonly KnownBad[] = [
   {
     name: 'the journal is not synced',
     file: 'src/engine/journal/journal.ts',
@@ -19,6 +27,7 @@ export const MUTATIONS: readonly Mutation[] = [
     if (epoch !== this.#epoch) return
     // Growth`,
     replace: `    // Growth`,
+    workload: after({ kind: 'checkpoint', meanwhile: [] }),
   },
   {
     name: 'a change is put into the file before its frame is synced',
@@ -45,5 +54,7 @@ export const MUTATIONS: readonly Mutation[] = [
     file: 'src/engine/journal/frame-read.ts',
     find: `=== head.payloadCrc ? head : undefined`,
     replace: `>= 0 ? head : undefined`,
+    // Frames longer than a sector.
+    workload: after({ kind: 'commit', changes: [{ kind: 'appendMany', count: 60 }], how: 'sync' }),
   },
 ]

@@ -1,16 +1,22 @@
 /**
- * The search for harmful power cuts as a process of its own: arguments seed and images; answers in one line of JSON.
+ * The search for harmful power cuts as a process of its own: arguments seed, images and, as JSON, a workload if
+ * only one is to be looked at; answers in one line of JSON.
  */
 
 import { searchPowerCuts } from './search.ts'
 import { Violation } from './violation.ts'
+import type { Workload } from './workload.ts'
 
 export type SearchAnswer = { readonly images: number } | { readonly violation: string }
 
-const [seed = 0, images = 0] = process.argv.slice(2).map(Number)
+const [seed = '', images = '', given] = process.argv.slice(2)
+const only = given === undefined ? {} : { workload: JSON.parse(given) as Workload }
 let answer: SearchAnswer
 try {
-  answer = { images: (await searchPowerCuts({ seed, kind: 'small', images })).images }
+  answer = {
+    images: (await searchPowerCuts({ seed: Number(seed), kind: 'small', images: Number(images), ...only }))
+      .images,
+  }
 } catch (error) {
   if (!(error instanceof Violation)) throw error
   answer = { violation: error.message }

@@ -15,6 +15,8 @@ export interface Search {
   readonly images: number
   /** The workload to begin with, for repeating what was reported. */
   readonly from?: number
+  /** This one again and again instead of those of the kind, with other choices each time. */
+  readonly workload?: Workload
   /** Called after each workload. */
   readonly progress?: (tally: Tally, workloads: number) => void
 }
@@ -31,9 +33,9 @@ export async function searchPowerCuts(search: Search): Promise<Tally> {
   for (let index = from; tally.images < images; index++) {
     const random = seededRandom(seed, index)
     const isSmall = kind === 'small' || (kind === 'both' && index % 2 === 0)
-    const workload: Workload = isSmall
-      ? smallWorkload(kind === 'both' ? index / 2 : index, seed, random)
-      : randomWorkload(random)
+    const workload: Workload =
+      search.workload ??
+      (isSmall ? smallWorkload(kind === 'both' ? index / 2 : index, seed, random) : randomWorkload(random))
     const size = workload.shape === 'wide' ? 'wide' : isSmall ? 'small' : 'long'
     await during(`seed ${seed}, ${kind} workload ${index}; ${howToRepeat(search, index)}`, async () => {
       const run = await runWorkload(workload)
@@ -51,6 +53,6 @@ export async function searchPowerCuts(search: Search): Promise<Tally> {
   return tally
 }
 
-function howToRepeat({ seed, kind }: Search, index: number): string {
-  return `to repeat: npm run torture -- --seed ${seed} --kind ${kind} --from ${index} --images 1000 --kills 0`
+function howToRepeat({ seed, kind, images }: Search, index: number): string {
+  return `to repeat: npm run torture -- --seed ${seed} --kind ${kind} --from ${index} --images ${images} --kills 0 --mutants 0`
 }

@@ -1,5 +1,5 @@
 /**
- * The long run: `npm run torture -- --seed S --images N --kills N`. Prints its seed first, and a line now and then.
+ * The long run: `npm run torture -- --seed S --images N --kills N --mutants N`. Prints its seed first, and a line now and then.
  *
  *   --kind small|long|both   which workloads; both
  *   --from I                 begin with workload I, to repeat what was reported
@@ -10,6 +10,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { bundle, removeBundles } from './bundle.ts'
+import { fuzz } from './fuzz-run.ts'
 import { killAgainAndAgain } from './kill.ts'
 import { runSeed } from './random.ts'
 import { searchPowerCuts } from './search.ts'
@@ -19,6 +20,7 @@ const { values } = parseArgs({
     seed: { type: 'string' },
     images: { type: 'string', default: '1000000' },
     kills: { type: 'string', default: '2000' },
+    mutants: { type: 'string', default: '200000' },
     kind: { type: 'string', default: 'both' },
     from: { type: 'string', default: '0' },
   },
@@ -50,6 +52,7 @@ console.log(`${replayed} of them and dropped bytes in ${dropped}; every one held
 
 // A store of its own for each hundred, so that histories stay short.
 const KILLS_A_STORE = 100
+const MUTANTS_A_LINE = 50_000
 const folder = mkdtempSync(join(tmpdir(), 'stridedb-torture-'))
 try {
   const [writer, reader] = await Promise.all([bundle('kill-writer.ts'), bundle('kill-reader.ts')])
@@ -64,6 +67,12 @@ try {
     counts.commits += tally.commits
     counts.reads += tally.reader.reads
     console.log(`${counts.kills} kills, ${counts.commits} commits, ${counts.reads} reads beside them`)
+  }
+  const mutants = Number(values.mutants)
+  for (let done = 0; done < mutants; done += MUTANTS_A_LINE) {
+    const to = Math.min(mutants, done + MUTANTS_A_LINE)
+    const { opened } = await fuzz({ seed, from: done, to })
+    console.log(`${to} mutants; of the last ${to - done}, ${opened} opened`)
   }
 } finally {
   removeBundles()

@@ -76,10 +76,11 @@ export const SPILL: Step = {
 }
 
 const STARTS: readonly Start[] = ['nothing', 'records', 'holes']
-const PLAIN = { shape: 'small', reuseNumbers: true, durability: 'full', prelude: [] } as const
+/** What most workloads are. */
+export const PLAIN = { shape: 'small', reuseNumbers: true, durability: 'full', prelude: [] } as const
 
 /** Leaves commits in the journal that are not checkpointed, and live bits. */
-const BUSY: readonly Step[] = [
+export const BUSY: readonly Step[] = [
   { kind: 'commit', changes: [update, append, append], how: 'async' },
   { kind: 'commit', changes: [{ kind: 'delete', at: 2 }, put], how: 'sync' },
 ]
