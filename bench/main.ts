@@ -23,6 +23,7 @@ import { garbage } from './garbage.ts'
 import { gather } from './gather.ts'
 import { groupCommit } from './group-commit.ts'
 import { importCost } from './import-cost.ts'
+import { journalAge } from './journal-age.ts'
 import { largeScan } from './large-scan.ts'
 import { describeMachine, renderMachine } from './machine.ts'
 import type { Row } from './measure.ts'
@@ -46,6 +47,7 @@ const BENCHMARKS: readonly Benchmark[] = [
   update,
   commits,
   commitParts,
+  journalAge,
   groupCommit,
   appendJournal,
   readsJournal,

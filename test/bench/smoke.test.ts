@@ -24,6 +24,7 @@ const NAMES = [
   'update',
   'commits',
   'commit-parts',
+  'journal-age',
   'group-commit',
   'append-journal',
   'reads-journal',
