@@ -84,6 +84,8 @@ export function openStoreFile(
       file = undefined
     }
     if (wanted !== undefined && !platform.exists(path)) createStoreFile(platform, path, wanted, options)
+    // Who gave the file its name, new or compacted, may have died before the name was durable.
+    else if (writer && held?.lock === undefined) platform.syncFolder(path)
     const opened =
       file === undefined || found === undefined ? openChecked(platform, path, writer, wanted) : found
     file = opened.file

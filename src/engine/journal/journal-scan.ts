@@ -287,7 +287,7 @@ function knownFrom(
   return { commit, synced }
 }
 
-/** Whole frames wherever they begin on a block, and those behind them in their groups. */
+/** Whole frames wherever they begin, also behind damaged ones. */
 function* wholeFrames(
   bytes: Buffer,
   salt: Buffer,
@@ -295,7 +295,7 @@ function* wholeFrames(
   for (let at = 0; at < bytes.length; ) {
     const head = readFrame(bytes, at, salt)
     if (head === undefined) {
-      at = (Math.floor(at / BLOCK_BYTES) + 1) * BLOCK_BYTES
+      at += FRAME_ALIGNMENT
       continue
     }
     yield { head, at }

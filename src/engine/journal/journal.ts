@@ -95,8 +95,6 @@ export class Journal {
   static create(platform: Platform, path: string, identity: Identity, options: JournalOptions): Journal {
     const journalPath = journalPathOf(path)
     const besidePath = `${journalPath}-new`
-    // Who created the store may have died before its name was durable; a journal without its store is nobody's.
-    platform.syncFolder(path)
     // The writer's lock is held: what lies there is left from a crash.
     if (platform.exists(besidePath)) platform.remove(besidePath)
     const slotBytes = roundToBlock(options.slotBytes)
@@ -167,7 +165,9 @@ export class Journal {
       this.#prepare(slot, end + wanted)
     } else {
       // It may come to lie in either slot, as the frames before it fall.
-      for (const each of this.#slots.slice(0, 2)) this.#prepare(each, each.bytes)
+      for (const each of this.#slots.slice(0, 2)) {
+        this.#prepare(each, each === slot ? each.bytes : Math.min(each.bytes, wanted))
+      }
       const large = this.#slots[2] as Slot
       if (needed > this.#slotBytes && needed > large.bytes) {
         this.#prepare(large, needed)
@@ -185,7 +185,9 @@ export class Journal {
   /** Begins a segment with room for `bytes`; everything before is synced. @returns false where no slot is free */
   rotate(bytes: number): boolean {
     const needed = roundToBlock(bytes)
-    const slot = this.#slots.find(candidate => candidate.bytes >= needed && !this.#isTaken(candidate))
+    // Slot 2 is for what is too large for the others, and for nothing else: it comes and goes.
+    const fitting = needed > this.#slotBytes ? this.#slots.slice(2) : this.#slots.slice(0, 2)
+    const slot = fitting.find(candidate => candidate.bytes >= needed && !this.#isTaken(candidate))
     if (slot === undefined) return false
     this.#reachTo(slotOffset(slot.index, this.#slotBytes) + BLOCK_BYTES)
     const { number, end } = this.#active
