@@ -13,7 +13,7 @@ import { createSimulatedPlatform } from '../../src/mmap/simulated/simulated-plat
 import type { Version } from './expected-store.ts'
 import type { Fault } from './failing-platform.ts'
 import type { Place } from './fault-run.ts'
-import { type Scenario, SCENARIOS } from './fault-scenarios.ts'
+import { SCENARIOS, type Scenario } from './fault-scenarios.ts'
 import { sweep } from './fault-sweep.ts'
 import { STORE_NAME, STORE_PATH } from './run-workload.ts'
 

@@ -5,9 +5,9 @@
  */
 
 import { parentPort, workerData } from 'node:worker_threads'
+import { tryMutant } from './fuzz.ts'
 import { makeBases } from './fuzz-bases.ts'
 import { type Mutant, mutantOf } from './fuzz-mutants.ts'
-import { tryMutant } from './fuzz.ts'
 import { seededRandom } from './random.ts'
 import { Violation } from './violation.ts'
 

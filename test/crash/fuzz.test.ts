@@ -25,8 +25,8 @@ const CREDULOUS: readonly (Mutation & { readonly said: string })[] = [
   {
     name: 'a damaged frame ends the journal whatever later ones say',
     file: 'src/engine/journal/journal-scan.ts',
-    find: `known.synced >= Math.max(chain.expected, root.commitNumber + 1)`,
-    replace: `known.synced < 0`,
+    find: `const synced = Math.max(known.synced, appliedCommit)`,
+    replace: `const synced = -1`,
     said: 'though a synced frame is damaged',
   },
 ]

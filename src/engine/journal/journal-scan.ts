@@ -135,14 +135,11 @@ function scanFile(file: PlatformFile, identity: Identity, root: Root, appliedCom
   }
   const chain = readChain(file.path, slots, salt, root)
   const known = knownFrom(slots, salt, root.journalSegment)
+  // Commits up to this one were synced, as a later frame says, or because they are in the file already.
+  const synced = Math.max(known.synced, appliedCommit)
   const isShort = chain.expected <= root.commitNumber && known.commit > root.commitNumber
-  if (isShort || known.synced >= Math.max(chain.expected, root.commitNumber + 1)) {
-    const what = `commit ${chain.expected} was synced, as a later frame says, but is not whole here`
-    throw corrupt(file.path, chain.stoppedAt, what)
-  }
-  if (appliedCommit >= Math.max(chain.expected, root.commitNumber + 1)) {
-    const what = `commit ${chain.expected} is not whole here, but commit ${appliedCommit} is in the file already`
-    throw corrupt(file.path, chain.stoppedAt, what)
+  if (isShort || synced >= Math.max(chain.expected, root.commitNumber + 1)) {
+    throw corrupt(file.path, chain.stoppedAt, `commit ${chain.expected} was synced, but is not whole here`)
   }
   return { frames: chain.frames, dropped: chain.dropped }
 }
