@@ -64,7 +64,7 @@ async function updates(
     cache: 'warm',
     sides: await alternate(sides, { rounds: sized(context, 7, 1), agree: false }),
     targets: [],
-    notes: ['a commit without a journal is two syncs: the data, then the root that counts it'],
+    notes: ['a commit is one sync of the journal; the records go into the file after it'],
   }
 }
 

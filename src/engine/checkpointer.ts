@@ -16,8 +16,8 @@ import type { Root } from './root.ts'
 import type { RootKeeper } from './root-keeper.ts'
 import type { SpaceState } from './space.ts'
 
-/** A pause after each piece, as a part of the time that the piece took. */
-const PAUSE_PER_WORK = 1
+/** A pause after each piece, in times of what the piece took. */
+const PAUSE_PER_WORK = 2
 const PAUSE_MS_MAX = 50
 
 /** What a checkpoint takes from its owner. */
@@ -85,7 +85,7 @@ export class Checkpointer {
     const epoch = this.#epoch
     const { roots, spaceState, syncDataAsync, isIdle } = this.#parts
     const { place } = journal
-    if (paced) await this.#writeBack(epoch)
+    if (paced) await this.#writeBack(journal, epoch)
     if (epoch !== this.#epoch) return
     const { rootNumber } = roots.root
     const room = spaceState()
@@ -100,14 +100,15 @@ export class Checkpointer {
     this.count++
   }
 
-  async #writeBack(epoch: number): Promise<void> {
+  /** Pauses only while the commits that go on leave room for it: full, they would have to wait. */
+  async #writeBack(journal: Journal, epoch: number): Promise<void> {
     const { file, dirty } = this.#parts
     for (const offset of dirty.take()) {
       if (epoch !== this.#epoch) return
       const start = performance.now()
       await file.writeBack(offset, dirty.pieceBytes)
       const worked = performance.now() - start
-      await sleep(Math.min(PAUSE_MS_MAX, worked * PAUSE_PER_WORK))
+      if (!journal.isHalfFull) await sleep(Math.min(PAUSE_MS_MAX, worked * PAUSE_PER_WORK))
     }
   }
 }

@@ -4,7 +4,7 @@
  * A checkpoint asks the system to write them back a piece at a time before it syncs (checkpointer.ts).
  */
 
-const PIECE_BYTES = 1024 * 1024
+const PIECE_BYTES = 256 * 1024
 
 export class DirtyRanges {
   readonly pieceBytes = PIECE_BYTES

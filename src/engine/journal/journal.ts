@@ -139,6 +139,9 @@ export class Journal {
   get activeBytes(): number {
     return this.#active.end
   }
+  get isHalfFull(): boolean {
+    return this.#active.end * 2 > this.#active.slot.bytes
+  }
   /** Bytes that a checkpoint would set free. */
   get bytes(): number {
     return this.#older.reduce((sum, segment) => sum + segment.end, this.#active.end)
