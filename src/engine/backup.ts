@@ -2,20 +2,24 @@
  * Backup: the committed records as a new store file, while the store stays open and goes on committing.
  *
  *   D9  the file is copied as it is, commits or not; then the journal's frames of all commits made meanwhile are laid
- *       over the copy, which makes it the state of the last of them, whole.
+ *       over the copy, which makes it the state of the last of them, whole; it is verified before it gets its name.
  *   B2  an existing target is refused; aborting or failing leaves nothing.
  */
 
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { StrideError } from '../errors.ts'
 import type { PlatformFile } from '../mmap/platform.ts'
+import { createWindowPool } from '../mmap/windows.ts'
+import { PAGE_BYTES } from './format.ts'
 import { journalPathOf } from './journal/journal.ts'
 import { commitsBetween } from './journal/journal-scan.ts'
 import { collapse } from './journal/net-changes.ts'
 import type { Locator } from './locator.ts'
 import type { PublishedState } from './publication.ts'
 import { StoreBuilder } from './rebuild.ts'
-import { type StoreFile, writeWholeAsync } from './store-file.ts'
+import { fileEnd, readRoot } from './root.ts'
+import { locatorOver, type StoreFile, writeWholeAsync } from './store-file.ts'
+import { verifyStore } from './verify.ts'
 
 export interface BackupOptions {
   /** Aborting rejects with the signal's reason. */
@@ -49,11 +53,44 @@ export async function backupStore(source: BackupSource, options: BackupOptions):
     })
   }
   for (let tries = 0; tries < TRIES_MAX; tries++) {
-    const isWhole = await writeWholeAsync(platform, source.target, file => copyTo(source, file, options))
+    const isWhole = await writeWholeAsync(platform, source.target, async file => {
+      if (!(await copyTo(source, file, options))) return false
+      await verifyCopy(source, file, options)
+      return true
+    })
     if (isWhole) return
   }
   const message = `${TRIES_MAX} times the journal moved on while ${source.file.path} was copied`
   throw new StrideError('ERR_STRIDE_BUSY', message, { path: source.file.path })
+}
+
+/** Looks at the whole copy before it gets its name. @throws ERR_STRIDE_CORRUPT naming the first thing that is wrong */
+async function verifyCopy(source: BackupSource, file: PlatformFile, options: BackupOptions): Promise<void> {
+  const { addressing, windowBytes } = source.file
+  const pool = createWindowPool(file, {
+    windowBytes,
+    mappedBytesMax: Number.POSITIVE_INFINITY,
+    itemBytesMax: Math.max(addressing.recordSize, PAGE_BYTES),
+    advice: 'sequential',
+  })
+  try {
+    const root = readRoot(file, addressing)
+    pool.setEnd(fileEnd(addressing, root))
+    const copy = { ...source.file, file, pool, root }
+    const locator = locatorOver(copy, 0, false)
+    const { findings } = await verifyStore({ file: copy, locator, state: () => root, isWriter: false })
+    const [first] = findings
+    options.signal?.throwIfAborted()
+    if (first === undefined) return
+    const { code, message, offset, recordNumber } = first
+    throw new StrideError(code, `Not backed up: ${message}`, {
+      path: source.file.path,
+      offset,
+      ...(recordNumber === undefined ? {} : { recordNumber }),
+    })
+  } finally {
+    pool.close()
+  }
 }
 
 /** @returns whether the copy is the state of one commit; not where the journal let go of frames meanwhile */

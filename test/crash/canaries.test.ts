@@ -1,6 +1,7 @@
 /**
  * What could go wrong with the harness: it looks at many crashes and would not notice a store that does not survive them.
  * Each mutation breaks the engine in one way; the harness must say so, and must not say so of the engine as it is.
+ * Rules of docs/durability.md: D1, D2, D3.
  */
 
 import { execFile } from 'node:child_process'

@@ -1,6 +1,7 @@
 /**
  * What could go wrong when a call of the system fails: a commit is acknowledged and not there, a refused one is there in
  * part, something goes on as if nothing had happened, or a file or lock stays held.
+ * Rules of docs/durability.md: D4, D5, D9.
  */
 
 import { accessSync, constants, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'

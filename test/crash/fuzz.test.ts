@@ -1,6 +1,7 @@
 /**
  * What could go wrong: a file is damaged, and opening it crashes, hangs, asks for all memory, or answers with something
  * that was never committed as if nothing had happened.
+ * Rules of docs/durability.md: D8.
  */
 
 import { afterAll, expect, test } from 'vitest'

@@ -4,6 +4,7 @@
  *
  * So many commits, one by one, that the next ones, in one turn of the event loop, begin at any place of either segment;
  * then the process dies.
+ * Rules of docs/durability.md: D2.
  */
 
 import { expect, test } from 'vitest'

@@ -1,6 +1,7 @@
 /**
  * What could go wrong on a real file system when the power goes: a commit was acknowledged although its bytes, or the
  * file's size or name, were not on the device yet.
+ * Rules of docs/durability.md: D1, D2.
  */
 
 import { afterAll, expect, test } from 'vitest'

@@ -1,6 +1,7 @@
 /**
  * What could go wrong: the power goes, and an acknowledged commit is lost, half of one is there, the store does not
  * open, or opens and cannot go on; or it goes again while the store recovers.
+ * Rules of docs/durability.md: D1, D2, D3, D4, D6, D9.
  */
 
 import { describe, expect, test } from 'vitest'

@@ -1,6 +1,7 @@
 /**
  * What could go wrong when the kernel itself refuses: an errno that is lost on its way, a mapped page that cannot be
  * had, a failed sync after which the store goes on as if nothing had happened.
+ * Rules of docs/durability.md: D5.
  */
 
 import { afterAll, expect, test } from 'vitest'

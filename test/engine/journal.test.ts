@@ -4,6 +4,7 @@
  *
  * A copy of the simulated disk's files while the store is open is what a killed process leaves. What a loss of power
  * leaves: test/crash.
+ * Rules of docs/durability.md: D1, D2, D5, D8.
  */
 
 import { describe, expect, test } from 'vitest'
@@ -437,6 +438,8 @@ describe('checksums', () => {
       expect(codeOf(() => damaged.field(500, 'id'))).toBe('ERR_STRIDE_CORRUPT')
       expect(codeOf(() => damaged.gather('id'))).toBe('ERR_STRIDE_CORRUPT')
       expect(damaged.get(499)).toEqual(trade(499))
+      expect(await codeOfAsync(damaged.backup('/store/copy.stride'))).toBe('ERR_STRIDE_CORRUPT')
+      expect(await codeOfAsync(damaged.compact())).toBe('ERR_STRIDE_CORRUPT')
       bytes[at] = (bytes[at] as number) ^ (1 << (bit & 7))
     }
   })

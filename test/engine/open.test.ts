@@ -1,6 +1,7 @@
 /**
  * What could go wrong at opening: foreign, damaged, newer or shortened files believed; wrong schemas accepted; files
  * changed or littered by an opening that is refused; options misspelt in silence.
+ * Rules of docs/durability.md: D8.
  */
 
 import {

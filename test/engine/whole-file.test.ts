@@ -1,6 +1,7 @@
 /**
  * What could go wrong with whole-file work: records lost or renumbered wrongly, an old file damaged by a failure, a
  * leftover beside it, a verify that finds nothing.
+ * Rules of docs/durability.md: D9.
  */
 
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
