@@ -13,7 +13,7 @@
 import type { Platform, PlatformFile } from '../../mmap/platform.ts'
 import type { WindowPool } from '../../mmap/window.ts'
 import { type Addressing, offsetOf } from '../addressing.ts'
-import { Applier } from '../apply.ts'
+import { Applier, type PlacedChanges } from '../apply.ts'
 import { Checksums } from '../checksums.ts'
 import { DirtyRanges } from '../dirty-ranges.ts'
 import { corrupt } from '../header.ts'
@@ -33,6 +33,8 @@ export interface Recovery {
   /** Where they lay, and why they were dropped. */
   readonly dropped?: DroppedFrames
 }
+
+const CHANGES_A_STEP = 1024
 
 export const NOTHING_RECOVERED: Recovery = { commitsReplayed: 0, bytesDropped: 0 }
 
@@ -113,6 +115,28 @@ function replay({ path, file, addressing, pool, root }: Recoverable, net: NetCha
   }
   pool.setEnd(fileEnd(addressing, { ...root, capacity }))
   const applier = new Applier({ addressing, pool, liveness, checksums }, new DirtyRanges())
-  applier.apply(net)
+  for (let from = 0; from < net.numbers.length; from += CHANGES_A_STEP) {
+    // Storing a part of a page that is not in memory waits for the disk: the next step's pages are asked for now.
+    if (from === 0) readAhead(pool, addressing, net, 0)
+    readAhead(pool, addressing, net, from + CHANGES_A_STEP)
+    applier.apply(part(net, from, from + CHANGES_A_STEP))
+  }
   return capacity
+}
+
+function readAhead(pool: WindowPool, addressing: Addressing, net: NetChanges, from: number): void {
+  // A few are no slower one by one.
+  if (net.numbers.length < CHANGES_A_STEP) return
+  for (const n of net.numbers.subarray(from, from + CHANGES_A_STEP)) {
+    if (n < net.size) pool.readAhead(offsetOf(addressing, n), addressing.recordSize)
+  }
+}
+
+/** The changes [from, to). */
+function part({ numbers, sourceOf, positionOf }: NetChanges, from: number, to: number): PlacedChanges {
+  return {
+    numbers: numbers.subarray(from, to),
+    sourceOf: i => sourceOf(from + i),
+    positionOf: i => positionOf(from + i),
+  }
 }
