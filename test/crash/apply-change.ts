@@ -24,6 +24,7 @@ export type Staged =
 /** Stages a change in the model. Where no record is live, a change of one becomes an append. */
 export function stageChange(expected: ExpectedStore, change: Change, nextStamp: () => number): Staged {
   const { records } = expected
+  if (change.kind !== 'appendMany' || change.count > 0) expected.touch()
   const newRecord = (): Rec => ({ stamp: nextStamp(), mark: nextStamp() })
   if (change.kind === 'appendMany') {
     const staged = {

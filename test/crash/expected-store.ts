@@ -60,17 +60,30 @@ function fillOf(stamp: number, length: number): Uint8Array {
 
 export class ExpectedStore {
   readonly #reuseNumbers: boolean
-  /** As the writing process sees it, staged changes included. */
-  records: (Rec | undefined)[]
+  #records: (Rec | undefined)[]
+  /** Whether something was changed since the newest version, even if it was changed back. */
+  #isTouched = false
   /** Every committed state, oldest first; the first is where the model began. */
   readonly versions: Version[]
 
   constructor(start: Version, reuseNumbers: boolean) {
     this.#reuseNumbers = reuseNumbers
-    this.records = [...start.records]
+    this.#records = [...start.records]
     this.versions = [start]
   }
 
+  /** As the writing process sees it, staged changes included. */
+  get records(): (Rec | undefined)[] {
+    return this.#records
+  }
+  set records(records: (Rec | undefined)[]) {
+    this.#records = records
+    this.#isTouched = false
+  }
+  /** A change was staged. */
+  touch(): void {
+    this.#isTouched = true
+  }
   get newest(): Version {
     return this.versions.at(-1) as Version
   }
@@ -88,7 +101,9 @@ export class ExpectedStore {
 
   /** Keeps what is staged as the next version. @returns its index in `versions`; the newest one's if nothing is staged */
   commit(label: string): number {
-    if (this.hasStaged) {
+    // Appended into a free number and deleted again: a commit all the same.
+    if (this.hasStaged || this.#isTouched) {
+      this.#isTouched = false
       const { commitNumber } = this.newest
       const next = commitNumber === undefined ? undefined : commitNumber + 1
       this.versions.push({ commitNumber: next, records: [...this.records], label })
