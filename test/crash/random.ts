@@ -28,10 +28,15 @@ export function seededRandom(...seed: readonly number[]): Random {
   }
 }
 
-/** The seed of this run: STRIDEDB_SEED, or a new one. Whoever uses it prints it when something fails. */
+const TEST_SEED = 20_261_121
+
+/**
+ * The seed of this run: STRIDEDB_SEED, or always the same one, so that the tests judge the change at hand; `npm run
+ * torture` draws a new one each time. Whoever uses it prints it when something fails.
+ */
 export function runSeed(): number {
   const given = process.env.STRIDEDB_SEED
-  if (given === undefined) return Math.floor(Math.random() * 2 ** 31)
+  if (given === undefined) return TEST_SEED
   if (!/^\d+$/.test(given)) throw new TypeError(`STRIDEDB_SEED is a whole number: ${given}`)
   return Number(given)
 }

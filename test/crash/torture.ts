@@ -12,7 +12,6 @@ import { parseArgs } from 'node:util'
 import { bundle, removeBundles } from './bundle.ts'
 import { fuzz } from './fuzz-run.ts'
 import { killAgainAndAgain } from './kill.ts'
-import { runSeed } from './random.ts'
 import { searchPowerCuts } from './search.ts'
 
 const { values } = parseArgs({
@@ -25,7 +24,7 @@ const { values } = parseArgs({
     from: { type: 'string', default: '0' },
   },
 })
-const seed = values.seed === undefined ? runSeed() : Number(values.seed)
+const seed = values.seed === undefined ? Math.floor(Math.random() * 2 ** 31) : Number(values.seed)
 const { kind } = values
 if (kind !== 'small' && kind !== 'long' && kind !== 'both')
   throw new TypeError(`--kind is small, long or both: ${kind}`)
