@@ -70,7 +70,7 @@ export class Checkpointer {
     dirty.take()
     const room = this.#parts.spaceState()
     syncData()
-    roots.store({ ...state, ...room, ...place })
+    roots.store({ ...room, ...state, ...place })
     syncData()
     journal.release(place, isIdle())
     this.count++
@@ -93,7 +93,7 @@ export class Checkpointer {
     if (epoch !== this.#epoch) return
     // Growth meanwhile stored a root of its own, whose room is the newer one.
     const grown = roots.root.rootNumber !== rootNumber
-    roots.store(grown ? { ...state, ...place } : { ...state, ...room, ...place })
+    roots.store(grown ? { ...state, ...place } : { ...room, ...state, ...place })
     await syncDataAsync()
     if (epoch !== this.#epoch) return
     journal.release(place, isIdle())

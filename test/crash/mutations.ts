@@ -33,7 +33,7 @@ export const MUTATIONS: readonly KnownBad[] = [
     name: 'a change is put into the file before its frame is synced',
     file: 'src/engine/committer.ts',
     find: `    await journal.syncAsync()
-    if (this.#failure === undefined && !this.#closed) this.#apply(upTo)`,
+    if (this.#isUsable) this.#apply(upTo)`,
     replace: `    this.#apply(upTo)
     await journal.syncAsync()`,
   },
