@@ -18,15 +18,10 @@ import type { Locator } from './locator.ts'
 import type { PublishedState } from './publication.ts'
 import { StoreBuilder } from './rebuild.ts'
 import { fileEnd, readRoot } from './root.ts'
-import { locatorOver, type StoreFile, writeWholeAsync } from './store-file.ts'
+import { locatorOver, type StoreFile } from './store-file.ts'
+import type { ProgressOptions } from './turns.ts'
 import { verifyStore } from './verify.ts'
-
-export interface BackupOptions {
-  /** Aborting rejects with the signal's reason. */
-  readonly signal?: AbortSignal
-  /** Called after each part with records copied so far and in all, deleted ones included. */
-  readonly progress?: (copied: number, total: number) => void
-}
+import { writeNew } from './write-beside.ts'
 
 const RECORDS_A_TURN_BYTES = 4 * 1024 * 1024
 const TRIES_MAX = 8
@@ -45,7 +40,7 @@ interface BackupSource {
 }
 
 /** @throws ERR_STRIDE_EXISTS, _NO_SPACE, _IO, _BUSY, _CLOSED; the signal's reason */
-export async function backupStore(source: BackupSource, options: BackupOptions): Promise<void> {
+export async function backupStore(source: BackupSource, options: ProgressOptions): Promise<void> {
   const { platform } = source.file
   if (platform.exists(source.target)) {
     throw new StrideError('ERR_STRIDE_EXISTS', `The backup's target exists: ${source.target}`, {
@@ -53,7 +48,7 @@ export async function backupStore(source: BackupSource, options: BackupOptions):
     })
   }
   for (let tries = 0; tries < TRIES_MAX; tries++) {
-    const isWhole = await writeWholeAsync(platform, source.target, async file => {
+    const isWhole = await writeNew(platform, source.target, async file => {
       if (!(await copyTo(source, file, options))) return false
       await verifyCopy(source, file, options)
       return true
@@ -65,7 +60,7 @@ export async function backupStore(source: BackupSource, options: BackupOptions):
 }
 
 /** Looks at the whole copy before it gets its name. @throws ERR_STRIDE_CORRUPT naming the first thing that is wrong */
-async function verifyCopy(source: BackupSource, file: PlatformFile, options: BackupOptions): Promise<void> {
+async function verifyCopy(source: BackupSource, file: PlatformFile, options: ProgressOptions): Promise<void> {
   const { addressing, windowBytes } = source.file
   const pool = createWindowPool(file, {
     windowBytes,
@@ -94,7 +89,7 @@ async function verifyCopy(source: BackupSource, file: PlatformFile, options: Bac
 }
 
 /** @returns whether the copy is the state of one commit; not where the journal let go of frames meanwhile */
-async function copyTo(source: BackupSource, file: PlatformFile, options: BackupOptions): Promise<boolean> {
+async function copyTo(source: BackupSource, file: PlatformFile, options: ProgressOptions): Promise<boolean> {
   const { state } = source
   const { platform, path, identity, addressing } = source.file
   const before = state()
@@ -130,7 +125,7 @@ async function copyTo(source: BackupSource, file: PlatformFile, options: BackupO
 async function copyAll(
   { locator, state }: BackupSource,
   builder: StoreBuilder,
-  options: BackupOptions,
+  options: ProgressOptions,
 ): Promise<void> {
   const perTurn = Math.max(1, Math.floor(RECORDS_A_TURN_BYTES / locator.addressing.stride))
   const { size: first } = state()

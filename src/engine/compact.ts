@@ -1,45 +1,99 @@
 /**
  * Compact: the same store without its deleted records, in a new file of the next generation.
+ *
+ *   M1  the file alone holds everything before the first record is copied, and nothing is written to it meanwhile.
+ *   M2  readers are told before the new file takes the name, and told again where it did not.
  */
 
+import type { PlatformFile } from '../mmap/platform.ts'
+import type { Committer } from './committer.ts'
 import { newIdentity } from './header.ts'
 import type { Locator } from './locator.ts'
+import type { PublishedState, Publisher } from './publication.ts'
 import { StoreBuilder } from './rebuild.ts'
-import { type StoreFile, writeWhole } from './store-file.ts'
+import { isCurrent, type StoreFile } from './store-file.ts'
+import { type ProgressOptions, runInTurns, type Steps } from './turns.ts'
+import { replaceWhole } from './write-beside.ts'
 
 /** For a record number that no longer exists. */
 export const GONE = -1
 
+const BYTES_A_TURN = 4 * 1024 * 1024
+
+export interface Compactable {
+  readonly file: StoreFile
+  readonly locator: Locator
+  readonly committer: Committer
+  readonly publisher: Publisher
+  /** What is committed, all of it in the file. */
+  readonly state: PublishedState
+  /** @throws ERR_STRIDE_CLOSED once the store is closed */
+  readonly assertOpen: () => void
+}
+
 /**
- * Writes the live records beside the file and takes its name. Nothing is staged.
- * @param replacing called when the new file is whole and is about to take the name
+ * Writes the live records beside the file and takes its name. Nothing is staged, and no journal is there.
  * @returns for each old record number the new one, or GONE
  */
-export function compactFile(
-  store: StoreFile,
-  locator: Locator,
-  commitNumber: number,
-  replacing: () => void,
-): Float64Array {
-  const { staging, addressing, checksums } = locator
-  const end = staging.size
-  const moved = new Float64Array(end).fill(GONE)
-  const identity = newIdentity(store.codec.layout, store.identity)
-  writeWhole(store.platform, store.path, undefined, file => {
-    const builder = new StoreBuilder(file, identity, locator.checksums.exists)
-    for (let n = locator.nextLive(0, end); n < end; n = locator.nextLive(n, end)) {
-      const source = locator.run(n, end)
-      if (source === undefined) break
-      const { at, count } = locator
-      for (let i = 0; i < count; i++) moved[n + i] = builder.size + i
-      const first = n
-      builder.addRecords(source.bytes.subarray(at, at + count * addressing.stride), i =>
-        checksums.stored(first + i),
-      )
-      n += count
+export async function compactStore(store: Compactable, options: ProgressOptions): Promise<Float64Array> {
+  const { file, publisher, committer, state, assertOpen } = store
+  const { platform, path, lock } = file
+  const moved = new Float64Array(state.size).fill(GONE)
+  const write = async (target: PlatformFile): Promise<void> => {
+    await runInTurns(copyLive(store, target, moved), options)
+  }
+  let isTold = false
+  const replacing = (): void => {
+    assertOpen()
+    options.signal?.throwIfAborted()
+    isTold = true
+    // Readers that come from now on wait until the new file says what it holds.
+    lock.retract()
+    publisher.supersede()
+  }
+  try {
+    await replaceWhole(platform, file.file, write, replacing)
+  } catch (error) {
+    if (!isTold) throw error
+    if (isCurrent(platform, path, file.file)) {
+      publisher.reinstate(state)
+      lock.announce()
+    } else {
+      // The new file has the name already: what is written to the old one would be lost.
+      committer.fail(error)
     }
-    builder.finish(commitNumber)
-    replacing()
-  })
+    throw error
+  }
   return moved
+}
+
+function* copyLive(
+  { file, locator, state, assertOpen }: Compactable,
+  target: PlatformFile,
+  moved: Float64Array,
+): Steps<void> {
+  const { addressing, checksums } = locator
+  const { size } = state
+  const builder = new StoreBuilder(target, newIdentity(file.codec.layout, file.identity), checksums.exists)
+  let sinceTurn = 0
+  for (let n = locator.nextLive(0, size); n < size; n = locator.nextLive(n, size)) {
+    const source = locator.run(n, size)
+    if (source === undefined) break
+    const { at } = locator
+    const count = Math.min(locator.count, Math.ceil(BYTES_A_TURN / addressing.stride))
+    for (let i = 0; i < count; i++) moved[n + i] = builder.size + i
+    const first = n
+    builder.addRecords(source.bytes.subarray(at, at + count * addressing.stride), i =>
+      checksums.stored(first + i),
+    )
+    n += count
+    sinceTurn += count * addressing.stride
+    if (sinceTurn < BYTES_A_TURN) continue
+    sinceTurn = 0
+    yield { done: n, total: size }
+    assertOpen()
+  }
+  builder.finish(state.commitNumber)
+  yield { done: size, total: size }
+  assertOpen()
 }

@@ -5,82 +5,158 @@
  */
 
 import { StrideError } from '../errors.ts'
-import { type AnySchema, codecOf, type Input } from '../schema/index.ts'
+import type { PlatformFile } from '../mmap/platform.ts'
+import { type AnySchema, type Codec, codecOf, type Input } from '../schema/index.ts'
 import { newIdentity } from './header.ts'
 import type { StoreOptions } from './options.ts'
 import type { Publisher } from './publication.ts'
 import { StoreBuilder } from './rebuild.ts'
-import { locatorOver, openStoreFile, writeWhole } from './store-file.ts'
+import { locatorOver, openStoreFile, type StoreFile } from './store-file.ts'
+import { type ProgressOptions, runAtOnce, runInTurns, type Steps } from './turns.ts'
+import { replaceWhole, writeWhole } from './write-beside.ts'
 
-export type MigrateOptions = Pick<StoreOptions, 'align' | 'endian' | 'validate' | 'lockTimeoutMs'>
+export type MigrateOptions = Pick<StoreOptions, 'align' | 'endian' | 'validate' | 'lockTimeoutMs'> &
+  ProgressOptions
 
 /** A record as the old schema has it. */
 export type OldRecord = Record<string, unknown>
 
+/** The new record of an old one. */
+type RecordMap<S extends AnySchema> = (record: OldRecord, recordNumber: number) => Input<S>
+
+const BYTES_A_STEP = 1024 * 1024
+
 /**
- * Gives the store at `path` another schema.
+ * Gives the store at `path` another schema. Blocks; nobody else may write meanwhile.
  *
  * @param map makes the new record of an old one; without it fields of the same name are taken over and new ones
  *   must have a default
  * @returns how many live records there are
- * @throws {StrideError} ERR_STRIDE_RECORD naming the first record that does not fit, _BUSY, _NO_SPACE, _IO; the old
- *   file is untouched then
+ * @throws {StrideError} ERR_STRIDE_RECORD naming the first record that does not fit, _BUSY, _NO_SPACE, _IO; what `signal`
+ *   aborts with; the old file is untouched then
  */
 export function migrateStore<S extends AnySchema>(
   path: string,
   schema: S,
-  map?: (record: OldRecord, recordNumber: number) => Input<S>,
+  map?: RecordMap<S>,
   options: MigrateOptions = {},
 ): number {
-  const codec = codecOf(schema, options)
-  const { lockTimeoutMs } = options
-  const old = openStoreFile(path, undefined, lockTimeoutMs === undefined ? {} : { lockTimeoutMs })
+  const migration = begin(path, schema, map, options)
   try {
-    const publisher = old.publisher as Publisher
-    publisher.publish(old.root)
-    old.lock.announce()
-    const locator = locatorOver(old, 0, true)
-    const kept = (record: OldRecord): unknown =>
-      Object.fromEntries(Object.entries(record).filter(([name]) => codec.hasField(name)))
-    const identity = newIdentity(codec.layout, old.identity)
-    const bytes = Buffer.alloc(identity.recordSize)
-    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
     let live = 0
-    writeWhole(old.platform, path, undefined, file => {
-      const builder = new StoreBuilder(file, identity, old.root.checksumsOffset > 0)
-      for (let n = 0; n < old.root.size; n++) {
-        const source = locator.find(n, (old.root.size - n) * old.addressing.stride)
-        if (source === undefined) {
-          builder.addDeleted()
-          continue
-        }
-        const record = old.codec.decode(source.view as DataView, source.bytes, locator.at) as OldRecord
-        try {
-          codec.encode(map === undefined ? kept(record) : map(record, n), view, bytes, 0)
-        } catch (error) {
-          if (!(error instanceof StrideError)) throw error
-          const { field, issues } = error
-          throw new StrideError(error.code, `Record ${n} does not fit the new schema: ${error.message}`, {
-            path,
-            recordNumber: n,
-            ...(field === undefined ? {} : { field }),
-            ...(issues === undefined ? {} : { issues }),
-            cause: error,
-          })
-        }
-        builder.addRecords(bytes)
-        live++
-      }
-      builder.finish(old.root.commitNumber)
-      // Readers that come from now on wait until this lock is released.
-      old.lock.retract()
-      publisher.supersede()
+    writeWhole(migration.old.platform, path, migration.old.file, file => {
+      live = runAtOnce(copyRecords(migration, file), options)
+      tellReaders(migration.old)
     })
     return live
   } finally {
-    old.publisher?.close()
-    old.pool.close()
-    old.file.close()
-    old.lock.release()
+    end(migration.old)
   }
+}
+
+/** The same without blocking the event loop. */
+export async function migrateStoreAsync<S extends AnySchema>(
+  path: string,
+  schema: S,
+  map?: RecordMap<S>,
+  options: MigrateOptions = {},
+): Promise<number> {
+  const migration = begin(path, schema, map, options)
+  const { old } = migration
+  try {
+    let live = 0
+    const write = async (file: PlatformFile): Promise<void> => {
+      live = await runInTurns(copyRecords(migration, file), options)
+    }
+    await replaceWhole(old.platform, old.file, write, () => {
+      options.signal?.throwIfAborted()
+      tellReaders(old)
+    })
+    return live
+  } finally {
+    end(old)
+  }
+}
+
+interface Migration {
+  readonly old: StoreFile
+  readonly codec: Codec<unknown>
+  readonly map: (record: OldRecord, recordNumber: number) => unknown
+}
+
+/** Opens the old file for writing, so that nobody else does. */
+function begin<S extends AnySchema>(
+  path: string,
+  schema: S,
+  map: RecordMap<S> | undefined,
+  options: MigrateOptions,
+): Migration {
+  const codec = codecOf(schema, options) as Codec<unknown>
+  const { lockTimeoutMs } = options
+  const old = openStoreFile(path, undefined, lockTimeoutMs === undefined ? {} : { lockTimeoutMs })
+  const publisher = old.publisher as Publisher
+  publisher.publish(old.root)
+  old.lock.announce()
+  const kept = (record: OldRecord): unknown =>
+    Object.fromEntries(Object.entries(record).filter(([name]) => codec.hasField(name)))
+  return { old, codec, map: map ?? kept }
+}
+
+/** Readers that come from now on wait until the lock is released. */
+function tellReaders(old: StoreFile): void {
+  old.lock.retract()
+  old.publisher?.supersede()
+}
+
+function end(old: StoreFile): void {
+  old.publisher?.close()
+  old.pool.close()
+  old.file.close()
+  old.lock.release()
+}
+
+/** @returns how many of the records are live */
+function* copyRecords({ old, codec, map }: Migration, file: PlatformFile): Steps<number> {
+  const { size, checksumsOffset, commitNumber } = old.root
+  const { stride } = old.addressing
+  const locator = locatorOver(old, 0, true)
+  const identity = newIdentity(codec.layout, old.identity)
+  const builder = new StoreBuilder(file, identity, checksumsOffset > 0)
+  const bytes = Buffer.alloc(identity.recordSize)
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
+  const perStep = Math.ceil(BYTES_A_STEP / stride)
+  let live = 0
+  for (let n = 0; n < size; n++) {
+    if (n % perStep === 0 && n > 0) yield { done: n, total: size }
+    const source = locator.find(n, (size - n) * stride)
+    if (source === undefined) {
+      builder.addDeleted()
+      continue
+    }
+    const record = old.codec.decode(source.view as DataView, source.bytes, locator.at) as OldRecord
+    try {
+      codec.encode(map(record, n), view, bytes, 0)
+    } catch (error) {
+      throw ofRecord(error, old.path, n)
+    }
+    builder.addRecords(bytes)
+    live++
+  }
+  builder.finish(commitNumber)
+  yield { done: size, total: size }
+  return live
+}
+
+/** The same refusal with the record's number; other errors as they are. */
+function ofRecord(error: unknown, path: string, recordNumber: number): unknown {
+  if (!(error instanceof StrideError)) return error
+  const { field, issues } = error
+  const message = `Record ${recordNumber} does not fit the new schema: ${error.message}`
+  return new StrideError(error.code, message, {
+    path,
+    recordNumber,
+    ...(field === undefined ? {} : { field }),
+    ...(issues === undefined ? {} : { issues }),
+    cause: error,
+  })
 }

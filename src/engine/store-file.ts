@@ -1,11 +1,10 @@
 /**
  * A store's file, created or opened: identity checked, schema compared, locks held, windows ready.
  *
- *   O1  a file appears under its name whole or not at all: it is written beside, synced and renamed.
  *   O2  whatever is refused leaves every file as it was.
+ * How a file appears whole (O1): write-beside.ts.
  */
 
-import { randomBytes } from 'node:crypto'
 import { StrideError } from '../errors.ts'
 import { choosePlatform } from '../mmap/choose-platform.ts'
 import type { Platform, PlatformFile } from '../mmap/platform.ts'
@@ -26,6 +25,7 @@ import { STAGED_BYTES_MAX, type StoreOptions, windowSizes } from './options.ts'
 import { appliedCommit, openSharedWords, Publisher } from './publication.ts'
 import { FIRST_ROOT, fileEnd, type Root, readRoot, writeRoot } from './root.ts'
 import { Staging } from './staging.ts'
+import { writeWhole } from './write-beside.ts'
 
 /** Everything that belongs to one open file. */
 export interface StoreFile {
@@ -203,79 +203,6 @@ export function writeHeaderPages(file: PlatformFile, root: Root): void {
   file.store(new Uint8Array(PAGE_BYTES), SHARED_OFFSET)
   writeRoot(file, { ...root, rootNumber: root.rootNumber + 1 })
   writeRoot(file, root)
-}
-
-/** Writes a file beside `path` and renames it there once it is durable. Failing leaves nothing behind. */
-export function writeWhole(
-  platform: Platform,
-  path: string,
-  mode: number | undefined,
-  write: (file: PlatformFile) => void,
-): void {
-  const beside = openBeside(platform, path, mode)
-  try {
-    write(beside)
-    beside.sync()
-    beside.close()
-    platform.rename(beside.path, path)
-    platform.syncFolder(path)
-  } catch (error) {
-    discard(platform, beside)
-    throw error
-  }
-}
-
-/** The same, turn by turn; `write` says at its end whether the file is worth keeping. @returns what it said */
-export async function writeWholeAsync(
-  platform: Platform,
-  path: string,
-  write: (file: PlatformFile) => Promise<boolean>,
-): Promise<boolean> {
-  const beside = openBeside(platform, path, undefined)
-  try {
-    if (!(await write(beside))) {
-      discard(platform, beside)
-      return false
-    }
-    await beside.syncAsync()
-    beside.close()
-    if (platform.exists(path))
-      throw new StrideError('ERR_STRIDE_EXISTS', `${path} appeared meanwhile`, { path })
-    platform.rename(beside.path, path)
-    syncName(platform, path)
-    return true
-  } catch (error) {
-    discard(platform, beside)
-    throw error
-  }
-}
-
-/** Makes a name that is new durable, or takes it back. */
-function syncName(platform: Platform, path: string): void {
-  try {
-    platform.syncFolder(path)
-  } catch (error) {
-    try {
-      platform.remove(path)
-    } catch {
-      // The error that says why is the first one.
-    }
-    throw error
-  }
-}
-
-function openBeside(platform: Platform, path: string, mode: number | undefined): PlatformFile {
-  const beside = `${path}-new-${randomBytes(6).toString('hex')}`
-  return platform.open(beside, {
-    access: 'readwrite',
-    create: 'always',
-    ...(mode === undefined ? {} : { mode }),
-  })
-}
-
-function discard(platform: Platform, beside: PlatformFile): void {
-  beside.close()
-  if (platform.exists(beside.path)) platform.remove(beside.path)
 }
 
 /** Finds the records of an open file. `bytesMax`: how much may be staged. */

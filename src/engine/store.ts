@@ -1,43 +1,36 @@
 /**
  * The store: the reading face of RecordSet with writing, committing and closing.
  *
- * Opening files: store-file.ts. Encoding and staging: writer.ts. Order of bytes and syncs: committer.ts.
- * Whole-file work: compact.ts, backup.ts, migrate.ts, verify.ts.
+ * Opening files: store-file.ts. What a store is made of: store-parts.ts. Encoding and staging: writer.ts. Order of bytes
+ * and syncs: committer.ts. Following another process's writer: reader-state.ts. Whole-file work: compact.ts, backup.ts,
+ * migrate.ts, verify.ts.
  */
 
 import { StrideError } from '../errors.ts'
 import type { Platform } from '../mmap/platform.ts'
 import type { AnySchema, Input } from '../schema/index.ts'
-import { type BackupOptions, backupStore } from './backup.ts'
+import { backupStore } from './backup.ts'
 import { readerClassOf } from './codecs.ts'
 import type { Durability } from './commit-waiters.ts'
-import { Committer } from './committer.ts'
-import { compactFile } from './compact.ts'
-import { Journal } from './journal/journal.ts'
+import type { Committer } from './committer.ts'
+import { compactStore } from './compact.ts'
+import { FileWork } from './file-work.ts'
 import type { Recovery } from './journal/recovery.ts'
-import { JOURNAL_BYTES, type StoreOptions } from './options.ts'
-import { Follower, openSharedWords, type PublishedState, type Publisher } from './publication.ts'
+import type { StoreOptions } from './options.ts'
+import type { Follower, PublishedState } from './publication.ts'
 import { type ReaderState, readState } from './reader-state.ts'
 import { RecordSet, type Source } from './record-set.ts'
 import { fileEnd } from './root.ts'
-import { Space } from './space.ts'
 import { readStats, type StoreStats } from './stats.ts'
-import { isCurrent, locatorOver, openStoreFile, type StoreFile, stagedBytesMax } from './store-file.ts'
+import { isCurrent, openStoreFile, type StoreFile } from './store-file.ts'
+import { sourceOf, startWriting, type WritingParts } from './store-parts.ts'
 import { runCallback, Transaction } from './transaction.ts'
+import type { ProgressOptions } from './turns.ts'
 import { type VerifyResult, verifyStore } from './verify.ts'
-import { Writer } from './writer.ts'
 
 /** How one commit differs from the store's others. */
 export interface CommitOptions {
   readonly durability?: Durability
-}
-
-/** The parts that only a writer has. */
-interface WritingParts {
-  readonly writer: Writer
-  readonly committer: Committer
-  readonly space: Space
-  readonly publisher: Publisher
 }
 
 export class Store<S extends AnySchema = AnySchema> extends RecordSet<S> {
@@ -46,7 +39,7 @@ export class Store<S extends AnySchema = AnySchema> extends RecordSet<S> {
   #file: StoreFile
   #writing: WritingParts | undefined
   #transaction: Transaction<S> | undefined
-  #backup: Promise<unknown> | undefined
+  readonly #fileWork: FileWork
   /** What a read-only store follows. */
   #reader: ReaderState | undefined
 
@@ -56,13 +49,15 @@ export class Store<S extends AnySchema = AnySchema> extends RecordSet<S> {
     this.#options = options
     this.#schema = schema
     this.#file = file
+    this.#fileWork = new FileWork(file.path)
     this.#start(file, source)
   }
 
   #start(file: StoreFile, source: Source<S>): void {
     try {
-      if (source.follower === undefined) this.#writing = this.#startWriting(file)
-      else this.#follow(source.follower)
+      if (source.follower === undefined) {
+        this.#writing = startWriting(file, source, this.#options, () => this.changed())
+      } else this.#follow(source.follower)
     } catch (error) {
       this.isClosed = true
       source.follower?.close()
@@ -243,42 +238,32 @@ export class Store<S extends AnySchema = AnySchema> extends RecordSet<S> {
   }
 
   /**
-   * Rewrites the file without its deleted records, beside the old one, and renames it.
+   * Rewrites the file without its deleted records, beside the old one, and renames it. Reading goes on meanwhile;
+   * changes are refused with ERR_STRIDE_BUSY.
    * @returns for each old record number the new one, or -1 where it was deleted
+   * @throws {StrideError} ERR_STRIDE_TRANSACTION while changes are staged, _BUSY, _NO_SPACE, _IO; what `signal` aborts with:
+   *   the store is as it was
    */
-  async compact(): Promise<Float64Array> {
+  async compact(options: ProgressOptions = {}): Promise<Float64Array> {
     const { committer, publisher } = this.#writable()
     if (!this.source.locator.staging.isEmpty) {
       throw new StrideError('ERR_STRIDE_TRANSACTION', 'Changes are staged: commit or roll back, then compact')
     }
-    this.#refuseDuringBackup('compact')
-    await committer.flush()
-    this.assertOpen()
-    committer.endJournal()
-    const { locator } = this.source
-    const { lock } = this.#file
-    const state = this.#publishedState()
-    const replacing = (): void => {
-      // Readers that come from now on wait until the new file says what it holds.
-      lock.retract()
-      publisher.supersede()
-    }
-    let moved: Float64Array
-    try {
-      moved = compactFile(this.#file, locator, committer.commitNumber, replacing)
-    } catch (error) {
-      if (isCurrent(this.#file.platform, this.path, this.#file.file)) {
-        publisher.reinstate(state)
-        lock.announce()
-      } else {
-        // The new file has the name already: what is written to the old one would be lost.
-        committer.fail(error)
-      }
-      throw error
-    }
-    this.#closeFile()
-    this.#reopen()
-    return moved
+    return this.#fileWork.run('compact', true, async () => {
+      await committer.flush()
+      this.assertOpen()
+      committer.endJournal()
+      const { locator } = this.source
+      const state = this.#publishedState()
+      const assertOpen = (): void => this.assertOpen()
+      const moved = await compactStore(
+        { file: this.#file, locator, committer, publisher, state, assertOpen },
+        options,
+      )
+      this.#closeFile()
+      this.#reopen()
+      return moved
+    })
   }
 
   /**
@@ -286,22 +271,15 @@ export class Store<S extends AnySchema = AnySchema> extends RecordSet<S> {
    * made when the copying ended. Commits go on meanwhile.
    * @throws {StrideError} ERR_STRIDE_EXISTS when the target exists; what `signal` aborts with leaves nothing
    */
-  async backup(path: string, options: BackupOptions = {}): Promise<void> {
+  async backup(path: string, options: ProgressOptions = {}): Promise<void> {
     this.prepare()
-    this.#refuseDuringBackup('backup')
-    const { locator } = this.source
-    this.#backup = (async () => {
+    await this.#fileWork.run('backup', false, async () => {
       // What was acknowledged before the call is in the copy, even where it is not in the file yet.
       await this.#writing?.committer.flush()
+      const { locator } = this.source
       const source = { file: this.#file, locator, state: () => this.#currentState(), target: path }
       await backupStore(source, options)
-    })()
-    const { promise, done } = settled(this.#backup)
-    this.#backup = promise
-    void promise.then(() => {
-      this.#backup = undefined
     })
-    await done
   }
 
   /** Windows, memory, faults, syncs: what reading and writing cost so far. */
@@ -336,7 +314,7 @@ export class Store<S extends AnySchema = AnySchema> extends RecordSet<S> {
   /** The same; waits for commits in flight without blocking the event loop. */
   async closeAsync(): Promise<void> {
     if (this.isClosed) return
-    if (this.#backup !== undefined) await this.#backup
+    await this.#fileWork.done
     await this.#writing?.committer.drain()
     this.close()
   }
@@ -382,42 +360,6 @@ export class Store<S extends AnySchema = AnySchema> extends RecordSet<S> {
     this.#file.file.close()
     follower.close()
     this.#reopen()
-  }
-
-  #startWriting(file: StoreFile): WritingParts {
-    const { locator, codec } = this.source
-    const { platform, path, pool, addressing, root, identity } = file
-    const { journalBytes = JOURNAL_BYTES, mode } = this.#options
-    const publisher = file.publisher as Publisher
-    const changed = (): void => this.changed()
-    const createJournal = (): Journal =>
-      Journal.create(platform, path, identity, { slotBytes: journalBytes, mode })
-    const committer = new Committer({
-      file: file.file,
-      locator,
-      publisher,
-      root,
-      journalBytes,
-      createJournal,
-      changed,
-    })
-    const space = new Space({
-      file: file.file,
-      pool,
-      addressing,
-      liveness: locator.liveness,
-      checksums: locator.checksums,
-      allocation: this.#options.allocate ?? 'blocks',
-      publish: () => committer.publishRoomSync(),
-      state: root,
-    })
-    committer.attachSpace(space)
-    publisher.publish(root)
-    file.lock.announce()
-    const reuseNumbers = this.#options.reuseNumbers ?? false
-    const storeTail = (): void => committer.storeTail()
-    const writer = new Writer({ codec, locator, space, storeTail, reuseNumbers, path, changed })
-    return { writer, committer, space, publisher }
   }
 
   /** Everything of the present file but its lock. */
@@ -480,37 +422,7 @@ export class Store<S extends AnySchema = AnySchema> extends RecordSet<S> {
       throw new StrideError('ERR_STRIDE_TRANSACTION', 'Inside a transaction changes go through its `tx`')
     }
     this.#writing.committer.assertSound()
+    this.#fileWork.assertWritable()
     return this.#writing
   }
-
-  #refuseDuringBackup(call: string): void {
-    if (this.#backup !== undefined) {
-      throw new StrideError('ERR_STRIDE_BUSY', `${call} must wait for the backup that is running`, {
-        path: this.path,
-      })
-    }
-  }
-}
-
-/** What a record set reads from, over an opened store file. */
-function sourceOf<S extends AnySchema>(file: StoreFile, options: StoreOptions): Source<S> {
-  const { path, addressing, pool, windowBytes } = file
-  // A reader's overlay is as large as the journal that a writer left.
-  const bytesMax = options.readOnly === true ? Number.POSITIVE_INFINITY : stagedBytesMax(options)
-  const locator = locatorOver(file, bytesMax, options.verifyReads ?? false)
-  const follower =
-    options.readOnly === true
-      ? new Follower(openSharedWords(file.file), path, () => file.lock.isWriterAlive())
-      : undefined
-  const codec = file.codec as Source<S>['codec']
-  return { path, codec, addressing, pool, locator, windowBytes, follower }
-}
-
-/** A promise that settles without failing, beside the one that fails. */
-function settled(work: Promise<unknown>): { promise: Promise<void>; done: Promise<unknown> } {
-  const promise = work.then(
-    () => undefined,
-    () => undefined,
-  )
-  return { promise, done: work }
 }

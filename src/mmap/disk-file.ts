@@ -74,6 +74,20 @@ export abstract class DiskFile implements PlatformFile {
     return identityOf(this.fd, this.path)
   }
 
+  takeAccessOf(other: PlatformFile): void {
+    this.assertOpen()
+    const { mode, uid, gid } = withCodes(other.path, () => fs.statSync(other.path))
+    const own = withCodes(this.path, () => fs.fstatSync(this.fd))
+    if (own.uid !== uid || own.gid !== gid) {
+      try {
+        fs.fchownSync(this.fd, uid, gid)
+      } catch {
+        // Only the superuser gives files away; whoever may write the store may replace it.
+      }
+    }
+    if (own.mode !== mode) withCodes(this.path, () => fs.fchmodSync(this.fd, mode & 0o777))
+  }
+
   resize(size: number): void {
     this.assertWritable()
     checkOffset('size', size)

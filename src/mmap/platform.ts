@@ -45,6 +45,8 @@ export interface PlatformFile {
   size(): number
   /** Which file this descriptor is, for telling whether a path now names another one ("device:inode"). */
   identity(): string
+  /** Takes the permission bits of another file, and its owner where this process may give files away. */
+  takeAccessOf(other: PlatformFile): void
   /** Sets the size; new bytes read as zero and may have no blocks (sparse). */
   resize(size: number): void
   /** Makes the file reach offset + length with blocks allocated for that range. @throws ERR_STRIDE_NO_SPACE, file as it was */

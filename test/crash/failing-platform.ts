@@ -33,6 +33,7 @@ export type CallName =
   | 'syncFolder'
   | 'size'
   | 'identity'
+  | 'takeAccessOf'
   | 'resize'
   | 'allocate'
   | 'read'
@@ -165,6 +166,9 @@ class FailingFile implements PlatformFile {
   }
   identity(): string {
     return this.#call('identity', () => this.#inner.identity())
+  }
+  takeAccessOf(other: PlatformFile): void {
+    this.#call('takeAccessOf', () => this.#inner.takeAccessOf(other))
   }
   resize(size: number): void {
     this.#call('resize', () => this.#inner.resize(size))

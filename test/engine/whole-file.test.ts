@@ -4,9 +4,9 @@
  * Rules of docs/durability.md: D9.
  */
 
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { ascii, migrateStore, openStore, u16 } from 'stridedb'
+import { ascii, migrateStore, migrateStoreAsync, type OldRecord, openStore, u16 } from 'stridedb'
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
 import { codeOf, codeOfAsync, Trade, temporaryFolder, trade } from './support.ts'
@@ -56,6 +56,72 @@ describe('compact', () => {
     using store = openStore(filled(3), Trade)
     store.append(trade(3))
     expect(await codeOfAsync(store.compact())).toBe('ERR_STRIDE_TRANSACTION')
+  })
+
+  test('tells its progress; reading goes on meanwhile, changes and other such work are refused', async () => {
+    const path = filled(150_000, [0])
+    using store = openStore(path, Trade)
+    const told: number[] = []
+    const seen: unknown[] = []
+    await store.compact({
+      progress: (done, total) => {
+        told.push(done)
+        seen.push(total, store.get(149_999)?.id)
+        expect(codeOf(() => store.append(trade(0)))).toBe('ERR_STRIDE_BUSY')
+        expect(codeOf(() => store.commitSync())).toBe('ERR_STRIDE_BUSY')
+      },
+    })
+    expect(told.length).toBeGreaterThan(2)
+    expect(told).toEqual([...told].sort((a, b) => a - b))
+    expect(told.at(-1)).toBe(150_000)
+    expect(new Set(seen)).toEqual(new Set([150_000, trade(149_999).id]))
+    expect(store.get(149_998)).toEqual(trade(149_999))
+    const compacting = store.compact()
+    expect(await codeOfAsync(store.compact())).toBe('ERR_STRIDE_BUSY')
+    expect(await codeOfAsync(store.backup(`${path}.copy`))).toBe('ERR_STRIDE_BUSY')
+    await compacting
+    expect(store.append(trade(1))).toBe(149_999)
+  })
+
+  test('an abort, a throwing progress and a closing leave the store as it was', async () => {
+    const path = filled(100_000, [3])
+    const store = openStore(path, Trade)
+    const controller = new AbortController()
+    const { signal } = controller
+    const aborted = store.compact({ signal, progress: () => controller.abort(new Error('enough')) })
+    await expect(aborted).rejects.toThrow('enough')
+    const throwing = store.compact({
+      progress: () => {
+        throw new Error('no more')
+      },
+    })
+    await expect(throwing).rejects.toThrow('no more')
+    expect(leftovers(path)).toEqual([])
+    expect([store.count, store.has(3), store.append(trade(1))]).toEqual([99_999, false, 100_000])
+    await store.commit()
+    const closed = store.compact({ progress: () => store.close() })
+    expect(await codeOfAsync(closed)).toBe('ERR_STRIDE_CLOSED')
+    expect(leftovers(path)).toEqual([])
+    using again = openStore(path, Trade)
+    expect([again.count, again.size, again.has(3)]).toEqual([100_000, 100_001, false])
+    expect(await again.verify()).toMatchObject({ ok: true })
+  })
+
+  test('closeAsync waits for it', async () => {
+    const path = filled(100_000, [3])
+    const store = openStore(path, Trade)
+    const compacting = store.compact()
+    await store.closeAsync()
+    expect((await compacting)[4]).toBe(3)
+    expect(openStore(path, Trade, { readOnly: true }).size).toBe(99_999)
+  })
+
+  test.skipIf(process.platform === 'win32')('keeps the permissions of the file', async () => {
+    const path = filled(10, [3])
+    chmodSync(path, 0o640)
+    using store = openStore(path, Trade)
+    await store.compact()
+    expect(statSync(path).mode & 0o777).toBe(0o640)
   })
 })
 
@@ -125,12 +191,14 @@ describe('backup', () => {
 describe('migrateStore', () => {
   const Wider = Trade.omit({ flags: true }).extend({ venue: ascii(4).default('XNAS'), lot: u16() })
 
+  const withLot = ({ flags, ...rest }: OldRecord): z.input<typeof Wider> => ({
+    ...(rest as Omit<z.output<typeof Trade>, 'flags'>),
+    lot: flags as number,
+  })
+
   test('gives the records another schema under their numbers', () => {
     const path = filled(3000, [5])
-    const live = migrateStore(path, Wider, ({ flags, ...rest }) => ({
-      ...(rest as Omit<z.output<typeof Trade>, 'flags'>),
-      lot: flags as number,
-    }))
+    const live = migrateStore(path, Wider, withLot)
     expect(live).toBe(2999)
     using store = openStore(path, Wider)
     expect([store.count, store.size, store.has(5)]).toEqual([2999, 3000, false])
@@ -159,6 +227,51 @@ describe('migrateStore', () => {
     ).toBe(true)
     expect(leftovers(path)).toEqual([])
     expect(openStore(path, Trade, { readOnly: true }).count).toBe(300)
+  })
+
+  test('tells its progress; an abort leaves the old file', () => {
+    const path = filled(30_000)
+    const told: [number, number][] = []
+    const controller = new AbortController()
+    const progress = (done: number, total: number): void => {
+      told.push([done, total])
+      if (told.length === 2) controller.abort(new Error('enough'))
+    }
+    expect(() => migrateStore(path, Wider, withLot, { progress, signal: controller.signal })).toThrow('enough')
+    expect(told).toHaveLength(2)
+    expect(leftovers(path)).toEqual([])
+    expect(openStore(path, Trade, { readOnly: true }).get(29_999)).toEqual(trade(29_999))
+    expect(migrateStore(path, Wider, withLot, { progress })).toBe(30_000)
+    expect(told.at(-1)).toEqual([30_000, 30_000])
+  })
+
+  test('goes turn by turn too, and nobody else writes meanwhile', async () => {
+    const path = filled(30_000, [5])
+    let turns = 0
+    let busy = ''
+    const progress = (): void => {
+      busy = codeOf(() => openStore(path, Trade)) ?? ''
+      setImmediate(() => turns++)
+    }
+    expect(await migrateStoreAsync(path, Wider, withLot, { progress })).toBe(29_999)
+    expect(turns).toBeGreaterThan(2)
+    expect(busy).toBe('ERR_STRIDE_BUSY')
+    using store = openStore(path, Wider)
+    expect([store.has(5), store.get(29_999)?.lot]).toEqual([false, trade(29_999).flags])
+    const controller = new AbortController()
+    const back = migrateStoreAsync(path, Wider, undefined, { signal: controller.signal })
+    expect(await codeOfAsync(back)).toBe('ERR_STRIDE_BUSY')
+  })
+
+  test('goes turn by turn too, until it is aborted', async () => {
+    const path = filled(30_000)
+    const controller = new AbortController()
+    const progress = (): void => controller.abort(new Error('enough'))
+    const aborted = migrateStoreAsync(path, Wider, withLot, { progress, signal: controller.signal })
+    await expect(aborted).rejects.toThrow('enough')
+    expect(leftovers(path)).toEqual([])
+    using store = openStore(path, Trade)
+    expect(store.get(29_999)).toEqual(trade(29_999))
   })
 })
 

@@ -38,6 +38,10 @@ export class SimulatedFile implements PlatformFile {
     return `simulated:${this.#content.file}`
   }
 
+  takeAccessOf(_other: PlatformFile): void {
+    this.#assertOpen()
+  }
+
   resize(size: number): void {
     this.#assertWritable()
     checkOffset('size', size)

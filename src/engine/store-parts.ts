@@ -1,0 +1,68 @@
+/**
+ * What a store is made of over an opened file: what it reads from, and, for a writer, what stages and commits.
+ */
+
+import type { AnySchema } from '../schema/index.ts'
+import { Committer } from './committer.ts'
+import { Journal } from './journal/journal.ts'
+import { JOURNAL_BYTES, type StoreOptions } from './options.ts'
+import { Follower, openSharedWords, type Publisher } from './publication.ts'
+import type { Source } from './record-set.ts'
+import { Space } from './space.ts'
+import { locatorOver, type StoreFile, stagedBytesMax } from './store-file.ts'
+import { Writer } from './writer.ts'
+
+/** The parts that only a writer has. */
+export interface WritingParts {
+  readonly writer: Writer
+  readonly committer: Committer
+  readonly space: Space
+  readonly publisher: Publisher
+}
+
+/** What a record set reads from. */
+export function sourceOf<S extends AnySchema>(file: StoreFile, options: StoreOptions): Source<S> {
+  const { path, addressing, pool, windowBytes } = file
+  // A reader's overlay is as large as the journal that a writer left.
+  const bytesMax = options.readOnly === true ? Number.POSITIVE_INFINITY : stagedBytesMax(options)
+  const locator = locatorOver(file, bytesMax, options.verifyReads ?? false)
+  const follower =
+    options.readOnly === true
+      ? new Follower(openSharedWords(file.file), path, () => file.lock.isWriterAlive())
+      : undefined
+  const codec = file.codec as Source<S>['codec']
+  return { path, codec, addressing, pool, locator, windowBytes, follower }
+}
+
+/** Makes the writer's parts, and tells readers that it is ready. `changed`: see Writer and Committer. */
+export function startWriting<S extends AnySchema>(
+  opened: StoreFile,
+  { codec, locator }: Source<S>,
+  options: StoreOptions,
+  changed: () => void,
+): WritingParts {
+  const { platform, path, file, pool, addressing, root, identity } = opened
+  const { journalBytes = JOURNAL_BYTES, mode, allocate = 'blocks', reuseNumbers = false } = options
+  const publisher = opened.publisher as Publisher
+  const createJournal = (): Journal =>
+    Journal.create(platform, path, identity, { slotBytes: journalBytes, mode })
+  const committer = new Committer({ file, locator, publisher, root, journalBytes, createJournal, changed })
+  const { liveness, checksums } = locator
+  const publish = (): void => committer.publishRoomSync()
+  const space = new Space({
+    file,
+    pool,
+    addressing,
+    liveness,
+    checksums,
+    allocation: allocate,
+    publish,
+    state: root,
+  })
+  committer.attachSpace(space)
+  publisher.publish(root)
+  opened.lock.announce()
+  const storeTail = (): void => committer.storeTail()
+  const writer = new Writer({ codec, locator, space, storeTail, reuseNumbers, path, changed })
+  return { writer, committer, space, publisher }
+}
