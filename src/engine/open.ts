@@ -49,15 +49,16 @@ function schemaIsMissing(error: unknown, path: string, options: StoreOptions): S
   return new StrideError('ERR_STRIDE_NOT_FOUND', `${path} does not exist${advice}`, { path, cause: error })
 }
 
-/** @internal The same over a given platform: crash tests bring their own. */
+/** @internal The same over a given platform: crash tests bring their own. `changesAtOnce`: see openStoreFile. */
 export function openStoreOn<S extends AnySchema>(
   platform: Platform,
   path: string,
   schema: S | undefined,
   options: StoreOptions = {},
+  changesAtOnce?: number,
 ): Store<S> {
   checkStoreOptions(options)
-  return Store.open(path, schema, options, platform)
+  return Store.open(path, schema, options, platform, changesAtOnce)
 }
 
 const POLL_MS = 10

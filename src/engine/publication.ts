@@ -3,8 +3,8 @@
  *
  * Words in the shared page hold the counts and places of what is committed and in the file. A sequence is odd while
  * the writer stores over committed bytes or words. A reader notes the even sequence, reads, and looks again: if it
- * moved, the reading is repeated. Retries are bounded; an odd sequence whose writer no longer holds its lock belongs
- * to a dead writer and is not waited for: reader-state.ts then reads the journal.
+ * moved, the reading is repeated. Retries are bounded; an odd sequence without a writer that is ready belongs to a dead
+ * writer, or to one that is opening the store, and is not waited for: reader-state.ts then reads the journal.
  */
 
 import { StrideError } from '../errors.ts'
@@ -96,13 +96,13 @@ export class Publisher {
 export class Follower {
   readonly #words: SharedWords
   readonly #path: string
-  /** Whether a writer holds its lock now. */
-  readonly #isWriterAlive: () => boolean
+  /** Whether there is a writer whose words count. */
+  readonly #isWriterReady: () => boolean
 
-  constructor(words: SharedWords, path: string, isWriterAlive: () => boolean) {
+  constructor(words: SharedWords, path: string, isWriterReady: () => boolean) {
     this.#words = words
     this.#path = path
-    this.#isWriterAlive = isWriterAlive
+    this.#isWriterReady = isWriterReady
   }
 
   /** The sequence as it is, odd or even. */
@@ -124,13 +124,13 @@ export class Follower {
     return appliedCommit(this.#words)
   }
 
-  /** Waits until no live writer is between begin and publish. @returns the sequence then */
+  /** Waits until no writer is between begin and publish; one that is opening the store counts as none. @returns the sequence then */
   settle(): number {
     let sequence = this.sequence()
     if ((sequence & 1) === 0) return sequence
     const deadline = Date.now() + WAIT_MS_MAX
     while ((sequence & 1) === 1) {
-      if (!this.#isWriterAlive()) return this.sequence()
+      if (!this.#isWriterReady()) return this.sequence()
       if (Date.now() > deadline) throw this.#busy(`a commit has been going on for ${WAIT_MS_MAX} ms`)
       Atomics.wait(SLEEP, 0, 0, 1)
       sequence = this.sequence()

@@ -2,7 +2,8 @@
  * What a read-only opener sees: the state that a live writer publishes, or the root and the journal that a dead one left.
  *
  *   S2  while a writer is ready, the shared words tell what is committed; otherwise the journal's whole frames are laid
- *       over the file in this process's memory, and nothing is written.
+ *       over the file in this process's memory, and nothing is written. That is right while a writer opens the store, too:
+ *       what recovery puts into the file is what these frames say.
  */
 
 import { StrideError } from '../errors.ts'
@@ -48,13 +49,13 @@ export function readState(store: Readable, follower: Follower): ReaderState {
     if (writer === 'ready') {
       const published = readPublished(store, follower)
       if (published !== undefined) return published
-    } else if (writer === 'none') {
+    } else if (writer === 'none' || !follower.isSuperseded) {
       const left = readLeft(store, follower)
       if (left !== undefined) return left
     }
     if (Date.now() > deadline) {
       const { path } = store
-      throw new StrideError('ERR_STRIDE_BUSY', `A writer has been opening ${path} for ${WAIT_MS_MAX} ms`, {
+      throw new StrideError('ERR_STRIDE_BUSY', `A writer has been replacing ${path} for ${WAIT_MS_MAX} ms`, {
         path,
       })
     }
@@ -73,22 +74,22 @@ function readPublished({ file, addressing }: Readable, follower: Follower): Read
   return { state, sequence, overlay: undefined, recovery: NOTHING_RECOVERED }
 }
 
-/** What root and journal say; undefined where a writer came meanwhile. */
+/** What root and journal say; undefined where a writer changed them meanwhile. */
 function readLeft(store: Readable, follower: Follower): ReaderState | undefined {
   const { platform, path, file, identity, addressing, lock } = store
   const sequence = follower.sequence()
-  const isStill = (): boolean => lock.writerState() === 'none' && follower.sequence() === sequence
   try {
     const root = readRoot(file, addressing)
     const scan = scanJournal(platform, path, identity, root, follower.appliedCommit())
     const { frames } = scan
     const overlay =
       frames.length === 0 ? undefined : collapse(frames, addressing.recordSize, journalPathOf(path))
-    if (!isStill()) return undefined
+    if (lock.writerState() === 'ready' || follower.sequence() !== sequence) return undefined
     const state = overlay === undefined ? root : { ...root, ...countsOf(overlay) }
     return { state, sequence, overlay, recovery: recoveryOf(scan) }
   } catch (error) {
-    if (isStill()) throw error
+    // A writer that opens the store ends the journal, or finds the same damage and goes.
+    if (lock.writerState() === 'none' && follower.sequence() === sequence) throw error
     return undefined
   }
 }

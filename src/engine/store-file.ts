@@ -18,6 +18,7 @@ import { PAGE_BYTES, SHARED_OFFSET } from './format.ts'
 import { type Identity, newIdentity, readIdentity, writeIdentity } from './header.ts'
 import { type JournalScan, scanJournal } from './journal/journal-scan.ts'
 import { NOTHING_RECOVERED, type Recovery, recover, recoveryOf } from './journal/recovery.ts'
+import type { Replay } from './journal/replay.ts'
 import { Liveness } from './liveness.ts'
 import { Locator } from './locator.ts'
 import { StoreLock } from './locks.ts'
@@ -44,19 +45,25 @@ export interface StoreFile {
   readonly lock: StoreLock
   /** What opening for writing had to do. */
   readonly recovery: Recovery
+  /** Commits that are on their way from the journal into the file, over `root`. */
+  readonly replay?: Replay
   /** Only for writing; says nothing yet. */
   readonly publisher: Publisher | undefined
 }
 
-/** What stays when a file is opened again because another one took its name. */
+/** What the caller has already, from before or of its own. */
 export interface Held {
   readonly platform: Platform
   readonly lock?: StoreLock
   readonly reason?: string | undefined
 }
 
+/** How many changes a recovery puts into the file before the store opens, where the caller can go on without. */
+export const CHANGES_AT_ONCE = 4096
+
 /**
- * Opens the file, or creates it where the options say so. `held`: what the caller keeps from before.
+ * Opens the file, or creates it where the options say so.
+ * @param changesAtOnce how many changes recovery puts into the file at once; more are left to `replay`
  * @throws ERR_STRIDE_NOT_FOUND, _NOT_A_STORE, _FORMAT_NEWER, _CORRUPT, _TRUNCATED, _SCHEMA_MISMATCH, _BUSY,
  *   _IS_DIRECTORY, _PERMISSION, _NO_SPACE, _IO
  */
@@ -65,6 +72,7 @@ export function openStoreFile(
   schema: AnySchema | undefined,
   options: StoreOptions,
   held?: Held,
+  changesAtOnce = Number.POSITIVE_INFINITY,
 ): StoreFile {
   const { platform, reason } = held ?? choosePlatform(options.backend ?? 'auto', path)
   const writer = options.readOnly !== true
@@ -89,7 +97,7 @@ export function openStoreFile(
     const opened =
       file === undefined || found === undefined ? openChecked(platform, path, writer, wanted) : found
     file = opened.file
-    return assemble(path, platform, reason, opened, lock, options)
+    return assemble(path, platform, reason, opened, lock, options, changesAtOnce)
   } catch (error) {
     file?.close()
     if (lock !== held?.lock) lock?.release()
@@ -127,6 +135,7 @@ function assemble(
   { file, identity, codec }: Checked,
   lock: StoreLock,
   options: StoreOptions,
+  changesAtOnce: number,
 ): StoreFile {
   const { recordSize, dataOffset } = identity
   const addressing = { dataOffset, stride: recordSize, recordSize }
@@ -154,8 +163,8 @@ function assemble(
   }
   const publisher = new Publisher(words)
   try {
-    const root = recover({ ...opened, root: found }, scan)
-    return { ...opened, root, recovery: recoveryOf(scan), publisher }
+    const recovered = recover({ ...opened, root: found }, scan, changesAtOnce)
+    return { ...opened, ...recovered, recovery: recoveryOf(scan), publisher }
   } catch (error) {
     publisher.close()
     throw error

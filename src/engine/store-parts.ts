@@ -28,7 +28,7 @@ export function sourceOf<S extends AnySchema>(file: StoreFile, options: StoreOpt
   const locator = locatorOver(file, bytesMax, options.verifyReads ?? false)
   const follower =
     options.readOnly === true
-      ? new Follower(openSharedWords(file.file), path, () => file.lock.isWriterAlive())
+      ? new Follower(openSharedWords(file.file), path, () => file.lock.writerState() === 'ready')
       : undefined
   const codec = file.codec as Source<S>['codec']
   return { path, codec, addressing, pool, locator, windowBytes, follower }

@@ -16,13 +16,14 @@ import type { Committer } from './committer.ts'
 import { compactStore } from './compact.ts'
 import { FileWork } from './file-work.ts'
 import type { Recovery } from './journal/recovery.ts'
+import type { Replay } from './journal/replay.ts'
 import type { StoreOptions } from './options.ts'
 import type { Follower, PublishedState } from './publication.ts'
 import { type ReaderState, readState } from './reader-state.ts'
 import { RecordSet, type Source } from './record-set.ts'
-import { fileEnd } from './root.ts'
+import { fileEnd, type Root } from './root.ts'
 import { readStats, type StoreStats } from './stats.ts'
-import { isCurrent, openStoreFile, type StoreFile } from './store-file.ts'
+import { CHANGES_AT_ONCE, isCurrent, openStoreFile, type StoreFile } from './store-file.ts'
 import { sourceOf, startWriting, type WritingParts } from './store-parts.ts'
 import { runCallback, Transaction } from './transaction.ts'
 import type { ProgressOptions } from './turns.ts'
@@ -40,7 +41,7 @@ export class Store<S extends AnySchema = AnySchema> extends RecordSet<S> {
   #writing: WritingParts | undefined
   #transaction: Transaction<S> | undefined
   readonly #fileWork: FileWork
-  /** What a read-only store follows. */
+  /** What a read-only store follows; for a writer, what is committed until recovery has put it into the file. */
   #reader: ReaderState | undefined
 
   private constructor(file: StoreFile, schema: S | undefined, options: StoreOptions) {
@@ -55,9 +56,9 @@ export class Store<S extends AnySchema = AnySchema> extends RecordSet<S> {
 
   #start(file: StoreFile, source: Source<S>): void {
     try {
-      if (source.follower === undefined) {
-        this.#writing = startWriting(file, source, this.#options, () => this.changed())
-      } else this.#follow(source.follower)
+      if (source.follower !== undefined) this.#follow(source.follower)
+      else if (file.replay !== undefined) this.#showReplay(file, file.replay)
+      else this.#writing = startWriting(file, source, this.#options, () => this.changed())
     } catch (error) {
       this.isClosed = true
       source.follower?.close()
@@ -75,9 +76,10 @@ export class Store<S extends AnySchema = AnySchema> extends RecordSet<S> {
     schema: S | undefined,
     options: StoreOptions,
     platform?: Platform,
+    changesAtOnce = CHANGES_AT_ONCE,
   ): Store<S> {
     const held = platform === undefined ? undefined : { platform }
-    const file = openStoreFile(path, schema, options, held)
+    const file = openStoreFile(path, schema, options, held, changesAtOnce)
     // Beside another writer reads are checked (F3 of point-reader.ts), which is not generated.
     const Reader = options.readOnly === true ? Store : readerClassOf(Store, file.codec)
     return new Reader(file, schema, options)
@@ -101,7 +103,7 @@ export class Store<S extends AnySchema = AnySchema> extends RecordSet<S> {
     return this.#file.backendReason
   }
   get readOnly(): boolean {
-    return this.#writing === undefined
+    return this.#options.readOnly === true
   }
   /** The number of the last commit that was acknowledged, 0 before the first. */
   get commitNumber(): number {
@@ -222,12 +224,14 @@ export class Store<S extends AnySchema = AnySchema> extends RecordSet<S> {
   /** Brings everything committed into the file itself, durably, and sets the journal free. */
   async checkpoint(): Promise<void> {
     this.assertOpen()
+    this.#finishReplay()
     await this.#writing?.committer.checkpoint()
   }
 
   /** Looks at everything that can be checked and lists what is wrong, with offsets. Changes nothing. */
   async verify(): Promise<VerifyResult> {
     this.assertOpen()
+    this.#finishReplay()
     this.prepare()
     return verifyStore({
       file: this.#file,
@@ -273,6 +277,7 @@ export class Store<S extends AnySchema = AnySchema> extends RecordSet<S> {
    */
   async backup(path: string, options: ProgressOptions = {}): Promise<void> {
     this.prepare()
+    this.#finishReplay()
     await this.#fileWork.run('backup', false, async () => {
       // What was acknowledged before the call is in the copy, even where it is not in the file yet.
       await this.#writing?.committer.flush()
@@ -303,6 +308,14 @@ export class Store<S extends AnySchema = AnySchema> extends RecordSet<S> {
   /** Finishes commits in flight, drops what is only staged, and lets go of file, windows and lock. Twice is fine. */
   close(): void {
     if (this.isClosed) return
+    try {
+      if (this.#file.replay?.isPoisoned !== true) this.#finishReplay()
+    } finally {
+      this.#closeAll()
+    }
+  }
+
+  #closeAll(): void {
     this.isClosed = true
     this.changed()
     try {
@@ -362,12 +375,43 @@ export class Store<S extends AnySchema = AnySchema> extends RecordSet<S> {
     this.#reopen()
   }
 
+  /** Shows what recovery found in the journal, and goes on putting it into the file. */
+  #showReplay(file: StoreFile, replay: Replay): void {
+    const { state, net } = replay
+    this.source.locator.staging.rebase(state.size, net)
+    this.#reader = { state, sequence: 0, overlay: net, recovery: file.recovery }
+    void replay.run().then(root => {
+      if (root === undefined || this.isClosed) return
+      try {
+        this.#endReplay(root)
+      } catch {
+        // The next call that writes tries again, and says why.
+      }
+    })
+  }
+
+  /** What recovery has left to do is done before anything is written. */
+  #finishReplay(): void {
+    const { replay } = this.#file
+    if (replay !== undefined) this.#endReplay(replay.finish())
+  }
+
+  #endReplay(root: Root): void {
+    const { replay: _, ...file } = { ...this.#file, root }
+    this.#writing = startWriting(file, this.source, this.#options, () => this.changed())
+    this.#file = file
+    this.#reader = undefined
+    this.source.locator.staging.rebase(root.size)
+    this.changed()
+  }
+
   /** Everything of the present file but its lock. */
   #closeFile(): void {
     try {
+      this.#file.replay?.stop()
       this.#writing?.committer.close()
     } finally {
-      this.#writing?.publisher.close()
+      this.#file.publisher?.close()
       this.source.follower?.close()
       this.source.pool.close()
       if (this.#writing === undefined) this.#file.file.close()
@@ -413,6 +457,7 @@ export class Store<S extends AnySchema = AnySchema> extends RecordSet<S> {
 
   #writable(): WritingParts {
     this.assertOpen()
+    this.#finishReplay()
     if (this.#writing === undefined) {
       throw new StrideError('ERR_STRIDE_READ_ONLY', `${this.path} is open for reading only`, {
         path: this.path,

@@ -11,6 +11,7 @@ import { createSimulatedPlatform } from '../../src/mmap/simulated/simulated-plat
 import { differenceOf, isSameState, type Rec, storedRecord, type Version } from './expected-store.ts'
 import {
   openUnderTest,
+  type ReplayTime,
   SHAPES,
   type Shape,
   type StoreUnderTest,
@@ -26,6 +27,7 @@ export interface ImageCheck {
   readonly versions: readonly Version[]
   /** Whether a read-only opener looks first. */
   readonly readsFirst: boolean
+  readonly replays: ReplayTime
   /** Whether the store that went on is closed before it is reopened. */
   readonly closes: boolean
 }
@@ -42,9 +44,17 @@ export async function checkImage(files: ReadonlyMap<string, Uint8Array>, check: 
   const { path, shape, options } = check
   const seen = check.readsFirst && files.has(path) ? await readBeside(files, check) : undefined
   const platform = createSimulatedPlatform({ files })
-  let store = await during('opening', () => openUnderTest(platform, path, shape, options))
+  let store = await during('opening', () => openUnderTest(platform, path, shape, options, check.replays))
   const { commitsReplayed, bytesDropped } = store.recovery
   const versions = await during('after opening', () => versionsOf(store, check.versions))
+  if (check.replays === 'inTurns') {
+    await during('while replaying', () =>
+      watchReplay(
+        store,
+        versions.map(i => check.versions[i] as Version),
+      ),
+    )
+  }
   if (seen !== undefined && !seen.some(version => versions.includes(version))) {
     throw new Violation(`a reader saw version ${seen}, the writer then ${versions}`)
   }
@@ -83,6 +93,14 @@ export function versionsOf(store: StoreUnderTest, versions: readonly Version[]):
   throw new Violation(
     `it says commit ${commitNumber} but holds another state (${hint}): ${differenceOf(found, named.records)}`,
   )
+}
+
+/** What it holds stays the same while commits go from the journal into the file. */
+async function watchReplay(store: StoreUnderTest, versions: readonly Version[]): Promise<void> {
+  for (let turns = 0; turns < 4; turns++) {
+    await nextTurn()
+    versionsOf(store, versions)
+  }
 }
 
 /** @throws Violation with the findings */

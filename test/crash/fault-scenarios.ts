@@ -2,6 +2,7 @@
  * What is being done when a call fails: one scenario for each thing that a store does.
  */
 
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Subject } from './fault-subject.ts'
 import type { Shape } from './store-under-test.ts'
 import { SPILL, type Start } from './workload.ts'
@@ -22,6 +23,21 @@ export const SCENARIOS: readonly Scenario[] = [
   { name: 'create', start: 'nothing', act: subject => subject.attempt(() => subject.open()) },
   { name: 'open', start: 'holes', act: subject => subject.attempt(() => subject.open()) },
   { name: 'open after a crash', start: 'crashed', act: subject => subject.attempt(() => subject.open()) },
+  {
+    name: 'first commit after a crash, which finishes the recovery',
+    start: 'crashed',
+    before: subject => subject.open('onDemand'),
+    act: subject => subject.commit([{ kind: 'put', at: 1 }, { kind: 'append' }], 'sync'),
+  },
+  {
+    name: 'recovery while the store is open',
+    start: 'crashed',
+    before: subject => subject.open('inTurns'),
+    async act(subject) {
+      for (let turn = 0; turn < 6; turn++) await nextTurn()
+      await subject.commit([{ kind: 'put', at: 1 }])
+    },
+  },
   { name: 'append', start: 'records', before: open, act: subject => subject.commit([{ kind: 'append' }]) },
   {
     name: 'update',

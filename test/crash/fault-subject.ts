@@ -10,7 +10,7 @@ import type { Platform } from '../../src/mmap/platform.ts'
 import { carryOut, stageChange, type Writing } from './apply-change.ts'
 import { ExpectedStore, type Rec, type Version } from './expected-store.ts'
 import { optionsOf } from './run-workload.ts'
-import { openUnderTest, SHAPES, type Shape, type StoreUnderTest } from './store-under-test.ts'
+import { openUnderTest, type ReplayTime, SHAPES, type Shape, type StoreUnderTest } from './store-under-test.ts'
 import type { Change, CommitHow } from './workload.ts'
 
 export type WholeCall = 'checkpoint' | 'flush' | 'compact' | 'backup'
@@ -55,9 +55,9 @@ export class Subject {
     return this.#store
   }
 
-  open(): void {
+  open(replays: ReplayTime = 'atOnce'): void {
     const options = optionsOf({ shape: this.shape, reuseNumbers: false, durability: 'full' })
-    this.#store = openUnderTest(this.#platform, this.path, this.shape, options)
+    this.#store = openUnderTest(this.#platform, this.path, this.shape, options, replays)
   }
   close(): void {
     const store = this.store

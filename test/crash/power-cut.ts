@@ -7,6 +7,7 @@
  * Some images get a second life: the store is opened, goes on, and is cut again at every point of that.
  */
 
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { createSimulatedPlatform } from '../../src/mmap/simulated/simulated-platform.ts'
 import { checkImage, discard, goOn, type Outcome, verifyClean, versionsOf } from './check-image.ts'
 import { type CrashImage, seededImages, systematicImages, wholeImage } from './crash-images.ts'
@@ -15,7 +16,7 @@ import type { Version } from './expected-store.ts'
 import { allowed, Journey, type Known } from './journey.ts'
 import type { Random } from './random.ts'
 import { optionsOf, type Run, STORE_PATH } from './run-workload.ts'
-import { openUnderTest, SHAPES, stateOf } from './store-under-test.ts'
+import { openUnderTest, REPLAY_TIMES, SHAPES, stateOf } from './store-under-test.ts'
 import { during, Violation } from './violation.ts'
 import { describeWorkload } from './workload.ts'
 
@@ -126,6 +127,7 @@ async function lookAt(
       ...checkOf(life),
       path: STORE_PATH,
       readsFirst: random.chance(0.25),
+      replays: random.pick(REPLAY_TIMES),
       closes: random.chance(0.5),
     })
     seen.set(image.key, outcome)
@@ -196,6 +198,7 @@ async function checkBackups(
         ...checkOf(life),
         path: backup.path,
         readsFirst: false,
+        replays: 'atOnce',
         closes: true,
       })
       checkKnown(
@@ -231,7 +234,9 @@ async function liveAgain(
     numberOf,
   )
   const platform = createSimulatedPlatform({ files: image.files(), observer: journey.observer })
-  const store = openUnderTest(platform, STORE_PATH, run.workload.shape, optionsOf(run.workload))
+  const replays = options.random.pick(REPLAY_TIMES)
+  const store = openUnderTest(platform, STORE_PATH, run.workload.shape, optionsOf(run.workload), replays)
+  if (replays === 'inTurns') for (let turns = 0; turns < 4; turns++) await nextTurn()
   const opened = versions[versionsOf(store, versions)[0] as number] as Version
   await verifyClean(store)
   versions.push({ ...opened, label: `${opened.label}, recovered` })

@@ -33,15 +33,22 @@ export const SHAPES = {
 } as const
 export type Shape = keyof typeof SHAPES
 
+/** When recovery puts commits into the file: before the store opens, with the first call that needs it, or in turns. */
+export type ReplayTime = 'atOnce' | 'onDemand' | 'inTurns'
+export const REPLAY_TIMES: readonly ReplayTime[] = ['atOnce', 'onDemand', 'inTurns']
+
 export function openUnderTest(
   platform: Platform,
   path: string,
   shape: Shape,
   options: UnderTestOptions = {},
+  replays: ReplayTime = 'atOnce',
 ): StoreUnderTest {
   // Small windows: a simulated one copies all that it shows.
   const all: UnderTestOptions = { journalBytes: JOURNAL_BYTES, windowBytes: 64 * 1024, ...options }
-  return openStoreOn(platform, path, SHAPES[shape].schema, all as StoreOptions) as unknown as StoreUnderTest
+  const { schema } = SHAPES[shape]
+  const changesAtOnce = replays === 'atOnce' ? undefined : 0
+  return openStoreOn(platform, path, schema, all as StoreOptions, changesAtOnce) as unknown as StoreUnderTest
 }
 
 /** The same for a file on disk, by the public way. */

@@ -1,0 +1,182 @@
+/**
+ * Puts the commits of a journal that was left into the file, and ends the journal.
+ *
+ *   R1  every image is stored again, even if it looks equal: the one that is there may be torn.
+ *   R2  the root that ends the journal is stored only after the data is synced; a crash in between finds the same
+ *       journal again, and replays it again.
+ *   R3  nothing is written behind frames that were read: the next journal has another salt.
+ *   R4  the journal is synced before the file is touched, and the root that names none before the journal is removed:
+ *       after a killed process both may be in the system's cache alone.
+ *   R5  until it is over nothing else writes to the file; whoever reads looks at the net changes first.
+ */
+
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import type { Platform, PlatformFile } from '../../mmap/platform.ts'
+import type { WindowPool } from '../../mmap/window.ts'
+import { type Addressing, offsetOf } from '../addressing.ts'
+import { Applier, type PlacedChanges } from '../apply.ts'
+import { Checksums } from '../checksums.ts'
+import { DirtyRanges } from '../dirty-ranges.ts'
+import { corrupt } from '../header.ts'
+import { Liveness } from '../liveness.ts'
+import { fileEnd, type Root } from '../root.ts'
+import { RootKeeper } from '../root-keeper.ts'
+import { Soundness } from '../soundness.ts'
+import { journalPathOf } from './journal.ts'
+import type { NetChanges } from './net-changes.ts'
+
+/** What a replay works on. */
+export interface Recoverable {
+  readonly platform: Platform
+  readonly path: string
+  readonly file: PlatformFile
+  readonly addressing: Addressing
+  readonly pool: WindowPool
+  readonly root: Root
+}
+
+const CHANGES_A_STEP = 1024
+
+export class Replay {
+  readonly #store: Recoverable
+  /** The last image of each record that the journal changes. */
+  readonly net: NetChanges
+  readonly #soundness: Soundness
+  readonly #applier: Applier
+  readonly #capacity: number
+  #done = 0
+  #root: Root | undefined
+  #isStopped = false
+
+  /** Syncs the journal and makes room. @throws ERR_STRIDE_CORRUPT, _NO_SPACE, _IO */
+  constructor(store: Recoverable, net: NetChanges) {
+    this.#store = store
+    this.net = net
+    this.#soundness = new Soundness(store.path, () => undefined)
+    syncJournal(store.platform, store.path)
+    const { path, pool, addressing, root } = store
+    const liveness = new Liveness(pool)
+    liveness.place(root.liveBitsOffset)
+    const checksums = new Checksums(pool)
+    checksums.place(root.checksumsOffset)
+    this.#capacity = Math.max(root.capacity, net.size)
+    if (this.#capacity > root.capacity) {
+      if (liveness.exists || checksums.exists) {
+        // Growth writes a root of its own where tables lie behind the array.
+        const what = `the journal has ${net.size} records, the array ${root.capacity}`
+        throw corrupt(path, root.liveBitsOffset, what)
+      }
+      const start = offsetOf(addressing, root.capacity)
+      store.file.allocate(start, offsetOf(addressing, this.#capacity) - start)
+    }
+    if (net.deletedCount > 0 && !liveness.exists) {
+      throw corrupt(path, 0, `the journal has ${net.deletedCount} deleted records, but there are no live bits`)
+    }
+    pool.setEnd(fileEnd(addressing, { ...root, capacity: this.#capacity }))
+    this.#applier = new Applier({ addressing, pool, liveness, checksums }, new DirtyRanges())
+  }
+
+  /** What is committed, and where it lies once it is in the file. */
+  get state(): Root {
+    const { commitNumber, size, deletedCount } = this.net
+    return { ...this.#store.root, commitNumber, size, deletedCount, capacity: this.#capacity }
+  }
+
+  /** Does all that is left, blocking. @returns the root that counts then @throws ERR_STRIDE_IO, once; _POISONED */
+  finish(): Root {
+    this.#soundness.assert()
+    return this.#soundness.guard(() => {
+      while (this.#step());
+      if (this.#root === undefined) {
+        this.#store.file.sync()
+        this.#end()
+      }
+      return this.#root as Root
+    })
+  }
+
+  /** Does the same in turns of the event loop. @returns the root; undefined where it was finished or stopped meanwhile */
+  async run(): Promise<Root | undefined> {
+    const isOver = (): boolean => this.#isStopped || this.#root !== undefined || this.#soundness.isPoisoned
+    const { file } = this.#store
+    try {
+      for (;;) {
+        await nextTurn()
+        if (isOver()) return undefined
+        if (!this.#step()) break
+      }
+      await file.syncAsync()
+      if (isOver()) return undefined
+      this.#end()
+      return this.#root
+    } catch (error) {
+      if (!isOver()) this.#soundness.poison(error)
+      return undefined
+    }
+  }
+
+  /** Whether it failed: nothing more is written then. */
+  get isPoisoned(): boolean {
+    return this.#soundness.isPoisoned
+  }
+
+  /** Goes no further in the background; what is in the file already does no harm. */
+  stop(): void {
+    this.#isStopped = true
+  }
+
+  /** @returns whether something is left */
+  #step(): boolean {
+    const { net } = this
+    const from = this.#done
+    if (from >= net.numbers.length) return false
+    // Storing a part of a page that is not in memory waits for the disk: the next step's pages are asked for now.
+    if (from === 0) this.#readAhead(0)
+    this.#readAhead(from + CHANGES_A_STEP)
+    this.#applier.apply(part(net, from, from + CHANGES_A_STEP))
+    this.#done = from + CHANGES_A_STEP
+    return true
+  }
+
+  #readAhead(from: number): void {
+    const { net } = this
+    const { pool, addressing } = this.#store
+    // A few are no slower one by one.
+    if (net.numbers.length < CHANGES_A_STEP) return
+    for (const n of net.numbers.subarray(from, from + CHANGES_A_STEP)) {
+      if (n < net.size) pool.readAhead(offsetOf(addressing, n), addressing.recordSize)
+    }
+  }
+
+  /** The data is synced: the file alone holds everything, and says so. */
+  #end(): void {
+    const { platform, path, file, root } = this.#store
+    const { commitNumber, size, deletedCount } = this.net
+    const roots = new RootKeeper(file, root)
+    const sync = (): void => file.sync()
+    roots.storeAtRest({ commitNumber, size, deletedCount, capacity: this.#capacity }, sync)
+    sync()
+    platform.remove(journalPathOf(path))
+    platform.syncFolder(path)
+    this.#root = roots.root
+  }
+}
+
+/** What a killed process wrote may be in the system's cache alone: it is made durable before anything relies on it. */
+function syncJournal(platform: Platform, path: string): void {
+  const journal = platform.open(journalPathOf(path), { access: 'readwrite', create: 'never' })
+  try {
+    journal.sync()
+  } finally {
+    journal.close()
+  }
+}
+
+/** The changes [from, to). */
+function part({ numbers, sourceOf, positionOf }: NetChanges, from: number, to: number): PlacedChanges {
+  return {
+    numbers: numbers.subarray(from, to),
+    sourceOf: i => sourceOf(from + i),
+    positionOf: i => positionOf(from + i),
+  }
+}
