@@ -16,9 +16,13 @@ export interface NetChanges extends PlacedChanges {
   readonly numbers: Float64Array
 }
 
+/** Numbers below the first and entries below the second fit into one double together. */
+const PAIRED_NUMBERS = 2 ** 31
+const PAIRED_ENTRIES = 2 ** 22
+
 /** @throws ERR_STRIDE_CORRUPT where a whole frame makes no sense */
 export function collapse(frames: readonly Frame[], recordSize: number, path: string): NetChanges {
-  const entryOf = new Map<number, number>()
+  const changed: number[] = []
   const sources: RecordBytes[] = []
   const positions: number[] = []
   let source: RecordBytes = { view: null, bytes: Buffer.alloc(0) }
@@ -30,14 +34,13 @@ export function collapse(frames: readonly Frame[], recordSize: number, path: str
     const changes = readChanges(bytes, at, head, recordSize)
     if (changes === undefined) throw corrupt(path, at, `commit ${head.commitNumber} contradicts itself`)
     for (const { recordNumber, imageAt } of changes) {
-      entryOf.set(recordNumber, sources.length)
+      changed.push(recordNumber)
       sources.push(source)
       positions.push(imageAt)
     }
   }
   const { commitNumber, size, deletedCount } = (frames.at(-1) as Frame).head
-  const numbers = Float64Array.from(entryOf.keys()).sort()
-  const entries = numbers.map(n => entryOf.get(n) as number)
+  const { numbers, entries } = lastOfEach(changed, size)
   return {
     commitNumber,
     size,
@@ -47,4 +50,28 @@ export function collapse(frames: readonly Frame[], recordSize: number, path: str
       (positions[entries[i] as number] as number) < 0 ? undefined : sources[entries[i] as number],
     positionOf: i => positions[entries[i] as number] as number,
   }
+}
+
+/** The different numbers of a list, ascending, all below `bound`, and where each stands last. */
+export function lastOfEach(
+  list: readonly number[],
+  bound: number,
+): { readonly numbers: Float64Array; readonly entries: ArrayLike<number> } {
+  if (bound > PAIRED_NUMBERS || list.length > PAIRED_ENTRIES) {
+    const lastOf = new Map(list.map((n, entry) => [n, entry]))
+    const numbers = Float64Array.from(lastOf.keys()).sort()
+    return { numbers, entries: numbers.map(n => lastOf.get(n) as number) }
+  }
+  // Number and entry in one value: sorting brings both along, and is quicker than a map.
+  const pairs = Float64Array.from(list, (n, entry) => n * PAIRED_ENTRIES + entry).sort()
+  const entries = new Uint32Array(pairs.length)
+  let count = 0
+  for (let i = 0; i < pairs.length; i++) {
+    const pair = pairs[i] as number
+    const n = Math.floor(pair / PAIRED_ENTRIES)
+    if (count > 0 && pairs[count - 1] === n) count--
+    entries[count] = pair - n * PAIRED_ENTRIES
+    pairs[count++] = n
+  }
+  return { numbers: pairs.slice(0, count), entries }
 }

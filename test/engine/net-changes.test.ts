@@ -1,0 +1,30 @@
+/**
+ * What could go wrong with the net change of many commits: an older image wins, a record counts twice.
+ */
+
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { lastOfEach } from '../../src/engine/journal/net-changes.ts'
+
+describe('the last of each number', () => {
+  test.each([
+    ['sorted in pairs', 1000],
+    ['by a map, for numbers beyond 2^31', 2 ** 40],
+  ])('%s', (_, bound) => {
+    const numbers = fc.array(
+      fc.oneof(
+        fc.nat(20),
+        fc.nat(999).map(n => bound - 1 - n),
+      ),
+      { maxLength: 60 },
+    )
+    fc.assert(
+      fc.property(numbers, list => {
+        const found = lastOfEach(list, bound)
+        const expected = [...new Set(list)].sort((a, b) => a - b)
+        expect([...found.numbers]).toEqual(expected)
+        expect(expected.map((_, i) => found.entries[i])).toEqual(expected.map(n => list.lastIndexOf(n)))
+      }),
+    )
+  })
+})
