@@ -11,14 +11,13 @@
  * Who encodes into it: writer.ts. Who seals it: seal.ts. Who puts it into the file: committer.ts.
  */
 
-import { InvariantError, StrideError } from '../errors.ts'
+import { InvariantError } from '../errors.ts'
 import type { RecordBytes } from '../schema/index.ts'
 import type { PlacedChanges } from './apply.ts'
-import { copyBytes } from './copy-bytes.ts'
+import { type Chunk, chunkOver, ImageSlots, recordsPerChunk, renewed } from './image-slots.ts'
 import type { Replaced } from './journal/frame-read.ts'
 import type { NetChanges } from './journal/net-changes.ts'
 
-const CHUNK_BYTES = 1024 * 1024
 /** Records looked at one by one before a walk looks again. */
 const LOOK_AHEAD = 64
 /** Looks that cost as much as sorting one change. */
@@ -27,12 +26,6 @@ const SORT_PATIENCE = 8
 /** Numbers below the first and slots below the second fit into one double together. */
 const PAIRED_NUMBERS = 2 ** 31
 const PAIRED_SLOTS = 2 ** 21
-
-/** Heap memory for records. A new object each time the memory is reused, so that old holders see null. */
-interface Chunk extends RecordBytes {
-  view: DataView | null
-  readonly bytes: Buffer
-}
 
 /** The changes given to one commit: numbers rise; each slot is that of an image, or negative for a deletion. */
 export interface SealedChanges {
@@ -43,7 +36,7 @@ export interface SealedChanges {
 export class Staging {
   readonly recordSize: number
   readonly #bytesMax: number
-  readonly #perChunk: number
+  readonly #tailBytesMax: number
   /** Record number -> slot: from 0 on that of an image; negative, and never the same twice, for a deletion. */
   #changes = new Map<number, number>()
   /** The same for what was given to commits; the newest of each record. */
@@ -51,9 +44,7 @@ export class Staging {
   #sorted: Float64Array | undefined
   /** Changes looked for one by one since they were sorted last. */
   #lookedAhead = 0
-  #images: Chunk[] = []
-  #imageCount = 0
-  #freeSlots: number[] = []
+  readonly #images: ImageSlots
   #deletions = 0
   /** Commits that were given changes and are not in the file yet. */
   #sealedCommits = 0
@@ -69,7 +60,8 @@ export class Staging {
   constructor(recordSize: number, size: number, bytesMax: number) {
     this.recordSize = recordSize
     this.#bytesMax = bytesMax
-    this.#perChunk = Math.max(1, Math.floor(CHUNK_BYTES / recordSize))
+    this.#tailBytesMax = recordsPerChunk(recordSize) * recordSize
+    this.#images = new ImageSlots(recordSize)
     this.#tail = { view: null, bytes: Buffer.alloc(0) }
     this.#tailStart = size
     this.#baseSize = size
@@ -123,7 +115,7 @@ export class Staging {
   }
   /** Bytes of heap memory that wait. */
   get bytes(): number {
-    return this.#images.length * this.#perChunk * this.recordSize + this.#tail.bytes.length
+    return this.#images.bytes + this.#tail.bytes.length
   }
 
   /** The slot of a changed record, negative for a deleted one; undefined where it lies in the file or the tail. */
@@ -136,16 +128,16 @@ export class Staging {
     return this.#sealed.get(n)
   }
   imageSource(slot: number): RecordBytes {
-    return this.#chunkOf(slot)
+    return this.#images.source(slot)
   }
   imageAt(slot: number): number {
-    return (slot % this.#perChunk) * this.recordSize
+    return this.#images.at(slot)
   }
   /** The same changes with the places of their images. */
   placed({ numbers, slots }: SealedChanges): PlacedChanges {
     return {
       numbers,
-      sourceOf: i => ((slots[i] as number) < 0 ? undefined : this.#chunkOf(slots[i] as number)),
+      sourceOf: i => ((slots[i] as number) < 0 ? undefined : this.#images.source(slots[i] as number)),
       positionOf: i => this.imageAt(slots[i] as number),
     }
   }
@@ -153,7 +145,7 @@ export class Staging {
   imageOf(slot: number): Buffer | undefined {
     if (slot < 0) return undefined
     const at = this.imageAt(slot)
-    return this.#chunkOf(slot).bytes.subarray(at, at + this.recordSize)
+    return this.#images.source(slot).bytes.subarray(at, at + this.recordSize)
   }
 
   /**
@@ -186,10 +178,10 @@ export class Staging {
     let slot = this.#changes.get(n)
     if (slot === undefined || slot < 0) {
       if (slot === undefined) this.#sorted = undefined
-      slot = this.#newSlot()
+      slot = this.#images.take(this.#bytesMax - this.bytes)
       this.#changes.set(n, slot)
     }
-    copyBytes(image, 0, this.#chunkOf(slot), this.imageAt(slot), this.recordSize)
+    this.#images.set(slot, image, 0)
     if (revives) this.#deletedDelta--
   }
 
@@ -198,7 +190,7 @@ export class Staging {
     const slot = this.#changes.get(n)
     if (slot === undefined) this.#sorted = undefined
     // Who holds the record's bytes looks again, and finds it gone.
-    else if (slot >= 0) this.#free(slot)
+    else if (slot >= 0) this.#images.give(slot)
     if (n >= this.#tailStart) this.#tail = renewed(this.#tail)
     this.#changes.set(n, -++this.#deletions)
     this.#stagedDeletions++
@@ -213,7 +205,7 @@ export class Staging {
 
   /** Enlarges a tail that is still small. @returns false where it has its full size and must be spilled */
   growTail(): boolean {
-    const full = this.#perChunk * this.recordSize
+    const full = this.#tailBytesMax
     const { length } = this.#tail.bytes
     if (length >= full) return false
     const old = this.#tail
@@ -245,7 +237,7 @@ export class Staging {
   /** Drops what is staged; what was sealed stays. */
   rollback(): void {
     this.#size = this.#baseSize
-    for (const slot of this.#changes.values()) if (slot >= 0) this.#freeSlots.push(slot)
+    for (const slot of this.#changes.values()) if (slot >= 0) this.#images.giveUnseen(slot)
     this.#changes.clear()
     this.#afterRelease()
     this.#deletedDelta = this.#stagedDeletions = 0
@@ -259,7 +251,7 @@ export class Staging {
     const slots = new Float64Array(count)
     if (
       this.#size <= PAIRED_NUMBERS &&
-      this.#imageCount < PAIRED_SLOTS / 2 &&
+      this.#images.count < PAIRED_SLOTS / 2 &&
       this.#deletions < PAIRED_SLOTS / 2
     ) {
       // Number and slot in one value: sorting brings both along.
@@ -308,7 +300,7 @@ export class Staging {
     for (let i = 0; i < numbers.length; i++) {
       const n = numbers[i] as number
       const slot = slots[i] as number
-      if (slot >= 0) this.#freeSlots.push(slot)
+      if (slot >= 0) this.#images.giveUnseen(slot)
       // A later commit may have changed it again.
       if (this.#sealed.get(n) === slot) this.#sealed.delete(n)
     }
@@ -350,21 +342,21 @@ export class Staging {
   }
 
   #layImage(n: number, source: RecordBytes, at: number): void {
-    const slot = this.#newSlot()
+    const slot = this.#images.take(Number.POSITIVE_INFINITY)
     this.#changes.set(n, slot)
-    copyBytes(source, at, this.#chunkOf(slot), this.imageAt(slot), this.recordSize)
+    this.#images.set(slot, source, at)
   }
 
   /** Slots were freed: memory is reused from the start where nothing waits, and old holders look again. */
   #afterRelease(): void {
     this.#sorted = undefined
     this.#lookedAhead = 0
-    for (const chunk of this.#images) chunk.view = null
-    const kept = this.changeCount === 0 ? this.#images.slice(0, 1) : this.#images
-    this.#images = kept.map(chunk => chunkOver(chunk.bytes))
-    if (this.changeCount > 0) return
-    this.#imageCount = this.#deletions = 0
-    this.#freeSlots = []
+    if (this.changeCount > 0) {
+      this.#images.renew()
+      return
+    }
+    this.#images.clear()
+    this.#deletions = 0
   }
 
   #changedNumbers(): Float64Array {
@@ -376,41 +368,4 @@ export class Staging {
     }
     return this.#sorted
   }
-
-  #newSlot(): number {
-    const free = this.#freeSlots.pop()
-    if (free !== undefined) return free
-    const slot = this.#imageCount
-    if (slot === this.#images.length * this.#perChunk) {
-      const bytes = this.#perChunk * this.recordSize
-      if (this.bytes + bytes > this.#bytesMax) {
-        const message = `More is staged than stagedBytesMax allows: ${this.bytes + bytes} of ${this.#bytesMax} bytes`
-        throw new StrideError('ERR_STRIDE_LIMIT', message)
-      }
-      this.#images.push(chunkOver(Buffer.allocUnsafeSlow(bytes)))
-    }
-    this.#imageCount = slot + 1
-    return slot
-  }
-
-  #free(slot: number): void {
-    this.#images[Math.floor(slot / this.#perChunk)] = renewed(this.#chunkOf(slot))
-    this.#freeSlots.push(slot)
-  }
-
-  #chunkOf(slot: number): Chunk {
-    const chunk = this.#images[Math.floor(slot / this.#perChunk)]
-    if (chunk === undefined) throw new InvariantError(`no staged image in slot ${slot}`)
-    return chunk
-  }
-}
-
-function chunkOver(bytes: Buffer): Chunk {
-  return { view: new DataView(bytes.buffer, bytes.byteOffset, bytes.length), bytes }
-}
-
-/** The same memory for new holders; old holders find null and look again. */
-function renewed(chunk: Chunk): Chunk {
-  chunk.view = null
-  return chunkOver(chunk.bytes)
 }
