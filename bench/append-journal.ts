@@ -4,10 +4,11 @@
  * Beside it the library before the journal, where it can be built, and encoding by hand.
  */
 
-import { closeSync, fsyncSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs'
+import { readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { openStore, type Store } from 'stridedb'
-import { encodeTrade, TRADE_BYTES } from './baseline.ts'
+import { appendByHand } from './append-by-hand.ts'
+import { TRADE_BYTES } from './baseline.ts'
 import { type Benchmark, type Context, recordCount, sized } from './context.ts'
 import { alternate, median, type Row, type Side } from './measure.ts'
 import { type Build, previousBuild } from './previous-build.ts'
@@ -16,7 +17,6 @@ import { Trade, type TradeRecord, TradeSource } from './trade.ts'
 
 const NOW = 'with the journal'
 const BEFORE = 'before the journal'
-const BY_HAND = 'by hand: encode, write, fsync'
 
 export const appendJournal: Benchmark = {
   name: 'append-journal',
@@ -35,7 +35,7 @@ async function bulk(context: Context): Promise<Row> {
   const sides = [
     storeSide(context, NOW, { openStore, Trade }, pool),
     ...(typeof before === 'string' ? [] : [storeSide(context, BEFORE, before, pool)]),
-    handSide(context, pool),
+    appendByHand(context, pool),
   ].map(side => counting(side, written))
   const figures = await alternate(sides, { rounds: sized(context, 11, 1), agree: false })
   const times = (name: string): number => median(written.get(name) ?? []) / (count * TRADE_BYTES)
@@ -74,35 +74,6 @@ function storeSide(context: Context, name: string, build: Build, pool: readonly 
       store = undefined
       for (const suffix of ['', '-lock']) rmSync(`${path}${suffix}`, { force: true })
     },
-  }
-}
-
-function handSide(context: Context, pool: readonly TradeRecord[]): Side {
-  const path = join(context.folder, 'append-by-hand.bin')
-  let syncs = 0
-  return {
-    name: BY_HAND,
-    operations: recordCount(context),
-    syncs: () => syncs,
-    run(count) {
-      const perChunk = Math.floor(2 ** 20 / TRADE_BYTES)
-      const bytes = Buffer.alloc(perChunk * TRADE_BYTES)
-      const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
-      const fd = openSync(path, 'w')
-      let filled = 0
-      for (let done = 0; done < count; done++) {
-        encodeTrade(pool[done % pool.length] as TradeRecord, view, bytes, filled++ * TRADE_BYTES)
-        if (filled < perChunk) continue
-        writeSync(fd, bytes)
-        filled = 0
-      }
-      if (filled > 0) writeSync(fd, bytes, 0, filled * TRADE_BYTES)
-      fsyncSync(fd)
-      syncs++
-      closeSync(fd)
-      return count
-    },
-    after: () => rmSync(path, { force: true }),
   }
 }
 

@@ -5,16 +5,14 @@
  * without a file and end when everything is durable.
  */
 
-import { closeSync, fsyncSync, openSync, rmSync, writeSync } from 'node:fs'
+import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { openStore, type Store } from 'stridedb'
-import { encodeTrade, TRADE_BYTES } from './baseline.ts'
+import { appendByHand, BY_HAND } from './append-by-hand.ts'
 import { type Benchmark, type Context, recordCount, sized } from './context.ts'
 import { alternate, type Row, type Side } from './measure.ts'
 import { atMost, ratio } from './targets.ts'
 import { RefinedTrade, Trade, type TradeRecord, TradeSource } from './trade.ts'
-
-const BY_HAND = 'by hand: encode, write, fsync'
 
 export const append: Benchmark = {
   name: 'append',
@@ -38,7 +36,7 @@ async function bulk(
   const sides: Side[] = [
     storeSide(context, pool, schema, { name: 'mapped', options: {} }),
     storeSide(context, pool, schema, { name: 'file', options: { backend: 'file' } }),
-    handSide(context, pool),
+    appendByHand(context, pool),
   ]
   const figures = await alternate(sides, { rounds: sized(context, 7, 1), agree: false })
   return {
@@ -86,36 +84,4 @@ function storeSide(
 
 function syncsOf(store: Store<typeof Trade>): number {
   return store.stats().syncs
-}
-
-function handSide(context: Context, pool: readonly TradeRecord[]): Side {
-  const path = join(context.folder, 'append-by-hand.bin')
-  let syncs = 0
-  return {
-    name: BY_HAND,
-    operations: recordCount(context),
-    run(count) {
-      const perChunk = Math.floor(2 ** 20 / TRADE_BYTES)
-      const bytes = Buffer.alloc(perChunk * TRADE_BYTES)
-      const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
-      const fd = openSync(path, 'w')
-      let filled = 0
-      for (let done = 0; done < count; done += pool.length) {
-        for (const trade of pool) {
-          encodeTrade(trade, view, bytes, filled++ * TRADE_BYTES)
-          if (filled === perChunk) {
-            writeSync(fd, bytes)
-            filled = 0
-          }
-        }
-      }
-      if (filled > 0) writeSync(fd, bytes, 0, filled * TRADE_BYTES)
-      fsyncSync(fd)
-      syncs++
-      closeSync(fd)
-      return count
-    },
-    syncs: () => syncs,
-    after: () => rmSync(path, { force: true }),
-  }
 }

@@ -10,7 +10,7 @@ import { syncBuiltinESMExports } from 'node:module'
 import { join } from 'node:path'
 import { openStore, type Store } from 'stridedb'
 import { type Benchmark, type Context, fixturePath, recordCount, sized } from './context.ts'
-import { median, type Row, type SideFigures } from './measure.ts'
+import { figuresOf, type Row } from './measure.ts'
 import { randomNumbers } from './random.ts'
 import { Trade } from './trade.ts'
 
@@ -133,16 +133,4 @@ class Watch {
 function kindOfPath(of: string, path: string): string {
   if (of === path) return 'file'
   return of === `${path}-journal` ? 'journal' : 'other'
-}
-
-function figuresOf(name: string, ms: readonly number[]): SideFigures {
-  return {
-    name,
-    operations: ms.length,
-    rounds: 1,
-    nsPerOperation: median(ms) * 1e6,
-    nsPerOperationMin: Math.min(...ms) * 1e6,
-    faults: { minor: 0, major: 0 },
-    syncs: 0,
-  }
 }

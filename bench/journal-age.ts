@@ -9,7 +9,7 @@ import { copyFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { openStore } from 'stridedb'
 import { type Benchmark, type Context, fixturePath, recordCount, sized } from './context.ts'
-import { median, type Row, type SideFigures } from './measure.ts'
+import { figuresOf, median, type Row } from './measure.ts'
 import { Overwriter } from './overwriter.ts'
 import { randomNumbers } from './random.ts'
 import { atMost } from './targets.ts'
@@ -68,17 +68,5 @@ async function stretches(context: Context): Promise<Row> {
       atMost(context, `1.25 times a bare overwrite, ${stretch}`, ratios[i], 1.25, 'times'),
     ),
     notes: [`a segment takes ${perSegment} commits of one record`],
-  }
-}
-
-function figuresOf(name: string, ms: readonly number[]): SideFigures {
-  return {
-    name,
-    operations: ms.length,
-    rounds: 1,
-    nsPerOperation: median(ms) * 1e6,
-    nsPerOperationMin: Math.min(...ms) * 1e6,
-    faults: { minor: 0, major: 0 },
-    syncs: 0,
   }
 }

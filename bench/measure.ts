@@ -193,3 +193,16 @@ export function median(values: readonly number[]): number {
   const upper = sorted[middle] ?? Number.NaN
   return sorted.length % 2 === 1 ? upper : (upper + (sorted[middle - 1] as number)) / 2
 }
+
+/** Figures of single operations that were timed one by one. */
+export function figuresOf(name: string, ms: readonly number[]): SideFigures {
+  return {
+    name,
+    operations: ms.length,
+    rounds: 1,
+    nsPerOperation: median(ms) * 1e6,
+    nsPerOperationMin: Math.min(...ms) * 1e6,
+    faults: { minor: 0, major: 0 },
+    syncs: 0,
+  }
+}
