@@ -96,8 +96,12 @@ export const ERROR_CODES = {
     meaning: 'The record does not fit its schema; `issues` says where and why.',
     remedy: 'Mend the record. Nothing of it, nor of its batch, was staged.',
   },
+  ERR_STRIDE_REPLACED: {
+    meaning: 'Another file, or none, has the name of the store now: what is written would be lost.',
+    remedy: 'Close the store and open the path again. Nothing was changed.',
+  },
   ERR_STRIDE_SCHEMA_MISMATCH: {
-    meaning: 'The store was created with another layout than the given schema has.',
+    meaning: 'The store has another layout than the given schema, or than it had when it was opened.',
     remedy: 'Open without a schema, or change the store with `migrateStore`.',
   },
   ERR_STRIDE_TRANSACTION: {

@@ -42,6 +42,8 @@ export interface CommitterParts {
   readonly createJournal: () => Journal
   /** Called whenever committed bytes or counts changed. */
   readonly changed: () => void
+  /** Called once a store or a sync failed: what is published may be half there, and nothing more follows. */
+  readonly failed: () => void
 }
 
 /** Bytes of frames that may wait for a sync behind commits that did not wait for it. */
@@ -63,6 +65,7 @@ export class Committer {
   #space: Space | undefined
   #round: Promise<void> | undefined
   #unsyncedBytes = 0
+  #settledNext: { readonly begin: () => void; readonly reject: (error: unknown) => void }[] = []
   #closed = false
   commits = 0
   /** How often commits had to wait for a checkpoint. */
@@ -149,7 +152,7 @@ export class Committer {
     this.assertSound()
     const progress = this.#progress
     const isEmpty = !this.#seal()
-    if (isEmpty && progress.acknowledgedTo === progress.sealed.commitNumber) return progress.acknowledgedTo
+    if (isEmpty && progress.isDone(progress.sealed.commitNumber, durability)) return progress.acknowledgedTo
     this.#soundness.guard(() => this.#advanceSync(durability))
     progress.acknowledgeSealed()
     if (this.#hasWork) this.#startRound()
@@ -164,17 +167,19 @@ export class Committer {
 
   /** Brings everything committed into the file itself, durably; the journal is empty then. */
   async checkpoint(): Promise<void> {
+    const target = this.#progress.sealed.commitNumber
     await this.flush()
     const { journal } = this.#journals
     if (journal === undefined || journal.bytes === 0) return
-    for (;;) {
+    do {
       await this.#checkpointer.running
-      await this.#settleRounds()
       this.#assertUsable()
-      if (this.#checkpointer.running === undefined && !this.#hasWork) break
-    }
-    this.#soundness.guard(() => leaveSegment(journal))
-    await this.#runCheckpoint(journal, false)
+      await this.#whenSettled(() => {
+        this.#soundness.guard(() => leaveSegment(journal))
+        return this.#runCheckpoint(journal, false)
+      })
+      // Commits go on meanwhile; where they had just begun the last free segment, the next one is waited for.
+    } while (this.#journals.journal === journal && this.#roots.root.commitNumber < target)
   }
 
   /** The file behind this store is another one now, and that failed half-way: nothing more is written. */
@@ -230,6 +235,7 @@ export class Committer {
   #seal(): boolean {
     const { staging } = this.#parts.locator
     if (staging.isEmpty) return false
+    this.#assertUsable()
     const bytesMax = this.#sealer.frameBytesMax()
     if (staging.hasDeletions) this.#space?.ensureLiveBits()
     const journal = this.#journals.journal ?? this.#startJournal()
@@ -288,6 +294,15 @@ export class Committer {
     } catch (error) {
       this.#soundness.poison(error)
     }
+  }
+
+  /** Begins work at the next moment when everything written is in the file; commits go on after it has begun. */
+  #whenSettled(begin: () => Promise<void>): Promise<void> {
+    if (this.#progress.isSettled) return begin()
+    return new Promise((resolve, reject) => {
+      this.#settledNext.push({ begin: () => resolve(begin()), reject })
+      this.#startRound()
+    })
   }
 
   /** One step of a round: room, data sync, frames, sync; whatever is next. */
@@ -369,6 +384,19 @@ export class Committer {
     this.#progress.acknowledge()
   }
 
+  /** Runs what waits for this moment. */
+  #settle(): void {
+    if (!this.#progress.isSettled) return
+    this.#unsyncedBytes = 0
+    for (const { begin, reject } of this.#settledNext.splice(0)) {
+      try {
+        begin()
+      } catch (error) {
+        reject(error)
+      }
+    }
+  }
+
   /** Commits up to this one are synced: their changes go into the file. */
   #apply(upTo: number): void {
     const ready = this.#progress.waitingUpTo(upTo)
@@ -385,9 +413,9 @@ export class Committer {
     this.#progress.apply(ready.length, last)
     for (const { changes } of ready) staging.applied(changes)
     this.#queue.recycle(last.group)
-    if (this.#progress.isSettled) this.#unsyncedBytes = 0
     changed()
     this.#progress.acknowledge()
+    this.#settle()
   }
 
   #publish({ commitNumber, size, deletedCount }: AppliedState): void {
@@ -423,6 +451,16 @@ export class Committer {
   #fail(error: unknown): void {
     this.#checkpointer.stop()
     this.#progress.acknowledge()
+    try {
+      this.#revert()
+    } finally {
+      for (const { reject } of this.#settledNext.splice(0)) reject(error)
+      this.#progress.rejectAll(error)
+      this.#parts.failed()
+    }
+  }
+
+  #revert(): void {
     const { locator, changed } = this.#parts
     const { staging } = locator
     const { kept, dropped, state } = this.#progress.revert()
@@ -437,6 +475,5 @@ export class Committer {
     )
     this.#queue.clear()
     changed()
-    this.#progress.rejectAll(error)
   }
 }

@@ -7,11 +7,12 @@
 
 import type { PlatformFile } from '../mmap/platform.ts'
 import type { Committer } from './committer.ts'
+import { assertCurrent, isCurrent } from './current-file.ts'
 import { newIdentity } from './header.ts'
 import type { Locator } from './locator.ts'
 import type { PublishedState, Publisher } from './publication.ts'
 import { StoreBuilder } from './rebuild.ts'
-import { isCurrent, type StoreFile } from './store-file.ts'
+import type { StoreFile } from './store-file.ts'
 import { type ProgressOptions, runInTurns, type Steps } from './turns.ts'
 import { replaceWhole } from './write-beside.ts'
 
@@ -42,10 +43,19 @@ export async function compactStore(store: Compactable, options: ProgressOptions)
   const write = async (target: PlatformFile): Promise<void> => {
     await runInTurns(copyLive(store, target, moved), options)
   }
+  /** Where that cannot be found out, another file may have the name. */
+  const hasName = (): boolean => {
+    try {
+      return isCurrent(platform, path, file.file)
+    } catch {
+      return false
+    }
+  }
   let isTold = false
   const replacing = (): void => {
     assertOpen()
     options.signal?.throwIfAborted()
+    assertCurrent(platform, path, file.file)
     isTold = true
     // Readers that come from now on wait until the new file says what it holds.
     lock.retract()
@@ -55,11 +65,11 @@ export async function compactStore(store: Compactable, options: ProgressOptions)
     await replaceWhole(platform, file.file, write, replacing)
   } catch (error) {
     if (!isTold) throw error
-    if (isCurrent(platform, path, file.file)) {
+    if (hasName()) {
       publisher.reinstate(state)
       lock.announce()
     } else {
-      // The new file has the name already: what is written to the old one would be lost.
+      // What is written to the old file would be lost.
       committer.fail(error)
     }
     throw error
@@ -93,7 +103,7 @@ function* copyLive(
     yield { done: n, total: size }
     assertOpen()
   }
-  builder.finish(state.commitNumber)
+  builder.finish({ commitNumber: state.commitNumber, deletedCount: 0 })
   yield { done: size, total: size }
   assertOpen()
 }

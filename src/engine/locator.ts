@@ -155,15 +155,17 @@ export class Locator {
 
   /** The first live record number in [n, end), or end. */
   nextLive(n: number, end: number): number {
+    // The end may have moved back since the caller asked for it.
+    const last = Math.min(end, this.staging.size)
     let at = n
-    while (at < end) {
+    while (at < last) {
       if (this.staging.changeCount > 0 && this.staging.find(at) !== undefined) {
         if (this.isLive(at)) return at
         at++
         continue
       }
       if (at >= this.staging.baseSize) return at
-      const stop = Math.min(end, this.staging.baseSize, this.staging.unchangedBelow(at))
+      const stop = Math.min(last, this.staging.baseSize, this.staging.unchangedBelow(at))
       at = this.liveness.nextLive(at, stop)
       if (at < stop) return at
     }

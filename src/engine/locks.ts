@@ -29,6 +29,7 @@ export interface LockOptions {
 export class StoreLock {
   readonly #file: PlatformFile | undefined
   readonly #writer: boolean
+  #isReleased = false
 
   private constructor(file: PlatformFile | undefined, writer: boolean) {
     this.#file = file
@@ -72,12 +73,13 @@ export class StoreLock {
   announce(): void {
     if (this.#file !== undefined) wait(this.#file, READY_BYTE, 0, 'Readers keep asking for the writer')
   }
-  /** They are not, until it announces again. */
+  /** They are not, until it announces again. Nothing after release. */
   retract(): void {
-    this.#file?.unlock(READY_BYTE)
+    if (!this.#isReleased) this.#file?.unlock(READY_BYTE)
   }
 
   release(): void {
+    this.#isReleased = true
     this.#file?.close()
   }
 }

@@ -42,15 +42,16 @@ export function migrateStore<S extends AnySchema>(
   options: MigrateOptions = {},
 ): number {
   const migration = begin(path, schema, map, options)
+  const { old } = migration
   try {
     let live = 0
-    writeWhole(migration.old.platform, path, migration.old.file, file => {
+    writeWhole(old.platform, old.path, old.file, file => {
       live = runAtOnce(copyRecords(migration, file), options)
-      tellReaders(migration.old)
+      tellReaders(old)
     })
     return live
   } finally {
-    end(migration.old)
+    end(old)
   }
 }
 
@@ -117,7 +118,7 @@ function end(old: StoreFile): void {
 
 /** @returns how many of the records are live */
 function* copyRecords({ old, codec, map }: Migration, file: PlatformFile): Steps<number> {
-  const { size, checksumsOffset, commitNumber } = old.root
+  const { size, checksumsOffset } = old.root
   const { stride } = old.addressing
   const locator = locatorOver(old, 0, true)
   const identity = newIdentity(codec.layout, old.identity)
@@ -142,7 +143,7 @@ function* copyRecords({ old, codec, map }: Migration, file: PlatformFile): Steps
     builder.addRecords(bytes)
     live++
   }
-  builder.finish(commitNumber)
+  builder.finish(old.root)
   yield { done: size, total: size }
   return live
 }

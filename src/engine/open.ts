@@ -27,7 +27,8 @@ export function openStore<S extends AnySchema>(
   if (typeof path !== 'string' || path === '') throw new TypeError(`A store's path is a text: ${String(path)}`)
   const isGiven = isSchema(schemaOrOptions)
   const schema = isGiven ? (schemaOrOptions as S) : undefined
-  const options = (isGiven ? maybeOptions : (schemaOrOptions as StoreOptions | undefined)) ?? {}
+  const given = isGiven ? undefined : (schemaOrOptions as StoreOptions | undefined)
+  const options = given ?? maybeOptions ?? {}
   if (!isGiven && Object.values(options).some(isSchema)) {
     throw new TypeError('The schema is a Zod object: wrap its fields in z.object({ … })')
   }
@@ -36,14 +37,14 @@ export function openStore<S extends AnySchema>(
   try {
     return Store.open(path, schema, options)
   } catch (error) {
-    throw schemaIsMissing(error, path, options) ?? error
+    throw schemaIsMissing(error, options) ?? error
   }
 }
 
 /** What an absent file means where no schema was given. */
-function schemaIsMissing(error: unknown, path: string, options: StoreOptions): StrideError | undefined {
-  if (!(error instanceof StrideError) || error.code !== 'ERR_STRIDE_NOT_FOUND' || error.path !== path)
-    return undefined
+function schemaIsMissing(error: unknown, options: StoreOptions): StrideError | undefined {
+  if (!(error instanceof StrideError) || error.code !== 'ERR_STRIDE_NOT_FOUND') return undefined
+  const { path = '' } = error
   const isCreatable = options.readOnly !== true && options.create !== false
   const advice = isCreatable ? ': give a schema to create it' : ''
   return new StrideError('ERR_STRIDE_NOT_FOUND', `${path} does not exist${advice}`, { path, cause: error })

@@ -27,7 +27,7 @@ import {
 } from '../schema/index.ts'
 import { type Addressing, checkRecordNumber, firstRecordAt, offsetOf } from './addressing.ts'
 import type { Locator } from './locator.ts'
-import type { Follower } from './publication.ts'
+import { type Follower, REOPENED } from './publication.ts'
 import { noRecord } from './writer.ts'
 
 /** What records are read from; replaced as a whole when the file behind it is. */
@@ -124,8 +124,17 @@ export abstract class PointReader<S extends AnySchema> extends ReaderBase {
 
   /** @internal Runs `read`, and beside another writer again until no commit came between. */
   protected consistently<T>(read: () => T): T {
-    const { follower } = this.source
-    return follower === undefined ? read() : follower.consistently(read)
+    for (;;) {
+      this.prepare()
+      const { follower } = this.source
+      if (follower === undefined) return read()
+      const value = follower.consistently(() => {
+        // What was committed since the last try counts.
+        this.prepare()
+        return read()
+      })
+      if (value !== REOPENED) return value
+    }
   }
 
   get path(): string {
@@ -142,7 +151,7 @@ export abstract class PointReader<S extends AnySchema> extends ReaderBase {
         // Damage, or the trace of a commit: looking again tells.
       }
     }
-    return this.#getConsistently(n, follower)
+    return this.#getConsistently(n)
   }
 
   #fieldFollowed(n: number, name: string, follower: Follower): unknown {
@@ -155,19 +164,19 @@ export abstract class PointReader<S extends AnySchema> extends ReaderBase {
         // As above.
       }
     }
-    return this.#fieldConsistently(n, name, follower)
+    return this.#fieldConsistently(n, name)
   }
 
   // Apart from the above: a closure over their arguments would cost each hot read an allocation.
-  #getConsistently(n: number, follower: Follower): Output<S> | undefined {
-    return follower.consistently(() => {
+  #getConsistently(n: number): Output<S> | undefined {
+    return this.consistently(() => {
       const at = this.#find(n)
       return at < 0 ? undefined : this.source.codec.decode(this[READER_VIEW], this[READER_BYTES], at)
     })
   }
 
-  #fieldConsistently(n: number, name: string, follower: Follower): unknown {
-    return follower.consistently(() => {
+  #fieldConsistently(n: number, name: string): unknown {
+    return this.consistently(() => {
       const at = this.#locate(n)
       return this.source.codec.readField(this[READER_VIEW], this[READER_BYTES], at, name)
     })

@@ -92,12 +92,16 @@ export class Publisher {
   }
 }
 
+/** While a reader looked its file was replaced: it follows another one now. */
+export const REOPENED = Symbol('reopened')
+
 /** A reader's side. */
 export class Follower {
   readonly #words: SharedWords
   readonly #path: string
   /** Whether there is a writer whose words count. */
   readonly #isWriterReady: () => boolean
+  #isClosed = false
 
   constructor(words: SharedWords, path: string, isWriterReady: () => boolean) {
     this.#words = words
@@ -138,21 +142,27 @@ export class Follower {
     return sequence
   }
 
-  /** Runs `read` again until no commit came between. @throws ERR_STRIDE_BUSY */
-  consistently<T>(read: () => T): T {
+  /**
+   * Runs `read` again until no commit came between.
+   * @returns what it returned; REOPENED where reading found another file under the name
+   * @throws ERR_STRIDE_BUSY
+   */
+  consistently<T>(read: () => T): T | typeof REOPENED {
     for (let tries = 0; tries < RETRIES_MAX; tries++) {
       const before = this.settle()
       try {
         const value = read()
+        if (this.#isClosed) return REOPENED
         if (this.sequence() === before) return value
       } catch (error) {
-        if (this.sequence() === before) throw error
+        if (this.#isClosed || this.sequence() === before) throw error
       }
     }
     throw this.#busy(`${RETRIES_MAX} commits came between`)
   }
 
   close(): void {
+    this.#isClosed = true
     this.#words.close()
   }
 

@@ -17,7 +17,7 @@ import { collapse, type NetChanges } from './journal/net-changes.ts'
 import { NOTHING_RECOVERED, type Recovery, recoveryOf } from './journal/recovery.ts'
 import type { StoreLock } from './locks.ts'
 import type { Follower, PublishedState } from './publication.ts'
-import { fileEnd, readRoot } from './root.ts'
+import { fileEnd, type Root, readRoot } from './root.ts'
 
 const WAIT_MS_MAX = 10_000
 const POLL_MS = 2
@@ -85,7 +85,9 @@ function readLeft(store: Readable, follower: Follower): ReaderState | undefined 
     const overlay =
       frames.length === 0 ? undefined : collapse(frames, addressing.recordSize, journalPathOf(path))
     if (lock.writerState() === 'ready' || follower.sequence() !== sequence) return undefined
-    const state = overlay === undefined ? root : { ...root, ...countsOf(overlay) }
+    const state = overlay === undefined ? root : laidOver(root, overlay)
+    const end = fileEnd(addressing, state)
+    if (file.size() < end) throw truncated(file.path, end, file.size())
     return { state, sequence, overlay, recovery: recoveryOf(scan) }
   } catch (error) {
     // A writer that opens the store ends the journal, or finds the same damage and goes.
@@ -94,10 +96,7 @@ function readLeft(store: Readable, follower: Follower): ReaderState | undefined 
   }
 }
 
-function countsOf({
-  commitNumber,
-  size,
-  deletedCount,
-}: NetChanges): Pick<PublishedState, 'commitNumber' | 'size' | 'deletedCount'> {
-  return { commitNumber, size, deletedCount }
+/** What is committed with these changes; records of theirs may lie in the file behind the room that the root knows. */
+function laidOver(root: Root, { commitNumber, size, deletedCount }: NetChanges): PublishedState {
+  return { ...root, commitNumber, size, deletedCount, capacity: Math.max(root.capacity, size) }
 }

@@ -77,14 +77,13 @@ export class StoreBuilder {
     else this.#file.store(image, this.#offset(n))
   }
 
-  /** Writes live bits and roots. The caller syncs. */
-  finish(commitNumber: number): void {
+  /** Writes tables and roots. `deletedCount`: what the store says that the records come from. The caller syncs. */
+  finish({ commitNumber, deletedCount }: Pick<Root, 'commitNumber' | 'deletedCount'>): void {
     this.#spill()
     const capacity = this.#size
     const end = this.#offset(capacity)
     if (this.#file.size() < end) this.#file.allocate(0, end)
     const tables = { ...this.#storeLiveBits(capacity), ...this.#storeChecksums(capacity) }
-    const deletedCount = this.#deleted.size
     writeHeaderPages(this.#file, {
       ...FIRST_ROOT,
       commitNumber,

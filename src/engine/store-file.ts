@@ -14,8 +14,10 @@ import { type AnySchema, type Codec, diffLayouts, layoutFromCanonical } from '..
 import { type Addressing, offsetOf } from './addressing.ts'
 import { Checksums } from './checksums.ts'
 import { sharedCodec, sharedCodecOf } from './codecs.ts'
+import { isCurrent } from './current-file.ts'
 import { PAGE_BYTES, SHARED_OFFSET } from './format.ts'
 import { type Identity, newIdentity, readIdentity, writeIdentity } from './header.ts'
+import { journalPathOf } from './journal/journal.ts'
 import { type JournalScan, scanJournal } from './journal/journal-scan.ts'
 import { NOTHING_RECOVERED, type Recovery, recover, recoveryOf } from './journal/recovery.ts'
 import type { Replay } from './journal/replay.ts'
@@ -58,6 +60,9 @@ export interface Held {
   readonly reason?: string | undefined
 }
 
+/** A byte of the data file far behind its end, which its writer holds locked. */
+const FILE_LOCK_BYTE = 2 ** 52
+
 /** How many changes a recovery puts into the file before the store opens, where the caller can go on without. */
 export const CHANGES_AT_ONCE = 4096
 
@@ -68,13 +73,14 @@ export const CHANGES_AT_ONCE = 4096
  *   _IS_DIRECTORY, _PERMISSION, _NO_SPACE, _IO
  */
 export function openStoreFile(
-  path: string,
+  givenPath: string,
   schema: AnySchema | undefined,
   options: StoreOptions,
   held?: Held,
   changesAtOnce = Number.POSITIVE_INFINITY,
 ): StoreFile {
-  const { platform, reason } = held ?? choosePlatform(options.backend ?? 'auto', path)
+  const { platform, reason } = held ?? choosePlatform(options.backend ?? 'auto', givenPath)
+  const path = platform.resolve(givenPath)
   const writer = options.readOnly !== true
   const create = writer && (options.create ?? schema !== undefined)
   if (create && schema === undefined) throw new TypeError('Creating a store takes a schema')
@@ -97,6 +103,7 @@ export function openStoreFile(
     const opened =
       file === undefined || found === undefined ? openChecked(platform, path, writer, wanted) : found
     file = opened.file
+    if (writer) lockFile(file)
     return assemble(path, platform, reason, opened, lock, options, changesAtOnce)
   } catch (error) {
     file?.close()
@@ -180,18 +187,19 @@ function codecFor(identity: Identity, wanted: Codec<unknown> | undefined, path: 
   throw new StrideError('ERR_STRIDE_SCHEMA_MISMATCH', message, { path })
 }
 
-/** Whether the path still names the file that this descriptor has open. */
-export function isCurrent(platform: Platform, path: string, file: PlatformFile): boolean {
-  if (!platform.exists(path)) return false
-  const again = platform.open(path, { access: 'read', create: 'never' })
-  try {
-    return again.identity() === file.identity()
-  } finally {
-    again.close()
-  }
+/** Two names of one file have two lock files: the file itself is locked too. @throws ERR_STRIDE_BUSY */
+function lockFile(file: PlatformFile): void {
+  if (file.tryLock(FILE_LOCK_BYTE, 'exclusive')) return
+  const message = `Another writer has the file of ${file.path} open, by another name or with another lock file`
+  throw new StrideError('ERR_STRIDE_BUSY', message, { path: file.path })
 }
 
 function createStoreFile(platform: Platform, path: string, codec: Codec<unknown>, options: StoreOptions): void {
+  const journalPath = journalPathOf(path)
+  if (platform.exists(journalPath)) {
+    const message = `${path} is not there, but a journal of that name is: ${journalPath}`
+    throw new StrideError('ERR_STRIDE_EXISTS', message, { path: journalPath })
+  }
   const identity = newIdentity(codec.layout)
   const capacity = options.capacity ?? 0
   const addressing = { ...identity, stride: identity.recordSize }

@@ -4,6 +4,7 @@
 
 import type { AnySchema } from '../schema/index.ts'
 import { Committer } from './committer.ts'
+import { assertCurrent } from './current-file.ts'
 import { Journal } from './journal/journal.ts'
 import { JOURNAL_BYTES, type StoreOptions } from './options.ts'
 import { Follower, openSharedWords, type Publisher } from './publication.ts'
@@ -44,9 +45,22 @@ export function startWriting<S extends AnySchema>(
   const { platform, path, file, pool, addressing, root, identity } = opened
   const { journalBytes = JOURNAL_BYTES, mode, allocate = 'blocks', reuseNumbers = false } = options
   const publisher = opened.publisher as Publisher
-  const createJournal = (): Journal =>
-    Journal.create(platform, path, identity, { slotBytes: journalBytes, mode })
-  const committer = new Committer({ file, locator, publisher, root, journalBytes, createJournal, changed })
+  const createJournal = (): Journal => {
+    assertCurrent(platform, path, file)
+    return Journal.create(platform, path, identity, { slotBytes: journalBytes, mode })
+  }
+  // Readers look at root and journal from now on.
+  const failed = (): void => opened.lock.retract()
+  const committer = new Committer({
+    file,
+    locator,
+    publisher,
+    root,
+    journalBytes,
+    createJournal,
+    changed,
+    failed,
+  })
   const { liveness, checksums } = locator
   const publish = (): void => committer.publishRoomSync()
   const space = new Space({

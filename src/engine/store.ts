@@ -14,6 +14,7 @@ import { readerClassOf } from './codecs.ts'
 import type { Durability } from './commit-waiters.ts'
 import type { Committer } from './committer.ts'
 import { compactStore } from './compact.ts'
+import { isCurrent } from './current-file.ts'
 import { FileWork } from './file-work.ts'
 import type { Recovery } from './journal/recovery.ts'
 import type { Replay } from './journal/replay.ts'
@@ -23,7 +24,7 @@ import { type ReaderState, readState } from './reader-state.ts'
 import { RecordSet, type Source } from './record-set.ts'
 import { fileEnd, type Root } from './root.ts'
 import { readStats, type StoreStats } from './stats.ts'
-import { CHANGES_AT_ONCE, isCurrent, openStoreFile, type StoreFile } from './store-file.ts'
+import { CHANGES_AT_ONCE, openStoreFile, type StoreFile } from './store-file.ts'
 import { sourceOf, startWriting, type WritingParts } from './store-parts.ts'
 import { runCallback, Transaction } from './transaction.ts'
 import type { ProgressOptions } from './turns.ts'
@@ -41,6 +42,8 @@ export class Store<S extends AnySchema = AnySchema> extends RecordSet<S> {
   #writing: WritingParts | undefined
   #transaction: Transaction<S> | undefined
   readonly #fileWork: FileWork
+  /** closeAsync waits for what goes on, and nothing new begins. */
+  #isClosing = false
   /** What a read-only store follows; for a writer, what is committed until recovery has put it into the file. */
   #reader: ReaderState | undefined
 
@@ -202,6 +205,7 @@ export class Store<S extends AnySchema = AnySchema> extends RecordSet<S> {
   /** A transaction that is refused before anything is written leaves nothing staged either. */
   #commitWhole(committer: Committer, durability: Durability): Promise<number> {
     try {
+      this.assertOpen()
       return committer.commit(durability)
     } catch (error) {
       this.#dropStaged()
@@ -224,6 +228,7 @@ export class Store<S extends AnySchema = AnySchema> extends RecordSet<S> {
   /** Brings everything committed into the file itself, durably, and sets the journal free. */
   async checkpoint(): Promise<void> {
     this.assertOpen()
+    this.#fileWork.assertWritable()
     this.#finishReplay()
     await this.#writing?.committer.checkpoint()
   }
@@ -235,8 +240,9 @@ export class Store<S extends AnySchema = AnySchema> extends RecordSet<S> {
     this.prepare()
     return verifyStore({
       file: this.#file,
-      locator: this.source.locator,
+      locator: () => this.source.locator,
       state: () => this.#publishedState(),
+      consistently: read => this.consistently(read),
       isWriter: this.#writing !== undefined,
     })
   }
@@ -281,8 +287,13 @@ export class Store<S extends AnySchema = AnySchema> extends RecordSet<S> {
     await this.#fileWork.run('backup', false, async () => {
       // What was acknowledged before the call is in the copy, even where it is not in the file yet.
       await this.#writing?.committer.flush()
-      const { locator } = this.source
-      const source = { file: this.#file, locator, state: () => this.#currentState(), target: path }
+      const source = {
+        file: this.#file,
+        locator: () => this.source.locator,
+        state: () => this.#currentState(),
+        consistently: <T>(read: () => T) => this.consistently(read),
+        target: this.#file.platform.resolve(path),
+      }
       await backupStore(source, options)
     })
   }
@@ -308,6 +319,7 @@ export class Store<S extends AnySchema = AnySchema> extends RecordSet<S> {
   /** Finishes commits in flight, drops what is only staged, and lets go of file, windows and lock. Twice is fine. */
   close(): void {
     if (this.isClosed) return
+    this.#refuseInCallback('close')
     try {
       if (this.#file.replay?.isPoisoned !== true) this.#finishReplay()
     } finally {
@@ -327,6 +339,8 @@ export class Store<S extends AnySchema = AnySchema> extends RecordSet<S> {
   /** The same; waits for commits in flight without blocking the event loop. */
   async closeAsync(): Promise<void> {
     if (this.isClosed) return
+    this.#refuseInCallback('closeAsync')
+    this.#isClosing = true
     await this.#fileWork.done
     await this.#writing?.committer.drain()
     this.close()
@@ -419,14 +433,12 @@ export class Store<S extends AnySchema = AnySchema> extends RecordSet<S> {
   }
 
   #reopen(): void {
-    const { lock, platform, backendReason: reason } = this.#file
+    const { lock, platform, backendReason: reason, identity } = this.#file
     try {
-      this.#file = openStoreFile(
-        this.path,
-        this.#schema,
-        { ...this.#options, create: false },
-        { lock, platform, reason },
-      )
+      const options = { ...this.#options, create: false }
+      const file = openStoreFile(this.path, this.#schema, options, { lock, platform, reason })
+      if (file.identity.fingerprint !== identity.fingerprint) throw migrated(file)
+      this.#file = file
     } catch (error) {
       this.isClosed = true
       lock.release()
@@ -435,6 +447,14 @@ export class Store<S extends AnySchema = AnySchema> extends RecordSet<S> {
     const source = sourceOf<S>(this.#file, this.#options)
     this.attach(source)
     this.#start(this.#file, source)
+  }
+
+  /** Closing in the middle of a write would pull the store away under it. */
+  #refuseInCallback(call: string): void {
+    if (this.#transaction !== undefined) {
+      throw new StrideError('ERR_STRIDE_TRANSACTION', `${call} was called inside a transaction`)
+    }
+    this.#writing?.writer.assertIdle(call)
   }
 
   #durabilityOf({ durability }: CommitOptions): Durability {
@@ -463,11 +483,24 @@ export class Store<S extends AnySchema = AnySchema> extends RecordSet<S> {
         path: this.path,
       })
     }
+    if (this.#isClosing) {
+      throw new StrideError('ERR_STRIDE_CLOSED', `${this.path} is being closed`, { path: this.path })
+    }
     if (this.#transaction !== undefined) {
       throw new StrideError('ERR_STRIDE_TRANSACTION', 'Inside a transaction changes go through its `tx`')
     }
+    this.#writing.writer.assertIdle('A change, commit or rollback')
     this.#writing.committer.assertSound()
     this.#fileWork.assertWritable()
     return this.#writing
   }
+}
+
+/** Rows, walks and fields of the reader are made for the layout that the file had. */
+function migrated(file: StoreFile): StrideError {
+  const { path } = file
+  file.pool.close()
+  file.file.close()
+  const message = `${path} was given another layout by migrateStore: open it again`
+  return new StrideError('ERR_STRIDE_SCHEMA_MISMATCH', message, { path })
 }

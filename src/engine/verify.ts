@@ -5,7 +5,7 @@
  * wrong with the file: each thing wrong is a finding.
  */
 
-import { setImmediate as nextTurn } from 'node:timers/promises'
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises'
 import { type ErrorCode, StrideError } from '../errors.ts'
 import { offsetOf } from './addressing.ts'
 import { readIdentity } from './header.ts'
@@ -32,12 +32,16 @@ export interface VerifyResult {
 
 const FINDINGS_MAX = 1000
 const RECORDS_A_TURN = 20_000
+const ROOT_TRIES = 6
 
 /** What is looked at: the file, what lies over it, and what it should hold at the moment of asking. */
 export interface Verifiable {
   readonly file: StoreFile
-  readonly locator: Locator
+  /** Finds the records as they are now. */
+  readonly locator: () => Locator
   readonly state: () => PublishedState
+  /** Runs a reading again until no commit of another process came between. */
+  readonly consistently: <T>(read: () => T) => T
   /** Whether this process writes: then its journal is looked at too, and what is staged is not. */
   readonly isWriter: boolean
 }
@@ -50,7 +54,7 @@ export async function verifyStore(store: Verifiable): Promise<VerifyResult> {
     const place = recordNumber === undefined ? {} : { recordNumber }
     findings.push({ code: error.code, message: error.message, offset: error.offset ?? offset, ...place })
   }
-  const isReadable = verifyHeader(store, note)
+  const isReadable = await verifyHeader(store, note)
   const recordsChecked = isReadable ? await verifyRecords(store, note) : 0
   if (isReadable) verifyLiveBits(store, note)
   return { ok: findings.length === 0, findings, recordsChecked }
@@ -59,14 +63,15 @@ export async function verifyStore(store: Verifiable): Promise<VerifyResult> {
 type Note = (error: unknown, offset: number, recordNumber?: number) => void
 
 /** Identity, roots and journal. @returns whether there is a root to go on with */
-function verifyHeader({ file: storeFile, isWriter, state }: Verifiable, note: Note): boolean {
+async function verifyHeader(store: Verifiable, note: Note): Promise<boolean> {
+  const { file: storeFile, isWriter, state } = store
   const { file, addressing, platform, path, identity } = storeFile
   try {
     readIdentity(file)
   } catch (error) {
     note(error, 0)
   }
-  for (const page of readPages(storeFile, note)) {
+  for (const page of await readPages(store, note)) {
     if (page.root === undefined) {
       note(new StrideError('ERR_STRIDE_CORRUPT', 'One of the two roots fails its checksum', {}), page.offset)
     }
@@ -81,9 +86,17 @@ function verifyHeader({ file: storeFile, isWriter, state }: Verifiable, note: No
   }
 }
 
-function readPages(storeFile: StoreFile, note: Note): ReturnType<typeof readRootPages> {
+/** Another process may be storing one of them: then it is looked at again. */
+async function readPages(
+  { file: { file }, isWriter }: Verifiable,
+  note: Note,
+): Promise<ReturnType<typeof readRootPages>> {
   try {
-    return readRootPages(storeFile.file)
+    for (let tries = 1; ; tries++) {
+      const pages = readRootPages(file)
+      if (isWriter || tries === ROOT_TRIES || pages.every(({ root }) => root !== undefined)) return pages
+      await sleep(tries)
+    }
   } catch (error) {
     note(error, 0)
     return []
@@ -91,23 +104,16 @@ function readPages(storeFile: StoreFile, note: Note): ReturnType<typeof readRoot
 }
 
 /** Decodes each live record. @returns how many there were */
-async function verifyRecords({ file, locator, state, isWriter }: Verifiable, note: Note): Promise<number> {
-  const { addressing, codec } = file
+async function verifyRecords(store: Verifiable, note: Note): Promise<number> {
+  const { addressing } = store.file
   let live = 0
-  for (let n = 0; n < state().size; n++) {
+  for (let n = 0; n < store.state().size; n++) {
     if (n % RECORDS_A_TURN === RECORDS_A_TURN - 1) await nextTurn()
     const offset = offsetOf(addressing, n)
     try {
-      const source = isWriter ? locator.findSealed(n) : locator.find(n)
-      if (source === undefined) continue
-      live++
-      try {
-        codec.decode(source.view as DataView, source.bytes, locator.at)
-        const isInFile = isWriter || locator.staging.find(n) === undefined
-        if (locator.checksums.exists && isInFile) locator.check(n)
-      } catch (error) {
-        note(located(error, offset), offset, n)
-      }
+      const { isLive, damage } = store.consistently(() => verifyRecord(store, n))
+      if (isLive) live++
+      if (damage !== undefined) note(located(damage, offset), offset, n)
     } catch (error) {
       note(error, offset, n)
       return live
@@ -116,30 +122,62 @@ async function verifyRecords({ file, locator, state, isWriter }: Verifiable, not
   return live
 }
 
-/** Compares the live bits with the counts, in one go: a commit in between would make both look wrong. */
-function verifyLiveBits({ file, locator, state, isWriter }: Verifiable, note: Note): void {
-  const { liveness } = locator
-  const { size, capacity, deletedCount, liveBitsOffset } = state()
-  const { path } = file
+function verifyRecord(
+  { file: { codec }, locator: locatorNow, isWriter }: Verifiable,
+  n: number,
+): { readonly isLive: boolean; readonly damage?: unknown } {
+  const locator = locatorNow()
+  const source = isWriter ? locator.findSealed(n) : locator.find(n)
+  if (source === undefined) return { isLive: false }
   try {
-    const stray = liveness.nextDeleted(size, capacity)
-    if (stray < capacity) {
-      const message = `Record ${stray} is marked as deleted but lies beyond the end, ${size}`
-      note(new StrideError('ERR_STRIDE_CORRUPT', message, { path }), liveBitsOffset, stray)
-    }
-    let deleted = 0
-    const isOverlaid = !isWriter && locator.staging.changeCount > 0
-    for (let n = 0; n < size; n++) {
-      if (!isOverlaid) n = liveness.nextDeleted(n, size)
-      if (n < size && (!isOverlaid || !locator.isLive(n))) deleted++
-    }
-    if (deleted !== deletedCount) {
-      const message = `${deletedCount} records are counted as deleted, the live bits say ${deleted}`
-      note(new StrideError('ERR_STRIDE_CORRUPT', message, { path }), liveBitsOffset)
+    codec.decode(source.view as DataView, source.bytes, locator.at)
+    const isInFile = isWriter || locator.staging.find(n) === undefined
+    if (locator.checksums.exists && isInFile) locator.check(n)
+    return { isLive: true }
+  } catch (damage) {
+    return { isLive: true, damage }
+  }
+}
+
+/** Compares the live bits with the counts, in one go: a commit in between would make both look wrong. */
+function verifyLiveBits(store: Verifiable, note: Note): void {
+  const { liveBitsOffset } = store.state()
+  try {
+    for (const { finding, recordNumber } of store.consistently(() => strayBits(store))) {
+      note(finding, liveBitsOffset, recordNumber)
     }
   } catch (error) {
     note(error, liveBitsOffset)
   }
+}
+
+interface StrayBits {
+  readonly finding: StrideError
+  readonly recordNumber?: number
+}
+
+function strayBits({ file, locator: locatorNow, state, isWriter }: Verifiable): readonly StrayBits[] {
+  const locator = locatorNow()
+  const { liveness } = locator
+  const { size, capacity, deletedCount } = state()
+  const { path } = file
+  const found: StrayBits[] = []
+  const stray = liveness.nextDeleted(size, capacity)
+  if (stray < capacity) {
+    const message = `Record ${stray} is marked as deleted but lies beyond the end, ${size}`
+    found.push({ finding: new StrideError('ERR_STRIDE_CORRUPT', message, { path }), recordNumber: stray })
+  }
+  let deleted = 0
+  const isOverlaid = !isWriter && locator.staging.changeCount > 0
+  for (let n = 0; n < size; n++) {
+    if (!isOverlaid) n = liveness.nextDeleted(n, size)
+    if (n < size && (!isOverlaid || !locator.isLive(n))) deleted++
+  }
+  if (deleted !== deletedCount) {
+    const message = `${deletedCount} records are counted as deleted, the live bits say ${deleted}`
+    found.push({ finding: new StrideError('ERR_STRIDE_CORRUPT', message, { path }) })
+  }
+  return found
 }
 
 /** A decoding error says where in the window it was; findings say where in the file. */

@@ -43,6 +43,13 @@ export class Writer {
     this.#scratchBytes = { view: this.#scratchView, bytes: this.#scratch }
   }
 
+  /** @throws ERR_STRIDE_TRANSACTION while another call is in the middle of user code: an iterable, a getter, a refinement */
+  assertIdle(call: string): void {
+    if (!this.#busy) return
+    const message = `${call} was called while another write reads its records`
+    throw new StrideError('ERR_STRIDE_TRANSACTION', message)
+  }
+
   /** @returns the record number */
   append(record: unknown): number {
     this.#enter('append')
@@ -126,12 +133,7 @@ export class Writer {
   }
 
   #enter(call: string): void {
-    if (this.#busy) {
-      throw new StrideError(
-        'ERR_STRIDE_TRANSACTION',
-        `${call} was called while another write reads its records`,
-      )
-    }
+    this.assertIdle(call)
     this.#busy = true
   }
 

@@ -29,6 +29,8 @@ export interface Platform {
   /** @throws ERR_STRIDE_NOT_FOUND, _EXISTS, _IS_DIRECTORY, _PERMISSION, _IO */
   open(path: string, options: OpenFileOptions): PlatformFile
   exists(path: string): boolean
+  /** The one absolute name of a file, links followed: it stays right when the working directory changes. */
+  resolve(path: string): string
   rename(from: string, to: string): void
   remove(path: string): void
   /** Makes creations, renames and removals in the folder of `path` durable. */

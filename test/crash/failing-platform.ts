@@ -126,6 +126,7 @@ export function failingPlatform(inner: Platform, faults: Faults): Platform {
     name: inner.name,
     granularity: inner.granularity,
     exists: path => inner.exists(path),
+    resolve: path => inner.resolve(path),
     isNetworkPath: path => inner.isNetworkPath(path),
     open: (path, options) =>
       faults.call(

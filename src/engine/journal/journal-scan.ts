@@ -8,21 +8,15 @@
  * Reads only. What a frame holds: frame.ts. Who replays: recovery.ts, and journal-overlay.ts for readers.
  */
 
+import { constants } from 'node:buffer'
 import { StrideError } from '../../errors.ts'
 import type { Platform, PlatformFile } from '../../mmap/platform.ts'
-import { FORMAT_VERSION } from '../format.ts'
 import { corrupt, type Identity } from '../header.ts'
 import type { Root } from '../root.ts'
 import { type FrameHead, frameEnd, looksLikeFrame, readFrame } from './frame-read.ts'
 import { journalPathOf } from './journal.ts'
-import {
-  BLOCK_BYTES,
-  FRAME_ALIGNMENT,
-  FRAME_FIELD_AT,
-  JOURNAL_HEADER,
-  JOURNAL_MAGIC,
-  slotOffset,
-} from './journal-format.ts'
+import { BLOCK_BYTES, FRAME_ALIGNMENT, FRAME_FIELD_AT, slotOffset } from './journal-format.ts'
+import { readJournalHeader } from './journal-header.ts'
 
 /** A whole frame, and the bytes that it lies in. */
 export interface Frame {
@@ -69,6 +63,10 @@ export function scanJournal(
   appliedCommit: number,
 ): JournalScan {
   const journalPath = journalPathOf(path)
+  if (root.journalSegment === 0 && appliedCommit > root.commitNumber) {
+    const what = `the root is of commit ${root.commitNumber} and names no journal, but commit ${appliedCommit} was in the file`
+    throw corrupt(path, 0, what)
+  }
   if (!platform.exists(journalPath)) {
     if (root.journalSegment === 0) return NOTHING
     const message = `${path} was not closed, and its journal ${journalPath} is not there: it may hold commits`
@@ -98,7 +96,7 @@ export function commitsBetween(
   if (!platform.exists(journalPath)) return undefined
   const file = platform.open(journalPath, { access: 'read', create: 'never' })
   try {
-    const { salt, slotBytes } = readHeader(file, identity)
+    const { salt, slotBytes } = readJournalHeader(file, identity)
     const frames: Frame[] = []
     for (const { bytes } of readSlots(file, slotBytes)) {
       for (const { head, at } of wholeFrames(bytes, salt)) {
@@ -113,7 +111,7 @@ export function commitsBetween(
 }
 
 function scanFile(file: PlatformFile, identity: Identity, root: Root, appliedCommit: number): JournalScan {
-  const { salt, slotBytes, generation } = readHeader(file, identity)
+  const { salt, slotBytes, generation } = readJournalHeader(file, identity)
   // The file was rewritten since, which only an ended journal allows: this one is left from then.
   if (root.journalSegment === 0 && generation < identity.generation) return NOTHING
   if (generation !== identity.generation) {
@@ -144,27 +142,6 @@ function scanFile(file: PlatformFile, identity: Identity, root: Root, appliedCom
   return { frames: chain.frames, dropped: chain.dropped }
 }
 
-function readHeader(
-  file: PlatformFile,
-  identity: Identity,
-): { readonly salt: Buffer; readonly slotBytes: number; readonly generation: number } {
-  const bytes = new Uint8Array(JOURNAL_HEADER.size)
-  const got = file.read(bytes, 0)
-  if (got < bytes.length) throw corrupt(file.path, got, 'the journal ends within its header')
-  const header = JOURNAL_HEADER.decode(bytes)
-  if (Buffer.from(header.magic).toString('latin1') !== JOURNAL_MAGIC) {
-    throw corrupt(file.path, 0, 'it is no journal of a store')
-  }
-  if (header.formatVersion > FORMAT_VERSION) {
-    const message = `${file.path} has format version ${header.formatVersion}; this library knows up to ${FORMAT_VERSION}`
-    throw new StrideError('ERR_STRIDE_FORMAT_NEWER', message, { path: file.path, offset: 8 })
-  }
-  if (!JOURNAL_HEADER.isIntact(bytes)) throw corrupt(file.path, 0, "the journal's header fails its checksum")
-  const isOurs = Buffer.from(header.storeId).toString('hex') === identity.storeId
-  if (!isOurs) throw corrupt(file.path, 16, 'this journal belongs to another store')
-  return { salt: Buffer.from(header.salt), slotBytes: header.slotBytes, generation: header.generation }
-}
-
 /** Slots 0 and 1, and whatever lies behind them as slot 2. */
 function readSlots(file: PlatformFile, slotBytes: number): readonly SlotBytes[] {
   const size = file.size()
@@ -172,6 +149,10 @@ function readSlots(file: PlatformFile, slotBytes: number): readonly SlotBytes[] 
   for (const slot of [0, 1, 2]) {
     const offset = slotOffset(slot, slotBytes)
     const length = Math.max(0, (slot === 2 ? size : Math.min(size, offset + slotBytes)) - offset)
+    if (length > constants.MAX_LENGTH) {
+      const message = `${file.path} has ${size} bytes, more than this runtime can take into one buffer`
+      throw new StrideError('ERR_STRIDE_LIMIT', message, { path: file.path })
+    }
     const bytes = Buffer.allocUnsafeSlow(length)
     slots.push({ offset, bytes: bytes.subarray(0, length === 0 ? 0 : file.read(bytes, offset)) })
   }

@@ -15,6 +15,7 @@
 import { randomBytes } from 'node:crypto'
 import { InvariantError, StrideError } from '../../errors.ts'
 import type { Platform, PlatformFile } from '../../mmap/platform.ts'
+import { isCurrent } from '../current-file.ts'
 import { FORMAT_VERSION } from '../format.ts'
 import type { Identity } from '../header.ts'
 import type { Root } from '../root.ts'
@@ -28,6 +29,7 @@ import {
   SALT_BYTES,
   slotOffset,
 } from './journal-format.ts'
+import { readJournalHeader } from './journal-header.ts'
 
 /** Where a root says that the next commit's frame is. */
 export type JournalPlace = Pick<Root, 'journalSalt' | 'journalSegment' | 'journalOffset'>
@@ -94,6 +96,7 @@ export class Journal {
   /** Creates the journal of a store that has none. @throws ERR_STRIDE_NO_SPACE, _PERMISSION, _IO; nothing stays then */
   static create(platform: Platform, path: string, identity: Identity, options: JournalOptions): Journal {
     const journalPath = journalPathOf(path)
+    refuseForeign(platform, journalPath, identity)
     const besidePath = `${journalPath}-new`
     // The writer's lock is held: what lies there is left from a crash.
     if (platform.exists(besidePath)) platform.remove(besidePath)
@@ -257,10 +260,15 @@ export class Journal {
     this.#file.close()
   }
 
-  /** Deletes the file; a synced root names no journal. */
+  /** Deletes the file, if the name still is its own; a synced root names no journal. */
   remove(): void {
-    this.close()
-    this.#platform.remove(this.#file.path)
+    const { path } = this.#file
+    try {
+      if (!isCurrent(this.#platform, path, this.#file)) return
+    } finally {
+      this.close()
+    }
+    this.#platform.remove(path)
   }
 
   /** Blocks for the slot's first `upTo` bytes. */
@@ -288,6 +296,17 @@ export class Journal {
 
   #isTaken(slot: Slot): boolean {
     return this.#active.slot === slot || this.#older.some(segment => segment.slot === slot)
+  }
+}
+
+/** Only a journal of the same store, left from a failure or a crash, is ever replaced. @throws ERR_STRIDE_CORRUPT */
+function refuseForeign(platform: Platform, journalPath: string, identity: Identity): void {
+  if (!platform.exists(journalPath)) return
+  const left = platform.open(journalPath, { access: 'read', create: 'never' })
+  try {
+    readJournalHeader(left, identity)
+  } finally {
+    left.close()
   }
 }
 

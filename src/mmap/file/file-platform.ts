@@ -7,7 +7,7 @@
 
 import { checkRange } from '../bounds.ts'
 import { DiskFile, type LockTable, openDescriptor } from '../disk-file.ts'
-import { exists, remove, rename, syncFolder } from '../disk-folder.ts'
+import { exists, remove, rename, resolve, syncFolder } from '../disk-folder.ts'
 import { networkFileSystem } from '../network-path.ts'
 import type { Access, Platform, Region, SharedWords } from '../platform.ts'
 import { reserveBlocks } from '../posix/allocation.ts'
@@ -26,6 +26,7 @@ export function createFilePlatform(calls?: SystemCalls): Platform {
     open: (path, options) =>
       new PositionedFile(calls, path, openDescriptor(path, options), options.access, locks),
     exists,
+    resolve,
     rename,
     remove,
     syncFolder,

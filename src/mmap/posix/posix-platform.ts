@@ -4,7 +4,7 @@
 
 import { StrideError } from '../../errors.ts'
 import { openDescriptor } from '../disk-file.ts'
-import { exists, remove, rename, syncFolder } from '../disk-folder.ts'
+import { exists, remove, rename, resolve, syncFolder } from '../disk-folder.ts'
 import { networkFileSystem } from '../network-path.ts'
 import type { Platform } from '../platform.ts'
 import { AddressRange } from './address-range.ts'
@@ -20,6 +20,7 @@ export function createPosixPlatform(calls: SystemCalls): Platform {
     granularity: calls.pageBytes,
     open: (path, options) => new PosixFile(calls, path, openDescriptor(path, options), options.access, locks),
     exists,
+    resolve,
     rename,
     remove,
     syncFolder,

@@ -42,6 +42,7 @@ export function createSimulatedPlatform(options: SimulatedPlatformOptions = {}):
     granularity: 4096,
     open: (path, openOptions) => open(disk, path, openOptions),
     exists: path => disk.names.has(path),
+    resolve: path => path,
     rename(from, to) {
       const content = find(from)
       disk.observe({ kind: 'rename', file: content.file, from, to })

@@ -1,0 +1,34 @@
+/**
+ * What the header of a journal says, and whether it is this store's.
+ */
+
+import { StrideError } from '../../errors.ts'
+import type { PlatformFile } from '../../mmap/platform.ts'
+import { FORMAT_VERSION } from '../format.ts'
+import { corrupt, type Identity } from '../header.ts'
+import { JOURNAL_HEADER, JOURNAL_MAGIC } from './journal-format.ts'
+
+export interface JournalFacts {
+  readonly salt: Buffer
+  readonly slotBytes: number
+  readonly generation: number
+}
+
+/** @throws ERR_STRIDE_CORRUPT for what is no journal, or another store's; _FORMAT_NEWER, _IO */
+export function readJournalHeader(file: PlatformFile, identity: Identity): JournalFacts {
+  const bytes = new Uint8Array(JOURNAL_HEADER.size)
+  const got = file.read(bytes, 0)
+  if (got < bytes.length) throw corrupt(file.path, got, 'the journal ends within its header')
+  const header = JOURNAL_HEADER.decode(bytes)
+  if (Buffer.from(header.magic).toString('latin1') !== JOURNAL_MAGIC) {
+    throw corrupt(file.path, 0, 'it is no journal of a store')
+  }
+  if (header.formatVersion > FORMAT_VERSION) {
+    const message = `${file.path} has format version ${header.formatVersion}; this library knows up to ${FORMAT_VERSION}`
+    throw new StrideError('ERR_STRIDE_FORMAT_NEWER', message, { path: file.path, offset: 8 })
+  }
+  if (!JOURNAL_HEADER.isIntact(bytes)) throw corrupt(file.path, 0, "the journal's header fails its checksum")
+  const isOurs = Buffer.from(header.storeId).toString('hex') === identity.storeId
+  if (!isOurs) throw corrupt(file.path, 16, 'this journal belongs to another store')
+  return { salt: Buffer.from(header.salt), slotBytes: header.slotBytes, generation: header.generation }
+}
