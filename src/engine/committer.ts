@@ -152,8 +152,8 @@ export class Committer {
     this.assertSound()
     const progress = this.#progress
     const isEmpty = !this.#seal()
-    if (isEmpty && progress.isDone(progress.sealed.commitNumber, durability)) return progress.acknowledgedTo
-    this.#soundness.guard(() => this.#advanceSync(durability))
+    const isDone = isEmpty && progress.isDone(progress.sealed.commitNumber, durability)
+    if (!isDone) this.#soundness.guard(() => this.#advanceSync(durability))
     progress.acknowledgeSealed()
     if (this.#hasWork) this.#startRound()
     return progress.acknowledgedTo

@@ -30,6 +30,17 @@ function reopened<T>(look: (store: Store<typeof Trade>) => T): T {
 }
 
 describe('a commit', () => {
+  test("an empty blocking one answers the number of those before it, and as durable as asked", async () => {
+    store.update(0, { qty: 5 })
+    const process = store.commit({ durability: 'process' })
+    expect(store.commitSync({ durability: 'process' })).toBe(2)
+    expect(await process).toBe(2)
+    store.update(0, { qty: 6 })
+    expect(store.commitSync({ durability: 'process' })).toBe(3)
+    expect(store.commitSync({ durability: 'full' })).toBe(3)
+    expect(store.durableCommitNumber).toBe(3)
+  })
+
   test('counts up from 1, and an empty one keeps the number without a sync', async () => {
     expect(store.commitNumber).toBe(1)
     const { syncs } = store.stats()
