@@ -1,5 +1,5 @@
 /**
- * What could go wrong: a number that is given to the system means something else there. Linux is asked through gcc; what macOS
+ * What could go wrong: a number that is given to the system means something else there. Linux is asked through its compilers; what macOS
  * says is in macos-headers.ts, with its source.
  */
 
@@ -15,9 +15,14 @@ import { callsAsOnMacos } from './macos-on-linux.ts'
 import { newFolder } from './places.ts'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
-const hasGcc = process.platform === 'linux' && spawnSync('gcc', ['--version']).status === 0
-if (!hasGcc)
-  console.warn('SKIPPED: no gcc on Linux here, so the numbers of Linux are not compared with its headers')
+/** glibc's headers, and musl's. */
+const COMPILERS = ['gcc', 'musl-gcc']
+const present = COMPILERS.filter(
+  name => process.platform === 'linux' && spawnSync(name, ['--version']).status === 0,
+)
+for (const name of COMPILERS) {
+  if (!present.includes(name)) console.warn(`SKIPPED: no ${name} here, so its headers are not asked`)
+}
 
 /** Names as in C, which has prefixes for some. */
 const C_NAMES: Readonly<Record<string, string>> = {
@@ -61,7 +66,7 @@ describe('the numbers of macOS', () => {
 })
 
 describe('the numbers of Linux', () => {
-  it.skipIf(!hasGcc)('are those of this machine’s headers', () => {
+  it.skipIf(present.length === 0).each(present)('are those of the headers that %s uses', compiler => {
     const folder = newFolder()
     const lines = numbersOf(LINUX).map(
       ([name]) => `  printf("%s %ld\\n", "${name}", (long)(${C_NAMES[name] ?? name}));`,
@@ -85,7 +90,7 @@ ${lines.join('\n')}
 }
 `,
     )
-    execFileSync('gcc', ['-o', join(folder, 'numbers'), join(folder, 'numbers.c')])
+    execFileSync(compiler, ['-o', join(folder, 'numbers'), join(folder, 'numbers.c')])
     const said = execFileSync(join(folder, 'numbers'), { encoding: 'utf8' }).trim().split('\n')
     const expected = [
       ...numbersOf(LINUX),
