@@ -67,6 +67,7 @@ export abstract class PointReader<S extends AnySchema> extends ReaderBase {
   /** The writer's sequence for which they are hot. */
   #hotSequence = 0
 
+  /** @internal */
   protected constructor(source: Source<S>) {
     super()
     this.source = source

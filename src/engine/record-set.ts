@@ -30,6 +30,7 @@ export type Row<S extends AnySchema> = RowFields<S> & {
 export abstract class RecordSet<S extends AnySchema> extends PointReader<S> implements Iterable<Output<S>> {
   readonly #finder: RecordFinder
 
+  /** @internal */
   protected constructor(source: Source<S>) {
     super(source)
     this.#finder = new RecordFinder(

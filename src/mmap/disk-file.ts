@@ -13,6 +13,7 @@
 import * as fs from 'node:fs'
 import { StrideError } from '../errors.ts'
 import { checkOffset, checkRange } from './bounds.ts'
+import { assertSyncable, syncDescriptor, syncDescriptorAsync } from './descriptor-sync.ts'
 import type { Access, LockKind, OpenFileOptions, PlatformFile, Region, SharedWords } from './platform.ts'
 import { inPoolShare } from './pool-share.ts'
 import { closedError, nodeError, readOnlyError, withCodes } from './system-errors.ts'
@@ -140,12 +141,12 @@ export abstract class DiskFile implements PlatformFile {
     this.assertOpen()
     const fd = this.#syncsPending > 0 ? (this.#twin ?? this.fd) : this.fd
     // On macOS node's fdatasync is fcntl(F_FULLFSYNC) (libuv, src/unix/fs.c).
-    withCodes(this.path, () => fs.fdatasyncSync(fd))
+    syncDescriptor(fd, this.path, 'fdatasync')
   }
 
   syncAsync(): Promise<void> {
     this.assertOpen()
-    const sync = (): Promise<void> => inPoolShare(() => this.#fdatasync())
+    const sync = (): Promise<void> => inPoolShare(() => syncDescriptorAsync(this.fd, this.path))
     const done = this.#syncsPending === 0 ? sync() : this.#lastSync.then(sync)
     this.#syncsPending++
     this.#lastSync = done.then(this.#syncReturned, this.#syncReturned)
@@ -190,15 +191,6 @@ export abstract class DiskFile implements PlatformFile {
   readonly #syncReturned = (): void => {
     this.#syncsPending--
     if (this.#closed && this.#syncsPending === 0) this.#closeDescriptors()
-  }
-
-  #fdatasync(): Promise<void> {
-    return new Promise((resolve, reject) => {
-      fs.fdatasync(this.fd, error => {
-        if (error === null || error === undefined) resolve()
-        else reject(nodeError(error, this.path))
-      })
-    })
   }
 
   /** The description that a blocking sync uses while asynchronous ones run (K2). */
@@ -255,6 +247,7 @@ export abstract class DiskFile implements PlatformFile {
 export function openDescriptor(path: string, options: OpenFileOptions): number {
   const { O_RDONLY, O_RDWR, O_CREAT, O_EXCL, O_NONBLOCK } = fs.constants
   const { access, create = 'never', mode = 0o600 } = options
+  if (access === 'readwrite') assertSyncable(path)
   const creation = { never: 0, missing: O_CREAT, always: O_CREAT | O_EXCL }[create]
   // Non-blocking, or opening a pipe would wait for its other end.
   const flags = (access === 'read' ? O_RDONLY : O_RDWR) | creation | O_NONBLOCK

@@ -4,6 +4,7 @@
 
 import * as fs from 'node:fs'
 import { resolve as absolute, basename, dirname, join } from 'node:path'
+import { syncDescriptor } from './descriptor-sync.ts'
 import { withCodes } from './system-errors.ts'
 
 export function exists(path: string): boolean {
@@ -49,7 +50,7 @@ export function syncFolder(path: string): void {
   withCodes(folder, () => {
     const fd = fs.openSync(folder, 'r')
     try {
-      fs.fsyncSync(fd)
+      syncDescriptor(fd, folder, 'fsync')
     } finally {
       fs.closeSync(fd)
     }

@@ -5,8 +5,10 @@
  * Windows of a store slide and are read-only; views of users lie still, may be written, and may be kept too long.
  */
 
+import { StrideError } from '../errors.ts'
 import type { OpenFileOptions, PlatformFile } from './platform.ts'
 import { createPosixMapping } from './posix/posix-mapping.ts'
+import { mappingObstacle } from './posix/posix-platform.ts'
 import { requireSystemCalls } from './posix/system-calls.ts'
 
 /** 'read' and 'copy' are private to the process: stores stay in its memory and never reach the file. */
@@ -54,6 +56,14 @@ let system: MappingSystem | undefined
 
 /** @throws ERR_STRIDE_NOT_MAPPABLE where nothing can be mapped; `what` is named in the message */
 export function mappingSystem(what: string): MappingSystem {
-  system ??= createPosixMapping(requireSystemCalls(what))
+  if (system === undefined) {
+    const calls = requireSystemCalls(what)
+    const obstacle = mappingObstacle(calls)
+    if (obstacle !== undefined) {
+      const message = `${what} cannot be mapped: ${obstacle}`
+      throw new StrideError('ERR_STRIDE_NOT_MAPPABLE', message, { path: what })
+    }
+    system = createPosixMapping(calls)
+  }
   return system
 }

@@ -60,6 +60,10 @@ export function errnoError(syscall: string, errno: number, path: string, offset?
 export function nodeError(error: unknown, path: string): unknown {
   if (!(error instanceof Error) || error instanceof StrideError) return error
   const { code, errno, syscall } = error as NodeJS.ErrnoException
+  if (code === 'ERR_ACCESS_DENIED') {
+    const message = `Node's permission model forbids it (${error.message}): ${path}`
+    return new StrideError('ERR_STRIDE_PERMISSION', message, { path, cause: error })
+  }
   if (typeof errno !== 'number' || code === undefined) return error
   const facts = { path, errno: Math.abs(errno), cause: error, ...(syscall === undefined ? {} : { syscall }) }
   return new StrideError(

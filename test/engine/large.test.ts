@@ -94,7 +94,7 @@ test('a file shortened from outside ends in a coded error, not in a dead process
        store.field(99_000, 'price')
        const row = store.row(99_001)
        truncateSync(process.argv[1], 1_000_000)
-       await new Promise(resolve => setTimeout(resolve, 1))
+       await new Promise(resolve => setImmediate(resolve))
        const codes = []
        for (const call of [() => store.field(99_000, 'price'), () => store.get(99_000), () => row.price,
          () => store.gather('price'), () => [...store], () => store.getMany([1])]) {

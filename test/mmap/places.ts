@@ -13,6 +13,7 @@ import type { Platform } from '../../src/mmap/platform.ts'
 import { createPosixPlatform } from '../../src/mmap/posix/posix-platform.ts'
 import { systemCalls } from '../../src/mmap/posix/system-calls.ts'
 import { createSimulatedPlatform } from '../../src/mmap/simulated/simulated-platform.ts'
+import { callsAsOnMacos } from './macos-on-linux.ts'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 const folders: string[] = []
@@ -38,6 +39,9 @@ const { calls } = systemCalls()
 /** All implementations of the seam that this machine can run. */
 export const PLATFORMS: readonly TestedPlatform[] = [
   ...(calls === undefined ? [] : [{ name: 'posix', create: () => createPosixPlatform(calls) }]),
+  ...(calls === undefined || process.platform !== 'linux'
+    ? []
+    : [{ name: 'posix as macOS numbers it', create: () => createPosixPlatform(callsAsOnMacos()) }]),
   { name: 'file', create: () => createFilePlatform(calls) },
   { name: 'file without koffi', create: () => createFilePlatform() },
   { name: 'simulated', create: () => createSimulatedPlatform() },

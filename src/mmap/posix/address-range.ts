@@ -70,7 +70,8 @@ export class AddressRange {
       return new AddressRange(calls, path, address, bytes)
     } catch (error) {
       calls.munmap(address, bytes)
-      const message = `This runtime lays no buffer over mapped memory: ${path}`
+      const said = error instanceof Error ? error.message : String(error)
+      const message = `This runtime lays no buffer over mapped memory (${said}): ${path}`
       throw new StrideError('ERR_STRIDE_NOT_MAPPABLE', message, { path, cause: error })
     }
   }

@@ -152,10 +152,13 @@ export class MappedRegion implements Region {
         return populated === -EINVAL ? asked : populated
       }),
     )
+    if (abi.MADV_POPULATE_READ === undefined && !this.#range.isReleased) this.#checkStillThere(at, length)
     if (result < 0 && !this.#range.isReleased) throw this.#populateError(-result, at, length)
   }
 
+  /** WILLNEED says nothing of pages that are gone. */
   #willNeed(at: number, length: number): void {
+    this.#checkStillThere(at, length)
     const { start, bytes } = this.#pages(at, length)
     const result = this.#calls.madvise(start, bytes, this.#calls.abi.MADV_WILLNEED)
     if (result < 0) throw this.#populateError(-result, at, length)
@@ -167,6 +170,12 @@ export class MappedRegion implements Region {
     const { start, bytes } = this.#pages(at, length)
     // Advice is a wish: a system that does not know it reads as it always does.
     this.#calls.madvise(start, bytes, advice)
+  }
+
+  #checkStillThere(at: number, length: number): void {
+    const needed = this.#offset + Math.min(at + length, this.#length)
+    const size = this.#file.size()
+    if (size < needed) throw truncatedError(this.#file.path, needed, size)
   }
 
   /** EFAULT comes where a touch would be SIGBUS: past the end of a file that became shorter, or on a bad disk. */

@@ -17,7 +17,7 @@ import { join } from 'node:path'
 import { type ErrorCode, StrideError } from '../../errors.ts'
 import { identityOf } from '../disk-file.ts'
 import type { SharedObject } from '../mapping-system.ts'
-import { errnoError } from '../system-errors.ts'
+import { errnoError, withCodes } from '../system-errors.ts'
 import { PosixFile } from './posix-file.ts'
 import { recordLocks } from './record-locks.ts'
 import type { SystemCalls } from './system-calls.ts'
@@ -148,7 +148,8 @@ function openNamed(calls: SystemCalls, name: string, create: boolean, mode: numb
   if (NAMES_OF_OTHERS.includes(-fd))
     throw failure('ERR_STRIDE_NAME_TAKEN', name, 'is the name of something else')
   if (fd < 0) throw errnoError('shm_open', -fd, name)
-  if (fs.fstatSync(fd).isFile()) return fd
+  // Deno does not know descriptors that it did not open.
+  if (withCodes(name, () => fs.fstatSync(fd)).isFile()) return fd
   fs.closeSync(fd)
   throw failure('ERR_STRIDE_NAME_TAKEN', name, 'is the name of something else')
 }

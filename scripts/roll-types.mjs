@@ -1,0 +1,29 @@
+// Rolls the declarations that tsc wrote up into one file an entry and one that they share. What no entry reaches stays out.
+// They share classes, so that a StrideError of one entry is one of the others too.
+
+import { rmSync } from 'node:fs'
+import { rolldown } from 'rolldown'
+import { dts } from 'rolldown-plugin-dts'
+
+// Where tsconfig.build.json has tsc write them.
+const declarations = 'dist/.declarations'
+
+const bundle = await rolldown({
+  input: {
+    index: `${declarations}/index.d.ts`,
+    'mmap/index': `${declarations}/mmap/index.d.ts`,
+    'schema/index': `${declarations}/schema/index.d.ts`,
+  },
+  external: [/^node:/, 'zod'],
+  plugins: [dts({ dtsInput: true, tsconfig: false })],
+  experimental: { attachDebugInfo: 'none' },
+})
+const { output } = await bundle.write({
+  dir: 'dist',
+  entryFileNames: '[name].d.ts',
+  chunkFileNames: 'chunks/types.d.ts',
+  minifyInternalExports: false,
+})
+await bundle.close()
+rmSync(declarations, { recursive: true })
+for (const file of output) console.log(file.fileName)
