@@ -42,6 +42,8 @@ export abstract class DiskFile implements PlatformFile {
   /** @internal */
   readonly fd: number
   readonly #locks: LockTable
+  /** Taken at once: Wine forgets the device of a file that was renamed. */
+  readonly #identity: string
   #hasLocked = false
   #closed = false
   #twin: number | undefined
@@ -53,6 +55,7 @@ export abstract class DiskFile implements PlatformFile {
     this.fd = fd
     this.access = access
     this.#locks = locks
+    this.#identity = identityOf(fd, path)
   }
 
   abstract sharedWords(offset: number, count: number): SharedWords
@@ -72,7 +75,7 @@ export abstract class DiskFile implements PlatformFile {
 
   identity(): string {
     this.assertOpen()
-    return identityOf(this.fd, this.path)
+    return this.#identity
   }
 
   takeAccessOf(other: PlatformFile): void {
@@ -196,10 +199,11 @@ export abstract class DiskFile implements PlatformFile {
   /** The description that a blocking sync uses while asynchronous ones run (K2). */
   #openTwin(): void {
     if (this.#twin !== undefined) return
-    for (const path of [`/proc/self/fd/${this.fd}`, this.path]) {
+    const paths = process.platform === 'win32' ? [this.path] : [`/proc/self/fd/${this.fd}`, this.path]
+    for (const path of paths) {
       try {
         const twin = fs.openSync(path, fs.constants.O_RDWR)
-        if (identityOf(twin, path) === identityOf(this.fd, this.path)) {
+        if (identityOf(twin, path) === this.#identity) {
           this.#twin = twin
           return
         }

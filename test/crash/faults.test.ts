@@ -9,8 +9,8 @@ import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 import { createFilePlatform } from '../../src/mmap/file/file-platform.ts'
-import { systemCalls } from '../../src/mmap/posix/system-calls.ts'
 import { createSimulatedPlatform } from '../../src/mmap/simulated/simulated-platform.ts'
+import { thisSystem } from '../../src/mmap/this-system.ts'
 import type { Version } from './expected-store.ts'
 import type { Fault } from './failing-platform.ts'
 import type { Place } from './fault-run.ts'
@@ -41,7 +41,7 @@ function placeOnDisk(files: ReadonlyMap<string, Uint8Array>, start: Version): Pl
   rmSync(folder, { recursive: true, force: true })
   mkdirSync(folder)
   for (const [path, bytes] of files) writeFileSync(join(folder, basename(path)), bytes)
-  const platform = createFilePlatform(systemCalls().calls)
+  const platform = createFilePlatform(thisSystem().system?.fileHelp)
   return { platform, path: join(folder, STORE_NAME), start, names: () => readdirSync(folder) }
 }
 

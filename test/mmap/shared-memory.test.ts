@@ -8,7 +8,7 @@ import { afterEach, describe, expect, it } from 'vitest'
 import { SharedMemory, type SharedMemoryOptions } from '../../src/mmap/index.ts'
 import type { SharedObject } from '../../src/mmap/mapping-system.ts'
 import { recordLocks } from '../../src/mmap/posix/record-locks.ts'
-import { openSharedObject } from '../../src/mmap/posix/shared-object.ts'
+import { openSharedObject, type SharedFile } from '../../src/mmap/posix/shared-object.ts'
 import { type SystemCalls, systemCalls } from '../../src/mmap/posix/system-calls.ts'
 import { Companion, codeOf, newFolder, runScript, thrownBy, writeScript } from './places.ts'
 
@@ -212,7 +212,7 @@ describe('shared memory', () => {
       const name = newName()
       const real = calls as SystemCalls
       const old = openSharedObject(real, name, 100, 0o600)
-      let next: SharedObject | undefined
+      let next: SharedFile | undefined
       let opens = 0
       const interrupted: SystemCalls = {
         ...real,
@@ -227,7 +227,7 @@ describe('shared memory', () => {
       }
       const late = openSharedObject(interrupted, name, 300, 0o600)
       expect([next?.created, late.created, late.size]).toEqual([true, false, 200])
-      expect(late.file.identity()).toBe(next?.file.identity())
+      expect(late.memory.identity()).toBe(next?.memory.identity())
       next?.close()
       late.close()
       expect(fs.existsSync(objectPath(name))).toBe(false)

@@ -15,6 +15,7 @@ import type { Platform, PlatformFile } from '../../src/mmap/platform.ts'
 import { abiOfThisSystem } from '../../src/mmap/posix/abi.ts'
 import { createPosixPlatform, mappingObstacle } from '../../src/mmap/posix/posix-platform.ts'
 import { bindSystemCalls, type SystemCalls, systemCalls } from '../../src/mmap/posix/system-calls.ts'
+import { thisSystem } from '../../src/mmap/this-system.ts'
 import { createWindowPool } from '../../src/mmap/windows.ts'
 import { codeOf, newFolder, nextTurn, runScript, thrownBy, writeScript } from './places.ts'
 
@@ -295,7 +296,7 @@ describe('a full disk', () => {
   const { calls } = systemCalls()
   const platforms = [
     ...(calls === undefined ? [] : [{ name: 'posix', platform: createPosixPlatform(calls) }]),
-    { name: 'file', platform: createFilePlatform(calls) },
+    { name: 'file', platform: createFilePlatform(thisSystem().system?.fileHelp) },
     { name: 'file without koffi', platform: createFilePlatform() },
   ]
 
