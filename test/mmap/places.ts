@@ -7,7 +7,7 @@ import * as fs from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { afterEach, onTestFinished } from 'vitest'
+import { onTestFinished } from 'vitest'
 import { createFilePlatform } from '../../src/mmap/file/file-platform.ts'
 import type { Platform } from '../../src/mmap/platform.ts'
 import { createPosixPlatform } from '../../src/mmap/posix/posix-platform.ts'
@@ -16,18 +16,14 @@ import { thisSystem } from '../../src/mmap/this-system.ts'
 import { callsAsOnMacos } from './macos-on-linux.ts'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
-const folders: string[] = []
 
-/** A folder of its own for one test, removed after it. */
+/** A folder of its own for one test, removed after everything else that the test left to be done at its end. */
 export function newFolder(): string {
   const folder = fs.mkdtempSync(join(tmpdir(), 'stridedb-mmap-'))
-  folders.push(folder)
+  // Windows removes no file that a process has open, and a killed one takes a moment to end.
+  onTestFinished(() => fs.rmSync(folder, { recursive: true, force: true, maxRetries: 40, retryDelay: 25 }))
   return folder
 }
-
-afterEach(() => {
-  for (const folder of folders.splice(0)) fs.rmSync(folder, { recursive: true, force: true })
-})
 
 export interface TestedPlatform {
   readonly name: string

@@ -66,11 +66,8 @@ export class MappedRegion implements Region {
       throw new InvariantError(`A region of ${this.capacity} bytes cannot show ${length} bytes from ${offset}`)
     }
     this.#length = 0
-    const end = offset + length
-    const size = this.#file.size()
     try {
-      if (size < end) throw truncatedError(this.#file.path, end, size)
-      const section = this.#file.sections.reaching(end, 'read')
+      const section = this.#file.sections.reaching(offset + length, 'read')
       this.#range.show({ section, access: FILE_MAP_READ, offset, length })
     } catch (error) {
       this.#range.hide()

@@ -2,9 +2,10 @@
  * The sections of one file: what CreateFileMapping makes, and views are made of.
  *
  * A section is as large as the file was when it was made, so that a grown file gets another one. As long as there is a
- * section, or a view of one, Windows does not shorten the file.
+ * section, or a view of one, Windows does not shorten the file: what a section reached once is there.
  */
 
+import { truncatedError } from '../system-errors.ts'
 import { PAGE_READONLY, PAGE_READWRITE, PAGE_WRITECOPY } from './constants.ts'
 import type { Win32Calls } from './win32-calls.ts'
 import { win32Error } from './win32-errors.ts'
@@ -21,7 +22,6 @@ interface Section {
 interface SectionedFile {
   readonly fd: number
   readonly path: string
-  size(): number
 }
 
 export class Sections {
@@ -34,12 +34,13 @@ export class Sections {
     this.#file = file
   }
 
-  /** One that reaches to `end` at least; valid until the next call. @throws ERR_STRIDE_EMPTY_FILE, _PERMISSION, _NO_SPACE, _IO */
+  /** One that reaches to `end` at least; valid until the next call. @throws ERR_STRIDE_TRUNCATED, _PERMISSION, _NO_SPACE, _IO */
   reaching(end: number, protection: Protection): number {
     const known = this.#open.get(protection)
     if (known !== undefined && known.size >= end) return known.handle
     const { fd, path } = this.#file
-    const size = this.#file.size()
+    const size = this.#calls.fileSize(this.#calls.handleOf(fd))
+    if (size >= 0 && size < end) throw truncatedError(path, end, size)
     const { handle } = this.#calls.createSection(this.#calls.handleOf(fd), PROTECTIONS[protection], size)
     if (handle < 0) throw win32Error('CreateFileMappingW', -handle, path)
     if (known !== undefined) this.#calls.closeHandle(known.handle)
