@@ -39,11 +39,11 @@ const BLOCK_BYTES_MIN = 512
 export abstract class DiskFile implements PlatformFile {
   readonly path: string
   readonly access: Access
-  /** @internal */
-  readonly fd: number
   readonly #locks: LockTable
   /** Taken at once: Wine forgets the device of a file that was renamed. */
   readonly #identity: string
+  #fd: number
+  #isReplaced = false
   #hasLocked = false
   #closed = false
   #twin: number | undefined
@@ -52,7 +52,7 @@ export abstract class DiskFile implements PlatformFile {
 
   constructor(path: string, fd: number, access: Access, locks: LockTable) {
     this.path = path
-    this.fd = fd
+    this.#fd = fd
     this.access = access
     this.#locks = locks
     this.#identity = identityOf(fd, path)
@@ -64,6 +64,10 @@ export abstract class DiskFile implements PlatformFile {
   /** Blocks for a range, by the system's own means; false where it has none. */
   protected abstract reserveBlocks(offset: number, length: number): boolean
 
+  /** @internal */
+  get fd(): number {
+    return this.#fd
+  }
   get isClosed(): boolean {
     return this.#closed
   }
@@ -74,7 +78,7 @@ export abstract class DiskFile implements PlatformFile {
   }
 
   identity(): string {
-    this.assertOpen()
+    if (!this.#isReplaced) this.assertOpen()
     return this.#identity
   }
 
@@ -180,6 +184,30 @@ export abstract class DiskFile implements PlatformFile {
     this.#closed = true
     if (this.#hasLocked) this.#locks.unlockAll(this.fd, this.path)
     if (this.#syncsPending === 0) this.#closeDescriptors()
+  }
+
+  /**
+   * Another file takes this one's name, on a system that replaces no open file: it is closed while `replace` runs, and
+   * open again where that throws. Otherwise it is as good as closed afterwards.
+   * @internal
+   */
+  giveWay(replace: () => void, reopen: () => number): void {
+    this.assertOpen()
+    if (this.#hasLocked || this.#syncsPending > 0) {
+      replace()
+      return
+    }
+    this.#closeDescriptors()
+    this.#twin = undefined
+    this.#closed = true
+    try {
+      replace()
+      this.#isReplaced = true
+    } catch (error) {
+      this.#fd = reopen()
+      this.#closed = false
+      throw error
+    }
   }
 
   protected assertOpen(): void {

@@ -31,8 +31,12 @@ export interface Platform {
   exists(path: string): boolean
   /** The one absolute name of a file, links followed: it stays right when the working directory changes. */
   resolve(path: string): string
-  /** Replaces `to`. @throws ERR_STRIDE_BUSY, nothing changed, where the system replaces no file that somebody has open */
-  rename(from: string, to: string): void
+  /**
+   * Replaces `to`. `own`: the caller's own opener of `to`, which gives way where the system replaces no open file; nothing
+   * but close() may be asked of it afterwards.
+   * @throws ERR_STRIDE_BUSY, nothing changed, where somebody else has it open and the system does not allow that
+   */
+  rename(from: string, to: string, own?: PlatformFile): void
   /** The name is free afterwards; who has the file open keeps it. @throws ERR_STRIDE_BUSY where the system cannot do that */
   remove(path: string): void
   /** Makes creations, renames and removals in the folder of `path` durable. */

@@ -13,6 +13,7 @@ import type { Platform } from '../../src/mmap/platform.ts'
 import { createPosixPlatform } from '../../src/mmap/posix/posix-platform.ts'
 import { createSimulatedPlatform } from '../../src/mmap/simulated/simulated-platform.ts'
 import { thisSystem } from '../../src/mmap/this-system.ts'
+import { removeFolder } from '../remove-folder.ts'
 import { callsAsOnMacos } from './macos-on-linux.ts'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
@@ -20,8 +21,7 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 /** A folder of its own for one test, removed after everything else that the test left to be done at its end. */
 export function newFolder(): string {
   const folder = fs.mkdtempSync(join(tmpdir(), 'stridedb-mmap-'))
-  // Windows removes no file that a process has open, and a killed one takes a moment to end.
-  onTestFinished(() => fs.rmSync(folder, { recursive: true, force: true, maxRetries: 40, retryDelay: 25 }))
+  onTestFinished(() => removeFolder(folder))
   return folder
 }
 

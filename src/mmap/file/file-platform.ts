@@ -9,7 +9,7 @@ import { checkRange } from '../bounds.ts'
 import { DiskFile, type LockTable, openDescriptor } from '../disk-file.ts'
 import { exists, remove, rename, resolve, syncFolder } from '../disk-folder.ts'
 import { networkFileSystem } from '../network-path.ts'
-import type { Access, OpenFileOptions, Platform, Region, SharedWords } from '../platform.ts'
+import type { Access, OpenFileOptions, Platform, PlatformFile, Region, SharedWords } from '../platform.ts'
 import { closedError, readOnlyError, truncatedError } from '../system-errors.ts'
 import { CopiedRegion } from './copied-region.ts'
 import { processLocks } from './process-locks.ts'
@@ -28,7 +28,7 @@ export interface FileHelp {
   /** False where the system reserves nothing: zeros are written then. */
   reserveBlocks(file: OpenFile, offset: number, length: number): boolean
   readAhead(file: OpenFile, offset: number, length: number): void
-  rename(from: string, to: string): void
+  rename(from: string, to: string, own?: PlatformFile): void
   remove(path: string): void
   syncFolder(path: string): void
 }
@@ -39,9 +39,16 @@ const NO_HELP: FileHelp = {
   open: openDescriptor,
   reserveBlocks: () => false,
   readAhead() {},
-  rename,
+  rename: renameOver,
   remove,
   syncFolder,
+}
+
+/** Windows replaces no file that is open: the caller's own opener gives way. */
+function renameOver(from: string, to: string, own?: PlatformFile): void {
+  const replace = (): void => rename(from, to)
+  if (process.platform !== 'win32' || !(own instanceof DiskFile)) replace()
+  else own.giveWay(replace, () => openDescriptor(to, { access: own.access }))
 }
 
 export function createFilePlatform(help: FileHelp = NO_HELP): Platform {

@@ -29,7 +29,7 @@ export interface Shown {
 
 export class Win32File extends DiskFile {
   readonly #calls: Win32Calls
-  readonly #handle: number
+  #handle: number
   /** @internal */
   readonly sections: Sections
   /** Regions, words and views that show the file; they end with it. */
@@ -116,6 +116,19 @@ export class Win32File extends DiskFile {
   readAhead(offset: number, length: number): void {
     this.assertOpen()
     checkRange(offset, length)
+  }
+
+  override giveWay(replace: () => void, reopen: () => number): void {
+    const resumed = [...this.#shown].map(shown => shown.suspend())
+    this.sections.close()
+    try {
+      super.giveWay(replace, reopen)
+    } catch (error) {
+      this.#handle = this.#calls.handleOf(this.fd)
+      for (const resume of resumed) resume()
+      throw error
+    }
+    for (const shown of [...this.#shown]) shown.release()
   }
 
   override close(): void {

@@ -3,10 +3,11 @@
  */
 
 import { StrideError } from '../../errors.ts'
+import { DiskFile } from '../disk-file.ts'
 import { exists, resolve } from '../disk-folder.ts'
 import type { FileHelp } from '../file/file-platform.ts'
 import { networkFileSystem } from '../network-path.ts'
-import type { Platform } from '../platform.ts'
+import type { Platform, PlatformFile } from '../platform.ts'
 import { reserveBlocks } from './allocation.ts'
 import { byteLocks } from './byte-locks.ts'
 import { openFile, removeFile, renameFile, syncFolderOf } from './file-names.ts'
@@ -23,11 +24,18 @@ export function createWin32Platform(calls: Win32Calls): Platform {
     open: (path, options) => new Win32File(calls, path, openFile(calls, path, options), options.access, locks),
     exists,
     resolve,
-    rename: (from, to) => renameFile(calls, from, to),
+    rename: (from, to, own) => renameOver(calls, from, to, own),
     remove: path => removeFile(calls, path),
     syncFolder: path => syncFolderOf(calls, path),
     isNetworkPath: path => networkFileSystem(path) !== undefined,
   }
+}
+
+/** The caller's own opener gives way: Windows replaces no file that is mapped, and some file systems none that is open. */
+function renameOver(calls: Win32Calls, from: string, to: string, own: PlatformFile | undefined): void {
+  const replace = (): void => renameFile(calls, from, to)
+  if (own instanceof DiskFile) own.giveWay(replace, () => openFile(calls, to, { access: own.access }))
+  else replace()
 }
 
 /** Why nothing can be mapped with these calls, although they are bound: Electron forbids buffers over foreign memory. */
@@ -47,7 +55,7 @@ export function win32FileHelp(calls: Win32Calls): FileHelp {
     open: (path, options) => openFile(calls, path, options),
     reserveBlocks: (file, offset, length) => reserveBlocks(calls, file, offset, length),
     readAhead() {},
-    rename: (from, to) => renameFile(calls, from, to),
+    rename: (from, to, own) => renameOver(calls, from, to, own),
     remove: path => removeFile(calls, path),
     syncFolder: path => syncFolderOf(calls, path),
   }
