@@ -9,6 +9,7 @@
 import * as fs from 'node:fs'
 import { dirname, toNamespacedPath } from 'node:path'
 import { StrideError } from '../../errors.ts'
+import { assertSyncable } from '../descriptor-sync.ts'
 import { asideOf, inUse } from '../disk-folder.ts'
 import type { OpenFileOptions } from '../platform.ts'
 import {
@@ -43,6 +44,7 @@ const IN_USE: readonly number[] = [ERROR_ACCESS_DENIED, 32, 303, 1224]
 /** A descriptor of a regular file. @throws ERR_STRIDE_NOT_FOUND, _EXISTS, _IS_DIRECTORY, _PERMISSION, _NOT_MAPPABLE, _IO */
 export function openFile(calls: Win32Calls, path: string, options: OpenFileOptions): number {
   const { access, create = 'never' } = options
+  if (access === 'readwrite') assertSyncable(path)
   const disposition = { never: OPEN_EXISTING, missing: OPEN_ALWAYS, always: CREATE_NEW }[create]
   const rights = access === 'read' ? GENERIC_READ : GENERIC_READ | GENERIC_WRITE
   return descriptorOf(calls, path, calls.createFile(path, rights >>> 0, disposition, FILE_ATTRIBUTE_NORMAL))
