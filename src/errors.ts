@@ -9,7 +9,8 @@
 /** Every code with what it means and what to do about it. */
 export const ERROR_CODES = {
   ERR_STRIDE_BUSY: {
-    meaning: 'Another process or another handle holds the lock that this call needs.',
+    meaning:
+      'Another process or another handle holds the lock that this call needs, or, on Windows, maps the file.',
     remedy: 'Close the other writer, open with `readOnly: true`, or wait longer with `lockTimeoutMs`.',
   },
   ERR_STRIDE_CLOSED: {
@@ -135,6 +136,7 @@ export interface ErrorFacts {
   readonly field?: string
   readonly issues?: readonly Issue[]
   readonly syscall?: string
+  /** What the system said: errno, or on Windows the code of GetLastError. */
   readonly errno?: number
   readonly cause?: unknown
 }

@@ -21,7 +21,7 @@ export function writeWhole(
     write(beside)
     beside.sync()
     beside.close()
-    platform.rename(beside.path, path)
+    platform.rename(beside.path, path, typeof access === 'object' ? access : undefined)
     platform.syncFolder(path)
   } catch (error) {
     discard(platform, beside)
@@ -71,7 +71,7 @@ export async function replaceWhole(
     await beside.syncAsync()
     beside.close()
     replacing()
-    platform.rename(beside.path, path)
+    platform.rename(beside.path, path, old)
     platform.syncFolder(path)
   } catch (error) {
     discard(platform, beside)

@@ -6,9 +6,8 @@ import { StrideError } from '../errors.ts'
 import { createFilePlatform } from './file/file-platform.ts'
 import { networkFileSystem } from './network-path.ts'
 import type { Platform } from './platform.ts'
-import { createPosixPlatform, mappingObstacle } from './posix/posix-platform.ts'
-import { systemCalls } from './posix/system-calls.ts'
 import { createSimulatedPlatform } from './simulated/simulated-platform.ts'
+import { thisSystem } from './this-system.ts'
 
 export interface ChosenPlatform {
   readonly platform: Platform
@@ -42,18 +41,18 @@ export function choosePlatform(backend: 'auto' | 'mapped' | 'file' | 'memory', p
     return { platform: filePlatform(), reason: `${path} lies on a network file system (${network})` }
   }
   if (platform !== undefined) return { platform }
-  const locks = systemCalls().calls === undefined ? '; locks hold within this process only' : ''
+  const locks = thisSystem().system === undefined ? '; locks hold within this process only' : ''
   return { platform: filePlatform(), reason: `${obstacle}${locks}` }
 }
 
 function filePlatform(): Platform {
-  positioned ??= createFilePlatform(systemCalls().calls)
+  positioned ??= createFilePlatform(thisSystem().system?.fileHelp)
   return positioned
 }
 
 function findMapping(): Mapping {
-  const { calls, reason } = systemCalls()
-  if (calls === undefined) return { obstacle: reason }
-  const obstacle = mappingObstacle(calls)
-  return obstacle === undefined ? { platform: createPosixPlatform(calls) } : { obstacle }
+  const { system, reason } = thisSystem()
+  if (system === undefined) return { obstacle: reason }
+  const obstacle = system.obstacle()
+  return obstacle === undefined ? { platform: system.createPlatform() } : { obstacle }
 }

@@ -39,9 +39,11 @@ const BLOCK_BYTES_MIN = 512
 export abstract class DiskFile implements PlatformFile {
   readonly path: string
   readonly access: Access
-  /** @internal */
-  readonly fd: number
   readonly #locks: LockTable
+  /** Taken at once: Wine forgets the device of a file that was renamed. */
+  readonly #identity: string
+  #fd: number
+  #isReplaced = false
   #hasLocked = false
   #closed = false
   #twin: number | undefined
@@ -50,9 +52,10 @@ export abstract class DiskFile implements PlatformFile {
 
   constructor(path: string, fd: number, access: Access, locks: LockTable) {
     this.path = path
-    this.fd = fd
+    this.#fd = fd
     this.access = access
     this.#locks = locks
+    this.#identity = identityOf(fd, path)
   }
 
   abstract sharedWords(offset: number, count: number): SharedWords
@@ -61,6 +64,10 @@ export abstract class DiskFile implements PlatformFile {
   /** Blocks for a range, by the system's own means; false where it has none. */
   protected abstract reserveBlocks(offset: number, length: number): boolean
 
+  /** @internal */
+  get fd(): number {
+    return this.#fd
+  }
   get isClosed(): boolean {
     return this.#closed
   }
@@ -71,8 +78,8 @@ export abstract class DiskFile implements PlatformFile {
   }
 
   identity(): string {
-    this.assertOpen()
-    return identityOf(this.fd, this.path)
+    if (!this.#isReplaced) this.assertOpen()
+    return this.#identity
   }
 
   takeAccessOf(other: PlatformFile): void {
@@ -179,6 +186,30 @@ export abstract class DiskFile implements PlatformFile {
     if (this.#syncsPending === 0) this.#closeDescriptors()
   }
 
+  /**
+   * Another file takes this one's name, on a system that replaces no open file: it is closed while `replace` runs, and
+   * open again where that throws. Otherwise it is as good as closed afterwards.
+   * @internal
+   */
+  giveWay(replace: () => void, reopen: () => number): void {
+    this.assertOpen()
+    if (this.#hasLocked || this.#syncsPending > 0) {
+      replace()
+      return
+    }
+    this.#closeDescriptors()
+    this.#twin = undefined
+    this.#closed = true
+    try {
+      replace()
+      this.#isReplaced = true
+    } catch (error) {
+      this.#fd = reopen()
+      this.#closed = false
+      throw error
+    }
+  }
+
   protected assertOpen(): void {
     if (this.#closed) throw closedError(this.path)
   }
@@ -196,10 +227,11 @@ export abstract class DiskFile implements PlatformFile {
   /** The description that a blocking sync uses while asynchronous ones run (K2). */
   #openTwin(): void {
     if (this.#twin !== undefined) return
-    for (const path of [`/proc/self/fd/${this.fd}`, this.path]) {
+    const paths = process.platform === 'win32' ? [this.path] : [`/proc/self/fd/${this.fd}`, this.path]
+    for (const path of paths) {
       try {
         const twin = fs.openSync(path, fs.constants.O_RDWR)
-        if (identityOf(twin, path) === identityOf(this.fd, this.path)) {
+        if (identityOf(twin, path) === this.#identity) {
           this.#twin = twin
           return
         }

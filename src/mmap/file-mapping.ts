@@ -38,13 +38,15 @@ const OPTION_NAMES = ['access', 'size', 'temporary', 'mode']
 const ACCESS_NAMES: readonly string[] = ['read', 'readwrite', 'copy'] satisfies readonly ViewAccess[]
 
 export class FileMapping {
+  readonly #file: PlatformFile
   readonly #owner: ViewOwner
   #size: number
   #isClosed = false
 
   private constructor(system: MappingSystem, file: PlatformFile, access: ViewAccess, size: number) {
     this.#size = size
-    this.#owner = { system, file, access, views: new Set(), lastFlush: Promise.resolve() }
+    this.#file = file
+    this.#owner = { system, source: file, access, views: new Set(), lastFlush: Promise.resolve() }
   }
 
   /**
@@ -82,7 +84,7 @@ export class FileMapping {
   }
 
   get path(): string {
-    return this.#owner.file.path
+    return this.#file.path
   }
   get access(): ViewAccess {
     return this.#owner.access
@@ -103,7 +105,7 @@ export class FileMapping {
     checkOffset('offset', offset)
     const wanted = length ?? Math.max(0, this.#size - offset)
     checkRange(offset, wanted)
-    const fileSize = this.#owner.file.size()
+    const fileSize = this.#file.size()
     const needed = Math.min(this.#size, offset + wanted)
     if (fileSize < needed) throw truncatedError(this.path, needed, fileSize)
     return makeView(this.#owner, this.#size, offset, wanted)
@@ -118,7 +120,7 @@ export class FileMapping {
     this.#assertOpen()
     checkOffset('size', size)
     if (size === 0) throw new RangeError('A mapping has at least one byte: size 0')
-    const { file } = this.#owner
+    const file = this.#file
     if (this.access !== 'readwrite') throw readOnlyError(this.path)
     unmapAll(this.#owner)
     const before = file.size()
@@ -132,7 +134,7 @@ export class FileMapping {
     if (this.#isClosed) return
     this.#isClosed = true
     unmapAll(this.#owner)
-    this.#owner.file.close()
+    this.#file.close()
   }
 
   [Symbol.dispose](): void {

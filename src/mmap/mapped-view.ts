@@ -10,14 +10,13 @@
  */
 
 import { checkOffset, checkRange, roundDown } from './bounds.ts'
-import type { MappedMemory, MappingSystem, Residency, ViewAccess } from './mapping-system.ts'
-import type { PlatformFile } from './platform.ts'
+import type { Mappable, MappedMemory, MappingSystem, Residency, ViewAccess } from './mapping-system.ts'
 import { closedError, readOnlyError } from './system-errors.ts'
 
 /** What views of one mapping share. */
 export interface ViewOwner {
   readonly system: MappingSystem
-  readonly file: PlatformFile
+  readonly source: Mappable
   readonly access: ViewAccess
   readonly views: Set<MappedView>
   /** The asynchronous flush that was begun last: they run one after the other (D5). */
@@ -42,7 +41,7 @@ export class MappedView {
     this.#length = length
     this.#skew = offset - start
     this.#owner = owner
-    this.#memory = owner.system.map(owner.file, start, this.#skew + length, owner.access)
+    this.#memory = owner.system.map(owner.source, start, this.#skew + length, owner.access)
     owner.views.add(this)
   }
 
@@ -138,7 +137,7 @@ export class MappedView {
   /** @returns how many bytes are meant: to the end of the view where that was left out */
   #checkFlush(offset: number, length: number | undefined): number {
     this.#assertMapped()
-    if (this.#owner.access !== 'readwrite') throw readOnlyError(this.#owner.file.path)
+    if (this.#owner.access !== 'readwrite') throw readOnlyError(this.#owner.source.path)
     checkOffset('offset', offset)
     if (length !== undefined) checkOffset('length', length)
     const bytes = length ?? this.#length - offset
@@ -150,7 +149,7 @@ export class MappedView {
 
   #assertMapped(): void {
     if (!this.#memory.isMapped)
-      throw closedError(`A view of ${this.#owner.file.path} at offset ${this.#offset}`)
+      throw closedError(`A view of ${this.#owner.source.path} at offset ${this.#offset}`)
   }
 }
 

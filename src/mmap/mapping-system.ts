@@ -7,9 +7,7 @@
 
 import { StrideError } from '../errors.ts'
 import type { OpenFileOptions, PlatformFile } from './platform.ts'
-import { createPosixMapping } from './posix/posix-mapping.ts'
-import { mappingObstacle } from './posix/posix-platform.ts'
-import { requireSystemCalls } from './posix/system-calls.ts'
+import { thisSystem } from './this-system.ts'
 
 /** 'read' and 'copy' are private to the process: stores stay in its memory and never reach the file. */
 export type ViewAccess = 'read' | 'readwrite' | 'copy'
@@ -34,11 +32,17 @@ export interface MappedMemory {
   unmap(): void
 }
 
+/** What can be mapped: a file that this system opened, or shared memory. */
+export interface Mappable {
+  /** Named in errors. */
+  readonly path: string
+}
+
 /** An object of shared memory, held until close(). */
 export interface SharedObject {
   readonly created: boolean
   readonly size: number
-  readonly file: PlatformFile
+  readonly memory: Mappable
   close(): void
 }
 
@@ -48,7 +52,7 @@ export interface MappingSystem {
   open(path: string, options: OpenFileOptions): PlatformFile
   /** A new file that is gone once it is closed, whatever happens to the process. */
   openTemporary(folder: string, mode: number): PlatformFile
-  map(file: PlatformFile, offset: number, length: number, access: ViewAccess): MappedMemory
+  map(source: Mappable, offset: number, length: number, access: ViewAccess): MappedMemory
   openShared(name: string, size: number | undefined, mode: number): SharedObject
 }
 
@@ -56,14 +60,12 @@ let system: MappingSystem | undefined
 
 /** @throws ERR_STRIDE_NOT_MAPPABLE where nothing can be mapped; `what` is named in the message */
 export function mappingSystem(what: string): MappingSystem {
-  if (system === undefined) {
-    const calls = requireSystemCalls(what)
-    const obstacle = mappingObstacle(calls)
-    if (obstacle !== undefined) {
-      const message = `${what} cannot be mapped: ${obstacle}`
-      throw new StrideError('ERR_STRIDE_NOT_MAPPABLE', message, { path: what })
-    }
-    system = createPosixMapping(calls)
+  if (system !== undefined) return system
+  const { system: found, reason } = thisSystem()
+  const obstacle = found === undefined ? reason : found.obstacle()
+  if (found === undefined || obstacle !== undefined) {
+    throw new StrideError('ERR_STRIDE_NOT_MAPPABLE', `${what} cannot be mapped: ${obstacle}`, { path: what })
   }
+  system = found.createMapping()
   return system
 }

@@ -2,11 +2,12 @@
  * Does a path lie on a file system whose mappings, and whose locks, may not be trusted?
  *
  * By the type that statfs(2) answers on Linux. Two machines that map one file of such a file system each have a
- * cache of their own. macOS names its types, which node:fs does not show; there the answer is no.
+ * cache of their own. On Windows by the name: shares, and letters of drives that stand for shares. macOS names its
+ * types, which node:fs does not show; there the answer is no.
  */
 
 import * as fs from 'node:fs'
-import { dirname } from 'node:path'
+import { dirname, resolve } from 'node:path'
 
 /** f_type of statfs(2): linux/magic.h, and the file systems' own headers. */
 const NETWORK_TYPES: ReadonlyMap<number, string> = new Map([
@@ -28,6 +29,7 @@ const NETWORK_TYPES: ReadonlyMap<number, string> = new Map([
 
 /** Its name, or undefined where the file system is local. A file that does not exist yet counts with its folder. */
 export function networkFileSystem(path: string): string | undefined {
+  if (process.platform === 'win32') return windowsShare(path)
   if (process.platform !== 'linux') return undefined
   for (const place of [path, dirname(path)]) {
     try {
@@ -35,6 +37,20 @@ export function networkFileSystem(path: string): string | undefined {
     } catch {
       // Not there: its folder is asked, and opening will say what is wrong.
     }
+  }
+  return undefined
+}
+
+/** A path of the form \\server\share, given or behind a drive's letter; \\?\ and \\.\ are this machine's own. */
+function windowsShare(path: string): string | undefined {
+  for (const place of [path, dirname(path)]) {
+    let named = resolve(place)
+    try {
+      named = fs.realpathSync.native(named)
+    } catch {
+      // Not there: its folder is asked.
+    }
+    if (/^\\\\(\?\\UNC\\|[^?.\\])/i.test(named)) return 'a Windows share'
   }
   return undefined
 }

@@ -31,7 +31,13 @@ export interface Platform {
   exists(path: string): boolean
   /** The one absolute name of a file, links followed: it stays right when the working directory changes. */
   resolve(path: string): string
-  rename(from: string, to: string): void
+  /**
+   * Replaces `to`. `own`: the caller's own opener of `to`, which gives way where the system replaces no open file; nothing
+   * but close() may be asked of it afterwards.
+   * @throws ERR_STRIDE_BUSY, nothing changed, where somebody else has it open and the system does not allow that
+   */
+  rename(from: string, to: string, own?: PlatformFile): void
+  /** The name is free afterwards; who has the file open keeps it. @throws ERR_STRIDE_BUSY where the system cannot do that */
   remove(path: string): void
   /** Makes creations, renames and removals in the folder of `path` durable. */
   syncFolder(path: string): void
@@ -85,7 +91,7 @@ export interface SharedWords {
 /** A kept range of memory that shows one part of a file after another. Read-only for its holder. */
 export interface Region {
   readonly capacity: number
-  /** capacity bytes; only the first `length` of the last point() may be touched. */
+  /** capacity bytes; only the first `length` of the last point() may be touched. Ask again after each point(). */
   readonly buffer: ArrayBuffer
   /**
    * True: the memory is the file's, changes by store() and by others show at once, pointing costs microseconds.
@@ -100,7 +106,7 @@ export interface Region {
   populateAsync(at: number, length: number): Promise<void>
   /** The unit in which pages are counted, bytes. */
   readonly pageBytes: number
-  /** How many pages of the range are in memory. Counts what the system has, not what this process touched. */
+  /** How many pages of the range are in memory: in the system's cache, or, where it does not tell that (Windows), in this process. */
   residentPages(at: number, length: number): number
   /** Shows nothing any more; pages are given back, the range is kept. */
   clear(): void

@@ -18,8 +18,8 @@ const made = new WeakMap<Region, RegionViews>()
 /** Over the first `length` bytes of the region: the same pair as long as the length is the same. */
 export function viewsOf(region: Region, length: number): RegionViews {
   const known = made.get(region)
-  if (known !== undefined && known.length === length) return known
   const { buffer } = region
+  if (known !== undefined && known.length === length && known.view.buffer === buffer) return known
   const views = { view: new DataView(buffer, 0, length), bytes: Buffer.from(buffer, 0, length), length }
   made.set(region, views)
   return views

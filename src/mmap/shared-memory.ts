@@ -33,7 +33,7 @@ export class SharedMemory {
     this.#object = object
     this.#owner = {
       system,
-      file: object.file,
+      source: object.memory,
       access: 'readwrite',
       views: new Set(),
       lastFlush: Promise.resolve(),
@@ -43,7 +43,8 @@ export class SharedMemory {
   /**
    * Opens the object of this name, or creates it where `size` is given and nobody has it open.
    *
-   * On Linux it is /dev/shm/stridedb.<name>, an object of shm_open.
+   * On Linux it is /dev/shm/stridedb.<name>, an object of shm_open; on Windows a section with the name
+   * Local\\stridedb.<name>, in the page file.
    * @param name letters, digits, '.', '_' and '-', beginning with a letter or digit, at most 200
    * @throws RangeError for a name that is none; {StrideError} ERR_STRIDE_NOT_FOUND (no size, and nobody has it open),
    *   _NAME_TAKEN (something else has the name), _PERMISSION, _NO_SPACE, _BUSY, _NOT_MAPPABLE

@@ -6,12 +6,13 @@
  */
 
 import { execFile } from 'node:child_process'
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { removeFolder } from '../remove-folder.ts'
 
 const ROOT = join(import.meta.dirname, '..', '..')
 const TSX = createRequire(import.meta.url).resolve('tsx/cli')
@@ -73,7 +74,7 @@ describe('npm run bench -- --smoke', () => {
     report = JSON.parse(readFileSync(json, 'utf8')) as Report
   }, 240_000)
 
-  afterAll(() => rmSync(folder, { recursive: true, force: true }))
+  afterAll(() => removeFolder(folder))
 
   it('says on which machine and with which seed', () => {
     expect(output).toContain(`seed ${report.seed}`)

@@ -134,7 +134,8 @@ export function failingPlatform(inner: Platform, faults: Faults): Platform {
         path,
         () => new FailingFile(inner.open(path, options), faults, inner.name === 'file'),
       ),
-    rename: (from, to) => faults.call('rename', from, () => inner.rename(from, to)),
+    rename: (from, to, own) =>
+      faults.call('rename', from, () => inner.rename(from, to, own instanceof FailingFile ? own.inner : own)),
     remove: path => faults.call('remove', path, () => inner.remove(path)),
     syncFolder: path => faults.call('syncFolder', path, () => inner.syncFolder(path)),
   }
@@ -143,13 +144,13 @@ export function failingPlatform(inner: Platform, faults: Faults): Platform {
 let opened = 0
 
 class FailingFile implements PlatformFile {
-  readonly #inner: PlatformFile
+  readonly inner: PlatformFile
   readonly #faults: Faults
   readonly #areWordsCalls: boolean
   readonly #name: string
 
   constructor(inner: PlatformFile, faults: Faults, areWordsCalls: boolean) {
-    this.#inner = inner
+    this.inner = inner
     this.#faults = faults
     this.#areWordsCalls = areWordsCalls
     this.#name = `${++opened}: ${inner.path}`
@@ -157,50 +158,50 @@ class FailingFile implements PlatformFile {
   }
 
   get path(): string {
-    return this.#inner.path
+    return this.inner.path
   }
   get access(): PlatformFile['access'] {
-    return this.#inner.access
+    return this.inner.access
   }
   size(): number {
-    return this.#call('size', () => this.#inner.size())
+    return this.#call('size', () => this.inner.size())
   }
   identity(): string {
-    return this.#call('identity', () => this.#inner.identity())
+    return this.#call('identity', () => this.inner.identity())
   }
   takeAccessOf(other: PlatformFile): void {
-    this.#call('takeAccessOf', () => this.#inner.takeAccessOf(other))
+    this.#call('takeAccessOf', () => this.inner.takeAccessOf(other))
   }
   resize(size: number): void {
-    this.#call('resize', () => this.#inner.resize(size))
+    this.#call('resize', () => this.inner.resize(size))
   }
   allocate(offset: number, length: number): void {
-    this.#call('allocate', () => this.#inner.allocate(offset, length))
+    this.#call('allocate', () => this.inner.allocate(offset, length))
   }
   read(target: Uint8Array, offset: number): number {
-    return this.#call('read', () => this.#inner.read(target, offset))
+    return this.#call('read', () => this.inner.read(target, offset))
   }
   store(bytes: Uint8Array, offset: number): void {
-    const part = (): void => this.#inner.store(bytes.subarray(0, Math.floor(bytes.length / 2)), offset)
-    this.#faults.call('store', this.path, () => this.#inner.store(bytes, offset), part)
+    const part = (): void => this.inner.store(bytes.subarray(0, Math.floor(bytes.length / 2)), offset)
+    this.#faults.call('store', this.path, () => this.inner.store(bytes, offset), part)
   }
   sync(): void {
-    this.#call('sync', () => this.#inner.sync())
+    this.#call('sync', () => this.inner.sync())
   }
   async syncAsync(): Promise<void> {
-    await this.#call('syncAsync', () => this.#inner.syncAsync())
+    await this.#call('syncAsync', () => this.inner.syncAsync())
   }
   async writeBack(offset: number, length: number): Promise<void> {
-    await this.#call('writeBack', () => this.#inner.writeBack(offset, length))
+    await this.#call('writeBack', () => this.inner.writeBack(offset, length))
   }
   tryLock(byte: number, kind: 'shared' | 'exclusive'): boolean {
-    return this.#call('tryLock', () => this.#inner.tryLock(byte, kind))
+    return this.#call('tryLock', () => this.inner.tryLock(byte, kind))
   }
   unlock(byte: number): void {
-    this.#inner.unlock(byte)
+    this.inner.unlock(byte)
   }
   sharedWords(offset: number, count: number): SharedWords {
-    const words = this.#call('sharedWords', () => this.#inner.sharedWords(offset, count))
+    const words = this.#call('sharedWords', () => this.inner.sharedWords(offset, count))
     if (!this.#areWordsCalls) return words
     return {
       load: index => this.#call('loadWord', () => words.load(index)),
@@ -210,17 +211,17 @@ class FailingFile implements PlatformFile {
   }
   reserve(capacity: number): Region {
     return new FailingRegion(
-      this.#call('reserve', () => this.#inner.reserve(capacity)),
+      this.#call('reserve', () => this.inner.reserve(capacity)),
       this.path,
       this.#faults,
     )
   }
   readAhead(offset: number, length: number): void {
-    this.#inner.readAhead(offset, length)
+    this.inner.readAhead(offset, length)
   }
   close(): void {
     this.#faults.openFiles.delete(this.#name)
-    this.#inner.close()
+    this.inner.close()
   }
 
   #call<T>(name: CallName, run: () => T): T {

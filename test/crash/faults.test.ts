@@ -4,13 +4,14 @@
  * Rules of docs/durability.md: D4, D5, D9.
  */
 
-import { accessSync, constants, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { accessSync, constants, mkdtempSync, readdirSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 import { createFilePlatform } from '../../src/mmap/file/file-platform.ts'
-import { systemCalls } from '../../src/mmap/posix/system-calls.ts'
 import { createSimulatedPlatform } from '../../src/mmap/simulated/simulated-platform.ts'
+import { thisSystem } from '../../src/mmap/this-system.ts'
+import { removeFolder } from '../remove-folder.ts'
 import type { Version } from './expected-store.ts'
 import type { Fault } from './failing-platform.ts'
 import type { Place } from './fault-run.ts'
@@ -34,14 +35,15 @@ function quickFolder(): string {
 }
 
 const disk = mkdtempSync(join(quickFolder(), 'stridedb-faults-'))
-afterAll(() => rmSync(disk, { recursive: true, force: true }))
+afterAll(() => removeFolder(disk))
+let lastFolder: string | undefined
 
 function placeOnDisk(files: ReadonlyMap<string, Uint8Array>, start: Version): Place {
-  const folder = join(disk, 'store')
-  rmSync(folder, { recursive: true, force: true })
-  mkdirSync(folder)
+  if (lastFolder !== undefined) removeFolder(lastFolder)
+  const folder = mkdtempSync(join(disk, 'store-'))
+  lastFolder = folder
   for (const [path, bytes] of files) writeFileSync(join(folder, basename(path)), bytes)
-  const platform = createFilePlatform(systemCalls().calls)
+  const platform = createFilePlatform(thisSystem().system?.fileHelp)
   return { platform, path: join(folder, STORE_NAME), start, names: () => readdirSync(folder) }
 }
 

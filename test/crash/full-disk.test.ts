@@ -12,8 +12,7 @@ import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 import { createFilePlatform } from '../../src/mmap/file/file-platform.ts'
-import { createPosixPlatform } from '../../src/mmap/posix/posix-platform.ts'
-import { type SystemCalls, systemCalls } from '../../src/mmap/posix/system-calls.ts'
+import { type ThisSystem, thisSystem } from '../../src/mmap/this-system.ts'
 import { runWithFault } from './fault-run.ts'
 import { SCENARIOS } from './fault-scenarios.ts'
 import { beginningOf } from './fault-sweep.ts'
@@ -25,7 +24,10 @@ const MIB = 1024 * 1024
 const DISK_BYTES = 8 * MIB
 /** Bytes that are left: none, less and more than a journal, and than growth. */
 const LEFT_BYTES = [0, 16_384, 65_536, 139_264, 1_200_000]
-const PLATFORMS = { mapped: createPosixPlatform, file: createFilePlatform }
+const PLATFORMS = {
+  mapped: (system: ThisSystem) => system.createPlatform(),
+  file: (system: ThisSystem) => createFilePlatform(system.fileHelp),
+}
 
 /** Fills the disk but for some bytes. @returns what empties it again */
 function fill(folder: string, leftBytes: number): () => void {
@@ -55,7 +57,7 @@ if (why !== undefined) {
         mkdirSync(folder)
         for (const [path, bytes] of files) writeFileSync(join(folder, basename(path)), bytes)
         const place = {
-          platform: PLATFORMS[backend](systemCalls().calls as SystemCalls),
+          platform: PLATFORMS[backend](thisSystem().system as ThisSystem),
           path: join(folder, STORE_NAME),
           start: version,
           names: () => readdirSync(folder),

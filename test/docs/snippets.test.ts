@@ -4,10 +4,11 @@
  */
 
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { expect, test } from 'vitest'
 import { temporaryFolder } from '../engine/support.ts'
+import { removeFolder } from '../remove-folder.ts'
 
 const pages = ['README.md', ...readdirSync('docs').map(name => join('docs', name))].filter(path =>
   path.endsWith('.md'),
@@ -34,7 +35,7 @@ test.each(pages.filter(path => programOf(path).trim() !== ''))('the code in %s r
     expect(run.stderr).toBe('')
     expect(run.status).toBe(0)
   } finally {
-    rmSync(folder, { recursive: true, force: true })
+    removeFolder(folder)
   }
 })
 

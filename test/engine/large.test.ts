@@ -10,7 +10,7 @@ import { join } from 'node:path'
 import { openStore } from 'stridedb'
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
-import { BACKENDS, codeOf, Trade, temporaryFolder, trade } from './support.ts'
+import { BACKENDS, codeOf, isWindows, Trade, temporaryFolder, trade } from './support.ts'
 
 const Big = z.object({ n: z.float64(), pad: z.array(z.uint32()).length(1022) })
 const Tiny = z.object({ v: z.uint32() })
@@ -75,7 +75,8 @@ function growSparsely(
   store.source.locator.staging.rebase(count)
 }
 
-test('a file shortened from outside ends in a coded error, not in a dead process', () => {
+// Windows shortens no file that is mapped.
+test.skipIf(isWindows)('a file shortened from outside ends in a coded error, not in a dead process', () => {
   const path = join(temporaryFolder(), 'short.stride')
   const store = openStore(path, Trade)
   store.appendMany(Array.from({ length: 100_000 }, (_, i) => trade(i)))

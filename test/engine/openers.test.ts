@@ -6,10 +6,11 @@
 
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { join } from 'node:path'
+import { readdirSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { openStore } from 'stridedb'
 import { describe, expect, test } from 'vitest'
-import { BACKENDS, codeOf, Point, Trade, temporaryFolder, trade } from './support.ts'
+import { BACKENDS, codeOf, codeOfAsync, isWindows, Point, Trade, temporaryFolder, trade } from './support.ts'
 
 /** A child that runs the lines with the store's path in argv, and can be spoken to through its channel. */
 function childRunning(lines: string, path: string): ChildProcess {
@@ -60,7 +61,33 @@ describe.each(BACKENDS)('openers on the $name backend', ({ options }) => {
     expect([reader.has(6), reader.count, reader.get(129_999)]).toEqual([false, 129_999, trade(129_999)])
   })
 
-  test('let a reader follow compact', async () => {
+  // On Windows; on disks whose file system lets an open file be replaced, readers that map nothing follow.
+  test.runIf(isWindows)(
+    'keep compact from replacing the file, with nothing changed, until they are closed',
+    async () => {
+      const path = join(temporaryFolder(), 'trades.stride')
+      using writer = openStore(path, Trade, options)
+      const reader = openStore(path, Trade, { ...options, readOnly: true })
+      writer.appendMany([0, 1, 2, 3].map(trade))
+      writer.delete(1)
+      await writer.commit()
+      expect(reader.get(2)).toEqual(trade(2))
+      expect(await codeOfAsync(writer.compact())).toBe('ERR_STRIDE_BUSY')
+      expect(readdirSync(dirname(path)).filter(name => name.includes('-new-'))).toEqual([])
+      expect([reader.has(1), reader.get(3), writer.get(3)]).toEqual([false, trade(3), trade(3)])
+      writer.append(trade(4))
+      await writer.commit()
+      expect([reader.get(4), [...writer].length]).toEqual([trade(4), 4])
+      reader.close()
+      expect(await writer.compact()).toEqual(Float64Array.of(0, -1, 1, 2, 3))
+      writer.append(trade(9))
+      await writer.commit()
+      expect([...writer]).toEqual([0, 2, 3, 4, 9].map(trade))
+      expect((await writer.verify()).ok).toBe(true)
+    },
+  )
+
+  test.skipIf(isWindows)('let a reader follow compact', async () => {
     const path = join(temporaryFolder(), 'trades.stride')
     using writer = openStore(path, Trade, options)
     using reader = openStore(path, Trade, { ...options, readOnly: true })

@@ -2,12 +2,15 @@
  * What engine tests share: folders that go away, the record of the design, and values derived from a number.
  */
 
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { ascii, type StoreOptions, StrideError, u8, utf8 } from 'stridedb'
 import { afterEach } from 'vitest'
 import { z } from 'zod'
+import { removeFolder } from '../remove-folder.ts'
+
+export const isWindows = process.platform === 'win32'
 
 export const Trade = z.object({
   id: z.uint32(),
@@ -54,7 +57,7 @@ export function temporaryFolder(): string {
 }
 
 afterEach(() => {
-  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true })
+  for (const folder of folders.splice(0)) removeFolder(folder)
 })
 
 /** The code that a call fails with, or what it throws instead of a StrideError. */

@@ -2,11 +2,12 @@
  * The demo's comparison with geoip-lite: it must fail when the answers differ, or its success says nothing.
  */
 
-import { closeSync, mkdtempSync, openSync, readFileSync, readSync, rmSync, writeFileSync } from 'node:fs'
+import { closeSync, mkdtempSync, openSync, readFileSync, readSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, it } from 'vitest'
+import { removeFolder } from '../remove-folder.ts'
 import { ended, startExample } from './run-example.ts'
 
 const require = createRequire(import.meta.url)
@@ -16,7 +17,7 @@ const PLACE_BYTES = 88
 const TIMEZONE_AT = 10
 
 const folder = mkdtempSync(join(tmpdir(), 'stridedb-test-'))
-afterAll(() => rmSync(folder, { recursive: true, force: true }))
+afterAll(() => removeFolder(folder))
 
 it('ends with exit code 1, and says where, when geoip-lite answers otherwise', async () => {
   // geoip-lite takes its data from the folder that GEODATADIR names; the demo opens those of the package.

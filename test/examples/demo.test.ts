@@ -2,14 +2,15 @@
  * The demo, whole, on fewer records: a chapter that says nothing, an answer that is wrong, a folder left behind.
  */
 
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, it } from 'vitest'
+import { removeFolder } from '../remove-folder.ts'
 import { ended, runExample, startExample } from './run-example.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'stridedb-test-'))
-afterAll(() => rmSync(folder, { recursive: true, force: true }))
+afterAll(() => removeFolder(folder))
 
 const SMALL = ['--records', '20000', '--lookups', '10000', '--rounds', '1']
 

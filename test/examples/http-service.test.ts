@@ -2,14 +2,15 @@
  * The HTTP example: an answer before its commit, or a shutdown that loses the store's lock or an accepted trade.
  */
 
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, it } from 'vitest'
+import { removeFolder } from '../remove-folder.ts'
 import { ended, runExample, startExample } from './run-example.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'stridedb-test-'))
-afterAll(() => rmSync(folder, { recursive: true, force: true }))
+afterAll(() => removeFolder(folder))
 
 it('answers its own requests, shares syncs, and finds every trade again', async () => {
   const lines = await runExample('http-service.ts', ['--self-test'])

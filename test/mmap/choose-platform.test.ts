@@ -7,14 +7,14 @@ import * as fs from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { choosePlatform } from '../../src/mmap/choose-platform.ts'
-import { newFolder, runScript, writeScript } from './places.ts'
+import { isWindows, newFolder, runScript, writeScript } from './places.ts'
 
 describe('choosing how to reach a file', () => {
   it('does what was asked, and maps where it may choose', () => {
     const path = join(newFolder(), 'absent', 'x.stride')
     expect(choosePlatform('file', path).platform.name).toBe('file')
-    expect(choosePlatform('mapped', path).platform.name).toBe('posix')
-    expect(choosePlatform('auto', path)).toMatchObject({ platform: { name: 'posix' } })
+    expect(choosePlatform('mapped', path).platform.name).toBe(isWindows ? 'win32' : 'posix')
+    expect(choosePlatform('auto', path)).toMatchObject({ platform: { name: isWindows ? 'win32' : 'posix' } })
     expect(choosePlatform('auto', path).reason).toBeUndefined()
   })
 
@@ -24,21 +24,32 @@ describe('choosing how to reach a file', () => {
     expect([a.exists('/x'), b.exists('/x'), fs.existsSync('/x')]).toEqual([true, false, false])
   })
 
-  it('reads and writes by position on a network file system, and says which', () => {
-    const script = writeScript(
-      newFolder(),
-      `import fs from 'node:fs'
+  it.runIf(isWindows)('reads and writes by position on a share of Windows', () => {
+    const path = '\\\\server\\share\\x.stride'
+    const { platform, reason } = choosePlatform('auto', path)
+    expect([platform.name, platform.isNetworkPath(path)]).toEqual(['file', true])
+    expect(reason).toContain('a Windows share')
+    expect(platform.isNetworkPath(join(newFolder(), 'x.stride'))).toBe(false)
+  })
+
+  it.runIf(process.platform === 'linux')(
+    'reads and writes by position on a network file system, and says which',
+    () => {
+      const script = writeScript(
+        newFolder(),
+        `import fs from 'node:fs'
        import { syncBuiltinESMExports } from 'node:module'
        fs.statfsSync = () => ({ type: 0x6969 })
        syncBuiltinESMExports()
        const { choosePlatform } = await import('src/mmap/choose-platform.ts')
        const { platform, reason } = choosePlatform('auto', '/somewhere/x.stride')
        console.log(platform.name, platform.isNetworkPath('/somewhere/x.stride'), reason)`,
-    )
-    expect(runScript(script).stdout.trim()).toBe(
-      'file true /somewhere/x.stride lies on a network file system (NFS)',
-    )
-  })
+      )
+      expect(runScript(script).stdout.trim()).toBe(
+        'file true /somewhere/x.stride lies on a network file system (NFS)',
+      )
+    },
+  )
 
   it('goes on without koffi: by position, with the reason, and locks within the process', () => {
     const script = writeScript(

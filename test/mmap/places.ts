@@ -7,42 +7,40 @@ import * as fs from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { afterEach, onTestFinished } from 'vitest'
+import { onTestFinished } from 'vitest'
 import { createFilePlatform } from '../../src/mmap/file/file-platform.ts'
 import type { Platform } from '../../src/mmap/platform.ts'
 import { createPosixPlatform } from '../../src/mmap/posix/posix-platform.ts'
-import { systemCalls } from '../../src/mmap/posix/system-calls.ts'
 import { createSimulatedPlatform } from '../../src/mmap/simulated/simulated-platform.ts'
+import { thisSystem } from '../../src/mmap/this-system.ts'
+import { removeFolder } from '../remove-folder.ts'
 import { callsAsOnMacos } from './macos-on-linux.ts'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
-const folders: string[] = []
 
-/** A folder of its own for one test, removed after it. */
+/** A folder of its own for one test, removed after everything else that the test left to be done at its end. */
 export function newFolder(): string {
   const folder = fs.mkdtempSync(join(tmpdir(), 'stridedb-mmap-'))
-  folders.push(folder)
+  onTestFinished(() => removeFolder(folder))
   return folder
 }
-
-afterEach(() => {
-  for (const folder of folders.splice(0)) fs.rmSync(folder, { recursive: true, force: true })
-})
 
 export interface TestedPlatform {
   readonly name: string
   create(): Platform
 }
 
-const { calls } = systemCalls()
+export const isWindows = process.platform === 'win32'
+const { system } = thisSystem()
+if (system === undefined) throw new Error('the tests run where koffi loads')
 
 /** All implementations of the seam that this machine can run. */
 export const PLATFORMS: readonly TestedPlatform[] = [
-  ...(calls === undefined ? [] : [{ name: 'posix', create: () => createPosixPlatform(calls) }]),
-  ...(calls === undefined || process.platform !== 'linux'
+  { name: isWindows ? 'win32' : 'posix', create: () => system.createPlatform() },
+  ...(process.platform !== 'linux'
     ? []
     : [{ name: 'posix as macOS numbers it', create: () => createPosixPlatform(callsAsOnMacos()) }]),
-  { name: 'file', create: () => createFilePlatform(calls) },
+  { name: 'file', create: () => createFilePlatform(system.fileHelp) },
   { name: 'file without koffi', create: () => createFilePlatform() },
   { name: 'simulated', create: () => createSimulatedPlatform() },
 ]
@@ -70,7 +68,7 @@ export function codeOf(run: () => unknown): string | undefined {
 /** Writes a TypeScript module that imports from src, for a child to run. */
 export function writeScript(folder: string, source: string): string {
   const script = join(folder, `child-${Math.random().toString(36).slice(2)}.mts`)
-  fs.writeFileSync(script, source.replaceAll("'src/", `'${ROOT}src/`))
+  fs.writeFileSync(script, source.replaceAll("'src/", `'${new URL('../../src/', import.meta.url).href}`))
   return script
 }
 

@@ -4,13 +4,17 @@
  */
 
 import * as fs from 'node:fs'
+import { createRequire } from 'node:module'
 import { afterEach, describe, expect, it } from 'vitest'
 import { SharedMemory, type SharedMemoryOptions } from '../../src/mmap/index.ts'
+import { type Koffi, loadKoffi } from '../../src/mmap/koffi.ts'
 import type { SharedObject } from '../../src/mmap/mapping-system.ts'
 import { recordLocks } from '../../src/mmap/posix/record-locks.ts'
-import { openSharedObject } from '../../src/mmap/posix/shared-object.ts'
+import { openSharedObject, type SharedFile } from '../../src/mmap/posix/shared-object.ts'
 import { type SystemCalls, systemCalls } from '../../src/mmap/posix/system-calls.ts'
-import { Companion, codeOf, newFolder, runScript, thrownBy, writeScript } from './places.ts'
+import { openSharedSection } from '../../src/mmap/win32/shared-section.ts'
+import { type Win32Calls, win32Calls } from '../../src/mmap/win32/win32-calls.ts'
+import { Companion, codeOf, isWindows, newFolder, runScript, thrownBy, writeScript } from './places.ts'
 
 const { calls } = systemCalls()
 const names: string[] = []
@@ -19,11 +23,46 @@ const newName = (): string => {
   names.push(name)
   return name
 }
+/** Whether anybody can see the object: its file in /dev/shm, or a section of this name. */
+const exists = (name: string): boolean => {
+  if (!isWindows) return fs.existsSync(objectPath(name))
+  const handle = (win32Calls().calls as Win32Calls).openSection(4, `Local\\stridedb.${name}`)
+  if (handle > 0) win32Calls().calls?.closeHandle(handle)
+  return handle > 0
+}
 const objectPath = (name: string): string => `/dev/shm/stridedb.${name}`
 
 afterEach(() => {
-  for (const name of names.splice(0)) fs.rmSync(objectPath(name), { recursive: true, force: true })
+  for (const name of isWindows ? [] : names.splice(0))
+    fs.rmSync(objectPath(name), { recursive: true, force: true })
 })
+
+/** Who may do what with a section, in Microsoft's security descriptor definition language. */
+function descriptionOf(name: string): string {
+  const koffi = createRequire(import.meta.url)('koffi') as Koffi & {
+    decode(at: bigint, type: string, n: number): string
+  }
+  const { calls: win32 } = win32Calls() as { calls: Win32Calls }
+  const advapi32 = koffi.load('advapi32.dll')
+  const bind = (name: string, ...parameters: string[]) => advapi32.func(name, 'int', parameters)
+  const handle = win32.openSection(0x20000, `Local\\stridedb.${name}`)
+  const descriptor = new Uint8Array(1024)
+  const text = new BigUint64Array(1)
+  const needed = new Uint32Array(1)
+  const get = bind('GetKernelObjectSecurity', 'intptr_t', 'uint32_t', 'void *', 'uint32_t', 'void *')
+  const convert = bind(
+    'ConvertSecurityDescriptorToStringSecurityDescriptorW',
+    'void *',
+    'uint32_t',
+    'uint32_t',
+    'void *',
+    'void *',
+  )
+  expect(get(handle, 4, descriptor, descriptor.length, needed)).not.toBe(0)
+  expect(convert(descriptor, 1, 4, text, null)).not.toBe(0)
+  win32.closeHandle(handle)
+  return koffi.decode(text[0] as bigint, 'char16_t', -1)
+}
 
 /** Opens, tells what it found, and does as the test says. */
 const COMPANION = `
@@ -66,7 +105,7 @@ describe('shared memory', () => {
     expect(codeOf(() => SharedMemory.open(name))).toBe('ERR_STRIDE_NOT_FOUND')
     SharedMemory.open(name, { size: 100 }).close()
     expect(codeOf(() => SharedMemory.open(name))).toBe('ERR_STRIDE_NOT_FOUND')
-    expect(fs.existsSync(objectPath(name))).toBe(false)
+    expect(exists(name)).toBe(false)
   })
 
   it('exists until the last one closes it, in whichever process that is', async () => {
@@ -81,7 +120,7 @@ describe('shared memory', () => {
     again.close()
     child.say('close')
     await child.line()
-    expect(fs.existsSync(objectPath(name))).toBe(false)
+    expect(exists(name)).toBe(false)
   })
 
   it('goes with a process that ends without closing it', async () => {
@@ -90,7 +129,7 @@ describe('shared memory', () => {
     await child.line()
     child.say('exit')
     expect(await child.ended()).toBe(0)
-    expect(fs.existsSync(objectPath(name))).toBe(false)
+    expect(exists(name)).toBe(false)
   })
 
   it('counts what a killed process left as new: created again, and zeroed', async () => {
@@ -100,7 +139,8 @@ describe('shared memory', () => {
     child.say('99')
     await child.line()
     await child.kill()
-    expect(fs.existsSync(objectPath(name))).toBe(true)
+    // Windows ends an object with its last process.
+    expect(exists(name)).toBe(!isWindows)
     using shared = SharedMemory.open(name, { size: 200 })
     expect([shared.created, shared.size]).toEqual([true, 200])
     expect(shared.view().bytes.every(byte => byte === 0)).toBe(true)
@@ -112,7 +152,7 @@ describe('shared memory', () => {
     await child.line()
     await child.kill()
     expect(codeOf(() => SharedMemory.open(name))).toBe('ERR_STRIDE_NOT_FOUND')
-    expect(fs.existsSync(objectPath(name))).toBe(false)
+    expect(exists(name)).toBe(false)
   })
 
   it('adds exactly with Atomics from several processes', async () => {
@@ -159,7 +199,7 @@ describe('shared memory', () => {
     expect(isMade).toBe(true)
     expect(opened.filter(({ created }) => created)).toHaveLength(1)
     for (const object of opened) object.close()
-    expect(fs.existsSync(objectPath(name))).toBe(false)
+    expect(exists(name)).toBe(false)
   })
 
   it('keeps its size to itself: a larger one assigned would show bytes past its end', () => {
@@ -203,7 +243,7 @@ describe('shared memory', () => {
     expect(results).toHaveLength(4)
     for (const result of results) expect(result).toMatch(/^0 \d+$/)
     expect(results.reduce((sum, result) => sum + Number(result.split(' ')[1]), 0)).toBeGreaterThan(0)
-    expect(fs.existsSync(objectPath(name))).toBe(false)
+    expect(exists(name)).toBe(false)
   })
 
   it.runIf(calls !== undefined)(
@@ -212,7 +252,7 @@ describe('shared memory', () => {
       const name = newName()
       const real = calls as SystemCalls
       const old = openSharedObject(real, name, 100, 0o600)
-      let next: SharedObject | undefined
+      let next: SharedFile | undefined
       let opens = 0
       const interrupted: SystemCalls = {
         ...real,
@@ -227,10 +267,10 @@ describe('shared memory', () => {
       }
       const late = openSharedObject(interrupted, name, 300, 0o600)
       expect([next?.created, late.created, late.size]).toEqual([true, false, 200])
-      expect(late.file.identity()).toBe(next?.file.identity())
+      expect(late.memory.identity()).toBe(next?.memory.identity())
       next?.close()
       late.close()
-      expect(fs.existsSync(objectPath(name))).toBe(false)
+      expect(exists(name)).toBe(false)
     },
   )
 
@@ -259,10 +299,10 @@ describe('shared memory', () => {
     isClosing = true
     a.close()
     expect(isClosing).toBe(false)
-    expect(fs.existsSync(objectPath(name))).toBe(false)
+    expect(exists(name)).toBe(false)
   })
 
-  it('belongs to its owner alone unless told', () => {
+  it.runIf(!isWindows)('belongs to its owner alone unless told', () => {
     const [a, b] = [newName(), newName()]
     using _first = SharedMemory.open(a, { size: 1 })
     using _second = SharedMemory.open(b, { size: 1, mode: 0o640 })
@@ -270,7 +310,54 @@ describe('shared memory', () => {
     expect(fs.statSync(objectPath(b)).mode & 0o777).toBe(0o640)
   })
 
-  it('says that the name belongs to something else', () => {
+  it.runIf(isWindows)(
+    'belongs to the user of its process alone unless told, and others may do what the mode says',
+    () => {
+      const [a, b] = [newName(), newName()]
+      using _first = SharedMemory.open(a, { size: 1 })
+      using _second = SharedMemory.open(b, { size: 1, mode: 0o664 })
+      const own = descriptionOf(a)
+      expect(own).toMatch(/^D:P\(A;;(GA|0xf001f|0xf000f|CCDCLCSWRPSDRCWDWO);;;S-1-5-21-[-\d]+\)$/)
+      const shared = descriptionOf(b)
+      expect(shared.startsWith(own)).toBe(true)
+      expect(shared.slice(own.length)).toMatch(/^\(A;;[^;]+;;;AU\)\(A;;[^;]+;;;WD\)$/)
+    },
+  )
+
+  it.runIf(isWindows)(
+    'says that the name belongs to an object of another kind, or to a section of others',
+    () => {
+      const { calls: win32 } = win32Calls() as { calls: Win32Calls }
+      const koffi = loadKoffi().koffi as Koffi
+      const kernel32 = koffi.load('kernel32.dll')
+      const createEvent = kernel32.func('CreateEventW', 'intptr_t', ['void *', 'int', 'int', 'str16'])
+      const name = newName()
+      const event = createEvent(null, 1, 0, `Local\\stridedb.${name}`) as number
+      for (const options of [{}, { size: 100 }])
+        expect(codeOf(() => SharedMemory.open(name, options))).toBe('ERR_STRIDE_NAME_TAKEN')
+      win32.closeHandle(event)
+      const { handle } = win32.createSection(-1, 4, 4096, `Local\\stridedb.${name}`)
+      for (const options of [{}, { size: 100 }])
+        expect(codeOf(() => SharedMemory.open(name, options))).toBe('ERR_STRIDE_NAME_TAKEN')
+      win32.closeHandle(handle)
+      using free = SharedMemory.open(name, { size: 100 })
+      expect(free.created).toBe(true)
+    },
+  )
+
+  it.runIf(isWindows)(
+    'waits for the size that its first opener has yet to write, and gives up some time',
+    () => {
+      const { calls: win32 } = win32Calls() as { calls: Win32Calls }
+      const name = newName()
+      const { handle } = win32.createSection(-1, 4, 65_536 + 4096, `Local\\stridedb.${name}`)
+      expect(codeOf(() => openSharedSection(win32, name, 100, 0o600, 50))).toBe('ERR_STRIDE_BUSY')
+      win32.closeHandle(handle)
+      expect(exists(name)).toBe(false)
+    },
+  )
+
+  it.runIf(!isWindows)('says that the name belongs to something else', () => {
     const name = newName()
     fs.mkdirSync(objectPath(name))
     expect(codeOf(() => SharedMemory.open(name, { size: 100 }))).toBe('ERR_STRIDE_NAME_TAKEN')
@@ -299,9 +386,9 @@ describe('shared memory', () => {
 
   it('says that memory is full instead of dying at a touch, and leaves no object', () => {
     const name = newName()
-    const { bsize, blocks } = fs.statfsSync('/dev/shm')
+    const { bsize, blocks } = isWindows ? { bsize: 4096, blocks: 2 ** 36 } : fs.statfsSync('/dev/shm')
     expect(codeOf(() => SharedMemory.open(name, { size: bsize * blocks * 2 }))).toBe('ERR_STRIDE_NO_SPACE')
-    expect(fs.existsSync(objectPath(name))).toBe(false)
+    expect(exists(name)).toBe(false)
   })
 
   it('throws after close, and its views end with it', () => {

@@ -14,7 +14,8 @@ import { type ForeignFunction, type Koffi, loadKoffi } from '../../src/mmap/koff
 import type { Platform, PlatformFile } from '../../src/mmap/platform.ts'
 import { abiOfThisSystem } from '../../src/mmap/posix/abi.ts'
 import { createPosixPlatform, mappingObstacle } from '../../src/mmap/posix/posix-platform.ts'
-import { bindSystemCalls, type SystemCalls, systemCalls } from '../../src/mmap/posix/system-calls.ts'
+import { bindSystemCalls, type SystemCalls } from '../../src/mmap/posix/system-calls.ts'
+import { thisSystem } from '../../src/mmap/this-system.ts'
 import { createWindowPool } from '../../src/mmap/windows.ts'
 import { codeOf, newFolder, nextTurn, runScript, thrownBy, writeScript } from './places.ts'
 
@@ -260,8 +261,7 @@ describe('syncs', () => {
   })
 
   it('and waits for pages together take at most two threads of the pool', async () => {
-    const { calls } = systemCalls()
-    const platform = calls === undefined ? createFilePlatform() : createPosixPlatform(calls)
+    const platform = thisSystem().system?.createPlatform() ?? createFilePlatform()
     let running = 0
     let most = 0
     const { inPoolShare } = await import('../../src/mmap/pool-share.ts')
@@ -292,10 +292,10 @@ describe('a full disk', () => {
     fs.rmdirSync(folder)
   })
 
-  const { calls } = systemCalls()
+  const { system } = thisSystem()
   const platforms = [
-    ...(calls === undefined ? [] : [{ name: 'posix', platform: createPosixPlatform(calls) }]),
-    { name: 'file', platform: createFilePlatform(calls) },
+    ...(system === undefined ? [] : [{ name: 'mapped', platform: system.createPlatform() }]),
+    { name: 'file', platform: createFilePlatform(system?.fileHelp) },
     { name: 'file without koffi', platform: createFilePlatform() },
   ]
 

@@ -22,8 +22,6 @@ if (calls === undefined || process.platform !== 'linux')
   console.warn('SKIPPED: no mapping on Linux, so nothing is cold')
 
 describe.runIf(calls !== undefined && process.platform === 'linux')('cold files', () => {
-  const { posixFadvise } = calls as SystemCalls
-
   /** A file none of whose pages is in memory, or undefined where the file system keeps them. */
   function coldPool(options: Partial<WindowOptions> = {}): {
     pool: WindowPool
@@ -35,7 +33,7 @@ describe.runIf(calls !== undefined && process.platform === 'linux')('cold files'
     const file = createPosixPlatform(calls as SystemCalls).open(path, { access: 'readwrite' })
     file.sync()
     const fd = fs.openSync(path, 'r')
-    posixFadvise(fd, 0, 0, POSIX_FADV_DONTNEED)
+    calls?.posixFadvise(fd, 0, 0, POSIX_FADV_DONTNEED)
     fs.closeSync(fd)
     const pool = createWindowPool(file, {
       ...{

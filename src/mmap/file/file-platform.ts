@@ -9,37 +9,68 @@ import { checkRange } from '../bounds.ts'
 import { DiskFile, type LockTable, openDescriptor } from '../disk-file.ts'
 import { exists, remove, rename, resolve, syncFolder } from '../disk-folder.ts'
 import { networkFileSystem } from '../network-path.ts'
-import type { Access, Platform, Region, SharedWords } from '../platform.ts'
-import { reserveBlocks } from '../posix/allocation.ts'
-import { recordLocks } from '../posix/record-locks.ts'
-import type { SystemCalls } from '../posix/system-calls.ts'
+import type { Access, OpenFileOptions, Platform, PlatformFile, Region, SharedWords } from '../platform.ts'
 import { closedError, readOnlyError, truncatedError } from '../system-errors.ts'
 import { CopiedRegion } from './copied-region.ts'
 import { processLocks } from './process-locks.ts'
 
-/** @param calls undefined where koffi cannot be had: then locks hold within this process only, and zeros are written */
-export function createFilePlatform(calls?: SystemCalls): Platform {
-  const locks = calls === undefined ? processLocks : recordLocks(calls)
+/** A descriptor and what it is of. */
+export interface OpenFile {
+  readonly fd: number
+  readonly path: string
+  size(): number
+}
+
+/** What the system itself does better than node:fs, or alone: posix/file-help.ts, win32/win32-platform.ts. */
+export interface FileHelp {
+  readonly locks: LockTable
+  open(path: string, options: OpenFileOptions): number
+  /** False where the system reserves nothing: zeros are written then. */
+  reserveBlocks(file: OpenFile, offset: number, length: number): boolean
+  readAhead(file: OpenFile, offset: number, length: number): void
+  rename(from: string, to: string, own?: PlatformFile): void
+  remove(path: string): void
+  syncFolder(path: string): void
+}
+
+/** Where koffi cannot be had: locks hold within this process only, and zeros are written. */
+const NO_HELP: FileHelp = {
+  locks: processLocks,
+  open: openDescriptor,
+  reserveBlocks: () => false,
+  readAhead() {},
+  rename: renameOver,
+  remove,
+  syncFolder,
+}
+
+/** Windows replaces no file that is open: the caller's own opener gives way. */
+function renameOver(from: string, to: string, own?: PlatformFile): void {
+  const replace = (): void => rename(from, to)
+  if (process.platform !== 'win32' || !(own instanceof DiskFile)) replace()
+  else own.giveWay(replace, () => openDescriptor(to, { access: own.access }))
+}
+
+export function createFilePlatform(help: FileHelp = NO_HELP): Platform {
   return {
     name: 'file',
     granularity: 1,
-    open: (path, options) =>
-      new PositionedFile(calls, path, openDescriptor(path, options), options.access, locks),
+    open: (path, options) => new PositionedFile(help, path, help.open(path, options), options.access),
     exists,
     resolve,
-    rename,
-    remove,
-    syncFolder,
+    rename: help.rename,
+    remove: help.remove,
+    syncFolder: help.syncFolder,
     isNetworkPath: path => networkFileSystem(path) !== undefined,
   }
 }
 
 class PositionedFile extends DiskFile {
-  readonly #calls: SystemCalls | undefined
+  readonly #help: FileHelp
 
-  constructor(calls: SystemCalls | undefined, path: string, fd: number, access: Access, locks: LockTable) {
-    super(path, fd, access, locks)
-    this.#calls = calls
+  constructor(help: FileHelp, path: string, fd: number, access: Access) {
+    super(path, fd, access, help.locks)
+    this.#help = help
   }
 
   reserve(capacity: number): Region {
@@ -56,12 +87,11 @@ class PositionedFile extends DiskFile {
   readAhead(offset: number, length: number): void {
     this.assertOpen()
     checkRange(offset, length)
-    const advice = this.#calls?.abi.POSIX_FADV_WILLNEED
-    if (advice !== undefined) this.#calls?.posixFadvise(this.fd, offset, length, advice)
+    this.#help.readAhead(this, offset, length)
   }
 
   protected override reserveBlocks(offset: number, length: number): boolean {
-    return this.#calls !== undefined && reserveBlocks(this.#calls, this, offset, length)
+    return this.#help.reserveBlocks(this, offset, length)
   }
 }
 

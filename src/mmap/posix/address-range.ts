@@ -12,15 +12,12 @@
  * What lies over the range: mapped-region.ts for windows, mapped-view.ts for views of users.
  */
 
-import { constants } from 'node:buffer'
 import { InvariantError, StrideError } from '../../errors.ts'
 import { roundUp } from '../bounds.ts'
+import { BUFFER_BYTES_MAX } from '../buffer-limit.ts'
 import { detach, lengthOf } from '../detach.ts'
 import { errnoError } from '../system-errors.ts'
 import type { SystemCalls } from './system-calls.ts'
-
-/** Node 20 allows 4 GiB and aborts the process beyond; 1 TiB is the most that was tried on later ones. */
-export const BUFFER_BYTES_MAX = Math.min(constants.MAX_LENGTH, 2 ** 40)
 
 interface Leftover {
   readonly calls: SystemCalls

@@ -3,14 +3,15 @@
  */
 
 import { InvariantError, StrideError } from '../../errors.ts'
-import { checkOffset, checkRange } from '../bounds.ts'
+import { checkOffset, checkRange, roundUp } from '../bounds.ts'
 import { DiskFile, type LockTable } from '../disk-file.ts'
+import { MappedWords } from '../mapped-words.ts'
 import type { Access, Region, SharedWords } from '../platform.ts'
 import { inPoolShare } from '../pool-share.ts'
 import { errnoError } from '../system-errors.ts'
+import { AddressRange } from './address-range.ts'
 import { reserveBlocks } from './allocation.ts'
 import { MappedRegion } from './mapped-region.ts'
-import { MappedWords } from './mapped-words.ts'
 import type { SystemCalls } from './system-calls.ts'
 
 /** Something that shows a part of the file in memory. */
@@ -52,9 +53,28 @@ export class PosixFile extends DiskFile {
 
   sharedWords(offset: number, count: number): SharedWords {
     this.assertOpen()
-    const words = new MappedWords(this.#calls, this, offset, count, released => this.#hidden(released))
+    const words = new MappedWords(this, offset, count, released => this.#hidden(released))
     this.keep(words)
     return words
+  }
+
+  /** @internal See mapped-words.ts. */
+  get granularity(): number {
+    return this.#calls.pageBytes
+  }
+  /** @internal */
+  showWords(first: number, end: number): AddressRange {
+    const { abi, pageBytes } = this.#calls
+    const length = roundUp(end, pageBytes) - first
+    const protection = this.access === 'read' ? abi.PROT_READ : abi.PROT_READ | abi.PROT_WRITE
+    const range = AddressRange.reserve(this.#calls, this.path, length)
+    try {
+      range.show(0, length, this.fd, first, protection, abi.MAP_SHARED)
+      return range
+    } catch (error) {
+      range.release()
+      throw error
+    }
   }
 
   /** Counts something as showing the file until it says that it is released. @returns how it says so */

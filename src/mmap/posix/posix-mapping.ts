@@ -8,8 +8,7 @@ import { constants } from 'node:os'
 import { join } from 'node:path'
 import { InvariantError, StrideError } from '../../errors.ts'
 import { roundDown, roundUp } from '../bounds.ts'
-import type { MappedMemory, MappingSystem, Residency, ViewAccess } from '../mapping-system.ts'
-import type { PlatformFile } from '../platform.ts'
+import type { Mappable, MappedMemory, MappingSystem, Residency, ViewAccess } from '../mapping-system.ts'
 import { inPoolShare } from '../pool-share.ts'
 import { errnoError, withCodes } from '../system-errors.ts'
 import { AddressRange } from './address-range.ts'
@@ -50,7 +49,7 @@ class PosixMemory implements MappedMemory, Shown {
   readonly shownEnd: number
   readonly #hidden: () => void
 
-  constructor(calls: SystemCalls, file: PlatformFile, offset: number, length: number, access: ViewAccess) {
+  constructor(calls: SystemCalls, file: Mappable, offset: number, length: number, access: ViewAccess) {
     if (!(file instanceof PosixFile)) throw new InvariantError(`${file.path} was not opened for mapping`)
     const { abi, pageBytes } = calls
     this.#calls = calls

@@ -38,6 +38,11 @@ const SLEEP = new Int32Array(new SharedArrayBuffer(4))
 /** Open here, to be let go when the process ends by itself; of a killed one the next opener cleans up. */
 const openHere = new Set<{ close(): void }>()
 
+/** An object of shm_open: its memory is a file. */
+export interface SharedFile extends SharedObject {
+  readonly memory: PosixFile
+}
+
 /** @param size undefined to open an existing object only */
 export function openSharedObject(
   calls: SystemCalls,
@@ -45,7 +50,7 @@ export function openSharedObject(
   size: number | undefined,
   mode: number,
   patienceMs = PATIENCE_MS,
-): SharedObject {
+): SharedFile {
   const deadline = Date.now() + patienceMs
   for (;;) {
     const opened = tryOpen(calls, name, size, mode)
@@ -104,11 +109,11 @@ function makeAnew(calls: SystemCalls, name: string, file: PosixFile, size: numbe
   }
 }
 
-function held(calls: SystemCalls, name: string, { file, created }: Opened): SharedObject {
-  const object: SharedObject = {
+function held(calls: SystemCalls, name: string, { file, created }: Opened): SharedFile {
+  const object: SharedFile = {
     created,
     size: file.size(),
-    file,
+    memory: file,
     close() {
       if (!openHere.delete(object)) return
       if (openHere.size === 0) process.off('exit', closeAll)

@@ -8,7 +8,6 @@
  */
 
 import { constants } from 'node:os'
-import { StrideError } from '../../errors.ts'
 import { type ForeignFunction, type ForeignLibrary, type Koffi, loadKoffi } from '../koffi.ts'
 import { type Abi, abiOfThisSystem } from './abi.ts'
 
@@ -59,14 +58,6 @@ let shared: SystemCallsResult | undefined
 export function systemCalls(): SystemCallsResult {
   shared ??= bindThisSystem()
   return shared
-}
-
-/** @throws ERR_STRIDE_NOT_MAPPABLE */
-export function requireSystemCalls(path: string): SystemCalls {
-  const { calls, reason } = systemCalls()
-  if (calls === undefined)
-    throw new StrideError('ERR_STRIDE_NOT_MAPPABLE', `${path} cannot be mapped: ${reason}`, { path })
-  return calls
 }
 
 function bindThisSystem(): SystemCallsResult {

@@ -1,0 +1,25 @@
+/**
+ * What the backend that maps nothing takes of Linux or macOS.
+ */
+
+import { openDescriptor } from '../disk-file.ts'
+import { remove, rename, syncFolder } from '../disk-folder.ts'
+import type { FileHelp } from '../file/file-platform.ts'
+import { reserveBlocks } from './allocation.ts'
+import { recordLocks } from './record-locks.ts'
+import type { SystemCalls } from './system-calls.ts'
+
+export function posixFileHelp(calls: SystemCalls): FileHelp {
+  return {
+    locks: recordLocks(calls),
+    open: openDescriptor,
+    reserveBlocks: (file, offset, length) => reserveBlocks(calls, file, offset, length),
+    readAhead({ fd }, offset, length) {
+      const { POSIX_FADV_WILLNEED } = calls.abi
+      if (POSIX_FADV_WILLNEED !== undefined) calls.posixFadvise(fd, offset, length, POSIX_FADV_WILLNEED)
+    },
+    rename,
+    remove,
+    syncFolder,
+  }
+}

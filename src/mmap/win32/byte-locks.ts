@@ -1,0 +1,68 @@
+/**
+ * Locks of the system on single bytes of a file: LockFileEx.
+ *
+ * They belong to the handle, die with it and with its process (S1, S5). Windows keeps others from reading and writing a
+ * locked byte, so that what is locked lies where no file has bytes. It knows no change of a lock from one kind to the
+ * other: an exclusive one becomes shared under the shared one laid over it; a shared one is let go first, and where
+ * somebody else takes the byte in that moment the lock is gone, which is said.
+ */
+
+import { StrideError } from '../../errors.ts'
+import type { LockTable } from '../disk-file.ts'
+import type { LockKind } from '../platform.ts'
+import type { Win32Calls } from './win32-calls.ts'
+import { ERROR_IO_PENDING, ERROR_LOCK_VIOLATION, ERROR_NOT_LOCKED, win32Error } from './win32-errors.ts'
+
+const FIRST_LOCK = 2n ** 62n
+
+/** Locks by descriptor and byte: Windows does not tell what a handle holds. */
+type Held = Map<number, Map<number, LockKind>>
+
+export function byteLocks(calls: Win32Calls): LockTable {
+  const held: Held = new Map()
+
+  const lock = (fd: number, path: string, byte: number, kind: LockKind): boolean => {
+    const result = calls.lockByte(calls.handleOf(fd), FIRST_LOCK + BigInt(byte), kind === 'exclusive')
+    if (result === 0) return true
+    if (result === -ERROR_LOCK_VIOLATION || result === -ERROR_IO_PENDING) return false
+    throw win32Error('LockFileEx', -result, path)
+  }
+  const unlock = (fd: number, path: string, byte: number): void => {
+    const result = calls.unlockByte(calls.handleOf(fd), FIRST_LOCK + BigInt(byte))
+    if (result < 0 && result !== -ERROR_NOT_LOCKED) throw win32Error('UnlockFileEx', -result, path)
+  }
+  const becomeExclusive = (fd: number, path: string, byte: number): boolean => {
+    unlock(fd, path, byte)
+    if (lock(fd, path, byte, 'exclusive')) return true
+    if (lock(fd, path, byte, 'shared')) return false
+    held.get(fd)?.delete(byte)
+    throw new StrideError(
+      'ERR_STRIDE_BUSY',
+      `Another opener took the lock on byte ${byte} meanwhile: ${path}`,
+      {
+        path,
+      },
+    )
+  }
+
+  return {
+    tryLock(fd, path, byte, kind) {
+      const now = held.get(fd)?.get(byte)
+      if (now === kind) return true
+      const isTaken = now === 'shared' ? becomeExclusive(fd, path, byte) : lock(fd, path, byte, kind)
+      if (!isTaken) return false
+      // The first unlock takes the exclusive one of two that lie over each other.
+      if (now === 'exclusive') unlock(fd, path, byte)
+      const bytes = held.get(fd) ?? new Map<number, LockKind>()
+      held.set(fd, bytes.set(byte, kind))
+      return true
+    },
+    unlock(fd, path, byte) {
+      if (held.get(fd)?.delete(byte) === true) unlock(fd, path, byte)
+    },
+    unlockAll(fd, path) {
+      for (const byte of held.get(fd)?.keys() ?? []) unlock(fd, path, byte)
+      held.delete(fd)
+    },
+  }
+}
