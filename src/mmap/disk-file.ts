@@ -44,7 +44,7 @@ export abstract class DiskFile implements PlatformFile {
   readonly #identity: string
   #fd: number
   #isReplaced = false
-  #hasLocked = false
+  readonly #held = new Map<number, LockKind>()
   #closed = false
   #twin: number | undefined
   #syncsPending = 0
@@ -169,34 +169,38 @@ export abstract class DiskFile implements PlatformFile {
   tryLock(byte: number, kind: LockKind): boolean {
     this.assertOpen()
     checkOffset('byte', byte)
-    this.#hasLocked = true
-    return this.#locks.tryLock(this.fd, this.path, byte, kind)
+    const isTaken = this.#locks.tryLock(this.fd, this.path, byte, kind)
+    if (isTaken) this.#held.set(byte, kind)
+    return isTaken
   }
 
   unlock(byte: number): void {
     this.assertOpen()
     checkOffset('byte', byte)
+    this.#held.delete(byte)
     this.#locks.unlock(this.fd, this.path, byte)
   }
 
   close(): void {
     if (this.#closed) return
     this.#closed = true
-    if (this.#hasLocked) this.#locks.unlockAll(this.fd, this.path)
+    if (this.#held.size > 0) this.#locks.unlockAll(this.fd, this.path)
     if (this.#syncsPending === 0) this.#closeDescriptors()
   }
 
   /**
    * Another file takes this one's name, on a system that replaces no open file: it is closed while `replace` runs, and
-   * open again where that throws. Otherwise it is as good as closed afterwards.
+   * open again, with the locks that it had, where that throws. Otherwise it is as good as closed afterwards.
    * @internal
    */
   giveWay(replace: () => void, reopen: () => number): void {
     this.assertOpen()
-    if (this.#hasLocked || this.#syncsPending > 0) {
+    // What is being synced needs its descriptor; the system may still allow it.
+    if (this.#syncsPending > 0) {
       replace()
       return
     }
+    if (this.#held.size > 0) this.#locks.unlockAll(this.fd, this.path)
     this.#closeDescriptors()
     this.#twin = undefined
     this.#closed = true
@@ -206,6 +210,7 @@ export abstract class DiskFile implements PlatformFile {
     } catch (error) {
       this.#fd = reopen()
       this.#closed = false
+      for (const [byte, kind] of this.#held) this.#locks.tryLock(this.fd, this.path, byte, kind)
       throw error
     }
   }
