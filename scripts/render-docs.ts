@@ -150,7 +150,7 @@ and enums as their codes; text and bytes as they are, padding as zeros. A field 
 front: 0 absent, 1 null, 2 there.
 
 An entry of a hash index is two u32, little-endian: the hash of the key, and the record number. A page that is not packed has 509
-places; an entry stands at place \`floor((hash - low) * 492 / (high - low))\` or behind it, in order, without a free place
+places; an entry stands at place \`floor((hash - low) * (492 / (high - low)))\` in doubles or behind it, in order, without a free place
 between; \`low\` and \`high\` are the first words of its fence and of the next page's, 2^32 behind the last one. A free place is all ones.
 
 ## Files beside the store

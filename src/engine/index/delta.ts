@@ -25,6 +25,8 @@ export interface Delta {
   readonly count: number
   /** Adds the entry whose words begin at `at`. */
   add(entry: Uint32Array, at: number): void
+  /** Whether the entry whose words begin at `at` is here. */
+  has(entry: Uint32Array, at: number): boolean
   stream(): EntryStream
   /** Appends all entries with record numbers below `size` to `out`, in any order. */
   collectBelow(size: number, out: EntryBuffer): void

@@ -58,6 +58,8 @@ export class Directory {
   arrays: DirectoryArrays
   /** Entries of all pages. */
   entries = 0
+  /** One past the last page of the file that is one of these. */
+  end = 0
   #low = 0
   #scale = 0
   /** How many pages have their fence in a bucket before this one. */
@@ -189,7 +191,11 @@ export class Directory {
     const { counts } = this.arrays
     const { pageCount } = this
     this.entries = 0
-    for (let i = 0; i < pageCount; i++) this.entries += counts[i] as number
+    this.end = 0
+    for (let i = 0; i < pageCount; i++) {
+      this.entries += counts[i] as number
+      this.end = Math.max(this.end, this.placeOf(i) + 1)
+    }
     // The first fence is zeros, whatever the keys are.
     this.#low = pageCount > 1 ? this.fenceWord(1) : 0
     const high = pageCount > 1 ? this.fenceWord(pageCount - 1) : 0

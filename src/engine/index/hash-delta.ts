@@ -67,8 +67,12 @@ export class HashPart {
   }
 }
 
+/** Stands where there is no entry; nothing is ever added to it. */
+const EMPTY_PART = new HashPart()
+
 export class HashDelta implements Delta {
-  readonly #parts: HashPart[] = Array.from({ length: PARTS }, () => new HashPart())
+  /** Each is made with its first entry; until then it is the empty one. */
+  readonly #parts: HashPart[] = new Array<HashPart>(PARTS).fill(EMPTY_PART)
   count = 0
 
   /** The table that holds the entries of a hash. */
@@ -77,11 +81,25 @@ export class HashDelta implements Delta {
   }
 
   addHash(hash: number, number: number): void {
-    if (this.partOf(hash).add(hash, number)) this.count++
+    let part = this.partOf(hash)
+    if (part === EMPTY_PART) {
+      part = new HashPart()
+      this.#parts[hash >>> PART_SHIFT] = part
+    }
+    if (part.add(hash, number)) this.count++
   }
 
   add(entry: Uint32Array, at: number): void {
     this.addHash(entry[at] as number, entry[at + 1] as number)
+  }
+
+  has(entry: Uint32Array, at: number): boolean {
+    const hash = entry[at] as number
+    const part = this.partOf(hash)
+    for (let e = part.first(hash); e >= 0; e = part.following(e, hash)) {
+      if (part.numbers[e] === entry[at + 1]) return true
+    }
+    return false
   }
 
   stream(): EntryStream {

@@ -6,10 +6,9 @@
  * all keys: hashes, then pages, then records, so that the processor waits for many cache lines at once.
  */
 
-import type { Window } from '../../mmap/window.ts'
-import type { RecordBytes } from '../../schema/index.ts'
 import type { HashDelta } from './hash-delta.ts'
-import { HASH_ENTRY_BYTES, HASH_PLACES, homeOf } from './hash-leaf.ts'
+import { HashHomes } from './hash-homes.ts'
+import { HASH_ENTRY_BYTES, HASH_PLACES, homesPerHash } from './hash-leaf.ts'
 import { INDEX_PAGE_BYTES, NO_NUMBER, PAGE_FIELD_AT } from './index-format.ts'
 import type { KeyHash } from './key-hash.ts'
 import { KeyIndex, type KeyIndexParts } from './key-index.ts'
@@ -19,6 +18,8 @@ export interface HashIndexParts extends KeyIndexParts<HashDelta> {
   readonly hash: KeyHash
 }
 
+/** No answer yet. */
+const UNSURE = -2
 /** Keys that are looked for together. */
 const BATCH = 512
 
@@ -30,6 +31,8 @@ export class HashIndex extends KeyIndex<HashDelta> {
   readonly #hashes = new Uint32Array(BATCH)
   readonly #words = new Float64Array(BATCH)
   readonly #spots = new Int32Array(BATCH)
+  readonly #candidates = new Uint32Array(BATCH)
+  #homesNow: HashHomes | undefined
 
   constructor(parts: HashIndexParts) {
     super(parts)
@@ -89,11 +92,42 @@ export class HashIndex extends KeyIndex<HashDelta> {
   }
 
   #find(hash: number): number {
-    const best = this.#searchPages(hash, undefined)
+    const found = this.#searchHome(hash)
+    const best = found === UNSURE ? this.#searchPages(hash, undefined) : found
     const { tree } = this
     if (tree.active.count === 0 && tree.frozen === undefined) return best
     if (best >= 0 && tree.definition.unique) return best
     return this.#searchDeltas(hash, best)
+  }
+
+  /** The same as searchPages where one page answers; UNSURE where that takes a closer look. */
+  #searchHome(hash: number): number {
+    const { directory } = this.tree
+    if (directory.pageCount === 0) return -1
+    let homes = this.#homesNow
+    if (homes === undefined || homes.arrays !== directory.arrays) homes = this.#homes()
+    const { lows } = homes
+    let page = homes.firstPages[hash >>> homes.shift] as number
+    while ((lows[page + 1] as number) <= hash) page++
+    const low = lows[page] as number
+    const start = homes.starts[page] as number
+    // A page that begins with this hash may have it in common with the page before.
+    if (start < 0 || low === hash) return UNSURE
+    const offset = start - PAGE_FIELD_AT.entries
+    const window = this.parts.pool.acquire(offset, INDEX_PAGE_BYTES)
+    const view = window.view as DataView
+    const first = start - window.start
+    const end = first + HASH_PLACES * HASH_ENTRY_BYTES
+    let at = first + ((((hash - low) * (homes.scales[page] as number)) | 0) << 3)
+    for (; at < end; at += HASH_ENTRY_BYTES) {
+      const found = view.getUint32(at, true)
+      if (found < hash) continue
+      if (found > hash) return -1
+      const n = view.getUint32(at + 4, true)
+      if (n === NO_NUMBER) return -1
+      if (this.#isKeyOf(n)) return n
+    }
+    return UNSURE
   }
 
   /** The lowest number of a record with the key; `all` is given every one. */
@@ -113,7 +147,7 @@ export class HashIndex extends KeyIndex<HashDelta> {
       const low = directory.fenceWord(page)
       let at = isPacked
         ? lowerBound(view, start, end, hash)
-        : start + homeOf(hash, low, directory.fenceWord(page + 1)) * HASH_ENTRY_BYTES
+        : start + Math.floor((hash - low) * homesPerHash(low, directory.fenceWord(page + 1))) * HASH_ENTRY_BYTES
       for (; at < end; at += HASH_ENTRY_BYTES) {
         const found = view.getUint32(at, true)
         if (found < hash) continue
@@ -158,82 +192,61 @@ export class HashIndex extends KeyIndex<HashDelta> {
     const { codec, tree } = this
     const hashes = this.#hashes
     const words = this.#words
-    const spots = this.#spots
     const count = to - from
     for (let i = 0; i < count; i++) {
       const word = codec.wordOf(keys[from + i])
       words[i] = word
       hashes[i] = word < 0 ? 0 : this.#hash.ofWord(word)
     }
-    const { directory } = tree
-    const { records, recordCodec, pool } = this.parts
-    let touched = 0
-    let window: Window | undefined
     // Of several records the lowest is asked for, and that may be among what waits.
     const isSimple = tree.definition.unique || tree.waiting === 0
-    if (directory.pageCount > 0 && isSimple) {
-      // Where each is expected; -1 where that takes a closer look.
-      for (let i = 0; i < count; i++) {
-        const hash = hashes[i] as number
-        const page = directory.pageOfHash(hash)
-        const offset = directory.placeOf(page) * INDEX_PAGE_BYTES
-        if (
-          window === undefined ||
-          window.view === null ||
-          offset < window.start ||
-          offset + INDEX_PAGE_BYTES > window.end
-        ) {
-          const first = window === undefined
-          window = pool.acquire(offset, INDEX_PAGE_BYTES)
-          if (!first || window.isCopy === true || !pool.live) {
-            window = undefined
-            break
-          }
-        }
-        if (directory.isPacked(page)) {
-          spots[i] = -1
-          continue
-        }
-        const home = homeOf(hash, directory.fenceWord(page), directory.fenceWord(page + 1))
-        spots[i] = offset - window.start + PAGE_FIELD_AT.entries + home * HASH_ENTRY_BYTES
-      }
-    }
-    if (window === undefined || window.view === null) {
+    const pages = isSimple ? this.#allPages() : undefined
+    const records = pages === undefined ? undefined : this.parts.records.firstRecords?.()
+    if (pages === undefined || records === undefined) {
       this.#oneByOne(from, count, out)
       return
     }
-    const { view } = window
+    const spots = this.#spots
+    this.#homes().find(hashes, count, spots)
+    touch(pages, spots, count)
+    firstWithHash(pages, hashes, spots, count, this.#candidates)
+    const { offset, isLittle, flip } = codec.wordPlace
+    const { view, stride, count: reach } = records
+    const base = records.base + offset
+    const candidates = this.#candidates
     for (let i = 0; i < count; i++) {
-      const at = spots[i] as number
-      if (at >= 0) touched ^= view.getUint32(at, true)
+      const n = candidates[i] as number
+      // 0 lies in the file, too: whatever is read there is not looked at.
+      spots[i] = n < reach ? base + n * stride : base
     }
-    // The first entry with the hash: nearly always the one.
+    touch(view, spots, count)
     for (let i = 0; i < count; i++) {
-      let at = spots[i] as number
-      out[from + i] = -1
-      if (at < 0) continue
-      const hash = hashes[i] as number
-      const pageEnd =
-        at - ((at - PAGE_FIELD_AT.entries) & (INDEX_PAGE_BYTES - 1)) + HASH_PLACES * HASH_ENTRY_BYTES
-      let n = -1
-      for (; at < pageEnd; at += HASH_ENTRY_BYTES) {
-        const found = view.getUint32(at, true)
-        if (found < hash) continue
-        if (found === hash) n = view.getUint32(at + 4, true)
-        break
-      }
-      out[from + i] = n
-    }
-    for (let i = 0; i < count; i++) {
-      const n = out[from + i] as number
+      const n = candidates[i] as number
       const word = words[i] as number
-      let source: RecordBytes | undefined
-      if (n >= 0) source = records.find(n)
-      if (source !== undefined && recordCodec.wordAt(source.view as DataView, records.at) === word) continue
-      this.#key[0] = word
-      out[from + i] = word < 0 ? -1 : this.#find(hashes[i] as number)
+      if (n < reach && (view.getUint32(spots[i] as number, isLittle) ^ flip) >>> 0 === word) out[from + i] = n
+      else out[from + i] = word < 0 ? -1 : this.#findWord(word, hashes[i] as number)
     }
-    if (touched === 0x5bd1e995) TOUCHED.count++
+  }
+
+  /** The memory that shows the whole index file, if one window does. */
+  #allPages(): DataView | undefined {
+    const { directory } = this.tree
+    const { pool } = this.parts
+    if (directory.pageCount === 0 || !pool.live) return undefined
+    const window = pool.acquire(directory.placeOf(0) * INDEX_PAGE_BYTES, INDEX_PAGE_BYTES)
+    const isWhole = window.start === 0 && window.end >= directory.end * INDEX_PAGE_BYTES && window.end < 2 ** 31
+    return isWhole && window.isCopy !== true && window.view !== null ? window.view : undefined
+  }
+
+  #homes(): HashHomes {
+    const { directory } = this.tree
+    if (this.#homesNow?.arrays !== directory.arrays) this.#homesNow = new HashHomes(directory)
+    return this.#homesNow
+  }
+
+  #findWord(word: number, hash: number): number {
+    this.#key[0] = word
+    return this.#find(hash)
   }
 
   #oneByOne(from: number, count: number, out: Float64Array): void {
@@ -245,8 +258,39 @@ export class HashIndex extends KeyIndex<HashDelta> {
   }
 }
 
-/** There so that what was touched is not optimised away. */
+/** Reads a word at each place, so that its cache line is there when it is asked for. */
+function touch(view: DataView, spots: Int32Array, count: number): void {
+  let touched = 0
+  for (let i = 0; i < count; i++) {
+    const at = spots[i] as number
+    touched ^= view.getUint32(Math.max(at, 0), true)
+  }
+  // There so that the reads are not optimised away.
+  if (touched === 0x5bd1e995) TOUCHED.count++
+}
+
 const TOUCHED = { count: 0 }
+
+/** The number in the first entry with each hash, from its place on; NO_NUMBER where there is none in that page. */
+function firstWithHash(
+  view: DataView,
+  hashes: Uint32Array,
+  spots: Int32Array,
+  count: number,
+  numbers: Uint32Array,
+): void {
+  for (let i = 0; i < count; i++) {
+    const hash = hashes[i] as number
+    let at = spots[i] as number
+    let number = NO_NUMBER
+    if (at >= 0) {
+      const end = (at & -INDEX_PAGE_BYTES) + (PAGE_FIELD_AT.entries + HASH_PLACES * HASH_ENTRY_BYTES)
+      while (at < end && view.getUint32(at, true) < hash) at += HASH_ENTRY_BYTES
+      if (at < end && view.getUint32(at, true) === hash) number = view.getUint32(at + 4, true)
+    }
+    numbers[i] = number
+  }
+}
 
 /** Where the first packed entry with a hash that is not lower lies. */
 function lowerBound(view: DataView, start: number, end: number, hash: number): number {

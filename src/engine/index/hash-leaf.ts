@@ -20,9 +20,9 @@ const HOMES = HASH_PLACES - 17
 const CAPACITY = 470
 const TARGET = 410
 
-/** Where in a page with these fences the entries of a hash begin, or a place behind. */
-export function homeOf(hash: number, low: number, high: number): number {
-  return high > low ? Math.floor(((hash - low) * HOMES) / (high - low)) : 0
+/** Homes a hash in a page with these fences: the home of a hash is (hash - low) times this, rounded down. */
+export function homesPerHash(low: number, high: number): number {
+  return high > low ? HOMES / (high - low) : 0
 }
 
 export const HASH_LEAF: LeafFormat = {
@@ -66,9 +66,10 @@ const PLACES = new Uint16Array(HASH_PLACES)
 
 /** @returns whether each entry found a place at or behind its home */
 function spread(data: Uint32Array, from: number, count: number, { low, high }: PageRange): boolean {
+  const scale = homesPerHash(low, high)
   let next = 0
   for (let i = 0; i < count; i++) {
-    const home = homeOf(data[(from + i) * 2] as number, low, high)
+    const home = Math.floor(((data[(from + i) * 2] as number) - low) * scale)
     const place = Math.max(home, next)
     if (place >= HASH_PLACES) return false
     PLACES[i] = place

@@ -14,7 +14,7 @@ import type { Platform, PlatformFile } from '../../mmap/platform.ts'
 import { createWindowPool, type WindowOptions, type WindowPool } from '../../mmap/windows.ts'
 import { FORMAT_VERSION } from '../format.ts'
 import type { Identity } from '../header.ts'
-import { writeWhole } from '../store-file.ts'
+import { writeWhole } from '../write-beside.ts'
 import {
   type CatalogEntry,
   decodeCatalog,
@@ -22,6 +22,7 @@ import {
   littleEndian,
   littleEndianWords,
 } from './index-catalog.ts'
+import type { IndexDefinition } from './index-definition.ts'
 import { FIXED_PAGES, INDEX_HEADER, INDEX_MAGIC, INDEX_PAGE_BYTES, SEED_BYTES } from './index-format.ts'
 import { type IndexRoot, newestIndexRoot, writeIndexRoot } from './index-root.ts'
 import type { IndexTree } from './index-tree.ts'
@@ -92,6 +93,8 @@ export class IndexFile {
   #root: IndexRoot
   #catalogPages: readonly number[]
   #isTwinned = false
+  /** Counts publications; one that waits gives up where another one began. */
+  #epoch = 0
 
   private constructor(file: PlatformFile, pool: WindowPool, seed: Uint8Array, loaded: Loaded) {
     const { root, entries, catalogPages } = loaded
@@ -127,6 +130,20 @@ export class IndexFile {
     }
   }
 
+  /** What indexes a file of this store had, whatever generation it is of; none where it cannot be read. */
+  static definitionsOf(path: string, owner: IndexOwner, { platform }: IndexAccess): readonly IndexDefinition[] {
+    if (!platform.exists(path)) return []
+    const file = platform.open(path, { access: 'read', create: 'never' })
+    try {
+      const { generation } = INDEX_HEADER.decode(readHeader(file))
+      if (typeof checkHeader(file, { ...owner, generation }) === 'string') return []
+      const loaded = load(file)
+      return typeof loaded === 'string' ? [] : loaded.entries.map(entry => entry.definition)
+    } finally {
+      file.close()
+    }
+  }
+
   get path(): string {
     return this.file.path
   }
@@ -155,15 +172,9 @@ export class IndexFile {
     this.#publish(trees, { commitNumber, size, named: trees.map(tree => tree.pending(size)) })
   }
 
-  /** The same off the event loop; the trees may go on changing meanwhile, but no other root is published. */
-  async publishAsync(trees: readonly IndexTree[], commitNumber: number, size: number): Promise<void> {
-    const state = { commitNumber, size, named: trees.map(tree => tree.pending(size)) }
-    this.beginWriting()
-    const { root, pages } = this.#storeCatalog(trees, state)
-    await this.file.syncAsync()
-    writeIndexRoot(this.file, root)
-    await this.file.syncAsync()
-    this.#published(trees, state, root, pages)
+  /** The same off the event loop; the trees may go on changing meanwhile. Given up where another root is published. */
+  publishAsync(trees: readonly IndexTree[], commitNumber: number, size: number): Promise<void> {
+    return this.#publishAsync(trees, { commitNumber, size, named: trees.map(tree => tree.pending(size)) })
   }
 
   /**
@@ -175,12 +186,31 @@ export class IndexFile {
     this.#publish(trees, { commitNumber, size, named: trees.map(tree => tree.named) })
   }
 
+  publishPagesAsync(trees: readonly IndexTree[]): Promise<void> {
+    const { commitNumber, size } = this.#root
+    return this.#publishAsync(trees, { commitNumber, size, named: trees.map(tree => tree.named) })
+  }
+
   close(): void {
     this.pool.close()
     this.file.close()
   }
 
+  async #publishAsync(trees: readonly IndexTree[], state: NamedState): Promise<void> {
+    const epoch = ++this.#epoch
+    this.beginWriting()
+    const { root, pages } = this.#storeCatalog(trees, state)
+    await this.file.syncAsync()
+    if (epoch === this.#epoch) {
+      writeIndexRoot(this.file, root)
+      await this.file.syncAsync()
+    }
+    if (epoch === this.#epoch) this.#published(trees, state, root, pages)
+    else for (const page of pages) this.space.giveBack(page)
+  }
+
   #publish(trees: readonly IndexTree[], state: NamedState): void {
+    this.#epoch++
     this.beginWriting()
     const { root, pages } = this.#storeCatalog(trees, state)
     this.file.sync()
@@ -256,16 +286,22 @@ interface NextRoot {
 
 /** The seed, or why the header is not this store's. */
 function checkHeader(file: PlatformFile, owner: IndexOwner): Uint8Array | string {
-  const bytes = new Uint8Array(INDEX_HEADER.size)
-  const isWhole = file.read(bytes, 0) === bytes.length
+  const bytes = readHeader(file)
   const { magic, formatVersion, storeId, generation, seed } = INDEX_HEADER.decode(bytes)
-  if (!isWhole || Buffer.from(magic).toString('latin1') !== INDEX_MAGIC) return 'it is no index file'
+  if (Buffer.from(magic).toString('latin1') !== INDEX_MAGIC) return 'it is no index file'
   if (formatVersion > FORMAT_VERSION) return `it has format version ${formatVersion}`
   if (!INDEX_HEADER.isIntact(bytes)) return 'its header fails its checksum'
   if (Buffer.from(storeId).toString('hex') !== owner.storeId) return 'it belongs to another store'
   if (generation !== owner.generation)
     return `it is of generation ${generation}, the store of ${owner.generation}`
   return seed
+}
+
+/** The header's bytes; zeros where the file is shorter. */
+function readHeader(file: PlatformFile): Uint8Array {
+  const bytes = new Uint8Array(INDEX_HEADER.size)
+  file.read(bytes, 0)
+  return bytes
 }
 
 /** What the newest root names, or why it cannot be believed. */

@@ -95,6 +95,16 @@ export class IndexTree<D extends Delta = Delta> {
     this.#fold = new Fold({ ...parts, indexNumber, format, directory, carry }, frozen)
   }
 
+  /** Gives up: what was to be taken over goes on waiting. */
+  endFold(): void {
+    this.#fold?.abandon()
+    this.#fold = undefined
+    const { frozen } = this
+    if (frozen === undefined) return
+    for (const stream = frozen.stream(); !stream.isDone; stream.next()) this.active.add(stream.data, stream.at)
+    this.frozen = undefined
+  }
+
   /** Goes on with it. @returns what Fold.step says @throws ERR_STRIDE_CORRUPT, _NO_SPACE, _IO */
   foldStep(deadlineMs: number): 'more' | 'portion' | 'done' {
     const fold = this.#fold

@@ -87,6 +87,11 @@ export class KeyCodec {
     return this.#shortcut === 'u32' ? word : (word ^ 0x80000000) >>> 0
   }
 
+  /** Where in a record a key of one word lies, and how it is read: for loops over many. */
+  get wordPlace(): { readonly offset: number; readonly isLittle: boolean; readonly flip: number } {
+    return { offset: this.#offset, isLittle: this.#isLittle, flip: this.#shortcut === 'u32' ? 0 : 0x80000000 }
+  }
+
   /** The word of a value, where a key is one word; -1 where no record can have it. @throws TypeError */
   wordOf(value: unknown): number {
     if (typeof value !== 'number') return this.#refuse(value)

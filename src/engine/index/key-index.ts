@@ -9,10 +9,11 @@
 import { StrideError } from '../../errors.ts'
 import type { WindowPool } from '../../mmap/window.ts'
 import type { Delta } from './delta.ts'
-import { INDEXED_NUMBERS_MAX } from './index-format.ts'
+import { INDEX_PAGE_BYTES, INDEXED_NUMBERS_MAX } from './index-format.ts'
 import type { IndexTree } from './index-tree.ts'
 import type { KeyCodec } from './key-codec.ts'
 import type { RecordAccess } from './record-keys.ts'
+import { compareWords, EntryBuffer } from './words.ts'
 
 export interface KeyIndexParts<D extends Delta> {
   readonly tree: IndexTree<D>
@@ -88,6 +89,48 @@ export abstract class KeyIndex<D extends Delta = Delta> {
     // A record is no rival of itself, but there may be one behind it.
     for (const other of this.findAll()) if (other !== n) return other
     return -1
+  }
+
+  /** Whether the entry at `at` waits. */
+  isWaiting(data: Uint32Array, at: number): boolean {
+    const { active, frozen } = this.tree
+    return active.has(data, at) || frozen?.has(data, at) === true
+  }
+
+  /** Whether the pages have an entry. */
+  isInPages(entry: Uint32Array): boolean {
+    const { tree, parts } = this
+    const { directory, format } = tree
+    if (directory.pageCount === 0) return false
+    const page = directory.pageOf(entry)
+    const offset = directory.placeOf(page) * INDEX_PAGE_BYTES
+    const window = parts.pool.acquire(offset, INDEX_PAGE_BYTES)
+    const entries = new EntryBuffer(format.entryWords, format.capacity)
+    format.readEntries(
+      window.view as DataView,
+      offset - window.start,
+      directory.countOf(page),
+      directory.isPacked(page),
+      entries,
+    )
+    // The first entry that is not before it.
+    let low = 0
+    let high = entries.count
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      if (compareWords(entries.data, middle * entries.words, entry, 0, entries.words) < 0) low = middle + 1
+      else high = middle
+    }
+    return low < entries.count && compareWords(entries.data, low * entries.words, entry, 0, entries.words) === 0
+  }
+
+  /** The key of record n as a text, equal for equal keys; undefined where it has a null in it, or there is no such record. */
+  keyTextOf(n: number): string | undefined {
+    const { records, recordCodec } = this.parts
+    const source = records.find(n)
+    if (source === undefined) return undefined
+    recordCodec.extract(source.view as DataView, records.at)
+    return recordCodec.hasNull ? undefined : recordCodec.words.join(' ')
   }
 
   /** The key that the codec holds. @returns -1 where there is none */

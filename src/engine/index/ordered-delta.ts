@@ -56,6 +56,14 @@ export class OrderedDelta implements Delta {
     this.count++
   }
 
+  has(entry: Uint32Array, at: number): boolean {
+    const words = this.#words
+    if (this.#leaves.length === 0) return false
+    const leaf = this.#leaves[this.#leafFor(entry, at)] as Leaf
+    const place = this.#placeIn(leaf, entry, at)
+    return place < leaf.count && compareWords(leaf.data, place * words, entry, at, words) === 0
+  }
+
   stream(): EntryStream {
     return new OrderedStream(this.#leaves, this.#words)
   }

@@ -40,11 +40,20 @@ export class OrderedIndex extends KeyIndex<OrderedDelta> {
   cursor(range: Range): RangeCursor {
     return this.cursorBetween(rangeEnds(this.codec, range), range.reverse ?? false)
   }
+  /** The same, able to go on after changes. */
+  keyedCursor(range: Range): RangeCursor {
+    return this.cursorBetween(rangeEnds(this.codec, range), range.reverse ?? false, true)
+  }
 
-  cursorBetween(ends: RangeEnds, isReverse: boolean): RangeCursor {
+  cursorBetween(ends: RangeEnds, isReverse: boolean, isKeyed = false): RangeCursor {
     const { tree } = this
     const { pool, records, recordCodec } = this.parts
-    return new RangeCursor({ tree, leaf: this.#leaf, pool, records, codec: recordCodec }, ends, isReverse)
+    return new RangeCursor(
+      { tree, leaf: this.#leaf, pool, records, codec: recordCodec },
+      ends,
+      isReverse,
+      isKeyed,
+    )
   }
 
   override entryOf(n: number, view: DataView, at: number, entry: Uint32Array): void {

@@ -66,11 +66,19 @@ export class RangeCursor {
   #waiting: EntryBuffer
   #joined: EntryBuffer
   readonly #more: EntryBuffer
-  /** Where the page that is walked lies, so that the place of an entry can be found again. */
-  readonly #last: Uint32Array
+  /** Whether the entries are kept, so that `again` knows where it was. */
+  readonly #isKeyed: boolean
+  /** What was left of the range before the page that is walked. */
+  readonly #spanFrom: Uint32Array
+  readonly #spanEnd: Uint32Array
+  /** The entries of the numbers, in rising order, from one on. */
+  #given: EntryBuffer
+  #givenFrom = 0
+  readonly #merged: EntryBuffer
 
-  constructor(parts: CursorParts, { from, to }: RangeEnds, isReverse: boolean) {
+  constructor(parts: CursorParts, { from, to }: RangeEnds, isReverse: boolean, isKeyed = false) {
     this.#parts = parts
+    this.#isKeyed = isKeyed
     this.#isReverse = isReverse
     this.#words = parts.leaf.entryWords
     this.#from = from.slice()
@@ -81,7 +89,10 @@ export class RangeCursor {
     this.#waiting = new EntryBuffer(this.#words)
     this.#more = new EntryBuffer(this.#words)
     this.#joined = new EntryBuffer(this.#words)
-    this.#last = new Uint32Array(this.#words)
+    this.#spanFrom = new Uint32Array(this.#words)
+    this.#spanEnd = new Uint32Array(this.#words)
+    this.#merged = new EntryBuffer(this.#words)
+    this.#given = this.#merged
     this.#isDone = compareWords(this.#from, 0, this.#end, 0, this.#words) >= 0
   }
 
@@ -118,26 +129,38 @@ export class RangeCursor {
     return count
   }
 
-  /**
-   * Something was changed: what is ahead is read anew, behind the entry of record `n`, which was given last with this key.
-   * `key`: its words then.
-   */
-  again(key: Uint32Array, n: number): void {
-    const { keyWords } = this
-    copyWords(key, 0, this.#last, 0, keyWords)
-    this.#last[keyWords] = this.#isReverse ? n : n + 1
-    copyWords(this.#last, 0, this.#isReverse ? this.#end : this.#from, 0, this.#words)
-    this.#count = this.#at = 0
-    this.#isDone = compareWords(this.#from, 0, this.#end, 0, this.#words) >= 0
+  /** Something was changed: what is ahead is read anew, behind the entry that was given last. Keyed cursors only. */
+  again(): void {
+    const words = this.#words
+    if (this.#count > 0) {
+      // What was read and not given comes again.
+      this.#from.set(this.#spanFrom)
+      this.#end.set(this.#spanEnd)
+      if (this.#at > 0) {
+        const i = this.#isReverse ? this.#count - this.#at : this.#at - 1
+        const bound = this.#isReverse ? this.#end : this.#from
+        copyWords(this.#given.data, (this.#givenFrom + i) * words, bound, 0, words)
+        if (!this.#isReverse) (bound[words - 1] as number)++
+      }
+      this.#count = this.#at = 0
+    }
+    this.#isDone = compareWords(this.#from, 0, this.#end, 0, words) >= 0
   }
 
-  get keyWords(): number {
-    return this.#words - 1
+  /** Goes on where another cursor over the same range stands, whose index is no longer the one. Keyed cursors only. */
+  continueFrom(other: RangeCursor): void {
+    other.again()
+    this.#from.set(other.#from)
+    this.#end.set(other.#end)
+    this.#count = this.#at = 0
+    this.#isDone = other.#isDone
   }
 
   /** Reads what the next page holds of the range, and moves the range's end past it. */
   #load(): void {
     this.#count = this.#at = 0
+    this.#spanFrom.set(this.#from)
+    this.#spanEnd.set(this.#end)
     if (this.#isReverse) this.#loadBackwards()
     else this.#loadForwards()
     this.#isDone = compareWords(this.#from, 0, this.#end, 0, this.#words) >= 0
@@ -201,6 +224,11 @@ export class RangeCursor {
     this.#reserve(count)
     leaf.copyNumbers(view, at, first, count, this.#numbers)
     this.#count = count
+    if (!this.#isKeyed) return
+    this.#base.clear()
+    leaf.readEntries(view, at, last, true, this.#base)
+    this.#given = this.#base
+    this.#givenFrom = first
   }
 
   /** Collects what waits from `from` to before `end`, and moves the one that is walked to where it stopped. */
@@ -259,13 +287,22 @@ export class RangeCursor {
     const numbers = this.#numbers
     let count = 0
     let i = first
-    for (let w = 0; w < waiting.count; w++) {
-      while (i < last && compareWords(base.data, i * words, waiting.data, w * words, words) < 0)
-        numbers[count++] = base.numberAt(i++)
-      if (i < last && compareWords(base.data, i * words, waiting.data, w * words, words) === 0) i++
-      if (this.#isThere(waiting, w)) numbers[count++] = waiting.numberAt(w)
+    const given = this.#merged
+    given.clear()
+    this.#given = given
+    this.#givenFrom = 0
+    const giveBase = (): void => {
+      if (this.#isKeyed) given.push(base.data, i * words)
+      numbers[count++] = base.numberAt(i++)
     }
-    while (i < last) numbers[count++] = base.numberAt(i++)
+    for (let w = 0; w < waiting.count; w++) {
+      while (i < last && compareWords(base.data, i * words, waiting.data, w * words, words) < 0) giveBase()
+      if (i < last && compareWords(base.data, i * words, waiting.data, w * words, words) === 0) i++
+      if (!this.#isThere(waiting, w)) continue
+      if (this.#isKeyed) given.push(waiting.data, w * words)
+      numbers[count++] = waiting.numberAt(w)
+    }
+    while (i < last) giveBase()
     this.#count = count
   }
 
