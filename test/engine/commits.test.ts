@@ -30,7 +30,7 @@ function reopened<T>(look: (store: Store<typeof Trade>) => T): T {
 }
 
 describe('a commit', () => {
-  test("an empty blocking one answers the number of those before it, and as durable as asked", async () => {
+  test('an empty blocking one answers the number of those before it, and as durable as asked', async () => {
     store.update(0, { qty: 5 })
     const process = store.commit({ durability: 'process' })
     expect(store.commitSync({ durability: 'process' })).toBe(2)
