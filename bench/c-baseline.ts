@@ -27,7 +27,7 @@ export function buildCBaseline(): string | undefined {
 }
 
 export interface CLoop {
-  readonly loop: 'field' | 'gather' | 'column' | 'scan'
+  readonly loop: 'hash' | 'field' | 'gather' | 'column' | 'scan'
   readonly operations: number
   readonly seed: number
   readonly records: number

@@ -23,6 +23,7 @@ import { garbage } from './garbage.ts'
 import { gather } from './gather.ts'
 import { groupCommit } from './group-commit.ts'
 import { importCost } from './import-cost.ts'
+import { indexes } from './indexes.ts'
 import { journalAge } from './journal-age.ts'
 import { largeScan } from './large-scan.ts'
 import { describeMachine, renderMachine } from './machine.ts'
@@ -42,6 +43,7 @@ const BENCHMARKS: readonly Benchmark[] = [
   randomField,
   randomObject,
   gather,
+  indexes,
   scan,
   append,
   update,

@@ -17,6 +17,13 @@ import {
   SHARED_WORDS,
 } from '../src/engine/format.ts'
 import {
+  CATALOG_ENTRY,
+  INDEX_HEADER,
+  INDEX_PAGE,
+  INDEX_PAGE_BYTES,
+  INDEX_ROOT,
+} from '../src/engine/index/index-format.ts'
+import {
   BLOCK_BYTES,
   CHANGE_HEAD_BYTES,
   CHANGE_KINDS,
@@ -50,7 +57,7 @@ ${entries.join('\n')}`
 function formatPage(): string {
   return `# The file format, version ${FORMAT_VERSION}
 
-Rendered from src/engine/format.ts and src/engine/journal/journal-format.ts by \`npm run docs\`. Numbers are little-endian.
+Rendered from src/engine/format.ts, src/engine/journal/journal-format.ts and src/engine/index/index-format.ts by \`npm run docs\`. Numbers are little-endian.
 
 | offset | what |
 |---|---|
@@ -116,12 +123,43 @@ ${structTable(FRAME_HEADER)}
 A frame counts if its salt is the journal's, both checksums are right and its commit number follows on. A frame that is not whole
 at or below the highest \`syncedCommit\` that a whole frame names is damage; above it is the end of a commit that never returned.
 
+## The index file
+
+\`x.stride-index\` holds the indexes of a store; it can be made anew from the records at any time. All of it is pages of
+${INDEX_PAGE_BYTES} bytes: page 0 the header, pages 1 and 2 two alternating roots, the others in no order. Root r is written to page 1 where r is
+even, to page 2 where it is odd; the intact one with the higher number counts.
+
+${structTable(INDEX_HEADER)}
+### Index root
+
+${structTable(INDEX_ROOT)}
+The list that a root names is a u32 for each page of the catalog, in neighbouring pages. The catalog is one entry for each index,
+one behind the other; then for each index its definition (JSON, zeros up to a multiple of 4) and arrays of u32: for each page
+its place in the file (the highest bit: packed), its checksum, how many entries it holds, and its fence, \`entryWords\` words; then
+the entries that wait, \`entryWords\` words each. An entry in words is its key, the most significant word first, and the record
+number. A page holds the entries from its fence up to the next page's; the first fence is zeros.
+
+${structTable(CATALOG_ENTRY)}
+### Index page
+
+${structTable(INDEX_PAGE)}
+An entry of an ordered index is the key's bytes and the record number, u32, big-endian, so that entries compare as bytes. Keys are
+made of their fields one behind the other: unsigned integers big-endian; signed ones with the sign bit flipped; floats with
+the sign bit flipped, or where they are negative all bits, -0 as 0 and every NaN as ones; dates as 64-bit integers; booleans
+and enums as their codes; text and bytes as they are, padding as zeros. A field that can be null or absent has a byte in
+front: 0 absent, 1 null, 2 there.
+
+An entry of a hash index is two u32, little-endian: the hash of the key, and the record number. A page that is not packed has 509
+places; an entry stands at place \`floor((hash - low) * (492 / (high - low)))\` in doubles or behind it, in order, without a free place
+between; \`low\` and \`high\` are the first words of its fence and of the next page's, 2^32 behind the last one. A free place is all ones.
+
 ## Files beside the store
 
 | name | what |
 |---|---|
 | \`x.stride-journal\` | the journal; belongs to the store as long as the root names it |
 | \`x.stride-journal-new\` | a journal being created; means nothing |
+| \`x.stride-index\` | the indexes; derivable from the records |
 | \`x.stride-lock\` | the locks of the operating system: byte 0 the writer's, byte 1 on network file systems, byte 2 while the writer's shared words are true; no content |
 | \`x.stride-new-…\` | a file being written by creation, compact, backup or migrate; may be deleted when no process has it open |
 `

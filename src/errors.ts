@@ -21,6 +21,11 @@ export const ERROR_CODES = {
     meaning: 'The file contradicts itself: a checksum, a size or an offset is impossible.',
     remedy: 'Restore a backup. `verify()` lists what is damaged and where.',
   },
+  ERR_STRIDE_DUPLICATE_KEY: {
+    meaning:
+      'Two live records would have the same key in a unique index; `recordNumber` is the one that has it.',
+    remedy: 'Change one of the keys, or delete one of the records. The call changed nothing.',
+  },
   ERR_STRIDE_EMPTY_FILE: {
     meaning: 'A file of zero bytes was to be mapped and no size was given.',
     remedy: 'Pass `size` with a writable access, or write to the file first.',

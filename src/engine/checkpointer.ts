@@ -3,6 +3,7 @@
  *
  *   K1  order: data sync, root on the other page, sync; only then are the segments before the root's free.
  *   K2  the root counts what was in the file when its segment was begun, and names that segment.
+ *   K4  what the journal keeps right beside the store is durable before the root that lets go of frames.
  *   K3  a blocking checkpoint overtakes one that waits: the waiting one then stores nothing.
  * A checkpoint in the background first asks the system to write dirty pieces back, one after the other with pauses, so
  * that commits meanwhile find the disk free (bench: checkpoint-latency). When there is one: committer.ts.
@@ -32,6 +33,14 @@ export interface CheckpointParts {
   readonly syncDataAsync: () => Promise<void>
   /** Whether a frame still waits to be written. */
   readonly isIdle: () => boolean
+  /** What else is brought up to date before a root lets go of frames. */
+  readonly companion: Companion | undefined
+}
+
+/** A file beside the store that the journal keeps right until it is brought up to date (index/index-keeper.ts). */
+export interface Companion {
+  checkpointSync(): void
+  checkpoint(): Promise<void>
 }
 
 /** What is committed and in the file. */
@@ -70,6 +79,7 @@ export class Checkpointer {
     dirty.take()
     const room = this.#parts.spaceState()
     syncData()
+    this.#parts.companion?.checkpointSync()
     roots.store({ ...room, ...state, ...place })
     syncData()
     journal.release(place, isIdle())
@@ -90,6 +100,8 @@ export class Checkpointer {
     const { rootNumber } = roots.root
     const room = spaceState()
     await syncDataAsync()
+    if (epoch !== this.#epoch) return
+    await this.#parts.companion?.checkpoint()
     if (epoch !== this.#epoch) return
     // Growth meanwhile stored a root of its own, whose room is the newer one.
     const grown = roots.root.rootNumber !== rootNumber

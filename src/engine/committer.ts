@@ -14,7 +14,7 @@
 import { StrideError } from '../errors.ts'
 import type { PlatformFile } from '../mmap/platform.ts'
 import { Applier } from './apply.ts'
-import { type AppliedState, Checkpointer } from './checkpointer.ts'
+import { type AppliedState, Checkpointer, type Companion } from './checkpointer.ts'
 import { CommitProgress } from './commit-progress.ts'
 import { type CommitGroup, CommitQueue } from './commit-queue.ts'
 import type { Durability } from './commit-waiters.ts'
@@ -44,6 +44,8 @@ export interface CommitterParts {
   readonly changed: () => void
   /** Called once a store or a sync failed: what is published may be half there, and nothing more follows. */
   readonly failed: () => void
+  /** What is brought up to date beside the file, if there is something. */
+  readonly companion?: Companion | undefined
 }
 
 /** Bytes of frames that may wait for a sync behind commits that did not wait for it. */
@@ -81,7 +83,9 @@ export class Committer {
     this.#applier = new Applier(locator, dirty)
     const spaceState = (): SpaceState => this.#spaceState
     const syncData = (): void => this.#syncData()
-    this.#journals = new JournalLife({ roots: this.#roots, create: parts.createJournal, spaceState, syncData })
+    const { companion } = parts
+    const create = parts.createJournal
+    this.#journals = new JournalLife({ roots: this.#roots, create, spaceState, syncData, companion })
     this.#checkpointer = new Checkpointer({
       file,
       roots: this.#roots,
@@ -90,6 +94,7 @@ export class Committer {
       syncData,
       syncDataAsync: () => this.#dataSyncs.syncAsync(this.#progress.applied.commitNumber),
       isIdle: () => this.#queue.isEmpty,
+      companion,
     })
     this.#queue = new CommitQueue(parts.journalBytes)
     this.#dataSyncs = new DataSyncs(file, () => this.#spaceState.capacity, root.commitNumber)
@@ -197,6 +202,13 @@ export class Committer {
       this.#parts.publisher.begin()
       this.#publish(this.#progress.applied)
     })
+  }
+
+  /** Tells readers to look again: something beside the file is new. */
+  republish(): void {
+    if (!this.#isUsable) return
+    this.#parts.publisher.begin()
+    this.#publish(this.#progress.applied)
   }
 
   /** Resolves once no commit is in flight. */

@@ -19,6 +19,9 @@ import {
   MAGIC,
 } from './format.ts'
 
+/** Counts stay safe integers for as long as anybody counts on. */
+const GENERATION_MAX = 2 ** 52
+
 export interface Identity {
   readonly recordSize: number
   /** File offset of record 0. */
@@ -99,6 +102,8 @@ export function readIdentity(file: PlatformFile): Identity {
   if (values.dataOffset !== dataOffsetFor(values.layoutBytes) || values.recordSize < 1) {
     throw corrupt(path, 12, `impossible record size ${values.recordSize} or data offset ${values.dataOffset}`)
   }
+
+  if (values.generation >= GENERATION_MAX) throw corrupt(path, 80, `impossible generation ${values.generation}`)
 
   const layout = Buffer.alloc(values.layoutBytes)
   const layoutGot = file.read(layout, LAYOUT_OFFSET)

@@ -6,7 +6,7 @@
  *   L2  a journal is removed only after the root that names none is synced.
  */
 
-import type { AppliedState } from './checkpointer.ts'
+import type { AppliedState, Companion } from './checkpointer.ts'
 import type { Journal } from './journal/journal.ts'
 import type { RootKeeper } from './root-keeper.ts'
 import type { SpaceState } from './space.ts'
@@ -18,6 +18,8 @@ export interface JournalLifeParts {
   readonly spaceState: () => SpaceState
   /** Counted data syncs. */
   readonly syncData: () => void
+  /** What else is brought up to date before a journal ends. */
+  readonly companion: Companion | undefined
 }
 
 export class JournalLife {
@@ -62,6 +64,7 @@ export class JournalLife {
     if (journal === undefined) return
     const { roots, spaceState, syncData } = this.#parts
     syncData()
+    this.#parts.companion?.checkpointSync()
     roots.storeAtRest({ ...spaceState(), ...state }, syncData)
     this.#syncsBefore += journal.syncs
     this.#journal = undefined

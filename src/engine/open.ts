@@ -6,7 +6,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { StrideError } from '../errors.ts'
 import type { Platform } from '../mmap/platform.ts'
 import { type AnySchema, isSchema } from '../schema/index.ts'
-import { checkStoreOptions, type StoreOptions } from './options.ts'
+import type { IndexDeclarations, NoIndexes } from './index-types.ts'
+import { checkStoreOptions, type IndexedStoreOptions, type StoreOptions } from './options.ts'
 import { Store } from './store.ts'
 
 /**
@@ -17,8 +18,12 @@ import { Store } from './store.ts'
  * @throws {StrideError} ERR_STRIDE_NOT_FOUND, _NOT_A_STORE, _FORMAT_NEWER, _CORRUPT, _TRUNCATED, _SCHEMA_MISMATCH, _LAYOUT,
  *   _BUSY, _IS_DIRECTORY, _PERMISSION, _NO_SPACE, _IO; TypeError or RangeError for options that cannot be meant
  */
-export function openStore<S extends AnySchema>(path: string, schema: S, options?: StoreOptions): Store<S>
-export function openStore(path: string, options?: StoreOptions): Store
+export function openStore<S extends AnySchema, const I extends IndexDeclarations<S> = NoIndexes>(
+  path: string,
+  schema: S,
+  options?: IndexedStoreOptions<I>,
+): Store<S, I>
+export function openStore(path: string, options?: IndexedStoreOptions): Store
 export function openStore<S extends AnySchema>(
   path: string,
   schemaOrOptions?: S | StoreOptions,
@@ -65,12 +70,12 @@ export function openStoreOn<S extends AnySchema>(
 const POLL_MS = 10
 
 /** The same; waits up to `lockTimeoutMs` for another writer without blocking the event loop. */
-export async function openStoreAsync<S extends AnySchema>(
+export async function openStoreAsync<S extends AnySchema, const I extends IndexDeclarations<S> = NoIndexes>(
   path: string,
   schema: S,
-  options?: StoreOptions,
-): Promise<Store<S>>
-export async function openStoreAsync(path: string, options?: StoreOptions): Promise<Store>
+  options?: IndexedStoreOptions<I>,
+): Promise<Store<S, I>>
+export async function openStoreAsync(path: string, options?: IndexedStoreOptions): Promise<Store>
 export async function openStoreAsync<S extends AnySchema>(
   path: string,
   schemaOrOptions?: S | StoreOptions,
@@ -85,7 +90,7 @@ export async function openStoreAsync<S extends AnySchema>(
     try {
       return schema === undefined
         ? (openStore(path, options) as unknown as Store<S>)
-        : openStore(path, schema, options)
+        : (openStore(path, schema, options) as unknown as Store<S>)
     } catch (error) {
       const isBusy = error instanceof StrideError && error.code === 'ERR_STRIDE_BUSY'
       if (!isBusy || Date.now() >= deadline) throw error

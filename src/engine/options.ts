@@ -5,6 +5,8 @@
 import type { Advice } from '../mmap/platform.ts'
 import { checkOptionNames } from '../option-names.ts'
 import type { Durability } from './commit-waiters.ts'
+import { defineIndex, type IndexDefinition, type IndexOptions } from './index/index-definition.ts'
+import type { IndexDeclarations } from './index-types.ts'
 import type { Allocation } from './space.ts'
 
 export type Backend = 'auto' | 'mapped' | 'file' | 'memory'
@@ -57,6 +59,15 @@ export interface StoreOptions extends ReadingOptions {
   readonly mode?: number
 }
 
+/** The same with indexes. */
+export interface IndexedStoreOptions<I = IndexDeclarations> extends StoreOptions {
+  /**
+   * Indexes by name, kept with the store from now on, whoever opens it. One that is not there yet is built from the records;
+   * one that is declared otherwise than before is built anew. A read-only opener finds those that are there.
+   */
+  readonly indexes?: I
+}
+
 export interface FlatFileOptions extends ReadingOptions {
   /** File offset of record 0, bytes. */
   readonly offset?: number
@@ -73,6 +84,7 @@ export interface FlatFileOptions extends ReadingOptions {
 const READING_NAMES = ['readOnly', 'backend', 'windowBytes', 'maxMappedBytes', 'advice']
 const STORE_NAMES = [
   ...READING_NAMES,
+  'indexes',
   'create',
   'capacity',
   'allocate',
@@ -137,6 +149,16 @@ export function checkStoreOptions(options: StoreOptions): void {
     throw new RangeError(`journalBytes is from ${JOURNAL_BYTES_MIN} to ${JOURNAL_BYTES_MAX}: ${journalBytes}`)
   }
   windowSizes(options)
+  indexDefinitions(options)
+}
+
+/** The declared indexes, checked as far as that goes without a schema. @throws TypeError */
+export function indexDefinitions({ indexes }: IndexedStoreOptions): readonly IndexDefinition[] {
+  if (indexes === undefined) return []
+  if (typeof indexes !== 'object' || indexes === null || Array.isArray(indexes)) {
+    throw new TypeError(`indexes are named: { byId: { on: 'id' } }, not ${String(indexes)}`)
+  }
+  return Object.entries(indexes).map(([name, options]) => defineIndex(name, options as IndexOptions))
 }
 
 /** @throws TypeError, RangeError for what cannot be meant */

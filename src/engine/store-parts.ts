@@ -3,10 +3,15 @@
  */
 
 import type { AnySchema } from '../schema/index.ts'
+import type { AppliedState } from './checkpointer.ts'
 import { Committer } from './committer.ts'
 import { assertCurrent } from './current-file.ts'
+import { createIndexes, type IndexOpening, type OpenedIndexes, openIndexes } from './index/index-opening.ts'
+import type { IndexSet } from './index/index-set.ts'
+import type { LateIndexes } from './index/late-indexes.ts'
+import { readIndexes } from './index/reader-indexes.ts'
 import { Journal } from './journal/journal.ts'
-import { JOURNAL_BYTES, type StoreOptions } from './options.ts'
+import { indexDefinitions, JOURNAL_BYTES, type StoreOptions, windowSizes } from './options.ts'
 import { Follower, openSharedWords, type Publisher } from './publication.ts'
 import type { Source } from './record-set.ts'
 import { Space } from './space.ts'
@@ -41,6 +46,7 @@ export function startWriting<S extends AnySchema>(
   { codec, locator }: Source<S>,
   options: StoreOptions,
   changed: () => void,
+  indexes: LateIndexes,
 ): WritingParts {
   const { platform, path, file, pool, addressing, root, identity } = opened
   const { journalBytes = JOURNAL_BYTES, mode, allocate = 'blocks', reuseNumbers = false } = options
@@ -60,6 +66,7 @@ export function startWriting<S extends AnySchema>(
     createJournal,
     changed,
     failed,
+    companion: indexes,
   })
   const { liveness, checksums } = locator
   const publish = (): void => committer.publishRoomSync()
@@ -77,6 +84,71 @@ export function startWriting<S extends AnySchema>(
   publisher.publish(root)
   opened.lock.announce()
   const storeTail = (): void => committer.storeTail()
-  const writer = new Writer({ codec, locator, space, storeTail, reuseNumbers, path, changed })
+  const writer = new Writer({ codec, locator, space, storeTail, reuseNumbers, path, changed, indexes })
   return { writer, committer, space, publisher }
+}
+
+/** Opens the indexes of a file for writing. @returns undefined where the store has none */
+export function openStoreIndexes<S extends AnySchema>(
+  file: StoreFile,
+  source: Source<S>,
+  options: StoreOptions,
+  applied: () => AppliedState,
+  published: () => void,
+): OpenedIndexes | undefined {
+  const { root, replay } = file
+  const frames = replay?.frames ?? []
+  const state = replay?.state ?? root
+  const declared = indexDefinitions(options)
+  return openIndexes({
+    ...openingOf(file, source, options),
+    published,
+    declared,
+    rootCommit: root.commitNumber,
+    state,
+    frames,
+    applied,
+  })
+}
+
+/** Makes the index file of a store that has none. */
+export function newStoreIndexes<S extends AnySchema>(
+  file: StoreFile,
+  source: Source<S>,
+  options: StoreOptions,
+  applied: () => AppliedState,
+  published: () => void,
+): IndexSet {
+  const state = applied()
+  const opening = {
+    ...openingOf(file, source, options),
+    declared: [],
+    rootCommit: 0,
+    state,
+    frames: [],
+    applied,
+    published,
+  }
+  return createIndexes(opening)
+}
+
+/** Opens the indexes of a store that another process writes, or left. @returns why there are none, where there are none */
+export function readStoreIndexes<S extends AnySchema>(
+  file: StoreFile,
+  source: Source<S>,
+  options: StoreOptions,
+  state: AppliedState,
+): IndexSet | string {
+  const { addressing, follower } = source
+  const store = { ...openingOf(file, source, options), file: file.file, addressing }
+  return readIndexes(store, follower?.appliedCommit() ?? 0, state)
+}
+
+function openingOf<S extends AnySchema>(
+  { platform, path, identity, codec }: StoreFile,
+  { locator }: Source<S>,
+  options: StoreOptions,
+): Pick<IndexOpening, 'platform' | 'path' | 'identity' | 'codec' | 'locator' | 'windows' | 'mode'> {
+  const windows = { ...windowSizes(options), advice: options.advice ?? 'normal' }
+  return { platform, path, identity, codec, locator, windows, mode: options.mode }
 }

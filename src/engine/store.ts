@@ -10,12 +10,19 @@ import { StrideError } from '../errors.ts'
 import type { Platform } from '../mmap/platform.ts'
 import type { AnySchema, Input } from '../schema/index.ts'
 import { backupStore } from './backup.ts'
+import type { AppliedState } from './checkpointer.ts'
 import { readerClassOf } from './codecs.ts'
 import type { Durability } from './commit-waiters.ts'
 import type { Committer } from './committer.ts'
 import { compactStore } from './compact.ts'
 import { isCurrent } from './current-file.ts'
 import { FileWork } from './file-work.ts'
+import { defineIndex, type IndexDefinition, type IndexOptions } from './index/index-definition.ts'
+import type { OpenedIndexes, RebuiltIndex } from './index/index-opening.ts'
+import { type IndexSet, unknownIndex } from './index/index-set.ts'
+import type { KeyIndex } from './index/key-index.ts'
+import { LateIndexes } from './index/late-indexes.ts'
+import type { IndexDeclaration, KeyOf, NoIndexes } from './index-types.ts'
 import type { Recovery } from './journal/recovery.ts'
 import type { Replay } from './journal/replay.ts'
 import type { StoreOptions } from './options.ts'
@@ -25,9 +32,17 @@ import { RecordSet, type Source } from './record-set.ts'
 import { fileEnd, type Root } from './root.ts'
 import { readStats, type StoreStats } from './stats.ts'
 import { CHANGES_AT_ONCE, openStoreFile, type StoreFile } from './store-file.ts'
-import { sourceOf, startWriting, type WritingParts } from './store-parts.ts'
+import { StoreIndex } from './store-index.ts'
+import {
+  newStoreIndexes,
+  openStoreIndexes,
+  readStoreIndexes,
+  sourceOf,
+  startWriting,
+  type WritingParts,
+} from './store-parts.ts'
 import { runCallback, Transaction } from './transaction.ts'
-import type { ProgressOptions } from './turns.ts'
+import { type ProgressOptions, runAtOnce, runInTurns, type Steps } from './turns.ts'
 import { type VerifyResult, verifyStore } from './verify.ts'
 
 /** How one commit differs from the store's others. */
@@ -35,22 +50,34 @@ export interface CommitOptions {
   readonly durability?: Durability
 }
 
-export class Store<S extends AnySchema = AnySchema> extends RecordSet<S> {
+export class Store<S extends AnySchema = AnySchema, I = NoIndexes> extends RecordSet<S> {
   readonly #options: StoreOptions
   readonly #schema: S | undefined
   #file: StoreFile
   #writing: WritingParts | undefined
-  #transaction: Transaction<S> | undefined
+  #transaction: Transaction<S, I> | undefined
   readonly #fileWork: FileWork
   /** closeAsync waits for what goes on, and nothing new begins. */
   #isClosing = false
   /** What a read-only store follows; for a writer, what is committed until recovery has put it into the file. */
   #reader: ReaderState | undefined
+  readonly #indexes = new LateIndexes()
+  #indexesBuilt: readonly RebuiltIndex[] = []
+  /** For which of the writer's sequences a reader looked for indexes last, and why it found none. */
+  #indexSequence = -1
+  #noIndexes = ''
+  /** Moves on whenever another set of indexes is there, or another index in it. */
+  readonly #indexEpoch = { value: 0 }
+  readonly #named = new Map<string, StoreIndex<S>>()
+  /** Counts what may have changed under a walk. */
+  #version = 0
+  readonly #changesAtOnce: number
 
-  private constructor(file: StoreFile, schema: S | undefined, options: StoreOptions) {
+  private constructor(file: StoreFile, schema: S | undefined, options: StoreOptions, changesAtOnce: number) {
     const source = sourceOf<S>(file, options)
     super(source)
     this.#options = options
+    this.#changesAtOnce = changesAtOnce
     this.#schema = schema
     this.#file = file
     this.#fileWork = new FileWork(file.path)
@@ -60,10 +87,10 @@ export class Store<S extends AnySchema = AnySchema> extends RecordSet<S> {
   #start(file: StoreFile, source: Source<S>): void {
     try {
       if (source.follower !== undefined) this.#follow(source.follower)
-      else if (file.replay !== undefined) this.#showReplay(file, file.replay)
-      else this.#writing = startWriting(file, source, this.#options, () => this.changed())
+      else this.#startWriter(file, source)
     } catch (error) {
       this.isClosed = true
+      this.#indexes.set?.close()
       source.follower?.close()
       source.pool.close()
       file.publisher?.close()
@@ -73,19 +100,49 @@ export class Store<S extends AnySchema = AnySchema> extends RecordSet<S> {
     }
   }
 
+  #startWriter(file: StoreFile, source: Source<S>): void {
+    const { replay, root } = file
+    if (replay !== undefined) {
+      const { state, net } = replay
+      source.locator.staging.rebase(state.size, net)
+      this.#reader = { state, sequence: 0, overlay: net, recovery: file.recovery }
+    }
+    const applied = (): AppliedState => this.#writing?.committer.applied ?? this.#reader?.state ?? root
+    const opened = openStoreIndexes(file, source, this.#options, applied, this.#tellReaders)
+    this.#indexes.set = opened?.set
+    this.#indexesBuilt = opened?.rebuilt ?? []
+    const missing = opened?.missing ?? []
+    if (replay === undefined) this.#beginWriting(file)
+    else {
+      replay.beforeEnd = () => this.#indexes.set?.keeper.publish()
+      const isShort = replay.net.numbers.length <= this.#changesAtOnce
+      if (isShort || missing.length > 0) this.#endReplay(replay.finish())
+      else this.#goOnReplaying(replay)
+    }
+    if (missing.length === 0) return
+    for (const definition of missing)
+      runAtOnce((opened as OpenedIndexes).set.build(definition, applied().size), {})
+    this.#indexes.set?.keeper.publish()
+  }
+
+  #beginWriting(file: StoreFile): void {
+    this.#writing = startWriting(file, this.source, this.#options, () => this.changed(), this.#indexes)
+  }
+
   /** @internal What openStore calls. */
-  static open<S extends AnySchema>(
+  static open<S extends AnySchema, I = NoIndexes>(
     path: string,
     schema: S | undefined,
     options: StoreOptions,
     platform?: Platform,
     changesAtOnce = CHANGES_AT_ONCE,
-  ): Store<S> {
+  ): Store<S, I> {
     const held = platform === undefined ? undefined : { platform }
-    const file = openStoreFile(path, schema, options, held, changesAtOnce)
+    // Recovery is left to the store: its indexes need the journal, too.
+    const file = openStoreFile(path, schema, options, held, -1)
     // Beside another writer reads are checked (F3 of point-reader.ts), which is not generated.
     const Reader = options.readOnly === true ? Store : readerClassOf(Store, file.codec)
-    return new Reader(file, schema, options)
+    return new Reader(file, schema, options, changesAtOnce) as Store<S, I>
   }
 
   /** Live records, staged changes included. */
@@ -120,7 +177,113 @@ export class Store<S extends AnySchema = AnySchema> extends RecordSet<S> {
   }
   /** What opening had to do after a crash: commits replayed, bytes of unfinished ones dropped. */
   get recovery(): Recovery {
-    return this.#reader?.recovery ?? this.#file.recovery
+    const recovery = this.#reader?.recovery ?? this.#file.recovery
+    return this.#indexesBuilt.length === 0 ? recovery : { ...recovery, indexesBuilt: this.#indexesBuilt }
+  }
+
+  /**
+   * An index, by its name: finds records by key, and the keys of ranges. Good for as long as the store.
+   * @throws RangeError where the store has no such index; {StrideError} ERR_STRIDE_CLOSED
+   */
+  index<Name extends keyof I & string>(name: Name): StoreIndex<S, KeyOf<S, I[Name]>>
+  index(name: string): StoreIndex<S>
+  index(name: string): StoreIndex<S> {
+    this.#indexNamed(name)
+    let index = this.#named.get(name)
+    if (index === undefined) {
+      const { follower } = this.source
+      index = new StoreIndex<S>(name, {
+        records: this,
+        path: this.path,
+        isFollowing: follower !== undefined,
+        find: () => this.#indexNamed(name),
+        epoch: this.#indexEpoch,
+        version: () => this.#version + (this.#indexes.set?.changes ?? 0),
+        consistently: read => this.consistently(read),
+      })
+      this.#named.set(name, index)
+    }
+    return index
+  }
+  /** The indexes that the store has. */
+  get indexes(): readonly IndexDefinition[] {
+    this.prepare()
+    return this.#indexSet()?.definitions ?? []
+  }
+
+  /**
+   * Builds an index from the records and keeps it from now on. Reading and writing go on meanwhile.
+   * @throws {StrideError} ERR_STRIDE_DUPLICATE_KEY where two records have one key in a unique index, _EXISTS where there is an
+   *   index of this name, _TRANSACTION while changes are staged, _NO_SPACE, _IO; TypeError, RangeError for what cannot be
+   *   meant; what `signal` aborts with: there is no such index then
+   */
+  async createIndex(
+    name: string,
+    declaration: IndexDeclaration<S>,
+    options: ProgressOptions = {},
+  ): Promise<void> {
+    const definition = defineIndex(name, declaration as IndexOptions)
+    const { committer } = this.#writable()
+    this.#refuseStaged('create an index')
+    await this.#fileWork.run('createIndex', false, async () => {
+      await committer.flush()
+      this.assertOpen()
+      this.#indexes.set ??= this.#firstIndexes()
+      const { set } = this.#indexes
+      await runInTurns(this.#whileOpen(set.build(definition, committer.applied.size)), options)
+      committer.assertSound()
+      this.#indexEpoch.value++
+      set.keeper.publish()
+    })
+  }
+  /** Forgets an index. @throws RangeError where there is none of this name */
+  async dropIndex(name: string): Promise<void> {
+    this.#writable()
+    this.#indexNamed(name)
+    await this.#fileWork.run('dropIndex', false, async () => {
+      this.#indexes.set?.drop(name)
+      this.#indexEpoch.value++
+      this.#indexes.set?.keeper.publish()
+    })
+  }
+
+  /** Ends work that goes on when the store is closed. */
+  *#whileOpen<T>(steps: Steps<T>): Steps<T> {
+    for (;;) {
+      this.assertOpen()
+      const step = steps.next()
+      if (step.done === true) return step.value
+      yield step.value
+    }
+  }
+
+  #indexNamed(name: string): KeyIndex {
+    this.prepare()
+    const set = this.#indexSet()
+    if (set === undefined) throw unknownIndex(name, [], this.#noIndexes)
+    return set.get(name)
+  }
+
+  /** The indexes as they are now; a reader looks for them whenever its store's writer was heard of. */
+  #indexSet(): IndexSet | undefined {
+    const { follower } = this.source
+    const reader = this.#reader
+    if (follower === undefined || reader === undefined || this.#indexSequence === reader.sequence)
+      return this.#indexes.set
+    this.#indexes.set?.close()
+    this.#indexes.set = undefined
+    const found = readStoreIndexes(this.#file, this.source, this.#options, reader.state)
+    if (typeof found === 'string') this.#noIndexes = found
+    else this.#indexes.set = found
+    this.#indexSequence = reader.sequence
+    return this.#indexes.set
+  }
+
+  readonly #tellReaders = (): void => this.#writing?.committer.republish()
+
+  #firstIndexes(): IndexSet {
+    const applied = (): AppliedState => (this.#writing as WritingParts).committer.applied
+    return newStoreIndexes(this.#file, this.source, this.#options, applied, this.#tellReaders)
   }
 
   /**
@@ -178,7 +341,7 @@ export class Store<S extends AnySchema = AnySchema> extends RecordSet<S> {
    * @throws what the callback throws; {StrideError} ERR_STRIDE_TRANSACTION when nested, when changes are staged
    *   outside it, or when the callback returns a promise
    */
-  async transaction<T>(callback: (tx: Transaction<S>) => T, options: CommitOptions = {}): Promise<T> {
+  async transaction<T>(callback: (tx: Transaction<S, I>) => T, options: CommitOptions = {}): Promise<T> {
     const { writer, committer } = this.#writable()
     const durability = this.#durabilityOf(options)
     if (!this.source.locator.staging.isEmpty) {
@@ -187,7 +350,7 @@ export class Store<S extends AnySchema = AnySchema> extends RecordSet<S> {
         'Changes are staged: commit or roll back, then begin a transaction',
       )
     }
-    const transaction = new Transaction<S>(this, writer)
+    const transaction = new Transaction<S, I>(this, writer)
     this.#transaction = transaction
     let result: T
     try {
@@ -244,6 +407,7 @@ export class Store<S extends AnySchema = AnySchema> extends RecordSet<S> {
       state: () => this.#publishedState(),
       consistently: read => this.consistently(read),
       isWriter: this.#writing !== undefined,
+      indexes: () => this.#indexSet(),
     })
   }
 
@@ -256,9 +420,7 @@ export class Store<S extends AnySchema = AnySchema> extends RecordSet<S> {
    */
   async compact(options: ProgressOptions = {}): Promise<Float64Array> {
     const { committer, publisher } = this.#writable()
-    if (!this.source.locator.staging.isEmpty) {
-      throw new StrideError('ERR_STRIDE_TRANSACTION', 'Changes are staged: commit or roll back, then compact')
-    }
+    this.#refuseStaged('compact')
     return this.#fileWork.run('compact', true, async () => {
       await committer.flush()
       this.assertOpen()
@@ -352,6 +514,11 @@ export class Store<S extends AnySchema = AnySchema> extends RecordSet<S> {
     await this.closeAsync()
   }
 
+  protected override changed(): void {
+    this.#version++
+    super.changed()
+  }
+
   protected override prepare(): void {
     super.prepare()
     const { follower } = this.source
@@ -383,17 +550,17 @@ export class Store<S extends AnySchema = AnySchema> extends RecordSet<S> {
   }
 
   #openReplacement(follower: Follower): void {
+    this.#indexes.set?.close()
+    this.#indexes.set = undefined
+    this.#indexSequence = -1
     this.#file.pool.close()
     this.#file.file.close()
     follower.close()
     this.#reopen()
   }
 
-  /** Shows what recovery found in the journal, and goes on putting it into the file. */
-  #showReplay(file: StoreFile, replay: Replay): void {
-    const { state, net } = replay
-    this.source.locator.staging.rebase(state.size, net)
-    this.#reader = { state, sequence: 0, overlay: net, recovery: file.recovery }
+  /** Goes on putting what recovery found into the file, while reads look at it in memory. */
+  #goOnReplaying(replay: Replay): void {
     void replay.run().then(root => {
       if (root === undefined || this.isClosed) return
       try {
@@ -412,7 +579,7 @@ export class Store<S extends AnySchema = AnySchema> extends RecordSet<S> {
 
   #endReplay(root: Root): void {
     const { replay: _, ...file } = { ...this.#file, root }
-    this.#writing = startWriting(file, this.source, this.#options, () => this.changed())
+    this.#beginWriting(file)
     this.#file = file
     this.#reader = undefined
     this.source.locator.staging.rebase(root.size)
@@ -425,6 +592,9 @@ export class Store<S extends AnySchema = AnySchema> extends RecordSet<S> {
       this.#file.replay?.stop()
       this.#writing?.committer.close()
     } finally {
+      this.#indexes.set?.close()
+      this.#indexes.set = undefined
+      this.#indexEpoch.value++
       this.#file.publisher?.close()
       this.source.follower?.close()
       this.source.pool.close()
@@ -455,6 +625,11 @@ export class Store<S extends AnySchema = AnySchema> extends RecordSet<S> {
       throw new StrideError('ERR_STRIDE_TRANSACTION', `${call} was called inside a transaction`)
     }
     this.#writing?.writer.assertIdle(call)
+  }
+
+  #refuseStaged(what: string): void {
+    if (this.source.locator.staging.isEmpty) return
+    throw new StrideError('ERR_STRIDE_TRANSACTION', `Changes are staged: commit or roll back, then ${what}`)
   }
 
   #durabilityOf({ durability }: CommitOptions): Durability {

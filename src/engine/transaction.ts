@@ -5,17 +5,25 @@
 
 import { StrideError } from '../errors.ts'
 import type { AnySchema, FieldName, FieldValue, GatherResult, Input, Output } from '../schema/index.ts'
+import type { KeyOf, NoIndexes } from './index-types.ts'
 import type { NumberRange } from './prefetch.ts'
 import type { RecordSet, Row } from './record-set.ts'
+import type { StoreIndex } from './store-index.ts'
 import type { Writer } from './writer.ts'
 
-export class Transaction<S extends AnySchema> implements Iterable<Output<S>> {
-  readonly #records: RecordSet<S>
+/** A store, as far as a transaction reads from it. */
+interface IndexedRecords<S extends AnySchema, I> extends RecordSet<S> {
+  index<Name extends keyof I & string>(name: Name): StoreIndex<S, KeyOf<S, I[Name]>>
+  index(name: string): StoreIndex<S>
+}
+
+export class Transaction<S extends AnySchema, I = NoIndexes> implements Iterable<Output<S>> {
+  readonly #records: IndexedRecords<S, I>
   readonly #writer: Writer
   #isOver = false
 
   /** @internal */
-  constructor(records: RecordSet<S>, writer: Writer) {
+  constructor(records: IndexedRecords<S, I>, writer: Writer) {
     this.#records = records
     this.#writer = writer
   }
@@ -56,6 +64,12 @@ export class Transaction<S extends AnySchema> implements Iterable<Output<S>> {
   row(n: number): Row<S> {
     return this.#records.row(n)
   }
+  /** An index, which finds what the transaction staged. */
+  index<Name extends keyof I & string>(name: Name): StoreIndex<S, KeyOf<S, I[Name]>>
+  index(name: string): StoreIndex<S>
+  index(name: string): StoreIndex<S> {
+    return this.#records.index(name)
+  }
   [Symbol.iterator](): IterableIterator<Output<S>> {
     return this.#records[Symbol.iterator]()
   }
@@ -89,9 +103,9 @@ export class Transaction<S extends AnySchema> implements Iterable<Output<S>> {
  * Runs the callback, and refuses one that goes on after it returned.
  * @throws what the callback throws; ERR_STRIDE_TRANSACTION for a promise
  */
-export function runCallback<S extends AnySchema, T>(
-  transaction: Transaction<S>,
-  callback: (tx: Transaction<S>) => T,
+export function runCallback<S extends AnySchema, I, T>(
+  transaction: Transaction<S, I>,
+  callback: (tx: Transaction<S, I>) => T,
 ): T {
   try {
     const result = callback(transaction)

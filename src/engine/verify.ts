@@ -9,6 +9,8 @@ import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promi
 import { type ErrorCode, StrideError } from '../errors.ts'
 import { offsetOf } from './addressing.ts'
 import { readIdentity } from './header.ts'
+import type { IndexSet } from './index/index-set.ts'
+import { verifyIndexes } from './index/verify-indexes.ts'
 import { scanJournal } from './journal/journal-scan.ts'
 import type { Locator } from './locator.ts'
 import type { PublishedState } from './publication.ts'
@@ -44,6 +46,8 @@ export interface Verifiable {
   readonly consistently: <T>(read: () => T) => T
   /** Whether this process writes: then its journal is looked at too, and what is staged is not. */
   readonly isWriter: boolean
+  /** The indexes as they are now. */
+  readonly indexes?: () => IndexSet | undefined
 }
 
 export async function verifyStore(store: Verifiable): Promise<VerifyResult> {
@@ -57,6 +61,7 @@ export async function verifyStore(store: Verifiable): Promise<VerifyResult> {
   const isReadable = await verifyHeader(store, note)
   const recordsChecked = isReadable ? await verifyRecords(store, note) : 0
   if (isReadable) verifyLiveBits(store, note)
+  if (isReadable) await verifyKeys(store, note)
   return { ok: findings.length === 0, findings, recordsChecked }
 }
 
@@ -178,6 +183,28 @@ function strayBits({ file, locator: locatorNow, state, isWriter }: Verifiable): 
     found.push({ finding: new StrideError('ERR_STRIDE_CORRUPT', message, { path }) })
   }
   return found
+}
+
+/** Compares indexes and records. Beside another writer in one go: between two looks it may have changed both. */
+async function verifyKeys({ indexes, locator, isWriter, consistently }: Verifiable, note: Note): Promise<void> {
+  type Found = Parameters<Note>
+  if (!isWriter) {
+    const found = consistently(() => {
+      const notes: Found[] = []
+      const set = indexes?.()
+      if (set !== undefined) for (const _ of verifyIndexes(set, locator(), (...one) => notes.push(one)));
+      return notes
+    })
+    for (const one of found) note(...one)
+    return
+  }
+  const set = indexes?.()
+  if (set === undefined) return
+  for (const _ of verifyIndexes(set, locator(), note)) {
+    await nextTurn()
+    // Replaced with the whole file, which then was made from records that were looked at.
+    if (indexes?.() !== set) return
+  }
 }
 
 /** A decoding error says where in the window it was; findings say where in the file. */

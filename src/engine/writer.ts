@@ -24,6 +24,15 @@ export interface WriterParts {
   readonly path: string
   /** Called when what a reader may have found before is no longer what is there. */
   readonly changed: () => void
+  /** Told of each change before it is staged; what it throws refuses the change. */
+  readonly indexes?: StagedKeys | undefined
+}
+
+/** Who keeps keys of records (index/index-set.ts). */
+export interface StagedKeys {
+  adding(n: number, view: DataView, at: number): void
+  changing(n: number, view: DataView, at: number): void
+  deleting(n: number): void
 }
 
 export class Writer {
@@ -95,6 +104,7 @@ export class Writer {
     try {
       this.#copyToScratch(n)
       this.#encode(n, () => this.#parts.codec.patch(change, this.#scratchView, this.#scratch, 0))
+      this.#parts.indexes?.changing(n, this.#scratchView, 0)
       this.#stageScratch(n, false)
     } finally {
       this.#busy = false
@@ -108,6 +118,7 @@ export class Writer {
       checkRecordNumber(n)
       if (!this.#parts.locator.isLive(n)) throw noRecord(n, this.#parts)
       this.#encode(n, () => this.#parts.codec.encode(record, this.#scratchView, this.#scratch, 0))
+      this.#parts.indexes?.changing(n, this.#scratchView, 0)
       this.#stageScratch(n, false)
     } finally {
       this.#busy = false
@@ -121,6 +132,7 @@ export class Writer {
     checkRecordNumber(n)
     const { locator } = this.#parts
     if (!locator.isLive(n)) return false
+    this.#parts.indexes?.deleting(n)
     locator.staging.setDeleted(n)
     if (n < this.#freeHint) this.#freeHint = n
     this.#parts.changed()
@@ -146,7 +158,9 @@ export class Writer {
       staging.startTail()
     }
     const { view, bytes } = staging.tail
-    codec.encode(record, view as DataView, bytes, staging.tailCount * staging.recordSize)
+    const at = staging.tailCount * staging.recordSize
+    codec.encode(record, view as DataView, bytes, at)
+    this.#parts.indexes?.adding(staging.size, view as DataView, at)
     return staging.appended()
   }
 
@@ -167,6 +181,7 @@ export class Writer {
 
   #reuse(n: number, record: unknown): number {
     this.#encode(n, () => this.#parts.codec.encode(record, this.#scratchView, this.#scratch, 0))
+    this.#parts.indexes?.adding(n, this.#scratchView, 0)
     this.#stageScratch(n, true)
     this.#freeHint = n + 1
     return n

@@ -11,7 +11,14 @@ export {
   type RowConstructor,
 } from './codec.ts'
 export type { Column } from './column.ts'
+export { type FoundField, findFields, unknownField } from './fields.ts'
 export type { Row } from './infer.ts'
+export {
+  BIGINTS,
+  type LeafNode,
+  type Node,
+  NUMBERS,
+} from './kinds.ts'
 export { layoutOf } from './layout.ts'
 export { diffLayouts } from './layout-diff.ts'
 export * from './public.ts'

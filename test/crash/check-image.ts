@@ -3,6 +3,7 @@
  *
  *   X1  it opens; what it holds is one of the versions, with its commit number; verify() finds nothing.
  *   X2  a reader beside it sees the same version before and writes nothing.
+ *   X4  no index is built from the records again, unless the crash came before its file was there.
  *   X3  it goes on: append, update, delete and commit, then reopened, with or without having been closed.
  */
 
@@ -19,6 +20,9 @@ import {
   type UnderTestOptions,
 } from './store-under-test.ts'
 import { during, Violation } from './violation.ts'
+
+/** A store that was just created or compacted has no index file, or one of the generation before. */
+const BEFORE_ITS_FILE = /there is no index file|generation|not there yet/
 
 export interface ImageCheck {
   readonly path: string
@@ -45,7 +49,10 @@ export async function checkImage(files: ReadonlyMap<string, Uint8Array>, check: 
   const seen = check.readsFirst && files.has(path) ? await readBeside(files, check) : undefined
   const platform = createSimulatedPlatform({ files })
   let store = await during('opening', () => openUnderTest(platform, path, shape, options, check.replays))
-  const { commitsReplayed, bytesDropped } = store.recovery
+  const { commitsReplayed, bytesDropped, indexesBuilt = [] } = store.recovery
+  for (const { index, reason } of indexesBuilt) {
+    if (!BEFORE_ITS_FILE.test(reason)) throw new Violation(`the index ${index} was built again: ${reason}`)
+  }
   const versions = await during('after opening', () => versionsOf(store, check.versions))
   if (check.replays === 'inTurns') {
     await during('while replaying', () =>

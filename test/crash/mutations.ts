@@ -12,6 +12,9 @@ export interface KnownBad extends Mutation {
 
 const after = (...steps: Step[]): Workload => ({ ...PLAIN, start: 'records', prelude: BUSY, steps })
 
+const CHECKPOINT: Step = { kind: 'checkpoint', meanwhile: [] }
+const MORE: Step = { kind: 'commit', changes: [{ kind: 'appendMany', count: 20 }], how: 'sync' }
+
 export const MUTATIONS: readonly KnownBad[] = [
   {
     name: 'the journal is not synced',
@@ -25,9 +28,9 @@ export const MUTATIONS: readonly KnownBad[] = [
     file: 'src/engine/checkpointer.ts',
     find: `    await syncDataAsync()
     if (epoch !== this.#epoch) return
-    // Growth`,
-    replace: `    // Growth`,
-    workload: after({ kind: 'checkpoint', meanwhile: [] }),
+    await this.#parts.companion?.checkpoint()`,
+    replace: `    await this.#parts.companion?.checkpoint()`,
+    workload: after(CHECKPOINT),
   },
   {
     name: 'a change is put into the file before its frame is synced',
@@ -56,5 +59,33 @@ export const MUTATIONS: readonly KnownBad[] = [
     replace: `>= 0 ? head : undefined`,
     // Frames longer than a sector.
     workload: after({ kind: 'commit', changes: [{ kind: 'appendMany', count: 60 }], how: 'sync' }),
+  },
+  {
+    name: 'the root of the indexes is stored before their pages are synced',
+    file: 'src/engine/index/index-file.ts',
+    find: `    await this.file.syncAsync()
+    if (epoch === this.#epoch) {`,
+    replace: `    if (epoch === this.#epoch) {`,
+    workload: after(CHECKPOINT),
+  },
+  {
+    name: 'a checkpoint gives the journal up before the indexes are brought up to date',
+    file: 'src/engine/checkpointer.ts',
+    find: `    await this.#parts.companion?.checkpoint()`,
+    replace: ``,
+    workload: after(CHECKPOINT),
+  },
+  {
+    name: 'recovery leaves the indexes as the last checkpoint left them',
+    file: 'src/engine/index/index-opening.ts',
+    find: `  noteFrames(set, opening)`,
+    replace: ``,
+  },
+  {
+    name: 'pages of an index are used again while a root names them',
+    file: 'src/engine/index/page-space.ts',
+    find: `    this.#dropped.push(page)`,
+    replace: `    this.giveBack(page)`,
+    workload: after(MORE, CHECKPOINT, MORE, CHECKPOINT, MORE, CHECKPOINT),
   },
 ]

@@ -16,10 +16,10 @@ describe('a loss of power', () => {
     expect(tally.images).toBeGreaterThanOrEqual(9000)
     expect(tally.secondImages).toBeGreaterThan(500)
     expect(Math.min(tally.replayed, tally.dropped)).toBeGreaterThan(0)
-  })
+  }, 300_000)
 
   test('leaves one whole commit in each of 3,000 disks that longer workloads may leave', async () => {
     const tally = await searchPowerCuts({ seed, kind: 'long', images: 3000 })
     expect(tally.images).toBeGreaterThanOrEqual(3000)
-  })
+  }, 300_000)
 })

@@ -6,7 +6,7 @@
  */
 
 import { openStore, openStoreOn } from '../../src/engine/open.ts'
-import type { StoreOptions } from '../../src/engine/options.ts'
+import type { IndexedStoreOptions, StoreOptions } from '../../src/engine/options.ts'
 import type { Store } from '../../src/engine/store.ts'
 import type { Platform } from '../../src/mmap/platform.ts'
 import { isWholeRecord, type Rec, type RecordSchema, recordSchema } from './expected-store.ts'
@@ -18,13 +18,19 @@ export type StoreUnderTest = Omit<Store<RecordSchema>, 'commit' | 'commitSync'> 
   commitSync(options?: { readonly durability?: Durability }): number
 }
 
-export interface UnderTestOptions extends StoreOptions {
+export interface UnderTestOptions extends IndexedStoreOptions {
   readonly durability?: Durability
   readonly journalBytes?: number
 }
 
 /** The smallest segment that is accepted: a journal soon wraps round. */
 export const JOURNAL_BYTES = 64 * 1024
+
+/** One index of each kind: what verify() compares with the records after each crash. */
+const INDEXES = {
+  byStamp: { on: 'stamp', unique: true },
+  byMark: { on: ['mark', 'stamp'], kind: 'ordered' },
+} as const
 
 /** Two kinds of records: small ones that cross sectors, and large ones of which 1 MiB is soon full. */
 export const SHAPES = {
@@ -45,7 +51,12 @@ export function openUnderTest(
   replays: ReplayTime = 'atOnce',
 ): StoreUnderTest {
   // Small windows: a simulated one copies all that it shows.
-  const all: UnderTestOptions = { journalBytes: JOURNAL_BYTES, windowBytes: 64 * 1024, ...options }
+  const all: UnderTestOptions = {
+    journalBytes: JOURNAL_BYTES,
+    windowBytes: 64 * 1024,
+    ...options,
+    indexes: INDEXES,
+  }
   const { schema } = SHAPES[shape]
   const changesAtOnce = replays === 'atOnce' ? undefined : 0
   return openStoreOn(platform, path, schema, all as StoreOptions, changesAtOnce) as unknown as StoreUnderTest
@@ -56,6 +67,7 @@ export function openOnDisk(path: string, shape: Shape, options: UnderTestOptions
   const all: UnderTestOptions = {
     ...(options.readOnly === true ? {} : { journalBytes: JOURNAL_BYTES }),
     ...options,
+    indexes: INDEXES,
   }
   return openStore(path, SHAPES[shape].schema, all as StoreOptions) as unknown as StoreUnderTest
 }

@@ -155,7 +155,7 @@ export function replacedBy(bytes: Buffer, at: number, recordSize: number): reado
 }
 
 /** The image that a change replaced, a copy; undefined where there was none. */
-function replacedImage(bytes: Buffer, change: Change, recordSize: number): Buffer | undefined {
+export function replacedImage(bytes: Buffer, change: Change, recordSize: number): Buffer | undefined {
   if (change.replacedAt >= 0)
     return Buffer.from(bytes.subarray(change.replacedAt, change.replacedAt + recordSize))
   if (change.spanAt < 0) return undefined

@@ -6,6 +6,7 @@
  * Which frames count: journal-scan.ts. How they get into the file: replay.ts.
  */
 
+import type { RebuiltIndex } from '../index/index-opening.ts'
 import { type Root, readRootPages } from '../root.ts'
 import { RootKeeper } from '../root-keeper.ts'
 import { journalPathOf } from './journal.ts'
@@ -21,6 +22,8 @@ export interface Recovery {
   readonly bytesDropped: number
   /** Where they lay, and why they were dropped. */
   readonly dropped?: DroppedFrames
+  /** Indexes that were built from the records, and why: theirs was missing, foreign or damaged, or not there yet. */
+  readonly indexesBuilt?: readonly RebuiltIndex[]
 }
 
 export const NOTHING_RECOVERED: Recovery = { commitsReplayed: 0, bytesDropped: 0 }
@@ -47,7 +50,7 @@ export interface Recovered {
 export function recover(store: Recoverable, scan: JournalScan, changesAtOnce: number): Recovered {
   if (scan.frames.length === 0) return { root: leaveAtRest(store) }
   const net = collapse(scan.frames, store.addressing.recordSize, journalPathOf(store.path))
-  const replay = new Replay(store, net)
+  const replay = new Replay(store, net, scan.frames)
   return net.numbers.length > changesAtOnce ? { root: store.root, replay } : { root: replay.finish() }
 }
 

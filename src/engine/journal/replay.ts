@@ -23,6 +23,7 @@ import { fileEnd, type Root } from '../root.ts'
 import { RootKeeper } from '../root-keeper.ts'
 import { Soundness } from '../soundness.ts'
 import { journalPathOf } from './journal.ts'
+import type { Frame } from './journal-scan.ts'
 import type { NetChanges } from './net-changes.ts'
 
 /** What a replay works on. */
@@ -41,6 +42,10 @@ export class Replay {
   readonly #store: Recoverable
   /** The last image of each record that the journal changes. */
   readonly net: NetChanges
+  /** The frames that it comes from. */
+  readonly frames: readonly Frame[]
+  /** Makes durable what else must be so before the journal goes. */
+  beforeEnd: () => void = () => {}
   readonly #soundness: Soundness
   readonly #applier: Applier
   readonly #capacity: number
@@ -49,9 +54,10 @@ export class Replay {
   #isStopped = false
 
   /** Syncs the journal and makes room. @throws ERR_STRIDE_CORRUPT, _NO_SPACE, _IO */
-  constructor(store: Recoverable, net: NetChanges) {
+  constructor(store: Recoverable, net: NetChanges, frames: readonly Frame[]) {
     this.#store = store
     this.net = net
+    this.frames = frames
     this.#soundness = new Soundness(store.path, () => undefined)
     syncJournal(store.platform, store.path)
     const { path, pool, addressing, root } = store
@@ -154,6 +160,7 @@ export class Replay {
     const { commitNumber, size, deletedCount } = this.net
     const roots = new RootKeeper(file, root)
     const sync = (): void => file.sync()
+    this.beforeEnd()
     roots.storeAtRest({ commitNumber, size, deletedCount, capacity: this.#capacity }, sync)
     sync()
     platform.remove(journalPathOf(path))

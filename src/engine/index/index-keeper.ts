@@ -1,0 +1,163 @@
+/**
+ * Keeps the index file in step with the store: folds what waits into the pages, and publishes roots.
+ *
+ *   U1  before a root of the store lets go of journal frames, a root of the index file that covers their commits is durable.
+ *   U2  little that waits is named by the root and goes on waiting, so that a small checkpoint writes little; much is folded.
+ *   U3  a full disk stops the upkeep, not the store: reading goes on from what is there and what waits in memory, and the
+ *       next opening builds the indexes anew. Other failures are the caller's to poison with.
+ *   U4  a blocking checkpoint overtakes one that waits.
+ */
+
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { StrideError } from '../../errors.ts'
+import type { AppliedState } from '../checkpointer.ts'
+import type { Locator } from '../locator.ts'
+import type { Verdict } from './fold.ts'
+import type { IndexFile } from './index-file.ts'
+import type { KeyIndex } from './key-index.ts'
+import { compareWords } from './words.ts'
+
+/** A part of the entries may wait from one checkpoint to the next; a few always, since a page costs more to write. */
+const WAITING_PART = 1 / 16
+const WAITING_MIN = 8
+/** A step in the background takes about so long. */
+const STEP_MS = 3
+
+export interface KeeperParts {
+  readonly file: IndexFile
+  readonly locator: Locator
+  readonly indexes: () => readonly KeyIndex[]
+  /** What is committed and in the file. */
+  readonly applied: () => AppliedState
+  /** Makes the pages of an index anew, one of which is damaged. */
+  readonly rebuild: (index: KeyIndex) => void
+  /** Called when a root was published. */
+  readonly published: () => void
+}
+
+export class IndexKeeper {
+  readonly #parts: KeeperParts
+  #epoch = 0
+  /** Why nothing is written any more. */
+  failure: unknown
+
+  constructor(parts: KeeperParts) {
+    this.#parts = parts
+  }
+
+  /** Brings the file up to what is in the store's file now, blocking. @throws ERR_STRIDE_IO */
+  checkpointSync(): void {
+    this.#epoch++
+    this.#guard(() => {
+      for (const index of this.#toFold()) {
+        while (this.#step(index, Number.POSITIVE_INFINITY) !== 'done') this.#publishPages()
+      }
+      this.#publish()
+    })
+  }
+
+  /** The same in turns of the event loop. */
+  async checkpoint(): Promise<void> {
+    const epoch = this.#epoch
+    const isOver = (): boolean => this.#epoch !== epoch || this.failure !== undefined
+    for (const index of isOver() ? [] : this.#toFold()) {
+      for (let state = 'more'; state !== 'done'; ) {
+        await nextTurn()
+        if (isOver()) return
+        state = this.#guard(() => this.#step(index, performance.now() + STEP_MS)) ?? 'done'
+        if (state === 'portion') await this.#publishAsync(true)
+        if (isOver()) return
+      }
+    }
+    if (!isOver()) await this.#publishAsync(false)
+  }
+
+  /** Names what the indexes are now; nothing is folded. */
+  publish(): void {
+    this.#epoch++
+    this.#guard(() => this.#publish())
+  }
+
+  #publish(): void {
+    const { commitNumber, size } = this.#parts.applied()
+    this.#parts.file.publish(this.#trees(), commitNumber, size)
+    this.#parts.published()
+  }
+
+  #publishPages(): void {
+    this.#parts.file.publishPages(this.#trees())
+    this.#parts.published()
+  }
+
+  async #publishAsync(pagesOnly: boolean): Promise<void> {
+    const { file, applied, published } = this.#parts
+    try {
+      if (pagesOnly) await file.publishPagesAsync(this.#trees())
+      else await file.publishAsync(this.#trees(), applied().commitNumber, applied().size)
+      published()
+    } catch (error) {
+      this.#stop(error)
+    }
+  }
+
+  #trees() {
+    return this.#parts.indexes().map(index => index.tree)
+  }
+
+  /** Indexes of which so much waits that it is folded now. */
+  #toFold(): readonly KeyIndex[] {
+    return this.#parts.indexes().filter(({ tree }) => {
+      const most = Math.max(WAITING_MIN, tree.directory.entries * WAITING_PART)
+      return tree.isFolding || tree.waiting > most
+    })
+  }
+
+  #step(index: KeyIndex, deadlineMs: number): 'more' | 'portion' | 'done' {
+    const { tree } = index
+    const { file, rebuild } = this.#parts
+    try {
+      if (!tree.isFolding) {
+        file.beginWriting()
+        tree.beginFold({ path: file.path, pool: file.pool, space: file.space, judge: this.#judge(index) })
+      }
+      return tree.foldStep(deadlineMs)
+    } catch (error) {
+      if (!(error instanceof StrideError) || error.code !== 'ERR_STRIDE_CORRUPT') throw error
+      tree.endFold()
+      rebuild(index)
+      return 'done'
+    }
+  }
+
+  /** What a record that is committed and in the file says about an entry. */
+  #judge(index: KeyIndex): (data: Uint32Array, at: number) => Verdict {
+    const { locator, applied } = this.#parts
+    const { staging } = locator
+    const words = index.tree.format.entryWords
+    const entry = new Uint32Array(words)
+    return (data, at) => {
+      const n = data[at + words - 1] as number
+      if (n >= applied().size || (staging.changeCount > 0 && staging.find(n) !== undefined)) return 'unsettled'
+      const source = locator.find(n)
+      if (source === undefined) return 'gone'
+      index.entryOf(n, source.view as DataView, locator.at, entry)
+      return compareWords(data, at, entry, 0, words) === 0 ? 'there' : 'gone'
+    }
+  }
+
+  #guard<T>(work: () => T): T | undefined {
+    if (this.failure !== undefined) return undefined
+    try {
+      return work()
+    } catch (error) {
+      this.#stop(error)
+      return undefined
+    }
+  }
+
+  /** @throws the error, unless the disk is full */
+  #stop(error: unknown): void {
+    this.failure = error
+    if (!(error instanceof StrideError) || error.code !== 'ERR_STRIDE_NO_SPACE') throw error
+  }
+}

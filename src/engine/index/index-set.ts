@@ -1,0 +1,261 @@
+/**
+ * The indexes of an open store: found by name, told of everything that is staged, kept in step with the file.
+ *
+ *   W1  a record that would break a unique index is refused before anything is staged, naming both records.
+ *   W2  what a rollback takes back needs nothing here: entries that wait ask the record (delta.ts).
+ * Opening and recovery: index-opening.ts. When the file is written: index-keeper.ts.
+ */
+
+import { StrideError } from '../../errors.ts'
+import { nearestName } from '../../option-names.ts'
+import type { Layout, RecordBytes } from '../../schema/index.ts'
+import type { AppliedState } from '../checkpointer.ts'
+import type { Locator } from '../locator.ts'
+import type { ProgressOptions, Steps } from '../turns.ts'
+import { BulkBuild } from './bulk-build.ts'
+import { Directory } from './directory.ts'
+import type { HashDelta } from './hash-delta.ts'
+import { HashIndex } from './hash-index.ts'
+import { type CatalogEntry, directoryOf } from './index-catalog.ts'
+import type { IndexDefinition } from './index-definition.ts'
+import type { IndexFile } from './index-file.ts'
+import { IndexKeeper } from './index-keeper.ts'
+import { IndexTree, leafFormatOf } from './index-tree.ts'
+import { KeyCodec, type ReadField } from './key-codec.ts'
+import { KeyHash } from './key-hash.ts'
+import type { KeyIndex } from './key-index.ts'
+import { ORDERED_KEY_BYTES_MAX, planKey } from './key-plan.ts'
+import type { OrderedDelta } from './ordered-delta.ts'
+import { OrderedIndex } from './ordered-index.ts'
+
+export type BuildOptions = ProgressOptions
+
+export interface IndexSetParts {
+  /** Path of the store. */
+  readonly path: string
+  readonly file: IndexFile
+  readonly layout: Layout
+  readonly locator: Locator
+  readonly readField: ReadField
+  /** What is committed and in the file. */
+  readonly applied: () => AppliedState
+  /** Called when a root was published: readers look again. */
+  readonly published: () => void
+}
+
+export class IndexSet {
+  readonly #parts: IndexSetParts
+  readonly #indexes = new Map<string, KeyIndex>()
+  /** Indexes that are being built: told of changes, not asked. */
+  readonly #building = new Set<KeyIndex>()
+  readonly keeper: IndexKeeper
+  /** Counts what was staged, so that a walk sees that something changed. */
+  changes = 0
+
+  constructor(parts: IndexSetParts) {
+    this.#parts = parts
+    const { file, locator, applied, published } = parts
+    const rebuild = (index: KeyIndex): void => {
+      index.tree.directory = Directory.empty(index.tree.format.entryWords)
+      for (const _ of this.#steps(index, applied().size));
+    }
+    this.keeper = new IndexKeeper({ file, locator, applied, indexes: () => this.all, rebuild, published })
+  }
+
+  get file(): IndexFile {
+    return this.#parts.file
+  }
+  get all(): readonly KeyIndex[] {
+    return [...this.#indexes.values()]
+  }
+  get definitions(): readonly IndexDefinition[] {
+    return this.all.map(index => index.tree.definition)
+  }
+
+  /** @throws RangeError naming the nearest one */
+  get(name: string): KeyIndex {
+    const index = this.#indexes.get(name)
+    if (index === undefined) throw unknownIndex(name, [...this.#indexes.keys()])
+    return index
+  }
+
+  /** Takes over an index as the file has it. @throws RangeError, ERR_STRIDE_LIMIT where its fields are no longer so */
+  restore(entry: CatalogEntry): void {
+    const index = this.#make(entry.definition, entry.indexNumber, directoryOf(entry))
+    index.tree.restore(entry.pending)
+    this.#indexes.set(entry.definition.name, index)
+  }
+
+  /** A record is about to be appended, or to get a free number. @throws ERR_STRIDE_DUPLICATE_KEY, _LIMIT */
+  adding(n: number, view: DataView, at: number): void {
+    for (const index of this.#indexes.values()) this.#refuseRival(index, n, view, at)
+    this.note(n, view, at)
+  }
+
+  /** A live record is about to be replaced by what lies at `at`. @throws ERR_STRIDE_DUPLICATE_KEY */
+  changing(n: number, view: DataView, at: number): void {
+    const { locator } = this.#parts
+    const changed: KeyIndex[] = []
+    for (const index of this.#told()) {
+      const old = locator.find(n) as RecordBytes
+      if (index.changesKey(old.view as DataView, locator.at, view, at)) changed.push(index)
+    }
+    for (const index of changed) if (!this.#building.has(index)) this.#refuseRival(index, n, view, at)
+    for (const index of changed) {
+      const old = locator.find(n) as RecordBytes
+      index.added(n, old.view as DataView, locator.at)
+      index.added(n, view, at)
+    }
+    this.changes++
+  }
+
+  /** A live record is about to be deleted. */
+  deleting(n: number): void {
+    const { locator } = this.#parts
+    const old = locator.find(n)
+    if (old !== undefined) this.note(n, old.view as DataView, locator.at)
+  }
+
+  /** Whether these bytes are record n's is to be asked of the record from now on. */
+  note(n: number, view: DataView, at: number): void {
+    for (const index of this.#told()) index.added(n, view, at)
+    this.changes++
+  }
+
+  /** Builds an index that is not there yet. The caller has seen to it that nothing is staged. */
+  *build(definition: IndexDefinition, size: number): Steps<void> {
+    const { name } = definition
+    if (this.#indexes.has(name) || [...this.#building].some(index => index.tree.definition.name === name)) {
+      throw new StrideError('ERR_STRIDE_EXISTS', `There is an index '${name}' already`, {
+        path: this.#parts.path,
+      })
+    }
+    const numbers = [...this.all, ...this.#building].map(index => index.tree.indexNumber)
+    const index = this.#make(definition, Math.max(0, ...numbers) + 1)
+    this.#building.add(index)
+    try {
+      for (const share of this.#steps(index, size)) yield { done: Math.floor(share * size), total: size }
+      this.#refuseRivalsAmongWaiting(index)
+    } catch (error) {
+      this.#giveUp(index)
+      throw error
+    } finally {
+      this.#building.delete(index)
+    }
+    this.#indexes.set(name, index)
+  }
+
+  /** Forgets an index; its pages are free once a root is published. @throws RangeError */
+  drop(name: string): void {
+    const { tree } = this.get(name)
+    tree.endFold()
+    this.#indexes.delete(name)
+    for (let i = 0; i < tree.directory.pageCount; i++) this.file.space.drop(tree.directory.placeOf(i))
+  }
+
+  close(): void {
+    this.file.close()
+  }
+
+  #told(): Iterable<KeyIndex> {
+    return this.#building.size === 0 ? this.#indexes.values() : [...this.#indexes.values(), ...this.#building]
+  }
+
+  #make(definition: IndexDefinition, indexNumber: number, directory?: Directory): KeyIndex {
+    const { layout, locator, file } = this.#parts
+    const plan = planKey(layout, definition.on)
+    if (definition.kind === 'ordered' && plan.bytes > ORDERED_KEY_BYTES_MAX) {
+      const message = `A key of an ordered index has at most ${ORDERED_KEY_BYTES_MAX} bytes: '${definition.name}' has ${plan.bytes}`
+      throw new StrideError('ERR_STRIDE_LIMIT', message)
+    }
+    const format = leafFormatOf(definition, plan.bytes)
+    const tree = IndexTree.over(indexNumber, definition, format, directory)
+    const parts = {
+      codec: new KeyCodec(plan),
+      recordCodec: new KeyCodec(plan),
+      records: locator,
+      pool: file.pool,
+    }
+    return definition.kind === 'hash'
+      ? new HashIndex({ ...parts, tree: tree as IndexTree<HashDelta>, hash: new KeyHash(file.seed) })
+      : new OrderedIndex({ ...parts, tree: tree as IndexTree<OrderedDelta> })
+  }
+
+  *#steps(index: KeyIndex, size: number): Generator<number, void> {
+    const { locator, file } = this.#parts
+    const { tree } = index
+    file.beginWriting()
+    const build = new BulkBuild({
+      indexNumber: tree.indexNumber,
+      format: tree.format,
+      directory: tree.directory,
+      pool: file.pool,
+      space: file.space,
+      records: locator,
+      stride: locator.addressing.stride,
+      size,
+      entryOf: (n, view, at, entry) => index.entryOf(n, view, at, entry),
+      ...(tree.definition.unique ? { equals: numbers => this.#refuseEquals(index, numbers) } : {}),
+    })
+    yield* build.run()
+  }
+
+  /** The pages of an index that was not finished are free again. */
+  #giveUp({ tree }: KeyIndex): void {
+    for (let i = 0; i < tree.directory.pageCount; i++) this.file.space.giveBack(tree.directory.placeOf(i))
+  }
+
+  /** Of records whose entries have the same words, no two may have the same key. */
+  #refuseEquals(index: KeyIndex, numbers: readonly number[]): void {
+    const seen = new Map<string, number>()
+    for (const n of numbers) {
+      const key = index.keyTextOf(n)
+      if (key === undefined) continue
+      const other = seen.get(key)
+      if (other !== undefined) throw this.#duplicate(index, n, other)
+      seen.set(key, n)
+    }
+  }
+
+  /** What was staged while a unique index was built. */
+  #refuseRivalsAmongWaiting(index: KeyIndex): void {
+    if (!index.tree.definition.unique) return
+    const { locator } = this.#parts
+    const words = index.tree.format.entryWords
+    for (const stream = index.tree.active.stream(); !stream.isDone; stream.next()) {
+      const n = stream.data[stream.at + words - 1] as number
+      const source = locator.find(n)
+      if (source === undefined) continue
+      const other = index.rival(n, source.view as DataView, locator.at)
+      if (other >= 0) throw this.#duplicate(index, n, other)
+    }
+  }
+
+  #refuseRival(index: KeyIndex, n: number, view: DataView, at: number): void {
+    if (!index.tree.definition.unique) return
+    const other = index.rival(n, view, at)
+    if (other >= 0) throw this.#duplicate(index, n, other)
+  }
+
+  #duplicate(index: KeyIndex, n: number, other: number): StrideError {
+    const { path, locator, readField } = this.#parts
+    const { name, on } = index.tree.definition
+    const source = locator.find(other) as RecordBytes
+    const key = index.codec.describe(source.view as DataView, source.bytes, locator.at, readField)
+    const message = `The unique index '${name}' has ${key} for record ${other} already: record ${n} cannot have it too`
+    return new StrideError('ERR_STRIDE_DUPLICATE_KEY', message, {
+      path,
+      recordNumber: other,
+      field: on.join(', '),
+    })
+  }
+}
+
+export function unknownIndex(name: string, known: readonly string[], why = ''): RangeError {
+  const near = nearestName(String(name), known)
+  const names =
+    known.length === 0 ? `the store has none${why === '' ? '' : ` (${why})`}` : `known are ${known.join(', ')}`
+  return new RangeError(
+    `there is no index '${String(name)}': ${near === undefined ? names : `did you mean '${near}'?`}`,
+  )
+}

@@ -1,0 +1,222 @@
+/**
+ * How does one value become bytes whose order is the value's own?
+ *
+ *   O1  comparing bytes compares values: integers and dates by size, floats by size with -0 as 0 and NaN behind all others,
+ *       false before true, enums by their code, text and bytes by their bytes, a shorter text before a longer one.
+ *   O2  equal bytes mean equal values, as `===` has it, NaN equal to itself.
+ *   O3  a bound that no field can hold exactly is rounded down, and says that it lies above.
+ * From a record: fromRecord. From a value that somebody asks for: fromValue.
+ */
+
+import { BIGINTS, type LeafNode, NUMBERS } from '../../schema/index.ts'
+
+/** What fromValue wrote: the value itself, the nearest one below it, or nothing because all are above it. */
+export type Fit = 'exact' | 'above' | 'below'
+
+/** The bytes of a leaf in a record, written to `key` at `to`. */
+export function fromRecord(node: LeafNode, view: DataView, at: number, key: DataView, to: number): void {
+  const little = node.endian === 'little'
+  switch (node.type) {
+    case 'u8':
+      key.setUint8(to, view.getUint8(at))
+      break
+    case 'i8':
+      key.setUint8(to, view.getUint8(at) ^ 0x80)
+      break
+    case 'u16':
+      key.setUint16(to, view.getUint16(at, little))
+      break
+    case 'i16':
+      key.setUint16(to, view.getUint16(at, little) ^ 0x8000)
+      break
+    case 'u32':
+      key.setUint32(to, view.getUint32(at, little))
+      break
+    case 'i32':
+      key.setUint32(to, view.getUint32(at, little) ^ 0x80000000)
+      break
+    case 'f32':
+      key.setUint32(to, orderedF32(view.getUint32(at, little)))
+      break
+    case 'f64':
+    case 'safeint': {
+      const high = view.getUint32(little ? at + 4 : at, little)
+      writeF64(high, view.getUint32(little ? at : at + 4, little), key, to)
+      break
+    }
+    case 'u64':
+    case 'i64':
+    case 'date': {
+      const flip = node.type === 'u64' ? 0 : 0x80000000
+      key.setUint32(to, view.getUint32(little ? at + 4 : at, little) ^ flip)
+      key.setUint32(to + 4, view.getUint32(little ? at : at + 4, little))
+      break
+    }
+    case 'boolean':
+    case 'enum':
+      if (node.size === 1) key.setUint8(to, view.getUint8(at))
+      else if (node.size === 2) key.setUint16(to, view.getUint16(at, little))
+      else key.setUint32(to, view.getUint32(at, little))
+      break
+    default:
+      copy(view, at, key, to, node.length)
+      if (node.type !== 'bytes' && node.padding === 'space') {
+        for (let i = to + node.length - 1; i >= to && key.getUint8(i) === 0x20; i--) key.setUint8(i, 0)
+      }
+  }
+}
+
+/** The bytes of a value. @throws TypeError for a value of another kind */
+export function fromValue(node: LeafNode, value: unknown, bytes: Buffer, key: DataView, to: number): Fit {
+  switch (node.type) {
+    case 'u64':
+    case 'i64':
+      return bigintKey(node.type, value, key, to)
+    case 'boolean':
+      if (typeof value !== 'boolean') throw wrongKind('true or false', value)
+      setCode(key, to, node.size, value ? 1 : 0)
+      return 'exact'
+    case 'date':
+      return dateKey(value, key, to)
+    case 'enum': {
+      const i = node.values.indexOf(value as string)
+      if (i < 0) throw wrongKind(`one of ${node.values.map(String).join(', ')}`, value)
+      setCode(key, to, node.size, node.codes[i] as number)
+      return 'exact'
+    }
+    case 'ascii':
+      return narrowTextKey(value, 0x7f, node.length, node.padding === 'zero', bytes, to)
+    case 'latin1':
+      return narrowTextKey(value, 0xff, node.length, node.padding === 'zero', bytes, to)
+    case 'utf8':
+      return utf8Key(value, node.length, bytes, to)
+    case 'bytes':
+      if (!(value instanceof Uint8Array)) throw wrongKind(`a Uint8Array of ${node.length} bytes`, value)
+      bytes.fill(0, to, to + node.length)
+      bytes.set(value.subarray(0, node.length), to)
+      return value.length > node.length ? 'above' : 'exact'
+    default:
+      if (typeof value !== 'number') throw wrongKind('a number', value)
+      return numberKey(node.type, value, key, to)
+  }
+}
+
+function numberKey(type: keyof typeof NUMBERS, value: number, key: DataView, to: number): Fit {
+  if (type === 'f64' || type === 'safeint') {
+    FLOATS.setFloat64(0, value === 0 ? 0 : value)
+    writeF64(FLOATS.getUint32(0), FLOATS.getUint32(4), key, to)
+    return 'exact'
+  }
+  if (type === 'f32') return f32Key(value, key, to)
+  if (Number.isNaN(value)) throw wrongKind('a number', value)
+  const { size, min, max } = NUMBERS[type]
+  if (value < min) return 'below'
+  const floor = Math.min(max, Math.floor(value))
+  const code = floor - min
+  if (size === 1) key.setUint8(to, code)
+  else if (size === 2) key.setUint16(to, code)
+  else key.setUint32(to, code)
+  return floor === value ? 'exact' : 'above'
+}
+
+const FLOATS = new DataView(new ArrayBuffer(8))
+
+function f32Key(value: number, key: DataView, to: number): Fit {
+  const near = Math.fround(value)
+  FLOATS.setFloat32(0, near === 0 ? 0 : near)
+  let code = orderedF32(FLOATS.getUint32(0))
+  const isExact = near === value || Number.isNaN(value)
+  // Codes are in the order of the values: the next lower value has the next lower code.
+  if (!isExact && near > value) code--
+  key.setUint32(to, code)
+  return isExact ? 'exact' : 'above'
+}
+
+/** The bits of a float so that unsigned order is the value's. */
+function orderedF32(bits: number): number {
+  if ((bits & 0x7fffffff) > 0x7f800000) return 0xffffffff
+  if (bits === 0x80000000) return 0x80000000
+  return (bits & 0x80000000) !== 0 ? ~bits >>> 0 : (bits ^ 0x80000000) >>> 0
+}
+
+function writeF64(high: number, low: number, key: DataView, to: number): void {
+  const magnitude = high & 0x7fffffff
+  if (magnitude > 0x7ff00000 || (magnitude === 0x7ff00000 && low !== 0)) {
+    key.setUint32(to, 0xffffffff)
+    key.setUint32(to + 4, 0xffffffff)
+  } else if ((high & 0x80000000) === 0 || (magnitude === 0 && low === 0)) {
+    key.setUint32(to, magnitude ^ 0x80000000)
+    key.setUint32(to + 4, low)
+  } else {
+    key.setUint32(to, ~high)
+    key.setUint32(to + 4, ~low)
+  }
+}
+
+function bigintKey(type: keyof typeof BIGINTS, value: unknown, key: DataView, to: number): Fit {
+  if (typeof value !== 'bigint') throw wrongKind('a bigint', value)
+  const { min, max } = BIGINTS[type]
+  if (value < min) return 'below'
+  key.setBigUint64(to, (value > max ? max : value) - min)
+  return value > max ? 'above' : 'exact'
+}
+
+function dateKey(value: unknown, key: DataView, to: number): Fit {
+  const ms = value instanceof Date ? value.getTime() : Number.NaN
+  if (Number.isNaN(ms)) throw wrongKind('a valid Date', value)
+  key.setUint32(to, Math.floor(ms / 2 ** 32) ^ 0x80000000)
+  key.setUint32(to + 4, ms)
+  return 'exact'
+}
+
+function narrowTextKey(
+  value: unknown,
+  codeMax: number,
+  length: number,
+  isZeroPadded: boolean,
+  bytes: Buffer,
+  to: number,
+): Fit {
+  if (typeof value !== 'string') throw wrongKind('a string', value)
+  const n = Math.min(value.length, length)
+  let hasNul = false
+  for (let i = 0; i < n; i++) {
+    const code = value.charCodeAt(i)
+    if (code > codeMax) {
+      // Behind every text that begins alike.
+      bytes.fill(0xff, to + i, to + length)
+      return 'above'
+    }
+    if (code === 0) hasNul = true
+    bytes[to + i] = code
+  }
+  bytes.fill(0, to + n, to + length)
+  return value.length > length || (hasNul && isZeroPadded) ? 'above' : 'exact'
+}
+
+const LONE_SURROGATE = /\p{Surrogate}/u
+
+function utf8Key(value: unknown, length: number, bytes: Buffer, to: number): Fit {
+  if (typeof value !== 'string') throw wrongKind('a string', value)
+  const wide = Buffer.from(value)
+  bytes.fill(0, to, to + length)
+  wide.copy(bytes, to, 0, length)
+  const isHeld = wide.length <= length && !value.includes('\0') && !LONE_SURROGATE.test(value)
+  return isHeld ? 'exact' : 'above'
+}
+
+function setCode(key: DataView, to: number, size: number, code: number): void {
+  if (size === 1) key.setUint8(to, code)
+  else if (size === 2) key.setUint16(to, code)
+  else key.setUint32(to, code)
+}
+
+function copy(from: DataView, at: number, key: DataView, to: number, length: number): void {
+  let i = 0
+  for (; i + 4 <= length; i += 4) key.setUint32(to + i, from.getUint32(at + i))
+  for (; i < length; i++) key.setUint8(to + i, from.getUint8(at + i))
+}
+
+function wrongKind(expected: string, value: unknown): TypeError {
+  return new TypeError(`a key takes ${expected}: ${String(value)}`)
+}

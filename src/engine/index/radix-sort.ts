@@ -1,0 +1,64 @@
+/**
+ * Sorts many entries at once: by counting, digit after digit, the last one first.
+ *
+ * Stable: entries with equal keys keep their order, so that numbers which rose before rise afterwards. A digit that is the
+ * same everywhere (padding, high bytes of small numbers) costs one look.
+ */
+
+const DIGIT_BITS = 11
+const DIGITS = 2 ** DIGIT_BITS
+const DIGIT_MASK = DIGITS - 1
+const SHIFTS = [0, DIGIT_BITS, 2 * DIGIT_BITS] as const
+
+/** Keys in columns of words, most significant first, and the record number of each. */
+export interface KeyColumns {
+  readonly columns: readonly Uint32Array[]
+  readonly numbers: Uint32Array
+  readonly count: number
+}
+
+/**
+ * The order of the entries: place by place, which entry stands there. Yields between digits, some ten milliseconds for a
+ * million entries.
+ */
+export function* sortedOrder({ columns, count }: KeyColumns): Generator<void, Uint32Array> {
+  let order: Uint32Array = new Uint32Array(count)
+  for (let i = 0; i < count; i++) order[i] = i
+  let next: Uint32Array = new Uint32Array(count)
+  for (let c = columns.length - 1; c >= 0; c--) {
+    const column = columns[c] as Uint32Array
+    for (const shift of SHIFTS) {
+      const starts = startsOf(column, count, shift)
+      if (starts === undefined) continue
+      for (let i = 0; i < count; i++) {
+        const entry = order[i] as number
+        const digit = ((column[entry] as number) >>> shift) & DIGIT_MASK
+        const at = starts[digit] as number
+        starts[digit] = at + 1
+        next[at] = entry
+      }
+      const free = order
+      order = next
+      next = free
+      yield
+    }
+  }
+  return order
+}
+
+/** Where the entries with each digit begin; undefined where all have the same one. */
+function startsOf(column: Uint32Array, count: number, shift: number): Uint32Array | undefined {
+  const starts = new Uint32Array(DIGITS)
+  for (let i = 0; i < count; i++) {
+    const digit = ((column[i] as number) >>> shift) & DIGIT_MASK
+    starts[digit] = (starts[digit] as number) + 1
+  }
+  if (count > 0 && starts[((column[0] as number) >>> shift) & DIGIT_MASK] === count) return undefined
+  let sum = 0
+  for (let digit = 0; digit < DIGITS; digit++) {
+    const some = starts[digit] as number
+    starts[digit] = sum
+    sum += some
+  }
+  return starts
+}

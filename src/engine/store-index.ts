@@ -1,0 +1,184 @@
+/**
+ * An index as programs use it: records by key, and the keys of a range in order.
+ *
+ * Finds numbers (index/key-index.ts) and lets the store read the records. Everything is as reads see it at the call, staged
+ * changes included.
+ */
+
+import { StrideError } from '../errors.ts'
+import type { AnySchema, FieldName, FieldValue, Output } from '../schema/index.ts'
+import type { KeyIndex } from './index/key-index.ts'
+import { OrderedIndex } from './index/ordered-index.ts'
+import type { Range } from './index/range-cursor.ts'
+import { RangeWalk } from './range-walk.ts'
+import type { RecordSet } from './record-set.ts'
+
+/** Which entries of an ordered index, in which order, and how many of them. */
+export interface RangeOptions<Key = unknown> extends Range<Key> {
+  /** Entries passed over at the beginning. */
+  readonly offset?: number
+  /** Entries given at most. */
+  readonly limit?: number
+}
+
+/** What an index needs of its store. */
+export interface IndexedStore<S extends AnySchema> {
+  readonly records: RecordSet<S>
+  readonly path: string
+  /** Whether another process writes, so that what was read has to be looked at again. */
+  readonly isFollowing: boolean
+  /** The index as it is now. @throws RangeError, ERR_STRIDE_CLOSED */
+  find(): KeyIndex
+  /** Moves on whenever `find` may answer otherwise. */
+  readonly epoch: { readonly value: number }
+  /** Counts whatever may change what is found. */
+  version(): number
+  /** Runs `read` so that what it sees agrees with itself. */
+  consistently<T>(read: () => T): T
+}
+
+/** Values of a key, or fewer of them: a bound of a range. */
+export type Bound<Key> = Key extends readonly [infer First, ...infer Rest]
+  ? First | readonly [First] | (Rest extends readonly [] ? never : readonly [First, ...Partial<Rest>])
+  : Key
+
+export class StoreIndex<S extends AnySchema = AnySchema, Key = unknown> {
+  readonly name: string
+  readonly #store: IndexedStore<S>
+  readonly #isFollowing: boolean
+  /** What `find` answered last, and when. */
+  #found: KeyIndex | undefined
+  #foundAt = -1
+
+  /** @internal */
+  constructor(name: string, store: IndexedStore<S>) {
+    this.name = name
+    this.#store = store
+    this.#isFollowing = store.isFollowing
+  }
+
+  /** Its fields, in order. */
+  get on(): readonly string[] {
+    return this.#store.find().tree.definition.on
+  }
+  get kind(): 'hash' | 'ordered' {
+    return this.#store.find().tree.definition.kind
+  }
+  get unique(): boolean {
+    return this.#store.find().tree.definition.unique
+  }
+
+  /**
+   * The number of the record with this key, of several the lowest; -1 where there is none.
+   * @throws TypeError for a key of another kind
+   */
+  number(key: Key): number {
+    return this.#isFollowing ? this.#numberConsistently(key) : this.#find().number(key)
+  }
+
+  /** The record with this key, of several the one with the lowest number; undefined where there is none. */
+  get(key: Key): Output<S> | undefined {
+    const { records } = this.#store
+    return this.#store.consistently(() => {
+      const n = this.#find().number(key)
+      return n < 0 ? undefined : records.get(n)
+    })
+  }
+
+  has(key: Key): boolean {
+    return this.number(key) >= 0
+  }
+
+  /** One field of that record. @throws {StrideError} ERR_STRIDE_NO_RECORD where there is none */
+  field<Name extends FieldName<S>>(key: Key, name: Name): FieldValue<S, Name> {
+    const { records } = this.#store
+    if (this.#isFollowing) return this.#store.consistently(() => records.field(this.#existing(key), name))
+    const n = this.#find().number(key)
+    return records.field(n < 0 ? this.#existing(key) : n, name)
+  }
+
+  /** Records of many keys as fresh objects, in the order asked; undefined where there is none. */
+  getMany(keys: Iterable<Key> | ArrayLike<Key>): (Output<S> | undefined)[] {
+    const list = listOf(keys)
+    return this.#store.consistently(() => {
+      const numbers = this.#find().numbers(list)
+      const found = this.#store.records.getMany(numbers.filter(n => n >= 0))
+      let next = 0
+      return Array.from(numbers, n => (n < 0 ? undefined : found[next++]))
+    })
+  }
+
+  /** The numbers of many keys, as `number` finds them: for `gather`, `getMany`, `prefetch`. */
+  numbers(keys: Iterable<Key> | ArrayLike<Key>): Float64Array {
+    const list = listOf(keys)
+    return this.#store.consistently(() => this.#find().numbers(list))
+  }
+
+  /** Every number with this key, rising. */
+  all(key: Key): Float64Array {
+    return this.#store.consistently(() => this.#find().all(key))
+  }
+
+  /**
+   * The records of a range of keys in their order, records of one key in that of their numbers; lazily, with one row that
+   * is pointed from record to record.
+   * @throws TypeError on a hash index
+   */
+  range(range: RangeOptions<Bound<Key>> = {}): RangeWalk<S> {
+    this.#ordered()
+    return new RangeWalk(this.#store, () => this.#ordered(), range)
+  }
+
+  /** The first record of a range. */
+  first(range: Range<Bound<Key>> = {}): Output<S> | undefined {
+    return this.#end(range)
+  }
+  /** The last one. */
+  last(range: Range<Bound<Key>> = {}): Output<S> | undefined {
+    return this.#end({ ...range, reverse: range.reverse !== true })
+  }
+  /** How many records there are in a range; all of them without one. */
+  count(range: Range<Bound<Key>> = {}): number {
+    return this.#store.consistently(() => this.#ordered().count(range))
+  }
+
+  #end(range: Range): Output<S> | undefined {
+    return this.#store.consistently(() => {
+      const n = this.#ordered().cursor(range).next()
+      return n < 0 ? undefined : this.#store.records.get(n)
+    })
+  }
+
+  // Apart from `number`: a closure over its argument would cost each call an allocation.
+  #numberConsistently(key: Key): number {
+    return this.#store.consistently(() => this.#find().number(key))
+  }
+
+  #find(): KeyIndex {
+    const { epoch } = this.#store
+    if (this.#found !== undefined && this.#foundAt === epoch.value && !this.#isFollowing) return this.#found
+    this.#found = this.#store.find()
+    this.#foundAt = epoch.value
+    return this.#found
+  }
+
+  #ordered(): OrderedIndex {
+    const index = this.#find()
+    if (index instanceof OrderedIndex) return index
+    throw new TypeError(`The index '${this.name}' has no order: declare it with kind: 'ordered'`)
+  }
+
+  #existing(key: Key): number {
+    const n = this.#find().number(key)
+    if (n >= 0) return n
+    const { path } = this.#store
+    throw new StrideError('ERR_STRIDE_NO_RECORD', `The index '${this.name}' of ${path} has no such key`, {
+      path,
+    })
+  }
+}
+
+function listOf<Key>(keys: Iterable<Key> | ArrayLike<Key>): ArrayLike<Key> {
+  if (Array.isArray(keys) || ArrayBuffer.isView(keys)) return keys as unknown as ArrayLike<Key>
+  return Array.from(keys as Iterable<Key>)
+}

@@ -1,0 +1,381 @@
+/**
+ * What could go wrong between a store and its indexes: something staged that is not found or found after a rollback, a
+ * duplicate that gets in, an index that is behind after a checkpoint, a reopening, a crash or a compaction.
+ */
+
+import { copyFileSync, existsSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import fc from 'fast-check'
+import { openStore, type Store, StrideError } from 'stridedb'
+import { describe, expect, it } from 'vitest'
+import { BACKENDS, codeOf, codeOfAsync, Trade, type TradeRecord, temporaryFolder, trade } from '../support.ts'
+
+const INDEXES = {
+  byId: { on: 'id', unique: true },
+  bySymbol: { on: 'symbol' },
+  bySymbolTime: { on: ['symbol', 'time'], kind: 'ordered' },
+  byPrice: { on: 'price', kind: 'ordered' },
+} as const
+
+type Indexed = Store<typeof Trade, typeof INDEXES>
+
+function open(path: string, options = {}): Indexed {
+  return openStore(path, Trade, { ...options, indexes: INDEXES })
+}
+
+/** Compares all that indexes answer with a look at every record. */
+function expectAgreement(store: Indexed): void {
+  const live: [number, TradeRecord][] = []
+  for (let n = 0; n < store.size; n++) {
+    const record = store.get(n)
+    if (record !== undefined) live.push([n, record])
+  }
+  const byId = store.index('byId')
+  expect([...byId.numbers(live.map(([, { id }]) => id))]).toEqual(live.map(([n]) => n))
+  expect(byId.get(4_123_456_789)).toBeUndefined()
+  const bySymbol = store.index('bySymbol')
+  for (const symbol of new Set(live.map(([, record]) => record.symbol))) {
+    const numbers = live.filter(([, record]) => record.symbol === symbol).map(([n]) => n)
+    expect([...bySymbol.all(symbol)]).toEqual(numbers)
+  }
+  const ordered = [...live].sort(
+    ([a, x], [b, y]) =>
+      Buffer.compare(Buffer.from(x.symbol), Buffer.from(y.symbol)) || x.time - y.time || a - b,
+  )
+  expect([...store.index('bySymbolTime').range().numbers()]).toEqual(ordered.map(([n]) => n))
+  const byPrice = [...live].sort(([a, x], [b, y]) => x.price - y.price || a - b).map(([n]) => n)
+  expect([...store.index('byPrice').range().numbers()]).toEqual(byPrice)
+  expect([...store.index('byPrice').range({ reverse: true }).numbers()]).toEqual([...byPrice].reverse())
+  expect(store.index('byPrice').count()).toBe(live.length)
+}
+
+describe('a store with indexes', () => {
+  for (const { name, options } of BACKENDS) {
+    it(`finds records by key, ${name}`, async () => {
+      const path = join(temporaryFolder(), 'trades.stride')
+      {
+        using store = open(path, options)
+        store.appendMany(Array.from({ length: 3_000 }, (_, i) => trade(i)))
+        const byId = store.index('byId')
+        expect(byId.get(17)).toEqual(trade(17))
+        expect(byId.has(17)).toBe(true)
+        expect(byId.field(17, 'symbol')).toBe('S17')
+        expect(byId.number(5_000)).toBe(-1)
+        expect(byId.getMany([3, 9_999, 1])).toEqual([trade(3), undefined, trade(1)])
+        expect(codeOf(() => byId.field(9_999, 'symbol'))).toBe('ERR_STRIDE_NO_RECORD')
+        await store.commit()
+        expect([...byId.numbers([5, -1, 4])]).toEqual([5, -1, 4])
+        expect(byId.unique).toBe(true)
+        expectAgreement(store)
+      }
+      using store = openStore(path, options)
+      expect(store.indexes.map(index => index.name)).toEqual(Object.keys(INDEXES))
+      expect(store.recovery).toEqual({ commitsReplayed: 0, bytesDropped: 0 })
+      expectAgreement(store as unknown as Indexed)
+      expect((await store.verify()).findings).toEqual([])
+    })
+  }
+
+  it('walks ranges as rows, in order, with bounds of whole keys and of their beginnings', () => {
+    using store = open(join(temporaryFolder(), 'x.stride'))
+    for (let i = 0; i < 50; i++)
+      store.append({ ...trade(i), symbol: 'ABC'[i % 3] as string, time: 100 - i, price: i })
+    const index = store.index('bySymbolTime')
+    const times = (range: Parameters<typeof index.range>[0]): number[] =>
+      Array.from(index.range(range), row => row.time as number)
+    const ofB = Array.from({ length: 17 }, (_, k) => 100 - (1 + 3 * (16 - k)))
+    expect(times({ prefix: ['B'] })).toEqual(ofB)
+    expect(times({ gte: ['B'], lte: ['B'] })).toEqual(ofB)
+    expect(times({ gt: ['A'], lt: ['C'] })).toEqual(ofB)
+    expect(times({ gte: ['B', 60], lt: ['B', 70] })).toEqual(ofB.filter(time => time >= 60 && time < 70))
+    expect(times({ prefix: ['B'], reverse: true, offset: 2, limit: 3 })).toEqual([...ofB].reverse().slice(2, 5))
+    expect(store.index('byPrice').count({ gt: 10.5, lte: 20 })).toBe(10)
+    expect(store.index('byPrice').first({ gte: 7.25 })?.price).toBe(8)
+    expect(store.index('byPrice').last({ lt: 7 })?.price).toBe(6)
+    expect(() => store.index('byId').range()).toThrow("kind: 'ordered'")
+    expect(() => store.index('byIdd')).toThrow("did you mean 'byId'?")
+    expect(() => index.range({ limit: -1 })).toThrow('limit')
+  })
+
+  it('sees what changes ahead of a walk, and gives no record twice that stays where it is', () => {
+    using store = open(join(temporaryFolder(), 'x.stride'))
+    for (let i = 0; i < 2_000; i++) store.append({ ...trade(i), price: i })
+    store.commitSync()
+    const seen: number[] = []
+    for (const row of store.index('byPrice').range({ gte: 500 })) {
+      seen.push(row.price as number)
+      if (row.number === 600) store.delete(700)
+      if (row.number === 601) store.update(702, { price: 5_000 })
+      if (row.number === 602) store.update(602, { qty: 1 })
+      if (row.number === 603) store.append({ ...trade(9_000), price: 650.5 })
+      if (row.number === 604) store.commitSync()
+    }
+    const expected = Array.from({ length: 1_500 }, (_, i) => i + 500).filter(
+      price => price !== 700 && price !== 702,
+    )
+    expected.splice(expected.indexOf(651), 0, 650.5)
+    expect(seen).toEqual([...expected, 5_000])
+  })
+
+  it('finds what is staged, and not what was rolled back', async () => {
+    using store = open(join(temporaryFolder(), 'x.stride'))
+    store.appendMany([trade(1), trade(2), trade(3)])
+    await store.commit()
+    const byId = store.index('byId')
+    store.update(0, { id: 77 })
+    store.delete(1)
+    store.append(trade(4))
+    expect([byId.number(1), byId.number(77), byId.number(2), byId.number(4)]).toEqual([-1, 0, -1, 3])
+    expectAgreement(store)
+    store.rollback()
+    expect([byId.number(1), byId.number(77), byId.number(2), byId.number(4)]).toEqual([0, -1, 1, -1])
+    expectAgreement(store)
+    await store.transaction(tx => {
+      tx.append(trade(8))
+      expect(tx.index('byId').get(8)?.id).toBe(8)
+    })
+    expect(
+      await codeOfAsync(
+        store.transaction(tx => {
+          tx.append(trade(9))
+          throw new StrideError('ERR_STRIDE_LIMIT', 'enough')
+        }),
+      ),
+    ).toBe('ERR_STRIDE_LIMIT')
+    expect([byId.number(8), byId.number(9)]).toEqual([3, -1])
+  })
+
+  it('refuses a duplicate in a unique index, names both records, and changes nothing', () => {
+    using store = open(join(temporaryFolder(), 'x.stride'), { reuseNumbers: true })
+    store.appendMany([trade(1), trade(2)])
+    const refused = (call: () => unknown): void => {
+      let error: unknown
+      try {
+        call()
+      } catch (thrown) {
+        error = thrown
+      }
+      expect(error).toBeInstanceOf(StrideError)
+      expect(error).toMatchObject({ code: 'ERR_STRIDE_DUPLICATE_KEY', recordNumber: 0, field: 'id' })
+      expect((error as Error).message).toMatch(
+        /unique index 'byId' has 1 for record 0 already: record \d cannot/,
+      )
+    }
+    refused(() => store.append(trade(1)))
+    refused(() => store.appendMany([trade(5), trade(1)]))
+    refused(() => store.update(1, { id: 1 }))
+    refused(() => store.put(1, trade(1)))
+    expect(store.size).toBe(2)
+    expectAgreement(store)
+    store.update(0, { qty: 5 })
+    store.delete(1)
+    refused(() => store.append(trade(1)))
+    expect(store.append(trade(6))).toBe(1)
+    store.commitSync()
+    refused(() => store.append(trade(1)))
+    store.delete(0)
+    expect(store.append(trade(1))).toBe(0)
+    expectAgreement(store)
+  })
+
+  it('is what a model is, through commits, checkpoints, reopenings and lost processes', async () => {
+    const folder = temporaryFolder()
+    let runs = 0
+    const step = fc.oneof(
+      {
+        weight: 5,
+        arbitrary: fc.record({ do: fc.constant('append' as const), count: fc.integer({ min: 1, max: 300 }) }),
+      },
+      {
+        weight: 4,
+        arbitrary: fc.record({ do: fc.constant('update' as const), n: fc.nat(2_000), to: fc.nat(50) }),
+      },
+      { weight: 3, arbitrary: fc.record({ do: fc.constant('delete' as const), n: fc.nat(2_000) }) },
+      { weight: 3, arbitrary: fc.constant({ do: 'commit' as const }) },
+      { weight: 1, arbitrary: fc.constant({ do: 'rollback' as const }) },
+      { weight: 1, arbitrary: fc.constant({ do: 'checkpoint' as const }) },
+      { weight: 1, arbitrary: fc.constant({ do: 'reopen' as const }) },
+      { weight: 1, arbitrary: fc.constant({ do: 'lose' as const }) },
+      { weight: 1, arbitrary: fc.constant({ do: 'compact' as const }) },
+    )
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(step, { minLength: 3, maxLength: 20 }),
+        fc.boolean(),
+        async (steps, reuseNumbers) => {
+          let path = join(folder, `${runs++}.stride`)
+          const options = { reuseNumbers, journalBytes: 65_536 }
+          let store = open(path, options)
+          let next = 0
+          try {
+            for (const s of steps) {
+              if (s.do === 'append')
+                for (let i = 0; i < s.count; i++)
+                  store.append({ ...trade(next), id: next++, symbol: `S${next % 7}` })
+              else if (s.do === 'update' && store.has(s.n))
+                store.update(s.n, { price: s.to, id: 1_000_000 + next++, symbol: `S${s.to % 5}` })
+              else if (s.do === 'delete') store.delete(s.n)
+              else if (s.do === 'commit') await store.commit()
+              else if (s.do === 'rollback') store.rollback()
+              else if (s.do === 'checkpoint') await store.checkpoint()
+              else if (s.do === 'compact') {
+                await store.commit()
+                await store.compact()
+              } else if (s.do === 'reopen') {
+                store.close()
+                store = open(path, options)
+                expect(store.recovery.indexesBuilt).toBeUndefined()
+              } else if (s.do === 'lose') {
+                await store.flush()
+                // What a killed process leaves: the files as they are.
+                const lost = join(folder, `${runs++}.stride`)
+                for (const ending of ['', '-journal', '-index']) {
+                  if (existsSync(path + ending)) copyFileSync(path + ending, lost + ending)
+                }
+                store.close()
+                path = lost
+                store = open(path, options)
+                expect(store.recovery.indexesBuilt).toBeUndefined()
+              }
+            }
+            expectAgreement(store)
+            await store.commit()
+            await store.checkpoint()
+            expectAgreement(store)
+            expect((await store.verify()).findings).toEqual([])
+          } finally {
+            store.close()
+          }
+        },
+      ),
+      { numRuns: 40 },
+    )
+  })
+})
+
+describe('an index file that is of no use', () => {
+  const filled = (path: string): void => {
+    using store = open(path)
+    store.appendMany(Array.from({ length: 500 }, (_, i) => trade(i)))
+    store.commitSync()
+  }
+  const reasons = (path: string): string[] => {
+    using store = open(path)
+    expectAgreement(store)
+    return [...new Set((store.recovery.indexesBuilt ?? []).map(({ reason }) => reason))]
+  }
+
+  it('is built anew from the records, and recovery says why', () => {
+    const folder = temporaryFolder()
+    const path = join(folder, 'x.stride')
+    filled(path)
+    expect(reasons(path)).toEqual([])
+    copyFileSync(`${path}-index`, join(folder, 'old'))
+    rmSync(`${path}-index`)
+    expect(reasons(path)).toEqual(['there is no index file'])
+    writeFileSync(`${path}-index`, 'nonsense')
+    expect(reasons(path)).toEqual(['it is no index file'])
+    {
+      using store = open(path)
+      store.append(trade(1_000))
+      store.commitSync()
+    }
+    copyFileSync(join(folder, 'old'), `${path}-index`)
+    expect(reasons(path)).toEqual(["it is of commit 1, the store's root of 2"])
+    const other = join(folder, 'y.stride')
+    filled(other)
+    copyFileSync(`${other}-index`, `${path}-index`)
+    expect(reasons(path)).toEqual(['it belongs to another store'])
+  })
+})
+
+describe('createIndex and dropIndex', () => {
+  it('builds from the records while changes go on, tells progress, and forgets again', async () => {
+    const path = join(temporaryFolder(), 'x.stride')
+    {
+      using store = openStore(path, Trade)
+      store.appendMany(Array.from({ length: 30_000 }, (_, i) => trade(i)))
+      await store.commit()
+      const told: number[] = []
+      const building = store.createIndex(
+        'byId',
+        { on: 'id', unique: true },
+        { progress: done => told.push(done) },
+      )
+      await new Promise(setImmediate)
+      store.append(trade(40_000))
+      store.update(5, { id: 50_000 })
+      store.delete(6)
+      await building
+      expect(told.length).toBeGreaterThan(1)
+      const byId = store.index('byId')
+      expect([40_000, 50_000, 5, 6, 7].map(id => byId.number(id))).toEqual([30_000, 5, -1, -1, 7])
+      store.rollback()
+      expect([40_000, 50_000, 5, 6, 7].map(id => byId.number(id))).toEqual([-1, -1, 5, 6, 7])
+      expect(await codeOfAsync(store.createIndex('byId', { on: 'qty' }))).toBe('ERR_STRIDE_EXISTS')
+      expect(await codeOfAsync(store.createIndex('bySymbol', { on: 'symbol', unique: true }))).toBe(
+        'ERR_STRIDE_DUPLICATE_KEY',
+      )
+      const signal = AbortSignal.abort(new Error('no more'))
+      await expect(store.createIndex('byQty', { on: 'qty' }, { signal })).rejects.toThrow('no more')
+      expect(store.indexes.map(({ name }) => name)).toEqual(['byId'])
+      await store.createIndex('byTime', { on: 'time', kind: 'ordered' })
+      expect(store.index('byTime').first()).toEqual(trade(0))
+    }
+    {
+      using store = openStore(path, Trade)
+      expect(store.recovery.indexesBuilt).toBeUndefined()
+      expect(store.index('byId').number(29_999)).toBe(29_999)
+      await store.dropIndex('byId')
+      expect(() => store.index('byId')).toThrow('known are byTime')
+      expect((await store.verify()).findings).toEqual([])
+    }
+    using store = openStore(path, Trade)
+    expect(store.indexes.map(({ name }) => name)).toEqual(['byTime'])
+  })
+})
+
+describe('a read-only opener', () => {
+  for (const { name, options } of BACKENDS) {
+    it(`finds what the writer beside it committed, and what one that was killed left, ${name}`, async () => {
+      const folder = temporaryFolder()
+      const path = join(folder, 'x.stride')
+      const writer = open(path, { journalBytes: 65_536 })
+      writer.appendMany(Array.from({ length: 500 }, (_, i) => trade(i)))
+      await writer.commit()
+      using reader = openStore(path, Trade, { ...options, readOnly: true, indexes: INDEXES })
+      expectAgreement(reader)
+      for (let round = 0; round < 30; round++) {
+        for (let i = 0; i < 40; i++)
+          writer.update((round * 37 + i) % 400, { id: 10_000 + round * 100 + i, price: i })
+        writer.append(trade(600 + round))
+        writer.delete(450 + round)
+        expect(reader.index('byId').number(600 + round)).toBe(-1)
+        await writer.commit()
+        expect(reader.index('byId').number(600 + round)).toBe(500 + round)
+        if (round % 7 === 3) await writer.checkpoint()
+        if (round % 10 === 5) expectAgreement(reader)
+      }
+      expectAgreement(reader)
+      expect((await reader.verify()).findings).toEqual([])
+      const left = join(folder, 'left.stride')
+      for (const ending of ['', '-journal', '-index']) copyFileSync(path + ending, left + ending)
+      using beside = openStore(left, Trade, { ...options, readOnly: true, indexes: INDEXES })
+      expectAgreement(beside)
+      await writer.compact()
+      expectAgreement(reader)
+      await writer.createIndex('byQty', { on: 'qty' })
+      expect([...reader.index('byQty').all(7)]).toEqual([...writer.index('byQty').all(7)])
+      writer.close()
+      expectAgreement(reader)
+    })
+  }
+
+  it('says so where the store has no index', () => {
+    const path = join(temporaryFolder(), 'x.stride')
+    openStore(path, Trade).close()
+    using reader = openStore(path, Trade, { readOnly: true })
+    expect(() => reader.index('byId')).toThrow('the store has none (there is no index file)')
+    expect(reader.indexes).toEqual([])
+  })
+})
