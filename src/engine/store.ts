@@ -230,7 +230,13 @@ export class Store<S extends AnySchema = AnySchema, I = NoIndexes> extends Recor
       this.assertOpen()
       this.#indexes.current ??= this.#firstIndexes()
       const { current: set } = this.#indexes
-      await runInTurns(this.#whileOpen(set.build(definition, committer.applied.size)), options)
+      const steps = set.build(definition, committer.applied.size)
+      try {
+        await runInTurns(this.#whileOpen(steps), options)
+      } finally {
+        // Aborted, it is told so.
+        steps.return()
+      }
       committer.assertSound()
       this.#indexEpoch.value++
       set.keeper.publish()
@@ -434,6 +440,8 @@ export class Store<S extends AnySchema = AnySchema, I = NoIndexes> extends Recor
       )
       this.#closeFile()
       this.#reopen()
+      // That its indexes were built anew was asked for, and is no recovery.
+      this.#indexesBuilt = []
       return moved
     })
   }

@@ -6,7 +6,7 @@
 import { copyFileSync, existsSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import fc from 'fast-check'
-import { openStore, type Store, StrideError } from 'stridedb'
+import { migrateStore, openStore, type Store, StrideError } from 'stridedb'
 import { describe, expect, it } from 'vitest'
 import { BACKENDS, codeOf, codeOfAsync, Trade, type TradeRecord, temporaryFolder, trade } from '../support.ts'
 
@@ -221,6 +221,7 @@ describe('a store with indexes', () => {
               else if (s.do === 'compact') {
                 await store.commit()
                 await store.compact()
+                expect(store.recovery.indexesBuilt).toBeUndefined()
               } else if (s.do === 'reopen') {
                 store.close()
                 store = open(path, options)
@@ -318,7 +319,20 @@ describe('createIndex and dropIndex', () => {
       )
       const signal = AbortSignal.abort(new Error('no more'))
       await expect(store.createIndex('byQty', { on: 'qty' }, { signal })).rejects.toThrow('no more')
+      const controller = new AbortController()
+      const stopped = store.createIndex(
+        'byQty',
+        { on: 'qty' },
+        {
+          signal: controller.signal,
+          progress: () => controller.abort(new Error('enough')),
+        },
+      )
+      await expect(stopped).rejects.toThrow('enough')
       expect(store.indexes.map(({ name }) => name)).toEqual(['byId'])
+      await store.createIndex('byQty', { on: 'qty' })
+      expect(store.index('byQty').number(trade(9).qty)).toBe(9)
+      await store.dropIndex('byQty')
       await store.createIndex('byTime', { on: 'time', kind: 'ordered' })
       expect(store.index('byTime').first()).toEqual(trade(0))
     }
@@ -332,6 +346,22 @@ describe('createIndex and dropIndex', () => {
     }
     using store = openStore(path, Trade)
     expect(store.indexes.map(({ name }) => name)).toEqual(['byTime'])
+  })
+})
+
+describe('migrateStore', () => {
+  it('keeps the indexes whose fields are still there', () => {
+    const path = join(temporaryFolder(), 'x.stride')
+    {
+      using store = open(path)
+      store.appendMany(Array.from({ length: 300 }, (_, i) => trade(i)))
+      store.commitSync()
+    }
+    migrateStore(path, Trade.omit({ symbol: true }))
+    using store = openStore(path)
+    expect(store.indexes.map(({ name }) => name)).toEqual(['byId', 'byPrice'])
+    expect(store.recovery.indexesBuilt?.map(({ index }) => index)).toEqual(['byId', 'byPrice'])
+    expect(store.index('byId').number(200)).toBe(200)
   })
 })
 
