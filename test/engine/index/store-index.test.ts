@@ -3,7 +3,7 @@
  * duplicate that gets in, an index that is behind after a checkpoint, a reopening, a crash or a compaction.
  */
 
-import { copyFileSync, existsSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { migrateStore, openStore, type Store, StrideError } from 'stridedb'
@@ -287,6 +287,36 @@ describe('an index file that is of no use', () => {
     filled(other)
     copyFileSync(`${other}-index`, `${path}-index`)
     expect(reasons(path)).toEqual(['it belongs to another store'])
+  })
+})
+
+describe('a damaged page of an index', () => {
+  it('is found by verify, and made anew by the checkpoint that needs it', async () => {
+    const path = join(temporaryFolder(), 'x.stride')
+    {
+      using store = open(path)
+      store.appendMany(Array.from({ length: 3_000 }, (_, i) => trade(i)))
+      store.commitSync()
+    }
+    const bytes = readFileSync(`${path}-index`)
+    let damaged = 0
+    for (let page = 3 * 4096; page < bytes.length; page += 4096) {
+      if (bytes.readUInt32LE(page) !== 0x47505849) continue
+      bytes[page + 100] = (bytes[page + 100] as number) ^ 1
+      damaged++
+    }
+    expect(damaged).toBeGreaterThan(20)
+    writeFileSync(`${path}-index`, bytes)
+    using store = open(path)
+    const before = await store.verify()
+    expect(before.findings.length).toBeGreaterThan(20)
+    expect(before.findings[0]).toMatchObject({ code: 'ERR_STRIDE_CORRUPT' })
+    expect(before.findings[0]?.message).toContain('fails its checksum')
+    for (let n = 0; n < 3_000; n += 2) store.update(n, { id: 50_000 + n, price: n, symbol: 'NEW', time: n })
+    await store.commit()
+    await store.checkpoint()
+    expectAgreement(store)
+    expect((await store.verify()).findings).toEqual([])
   })
 })
 
