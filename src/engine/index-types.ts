@@ -13,7 +13,10 @@ export interface IndexDeclaration<S extends AnySchema = AnySchema> {
   readonly on: FieldName<S> | readonly FieldName<S>[]
   /** 'hash', the default, finds keys; 'ordered' finds keys and ranges of them. */
   readonly kind?: IndexKind
-  /** Whether no two live records may have the same key; a key with a null in it may be had by many. */
+  /**
+   * Whether no two live records may have the same key, looked at with each call that changes one; a key with a null in it may
+   * be had by many.
+   */
   readonly unique?: boolean
 }
 

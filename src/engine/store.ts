@@ -90,7 +90,7 @@ export class Store<S extends AnySchema = AnySchema, I = NoIndexes> extends Recor
       else this.#startWriter(file, source)
     } catch (error) {
       this.isClosed = true
-      this.#indexes.set?.close()
+      this.#indexes.current?.close()
       source.follower?.close()
       source.pool.close()
       file.publisher?.close()
@@ -109,12 +109,12 @@ export class Store<S extends AnySchema = AnySchema, I = NoIndexes> extends Recor
     }
     const applied = (): AppliedState => this.#writing?.committer.applied ?? this.#reader?.state ?? root
     const opened = openStoreIndexes(file, source, this.#options, applied, this.#tellReaders)
-    this.#indexes.set = opened?.set
+    this.#indexes.current = opened?.set
     this.#indexesBuilt = opened?.rebuilt ?? []
     const missing = opened?.missing ?? []
     if (replay === undefined) this.#beginWriting(file)
     else {
-      replay.beforeEnd = () => this.#indexes.set?.keeper.publish()
+      replay.beforeEnd = () => this.#indexes.current?.keeper.publish()
       const isShort = replay.net.numbers.length <= this.#changesAtOnce
       if (isShort || missing.length > 0) this.#endReplay(replay.finish())
       else this.#goOnReplaying(replay)
@@ -122,7 +122,7 @@ export class Store<S extends AnySchema = AnySchema, I = NoIndexes> extends Recor
     if (missing.length === 0) return
     for (const definition of missing)
       runAtOnce((opened as OpenedIndexes).set.build(definition, applied().size), {})
-    this.#indexes.set?.keeper.publish()
+    this.#indexes.current?.keeper.publish()
   }
 
   #beginWriting(file: StoreFile): void {
@@ -198,7 +198,7 @@ export class Store<S extends AnySchema = AnySchema, I = NoIndexes> extends Recor
         isFollowing: follower !== undefined,
         find: () => this.#indexNamed(name),
         epoch: this.#indexEpoch,
-        version: () => this.#version + (this.#indexes.set?.changes ?? 0),
+        version: () => this.#version + (this.#indexes.current?.changes ?? 0),
         consistently: read => this.consistently(read),
       })
       this.#named.set(name, index)
@@ -228,9 +228,15 @@ export class Store<S extends AnySchema = AnySchema, I = NoIndexes> extends Recor
     await this.#fileWork.run('createIndex', false, async () => {
       await committer.flush()
       this.assertOpen()
-      this.#indexes.set ??= this.#firstIndexes()
-      const { set } = this.#indexes
-      await runInTurns(this.#whileOpen(set.build(definition, committer.applied.size)), options)
+      this.#indexes.current ??= this.#firstIndexes()
+      const { current: set } = this.#indexes
+      const steps = set.build(definition, committer.applied.size)
+      try {
+        await runInTurns(this.#whileOpen(steps), options)
+      } finally {
+        // Aborted, it is told so.
+        steps.return()
+      }
       committer.assertSound()
       this.#indexEpoch.value++
       set.keeper.publish()
@@ -241,9 +247,9 @@ export class Store<S extends AnySchema = AnySchema, I = NoIndexes> extends Recor
     this.#writable()
     this.#indexNamed(name)
     await this.#fileWork.run('dropIndex', false, async () => {
-      this.#indexes.set?.drop(name)
+      this.#indexes.current?.drop(name)
       this.#indexEpoch.value++
-      this.#indexes.set?.keeper.publish()
+      this.#indexes.current?.keeper.publish()
     })
   }
 
@@ -269,14 +275,14 @@ export class Store<S extends AnySchema = AnySchema, I = NoIndexes> extends Recor
     const { follower } = this.source
     const reader = this.#reader
     if (follower === undefined || reader === undefined || this.#indexSequence === reader.sequence)
-      return this.#indexes.set
-    this.#indexes.set?.close()
-    this.#indexes.set = undefined
+      return this.#indexes.current
+    this.#indexes.current?.close()
+    this.#indexes.current = undefined
     const found = readStoreIndexes(this.#file, this.source, this.#options, reader.state)
     if (typeof found === 'string') this.#noIndexes = found
-    else this.#indexes.set = found
+    else this.#indexes.current = found
     this.#indexSequence = reader.sequence
-    return this.#indexes.set
+    return this.#indexes.current
   }
 
   readonly #tellReaders = (): void => this.#writing?.committer.republish()
@@ -434,6 +440,8 @@ export class Store<S extends AnySchema = AnySchema, I = NoIndexes> extends Recor
       )
       this.#closeFile()
       this.#reopen()
+      // That its indexes were built anew was asked for, and is no recovery.
+      this.#indexesBuilt = []
       return moved
     })
   }
@@ -550,8 +558,8 @@ export class Store<S extends AnySchema = AnySchema, I = NoIndexes> extends Recor
   }
 
   #openReplacement(follower: Follower): void {
-    this.#indexes.set?.close()
-    this.#indexes.set = undefined
+    this.#indexes.current?.close()
+    this.#indexes.current = undefined
     this.#indexSequence = -1
     this.#file.pool.close()
     this.#file.file.close()
@@ -592,8 +600,8 @@ export class Store<S extends AnySchema = AnySchema, I = NoIndexes> extends Recor
       this.#file.replay?.stop()
       this.#writing?.committer.close()
     } finally {
-      this.#indexes.set?.close()
-      this.#indexes.set = undefined
+      this.#indexes.current?.close()
+      this.#indexes.current = undefined
       this.#indexEpoch.value++
       this.#file.publisher?.close()
       this.source.follower?.close()

@@ -64,26 +64,30 @@ export class BulkBuild {
     this.#writer = new PageWriter(parts.pool, parts.space)
   }
 
-  /** Builds; afterwards the directory, which was empty, names the pages. @throws what `equals` throws, ERR_STRIDE_NO_SPACE, _IO */
+  /**
+   * Builds; afterwards the directory, which was empty, names the pages. Ended before that, it leaves nothing.
+   * @throws what `equals` throws, ERR_STRIDE_NO_SPACE, _IO
+   */
   *run(): Generator<Progress, void> {
+    let isWhole = false
     try {
       const splitters = yield* this.#splitters()
       const passes = splitters.length + 1
       for (let pass = 0; pass < passes; pass++) {
         for (const share of this.#pass(splitters[pass - 1], splitters[pass])) yield (pass + share) / passes
       }
-    } catch (error) {
-      this.abandon()
-      throw error
+      this.#writer.flush()
+      const edit: PageEdit = { from: 0, removed: 0, added: this.#added }
+      this.#parts.directory.apply([edit])
+      isWhole = true
+    } finally {
+      if (!isWhole) this.#abandon()
     }
-    this.#writer.flush()
-    const edit: PageEdit = { from: 0, removed: 0, added: this.#added }
-    this.#parts.directory.apply([edit])
   }
 
   /** Gives up: the pages are free again. */
-  abandon(): void {
-    this.#writer.flush()
+  #abandon(): void {
+    this.#writer.discard()
     for (const place of this.#added.places) this.#parts.space.giveBack(place & 0x7fffffff)
     this.#added.places.length = 0
   }

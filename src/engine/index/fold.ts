@@ -103,7 +103,7 @@ export class Fold {
 
   /** Gives up: pages written for this portion are free again. */
   abandon(): void {
-    this.#writer.flush()
+    this.#writer.discard()
     const { space } = this.#parts
     for (const { added } of this.#edits) for (const place of added.places) space.giveBack(place & 0x7fffffff)
     this.#edits = []

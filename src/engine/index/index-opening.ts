@@ -64,15 +64,13 @@ export function openIndexes(opening: IndexOpening): OpenedIndexes | undefined {
   if (found instanceof IndexFile) {
     const reason = whyStale(found, opening)
     if (reason !== undefined) {
-      wanted = union(
-        declared,
-        found.entries.map(entry => entry.definition),
-      )
+      const left = found.entries.map(entry => entry.definition)
+      wanted = union(declared, left, opening)
       found.close()
       found = reason
     }
   } else {
-    wanted = union(declared, IndexFile.definitionsOf(indexPath, identity, access))
+    wanted = union(declared, IndexFile.definitionsOf(indexPath, identity, access), opening)
   }
   if (!(found instanceof IndexFile)) {
     if (wanted.length === 0) return undefined
@@ -184,9 +182,13 @@ function noteAppended(set: IndexSet, { locator, state }: IndexOpening): void {
   }
 }
 
+/** What is declared, and what was there before, as far as its fields still are. */
 function union(
   declared: readonly IndexDefinition[],
   found: readonly IndexDefinition[],
+  { codec }: IndexOpening,
 ): readonly IndexDefinition[] {
-  return [...declared, ...found.filter(({ name }) => declared.every(other => other.name !== name))]
+  const isNew = ({ name, on }: IndexDefinition): boolean =>
+    declared.every(other => other.name !== name) && on.every(field => codec.hasField(field))
+  return [...declared, ...found.filter(isNew)]
 }

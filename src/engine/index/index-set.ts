@@ -122,7 +122,10 @@ export class IndexSet {
     this.changes++
   }
 
-  /** Builds an index that is not there yet. The caller has seen to it that nothing is staged. */
+  /**
+   * Builds an index that is not there yet. The caller has seen to it that nothing is staged. Ended before it is there
+   * (`return`), it leaves nothing.
+   */
   *build(definition: IndexDefinition, size: number): Steps<void> {
     const { name } = definition
     if (this.#indexes.has(name) || [...this.#building].some(index => index.tree.definition.name === name)) {
@@ -133,14 +136,14 @@ export class IndexSet {
     const numbers = [...this.all, ...this.#building].map(index => index.tree.indexNumber)
     const index = this.#make(definition, Math.max(0, ...numbers) + 1)
     this.#building.add(index)
+    let isWhole = false
     try {
       for (const share of this.#steps(index, size)) yield { done: Math.floor(share * size), total: size }
       this.#refuseRivalsAmongWaiting(index)
-    } catch (error) {
-      this.#giveUp(index)
-      throw error
+      isWhole = true
     } finally {
       this.#building.delete(index)
+      if (!isWhole) this.#giveUp(index)
     }
     this.#indexes.set(name, index)
   }

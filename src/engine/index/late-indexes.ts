@@ -7,21 +7,21 @@ import type { StagedKeys } from '../writer.ts'
 import type { IndexSet } from './index-set.ts'
 
 export class LateIndexes implements StagedKeys, Companion {
-  set: IndexSet | undefined
+  current: IndexSet | undefined
 
   adding(n: number, view: DataView, at: number): void {
-    this.set?.adding(n, view, at)
+    this.current?.adding(n, view, at)
   }
   changing(n: number, view: DataView, at: number): void {
-    this.set?.changing(n, view, at)
+    this.current?.changing(n, view, at)
   }
   deleting(n: number): void {
-    this.set?.deleting(n)
+    this.current?.deleting(n)
   }
   checkpointSync(): void {
-    this.set?.keeper.checkpointSync()
+    this.current?.keeper.checkpointSync()
   }
   async checkpoint(): Promise<void> {
-    await this.set?.keeper.checkpoint()
+    await this.current?.keeper.checkpoint()
   }
 }

@@ -50,6 +50,11 @@ export class PageWriter {
     return { place, isPacked, checksum }
   }
 
+  /** Forgets pages that are not in the file yet; whoever took them gives them back. */
+  discard(): void {
+    this.#count = 0
+  }
+
   flush(): void {
     if (this.#count === 0) return
     const bytes = this.#batch.subarray(0, this.#count * INDEX_PAGE_BYTES)

@@ -3,10 +3,10 @@
  * duplicate that gets in, an index that is behind after a checkpoint, a reopening, a crash or a compaction.
  */
 
-import { copyFileSync, existsSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import fc from 'fast-check'
-import { openStore, type Store, StrideError } from 'stridedb'
+import { migrateStore, openStore, type Store, StrideError } from 'stridedb'
 import { describe, expect, it } from 'vitest'
 import { BACKENDS, codeOf, codeOfAsync, Trade, type TradeRecord, temporaryFolder, trade } from '../support.ts'
 
@@ -221,6 +221,7 @@ describe('a store with indexes', () => {
               else if (s.do === 'compact') {
                 await store.commit()
                 await store.compact()
+                expect(store.recovery.indexesBuilt).toBeUndefined()
               } else if (s.do === 'reopen') {
                 store.close()
                 store = open(path, options)
@@ -289,6 +290,36 @@ describe('an index file that is of no use', () => {
   })
 })
 
+describe('a damaged page of an index', () => {
+  it('is found by verify, and made anew by the checkpoint that needs it', async () => {
+    const path = join(temporaryFolder(), 'x.stride')
+    {
+      using store = open(path)
+      store.appendMany(Array.from({ length: 3_000 }, (_, i) => trade(i)))
+      store.commitSync()
+    }
+    const bytes = readFileSync(`${path}-index`)
+    let damaged = 0
+    for (let page = 3 * 4096; page < bytes.length; page += 4096) {
+      if (bytes.readUInt32LE(page) !== 0x47505849) continue
+      bytes[page + 100] = (bytes[page + 100] as number) ^ 1
+      damaged++
+    }
+    expect(damaged).toBeGreaterThan(20)
+    writeFileSync(`${path}-index`, bytes)
+    using store = open(path)
+    const before = await store.verify()
+    expect(before.findings.length).toBeGreaterThan(20)
+    expect(before.findings[0]).toMatchObject({ code: 'ERR_STRIDE_CORRUPT' })
+    expect(before.findings[0]?.message).toContain('fails its checksum')
+    for (let n = 0; n < 3_000; n += 2) store.update(n, { id: 50_000 + n, price: n, symbol: 'NEW', time: n })
+    await store.commit()
+    await store.checkpoint()
+    expectAgreement(store)
+    expect((await store.verify()).findings).toEqual([])
+  })
+})
+
 describe('createIndex and dropIndex', () => {
   it('builds from the records while changes go on, tells progress, and forgets again', async () => {
     const path = join(temporaryFolder(), 'x.stride')
@@ -318,7 +349,20 @@ describe('createIndex and dropIndex', () => {
       )
       const signal = AbortSignal.abort(new Error('no more'))
       await expect(store.createIndex('byQty', { on: 'qty' }, { signal })).rejects.toThrow('no more')
+      const controller = new AbortController()
+      const stopped = store.createIndex(
+        'byQty',
+        { on: 'qty' },
+        {
+          signal: controller.signal,
+          progress: () => controller.abort(new Error('enough')),
+        },
+      )
+      await expect(stopped).rejects.toThrow('enough')
       expect(store.indexes.map(({ name }) => name)).toEqual(['byId'])
+      await store.createIndex('byQty', { on: 'qty' })
+      expect(store.index('byQty').number(trade(9).qty)).toBe(9)
+      await store.dropIndex('byQty')
       await store.createIndex('byTime', { on: 'time', kind: 'ordered' })
       expect(store.index('byTime').first()).toEqual(trade(0))
     }
@@ -332,6 +376,22 @@ describe('createIndex and dropIndex', () => {
     }
     using store = openStore(path, Trade)
     expect(store.indexes.map(({ name }) => name)).toEqual(['byTime'])
+  })
+})
+
+describe('migrateStore', () => {
+  it('keeps the indexes whose fields are still there', () => {
+    const path = join(temporaryFolder(), 'x.stride')
+    {
+      using store = open(path)
+      store.appendMany(Array.from({ length: 300 }, (_, i) => trade(i)))
+      store.commitSync()
+    }
+    migrateStore(path, Trade.omit({ symbol: true }))
+    using store = openStore(path)
+    expect(store.indexes.map(({ name }) => name)).toEqual(['byId', 'byPrice'])
+    expect(store.recovery.indexesBuilt?.map(({ index }) => index)).toEqual(['byId', 'byPrice'])
+    expect(store.index('byId').number(200)).toBe(200)
   })
 })
 
