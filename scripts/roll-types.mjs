@@ -1,12 +1,20 @@
 // Rolls the declarations that tsc wrote up into one file an entry and one that they share. What no entry reaches stays out.
 // They share classes, so that a StrideError of one entry is one of the others too.
 
-import { rmSync } from 'node:fs'
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { rolldown } from 'rolldown'
 import { dts } from 'rolldown-plugin-dts'
 
 // Where tsconfig.build.json has tsc write them.
 const declarations = 'dist/.declarations'
+
+// What a file says of itself, above its imports or the comment of its first declaration, is for who reads the sources.
+const HEADER = /^\/\*\*(?:(?!\*\/)[^])*\*\/\n(?=import |export \*|export \{|\/\*\*)/
+for (const name of readdirSync(declarations, { recursive: true })) {
+  const path = join(declarations, name)
+  if (path.endsWith('.d.ts')) writeFileSync(path, readFileSync(path, 'utf8').replace(HEADER, ''))
+}
 
 const bundle = await rolldown({
   input: {

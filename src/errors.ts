@@ -6,8 +6,14 @@
  * InvariantError, which a `catch` for StrideError does not swallow. docs/errors.md is rendered from ERROR_CODES.
  */
 
+/** What a code means, and what to do about it. */
+export interface ErrorMeaning {
+  readonly meaning: string
+  readonly remedy: string
+}
+
 /** Every code with what it means and what to do about it. */
-export const ERROR_CODES = {
+export const ERROR_CODES = meanings({
   ERR_STRIDE_BUSY: {
     meaning:
       'Another process or another handle holds the lock that this call needs, or, on Windows, maps the file.',
@@ -118,9 +124,16 @@ export const ERROR_CODES = {
     meaning: 'The file is shorter than what was committed or mapped.',
     remedy: 'Something outside shortened it: restore a backup.',
   },
-} as const satisfies Record<string, { readonly meaning: string; readonly remedy: string }>
+})
 
 export type ErrorCode = keyof typeof ERROR_CODES
+
+/** The table with the type of its codes alone, not of its texts. */
+function meanings<Code extends string>(
+  table: Record<Code, ErrorMeaning>,
+): Readonly<Record<Code, ErrorMeaning>> {
+  return table
+}
 
 /** One reason why a value was refused; the shape of a Zod issue as far as we rely on it. */
 export interface Issue {
