@@ -2,7 +2,7 @@
  * The store: the reading face of RecordSet with writing, committing and closing.
  *
  * Opening files: store-file.ts. What a store is made of: store-parts.ts. Encoding and staging: writer.ts. Order of bytes
- * and syncs: committer.ts. Following another process's writer: reader-state.ts. Whole-file work: compact.ts, backup.ts,
+ * and syncs: committer.ts. Indexes: store-indexes.ts. Following another process's writer: reader-state.ts. Whole-file work: compact.ts, backup.ts,
  * migrate.ts, verify.ts.
  */
 
@@ -18,10 +18,6 @@ import { compactStore } from './compact.ts'
 import { isCurrent } from './current-file.ts'
 import { FileWork } from './file-work.ts'
 import { defineIndex, type IndexDefinition, type IndexOptions } from './index/index-definition.ts'
-import type { OpenedIndexes, RebuiltIndex } from './index/index-opening.ts'
-import { type IndexSet, unknownIndex } from './index/index-set.ts'
-import type { KeyIndex } from './index/key-index.ts'
-import { LateIndexes } from './index/late-indexes.ts'
 import type { IndexDeclaration, KeyOf, NoIndexes } from './index-types.ts'
 import type { Recovery } from './journal/recovery.ts'
 import type { Replay } from './journal/replay.ts'
@@ -32,17 +28,11 @@ import { RecordSet, type Source } from './record-set.ts'
 import { fileEnd, type Root } from './root.ts'
 import { readStats, type StoreStats } from './stats.ts'
 import { CHANGES_AT_ONCE, openStoreFile, type StoreFile } from './store-file.ts'
-import { StoreIndex } from './store-index.ts'
-import {
-  newStoreIndexes,
-  openStoreIndexes,
-  readStoreIndexes,
-  sourceOf,
-  startWriting,
-  type WritingParts,
-} from './store-parts.ts'
+import type { StoreIndex } from './store-index.ts'
+import { StoreIndexes } from './store-indexes.ts'
+import { sourceOf, startWriting, type WritingParts } from './store-parts.ts'
 import { runCallback, Transaction } from './transaction.ts'
-import { type ProgressOptions, runAtOnce, runInTurns, type Steps } from './turns.ts'
+import type { ProgressOptions } from './turns.ts'
 import { type VerifyResult, verifyStore } from './verify.ts'
 
 /** How one commit differs from the store's others. */
@@ -61,14 +51,7 @@ export class Store<S extends AnySchema = AnySchema, I = NoIndexes> extends Recor
   #isClosing = false
   /** What a read-only store follows; for a writer, what is committed until recovery has put it into the file. */
   #reader: ReaderState | undefined
-  readonly #indexes = new LateIndexes()
-  #indexesBuilt: readonly RebuiltIndex[] = []
-  /** For which of the writer's sequences a reader looked for indexes last, and why it found none. */
-  #indexSequence = -1
-  #noIndexes = ''
-  /** Moves on whenever another set of indexes is there, or another index in it. */
-  readonly #indexEpoch = { value: 0 }
-  readonly #named = new Map<string, StoreIndex<S>>()
+  readonly #indexes: StoreIndexes<S>
   /** Counts what may have changed under a walk. */
   #version = 0
   readonly #changesAtOnce: number
@@ -81,6 +64,17 @@ export class Store<S extends AnySchema = AnySchema, I = NoIndexes> extends Recor
     this.#schema = schema
     this.#file = file
     this.#fileWork = new FileWork(file.path)
+    this.#indexes = new StoreIndexes<S>({
+      records: this,
+      options,
+      file: () => this.#file,
+      source: () => this.source,
+      reader: () => this.#reader,
+      committer: () => this.#writing?.committer,
+      prepare: () => this.prepare(),
+      version: () => this.#version,
+      consistently: read => this.consistently(read),
+    })
     this.#start(file, source)
   }
 
@@ -90,7 +84,7 @@ export class Store<S extends AnySchema = AnySchema, I = NoIndexes> extends Recor
       else this.#startWriter(file, source)
     } catch (error) {
       this.isClosed = true
-      this.#indexes.current?.close()
+      this.#indexes.close()
       source.follower?.close()
       source.pool.close()
       file.publisher?.close()
@@ -108,25 +102,19 @@ export class Store<S extends AnySchema = AnySchema, I = NoIndexes> extends Recor
       this.#reader = { state, sequence: 0, overlay: net, recovery: file.recovery }
     }
     const applied = (): AppliedState => this.#writing?.committer.applied ?? this.#reader?.state ?? root
-    const opened = openStoreIndexes(file, source, this.#options, applied, this.#tellReaders)
-    this.#indexes.current = opened?.set
-    this.#indexesBuilt = opened?.rebuilt ?? []
-    const missing = opened?.missing ?? []
+    const missing = this.#indexes.open(applied)
     if (replay === undefined) this.#beginWriting(file)
     else {
-      replay.beforeEnd = () => this.#indexes.current?.keeper.publish()
+      replay.beforeEnd = () => this.#indexes.publish()
       const isShort = replay.net.numbers.length <= this.#changesAtOnce
       if (isShort || missing.length > 0) this.#endReplay(replay.finish())
       else this.#goOnReplaying(replay)
     }
-    if (missing.length === 0) return
-    for (const definition of missing)
-      runAtOnce((opened as OpenedIndexes).set.build(definition, applied().size), {})
-    this.#indexes.current?.keeper.publish()
+    this.#indexes.buildMissing(missing, applied().size)
   }
 
   #beginWriting(file: StoreFile): void {
-    this.#writing = startWriting(file, this.source, this.#options, () => this.changed(), this.#indexes)
+    this.#writing = startWriting(file, this.source, this.#options, () => this.changed(), this.#indexes.kept)
   }
 
   /** @internal What openStore calls. */
@@ -178,7 +166,8 @@ export class Store<S extends AnySchema = AnySchema, I = NoIndexes> extends Recor
   /** What opening had to do after a crash: commits replayed, bytes of unfinished ones dropped. */
   get recovery(): Recovery {
     const recovery = this.#reader?.recovery ?? this.#file.recovery
-    return this.#indexesBuilt.length === 0 ? recovery : { ...recovery, indexesBuilt: this.#indexesBuilt }
+    const { built } = this.#indexes
+    return built.length === 0 ? recovery : { ...recovery, indexesBuilt: built }
   }
 
   /**
@@ -188,27 +177,12 @@ export class Store<S extends AnySchema = AnySchema, I = NoIndexes> extends Recor
   index<Name extends keyof I & string>(name: Name): StoreIndex<S, KeyOf<S, I[Name]>>
   index(name: string): StoreIndex<S>
   index(name: string): StoreIndex<S> {
-    this.#indexNamed(name)
-    let index = this.#named.get(name)
-    if (index === undefined) {
-      const { follower } = this.source
-      index = new StoreIndex<S>(name, {
-        records: this,
-        path: this.path,
-        isFollowing: follower !== undefined,
-        find: () => this.#indexNamed(name),
-        epoch: this.#indexEpoch,
-        version: () => this.#version + (this.#indexes.current?.changes ?? 0),
-        consistently: read => this.consistently(read),
-      })
-      this.#named.set(name, index)
-    }
-    return index
+    return this.#indexes.named(name)
   }
   /** The indexes that the store has. */
   get indexes(): readonly IndexDefinition[] {
     this.prepare()
-    return this.#indexSet()?.definitions ?? []
+    return this.#indexes.definitions
   }
 
   /**
@@ -228,68 +202,14 @@ export class Store<S extends AnySchema = AnySchema, I = NoIndexes> extends Recor
     await this.#fileWork.run('createIndex', false, async () => {
       await committer.flush()
       this.assertOpen()
-      this.#indexes.current ??= this.#firstIndexes()
-      const { current: set } = this.#indexes
-      const steps = set.build(definition, committer.applied.size)
-      try {
-        await runInTurns(this.#whileOpen(steps), options)
-      } finally {
-        // Aborted, it is told so.
-        steps.return()
-      }
-      committer.assertSound()
-      this.#indexEpoch.value++
-      set.keeper.publish()
+      await this.#indexes.create(definition, options)
     })
   }
   /** Forgets an index. @throws RangeError where there is none of this name */
   async dropIndex(name: string): Promise<void> {
     this.#writable()
-    this.#indexNamed(name)
-    await this.#fileWork.run('dropIndex', false, async () => {
-      this.#indexes.current?.drop(name)
-      this.#indexEpoch.value++
-      this.#indexes.current?.keeper.publish()
-    })
-  }
-
-  /** Ends work that goes on when the store is closed. */
-  *#whileOpen<T>(steps: Steps<T>): Steps<T> {
-    for (;;) {
-      this.assertOpen()
-      const step = steps.next()
-      if (step.done === true) return step.value
-      yield step.value
-    }
-  }
-
-  #indexNamed(name: string): KeyIndex {
-    this.prepare()
-    const set = this.#indexSet()
-    if (set === undefined) throw unknownIndex(name, [], this.#noIndexes)
-    return set.get(name)
-  }
-
-  /** The indexes as they are now; a reader looks for them whenever its store's writer was heard of. */
-  #indexSet(): IndexSet | undefined {
-    const { follower } = this.source
-    const reader = this.#reader
-    if (follower === undefined || reader === undefined || this.#indexSequence === reader.sequence)
-      return this.#indexes.current
-    this.#indexes.current?.close()
-    this.#indexes.current = undefined
-    const found = readStoreIndexes(this.#file, this.source, this.#options, reader.state)
-    if (typeof found === 'string') this.#noIndexes = found
-    else this.#indexes.current = found
-    this.#indexSequence = reader.sequence
-    return this.#indexes.current
-  }
-
-  readonly #tellReaders = (): void => this.#writing?.committer.republish()
-
-  #firstIndexes(): IndexSet {
-    const applied = (): AppliedState => (this.#writing as WritingParts).committer.applied
-    return newStoreIndexes(this.#file, this.source, this.#options, applied, this.#tellReaders)
+    this.#indexes.assertExists(name)
+    await this.#fileWork.run('dropIndex', false, async () => this.#indexes.drop(name))
   }
 
   /**
@@ -413,7 +333,7 @@ export class Store<S extends AnySchema = AnySchema, I = NoIndexes> extends Recor
       state: () => this.#publishedState(),
       consistently: read => this.consistently(read),
       isWriter: this.#writing !== undefined,
-      indexes: () => this.#indexSet(),
+      indexes: () => this.#indexes.now(),
     })
   }
 
@@ -440,8 +360,7 @@ export class Store<S extends AnySchema = AnySchema, I = NoIndexes> extends Recor
       )
       this.#closeFile()
       this.#reopen()
-      // That its indexes were built anew was asked for, and is no recovery.
-      this.#indexesBuilt = []
+      this.#indexes.forgetBuilt()
       return moved
     })
   }
@@ -558,9 +477,7 @@ export class Store<S extends AnySchema = AnySchema, I = NoIndexes> extends Recor
   }
 
   #openReplacement(follower: Follower): void {
-    this.#indexes.current?.close()
-    this.#indexes.current = undefined
-    this.#indexSequence = -1
+    this.#indexes.close()
     this.#file.pool.close()
     this.#file.file.close()
     follower.close()
@@ -600,9 +517,7 @@ export class Store<S extends AnySchema = AnySchema, I = NoIndexes> extends Recor
       this.#file.replay?.stop()
       this.#writing?.committer.close()
     } finally {
-      this.#indexes.current?.close()
-      this.#indexes.current = undefined
-      this.#indexEpoch.value++
+      this.#indexes.close()
       this.#file.publisher?.close()
       this.source.follower?.close()
       this.source.pool.close()

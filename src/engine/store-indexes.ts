@@ -1,0 +1,184 @@
+/**
+ * The indexes of one store: opened with it, created and dropped later, and found by their names.
+ *
+ * A writer has them as long as it is open, and keeps them through compact by building them anew; a reader looks for them
+ * whenever it heard of its store's writer. What one index answers: store-index.ts. What they are made of: index/.
+ */
+
+import type { AnySchema } from '../schema/index.ts'
+import type { AppliedState } from './checkpointer.ts'
+import type { Committer } from './committer.ts'
+import type { IndexDefinition } from './index/index-definition.ts'
+import type { RebuiltIndex } from './index/index-opening.ts'
+import { type IndexSet, unknownIndex } from './index/index-set.ts'
+import type { KeyIndex } from './index/key-index.ts'
+import { LateIndexes } from './index/late-indexes.ts'
+import type { StoreOptions } from './options.ts'
+import type { ReaderState } from './reader-state.ts'
+import type { RecordSet, Source } from './record-set.ts'
+import type { StoreFile } from './store-file.ts'
+import { StoreIndex } from './store-index.ts'
+import { newStoreIndexes, openStoreIndexes, readStoreIndexes } from './store-parts.ts'
+import { type ProgressOptions, runAtOnce, runInTurns, type Steps } from './turns.ts'
+
+/** The store that they belong to, as it is at the moment of asking. */
+export interface IndexOwner<S extends AnySchema> {
+  readonly records: RecordSet<S>
+  readonly options: StoreOptions
+  readonly file: () => StoreFile
+  readonly source: () => Source<S>
+  /** What a reader follows. */
+  readonly reader: () => ReaderState | undefined
+  readonly committer: () => Committer | undefined
+  /** Makes a reader as new as other processes' commits. @throws ERR_STRIDE_CLOSED */
+  readonly prepare: () => void
+  /** Counts what may have changed under a walk. */
+  readonly version: () => number
+  readonly consistently: <T>(read: () => T) => T
+}
+
+export class StoreIndexes<S extends AnySchema> {
+  readonly #store: IndexOwner<S>
+  /** What the writer tells of staged records, and the checkpointer of checkpoints. */
+  readonly kept = new LateIndexes()
+  #built: readonly RebuiltIndex[] = []
+  /** For which of the writer's sequences a reader looked for indexes last, and why it found none. */
+  #sequence = -1
+  #reason = ''
+  /** Moves on whenever another set of indexes is there, or another index in it. */
+  readonly #epoch = { value: 0 }
+  readonly #named = new Map<string, StoreIndex<S>>()
+
+  constructor(store: IndexOwner<S>) {
+    this.#store = store
+  }
+
+  /** Those that opening had to build from the records, and why. */
+  get built(): readonly RebuiltIndex[] {
+    return this.#built
+  }
+  /** That indexes were built anew was asked for, and is no recovery. */
+  forgetBuilt(): void {
+    this.#built = []
+  }
+
+  /**
+   * Opens them for writing. `applied`: what is committed and in the file, at the moment of asking.
+   * @returns those that are declared and have to be built first
+   */
+  open(applied: () => AppliedState): readonly IndexDefinition[] {
+    const { file, source, options } = this.#store
+    const opened = openStoreIndexes(file(), source(), options, applied, this.#tellReaders)
+    this.kept.current = opened?.set
+    this.#built = opened?.rebuilt ?? []
+    return opened?.missing ?? []
+  }
+
+  /** Builds what `open` found missing, of `size` records. */
+  buildMissing(missing: readonly IndexDefinition[], size: number): void {
+    const { current: set } = this.kept
+    if (set === undefined || missing.length === 0) return
+    for (const definition of missing) runAtOnce(set.build(definition, size), {})
+    set.keeper.publish()
+  }
+
+  /** Makes durable what the indexes hold, before a journal that they were brought up to date from goes. */
+  publish(): void {
+    this.kept.current?.keeper.publish()
+  }
+
+  get definitions(): readonly IndexDefinition[] {
+    return this.now()?.definitions ?? []
+  }
+
+  /** @throws RangeError where there is no such index */
+  named(name: string): StoreIndex<S> {
+    this.#find(name)
+    let index = this.#named.get(name)
+    if (index === undefined) {
+      const { records, version, consistently, source } = this.#store
+      index = new StoreIndex<S>(name, {
+        records,
+        path: records.path,
+        isFollowing: source().follower !== undefined,
+        find: () => this.#find(name),
+        epoch: this.#epoch,
+        version: () => version() + (this.kept.current?.changes ?? 0),
+        consistently,
+      })
+      this.#named.set(name, index)
+    }
+    return index
+  }
+
+  /** They as they are now; a reader looks for them whenever its store's writer was heard of. */
+  now(): IndexSet | undefined {
+    const { file, source, options, reader: readerNow } = this.#store
+    const reader = readerNow()
+    if (source().follower === undefined || reader === undefined || this.#sequence === reader.sequence)
+      return this.kept.current
+    this.close()
+    const found = readStoreIndexes(file(), source(), options, reader.state)
+    if (typeof found === 'string') this.#reason = found
+    else this.kept.current = found
+    this.#sequence = reader.sequence
+    return this.kept.current
+  }
+
+  /** Builds an index in turns. Everything committed is in the file. @throws see Store.createIndex */
+  async create(definition: IndexDefinition, options: ProgressOptions): Promise<void> {
+    const { file, source, options: storeOptions, committer: committerNow } = this.#store
+    const committer = committerNow() as Committer
+    const applied = (): AppliedState => (committerNow() as Committer).applied
+    this.kept.current ??= newStoreIndexes(file(), source(), storeOptions, applied, this.#tellReaders)
+    const { current: set } = this.kept
+    const steps = set.build(definition, committer.applied.size)
+    try {
+      await runInTurns(this.#whileOpen(steps), options)
+    } finally {
+      // Aborted, it is told so.
+      steps.return()
+    }
+    committer.assertSound()
+    this.#epoch.value++
+    set.keeper.publish()
+  }
+
+  /** @throws RangeError where there is no such index */
+  assertExists(name: string): void {
+    this.#find(name)
+  }
+
+  drop(name: string): void {
+    this.kept.current?.drop(name)
+    this.#epoch.value++
+    this.publish()
+  }
+
+  /** Lets go of them; the store may open others. */
+  close(): void {
+    this.kept.current?.close()
+    this.kept.current = undefined
+    this.#epoch.value++
+    this.#sequence = -1
+  }
+
+  /** Ends work that goes on when the store is closed. */
+  *#whileOpen<T>(steps: Steps<T>): Steps<T> {
+    for (;;) {
+      this.#store.prepare()
+      const step = steps.next()
+      if (step.done === true) return step.value
+      yield step.value
+    }
+  }
+
+  #find(name: string): KeyIndex {
+    this.#store.prepare()
+    const set = this.now()
+    if (set === undefined) throw unknownIndex(name, [], this.#reason)
+    return set.get(name)
+  }
+
+  readonly #tellReaders = (): void => this.#store.committer()?.republish()
+}
