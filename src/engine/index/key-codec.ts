@@ -47,6 +47,8 @@ export class KeyCodec {
   readonly #scratch: Buffer
   readonly #view: DataView
   readonly #shortcut: Shortcut
+  /** The one step of a key that is one field without nulls, but for bytes, of which any number may be asked for. */
+  readonly #leaf: LeafStep | undefined
   readonly #offset: number
   readonly #isLittle: boolean
   /** Of a key that is one text: the highest character that is one byte of it. */
@@ -62,6 +64,7 @@ export class KeyCodec {
     const only = plan.steps.length === 1 ? (plan.steps[0] as KeyStep) : undefined
     const leaf = only?.kind === 'leaf' ? only : undefined
     this.#shortcut = leaf === undefined ? 'steps' : shortcutOf(leaf.node)
+    this.#leaf = leaf?.node.type === 'bytes' ? undefined : leaf
     this.#codeMax = leaf?.node.type === 'latin1' ? 0xff : 0x7f
     this.#offset = leaf?.offset ?? 0
     this.#isLittle = leaf?.node.endian !== 'big'
@@ -137,6 +140,22 @@ export class KeyCodec {
     }
   }
 
+  /** The key of a single field without nulls. @returns whether a record can have it */
+  #encodeLeaf(leaf: LeafStep, value: unknown): boolean {
+    const { words } = this
+    const last = words.length - 1
+    this.#view.setUint32(last * 4, 0)
+    let fit: Fit
+    try {
+      fit = fromValue(leaf.node, value, this.#scratch, this.#view, 0)
+    } catch (error) {
+      if (!(error instanceof TypeError)) throw error
+      throw new TypeError(`The field '${leaf.path}' of ${error.message}`)
+    }
+    for (let i = 0; i <= last; i++) words[i] = this.#view.getUint32(i * 4)
+    return fit === 'exact'
+  }
+
   #extractText(view: DataView, from: number): void {
     const { words, bytes } = this
     const whole = bytes >>> 2
@@ -186,6 +205,7 @@ export class KeyCodec {
       return word >= 0
     }
     if (this.#shortcut === 'text' && typeof value === 'string' && this.#encodeText(value)) return true
+    if (this.#leaf !== undefined) return this.#encodeLeaf(this.#leaf, value)
     const values = fields.length === 1 ? [value] : this.#listOf(value)
     if (values.length !== fields.length) {
       throw new TypeError(`A key of this index has ${fields.length} values: ${values.length}`)
