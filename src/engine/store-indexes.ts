@@ -13,12 +13,13 @@ import type { RebuiltIndex } from './index/index-opening.ts'
 import { type IndexSet, unknownIndex } from './index/index-set.ts'
 import type { KeyIndex } from './index/key-index.ts'
 import { LateIndexes } from './index/late-indexes.ts'
+import { ReaderIndexes } from './index/reader-indexes.ts'
 import type { StoreOptions } from './options.ts'
 import type { ReaderState } from './reader-state.ts'
 import type { RecordSet, Source } from './record-set.ts'
 import type { StoreFile } from './store-file.ts'
 import { StoreIndex } from './store-index.ts'
-import { newStoreIndexes, openStoreIndexes, readStoreIndexes } from './store-parts.ts'
+import { newStoreIndexes, openStoreIndexes, readableIndexes } from './store-parts.ts'
 import { type ProgressOptions, runAtOnce, runInTurns, type Steps } from './turns.ts'
 
 /** The store that they belong to, as it is at the moment of asking. */
@@ -42,9 +43,9 @@ export class StoreIndexes<S extends AnySchema> {
   /** What the writer tells of staged records, and the checkpointer of checkpoints. */
   readonly kept = new LateIndexes()
   #built: readonly RebuiltIndex[] = []
-  /** For which of the writer's sequences a reader looked for indexes last, and why it found none. */
+  /** For which of the writer's sequences a reader looked for indexes last, and what it found. */
   #sequence = -1
-  #reason = ''
+  readonly #followed = new ReaderIndexes()
   /** Moves on whenever another set of indexes is there, or another index in it. */
   readonly #epoch = { value: 0 }
   readonly #named = new Map<string, StoreIndex<S>>()
@@ -115,12 +116,13 @@ export class StoreIndexes<S extends AnySchema> {
   now(): IndexSet | undefined {
     const { file, source, options, reader: readerNow } = this.#store
     const reader = readerNow()
-    if (source().follower === undefined || reader === undefined || this.#sequence === reader.sequence)
+    const { follower } = source()
+    if (follower === undefined || reader === undefined || this.#sequence === reader.sequence) {
       return this.kept.current
-    this.close()
-    const found = readStoreIndexes(file(), source(), options, reader.state)
-    if (typeof found === 'string') this.#reason = found
-    else this.kept.current = found
+    }
+    const readable = readableIndexes(file(), source(), options)
+    this.#followed.refresh(readable, follower.appliedCommit(), reader.state)
+    this.kept.current = this.#followed.set
     this.#sequence = reader.sequence
     return this.kept.current
   }
@@ -157,7 +159,8 @@ export class StoreIndexes<S extends AnySchema> {
 
   /** Lets go of them; the store may open others. */
   close(): void {
-    this.kept.current?.close()
+    if (this.#followed.set === undefined) this.kept.current?.close()
+    this.#followed.forget()
     this.kept.current = undefined
     this.#epoch.value++
     this.#sequence = -1
@@ -176,7 +179,7 @@ export class StoreIndexes<S extends AnySchema> {
   #find(name: string): KeyIndex {
     this.#store.prepare()
     const set = this.now()
-    if (set === undefined) throw unknownIndex(name, [], this.#reason)
+    if (set === undefined) throw unknownIndex(name, [], this.#followed.reason)
     return set.get(name)
   }
 

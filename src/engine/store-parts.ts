@@ -9,7 +9,7 @@ import { assertCurrent } from './current-file.ts'
 import { createIndexes, type IndexOpening, type OpenedIndexes, openIndexes } from './index/index-opening.ts'
 import type { IndexSet } from './index/index-set.ts'
 import type { LateIndexes } from './index/late-indexes.ts'
-import { readIndexes } from './index/reader-indexes.ts'
+import type { ReadableIndexes } from './index/reader-indexes.ts'
 import { Journal } from './journal/journal.ts'
 import { indexDefinitions, JOURNAL_BYTES, type StoreOptions, windowSizes } from './options.ts'
 import { Follower, openSharedWords, type Publisher } from './publication.ts'
@@ -132,16 +132,13 @@ export function newStoreIndexes<S extends AnySchema>(
   return createIndexes(opening)
 }
 
-/** Opens the indexes of a store that another process writes, or left. @returns why there are none, where there are none */
-export function readStoreIndexes<S extends AnySchema>(
+/** What a reader's indexes are read from. */
+export function readableIndexes<S extends AnySchema>(
   file: StoreFile,
   source: Source<S>,
   options: StoreOptions,
-  state: AppliedState,
-): IndexSet | string {
-  const { addressing, follower } = source
-  const store = { ...openingOf(file, source, options), file: file.file, addressing }
-  return readIndexes(store, follower?.appliedCommit() ?? 0, state)
+): ReadableIndexes {
+  return { ...openingOf(file, source, options), file: file.file, addressing: source.addressing }
 }
 
 function openingOf<S extends AnySchema>(

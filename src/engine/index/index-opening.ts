@@ -122,7 +122,7 @@ function restored(file: IndexFile, opening: IndexOpening): OpenedIndexes {
     }
   }
   noteFrames(set, opening)
-  noteAppended(set, opening)
+  noteAppended(set, opening, file.root.size)
   return { set, rebuilt, missing }
 }
 
@@ -154,7 +154,7 @@ function whyStale(file: IndexFile, { rootCommit, state }: IndexOpening): string 
 }
 
 /** The keys of all that the frames behind the file's root replaced and stored. */
-function noteFrames(set: IndexSet, { frames, locator }: IndexOpening): void {
+export function noteFrames(set: IndexSet, { frames, locator }: Pick<IndexOpening, 'frames' | 'locator'>): void {
   const { recordSize } = locator.addressing
   for (const { head, bytes, at } of frames) {
     if (head.commitNumber <= set.file.root.commitNumber) continue
@@ -168,10 +168,14 @@ function noteFrames(set: IndexSet, { frames, locator }: IndexOpening): void {
   }
 }
 
-/** The keys of records that were appended behind the file's root. */
-function noteAppended(set: IndexSet, { locator, state }: IndexOpening): void {
+/** The keys of records from `from` on, which were appended. */
+export function noteAppended(
+  set: IndexSet,
+  { locator, state }: Pick<IndexOpening, 'locator' | 'state'>,
+  from: number,
+): void {
   const { size } = state
-  for (let n = locator.nextLive(set.file.root.size, size); n < size; n = locator.nextLive(n, size)) {
+  for (let n = locator.nextLive(from, size); n < size; n = locator.nextLive(n, size)) {
     const source = locator.run(n, size)
     if (source === undefined) return
     const { at, count } = locator

@@ -14,10 +14,12 @@ import type { Addressing } from '../addressing.ts'
 import type { AppliedState } from '../checkpointer.ts'
 import type { Identity } from '../header.ts'
 import { scanJournal } from '../journal/journal-scan.ts'
+import { commitsBehind, placeBehind, type TailPlace } from '../journal/journal-tail.ts'
 import type { Locator } from '../locator.ts'
 import { readRoot } from '../root.ts'
 import { type IndexAccess, IndexFile, indexPathOf } from './index-file.ts'
-import { indexesAsLeft } from './index-opening.ts'
+import { indexesAsLeft, noteAppended, noteFrames } from './index-opening.ts'
+import { newestIndexRoot } from './index-root.ts'
 import type { IndexSet } from './index-set.ts'
 
 export interface ReadableIndexes {
@@ -33,42 +35,80 @@ export interface ReadableIndexes {
 
 const TRIES_MAX = 100
 
-/**
- * Opens the indexes for reading. @returns why there are none, where there are none
- * @param appliedCommit the last commit that was in the file
- * @param state what is committed as this reader sees it
- */
-export function readIndexes(
-  store: ReadableIndexes,
-  appliedCommit: number,
-  state: AppliedState,
-): IndexSet | string {
-  const { platform, path, file, identity, addressing, windows } = store
-  for (let tries = 1; ; tries++) {
-    const isLast = tries === TRIES_MAX
-    const root = readRoot(file, addressing)
-    const found = IndexFile.open(indexPathOf(path), identity, { platform, windows, readOnly: true })
-    // A catalog that is written over while it is read is damaged for a moment only.
-    if (typeof found === 'string') {
-      if (isLast || !/catalog|root/.test(found)) return found
-      continue
+export class ReaderIndexes {
+  set: IndexSet | undefined
+  /** Why there are none, where there are none. */
+  reason = ''
+  #place: TailPlace | undefined
+  /** What the set is up to date with. */
+  #state: AppliedState = { commitNumber: 0, size: 0, deletedCount: 0 }
+
+  /**
+   * Brings the indexes up to what is committed as this reader sees it.
+   * @param appliedCommit the last commit that was in the file
+   * @throws ERR_STRIDE_CORRUPT, _IO
+   */
+  refresh(store: ReadableIndexes, appliedCommit: number, state: AppliedState): void {
+    if (this.set === undefined || !this.#goOn(this.set, store, state)) {
+      this.forget()
+      this.#read(store, appliedCommit, state)
     }
-    try {
-      const { frames } = scanJournal(platform, path, identity, root, appliedCommit)
-      const isStill = readRoot(file, addressing).rootNumber === root.rootNumber
-      if (isStill || isLast) {
-        if (found.root.commitNumber < root.commitNumber) {
-          found.close()
-          return `the index file is of commit ${found.root.commitNumber}, the store's root of ${root.commitNumber}`
-        }
-        return indexesAsLeft(found, { ...store, rootCommit: root.commitNumber, state, frames })
+    this.#state = state
+  }
+
+  /** The store's file is another one, or closed. */
+  forget(): void {
+    this.set?.close()
+    this.set = undefined
+    this.#place = undefined
+  }
+
+  /** Adds the commits since. @returns whether that was possible: the writer published no root, and they were all found */
+  #goOn(set: IndexSet, { platform, path, identity, locator }: ReadableIndexes, state: AppliedState): boolean {
+    if (this.#place === undefined || state.commitNumber < this.#state.commitNumber) return false
+    if (newestIndexRoot(set.file.file)?.rootNumber !== set.file.root.rootNumber) return false
+    const frames = commitsBehind(platform, path, identity, this.#place, state.commitNumber)
+    if (frames === undefined) return false
+    noteFrames(set, { frames, locator })
+    noteAppended(set, { locator, state }, this.#state.size)
+    const last = frames.at(-1)
+    if (last !== undefined) this.#place = placeBehind(last, this.#place.salt)
+    return true
+  }
+
+  /** Reads what there is, again where it changed meanwhile. */
+  #read(store: ReadableIndexes, appliedCommit: number, state: AppliedState): void {
+    const { platform, path, file, identity, addressing, windows } = store
+    for (let tries = 1; ; tries++) {
+      const isLast = tries === TRIES_MAX
+      const root = readRoot(file, addressing)
+      const found = IndexFile.open(indexPathOf(path), identity, { platform, windows, readOnly: true })
+      // A catalog that is written over while it is read is damaged for a moment only.
+      if (typeof found === 'string') {
+        this.reason = found
+        if (isLast || !/catalog|root/.test(found)) return
+        continue
       }
-    } catch (error) {
+      try {
+        const { frames } = scanJournal(platform, path, identity, root, appliedCommit)
+        if (isLast || readRoot(file, addressing).rootNumber === root.rootNumber) {
+          if (found.root.commitNumber < root.commitNumber) {
+            found.close()
+            this.reason = `the index file is of commit ${found.root.commitNumber}, the store's root of ${root.commitNumber}`
+            return
+          }
+          this.set = indexesAsLeft(found, { ...store, rootCommit: root.commitNumber, state, frames })
+          const last = frames.at(-1)
+          this.#place = last === undefined ? undefined : placeBehind(last, root.journalSalt)
+          return
+        }
+      } catch (error) {
+        found.close()
+        // The journal went on while it was read.
+        if (isLast || readRoot(file, addressing).rootNumber === root.rootNumber) throw error
+        continue
+      }
       found.close()
-      // The journal went on while it was read.
-      if (isLast || readRoot(file, addressing).rootNumber === root.rootNumber) throw error
-      continue
     }
-    found.close()
   }
 }

@@ -23,6 +23,8 @@ export interface Frame {
   readonly head: FrameHead
   readonly bytes: Buffer
   readonly at: number
+  /** File offset of the bytes. */
+  readonly offset: number
 }
 
 /** What was found and not replayed. */
@@ -98,9 +100,9 @@ export function commitsBetween(
   try {
     const { salt, slotBytes } = readJournalHeader(file, identity)
     const frames: Frame[] = []
-    for (const { bytes } of readSlots(file, slotBytes)) {
+    for (const { bytes, offset } of readSlots(file, slotBytes)) {
       for (const { head, at } of wholeFrames(bytes, salt)) {
-        if (head.commitNumber > after && head.commitNumber <= upTo) frames.push({ head, bytes, at })
+        if (head.commitNumber > after && head.commitNumber <= upTo) frames.push({ head, bytes, at, offset })
       }
     }
     frames.sort((a, b) => a.head.commitNumber - b.head.commitNumber)
@@ -195,7 +197,7 @@ function readChain(journalPath: string, slots: readonly SlotBytes[], salt: Buffe
     for (;;) {
       const head = readFrame(slot.bytes, at, salt)
       if (head !== undefined && head.segment === segment && head.commitNumber === expected) {
-        if (expected > root.commitNumber) frames.push({ head, bytes: slot.bytes, at })
+        if (expected > root.commitNumber) frames.push({ head, bytes: slot.bytes, at, offset: slot.offset })
         expected++
         at = frameEnd(at, head)
       } else if (at % BLOCK_BYTES !== 0 && !looksLikeFrame(slot.bytes, at, salt)) {
