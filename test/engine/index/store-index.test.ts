@@ -8,7 +8,16 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { migrateStore, openStore, type Store, StrideError } from 'stridedb'
 import { describe, expect, it } from 'vitest'
-import { BACKENDS, codeOf, codeOfAsync, Trade, type TradeRecord, temporaryFolder, trade } from '../support.ts'
+import {
+  BACKENDS,
+  codeOf,
+  codeOfAsync,
+  isWindows,
+  Trade,
+  type TradeRecord,
+  temporaryFolder,
+  trade,
+} from '../support.ts'
 
 const INDEXES = {
   byId: { on: 'id', unique: true },
@@ -422,7 +431,8 @@ describe('a read-only opener', () => {
       for (const ending of ['', '-journal', '-index']) copyFileSync(path + ending, left + ending)
       using beside = openStore(left, Trade, { ...options, readOnly: true, indexes: INDEXES })
       expectAgreement(beside)
-      await writer.compact()
+      // Windows replaces no file that a reader has open.
+      if (!isWindows) await writer.compact()
       expectAgreement(reader)
       await writer.createIndex('byQty', { on: 'qty' })
       expect([...reader.index('byQty').all(7)]).toEqual([...writer.index('byQty').all(7)])
