@@ -10,7 +10,7 @@ import { dts } from 'rolldown-plugin-dts'
 const declarations = 'dist/.declarations'
 
 // What a file says of itself, above its imports or the comment of its first declaration, is for who reads the sources.
-const HEADER = /^\/\*\*(?:(?!\*\/)[^])*\*\/\n(?=import |export \*|export \{|\/\*\*)/
+const HEADER = /^\/\*\*(?:(?!\*\/)[\s\S])*\*\/\n(?=import |export \*|export \{|\/\*\*)/
 for (const name of readdirSync(declarations, { recursive: true })) {
   const path = join(declarations, name)
   if (path.endsWith('.d.ts')) writeFileSync(path, readFileSync(path, 'utf8').replace(HEADER, ''))
