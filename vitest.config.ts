@@ -12,5 +12,11 @@ export default defineConfig({
       { find: /^stridedb\/schema$/, replacement: source('./src/schema/index.ts') },
     ],
   },
-  test: { include: ['test/**/*.test.ts'], pool: 'forks', testTimeout: 240_000, hookTimeout: 240_000 },
+  test: {
+    include: ['test/**/*.test.ts'],
+    pool: 'forks',
+    testTimeout: 240_000,
+    hookTimeout: 240_000,
+    maxWorkers: '100%',
+  },
 })

@@ -131,7 +131,7 @@ async function selfTest(): Promise<void> {
     const accepted = together.filter(({ status }) => status === 201).length
     const syncs = store.stats().syncs - before
     console.log(
-      `50 POSTs together: ${accepted} accepted, ${syncs < 50 ? 'fewer syncs than commits' : `${syncs} syncs`}`,
+      `50 POSTs together: ${accepted} accepted, ${syncs <= 50 ? 'no more syncs than commits' : `${syncs} syncs`}`,
     )
 
     await shutDown(server, store)

@@ -12,7 +12,6 @@ import type { Window, WindowPool } from '../mmap/window.ts'
 import type { RecordBytes } from '../schema/index.ts'
 import { type Addressing, offsetOf, recordsBefore } from './addressing.ts'
 import type { Checksums } from './checksums.ts'
-import type { DataViewWindow } from './index/record-keys.ts'
 import type { Liveness } from './liveness.ts'
 import type { Staging } from './staging.ts'
 
@@ -147,16 +146,6 @@ export class Locator {
     }
     this.count = Math.max(1, stop - n)
     return source
-  }
-
-  /** The memory that shows the file's first records, if each of them is where arithmetic finds it. */
-  firstRecords(): DataViewWindow | undefined {
-    const { addressing, pool, staging } = this
-    if (!this.isPlain || !pool.live || staging.tailStart === 0) return undefined
-    const window = this.#windowOf(0)
-    const { view } = window
-    if (view === null || window.isCopy === true || window.end - window.start >= 2 ** 31) return undefined
-    return { view, base: this.at, stride: addressing.stride, count: this.reachOf(window) }
   }
 
   /** One past the last record that may be read by arithmetic in this window. */

@@ -7,6 +7,9 @@
 
 import { StrideError } from '../errors.ts'
 import type { AnySchema, FieldName, FieldValue, Output } from '../schema/index.ts'
+import { HashHomes, UNSURE } from './index/hash-homes.ts'
+import { SEED_BYTES } from './index/index-format.ts'
+import { KeyHash } from './index/key-hash.ts'
 import type { KeyIndex } from './index/key-index.ts'
 import { OrderedIndex } from './index/ordered-index.ts'
 import type { Range } from './index/range-cursor.ts'
@@ -42,18 +45,24 @@ export type Bound<Key> = Key extends readonly [infer First, ...infer Rest]
   ? First | readonly [First] | (Rest extends readonly [] ? never : readonly [First, ...Partial<Rest>])
   : Key
 
+const NEVER_READY = new HashHomes(new KeyHash(new Uint8Array(SEED_BYTES)), undefined)
+
 export class StoreIndex<S extends AnySchema = AnySchema, Key = unknown> {
   readonly name: string
   readonly #store: IndexedStore<S>
+  readonly #records: RecordSet<S>
   readonly #isFollowing: boolean
   /** What `find` answered last, and when. */
   #found: KeyIndex | undefined
   #foundAt = -1
+  /** Answers where the index is plain and has keys of u32. */
+  #quick: HashHomes = NEVER_READY
 
   /** @internal */
   constructor(name: string, store: IndexedStore<S>) {
     this.name = name
     this.#store = store
+    this.#records = store.records
     this.#isFollowing = store.isFollowing
   }
 
@@ -73,16 +82,19 @@ export class StoreIndex<S extends AnySchema = AnySchema, Key = unknown> {
    * @throws TypeError for a key of another kind
    */
   number(key: Key): number {
-    return this.#isFollowing ? this.#numberConsistently(key) : this.#find().number(key)
+    const quick = this.#quick
+    if (quick.isReady && typeof key === 'number' && key >>> 0 === key) {
+      const n = quick.find(key)
+      if (n !== UNSURE) return n
+    }
+    return this.#number(key)
   }
 
   /** The record with this key, of several the one with the lowest number; undefined where there is none. */
   get(key: Key): Output<S> | undefined {
-    const { records } = this.#store
-    return this.#store.consistently(() => {
-      const n = this.#find().number(key)
-      return n < 0 ? undefined : records.get(n)
-    })
+    if (this.#isFollowing) return this.#getConsistently(key)
+    const n = this.number(key)
+    return n < 0 ? undefined : this.#records.get(n)
   }
 
   has(key: Key): boolean {
@@ -91,10 +103,8 @@ export class StoreIndex<S extends AnySchema = AnySchema, Key = unknown> {
 
   /** One field of that record. @throws {StrideError} ERR_STRIDE_NO_RECORD where there is none */
   field<Name extends FieldName<S>>(key: Key, name: Name): FieldValue<S, Name> {
-    const { records } = this.#store
-    if (this.#isFollowing) return this.#store.consistently(() => records.field(this.#existing(key), name))
-    const n = this.#find().number(key)
-    return records.field(n < 0 ? this.#existing(key) : n, name)
+    const n = this.#isFollowing ? -1 : this.number(key)
+    return n >= 0 ? this.#records.field(n, name) : this.#existingField(key, name)
   }
 
   /** Records of many keys as fresh objects, in the order asked; undefined where there is none. */
@@ -102,7 +112,7 @@ export class StoreIndex<S extends AnySchema = AnySchema, Key = unknown> {
     const list = listOf(keys)
     return this.#store.consistently(() => {
       const numbers = this.#find().numbers(list)
-      const found = this.#store.records.getMany(numbers.filter(n => n >= 0))
+      const found = this.#records.getMany(numbers.filter(n => n >= 0))
       let next = 0
       return Array.from(numbers, n => (n < 0 ? undefined : found[next++]))
     })
@@ -145,11 +155,22 @@ export class StoreIndex<S extends AnySchema = AnySchema, Key = unknown> {
   #end(range: Range): Output<S> | undefined {
     return this.#store.consistently(() => {
       const n = this.#ordered().cursor(range).next()
-      return n < 0 ? undefined : this.#store.records.get(n)
+      return n < 0 ? undefined : this.#records.get(n)
     })
   }
 
-  // Apart from `number`: a closure over its argument would cost each call an allocation.
+  #number(key: Key): number {
+    return this.#isFollowing ? this.#numberConsistently(key) : this.#find().number(key)
+  }
+
+  // Apart from the above: a closure over their argument would cost each call an allocation.
+  #getConsistently(key: Key): Output<S> | undefined {
+    return this.#store.consistently(() => {
+      const n = this.#find().number(key)
+      return n < 0 ? undefined : this.#records.get(n)
+    })
+  }
+
   #numberConsistently(key: Key): number {
     return this.#store.consistently(() => this.#find().number(key))
   }
@@ -159,6 +180,7 @@ export class StoreIndex<S extends AnySchema = AnySchema, Key = unknown> {
     if (this.#found !== undefined && this.#foundAt === epoch.value && !this.#isFollowing) return this.#found
     this.#found = this.#store.find()
     this.#foundAt = epoch.value
+    this.#quick = (this.#isFollowing ? undefined : this.#found.quick) ?? NEVER_READY
     return this.#found
   }
 
@@ -168,9 +190,12 @@ export class StoreIndex<S extends AnySchema = AnySchema, Key = unknown> {
     throw new TypeError(`The index '${this.name}' has no order: declare it with kind: 'ordered'`)
   }
 
-  #existing(key: Key): number {
-    const n = this.#find().number(key)
-    if (n >= 0) return n
+  #existingField<Name extends FieldName<S>>(key: Key, name: Name): FieldValue<S, Name> {
+    const found = this.#store.consistently(() => {
+      const n = this.#find().number(key)
+      return n < 0 ? undefined : { value: this.#records.field(n, name) }
+    })
+    if (found !== undefined) return found.value
     const { path } = this.#store
     throw new StrideError('ERR_STRIDE_NO_RECORD', `The index '${this.name}' of ${path} has no such key`, {
       path,

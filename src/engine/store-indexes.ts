@@ -88,6 +88,12 @@ export class StoreIndexes<S extends AnySchema> {
     this.kept.current?.keeper.publish()
   }
 
+  /** Makes anew what was found damaged. */
+  async mend(): Promise<void> {
+    const keeper = this.kept.current?.keeper
+    if (keeper?.hasDamage === true) await keeper.checkpoint()
+  }
+
   get definitions(): readonly IndexDefinition[] {
     return this.now()?.definitions ?? []
   }

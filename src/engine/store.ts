@@ -314,12 +314,13 @@ export class Store<S extends AnySchema = AnySchema, I = NoIndexes> extends Recor
     this.assertOpen()
     await this.#writing?.committer.flush()
   }
-  /** Brings everything committed into the file itself, durably, and sets the journal free. */
+  /** Brings everything committed into the file itself, durably, and sets the journal free. Makes indexes anew that were found damaged. */
   async checkpoint(): Promise<void> {
     this.assertOpen()
     this.#fileWork.assertWritable()
     this.#finishReplay()
     await this.#writing?.committer.checkpoint()
+    await this.#indexes.mend()
   }
 
   /** Looks at everything that can be checked and lists what is wrong, with offsets. Changes nothing. */

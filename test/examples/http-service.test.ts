@@ -20,7 +20,7 @@ it('answers its own requests, shares syncs, and finds every trade again', async 
     'GET /trades/7: 404 {"error":"There is no trade 7"}',
     expect.stringMatching(/^POST a bad trade: 422 .*symbol/),
     'POST no JSON: 400',
-    '50 POSTs together: 50 accepted, fewer syncs than commits',
+    '50 POSTs together: 50 accepted, no more syncs than commits',
     'closed',
     'reopened: 51 trades',
   ])

@@ -56,6 +56,8 @@ export interface DirectoryArrays {
 export class Directory {
   readonly entryWords: number
   arrays: DirectoryArrays
+  /** Whether a page was found damaged: the next checkpoint makes the index anew. */
+  isDamaged = false
   /** Entries of all pages. */
   entries = 0
   /** One past the last page of the file that is one of these. */
@@ -112,7 +114,16 @@ export class Directory {
     return low === 0 ? 0 : low - 1
   }
 
-  /** The same for entries of two words; number 0. */
+  /** Which entry of page i an entry is about, if keys lie evenly between the page's fence and the next one. */
+  guess(entry: Uint32Array, i: number): number {
+    const low = this.fenceWord(i)
+    const span = this.fenceWord(i + 1) - low
+    const guess = (((entry[0] as number) - low) / span) * this.countOf(i)
+    // Where all begin with the same word nothing can be told.
+    return guess > 0 ? Math.min(guess, 0xffff) | 0 : 0
+  }
+
+  /** The page of an entry of two words: a hash, and number 0. */
   pageOfHash(hash: number): number {
     const { fences } = this.arrays
     const bucket = this.#bucketOf(hash)

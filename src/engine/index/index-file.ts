@@ -27,6 +27,7 @@ import { FIXED_PAGES, INDEX_HEADER, INDEX_MAGIC, INDEX_PAGE_BYTES, SEED_BYTES } 
 import { type IndexRoot, newestIndexRoot, writeIndexRoot } from './index-root.ts'
 import type { IndexTree } from './index-tree.ts'
 import { PageSpace } from './page-space.ts'
+import { PageView } from './page-view.ts'
 
 export function indexPathOf(path: string): string {
   return `${path}-index`
@@ -85,6 +86,8 @@ interface Loaded {
 export class IndexFile {
   readonly file: PlatformFile
   readonly pool: WindowPool
+  /** Its pages, for lookups. */
+  readonly view: PageView
   /** What keys are hashed with. */
   readonly seed: Uint8Array
   readonly space: PageSpace
@@ -100,6 +103,7 @@ export class IndexFile {
     const { root, entries, catalogPages } = loaded
     this.file = file
     this.pool = pool
+    this.view = new PageView(file.path, pool)
     this.seed = seed
     this.entries = entries
     this.#root = root

@@ -72,6 +72,11 @@ export class IndexKeeper {
     if (!isOver()) await this.#publishAsync(false)
   }
 
+  /** Whether a page was found damaged: a checkpoint makes its index anew. */
+  get hasDamage(): boolean {
+    return this.#parts.indexes().some(({ tree }) => tree.directory.isDamaged)
+  }
+
   /** Names what the indexes are now; nothing is folded. */
   publish(): void {
     this.#epoch++
@@ -104,18 +109,19 @@ export class IndexKeeper {
     return this.#parts.indexes().map(index => index.tree)
   }
 
-  /** Indexes of which so much waits that it is folded now. */
+  /** Indexes of which so much waits that it is folded now, and damaged ones. */
   #toFold(): readonly KeyIndex[] {
     return this.#parts.indexes().filter(({ tree }) => {
       const most = Math.max(WAITING_MIN, tree.directory.entries * WAITING_PART)
-      return tree.isFolding || tree.waiting > most
+      return tree.isFolding || tree.waiting > most || tree.directory.isDamaged
     })
   }
 
   #step(index: KeyIndex, deadlineMs: number): 'more' | 'portion' | 'done' {
     const { tree } = index
-    const { file, rebuild } = this.#parts
+    const { file } = this.#parts
     try {
+      if (tree.directory.isDamaged) return this.#makeAnew(index)
       if (!tree.isFolding) {
         file.beginWriting()
         tree.beginFold({ path: file.path, pool: file.pool, space: file.space, judge: this.#judge(index) })
@@ -123,10 +129,14 @@ export class IndexKeeper {
       return tree.foldStep(deadlineMs)
     } catch (error) {
       if (!(error instanceof StrideError) || error.code !== 'ERR_STRIDE_CORRUPT') throw error
-      tree.endFold()
-      rebuild(index)
-      return 'done'
+      return this.#makeAnew(index)
     }
+  }
+
+  #makeAnew(index: KeyIndex): 'done' {
+    index.tree.endFold()
+    this.#parts.rebuild(index)
+    return 'done'
   }
 
   /** What a record that is committed and in the file says about an entry. */

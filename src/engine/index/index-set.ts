@@ -177,7 +177,7 @@ export class IndexSet {
       codec: new KeyCodec(plan),
       recordCodec: new KeyCodec(plan),
       records: locator,
-      pool: file.pool,
+      pages: file.view,
     }
     return definition.kind === 'hash'
       ? new HashIndex({ ...parts, tree: tree as IndexTree<HashDelta>, hash: new KeyHash(file.seed) })

@@ -26,7 +26,7 @@ export class IndexTree<D extends Delta = Delta> {
   readonly indexNumber: number
   readonly definition: IndexDefinition
   readonly format: LeafFormat
-  directory: Directory
+  #directory: Directory
   /** What came since the last fold began. */
   active: D
   /** What the fold that is going on takes over. */
@@ -35,6 +35,7 @@ export class IndexTree<D extends Delta = Delta> {
   named: Uint32Array = new Uint32Array(0)
   readonly #newDelta: () => D
   #fold: Fold | undefined
+  #changed = (): void => {}
 
   constructor(
     indexNumber: number,
@@ -46,9 +47,23 @@ export class IndexTree<D extends Delta = Delta> {
     this.indexNumber = indexNumber
     this.definition = definition
     this.format = format
-    this.directory = directory
+    this.#directory = directory
     this.#newDelta = newDelta
     this.active = newDelta()
+  }
+
+  get directory(): Directory {
+    return this.#directory
+  }
+  /** Pages in place of the ones that were there. */
+  set directory(directory: Directory) {
+    this.#directory = directory
+    this.#changed()
+  }
+
+  /** Calls `changed` whenever pages may be others, or what waits may wait elsewhere. One caller. */
+  watch(changed: () => void): void {
+    this.#changed = changed
   }
 
   /** A tree whose deltas fit its kind. */
@@ -65,6 +80,7 @@ export class IndexTree<D extends Delta = Delta> {
 
   /** What a root says waits, when its file is opened. */
   restore(named: Uint32Array): void {
+    this.#changed()
     this.named = named
     for (let at = 0; at < named.length; at += this.format.entryWords) this.active.add(named, at)
   }
@@ -87,6 +103,7 @@ export class IndexTree<D extends Delta = Delta> {
 
   /** Begins to take over what waits now. */
   beginFold(parts: Omit<FoldParts, 'indexNumber' | 'format' | 'directory' | 'carry'>): void {
+    this.#changed()
     const frozen = this.active
     this.active = this.#newDelta()
     this.frozen = frozen
@@ -97,6 +114,7 @@ export class IndexTree<D extends Delta = Delta> {
 
   /** Gives up: what was to be taken over goes on waiting. */
   endFold(): void {
+    this.#changed()
     this.#fold?.abandon()
     this.#fold = undefined
     const { frozen } = this
@@ -109,6 +127,7 @@ export class IndexTree<D extends Delta = Delta> {
   foldStep(deadlineMs: number): 'more' | 'portion' | 'done' {
     const fold = this.#fold
     if (fold === undefined) return 'done'
+    this.#changed()
     const state = fold.step(deadlineMs)
     if (state === 'done') {
       this.#fold = undefined

@@ -84,15 +84,15 @@ export class KeyCodec {
     return this.#shortcut === 'u32' || this.#shortcut === 'i32'
   }
 
+  /** Whether that word is the value itself. */
+  get isUnsignedWord(): boolean {
+    return this.#shortcut === 'u32'
+  }
+
   /** The key of the record at `at`, where it is one word. */
   wordAt(view: DataView, at: number): number {
     const word = view.getUint32(at + this.#offset, this.#isLittle)
     return this.#shortcut === 'u32' ? word : (word ^ 0x80000000) >>> 0
-  }
-
-  /** Where in a record a key of one word lies, and how it is read: for loops over many. */
-  get wordPlace(): { readonly offset: number; readonly isLittle: boolean; readonly flip: number } {
-    return { offset: this.#offset, isLittle: this.#isLittle, flip: this.#shortcut === 'u32' ? 0 : 0x80000000 }
   }
 
   /** The word of a value, where a key is one word; -1 where no record can have it. @throws TypeError */

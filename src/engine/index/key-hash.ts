@@ -7,24 +7,22 @@
  */
 
 export class KeyHash {
-  readonly #k0: number
-  readonly #k1: number
-  readonly #odd: number
+  /** Two words of the seed, and an odd one. */
+  readonly #keys: Int32Array
 
   /** @param seed 16 random bytes, the index file's */
   constructor(seed: Uint8Array) {
     const view = new DataView(seed.buffer, seed.byteOffset, seed.byteLength)
-    this.#k0 = view.getInt32(0, true)
-    this.#k1 = view.getInt32(4, true)
-    this.#odd = view.getInt32(8, true) | 1
+    this.#keys = Int32Array.of(view.getInt32(0, true), view.getInt32(4, true), view.getInt32(8, true) | 1)
   }
 
   /** The hash of a key of one word, from 0 below 2^32; no other word has it. */
   ofWord(word: number): number {
-    let h = word ^ this.#k0
+    const keys = this.#keys
+    let h = word ^ (keys[0] as number)
     h = Math.imul(h ^ (h >>> 16), 0x21f0aaad)
-    h = Math.imul(h ^ (h >>> 15), this.#odd)
-    h ^= this.#k1
+    h = Math.imul(h ^ (h >>> 15), keys[2] as number)
+    h ^= keys[1] as number
     h = Math.imul(h ^ (h >>> 15), 0x735a2d97)
     return (h ^ (h >>> 15)) >>> 0
   }
@@ -32,10 +30,10 @@ export class KeyHash {
   /** The hash of a key, from 0 below 2^32. */
   of(words: Uint32Array): number {
     if (words.length === 1) return this.ofWord(words[0] as number)
-    let v0 = this.#k0
-    let v1 = this.#k1
-    let v2 = 0x6c796765 ^ this.#k0
-    let v3 = 0x74656462 ^ this.#k1
+    let v0 = this.#keys[0] as number
+    let v1 = this.#keys[1] as number
+    let v2 = 0x6c796765 ^ v0
+    let v3 = 0x74656462 ^ v1
     for (let i = 0; i <= words.length + 3; i++) {
       // The words, then their length, then three rounds with nothing.
       const m = i < words.length ? (words[i] as number) | 0 : i === words.length ? words.length << 26 : 0

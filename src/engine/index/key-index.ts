@@ -7,11 +7,12 @@
  */
 
 import { StrideError } from '../../errors.ts'
-import type { WindowPool } from '../../mmap/window.ts'
 import type { Delta } from './delta.ts'
-import { INDEX_PAGE_BYTES, INDEXED_NUMBERS_MAX } from './index-format.ts'
+import type { HashHomes } from './hash-homes.ts'
+import { INDEXED_NUMBERS_MAX } from './index-format.ts'
 import type { IndexTree } from './index-tree.ts'
 import type { KeyCodec } from './key-codec.ts'
+import type { PageView } from './page-view.ts'
 import type { RecordAccess } from './record-keys.ts'
 import { compareWords, EntryBuffer } from './words.ts'
 
@@ -21,13 +22,14 @@ export interface KeyIndexParts<D extends Delta> {
   /** Of the same keys: for the records that are looked at while `codec` holds what is looked for. */
   readonly recordCodec: KeyCodec
   readonly records: RecordAccess
-  /** Where the pages lie; changes with the file. */
-  readonly pool: WindowPool
+  readonly pages: PageView
 }
 
 export abstract class KeyIndex<D extends Delta = Delta> {
   readonly tree: IndexTree<D>
   readonly codec: KeyCodec
+  /** Answers at once while it is ready, where keys are u32. */
+  readonly quick: HashHomes | undefined
   protected readonly parts: KeyIndexParts<D>
   readonly #old: Uint32Array
 
@@ -103,16 +105,9 @@ export abstract class KeyIndex<D extends Delta = Delta> {
     const { directory, format } = tree
     if (directory.pageCount === 0) return false
     const page = directory.pageOf(entry)
-    const offset = directory.placeOf(page) * INDEX_PAGE_BYTES
-    const window = parts.pool.acquire(offset, INDEX_PAGE_BYTES)
+    const at = parts.pages.find(directory, page)
     const entries = new EntryBuffer(format.entryWords, format.capacity)
-    format.readEntries(
-      window.view as DataView,
-      offset - window.start,
-      directory.countOf(page),
-      directory.isPacked(page),
-      entries,
-    )
+    format.readEntries(parts.pages.view, at, directory.countOf(page), directory.isPacked(page), entries)
     // The first entry that is not before it.
     let low = 0
     let high = entries.count

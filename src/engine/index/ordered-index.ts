@@ -6,14 +6,13 @@
  * Ranges: range-cursor.ts.
  */
 
-import { INDEX_PAGE_BYTES } from './index-format.ts'
 import { KeyIndex, type KeyIndexParts } from './key-index.ts'
 import type { OrderedDelta } from './ordered-delta.ts'
 import type { OrderedLeaf } from './ordered-leaf.ts'
 import { type Range, RangeCursor, type RangeEnds } from './range-cursor.ts'
 import { rangeEnds } from './range-ends.ts'
 import { hasKey } from './record-keys.ts'
-import { compareWords, EntryBuffer } from './words.ts'
+import { compareWords, copyWords, EntryBuffer } from './words.ts'
 
 /** Waiting entries of one key that are looked at together. */
 const SOME = 64
@@ -47,9 +46,9 @@ export class OrderedIndex extends KeyIndex<OrderedDelta> {
 
   cursorBetween(ends: RangeEnds, isReverse: boolean, isKeyed = false): RangeCursor {
     const { tree } = this
-    const { pool, records, recordCodec } = this.parts
+    const { pages, records, recordCodec } = this.parts
     return new RangeCursor(
-      { tree, leaf: this.#leaf, pool, records, codec: recordCodec },
+      { tree, leaf: this.#leaf, pages, records, codec: recordCodec },
       ends,
       isReverse,
       isKeyed,
@@ -65,7 +64,7 @@ export class OrderedIndex extends KeyIndex<OrderedDelta> {
 
   protected override findNumber(): number {
     const { active, frozen, definition } = this.tree
-    this.#entry.set(this.codec.words)
+    copyWords(this.codec.words, 0, this.#entry, 0, this.#keyWords)
     this.#entry[this.#keyWords] = 0
     const doubtful = active.count > 0 || frozen !== undefined
     let best = this.#firstInPages(doubtful)
@@ -95,17 +94,15 @@ export class OrderedIndex extends KeyIndex<OrderedDelta> {
   #firstInPages(isDoubtful: boolean): number {
     const { directory } = this.tree
     const leaf = this.#leaf
-    const { pool, records, recordCodec } = this.parts
+    const { pages, records, recordCodec } = this.parts
     if (directory.pageCount === 0) return -1
     const entry = this.#entry
     let page = directory.pageOf(entry)
     do {
-      const offset = directory.placeOf(page) * INDEX_PAGE_BYTES
-      const window = pool.acquire(offset, INDEX_PAGE_BYTES)
-      const view = window.view as DataView
-      const at = offset - window.start
+      const at = pages.find(directory, page)
+      const { view } = pages
       const count = directory.countOf(page)
-      for (let i = leaf.lowerBound(view, at, count, entry); i < count; i++) {
+      for (let i = leaf.lowerBound(view, at, count, entry, directory.guess(entry, page)); i < count; i++) {
         if (leaf.compareKey(view, at, i, entry) !== 0) return -1
         const n = leaf.numberAt(view, at, i)
         if (!isDoubtful || hasKey(records, recordCodec, n, this.codec.words)) return n

@@ -6,12 +6,11 @@
  *   N2  an entry that waits is asked of its record; what the pages alone have is right.
  */
 
-import type { WindowPool } from '../../mmap/window.ts'
-import { INDEX_PAGE_BYTES } from './index-format.ts'
 import type { IndexTree } from './index-tree.ts'
 import type { KeyCodec } from './key-codec.ts'
 import type { OrderedDelta } from './ordered-delta.ts'
 import type { OrderedLeaf } from './ordered-leaf.ts'
+import type { PageView } from './page-view.ts'
 import type { RecordAccess } from './record-keys.ts'
 import { compareWords, copyWords, EntryBuffer } from './words.ts'
 
@@ -40,7 +39,7 @@ export interface RangeEnds {
 export interface CursorParts {
   readonly tree: IndexTree<OrderedDelta>
   readonly leaf: OrderedLeaf
-  readonly pool: WindowPool
+  readonly pages: PageView
   readonly records: RecordAccess
   /** For the keys of records that are asked. */
   readonly codec: KeyCodec
@@ -199,7 +198,7 @@ export class RangeCursor {
 
   /** The numbers of the entries from `from` to before `end`, all in one page; where much waits, of a part of them. */
   #loadSpan(page: number, from: Uint32Array, end: Uint32Array): void {
-    const { tree, leaf, pool } = this.#parts
+    const { tree, leaf, pages } = this.#parts
     if (tree.waiting > 0) this.#collectWaiting(from, end)
     else this.#waiting.clear()
     if (page < 0) {
@@ -207,10 +206,8 @@ export class RangeCursor {
       return
     }
     const { directory } = tree
-    const offset = directory.placeOf(page) * INDEX_PAGE_BYTES
-    const window = pool.acquire(offset, INDEX_PAGE_BYTES)
-    const view = window.view as DataView
-    const at = offset - window.start
+    const at = pages.find(directory, page)
+    const { view } = pages
     const pageCount = Math.min(directory.countOf(page), leaf.capacity)
     const first = leaf.lowerBound(view, at, pageCount, from)
     const last = leaf.lowerBound(view, at, pageCount, end)

@@ -10,16 +10,6 @@ export interface RecordAccess {
   /** The bytes that hold live record n, with `at` set; undefined where there is none. Good until the next find. */
   find(n: number): RecordBytes | undefined
   readonly at: number
-  /** Where the first records lie side by side, if they do; good until the next call that reads, stages or commits. */
-  firstRecords?(): DataViewWindow | undefined
-}
-
-/** Memory in which the first `count` records lie, record n at `base + n * stride`, below 2^31. */
-export interface DataViewWindow {
-  readonly view: DataView
-  readonly base: number
-  readonly stride: number
-  readonly count: number
 }
 
 /** Whether record n is live and has this key. */

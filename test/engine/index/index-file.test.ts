@@ -125,6 +125,7 @@ describe('damaged bytes of an index file', () => {
       const { records } = test
       for (let i = 0; i < 300; i++) test.set(random(4_000), { id: random(2 ** 32), text: '' })
       test.publish()
+      const { rootNumber } = test.file.root
       const used = new Set([...test.tree.directory.arrays.places].map(place => place & 0x7fffffff))
       test.close()
       const whole = readFileSync(path)
@@ -148,14 +149,24 @@ describe('damaged bytes of an index file', () => {
           () => {},
         ));
         const hit = [...used].some(place => at < (place + 1) * PAGE && at + count > place * PAGE)
-        if (hit && damaged.file.root.rootNumber > 3) expect(notes.length, `${at} ${count}`).toBeGreaterThan(0)
-        // Whatever is found has the key: the record says so for a hash index, and no lookup may fail otherwise.
+        // A damaged root leaves the one before, which is as right as its journal.
+        const isNewest = damaged.file.root.rootNumber === rootNumber
+        if (hit && isNewest) expect(notes.length, `${at} ${count}`).toBeGreaterThan(0)
+        // No page is believed before it was compared with its checksum.
         for (let n = 0; n < 4_000; n += 37) {
           const { id } = records.get(n) as { id: number }
-          const found = damaged.index.number(id)
-          if (kind === 'hash' && found >= 0) expect((records.get(found) as { id: number }).id).toBe(id)
+          let found = Number.NaN
+          const code = codeOf(() => {
+            found = damaged.index.number(id)
+          })
+          if (code === 'nothing was thrown' && !isNewest) continue
+          if (code === 'nothing was thrown') expect((records.get(found) as { id: number }).id).toBe(id)
+          else expect([code, hit]).toEqual(['ERR_STRIDE_CORRUPT', true])
         }
-        if (kind === 'ordered') expect(damaged.ordered.count({})).toBeLessThan(2 ** 20)
+        if (kind === 'ordered') {
+          const code = codeOf(() => damaged.ordered.count({}))
+          expect(code).toBe(notes.length > 0 ? 'ERR_STRIDE_CORRUPT' : 'nothing was thrown')
+        }
         // Some hundred waiting entries touch each of the few pages: none is believed that is damaged.
         const isDamaged = notes.length > 0 && damaged.tree.waiting > 500
         expect(codeOf(() => damaged.fold())).toBe(isDamaged ? 'ERR_STRIDE_CORRUPT' : 'nothing was thrown')

@@ -54,7 +54,7 @@ export class IndexUnderTest {
     const [entry] = file.entries
     const tree = IndexTree.over(1, definition, format, entry === undefined ? undefined : directoryOf(entry))
     if (entry !== undefined) tree.restore(entry.pending)
-    const parts = { codec: new KeyCodec(plan), recordCodec: new KeyCodec(plan), records, pool: file.pool }
+    const parts = { codec: new KeyCodec(plan), recordCodec: new KeyCodec(plan), records, pages: file.view }
     this.index =
       definition.kind === 'hash'
         ? new HashIndex({ ...parts, tree: tree as IndexTree<HashDelta>, hash: new KeyHash(file.seed) })

@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { migrateStore, openStore, type Store, StrideError } from 'stridedb'
 import { describe, expect, it } from 'vitest'
+import { z } from 'zod'
 import {
   BACKENDS,
   codeOf,
@@ -299,6 +300,79 @@ describe('an index file that is of no use', () => {
   })
 })
 
+describe('lookups of plain u32 keys, which go straight to the pages', () => {
+  it('answer as of the call, whatever happened since the last one', async () => {
+    const path = join(temporaryFolder(), 'x.stride')
+    const store = open(path)
+    store.appendMany(Array.from({ length: 5_000 }, (_, i) => trade(i)))
+    store.commitSync()
+    await store.checkpoint()
+    const byId = store.index('byId')
+    const warm = (): void => {
+      for (let n = 10; n < 4_000; n++) expect(byId.number(n)).toBe(n)
+    }
+    const expectFound = (...pairs: readonly (readonly [id: number, n: number])[]): void => {
+      expect(pairs.map(([id]) => byId.number(id))).toEqual(pairs.map(([, n]) => n))
+    }
+    warm()
+    store.update(1, { id: 70_001 })
+    store.delete(2)
+    expectFound([1, -1], [70_001, 1], [2, -1], [3, 3])
+    store.rollback()
+    expectFound([1, 1], [70_001, -1], [2, 2])
+    warm()
+    await new Promise(setImmediate)
+    expectFound([4_999, 4_999], [5_000, -1])
+    store.append(trade(5_000))
+    expectFound([5_000, 5_000])
+    store.update(1, { id: 70_001 })
+    store.delete(2)
+    await store.commit()
+    expectFound([1, -1], [70_001, 1], [2, -1])
+    // So much waits that the pages are made anew while lookups go on.
+    for (let n = 4_000; n < 5_000; n++) store.update(n, { id: 80_000 + n })
+    store.commitSync()
+    const folding = store.checkpoint()
+    for (let turn = 0; turn < 20; turn++) {
+      expectFound([4_100, -1], [84_100, 4_100], [70_001, 1], [2, -1], [0xffffffff, -1], [0, 0])
+      await new Promise(setImmediate)
+    }
+    await folding
+    warm()
+    expectFound([4_100, -1], [84_100, 4_100], [1, -1], [70_001, 1])
+    expect([byId.field(84_100, 'id'), byId.get(70_001)?.id]).toEqual([84_100, 70_001])
+    expect(byId.get(2)).toBeUndefined()
+    expect(codeOf(() => byId.field(2, 'id'))).toBe('ERR_STRIDE_NO_RECORD')
+    expect(() => byId.number('7' as never)).toThrow(TypeError)
+    expectFound([-1, -1], [0.5, -1], [2 ** 32, -1], [Number.NaN, -1])
+    await store.compact()
+    expectFound([4_100, -1], [70_001, 1], [2, -1], [3, 2])
+    await store.dropIndex('byId')
+    expect(() => byId.number(3)).toThrow(RangeError)
+    await store.createIndex('byId', { on: 'price' })
+    expectFound([3, store.index('byId').number(3 as never)])
+    store.close()
+    expect(codeOf(() => byId.number(3))).toBe('ERR_STRIDE_CLOSED')
+  })
+
+  it('find signed keys, and none that only looks like one', async () => {
+    const Signed = z.object({ id: z.int32() })
+    const ids = [-1, 0, 1, -(2 ** 31), 2 ** 31 - 1, ...Array.from({ length: 3_000 }, (_, i) => 7 * i - 9_999)]
+    using store = openStore(join(temporaryFolder(), 'x.stride'), Signed, {
+      indexes: { byId: { on: 'id', unique: true } },
+    })
+    const distinct = [...new Set(ids)]
+    store.appendMany(distinct.map(id => ({ id })))
+    await store.commit()
+    await store.checkpoint()
+    const byId = store.index('byId')
+    for (let round = 0; round < 2; round++) {
+      expect(distinct.map(id => byId.number(id))).toEqual(distinct.map((_, n) => n))
+      expect([0xffffffff, 2 ** 31, 5].map(id => byId.number(id))).toEqual([-1, -1, distinct.indexOf(5)])
+    }
+  })
+})
+
 describe('a damaged page of an index', () => {
   it('is found by verify, and made anew by the checkpoint that needs it', async () => {
     const path = join(temporaryFolder(), 'x.stride')
@@ -321,6 +395,11 @@ describe('a damaged page of an index', () => {
     expect(before.findings.length).toBeGreaterThan(20)
     expect(before.findings[0]).toMatchObject({ code: 'ERR_STRIDE_CORRUPT' })
     expect(before.findings[0]?.message).toContain('fails its checksum')
+    // Wrong answers are worse than none: each index says that it is damaged, and is made anew.
+    expect(codeOf(() => store.index('byId').number(7))).toBe('ERR_STRIDE_CORRUPT')
+    expect(codeOf(() => store.index('bySymbolTime').count())).toBe('ERR_STRIDE_CORRUPT')
+    expect(codeOf(() => store.update(7, { id: 60_000 }))).toBe('ERR_STRIDE_CORRUPT')
+    await store.checkpoint()
     for (let n = 0; n < 3_000; n += 2) store.update(n, { id: 50_000 + n, price: n, symbol: 'NEW', time: n })
     await store.commit()
     await store.checkpoint()
