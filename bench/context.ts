@@ -22,6 +22,8 @@ export interface Benchmark {
   readonly question: string
   /** Files that must be there before its process starts. */
   readonly needs: readonly FixtureName[]
+  /** Runs only where it is named: it takes much time or room. */
+  readonly isAskedFor?: boolean
   run(context: Context): AsyncIterable<Row>
 }
 

@@ -1,63 +1,29 @@
 /**
- * What does a lookup by key cost, and what does keeping the keys?
+ * What does keeping keys cost: building an index, walking its ranges, inserting into it?
  *
- * The records are 125 bytes with a random id first, so that the C loops find it, and a text of 16 characters. Every side
- * answers record numbers; 'C' is an open-addressing table over the same mapped memory, 'Map' a JavaScript map in the heap.
+ * Lookups: index-lookups.ts. How an index grows: index-growth.ts.
  */
 
 import { statSync } from 'node:fs'
 import { join } from 'node:path'
-import { ascii, bytes, openStore, type Store } from 'stridedb'
-import { z } from 'zod'
-import { cSides } from './c-baseline.ts'
+import { openStore, type Store } from 'stridedb'
+import type { z } from 'zod'
 import { type Benchmark, type Context, recordCount, sized } from './context.ts'
+import { buildItems, ITEM_INDEXES, Item, idOf, items } from './items.ts'
 import { alternate, type Row, type Side } from './measure.ts'
-import { randomNumbers } from './random.ts'
-import { atLeast, atMost, nsOf, ratio } from './targets.ts'
-
-const Item = z.object({ id: z.uint32(), price: z.float64(), code: ascii(16), rest: bytes(97) })
-const INDEXES = {
-  byId: { on: 'id', unique: true },
-  byIdInOrder: { on: 'id', kind: 'ordered', unique: true },
-  byCode: { on: 'code', unique: true },
-  byCodeInOrder: { on: 'code', kind: 'ordered' },
-} as const
+import { atLeast, atMost, nsOf } from './targets.ts'
 
 export const indexes: Benchmark = {
   name: 'indexes',
-  question: 'records by key: lookups, ranges, building, inserting, size',
+  question: 'keeping keys: building, ranges, inserting, size',
   needs: [],
   async *run(context) {
     const path = join(context.folder, 'items.stride')
-    await buildItems(context, path)
+    await buildItems(path, recordCount(context))
     yield* building(context, path)
-    yield await wordLookups(context, path)
-    yield await batchedLookups(context, path)
-    yield await textLookups(context, path)
     yield await ranges(context, path)
     yield await inserting(context)
   },
-}
-
-/** Distinct ids in no order. */
-function idOf(n: number): number {
-  return Math.imul(n + 1, 0x9e3779b1) >>> 0
-}
-
-function itemOf(n: number, rest: Uint8Array) {
-  const id = idOf(n)
-  return { id, price: n / 8, code: `${id.toString(36)}-${(n % 97).toString(36)}`, rest }
-}
-
-function* items(from: number, count: number) {
-  const rest = new Uint8Array(97).fill(7)
-  for (let n = from; n < from + count; n++) yield itemOf(n, rest)
-}
-
-async function buildItems(context: Context, path: string): Promise<void> {
-  using store = openStore(path, Item, { capacity: recordCount(context) })
-  store.appendMany(items(0, recordCount(context)))
-  await store.commit()
 }
 
 async function* building(context: Context, path: string): AsyncIterable<Row> {
@@ -65,14 +31,14 @@ async function* building(context: Context, path: string): AsyncIterable<Row> {
   const bounds = { byId: 400, byIdInOrder: 1200, byCode: 400, byCodeInOrder: 1200 }
   const most = { byId: 16, byIdInOrder: 14.4, byCode: 16, byCodeInOrder: 33.6 }
   let bytesBefore = 0
-  for (const name of Object.keys(INDEXES) as (keyof typeof INDEXES)[]) {
+  for (const name of Object.keys(ITEM_INDEXES) as (keyof typeof ITEM_INDEXES)[]) {
     using store = openStore(path, Item)
     let bytes = 0
     const side: Side = {
       name,
       operations,
       run: async () => {
-        await store.createIndex(name, INDEXES[name])
+        await store.createIndex(name, ITEM_INDEXES[name])
         return operations
       },
       after: () => {
@@ -96,81 +62,9 @@ async function* building(context: Context, path: string): AsyncIterable<Row> {
   }
 }
 
-async function wordLookups(context: Context, path: string): Promise<Row> {
-  const operations = sized(context, 1_000_000, 1_000)
-  const keys = keysOf(context, operations)
-  using store = openStore(path, Item, { indexes: INDEXES })
-  const map = new Map(Array.from({ length: recordCount(context) }, (_, n) => [idOf(n), n]))
-  const byId = store.index('byId')
-  const inOrder = store.index('byIdInOrder')
-  const sides: Side[] = [
-    { name: 'hash', operations, run: () => sum(keys, key => byId.number(key)) },
-    { name: 'hash, to one field', operations, run: () => sum(keys, key => byId.field(key, 'price')) },
-    { name: 'ordered', operations, run: () => sum(keys, key => inOrder.number(key)) },
-    { name: 'Map in the heap', operations, run: () => sum(keys, key => map.get(key) ?? -1) },
-  ]
-  const figures = await alternate(sides, { rounds: sized(context, 7, 1), warmups: 2, agree: false })
-  return {
-    what: `record numbers of ${operations} random u32 keys, one at a time`,
-    cache: 'warm',
-    sides: figures,
-    targets: [
-      atMost(context, '150 ns to a number', nsOf(figures, 'hash'), 150, 'ns'),
-      atMost(context, '200 ns to a field', nsOf(figures, 'hash, to one field'), 200, 'ns'),
-      atMost(context, '400 ns in an ordered index', nsOf(figures, 'ordered'), 400, 'ns'),
-    ],
-    notes: [],
-  }
-}
-
-async function batchedLookups(context: Context, path: string): Promise<Row> {
-  const operations = sized(context, 500_000, 1_000)
-  const keys = keysOf(context, operations)
-  using store = openStore(path, Item, { indexes: INDEXES })
-  const byId = store.index('byId')
-  const records = recordCount(context)
-  const sides: Side[] = [
-    { name: 'hash', operations, run: () => probe(byId.numbers(keys)) },
-    { name: 'ordered', operations, run: () => probe(store.index('byIdInOrder').numbers(keys)) },
-    ...cSides({ loop: 'hash', operations, seed: context.seed, records, files: [path] }),
-  ]
-  const figures = await alternate(sides, { rounds: sized(context, 7, 1), warmups: 2 })
-  return {
-    what: `record numbers of ${operations} random u32 keys at once`,
-    cache: 'warm',
-    sides: figures,
-    targets: [
-      atMost(context, '100 ns a key', nsOf(figures, 'hash'), 100, 'ns'),
-      atMost(context, '3 times the C table', ratio(figures, 'hash', 'C'), 3, 'times'),
-    ],
-    notes: [],
-  }
-}
-
-async function textLookups(context: Context, path: string): Promise<Row> {
-  const operations = sized(context, 500_000, 1_000)
-  const numbers = randomNumbers(context.seed, operations, recordCount(context))
-  const rest = new Uint8Array(97)
-  const keys = Array.from(numbers, n => Buffer.from(itemOf(n, rest).code).toString())
-  using store = openStore(path, Item, { indexes: INDEXES })
-  const sides: Side[] = [
-    { name: 'hash', operations, run: () => sum(keys, key => store.index('byCode').number(key)) },
-    { name: 'ordered', operations, run: () => sum(keys, key => store.index('byCodeInOrder').number(key)) },
-    { name: 'ordered, at once', operations, run: () => sumOf(store.index('byCodeInOrder').numbers(keys)) },
-  ]
-  const figures = await alternate(sides, { rounds: sized(context, 7, 1), warmups: 2 })
-  return {
-    what: `record numbers of ${operations} random texts of up to 16 bytes`,
-    cache: 'warm',
-    sides: figures,
-    targets: [atMost(context, '600 ns in an ordered index', nsOf(figures, 'ordered'), 600, 'ns')],
-    notes: [],
-  }
-}
-
 async function ranges(context: Context, path: string): Promise<Row> {
   const operations = recordCount(context)
-  using store = openStore(path, Item, { indexes: INDEXES })
+  using store = openStore(path, Item, { indexes: ITEM_INDEXES })
   const inOrder = store.index('byIdInOrder')
   const rows = (): number => {
     let total = 0
@@ -197,7 +91,7 @@ async function ranges(context: Context, path: string): Promise<Row> {
 
 async function inserting(context: Context): Promise<Row> {
   const operations = recordCount(context)
-  const two = { byId: INDEXES.byId, byCodeInOrder: { on: 'id', kind: 'ordered' } } as const
+  const two = { byId: ITEM_INDEXES.byId, byCodeInOrder: { on: 'id', kind: 'ordered' } } as const
   let store: Store<typeof Item> | undefined
   let worstMs = 0
   let at = 0
@@ -234,26 +128,4 @@ async function inserting(context: Context): Promise<Row> {
     ],
     notes: [],
   }
-}
-
-function keysOf(context: Context, count: number): Uint32Array {
-  return randomNumbers(context.seed, count, recordCount(context)).map(idOf)
-}
-
-function sum<K>(keys: ArrayLike<K>, find: (key: K) => number): number {
-  let total = 0
-  for (let i = 0; i < keys.length; i++) total += find(keys[i] as K)
-  return total
-}
-
-function sumOf(numbers: Float64Array): number {
-  let total = 0
-  for (const n of numbers) total += n
-  return total
-}
-
-/** As the C loop does. */
-function probe(numbers: Float64Array): number {
-  const { length } = numbers
-  return (numbers[0] as number) + (numbers[length >>> 1] as number) + (numbers[length - 1] as number)
 }

@@ -23,6 +23,8 @@ import { garbage } from './garbage.ts'
 import { gather } from './gather.ts'
 import { groupCommit } from './group-commit.ts'
 import { importCost } from './import-cost.ts'
+import { indexGrowth } from './index-growth.ts'
+import { indexLookups, indexLookupsLarge } from './index-lookups.ts'
 import { indexes } from './indexes.ts'
 import { journalAge } from './journal-age.ts'
 import { largeScan } from './large-scan.ts'
@@ -44,6 +46,9 @@ const BENCHMARKS: readonly Benchmark[] = [
   randomObject,
   gather,
   indexes,
+  indexLookups,
+  indexLookupsLarge,
+  indexGrowth,
   scan,
   append,
   update,
@@ -148,5 +153,7 @@ function chosen(): Benchmark[] {
     const known = BENCHMARKS.map(benchmark => benchmark.name).join(', ')
     throw new TypeError(`Unknown benchmark ${unknown.join(', ')}: there are ${known}`)
   }
-  return BENCHMARKS.filter(benchmark => positionals.length === 0 || positionals.includes(benchmark.name))
+  return BENCHMARKS.filter(benchmark =>
+    positionals.length === 0 ? benchmark.isAskedFor !== true : positionals.includes(benchmark.name),
+  )
 }

@@ -1,0 +1,198 @@
+/**
+ * What does a lookup by key cost, among a million records and among fifty million, beside other stores?
+ *
+ * All sides answer record numbers, or the price of the record; 'C' is an open-addressing table over the same mapped memory,
+ * 'Map' a JavaScript map in the heap.
+ */
+
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { openStore } from 'stridedb'
+import { cSides } from './c-baseline.ts'
+import { type Benchmark, type Context, recordCount, sized } from './context.ts'
+import { buildItems, codeOf, ITEM_INDEXES, Item, idOf, randomIds } from './items.ts'
+import { alternate, type Row, type Side } from './measure.ts'
+import { LOOKUP_PEERS, type LookupStore } from './peers/lookups.ts'
+import { arePeersInstalled, INSTALL } from './peers/peer.ts'
+import { randomNumbers } from './random.ts'
+import { atLeast, atMost, nsOf, ratio } from './targets.ts'
+
+const HASH = 'hash'
+const HASH_FIELD = 'hash, to one field'
+const ORDERED = 'ordered'
+
+interface OpenPeer {
+  readonly name: string
+  readonly store: LookupStore
+}
+
+export const indexLookups: Benchmark = {
+  name: 'index-lookups',
+  question: 'records by key among a million, beside other stores',
+  needs: [],
+  async *run(context) {
+    const records = recordCount(context)
+    const path = join(context.folder, 'lookups.stride')
+    await buildIndexed(path, records, ['byId', 'byIdInOrder', 'byCode', 'byCodeInOrder'])
+    yield await words(context, path, records, { isWhole: true, bounds: [150, 200, 400] })
+    yield await wordsAtOnce(context, path, records)
+    yield await texts(context, path, records)
+  },
+}
+
+export const indexLookupsLarge: Benchmark = {
+  name: 'index-lookups-large',
+  question: 'records by key among fifty million: 10 GB of files, half an hour',
+  needs: [],
+  isAskedFor: true,
+  async *run(context) {
+    const records = sized(context, 50_000_000, 3_000)
+    const path = join(context.folder, 'lookups-large.stride')
+    await buildIndexed(path, records, ['byId', 'byIdInOrder'])
+    // Three times what a million may take.
+    yield await words(context, path, records, { isWhole: false, bounds: [450, 600, 1200] })
+    yield await wordsAtOnce(context, path, records)
+  },
+}
+
+async function buildIndexed(
+  path: string,
+  records: number,
+  names: readonly (keyof typeof ITEM_INDEXES)[],
+): Promise<void> {
+  if (existsSync(path)) return
+  await buildItems(path, records)
+  const store = openStore(path, Item)
+  for (const name of names) await store.createIndex(name, ITEM_INDEXES[name])
+  await store.closeAsync()
+}
+
+async function words(
+  context: Context,
+  path: string,
+  records: number,
+  { isWhole, bounds }: { readonly isWhole: boolean; readonly bounds: readonly [number, number, number] },
+): Promise<Row> {
+  const operations = sized(context, 1_000_000, 1_000)
+  const keys = randomIds(context.seed, operations, records)
+  using store = openStore(path, Item)
+  const byId = store.index('byId')
+  const inOrder = store.index('byIdInOrder')
+  const why = whyNoPeers(context)
+  const peers = why === undefined ? await openPeers(context, records, isWhole) : []
+  const sides: Side[] = [
+    { name: HASH, operations, run: () => sum(keys, key => byId.number(key)) },
+    { name: HASH_FIELD, operations, run: () => sum(keys, key => byId.field(key, 'price') as number) },
+    { name: ORDERED, operations, run: () => sum(keys, key => inOrder.number(key)) },
+    ...peers.map(peer => ({
+      name: peer.name,
+      operations,
+      run: () => sum(keys, key => peer.store.price(key)),
+    })),
+  ]
+  if (isWhole) {
+    const map = new Map(Array.from({ length: records }, (_, n) => [idOf(n), n]))
+    sides.push({ name: 'Map in the heap', operations, run: () => sum(keys, key => map.get(key) ?? -1) })
+  }
+  const figures = await alternate(sides, { rounds: sized(context, 7, 1), warmups: 2, agree: false })
+  for (const { store: peer } of peers) await peer.close()
+  const kept = isWhole ? [] : ['other stores keep the price alone here, so that all of them fit into memory']
+  return {
+    what: `record numbers or prices of ${operations} random u32 keys among ${records}, one at a time`,
+    cache: 'warm',
+    sides: figures,
+    targets: [
+      atMost(context, `${bounds[0]} ns to a number`, nsOf(figures, HASH), bounds[0], 'ns'),
+      atMost(context, `${bounds[1]} ns to a field`, nsOf(figures, HASH_FIELD), bounds[1], 'ns'),
+      atMost(context, `${bounds[2]} ns in an ordered index`, nsOf(figures, ORDERED), bounds[2], 'ns'),
+      ...[
+        ['lmdb-js, getBinary', 5] as const,
+        ['lmdb-js, getBinaryFast', 5] as const,
+        ['better-sqlite3, SELECT price', 12] as const,
+      ].flatMap(([peer, times]) => [
+        atLeast(context, `${times} times ${peer}, to a number`, ratio(figures, peer, HASH), times, 'times'),
+        atLeast(
+          context,
+          `${times} times ${peer}, to a field`,
+          ratio(figures, peer, HASH_FIELD),
+          times,
+          'times',
+        ),
+      ]),
+    ],
+    notes: why === undefined ? kept : [why],
+  }
+}
+
+async function wordsAtOnce(context: Context, path: string, records: number): Promise<Row> {
+  const operations = sized(context, 500_000, 1_000)
+  const keys = randomIds(context.seed, operations, records)
+  using store = openStore(path, Item)
+  const sides: Side[] = [
+    { name: HASH, operations, run: () => probe(store.index('byId').numbers(keys)) },
+    { name: ORDERED, operations, run: () => probe(store.index('byIdInOrder').numbers(keys)) },
+    ...cSides({ loop: 'hash', operations, seed: context.seed, records, files: [path] }),
+  ]
+  const figures = await alternate(sides, { rounds: sized(context, 7, 1), warmups: 2 })
+  return {
+    what: `record numbers of ${operations} random u32 keys among ${records}, at once`,
+    cache: 'warm',
+    sides: figures,
+    targets: [
+      atMost(context, '100 ns a key', nsOf(figures, HASH), 100, 'ns'),
+      atMost(context, '3 times the C table', ratio(figures, HASH, 'C'), 3, 'times'),
+    ],
+    notes: [],
+  }
+}
+
+async function texts(context: Context, path: string, records: number): Promise<Row> {
+  const operations = sized(context, 500_000, 1_000)
+  const numbers = randomNumbers(context.seed, operations, records)
+  // Copied, so that they are flat, as texts are that come from somewhere.
+  const keys = Array.from(numbers, n => Buffer.from(codeOf(n)).toString())
+  using store = openStore(path, Item)
+  const sides: Side[] = [
+    { name: HASH, operations, run: () => sum(keys, key => store.index('byCode').number(key)) },
+    { name: ORDERED, operations, run: () => sum(keys, key => store.index('byCodeInOrder').number(key)) },
+    {
+      name: 'ordered, at once',
+      operations,
+      run: () => sum(store.index('byCodeInOrder').numbers(keys), n => n),
+    },
+  ]
+  const figures = await alternate(sides, { rounds: sized(context, 7, 1), warmups: 2 })
+  return {
+    what: `record numbers of ${operations} random texts of up to 16 bytes among ${records}`,
+    cache: 'warm',
+    sides: figures,
+    targets: [atMost(context, '600 ns in an ordered index', nsOf(figures, ORDERED), 600, 'ns')],
+    notes: [],
+  }
+}
+
+function whyNoPeers(context: Context): string | undefined {
+  if (context.isSmoke) return 'a smoke run compares with no other stores'
+  return arePeersInstalled() ? undefined : `NO OTHER STORES, their sides and targets are skipped: ${INSTALL}`
+}
+
+async function openPeers(context: Context, records: number, isWhole: boolean): Promise<OpenPeer[]> {
+  const open: OpenPeer[] = []
+  for (const [i, peer] of LOOKUP_PEERS.entries()) {
+    const store = await peer.open(join(context.folder, `lookup-peer-${records}-${i}`), records, isWhole)
+    open.push({ name: peer.name, store })
+  }
+  return open
+}
+
+function sum<K>(keys: ArrayLike<K>, find: (key: K) => number): number {
+  let total = 0
+  for (let i = 0; i < keys.length; i++) total += find(keys[i] as K)
+  return total
+}
+
+/** As the C loop does. */
+function probe(numbers: Float64Array): number {
+  const { length } = numbers
+  return (numbers[0] as number) + (numbers[length >>> 1] as number) + (numbers[length - 1] as number)
+}
