@@ -93,7 +93,7 @@ async function inserting(context: Context): Promise<Row> {
   const operations = recordCount(context)
   const two = { byId: ITEM_INDEXES.byId, byCodeInOrder: { on: 'id', kind: 'ordered' } } as const
   let store: Store<typeof Item> | undefined
-  let worstMs = 0
+  const worstMs = { with: 0, without: 0 }
   let at = 0
   const side = (name: string, indexed: boolean): Side => ({
     name,
@@ -108,7 +108,8 @@ async function inserting(context: Context): Promise<Row> {
         const record = { ...(records[n % 1000] as z.output<typeof Item>), id: idOf(n) }
         const start = performance.now()
         store?.append(record)
-        if (indexed) worstMs = Math.max(worstMs, performance.now() - start)
+        const key = indexed ? 'with' : 'without'
+        worstMs[key] = Math.max(worstMs[key], performance.now() - start)
       }
       await store?.commit()
       return operations
@@ -124,8 +125,10 @@ async function inserting(context: Context): Promise<Row> {
     sides: figures,
     targets: [
       atLeast(context, '400,000 records a second', perSecond, 400_000, 'records/s'),
-      atMost(context, '10 ms for a single insert', worstMs, 10, 'ms'),
+      atMost(context, '10 ms for a single insert', worstMs.with, 10, 'ms'),
     ],
-    notes: [],
+    notes: [
+      `longest insert without an index, which waits for the disk as well: ${worstMs.without.toFixed(1)} ms`,
+    ],
   }
 }

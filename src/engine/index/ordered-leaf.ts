@@ -117,45 +117,24 @@ export class OrderedLeaf implements LeafFormat {
    * each time twice as far away, and then halves: a good guess touches one or two cache lines, a bad one costs twice a halving.
    */
   lowerBound(view: DataView, at: number, count: number, entry: Uint32Array, guess = count >>> 1): number {
+    const { stride, wholeWords } = this
+    const first = entry[0] as number
+    const start = at + PAGE_FIELD_AT.entries
     let low = 0
     let high = Math.min(count, this.capacity)
-    if (high === 0) return 0
-    const first = Math.min(guess, high - 1)
-    if (this.#isBefore(view, at, first, entry)) {
-      low = first + 1
-      for (let reach = REACH_FIRST; low + reach <= high; reach *= 2) {
-        const i = low + reach - 1
-        if (!this.#isBefore(view, at, i, entry)) {
-          high = i
-          break
-        }
+    let i = guess
+    for (let reach = REACH_FIRST; low < high; reach *= 2) {
+      if (i < low || i >= high) i = (low + high) >>> 1
+      const word = wholeWords > 0 ? view.getUint32(start + i * stride) : first
+      const isBefore = word !== first ? word < first : this.compare(view, at, i, entry) < 0
+      if (isBefore) {
         low = i + 1
-      }
-    } else {
-      high = first
-      for (let reach = REACH_FIRST; high - reach >= low; reach *= 2) {
-        const i = high - reach
-        if (this.#isBefore(view, at, i, entry)) {
-          low = i + 1
-          break
-        }
+        i += reach
+      } else {
         high = i
+        i -= reach
       }
-    }
-    while (low < high) {
-      const middle = (low + high) >>> 1
-      if (this.#isBefore(view, at, middle, entry)) low = middle + 1
-      else high = middle
     }
     return low
-  }
-
-  #isBefore(view: DataView, at: number, i: number, entry: Uint32Array): boolean {
-    if (this.wholeWords > 0) {
-      const mine = view.getUint32(at + PAGE_FIELD_AT.entries + i * this.stride)
-      const other = entry[0] as number
-      if (mine !== other) return mine < other
-    }
-    return this.compare(view, at, i, entry) < 0
   }
 }
