@@ -8,7 +8,8 @@
 import type { PlatformFile } from '../mmap/platform.ts'
 import type { Committer } from './committer.ts'
 import { assertCurrent, isCurrent } from './current-file.ts'
-import { newIdentity } from './header.ts'
+import { type Identity, newIdentity } from './header.ts'
+import type { NextIndexes } from './index/renumber.ts'
 import type { Locator } from './locator.ts'
 import type { PublishedState, Publisher } from './publication.ts'
 import { StoreBuilder } from './rebuild.ts'
@@ -30,18 +31,33 @@ export interface Compactable {
   readonly state: PublishedState
   /** @throws ERR_STRIDE_CLOSED once the store is closed */
   readonly assertOpen: () => void
+  /** Writes the indexes of the new file, before it takes the name. */
+  readonly renumber: (store: CompactedStore) => Promise<NextIndexes | undefined>
+}
+
+/** What the new file holds. */
+export interface CompactedStore {
+  readonly identity: Identity
+  readonly commitNumber: number
+  readonly size: number
+  /** For each old record number the new one, or GONE. */
+  readonly moved: Float64Array
 }
 
 /**
  * Writes the live records beside the file and takes its name. Nothing is staged, and no journal is there.
- * @returns for each old record number the new one, or GONE
+ * @returns for each old record number the new one, or GONE; and its indexes, which take over once the old ones are closed
  */
-export async function compactStore(store: Compactable, options: ProgressOptions): Promise<Float64Array> {
+export async function compactStore(
+  store: Compactable,
+  options: ProgressOptions,
+): Promise<{ readonly moved: Float64Array; readonly indexes: NextIndexes | undefined }> {
   const { file, publisher, committer, state, assertOpen } = store
   const { platform, path, lock } = file
   const moved = new Float64Array(state.size).fill(GONE)
+  let indexes: NextIndexes | undefined
   const write = async (target: PlatformFile): Promise<void> => {
-    await runInTurns(copyLive(store, target, moved), options)
+    indexes = await store.renumber(await runInTurns(copyLive(store, target, moved), options))
   }
   /** Where that cannot be found out, another file may have the name. */
   const hasName = (): boolean => {
@@ -64,6 +80,7 @@ export async function compactStore(store: Compactable, options: ProgressOptions)
   try {
     await replaceWhole(platform, file.file, write, replacing)
   } catch (error) {
+    indexes?.discard()
     if (!isTold) throw error
     if (hasName()) {
       publisher.reinstate(state)
@@ -74,17 +91,18 @@ export async function compactStore(store: Compactable, options: ProgressOptions)
     }
     throw error
   }
-  return moved
+  return { moved, indexes }
 }
 
 function* copyLive(
   { file, locator, state, assertOpen }: Compactable,
   target: PlatformFile,
   moved: Float64Array,
-): Steps<void> {
+): Steps<CompactedStore> {
   const { addressing, checksums } = locator
   const { size } = state
-  const builder = new StoreBuilder(target, newIdentity(file.codec.layout, file.identity), checksums.exists)
+  const identity = newIdentity(file.codec.layout, file.identity)
+  const builder = new StoreBuilder(target, identity, checksums.exists)
   let sinceTurn = 0
   for (let n = locator.nextLive(0, size); n < size; n = locator.nextLive(n, size)) {
     const source = locator.run(n, size)
@@ -103,7 +121,9 @@ function* copyLive(
     yield { done: n, total: size }
     assertOpen()
   }
-  builder.finish({ commitNumber: state.commitNumber, deletedCount: 0 })
+  const { commitNumber } = state
+  builder.finish({ commitNumber, deletedCount: 0 })
   yield { done: size, total: size }
   assertOpen()
+  return { identity, commitNumber, size: builder.size, moved }
 }

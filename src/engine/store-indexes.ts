@@ -5,21 +5,24 @@
  * whenever it heard of its store's writer. What one index answers: store-index.ts. What they are made of: index/.
  */
 
+import { StrideError } from '../errors.ts'
 import type { AnySchema } from '../schema/index.ts'
 import type { AppliedState } from './checkpointer.ts'
 import type { Committer } from './committer.ts'
+import type { CompactedStore } from './compact.ts'
 import type { IndexDefinition } from './index/index-definition.ts'
 import type { RebuiltIndex } from './index/index-opening.ts'
 import { type IndexSet, unknownIndex } from './index/index-set.ts'
 import type { KeyIndex } from './index/key-index.ts'
 import { LateIndexes } from './index/late-indexes.ts'
 import { ReaderIndexes } from './index/reader-indexes.ts'
+import { type NextIndexes, renumberIndexes } from './index/renumber.ts'
 import type { StoreOptions } from './options.ts'
 import type { ReaderState } from './reader-state.ts'
 import type { RecordSet, Source } from './record-set.ts'
 import type { StoreFile } from './store-file.ts'
 import { StoreIndex } from './store-index.ts'
-import { newStoreIndexes, openStoreIndexes, readableIndexes } from './store-parts.ts'
+import { indexWindows, newStoreIndexes, openStoreIndexes, readableIndexes } from './store-parts.ts'
 import { type ProgressOptions, runAtOnce, runInTurns, type Steps } from './turns.ts'
 
 /** The store that they belong to, as it is at the moment of asking. */
@@ -150,6 +153,30 @@ export class StoreIndexes<S extends AnySchema> {
     committer.assertSound()
     this.#epoch.value++
     set.keeper.publish()
+  }
+
+  /**
+   * Writes the indexes for the file that compact is about to put in the place of this one. Nothing is staged.
+   * @returns undefined where opening that file has to build them
+   */
+  async renumber(compacted: CompactedStore, { signal }: ProgressOptions): Promise<NextIndexes | undefined> {
+    const { current: set } = this.kept
+    if (set === undefined || set.all.length === 0) return undefined
+    if (!(await set.keeper.settle())) return undefined
+    const { file, options: storeOptions } = this.#store
+    const { platform, path } = file()
+    const { identity: owner, moved, commitNumber, size } = compacted
+    const windows = indexWindows(storeOptions)
+    const steps = renumberIndexes(set, { platform, path, owner, windows, moved, commitNumber, size })
+    try {
+      return await runInTurns(this.#whileOpen(steps), signal === undefined ? {} : { signal })
+    } catch (error) {
+      if (error instanceof StrideError && error.code === 'ERR_STRIDE_CORRUPT') return undefined
+      throw error
+    } finally {
+      // Ended by the signal or by closing, it is told so.
+      steps.return(undefined as never)
+    }
   }
 
   /** @throws RangeError where there is no such index */

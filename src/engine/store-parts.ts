@@ -146,6 +146,10 @@ function openingOf<S extends AnySchema>(
   { locator }: Source<S>,
   options: StoreOptions,
 ): Pick<IndexOpening, 'platform' | 'path' | 'identity' | 'codec' | 'locator' | 'windows' | 'mode'> {
-  const windows = { ...windowSizes(options), advice: options.advice ?? 'normal' }
-  return { platform, path, identity, codec, locator, windows, mode: options.mode }
+  return { platform, path, identity, codec, locator, windows: indexWindows(options), mode: options.mode }
+}
+
+/** How the windows of an index file slide. */
+export function indexWindows(options: StoreOptions): IndexOpening['windows'] {
+  return { ...windowSizes(options), advice: options.advice ?? 'normal' }
 }

@@ -14,7 +14,7 @@ import type { AppliedState } from './checkpointer.ts'
 import { readerClassOf } from './codecs.ts'
 import type { Durability } from './commit-waiters.ts'
 import type { Committer } from './committer.ts'
-import { compactStore } from './compact.ts'
+import { type CompactedStore, compactStore } from './compact.ts'
 import { isCurrent } from './current-file.ts'
 import { FileWork } from './file-work.ts'
 import { defineIndex, type IndexDefinition, type IndexOptions } from './index/index-definition.ts'
@@ -355,11 +355,11 @@ export class Store<S extends AnySchema = AnySchema, I = NoIndexes> extends Recor
       const { locator } = this.source
       const state = this.#publishedState()
       const assertOpen = (): void => this.assertOpen()
-      const moved = await compactStore(
-        { file: this.#file, locator, committer, publisher, state, assertOpen },
-        options,
-      )
+      const renumber = (compacted: CompactedStore) => this.#indexes.renumber(compacted, options)
+      const store = { file: this.#file, locator, committer, publisher, state, assertOpen, renumber }
+      const { moved, indexes } = await compactStore(store, options)
       this.#closeFile()
+      indexes?.takeOver()
       this.#reopen()
       this.#indexes.forgetBuilt()
       return moved

@@ -14,7 +14,7 @@ import type { Platform, PlatformFile } from '../../mmap/platform.ts'
 import { createWindowPool, type WindowOptions, type WindowPool } from '../../mmap/windows.ts'
 import { FORMAT_VERSION } from '../format.ts'
 import type { Identity } from '../header.ts'
-import { writeWhole } from '../write-beside.ts'
+import { type FileAccess, writeWhole } from '../write-beside.ts'
 import {
   type CatalogEntry,
   decodeCatalog,
@@ -58,16 +58,17 @@ export function createIndexFile(
   platform: Platform,
   path: string,
   owner: IndexOwner,
-  mode: number | undefined,
+  access: FileAccess,
+  seed: Uint8Array = randomBytes(SEED_BYTES),
 ): void {
-  writeWhole(platform, path, mode, file => {
+  writeWhole(platform, path, access, file => {
     file.allocate(0, FIXED_PAGES * INDEX_PAGE_BYTES)
     const header = INDEX_HEADER.encode({
       magic: Buffer.from(INDEX_MAGIC),
       formatVersion: FORMAT_VERSION,
       storeId: Buffer.from(owner.storeId, 'hex'),
       generation: owner.generation,
-      seed: randomBytes(SEED_BYTES),
+      seed: Buffer.from(seed),
     })
     file.store(header, 0)
     writeIndexRoot(file, FIRST_ROOT)

@@ -56,11 +56,11 @@ export class IndexKeeper {
     })
   }
 
-  /** The same in turns of the event loop. */
-  async checkpoint(): Promise<void> {
+  /** The same in turns of the event loop. `everything`: nothing waits afterwards, however little it is. */
+  async checkpoint(everything = false): Promise<void> {
     const epoch = this.#epoch
     const isOver = (): boolean => this.#epoch !== epoch || this.failure !== undefined
-    for (const index of isOver() ? [] : this.#toFold()) {
+    for (const index of isOver() ? [] : this.#toFold(everything)) {
       for (let state = 'more'; state !== 'done'; ) {
         await nextTurn()
         if (isOver()) return
@@ -75,6 +75,12 @@ export class IndexKeeper {
   /** Whether a page was found damaged: a checkpoint makes its index anew. */
   get hasDamage(): boolean {
     return this.#parts.indexes().some(({ tree }) => tree.directory.isDamaged)
+  }
+
+  /** Folds everything that waits. @returns whether the pages alone say everything now */
+  async settle(): Promise<boolean> {
+    await this.checkpoint(true)
+    return this.failure === undefined && this.#parts.indexes().every(({ tree }) => tree.waiting === 0)
   }
 
   /** Names what the indexes are now; nothing is folded. */
@@ -110,9 +116,9 @@ export class IndexKeeper {
   }
 
   /** Indexes of which so much waits that it is folded now, and damaged ones. */
-  #toFold(): readonly KeyIndex[] {
+  #toFold(everything = false): readonly KeyIndex[] {
     return this.#parts.indexes().filter(({ tree }) => {
-      const most = Math.max(WAITING_MIN, tree.directory.entries * WAITING_PART)
+      const most = everything ? 0 : Math.max(WAITING_MIN, tree.directory.entries * WAITING_PART)
       return tree.isFolding || tree.waiting > most || tree.directory.isDamaged
     })
   }

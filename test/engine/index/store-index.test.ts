@@ -3,8 +3,8 @@
  * duplicate that gets in, an index that is behind after a checkpoint, a reopening, a crash or a compaction.
  */
 
-import { copyFileSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { copyFileSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import fc from 'fast-check'
 import { migrateStore, openStore, type Store, StrideError } from 'stridedb'
 import { describe, expect, it } from 'vitest'
@@ -370,6 +370,67 @@ describe('lookups of plain u32 keys, which go straight to the pages', () => {
       expect(distinct.map(id => byId.number(id))).toEqual(distinct.map((_, n) => n))
       expect([0xffffffff, 2 ** 31, 5].map(id => byId.number(id))).toEqual([-1, -1, distinct.indexOf(5)])
     }
+  })
+})
+
+describe('compact', () => {
+  it('keeps the indexes, under the new numbers, without building them', async () => {
+    const path = join(temporaryFolder(), 'x.stride')
+    const seedOf = (): string => readFileSync(`${path}-index`).subarray(36, 52).toString('hex')
+    const store = open(path)
+    // Of two symbols there are pages full, with the same key.
+    store.appendMany(
+      Array.from({ length: 6_000 }, (_, i) => ({
+        ...trade(i),
+        symbol: i % 3 === 0 ? 'SAME' : trade(i).symbol,
+      })),
+    )
+    await store.commit()
+    await store.checkpoint()
+    const seed = seedOf()
+    for (let n = 0; n < 6_000; n++) if (n % 5 === 0 || (n > 1_000 && n < 4_500)) store.delete(n)
+    store.append({ ...trade(9_000), symbol: 'SAME' })
+    await store.commit()
+    const moved = await store.compact()
+    expect(seedOf()).toBe(seed)
+    expect(readdirSync(dirname(path)).filter(name => name.includes('next'))).toEqual([])
+    expect(moved[4_501]).toBe(store.index('byId').number(4_501))
+    expectAgreement(store)
+    expect((await store.verify()).findings).toEqual([])
+    store.update(0, { id: 77_777, symbol: 'SAME' })
+    await store.commit()
+    await store.checkpoint()
+    expectAgreement(store)
+    for (let n = 0; n < store.size; n++) store.delete(n)
+    await store.commit()
+    await store.compact()
+    expectAgreement(store)
+    store.append(trade(1))
+    await store.commit()
+    expectAgreement(store)
+    store.close()
+    using again = open(path)
+    expect(again.recovery.indexesBuilt).toBeUndefined()
+    expect(seedOf()).toBe(seed)
+    expectAgreement(again)
+  })
+
+  it('that is aborted leaves the indexes as they were', async () => {
+    const path = join(temporaryFolder(), 'x.stride')
+    using store = open(path)
+    store.appendMany(Array.from({ length: 3_000 }, (_, i) => trade(i)))
+    await store.commit()
+    const controller = new AbortController()
+    const compacting = store.compact({
+      signal: controller.signal,
+      // All records are copied; what is left are the indexes.
+      progress: (done, total) => {
+        if (done === total) setImmediate(() => controller.abort(new Error('no more')))
+      },
+    })
+    await expect(compacting).rejects.toThrow('no more')
+    expect(readdirSync(dirname(path)).filter(name => /next|new/.test(name))).toEqual([])
+    expectAgreement(store)
   })
 })
 
