@@ -49,8 +49,13 @@ export interface NextIndexes {
 export function* renumberIndexes(set: IndexSet, renumbering: Renumbering): Steps<NextIndexes> {
   const { platform, path, owner, windows, moved, commitNumber, size } = renumbering
   const next = `${indexPathOf(path)}-next`
+  // The next compact writes over what stays, and an error that says why came first.
   const remove = (): void => {
-    if (platform.exists(next)) platform.remove(next)
+    try {
+      if (platform.exists(next)) platform.remove(next)
+    } catch (error) {
+      if (!(error instanceof StrideError)) throw error
+    }
   }
   createIndexFile(platform, next, owner, set.file.file, set.file.seed)
   let isWhole = false
