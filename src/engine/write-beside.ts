@@ -21,7 +21,8 @@ export function writeWhole(
     write(beside)
     beside.sync()
     beside.close()
-    platform.rename(beside.path, path, typeof access === 'object' ? access : undefined)
+    const isReplaced = typeof access === 'object' && access.path === path
+    platform.rename(beside.path, path, isReplaced ? access : undefined)
     platform.syncFolder(path)
   } catch (error) {
     discard(platform, beside)
