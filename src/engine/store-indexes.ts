@@ -51,6 +51,8 @@ export class StoreIndexes<S extends AnySchema> {
   readonly #followed = new ReaderIndexes()
   /** Moves on whenever another set of indexes is there, or another index in it. */
   readonly #epoch = { value: 0 }
+  /** Declared at opening and dropped since: not built again where the file is opened anew. */
+  readonly #dropped = new Set<string>()
   readonly #named = new Map<string, StoreIndex<S>>()
 
   constructor(store: IndexOwner<S>) {
@@ -75,14 +77,14 @@ export class StoreIndexes<S extends AnySchema> {
     const opened = openStoreIndexes(file(), source(), options, applied, this.#tellReaders)
     this.kept.current = opened?.set
     this.#built = opened?.rebuilt ?? []
-    return opened?.missing ?? []
+    return (opened?.missing ?? []).filter(({ name }) => !this.#dropped.has(name))
   }
 
   /** Builds what `open` found missing, of `size` records. */
   buildMissing(missing: readonly IndexDefinition[], size: number): void {
     const { current: set } = this.kept
     if (set === undefined || missing.length === 0) return
-    for (const definition of missing) runAtOnce(set.build(definition, size), {})
+    for (const definition of missing) runAtOnce(set.build(set.begin(definition), size), {})
     set.keeper.publish()
   }
 
@@ -91,10 +93,13 @@ export class StoreIndexes<S extends AnySchema> {
     this.kept.current?.keeper.publish()
   }
 
+  /** Whether a page was found damaged. */
+  get hasDamage(): boolean {
+    return this.kept.current?.keeper.hasDamage === true
+  }
   /** Makes anew what was found damaged. */
   async mend(): Promise<void> {
-    const keeper = this.kept.current?.keeper
-    if (keeper?.hasDamage === true) await keeper.checkpoint()
+    await this.kept.current?.keeper.checkpoint()
   }
 
   get definitions(): readonly IndexDefinition[] {
@@ -136,23 +141,43 @@ export class StoreIndexes<S extends AnySchema> {
     return this.kept.current
   }
 
-  /** Builds an index in turns. Everything committed is in the file. @throws see Store.createIndex */
-  async create(definition: IndexDefinition, options: ProgressOptions): Promise<void> {
+  /**
+   * Builds an index in turns, told of every change from the call on. `settled` resolves once everything that was committed
+   * before the call is in the file. @throws see Store.createIndex
+   */
+  async create(
+    definition: IndexDefinition,
+    settled: () => Promise<unknown>,
+    options: ProgressOptions,
+  ): Promise<void> {
     const { file, source, options: storeOptions, committer: committerNow } = this.#store
     const committer = committerNow() as Committer
     const applied = (): AppliedState => (committerNow() as Committer).applied
     this.kept.current ??= newStoreIndexes(file(), source(), storeOptions, applied, this.#tellReaders)
     const { current: set } = this.kept
-    const steps = set.build(definition, committer.applied.size)
+    set.keeper.assertWhole()
+    const index = set.begin(definition)
+    let steps: Steps<void> | undefined
     try {
+      await settled()
+      this.#store.prepare()
+      steps = set.build(index, committer.applied.size)
       await runInTurns(this.#whileOpen(steps), options)
     } finally {
-      // Aborted, it is told so.
-      steps.return()
+      // Aborted, it is told so; whether it had begun or not.
+      steps?.return()
+      set.giveUp(index)
     }
     committer.assertSound()
     this.#epoch.value++
+    this.#dropped.delete(definition.name)
     set.keeper.publish()
+    try {
+      set.keeper.assertWhole()
+    } catch (error) {
+      set.drop(definition.name)
+      throw error
+    }
   }
 
   /**
@@ -186,6 +211,7 @@ export class StoreIndexes<S extends AnySchema> {
 
   drop(name: string): void {
     this.kept.current?.drop(name)
+    this.#dropped.add(name)
     this.#epoch.value++
     this.publish()
   }

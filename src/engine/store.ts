@@ -199,11 +199,9 @@ export class Store<S extends AnySchema = AnySchema, I = NoIndexes> extends Recor
     const definition = defineIndex(name, declaration as IndexOptions)
     const { committer } = this.#writable()
     this.#refuseStaged('create an index')
-    await this.#fileWork.run('createIndex', false, async () => {
-      await committer.flush()
-      this.assertOpen()
-      await this.#indexes.create(definition, options)
-    })
+    await this.#fileWork.run('createIndex', false, () =>
+      this.#indexes.create(definition, () => committer.flush(), options),
+    )
   }
   /** Forgets an index. @throws RangeError where there is none of this name */
   async dropIndex(name: string): Promise<void> {
@@ -319,8 +317,13 @@ export class Store<S extends AnySchema = AnySchema, I = NoIndexes> extends Recor
     this.assertOpen()
     this.#fileWork.assertWritable()
     this.#finishReplay()
-    await this.#writing?.committer.checkpoint()
-    await this.#indexes.mend()
+    if (this.#writing === undefined) return
+    await this.#writing.committer.checkpoint()
+    while (this.#fileWork.done !== undefined && this.#indexes.hasDamage) {
+      await this.#fileWork.done
+      this.assertOpen()
+    }
+    if (this.#indexes.hasDamage) await this.#fileWork.run('checkpoint', false, () => this.#indexes.mend())
   }
 
   /** Looks at everything that can be checked and lists what is wrong, with offsets. Changes nothing. */

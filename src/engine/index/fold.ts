@@ -204,6 +204,7 @@ export class Fold {
     const window = pool.acquire(offset, INDEX_PAGE_BYTES)
     const at = offset - window.start
     if (checksumOfLeaf(window.bytes, at) !== directory.arrays.checksums[i]) {
+      directory.isDamaged = true
       throw corrupt(path, offset, 'a page of an index fails its checksum')
     }
     format.readEntries(window.view as DataView, at, directory.countOf(i), directory.isPacked(i), this.#old)

@@ -10,12 +10,16 @@
 
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { StrideError } from '../../errors.ts'
+import type { RecordBytes } from '../../schema/index.ts'
 import type { AppliedState } from '../checkpointer.ts'
 import type { Locator } from '../locator.ts'
 import type { Verdict } from './fold.ts'
 import type { IndexFile } from './index-file.ts'
 import type { KeyIndex } from './key-index.ts'
 import { compareWords } from './words.ts'
+
+/** 'anew': the pages were made anew, as of what is staged now. */
+type FoldState = 'more' | 'portion' | 'done' | 'anew'
 
 /** A part of the entries may wait from one checkpoint to the next; a few always, since a page costs more to write. */
 const WAITING_PART = 1 / 16
@@ -38,6 +42,8 @@ export interface KeeperParts {
 export class IndexKeeper {
   readonly #parts: KeeperParts
   #epoch = 0
+  /** The last checkpoint in turns that was asked for; never rejects. */
+  #running: Promise<void> = Promise.resolve()
   /** Why nothing is written any more. */
   failure: unknown
 
@@ -50,23 +56,38 @@ export class IndexKeeper {
     this.#epoch++
     this.#guard(() => {
       for (const index of this.#toFold()) {
-        while (this.#step(index, Number.POSITIVE_INFINITY) !== 'done') this.#publishPages()
+        for (let state: FoldState = 'more'; state !== 'done'; ) {
+          state = this.#step(index, Number.POSITIVE_INFINITY)
+          if (state === 'portion') this.#publishPages()
+          // Its pages are those of what is staged as well, which only `publish` names.
+          if (state !== 'anew') continue
+          this.#publish()
+          break
+        }
       }
       this.#publish()
     })
   }
 
-  /** The same in turns of the event loop. `everything`: nothing waits afterwards, however little it is. */
+  /** The same in turns of the event loop, one at a time. `everything`: nothing waits afterwards, however little it is. */
   async checkpoint(everything = false): Promise<void> {
     const epoch = this.#epoch
+    const before = this.#running
+    const running = before.then(() => this.#checkpoint(epoch, everything))
+    this.#running = running.catch(() => {})
+    await running
+  }
+
+  async #checkpoint(epoch: number, everything: boolean): Promise<void> {
     const isOver = (): boolean => this.#epoch !== epoch || this.failure !== undefined
     for (const index of isOver() ? [] : this.#toFold(everything)) {
-      for (let state = 'more'; state !== 'done'; ) {
+      for (let state: FoldState = 'more'; state !== 'done'; ) {
         await nextTurn()
         if (isOver()) return
         state = this.#guard(() => this.#step(index, performance.now() + STEP_MS)) ?? 'done'
-        if (state === 'portion') await this.#publishAsync(true)
+        if (state === 'portion' || state === 'anew') await this.#publishAsync(state === 'portion')
         if (isOver()) return
+        if (state === 'anew') break
       }
     }
     if (!isOver()) await this.#publishAsync(false)
@@ -75,6 +96,11 @@ export class IndexKeeper {
   /** Whether a page was found damaged: a checkpoint makes its index anew. */
   get hasDamage(): boolean {
     return this.#parts.indexes().some(({ tree }) => tree.directory.isDamaged)
+  }
+
+  /** @throws why the file is no longer kept */
+  assertWhole(): void {
+    if (this.failure !== undefined) throw this.failure
   }
 
   /** Folds everything that waits. @returns whether the pages alone say everything now */
@@ -123,26 +149,26 @@ export class IndexKeeper {
     })
   }
 
-  #step(index: KeyIndex, deadlineMs: number): 'more' | 'portion' | 'done' {
+  #step(index: KeyIndex, deadlineMs: number): FoldState {
     const { tree } = index
     const { file } = this.#parts
+    if (tree.directory.isDamaged) return this.#makeAnew(index)
     try {
-      if (tree.directory.isDamaged) return this.#makeAnew(index)
       if (!tree.isFolding) {
         file.beginWriting()
         tree.beginFold({ path: file.path, pool: file.pool, space: file.space, judge: this.#judge(index) })
       }
       return tree.foldStep(deadlineMs)
     } catch (error) {
-      if (!(error instanceof StrideError) || error.code !== 'ERR_STRIDE_CORRUPT') throw error
+      if (!tree.directory.isDamaged) throw error
       return this.#makeAnew(index)
     }
   }
 
-  #makeAnew(index: KeyIndex): 'done' {
+  #makeAnew(index: KeyIndex): 'anew' {
     index.tree.endFold()
     this.#parts.rebuild(index)
-    return 'done'
+    return 'anew'
   }
 
   /** What a record that is committed and in the file says about an entry. */
@@ -154,7 +180,14 @@ export class IndexKeeper {
     return (data, at) => {
       const n = data[at + words - 1] as number
       if (n >= applied().size || (staging.changeCount > 0 && staging.find(n) !== undefined)) return 'unsettled'
-      const source = locator.find(n)
+      let source: RecordBytes | undefined
+      try {
+        source = locator.find(n)
+      } catch (error) {
+        // A damaged record says nothing: whoever looks for it is told.
+        if (error instanceof StrideError && error.code === 'ERR_STRIDE_CORRUPT') return 'unsettled'
+        throw error
+      }
       if (source === undefined) return 'gone'
       index.entryOf(n, source.view as DataView, locator.at, entry)
       return compareWords(data, at, entry, 0, words) === 0 ? 'there' : 'gone'

@@ -55,10 +55,7 @@ export class IndexSet {
   constructor(parts: IndexSetParts) {
     this.#parts = parts
     const { file, locator, applied, published } = parts
-    const rebuild = (index: KeyIndex): void => {
-      index.tree.directory = Directory.empty(index.tree.format.entryWords)
-      for (const _ of this.#steps(index, applied().size));
-    }
+    const rebuild = (index: KeyIndex): void => this.#makeAnew(index, applied().size)
     this.keeper = new IndexKeeper({ file, locator, applied, indexes: () => this.all, rebuild, published })
   }
 
@@ -123,10 +120,10 @@ export class IndexSet {
   }
 
   /**
-   * Builds an index that is not there yet. The caller has seen to it that nothing is staged. Ended before it is there
-   * (`return`), it leaves nothing.
+   * Begins an index that is not there yet: it is told of every change from now on. Nothing is staged, and what is committed is in
+   * the file once it is built. @throws ERR_STRIDE_EXISTS, _LIMIT
    */
-  *build(definition: IndexDefinition, size: number): Steps<void> {
+  begin(definition: IndexDefinition): KeyIndex {
     const { name } = definition
     if (this.#indexes.has(name) || [...this.#building].some(index => index.tree.definition.name === name)) {
       throw new StrideError('ERR_STRIDE_EXISTS', `There is an index '${name}' already`, {
@@ -136,16 +133,29 @@ export class IndexSet {
     const numbers = [...this.all, ...this.#building].map(index => index.tree.indexNumber)
     const index = this.#make(definition, Math.max(0, ...numbers) + 1)
     this.#building.add(index)
+    return index
+  }
+
+  /** Builds what was begun. Ended before it is there (`return`), it leaves nothing. */
+  *build(index: KeyIndex, size: number): Steps<void> {
     let isWhole = false
     try {
-      for (const share of this.#steps(index, size)) yield { done: Math.floor(share * size), total: size }
+      for (const share of this.#steps(index, size, index.tree.directory))
+        yield { done: Math.floor(share * size), total: size }
       this.#refuseRivalsAmongWaiting(index)
       isWhole = true
     } finally {
-      this.#building.delete(index)
-      if (!isWhole) this.#giveUp(index)
+      if (!isWhole) this.giveUp(index)
     }
-    this.#indexes.set(name, index)
+    this.#building.delete(index)
+    this.#indexes.set(index.tree.definition.name, index)
+  }
+
+  /** Ends what was begun and is not there yet; its pages are free again. */
+  giveUp(index: KeyIndex): void {
+    if (!this.#building.delete(index)) return
+    const { directory } = index.tree
+    for (let i = 0; i < directory.pageCount; i++) this.file.space.giveBack(directory.placeOf(i))
   }
 
   /** Forgets an index; its pages are free once a root is published. @throws RangeError */
@@ -184,14 +194,24 @@ export class IndexSet {
       : new OrderedIndex({ ...parts, tree: tree as IndexTree<OrderedDelta> })
   }
 
-  *#steps(index: KeyIndex, size: number): Generator<number, void> {
+  /** Builds the pages of a damaged index from the records; failing leaves it as damaged as it was. */
+  #makeAnew(index: KeyIndex, size: number): void {
+    const { tree } = index
+    const damaged = tree.directory
+    const directory = Directory.empty(tree.format.entryWords)
+    for (const _ of this.#steps(index, size, directory));
+    tree.directory = directory
+    for (let i = 0; i < damaged.pageCount; i++) this.file.space.drop(damaged.placeOf(i))
+  }
+
+  *#steps(index: KeyIndex, size: number, directory: Directory): Generator<number, void> {
     const { locator, file } = this.#parts
     const { tree } = index
     file.beginWriting()
     const build = new BulkBuild({
       indexNumber: tree.indexNumber,
       format: tree.format,
-      directory: tree.directory,
+      directory,
       pool: file.pool,
       space: file.space,
       records: locator,
@@ -201,11 +221,6 @@ export class IndexSet {
       ...(tree.definition.unique ? { equals: numbers => this.#refuseEquals(index, numbers) } : {}),
     })
     yield* build.run()
-  }
-
-  /** The pages of an index that was not finished are free again. */
-  #giveUp({ tree }: KeyIndex): void {
-    for (let i = 0; i < tree.directory.pageCount; i++) this.file.space.giveBack(tree.directory.placeOf(i))
   }
 
   /** Of records whose entries have the same words, no two may have the same key. */

@@ -470,6 +470,43 @@ describe('a damaged page of an index', () => {
 })
 
 describe('createIndex and dropIndex', () => {
+  for (const kind of ['hash', 'ordered'] as const) {
+    it(`is told of what is staged right behind the call, ${kind}`, async () => {
+      const path = join(temporaryFolder(), 'x.stride')
+      const store = openStore(path, Trade)
+      store.appendMany(Array.from({ length: 100 }, (_, i) => trade(i)))
+      await store.commit()
+      const creating = store.createIndex('byId', { on: 'id', kind })
+      const n = store.append(trade(777))
+      store.update(3, { id: 1_003 })
+      store.delete(5)
+      await creating
+      const ids = [777, 3, 1_003, 5]
+      const numbers = (): number[] => ids.map(id => store.index('byId').number(id as never))
+      expect(numbers()).toEqual([n, -1, 3, -1])
+      store.rollback()
+      expect(numbers()).toEqual([-1, 3, -1, 5])
+      expect(store.append(trade(777))).toBe(n)
+      store.update(3, { id: 1_003 })
+      await store.commit()
+      expect(numbers()).toEqual([n, -1, 3, 5])
+      expect((await store.verify()).findings).toEqual([])
+      store.close()
+      using again = openStore(path, Trade)
+      expect(again.index('byId').number(777)).toBe(n)
+      expect((await again.verify()).findings).toEqual([])
+    })
+  }
+
+  it('leaves out of a compacted file what was declared, and dropped since', async () => {
+    using store = open(join(temporaryFolder(), 'x.stride'))
+    store.appendMany(Array.from({ length: 100 }, (_, i) => trade(i)))
+    await store.commit()
+    await store.dropIndex('byId')
+    await store.compact()
+    expect(store.indexes.map(({ name }) => name)).toEqual(['bySymbol', 'bySymbolTime', 'byPrice'])
+  })
+
   it('builds from the records while changes go on, tells progress, and forgets again', async () => {
     const path = join(temporaryFolder(), 'x.stride')
     {
