@@ -28,8 +28,8 @@ export function rangeEnds(codec: KeyCodec, range: Range): RangeEnds {
     if (compareWords(one, 0, to, 0, words) < 0) copyWords(one, 0, to, 0, words)
   }
   if (prefix !== undefined) {
-    block(codec, prefix, true, 'first', one)
-    raise()
+    if (block(codec, prefix, true, 'first', one)) raise()
+    else isEmpty = true
     if (block(codec, prefix, true, 'last', one)) lower()
   }
   const begin = gte ?? gt

@@ -6,7 +6,7 @@
 import { copyFileSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import fc from 'fast-check'
-import { migrateStore, openStore, type Store, StrideError } from 'stridedb'
+import { ascii, latin1, migrateStore, openStore, type Store, StrideError } from 'stridedb'
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import {
@@ -467,6 +467,19 @@ describe('a damaged page of an index', () => {
     expectAgreement(store)
     expect((await store.verify()).findings).toEqual([])
   })
+})
+
+describe('a prefix that no text can begin with', () => {
+  for (const [name, text] of Object.entries({ ascii, latin1 })) {
+    it(`finds nothing, ${name}`, () => {
+      const Item = z.object({ k: text(4) })
+      const indexes = { k: { on: 'k', kind: 'ordered' } } as const
+      using store = openStore(join(temporaryFolder(), 'x.stride'), Item, { indexes })
+      for (const k of ['a', 'b', 'bcde']) store.append({ k })
+      const counts = ['\u4e2d', 'b\u4e2d', 'bcdef', 'b\0'].map(prefix => store.index('k').count({ prefix }))
+      expect(counts).toEqual([0, 0, 0, 0])
+    })
+  }
 })
 
 describe('createIndex and dropIndex', () => {
