@@ -18,6 +18,7 @@ export {
   type LeafNode,
   type Node,
   NUMBERS,
+  type TextNode,
 } from './kinds.ts'
 export { layoutOf } from './layout.ts'
 export { diffLayouts } from './layout-diff.ts'

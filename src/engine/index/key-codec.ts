@@ -330,7 +330,7 @@ export class KeyCodec {
     const isText = step.kind === 'leaf' && isTextLike(step.node)
     if (!isText || (typeof value !== 'string' && !(value instanceof Uint8Array))) return bound
     const given = typeof value === 'string' ? textBytes(step.node, value) : value.length
-    if (given > step.size || (bound.fit === 'above' && typeof value === 'string')) return bound
+    if (given > step.node.length || (bound.fit === 'above' && typeof value === 'string')) return bound
     return { fixedBytes: step.at + given, fit: 'exact' }
   }
 
@@ -388,7 +388,7 @@ function skipNode(steps: readonly KeyStep[], node: Node, state: EncodeState): Ke
   return steps[state.step - 1]
 }
 
-function isTextLike(node: LeafNode): boolean {
+function isTextLike(node: LeafNode): node is LeafNode & { readonly length: number } {
   return node.type === 'ascii' || node.type === 'latin1' || node.type === 'utf8' || node.type === 'bytes'
 }
 

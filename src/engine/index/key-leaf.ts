@@ -5,13 +5,29 @@
  *       false before true, enums by their code, text and bytes by their bytes, a shorter text before a longer one.
  *   O2  equal bytes mean equal values, as `===` has it, NaN equal to itself.
  *   O3  a bound that no field can hold exactly is rounded down, and says that it lies above.
+ * Text padded with spaces may end in NUL: behind its bytes, filled up with zeros, stands how many there are.
  * From a record: fromRecord. From a value that somebody asks for: fromValue.
  */
 
-import { BIGINTS, type LeafNode, NUMBERS } from '../../schema/index.ts'
+import { BIGINTS, type LeafNode, NUMBERS, type TextNode } from '../../schema/index.ts'
 
 /** What fromValue wrote: the value itself, the nearest one below it, or nothing because all are above it. */
 export type Fit = 'exact' | 'above' | 'below'
+
+/** Bytes of a key that a leaf takes. */
+export function keySizeOf(node: LeafNode): number {
+  if (node.type === 'ascii' || node.type === 'latin1' || node.type === 'utf8') {
+    return node.length + countSizeOf(node)
+  }
+  return node.size
+}
+
+/** Bytes behind a text that say how many bytes it has. */
+function countSizeOf({ padding, length }: TextNode): 0 | 1 | 2 | 4 {
+  if (padding === 'zero') return 0
+  if (length <= 0xff) return 1
+  return length <= 0xffff ? 2 : 4
+}
 
 /** The bytes of a leaf in a record, written to `key` at `to`. */
 export function fromRecord(node: LeafNode, view: DataView, at: number, key: DataView, to: number): void {
@@ -61,7 +77,9 @@ export function fromRecord(node: LeafNode, view: DataView, at: number, key: Data
     default:
       copy(view, at, key, to, node.length)
       if (node.type !== 'bytes' && node.padding === 'space') {
-        for (let i = to + node.length - 1; i >= to && key.getUint8(i) === 0x20; i--) key.setUint8(i, 0)
+        let count = node.length
+        for (; count > 0 && key.getUint8(to + count - 1) === 0x20; count--) key.setUint8(to + count - 1, 0)
+        setCode(key, to + node.length, countSizeOf(node), count)
       }
   }
 }
@@ -85,11 +103,11 @@ export function fromValue(node: LeafNode, value: unknown, bytes: Buffer, key: Da
       return 'exact'
     }
     case 'ascii':
-      return narrowTextKey(value, 0x7f, node.length, node.padding === 'zero', bytes, to)
+      return narrowTextKey(node, 0x7f, value, bytes, key, to)
     case 'latin1':
-      return narrowTextKey(value, 0xff, node.length, node.padding === 'zero', bytes, to)
+      return narrowTextKey(node, 0xff, value, bytes, key, to)
     case 'utf8':
-      return utf8Key(value, node.length, bytes, to)
+      return utf8Key(node, value, bytes, key, to)
     case 'bytes':
       if (!(value instanceof Uint8Array)) throw wrongKind(`a Uint8Array of ${node.length} bytes`, value)
       bytes.fill(0, to, to + node.length)
@@ -170,39 +188,45 @@ function dateKey(value: unknown, key: DataView, to: number): Fit {
 }
 
 function narrowTextKey(
-  value: unknown,
+  node: TextNode,
   codeMax: number,
-  length: number,
-  isZeroPadded: boolean,
+  value: unknown,
   bytes: Buffer,
+  key: DataView,
   to: number,
 ): Fit {
   if (typeof value !== 'string') throw wrongKind('a string', value)
+  const { length } = node
+  const countSize = countSizeOf(node)
   const n = Math.min(value.length, length)
   let hasNul = false
   for (let i = 0; i < n; i++) {
     const code = value.charCodeAt(i)
     if (code > codeMax) {
       // Behind every text that begins alike.
-      bytes.fill(0xff, to + i, to + length)
+      bytes.fill(0xff, to + i, to + length + countSize)
       return 'above'
     }
     if (code === 0) hasNul = true
     bytes[to + i] = code
   }
   bytes.fill(0, to + n, to + length)
-  return value.length > length || (hasNul && isZeroPadded) ? 'above' : 'exact'
+  if (countSize !== 0) setCode(key, to + length, countSize, n)
+  return value.length > length || (hasNul && countSize === 0) ? 'above' : 'exact'
 }
 
 const LONE_SURROGATE = /\p{Surrogate}/u
 
-function utf8Key(value: unknown, length: number, bytes: Buffer, to: number): Fit {
+function utf8Key(node: TextNode, value: unknown, bytes: Buffer, key: DataView, to: number): Fit {
   if (typeof value !== 'string') throw wrongKind('a string', value)
+  const { length } = node
+  const countSize = countSizeOf(node)
   const wide = Buffer.from(value)
   bytes.fill(0, to, to + length)
   wide.copy(bytes, to, 0, length)
-  const isHeld = wide.length <= length && !value.includes('\0') && !LONE_SURROGATE.test(value)
-  return isHeld ? 'exact' : 'above'
+  if (countSize !== 0) setCode(key, to + length, countSize, Math.min(wide.length, length))
+  const hasPad = countSize === 0 && value.includes('\0')
+  return wide.length <= length && !hasPad && !LONE_SURROGATE.test(value) ? 'exact' : 'above'
 }
 
 function setCode(key: DataView, to: number, size: number, code: number): void {

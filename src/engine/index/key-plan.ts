@@ -15,6 +15,7 @@ import {
   type Node,
   unknownField,
 } from '../../schema/index.ts'
+import { keySizeOf } from './key-leaf.ts'
 
 /** Keys of ordered indexes are at most so long: a page holds seven of them. */
 export const ORDERED_KEY_BYTES_MAX = 512
@@ -147,7 +148,7 @@ function addNode(steps: KeyStep[], node: Node, place: NodePlace, at: number): nu
     }
     return next
   }
-  const size = node.type === 'ascii' || node.type === 'latin1' || node.type === 'utf8' ? node.length : node.size
+  const size = keySizeOf(node)
   steps.push({ kind: 'leaf', at: next, size, node, offset, outer, path })
   return next + size
 }

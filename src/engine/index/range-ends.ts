@@ -28,7 +28,8 @@ export function rangeEnds(codec: KeyCodec, range: Range): RangeEnds {
     if (compareWords(one, 0, to, 0, words) < 0) copyWords(one, 0, to, 0, words)
   }
   if (prefix !== undefined) {
-    if (block(codec, prefix, true, 'first', one)) raise()
+    // The first text that begins so is this one itself.
+    if (block(codec, prefix, false, 'first', one)) raise()
     else isEmpty = true
     if (block(codec, prefix, true, 'last', one)) lower()
   }
