@@ -90,7 +90,9 @@ export function planKey(layout: Layout, paths: readonly string[]): KeyPlan {
     if (paths.indexOf(path) !== i) throw new TypeError(`An index names each field once: '${path}'`)
     const firstStep = steps.length
     const end = addField(steps, field, at)
-    const isOptional = steps[firstStep]?.kind === 'presence'
+    const first = steps[firstStep]
+    // Not so where the byte is of what comes first inside the field.
+    const isOptional = first?.kind === 'presence' && first.path === path
     fields.push({ path, node: field.node, isOptional, at, end, firstStep })
     at = end
   }

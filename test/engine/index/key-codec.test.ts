@@ -208,6 +208,21 @@ describe('a key that is asked for', () => {
     expect(() => codecOn('id', 'id')).toThrow('once')
   })
 
+  it('is the one of its record where what comes first in a field can be null, and the field cannot', () => {
+    const First = z.object({
+      at: z.object({ x: u8().nullable(), y: u8() }),
+      list: z.array(u8().nullish()).length(2),
+      in: z.object({ pair: z.tuple([u8().nullable(), u8()]) }).nullable(),
+    })
+    const one = { at: { x: 1, y: 2 }, list: [3, 4], in: { pair: [5, 6] } }
+    const none = { at: { x: null, y: 2 }, list: [null, undefined], in: { pair: [null, 6] } }
+    for (const field of ['at', 'list', 'in', 'in.pair']) {
+      expect(compareKeys(First, [field], none, one)).toBe(-1)
+      expect(compareKeys(First, [field, 'at.y'], one, one)).toBe(0)
+    }
+    expect(compareKeys(First, ['in.pair'], { ...one, in: null }, none)).toBe(-1)
+  })
+
   it('says whether it has a null in it', () => {
     const codec = codecOn('symbol', 'when')
     codec.encode(['A', null])
