@@ -14,8 +14,8 @@ export interface IndexOptions {
   /** 'hash', the default, finds keys; 'ordered' finds keys and ranges of them. */
   readonly kind?: IndexKind
   /**
-   * Whether no two live records may have the same key, looked at with each call that changes one; a key with a null in it may
-   * be had by many.
+   * Whether no two live records may have the same key, looked at with each call that changes one; a key with a null in it, or
+   * inside an object or array in it, may be had by many, as in SQL.
    */
   readonly unique?: boolean
 }

@@ -53,6 +53,8 @@ export class KeyCodec {
   readonly #isLittle: boolean
   /** Of a key that is one text: the highest character that is one byte of it. */
   readonly #codeMax: number
+  /** Where the bytes of a key stand that say whether something is there. */
+  readonly #presences: readonly number[]
 
   constructor(plan: KeyPlan) {
     this.plan = plan
@@ -68,13 +70,14 @@ export class KeyCodec {
     this.#codeMax = leaf?.node.type === 'latin1' ? 0xff : 0x7f
     this.#offset = leaf?.offset ?? 0
     this.#isLittle = leaf?.node.endian !== 'big'
+    this.#presences = plan.steps.filter(({ kind }) => kind === 'presence').map(({ at }) => at)
   }
 
-  /** Whether one of the values in `words` is null or absent. */
+  /** Whether one of the values in `words` is null or absent, or has something in it that is. */
   get hasNull(): boolean {
-    for (const { isOptional, at } of this.plan.fields) {
+    for (const at of this.#presences) {
       const word = this.words[at >>> 2] as number
-      if (isOptional && ((word >>> (24 - 8 * (at & 3))) & 0xff) !== THERE) return true
+      if (((word >>> (24 - 8 * (at & 3))) & 0xff) !== THERE) return true
     }
     return false
   }

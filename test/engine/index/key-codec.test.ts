@@ -230,6 +230,33 @@ describe('a key that is asked for', () => {
     codec.encode(['A', new Date(0)])
     expect(codec.hasNull).toBe(false)
   })
+
+  it('says so of a null inside an object, a tuple or an array, too', () => {
+    const Deep = z.object({
+      at: z.object({ x: u8(), y: u8().nullable(), z: z.object({ w: u8().optional() }).nullable() }),
+      pair: z.tuple([u8(), u8().nullish()]),
+      list: z.array(u8().nullable()).length(2),
+    })
+    const hasNull = (field: string, value: unknown): boolean => {
+      const codec = new KeyCodec(planKey(new HeapRecords(Deep, 1).codec.layout, [field]))
+      codec.encode(value)
+      return codec.hasNull
+    }
+    expect(hasNull('at', { x: 1, y: 2, z: { w: 3 } })).toBe(false)
+    expect(hasNull('at', { x: 1, y: null, z: { w: 3 } })).toBe(true)
+    expect(hasNull('at', { x: 1, y: 2, z: {} })).toBe(true)
+    expect(hasNull('at', { x: 1, y: 2, z: null })).toBe(true)
+    expect([hasNull('pair', [1, 2]), hasNull('pair', [1, null]), hasNull('pair', [1, undefined])]).toEqual([
+      false,
+      true,
+      true,
+    ])
+    expect([hasNull('list', [1, 2]), hasNull('list', [null, 2]), hasNull('list', [1, null])]).toEqual([
+      false,
+      true,
+      true,
+    ])
+  })
 })
 
 describe('hashing keys', () => {
