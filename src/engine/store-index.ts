@@ -203,7 +203,12 @@ export class StoreIndex<S extends AnySchema = AnySchema, Key = unknown> {
   }
 }
 
+/**
+ * Keys that run nobody's code when they are read: a getter in an array could ask the same index meanwhile, which looks for many
+ * keys in memory of its own.
+ */
 function listOf<Key>(keys: Iterable<Key> | ArrayLike<Key>): ArrayLike<Key> {
-  if (Array.isArray(keys) || ArrayBuffer.isView(keys)) return keys as unknown as ArrayLike<Key>
+  if (ArrayBuffer.isView(keys)) return keys as unknown as ArrayLike<Key>
+  if (Array.isArray(keys)) return keys.slice()
   return Array.from(keys as Iterable<Key>)
 }

@@ -225,7 +225,7 @@ export class KeyCodec {
    */
   encodeBound(value: unknown, isPrefix = false): Bound {
     const { fields } = this.plan
-    const values = fields.length === 1 ? [value] : Array.isArray(value) ? value : [value]
+    const values = fields.length === 1 || !Array.isArray(value) ? [value] : value.slice()
     if (values.length === 0 || values.length > fields.length) {
       throw new TypeError(`A bound of this index has 1 to ${fields.length} values: ${values.length}`)
     }
@@ -248,8 +248,9 @@ export class KeyCodec {
     return show(values.length === 1 ? values[0] : values)
   }
 
+  /** A copy: a getter could ask for another key while this one is written. */
   #listOf(value: unknown): readonly unknown[] {
-    if (Array.isArray(value)) return value
+    if (Array.isArray(value)) return value.slice()
     throw new TypeError(
       `A key of this index is an array of ${this.plan.fields.length} values: ${String(value)}`,
     )

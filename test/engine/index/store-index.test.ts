@@ -188,6 +188,33 @@ describe('a store with indexes', () => {
     expectAgreement(store)
   })
 
+  it('finds what was asked where reading a key asks for another one', () => {
+    using store = open(join(temporaryFolder(), 'x.stride'))
+    for (let i = 0; i < 100; i++) store.append(trade(i))
+    store.commitSync()
+    const byId = store.index('byId')
+    const asking = <T>(list: T[], ask: () => unknown): T[] => {
+      const last = list.length - 1
+      const value = list[last] as T
+      Object.defineProperty(list, last, {
+        get: () => {
+          ask()
+          return value
+        },
+      })
+      return list
+    }
+    const others = (): unknown => byId.numbers([50, 51, 52])
+    expect([...byId.numbers(asking([1, 2, 3], others))]).toEqual([1, 2, 3])
+    expect(byId.getMany(asking([1, 2, 3], others))).toEqual([trade(1), trade(2), trade(3)])
+    const pairs = store.index('bySymbolTime')
+    const { symbol, time } = trade(7)
+    const pair = (): [string, number] =>
+      asking<string | number>([symbol, time], () => pairs.number(['other', 0])) as [string, number]
+    expect(pairs.number(pair())).toBe(7)
+    expect(pairs.first({ gte: pair() })).toEqual(trade(7))
+  })
+
   it('lets many records have a key with a null inside, in whatever way a unique index hears of them', async () => {
     const Place = z.object({ id: u8(), at: z.object({ x: u8(), y: u8().nullish() }) })
     for (const kind of ['hash', 'ordered'] as const) {
