@@ -31,7 +31,8 @@ export class HashHomes {
   isReady = false
   isLaidOut = false
   readonly #hash: KeyHash
-  readonly #pages: PageView | undefined
+  #pages: PageView | undefined
+  readonly #endWatch: (() => void) | undefined
   /** What was laid out. */
   #arrays: Directory['arrays'] | undefined
   #shift = 31
@@ -51,7 +52,14 @@ export class HashHomes {
   constructor(hash: KeyHash, pages: PageView | undefined) {
     this.#hash = hash
     this.#pages = pages
-    pages?.watch(() => this.end())
+    this.#endWatch = pages?.watch(() => this.end())
+  }
+
+  /** They are never laid out again, and the pages forget them. */
+  close(): void {
+    this.#endWatch?.()
+    this.#pages = undefined
+    this.end()
   }
 
   /** Pages or their window moved. */

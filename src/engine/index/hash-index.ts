@@ -58,6 +58,10 @@ export class HashIndex extends KeyIndex<HashDelta> {
     return out
   }
 
+  override close(): void {
+    this.#homes.close()
+  }
+
   override entryOf(n: number, view: DataView, at: number, entry: Uint32Array): void {
     const { recordCodec } = this.parts
     recordCodec.extract(view, at)

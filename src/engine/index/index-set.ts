@@ -154,14 +154,17 @@ export class IndexSet {
   /** Ends what was begun and is not there yet; its pages are free again. */
   giveUp(index: KeyIndex): void {
     if (!this.#building.delete(index)) return
+    index.close()
     const { directory } = index.tree
     for (let i = 0; i < directory.pageCount; i++) this.file.space.giveBack(directory.placeOf(i))
   }
 
   /** Forgets an index; its pages are free once a root is published. @throws RangeError */
   drop(name: string): void {
-    const { tree } = this.get(name)
+    const index = this.get(name)
+    const { tree } = index
     tree.endFold()
+    index.close()
     this.#indexes.delete(name)
     for (let i = 0; i < tree.directory.pageCount; i++) this.file.space.drop(tree.directory.placeOf(i))
   }

@@ -40,6 +40,9 @@ export abstract class KeyIndex<D extends Delta = Delta> {
     this.#old = new Uint32Array(parts.codec.wordCount)
   }
 
+  /** The index is no more, its file goes on: leaves nothing of it there. */
+  close(): void {}
+
   /** The number of the record with this key, the lowest of several; -1 where there is none. @throws TypeError */
   number(key: unknown): number {
     return this.codec.encode(key) ? this.findNumber() : -1

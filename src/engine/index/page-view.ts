@@ -25,7 +25,7 @@ export class PageView {
   #end = 0
   /** 1 for each page of the file that was compared with its checksum. */
   #checked = new Uint8Array(0)
-  readonly #watchers: (() => void)[] = []
+  readonly #watchers = new Set<() => void>()
 
   constructor(path: string, pool: WindowPool) {
     this.#path = path
@@ -53,9 +53,14 @@ export class PageView {
     return this.#checked[place] === 1
   }
 
-  /** Calls `gone` each time the window may have gone whose view was kept. */
-  watch(gone: () => void): void {
-    this.#watchers.push(gone)
+  /** Calls `gone` each time the window may have gone whose view was kept. @returns what ends that */
+  watch(gone: () => void): () => void {
+    // A watcher of its own, should one function watch twice.
+    const watcher = (): void => gone()
+    this.#watchers.add(watcher)
+    return () => {
+      this.#watchers.delete(watcher)
+    }
   }
 
   /** The view, if it shows all of the file below `end`, and positions in it are 32-bit numbers. */

@@ -7,8 +7,10 @@ import { copyFileSync, existsSync, readdirSync, readFileSync, rmSync, writeFileS
 import { dirname, join } from 'node:path'
 import fc from 'fast-check'
 import { ascii, latin1, migrateStore, openStore, type Store, StrideError, u8 } from 'stridedb'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { z } from 'zod'
+import { PageView } from '../../../src/engine/index/page-view.ts'
+import type { WindowPool } from '../../../src/mmap/window.ts'
 import {
   BACKENDS,
   codeOf,
@@ -625,6 +627,60 @@ describe('createIndex and dropIndex', () => {
     }
     using store = openStore(path, Trade)
     expect(store.indexes.map(({ name }) => name)).toEqual(['byTime'])
+  })
+
+  it('leave nothing of an index that is dropped, refused or aborted with the pages of the others', async () => {
+    const { watch } = PageView.prototype
+    let watching = 0
+    const spy = vi.spyOn(PageView.prototype, 'watch').mockImplementation(function (this: PageView, gone) {
+      const end = watch.call(this, gone)
+      watching++
+      return () => {
+        watching--
+        end()
+      }
+    })
+    try {
+      using store = openStore(join(temporaryFolder(), 'x.stride'), Trade, { indexes: { byId: { on: 'id' } } })
+      store.appendMany(Array.from({ length: 30_000 }, (_, i) => ({ ...trade(i), qty: 7 })))
+      await store.commit()
+      expect(watching).toBe(1)
+      await store.createIndex('byQty', { on: 'qty' })
+      expect(watching).toBe(2)
+      await store.dropIndex('byQty')
+      expect(watching).toBe(1)
+      expect(await codeOfAsync(store.createIndex('byQty', { on: 'qty', unique: true }))).toBe(
+        'ERR_STRIDE_DUPLICATE_KEY',
+      )
+      const controller = new AbortController()
+      const progress = (): void => controller.abort(new Error('enough'))
+      const stopped = store.createIndex('byQty', { on: 'qty' }, { signal: controller.signal, progress })
+      await expect(stopped).rejects.toThrow('enough')
+      expect(watching).toBe(1)
+      expect(store.index('byId').number(29_999)).toBe(29_999)
+    } finally {
+      spy.mockRestore()
+    }
+  })
+
+  it('end a watch of pages without ending another of the same function', () => {
+    let letGo = (): void => {}
+    const watch = (gone: () => void): void => {
+      letGo = gone
+    }
+    const pages = new PageView('x', { watch } as WindowPool)
+    let told = 0
+    const gone = (): void => {
+      told++
+    }
+    const end = pages.watch(gone)
+    pages.watch(gone)
+    letGo()
+    expect(told).toBe(2)
+    end()
+    end()
+    letGo()
+    expect(told).toBe(3)
   })
 })
 
