@@ -109,8 +109,9 @@ export const ERROR_CODES = meanings({
     remedy: 'Mend the record. Nothing of it, nor of its batch, was staged.',
   },
   ERR_STRIDE_REPLACED: {
-    meaning: 'Another file, or none, has the name of the store now: what is written would be lost.',
-    remedy: 'Close the store and open the path again. Nothing was changed.',
+    meaning:
+      'Another file, or none, has the name of the store now: what is written would be lost, and a walk over a range cannot tell where it was.',
+    remedy: 'Close the store and open the path again; begin the walk again. Nothing was changed.',
   },
   ERR_STRIDE_SCHEMA_MISMATCH: {
     meaning: 'The store has another layout than the given schema, or than it had when it was opened.',

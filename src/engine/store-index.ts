@@ -13,6 +13,7 @@ import { KeyHash } from './index/key-hash.ts'
 import type { KeyIndex } from './index/key-index.ts'
 import { OrderedIndex } from './index/ordered-index.ts'
 import type { Range } from './index/range-cursor.ts'
+import type { Numbering } from './numbering.ts'
 import { RangeWalk } from './range-walk.ts'
 import type { RecordSet } from './record-set.ts'
 
@@ -36,6 +37,8 @@ export interface IndexedStore<S extends AnySchema> {
   readonly epoch: { readonly value: number }
   /** Counts whatever may change what is found. */
   version(): number
+  /** The numbers that records have now. */
+  numbering(): Numbering
   /** Runs `read` so that what it sees agrees with itself. */
   consistently<T>(read: () => T): T
 }
@@ -132,10 +135,14 @@ export class StoreIndex<S extends AnySchema = AnySchema, Key = unknown> {
   /**
    * The records of a range of keys in their order, records of one key in that of their numbers; lazily, with one row that
    * is pointed from record to record.
+   *
+   * A walk goes on behind the record it gave last, whatever is changed meanwhile, and where the store is compacted, too. A step
+   * throws RangeError once the index is dropped, or made anew over other fields; made anew over the same, it goes on. Beside
+   * another process that compacts, a walk that has begun ends with ERR_STRIDE_REPLACED: which records it gave is not known by
+   * their new numbers.
    * @throws TypeError on a hash index
    */
   range(range: RangeOptions<Bound<Key>> = {}): RangeWalk<S> {
-    this.#ordered()
     return new RangeWalk(this.#store, () => this.#ordered(), range)
   }
 

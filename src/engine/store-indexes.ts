@@ -17,6 +17,7 @@ import type { KeyIndex } from './index/key-index.ts'
 import { LateIndexes } from './index/late-indexes.ts'
 import { ReaderIndexes } from './index/reader-indexes.ts'
 import { type NextIndexes, renumberIndexes } from './index/renumber.ts'
+import { Numbering } from './numbering.ts'
 import type { StoreOptions } from './options.ts'
 import type { ReaderState } from './reader-state.ts'
 import type { RecordSet, Source } from './record-set.ts'
@@ -53,6 +54,8 @@ export class StoreIndexes<S extends AnySchema> {
   readonly #epoch = { value: 0 }
   /** Declared at opening and dropped since: not built again where the file is opened anew. */
   readonly #dropped = new Set<string>()
+  /** What walks know the numbers of records by. */
+  #numbering = new Numbering()
   readonly #named = new Map<string, StoreIndex<S>>()
 
   constructor(store: IndexOwner<S>) {
@@ -118,7 +121,9 @@ export class StoreIndexes<S extends AnySchema> {
         isFollowing: source().follower !== undefined,
         find: () => this.#find(name),
         epoch: this.#epoch,
+        // Both only grow while the epoch is the same: their sum comes once.
         version: () => version() + (this.kept.current?.changes ?? 0),
+        numbering: () => this.#numbering,
         consistently,
       })
       this.#named.set(name, index)
@@ -136,6 +141,7 @@ export class StoreIndexes<S extends AnySchema> {
     }
     const readable = readableIndexes(file(), source(), options)
     this.#followed.refresh(readable, follower.appliedCommit(), reader.state)
+    if (this.#followed.set !== this.kept.current) this.#epoch.value++
     this.kept.current = this.#followed.set
     this.#sequence = reader.sequence
     return this.kept.current
@@ -202,6 +208,16 @@ export class StoreIndexes<S extends AnySchema> {
       // Ended by the signal or by closing, it is told so.
       steps.return(undefined as never)
     }
+  }
+
+  /**
+   * Compact is about to put another file in the place of this one.
+   * @param moved the new number of each record, below 0 where there is none; undefined where another process compacted
+   */
+  renumbered(moved: Float64Array | undefined): void {
+    // Nobody walks over an index that nobody asked for.
+    const isWalked = this.#named.size > 0
+    this.#numbering = this.#numbering.end(isWalked ? moved : undefined)
   }
 
   /** @throws RangeError where there is no such index */

@@ -361,6 +361,7 @@ export class Store<S extends AnySchema = AnySchema, I = NoIndexes> extends Recor
       const renumber = (compacted: CompactedStore) => this.#indexes.renumber(compacted, options)
       const store = { file: this.#file, locator, committer, publisher, state, assertOpen, renumber }
       const { moved, indexes } = await compactStore(store, options)
+      this.#indexes.renumbered(moved)
       this.#closeFile()
       indexes?.takeOver()
       this.#reopen()
@@ -481,6 +482,7 @@ export class Store<S extends AnySchema = AnySchema, I = NoIndexes> extends Recor
   }
 
   #openReplacement(follower: Follower): void {
+    this.#indexes.renumbered(undefined)
     this.#indexes.close()
     this.#file.pool.close()
     this.#file.file.close()

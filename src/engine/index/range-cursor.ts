@@ -4,6 +4,7 @@
  *   N1  a walk goes on behind the last entry it gave, whatever was staged, committed or folded meanwhile: what is ahead is read
  *       anew when `again` was called or the page is through.
  *   N2  an entry that waits is asked of its record; what the pages alone have is right.
+ *   N3  what was given since `mark` can be given again: `rewind` forgets whatever was read since.
  */
 
 import type { IndexTree } from './index-tree.ts'
@@ -74,6 +75,11 @@ export class RangeCursor {
   #given: EntryBuffer
   #givenFrom = 0
   readonly #merged: EntryBuffer
+  /** Where it was at `mark`: within the page that was walked then, and, once that was left, what was left of the range. */
+  #markAt = 0
+  #isMarkWithin = false
+  readonly #markFrom: Uint32Array
+  readonly #markEnd: Uint32Array
 
   constructor(parts: CursorParts, { from, to }: RangeEnds, isReverse: boolean, isKeyed = false) {
     this.#parts = parts
@@ -90,6 +96,8 @@ export class RangeCursor {
     this.#joined = new EntryBuffer(this.#words)
     this.#spanFrom = new Uint32Array(this.#words)
     this.#spanEnd = new Uint32Array(this.#words)
+    this.#markFrom = new Uint32Array(this.#words)
+    this.#markEnd = new Uint32Array(this.#words)
     this.#merged = new EntryBuffer(this.#words)
     this.#given = this.#merged
     this.#isDone = compareWords(this.#from, 0, this.#end, 0, this.#words) >= 0
@@ -130,33 +138,73 @@ export class RangeCursor {
 
   /** Something was changed: what is ahead is read anew, behind the entry that was given last. Keyed cursors only. */
   again(): void {
-    const words = this.#words
-    if (this.#count > 0) {
-      // What was read and not given comes again.
-      this.#from.set(this.#spanFrom)
-      this.#end.set(this.#spanEnd)
-      if (this.#at > 0) {
-        const i = this.#isReverse ? this.#count - this.#at : this.#at - 1
-        const bound = this.#isReverse ? this.#end : this.#from
-        copyWords(this.#given.data, (this.#givenFrom + i) * words, bound, 0, words)
-        if (!this.#isReverse) (bound[words - 1] as number)++
-      }
-      this.#count = this.#at = 0
-    }
-    this.#isDone = compareWords(this.#from, 0, this.#end, 0, words) >= 0
+    this.#leaveMark()
+    this.#copyRest(this.#at, this.#from, this.#end)
+    this.#goOn()
   }
 
-  /** Goes on where another cursor over the same range stands, whose index is no longer the one. Keyed cursors only. */
-  continueFrom(other: RangeCursor): void {
-    other.again()
-    this.#from.set(other.#from)
-    this.#end.set(other.#end)
+  /** Remembers this place, for `rewind`. Keyed cursors only. */
+  mark(): void {
+    this.#markAt = this.#at
+    this.#isMarkWithin = true
+  }
+
+  /** Goes back to the place of the last `mark`. */
+  rewind(): void {
+    if (this.#isMarkWithin) {
+      this.#at = this.#markAt
+      return
+    }
+    this.#from.set(this.#markFrom)
+    this.#end.set(this.#markEnd)
+    this.#goOn()
+  }
+
+  /**
+   * Goes on where another cursor over the same range stands, whose index is no longer the one. Keyed cursors only.
+   * @param placeNow where the place in front of a record number is now; below 0 where that is not known
+   * @returns whether that is known
+   */
+  continueFrom(other: RangeCursor, placeNow: (n: number) => number): boolean {
+    const last = this.#words - 1
+    other.#copyRest(other.#at, this.#from, this.#end)
+    const first = placeNow(this.#from[last] as number)
+    const end = placeNow(this.#end[last] as number)
+    if (first < 0 || end < 0) return false
+    this.#from[last] = first
+    this.#end[last] = end
+    this.#goOn()
+    return true
+  }
+
+  /** Reads on from the bounds that are set. */
+  #goOn(): void {
     this.#count = this.#at = 0
-    this.#isDone = other.#isDone
+    this.#isDone = compareWords(this.#from, 0, this.#end, 0, this.#words) >= 0
+  }
+
+  /** The page that was walked at `mark` is left. */
+  #leaveMark(): void {
+    if (!this.#isMarkWithin) return
+    this.#isMarkWithin = false
+    this.#copyRest(this.#markAt, this.#markFrom, this.#markEnd)
+  }
+
+  /** What is left of the range behind the first `given` of the page that is walked: what was read and not given comes again. */
+  #copyRest(given: number, from: Uint32Array, end: Uint32Array): void {
+    const words = this.#words
+    from.set(this.#count > 0 ? this.#spanFrom : this.#from)
+    end.set(this.#count > 0 ? this.#spanEnd : this.#end)
+    if (this.#count === 0 || given === 0) return
+    const i = this.#isReverse ? this.#count - given : given - 1
+    const bound = this.#isReverse ? end : from
+    copyWords(this.#given.data, (this.#givenFrom + i) * words, bound, 0, words)
+    if (!this.#isReverse) (bound[words - 1] as number)++
   }
 
   /** Reads what the next page holds of the range, and moves the range's end past it. */
   #load(): void {
+    this.#leaveMark()
     this.#count = this.#at = 0
     this.#spanFrom.set(this.#from)
     this.#spanEnd.set(this.#end)
