@@ -9,7 +9,7 @@ export default defineConfig({
     alias: [
       { find: /^stridedb$/, replacement: source('./src/index.ts') },
       { find: /^stridedb\/mmap$/, replacement: source('./src/mmap/index.ts') },
-      { find: /^stridedb\/schema$/, replacement: source('./src/schema/index.ts') },
+      { find: /^stridedb\/schema$/, replacement: source('./src/schema/entry.ts') },
     ],
   },
   test: {

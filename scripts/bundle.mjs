@@ -33,7 +33,7 @@ const { metafile } = await build({
   entryPoints: {
     index: 'src/index.ts',
     'mmap/index': 'src/mmap/index.ts',
-    'schema/index': 'src/schema/index.ts',
+    'schema/index': 'src/schema/entry.ts',
     'cli/main': 'src/cli/main.ts',
   },
   outdir: 'dist',

@@ -20,7 +20,7 @@ const bundle = await rolldown({
   input: {
     index: `${declarations}/index.d.ts`,
     'mmap/index': `${declarations}/mmap/index.d.ts`,
-    'schema/index': `${declarations}/schema/index.d.ts`,
+    'schema/index': `${declarations}/schema/entry.d.ts`,
   },
   external: [/^node:/, 'zod'],
   plugins: [dts({ dtsInput: true, tsconfig: false })],

@@ -9,7 +9,15 @@
 
 import { createHash } from 'node:crypto'
 import { StrideError } from '../errors.ts'
-import { type EnumValue, hasByteOrder, type Node, NUMBERS, type ObjectNode, ownBits } from './kinds.ts'
+import {
+  type EnumValue,
+  type FieldType,
+  hasByteOrder,
+  type Node,
+  NUMBERS,
+  type ObjectNode,
+  ownBits,
+} from './kinds.ts'
 import type { Layout } from './layout.ts'
 
 export const CANONICAL_VERSION = 1
@@ -149,7 +157,7 @@ interface RecordJson {
 
 interface FieldJson {
   readonly name?: string
-  readonly type: Node['type']
+  readonly type: FieldType
   readonly offset: number
   readonly size: number
   readonly width?: number

@@ -47,13 +47,13 @@ export interface Codec<T = unknown> {
   /** One field, by its dotted path. @throws RangeError for an unknown name; ERR_STRIDE_CORRUPT */
   readField(view: DataView, bytes: Buffer, at: number, name: string): unknown
   hasField(name: string): boolean
-  /** A subclass with a getter for each top-level field on its prototype. */
+  /** A subclass with a getter for each top-level field on its prototype. @internal */
   rowClass<B extends RowBaseConstructor>(base: B): RowConstructor<B>
-  /** A subclass that reads records which lie side by side faster; the base itself where nothing is generated. */
+  /** A subclass that reads records which lie side by side faster; the base itself where nothing is generated. @internal */
   readerClass<B extends ReaderBaseConstructor>(base: B): B
-  /** A subclass that steps from record to record faster; the base itself where nothing is generated. */
+  /** A subclass that steps from record to record faster; the base itself where nothing is generated. @internal */
   walkClass<B extends WalkBaseConstructor>(base: B): B
-  /** Reads one field of many records; made once a field. @throws RangeError for an unknown name */
+  /** Reads one field of many records; made once a field. @throws RangeError for an unknown name @internal */
   column(name: string): Column
 }
 

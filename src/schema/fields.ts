@@ -6,6 +6,7 @@ import { nearestName } from '../option-names.ts'
 import {
   type Endian,
   type EnumValue,
+  type FieldType,
   hasByteOrder,
   type Node,
   type ObjectNode,
@@ -17,7 +18,7 @@ import {
 export interface FieldInfo {
   /** Dotted path: 'price', 'position.x'. */
   readonly path: string
-  readonly type: Node['type']
+  readonly type: FieldType
   /** Bytes from the start of the record. */
   readonly offset: number
   /** Bytes of the value; an array's is that of all its elements. */
@@ -38,7 +39,7 @@ export interface FieldInfo {
   /** f32 and f64: NaN and the infinities are allowed. */
   readonly nonFinite?: boolean
   /** Type of an array's elements. */
-  readonly element?: Node['type']
+  readonly element?: FieldType
 }
 
 /** A field found by its path. */

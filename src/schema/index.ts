@@ -1,5 +1,6 @@
 /**
- * A Zod object as a layout and a codec; public as `stridedb/schema`. Knows no files.
+ * A Zod object as a layout and a codec, as the engine takes it. Knows no files. Public, without what only the engine needs:
+ * entry.ts.
  */
 
 export {

@@ -6,9 +6,26 @@
  *   K1  type names are part of the canonical form and so of files: they never change their meaning.
  */
 
+/** Byte order. */
 export type Endian = 'little' | 'big'
 export type TextEncoding = 'ascii' | 'latin1' | 'utf8'
 export type Padding = 'zero' | 'space'
+/** Number types, safeint is z.int(): a safe integer, exact in a double. */
+export type NumberType = 'u8' | 'i8' | 'u16' | 'i16' | 'u32' | 'i32' | 'safeint' | 'f32' | 'f64'
+/** 64-bit integers, bigint in JavaScript. */
+export type BigIntType = 'u64' | 'i64'
+/** What a field can be. */
+export type FieldType =
+  | NumberType
+  | BigIntType
+  | TextEncoding
+  | 'boolean'
+  | 'date'
+  | 'enum'
+  | 'bytes'
+  | 'object'
+  | 'tuple'
+  | 'array'
 
 /** Number types with their range. `accessor` names the DataView methods, `array` the typed array of a column. */
 export const NUMBERS = {
@@ -18,7 +35,6 @@ export const NUMBERS = {
   i16: { size: 2, integer: true, min: -0x8000, max: 0x7fff, accessor: 'Int16', array: 'Int16Array' },
   u32: { size: 4, integer: true, min: 0, max: 0xffffffff, accessor: 'Uint32', array: 'Uint32Array' },
   i32: { size: 4, integer: true, min: -0x80000000, max: 0x7fffffff, accessor: 'Int32', array: 'Int32Array' },
-  // z.int(): a safe integer, exact in a double.
   safeint: {
     size: 8,
     integer: true,
@@ -43,11 +59,9 @@ export const NUMBERS = {
     accessor: 'Float64',
     array: 'Float64Array',
   },
-} as const
+} as const satisfies Record<NumberType, unknown>
 
-export type NumberType = keyof typeof NUMBERS
-
-/** 64-bit integers, bigint in JavaScript. */
+/** The same of 64-bit integers. */
 export const BIGINTS = {
   u64: { size: 8, min: 0n, max: 0xffffffffffffffffn, accessor: 'BigUint64', array: 'BigUint64Array' },
   i64: {
@@ -57,9 +71,7 @@ export const BIGINTS = {
     accessor: 'BigInt64',
     array: 'BigInt64Array',
   },
-} as const
-
-export type BigIntType = keyof typeof BIGINTS
+} as const satisfies Record<BigIntType, unknown>
 
 /** The widest time a Date can hold, milliseconds (ECMA-262, 21.4.1.1). */
 export const DATE_MS_MAX = 8.64e15

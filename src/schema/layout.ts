@@ -45,7 +45,7 @@ export interface Layout {
   readonly canonical: string
   /** SHA-256 of the canonical text, 64 hex digits. */
   readonly fingerprint: string
-  /** The tree that codecs and descriptions walk. */
+  /** The tree that codecs and descriptions walk. @internal */
   readonly root: ObjectNode
 }
 

@@ -1,0 +1,10 @@
+/**
+ * What `stridedb/schema` shows: a Zod object as a layout and a codec, without any file. The engine takes more, from index.ts.
+ */
+
+export { codecFromCanonical, codecOf, layoutFromCanonical } from './codec.ts'
+export { layoutOf } from './layout.ts'
+export { diffLayouts } from './layout-diff.ts'
+export * from './public.ts'
+export { schemaOf } from './schema-of.ts'
+export { isSchema } from './zod-reader.ts'
