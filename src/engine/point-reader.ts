@@ -11,6 +11,7 @@
 
 import { InvariantError, StrideError } from '../errors.ts'
 import type { Window, WindowPool } from '../mmap/window.ts'
+import { OutOfLine } from '../out-of-line.ts'
 import {
   type AnySchema,
   type Codec,
@@ -21,6 +22,7 @@ import {
   HOT_FIRST,
   type Output,
   READER_BYTES,
+  READER_GET,
   READER_LOCATE,
   READER_VIEW,
   ReaderBase,
@@ -64,6 +66,10 @@ export abstract class PointReader<S extends AnySchema> extends ReaderBase {
   override [HOT_AT] = 0
   /** @internal */
   override [READER_LOCATE]: (n: number) => number
+  /** @internal */
+  override [READER_GET]: (n: number) => unknown
+  readonly #locating = new OutOfLine((n: number) => this.#locate(n))
+  readonly #getting = new OutOfLine((n: number) => this.#getElsewhere(n))
   /** The writer's sequence for which they are hot. */
   #hotSequence = 0
 
@@ -71,7 +77,8 @@ export abstract class PointReader<S extends AnySchema> extends ReaderBase {
   protected constructor(source: Source<S>) {
     super()
     this.source = source
-    this[READER_LOCATE] = this.#locate.bind(this)
+    this[READER_LOCATE] = this.#locating.next()
+    this[READER_GET] = this.#getting.next()
     source.pool.watch(() => this.#cool())
   }
 
@@ -79,9 +86,8 @@ export abstract class PointReader<S extends AnySchema> extends ReaderBase {
   override get(n: number): Output<S> | undefined {
     const { codec, follower } = this.source
     if (follower !== undefined) return this.#getFollowed(n, follower)
-    let at = this.#hotAt(n)
-    if (at < 0) at = this.#find(n)
-    return at < 0 ? undefined : codec.decode(this[READER_VIEW], this[READER_BYTES], at)
+    const at = this.#hotAt(n)
+    return at < 0 ? this.#getElsewhere(n) : codec.decode(this[READER_VIEW], this[READER_BYTES], at)
   }
 
   /**
@@ -183,8 +189,15 @@ export abstract class PointReader<S extends AnySchema> extends ReaderBase {
     })
   }
 
+  #getElsewhere(n: number): Output<S> | undefined {
+    this[READER_GET] = this.#getting.next()
+    const at = this.#find(n)
+    return at < 0 ? undefined : this.source.codec.decode(this[READER_VIEW], this[READER_BYTES], at)
+  }
+
   /** @throws ERR_STRIDE_NO_RECORD, _CLOSED; RangeError, TypeError */
   #locate(n: number): number {
+    this[READER_LOCATE] = this.#locating.next()
     const at = this.#find(n)
     if (at < 0) throw noRecord(n, this)
     return at

@@ -6,6 +6,7 @@
  *       is deleted or staged, and also when its bytes go (R2 of locator.ts).
  */
 
+import { OutOfLine } from '../out-of-line.ts'
 import type { RecordBytes } from '../schema/index.ts'
 import { ROW_AT, ROW_SOURCE, WalkBase } from '../schema/index.ts'
 import { type EngineRow, ROW_POINT, ROW_WALK } from './row.ts'
@@ -37,6 +38,7 @@ export class RowScan<Row extends EngineRow> extends WalkBase<Row> implements Ite
   override at = 0
   override stopAt = 0
   override leap: () => void
+  private readonly leaps = new OutOfLine<void, void>(() => this.enterRun())
   private readonly finder: RunFinder
   private readonly stride: number
   /** The run's first record, and its position. */
@@ -52,7 +54,7 @@ export class RowScan<Row extends EngineRow> extends WalkBase<Row> implements Ite
     this.stride = stride
     this.first = from - 1
     this.end = end
-    this.leap = this.enterRun.bind(this)
+    this.leap = this.leaps.next()
   }
 
   [Symbol.iterator](): this {
@@ -75,6 +77,7 @@ export class RowScan<Row extends EngineRow> extends WalkBase<Row> implements Ite
   }
 
   private enterRun(): void {
+    this.leap = this.leaps.next()
     const from = this.first + (this.at - this.firstAt) / this.stride + 1
     const n = from < this.end ? this.finder.nextLive(from, this.end) : this.end
     if (n >= this.end) {

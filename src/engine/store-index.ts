@@ -6,6 +6,7 @@
  */
 
 import { StrideError } from '../errors.ts'
+import { OutOfLine } from '../out-of-line.ts'
 import type { AnySchema, FieldName, FieldValue, Output } from '../schema/index.ts'
 import { HashHomes, UNSURE } from './index/hash-homes.ts'
 import { SEED_BYTES } from './index/index-format.ts'
@@ -60,6 +61,8 @@ export class StoreIndex<S extends AnySchema = AnySchema, Key = unknown> {
   #foundAt = -1
   /** Answers where the index is plain and has keys of u32. */
   #quick: HashHomes = NEVER_READY
+  readonly #asking = new OutOfLine((key: Key) => this.#number(key))
+  #ask = this.#asking.next()
 
   /** @internal */
   constructor(name: string, store: IndexedStore<S>) {
@@ -90,7 +93,7 @@ export class StoreIndex<S extends AnySchema = AnySchema, Key = unknown> {
       const n = quick.find(key)
       if (n !== UNSURE) return n
     }
-    return this.#number(key)
+    return this.#ask(key)
   }
 
   /** The record with this key, of several the one with the lowest number; undefined where there is none. */
@@ -167,6 +170,7 @@ export class StoreIndex<S extends AnySchema = AnySchema, Key = unknown> {
   }
 
   #number(key: Key): number {
+    this.#ask = this.#asking.next()
     return this.#isFollowing ? this.#numberConsistently(key) : this.#find().number(key)
   }
 

@@ -29,6 +29,7 @@ export {
   HOT_COUNT,
   HOT_FIRST,
   READER_BYTES,
+  READER_GET,
   READER_LOCATE,
   READER_VIEW,
   ReaderBase,

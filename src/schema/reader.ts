@@ -7,6 +7,7 @@
  *       what lies there, sets it to 0 first; nothing else is looked at.
  *   P2  a class of its own for each layout: what the compiler learns at a call of `field` is then about that layout, and
  *       two stores of two schemas in one loop cost what two of one schema do (`npm run bench -- random-field`).
+ *   P3  READER_LOCATE and READER_GET are called out of line (out-of-line.ts), so that loops have room for the rest.
  */
 
 /** Key of the memory as a DataView: always one, so that the compiler need not look whether it is. */
@@ -18,6 +19,8 @@ export const READER_BYTES: unique symbol = Symbol('reader.bytes')
  * byte position there, below 2^31. Throws where there is no such record.
  */
 export const READER_LOCATE: unique symbol = Symbol('reader.locate')
+/** Key of the bound function that does what `get` does for a record that is not hot. */
+export const READER_GET: unique symbol = Symbol('reader.get')
 /** Key of the number of the first hot record. */
 export const HOT_FIRST: unique symbol = Symbol('hot.first')
 /** Key of how many records from that one on are hot. */
@@ -39,6 +42,8 @@ export abstract class ReaderBase {
   abstract [HOT_AT]: number
   /** @internal */
   abstract [READER_LOCATE]: (n: number) => number
+  /** @internal */
+  abstract [READER_GET]: (n: number) => unknown
   abstract get(n: number): unknown
   abstract field(n: number, name: string): unknown
 }

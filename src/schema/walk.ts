@@ -18,7 +18,7 @@ export abstract class WalkBase<Row extends RowBase = RowBase> {
   abstract at: number
   /** Position past the run's last record. */
   abstract stopAt: number
-  /** Goes to the first record of the next run, or ends the walk. Bound, so that V8 keeps it out of the loop. */
+  /** Goes to the first record of the next run, or ends the walk. Out of line (out-of-line.ts), and bound. */
   abstract leap: () => void
   abstract next(): IteratorResult<Row, undefined>
 }

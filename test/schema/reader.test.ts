@@ -12,6 +12,7 @@ import {
   HOT_COUNT,
   HOT_FIRST,
   READER_BYTES,
+  READER_GET,
   READER_LOCATE,
   READER_VIEW,
   ReaderBase,
@@ -52,10 +53,11 @@ class TestReader extends ReaderBase {
     if (!(Number.isInteger(n) && n >= 0 && n < COUNT)) throw new RangeError(`no record ${n}`)
     return PADDING + n * recordSize
   }
+  override [READER_GET] = (n: number): unknown => codec.decode(view, bytes, this[READER_LOCATE](n))
   readonly located: number[] = []
 
   override get(n: number): unknown {
-    return codec.decode(view, bytes, this[READER_LOCATE](n))
+    return this[READER_GET](n)
   }
   override field(n: number, name: string): unknown {
     return codec.readField(view, bytes, this[READER_LOCATE](n), name)
