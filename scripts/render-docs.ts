@@ -161,6 +161,7 @@ between; \`low\` and \`high\` are the first words of its fence and of the next p
 | \`x.stride-journal\` | the journal; belongs to the store as long as the root names it |
 | \`x.stride-journal-new\` | a journal being created; means nothing |
 | \`x.stride-index\` | the indexes; derivable from the records |
+| \`x.stride-index-next\` | the indexes of the file that compact is about to put in the store's place; counts in the place of the other while that is of an older generation |
 | \`x.stride-lock\` | the locks of the operating system: byte 0 the writer's, byte 1 on network file systems, byte 2 while the writer's shared words are true; no content |
 | \`x.stride-new-…\` | a file being written by creation, compact, backup or migrate; may be deleted when no process has it open |
 `

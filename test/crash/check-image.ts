@@ -21,8 +21,8 @@ import {
 } from './store-under-test.ts'
 import { during, Violation } from './violation.ts'
 
-/** A store that was just created or compacted has no index file, or one of the generation before. */
-const BEFORE_ITS_FILE = /there is no index file|generation|not there yet/
+/** A store that was just created has no index file, or one without an index. */
+const BEFORE_ITS_FILE = /there is no index file|not there yet/
 
 export interface ImageCheck {
   readonly path: string

@@ -3,7 +3,7 @@
  *
  *   X1  what a root names is synced before the root is stored, and the root before anything it no longer reaches is free.
  *   X2  while the file is open for writing both roots are whole: the first writing stores the newest one again over the
- *       other, so that damage to either never brings an older state back.
+ *       other, once that is synced, so that damage to either never brings an older state back.
  *   X3  a file that is not this store's, or damaged, is no error: it says why, and is built again from the records.
  * Which pages are free: page-space.ts. What a catalog holds: index-catalog.ts.
  */
@@ -164,6 +164,8 @@ export class IndexFile {
   beginWriting(): void {
     if (this.#isTwinned) return
     this.#isTwinned = true
+    // The newest root may be in memory alone, left there by a process that died before its sync: it must not go with the other.
+    this.file.sync()
     this.#root = { ...this.#root, rootNumber: this.#root.rootNumber + 1 }
     writeIndexRoot(this.file, this.#root)
     this.file.sync()

@@ -19,6 +19,7 @@ import type { Locator } from '../locator.ts'
 import { type IndexDefinition, isSameDefinition } from './index-definition.ts'
 import { createIndexFile, type IndexAccess, IndexFile, indexPathOf } from './index-file.ts'
 import { IndexSet } from './index-set.ts'
+import { settleNextIndexFile } from './next-index-file.ts'
 
 export interface IndexOpening {
   readonly platform: Platform
@@ -57,8 +58,9 @@ export interface RebuiltIndex {
 export function openIndexes(opening: IndexOpening): OpenedIndexes | undefined {
   const { platform, path, identity, declared, windows } = opening
   const indexPath = indexPathOf(path)
-  if (declared.length === 0 && !platform.exists(indexPath)) return undefined
   const access = { platform, windows, readOnly: false }
+  settleNextIndexFile(path, identity, access)
+  if (declared.length === 0 && !platform.exists(indexPath)) return undefined
   let wanted = declared
   let found = IndexFile.open(indexPath, identity, access)
   if (found instanceof IndexFile) {
@@ -144,9 +146,10 @@ function setOver(file: IndexFile, opening: IndexOpening): IndexSet {
   return new IndexSet({ path, file, layout, locator, applied, readField, published })
 }
 
-/** Why a file cannot be brought up to date from the journal. */
+/** Why a file cannot be brought up to date from the journal. One without any index has nothing to bring. */
 function whyStale(file: IndexFile, { rootCommit, state }: IndexOpening): string | undefined {
   const { commitNumber } = file.root
+  if (file.entries.length === 0) return undefined
   if (commitNumber < rootCommit) return `it is of commit ${commitNumber}, the store's root of ${rootCommit}`
   if (commitNumber > state.commitNumber)
     return `it is of commit ${commitNumber}, the store of ${state.commitNumber}`

@@ -17,10 +17,11 @@ import { scanJournal } from '../journal/journal-scan.ts'
 import { commitsBehind, placeBehind, type TailPlace } from '../journal/journal-tail.ts'
 import type { Locator } from '../locator.ts'
 import { readRoot } from '../root.ts'
-import { type IndexAccess, IndexFile, indexPathOf } from './index-file.ts'
+import type { IndexAccess } from './index-file.ts'
 import { indexesAsLeft, noteAppended, noteFrames } from './index-opening.ts'
 import { newestIndexRoot } from './index-root.ts'
 import type { IndexSet } from './index-set.ts'
+import { openEitherIndexFile } from './next-index-file.ts'
 
 export interface ReadableIndexes {
   readonly platform: Platform
@@ -82,7 +83,7 @@ export class ReaderIndexes {
     for (let tries = 1; ; tries++) {
       const isLast = tries === TRIES_MAX
       const root = readRoot(file, addressing)
-      const found = IndexFile.open(indexPathOf(path), identity, { platform, windows, readOnly: true })
+      const found = openEitherIndexFile(path, identity, { platform, windows, readOnly: true })
       // A catalog that is written over while it is read is damaged for a moment only.
       if (typeof found === 'string') {
         this.reason = found

@@ -1,19 +1,19 @@
 /**
  * The indexes of a store for the file that compact makes of it: the same keys in the same order, under the new numbers of records.
  *
- * Compact keeps the order of records, so that each page becomes one page, and no record is read. The new index file lies beside the
- * old one until the store's file is replaced; a crash in between leaves an index file of another generation, which opening
- * builds anew.
+ * Compact keeps the order of records, so that each page becomes one page, and no record is read. Where the new file lies until it has
+ * the old one's name: next-index-file.ts.
  */
 
-import { InvariantError, StrideError } from '../../errors.ts'
+import { InvariantError } from '../../errors.ts'
 import type { Platform } from '../../mmap/platform.ts'
 import { corrupt } from '../header.ts'
 import type { Steps } from '../turns.ts'
 import { PageList } from './directory.ts'
-import { createIndexFile, type IndexAccess, IndexFile, type IndexOwner, indexPathOf } from './index-file.ts'
+import { createIndexFile, type IndexAccess, IndexFile, type IndexOwner } from './index-file.ts'
 import type { IndexSet } from './index-set.ts'
 import { IndexTree } from './index-tree.ts'
+import { discardNextIndexFile, nextIndexPathOf, takeOver } from './next-index-file.ts'
 import { PageWriter } from './page-writer.ts'
 import { EntryBuffer } from './words.ts'
 
@@ -37,7 +37,7 @@ export interface Renumbering {
 
 /** An index file that waits for its store's file. */
 export interface NextIndexes {
-  /** Takes the name of the old index file, which is closed. Where it cannot, opening builds the indexes anew. */
+  /** Takes the name of the old index file, which is closed. */
   takeOver(): void
   discard(): void
 }
@@ -48,15 +48,9 @@ export interface NextIndexes {
  */
 export function* renumberIndexes(set: IndexSet, renumbering: Renumbering): Steps<NextIndexes> {
   const { platform, path, owner, windows, moved, commitNumber, size } = renumbering
-  const next = `${indexPathOf(path)}-next`
-  // The next compact writes over what stays, and an error that says why came first.
-  const remove = (): void => {
-    try {
-      if (platform.exists(next)) platform.remove(next)
-    } catch (error) {
-      if (!(error instanceof StrideError)) throw error
-    }
-  }
+  const next = nextIndexPathOf(path)
+  // An error that says why came first.
+  const discard = (): void => discardNextIndexFile(platform, path)
   createIndexFile(platform, next, owner, set.file.file, set.file.seed)
   let isWhole = false
   try {
@@ -71,19 +65,9 @@ export function* renumberIndexes(set: IndexSet, renumbering: Renumbering): Steps
     }
     isWhole = true
   } finally {
-    if (!isWhole) remove()
+    if (!isWhole) discard()
   }
-  return {
-    takeOver() {
-      try {
-        platform.rename(next, indexPathOf(path))
-      } catch (error) {
-        if (!(error instanceof StrideError)) throw error
-        remove()
-      }
-    },
-    discard: remove,
-  }
+  return { takeOver: () => takeOver(platform, path), discard }
 }
 
 function* renumberTree(tree: IndexTree, from: IndexFile, to: IndexFile, moved: Float64Array): Steps<IndexTree> {

@@ -1,0 +1,136 @@
+/**
+ * What could go wrong when compact dies between the renames of its two files: indexes that are lost, and those of another file
+ * that are believed.
+ */
+
+import { copyFileSync, existsSync, renameSync } from 'node:fs'
+import { join } from 'node:path'
+import { migrateStore, openStore } from 'stridedb'
+import { describe, expect, it } from 'vitest'
+import { createIndexFile, IndexFile } from '../../../src/engine/index/index-file.ts'
+import type { DiskEvent } from '../../../src/mmap/simulated/simulated-disk.ts'
+import { createSimulatedPlatform } from '../../../src/mmap/simulated/simulated-platform.ts'
+import { Trade, temporaryFolder, trade } from '../support.ts'
+
+const OWNER = { storeId: '00112233445566778899aabbccddeeff', generation: 0 }
+const WINDOWS = {
+  windowBytes: 2 ** 20,
+  mappedBytesMax: Number.POSITIVE_INFINITY,
+  advice: 'normal',
+  readsFirst: false,
+} as const
+
+const indexes = { byId: { on: 'id', unique: true }, inOrder: { on: 'id', kind: 'ordered' } } as const
+const open = (path: string, options = {}) => openStore(path, Trade, { ...options, indexes })
+
+interface Left {
+  readonly path: string
+  readonly index: string
+  readonly next: string
+  /** The index file of before the compaction. */
+  readonly before: string
+}
+
+/** A compacted store of 900 trades, with a copy of its index file of before. */
+async function compacted(): Promise<Left> {
+  const path = join(temporaryFolder(), 'x.stride')
+  const left = { path, index: `${path}-index`, next: `${path}-index-next`, before: `${path}-before` }
+  const store = open(path)
+  store.appendMany(Array.from({ length: 1000 }, (_, n) => trade(n)))
+  for (let n = 0; n < 1000; n += 10) store.delete(n)
+  await store.commit()
+  await store.checkpoint()
+  copyFileSync(left.index, left.before)
+  await store.compact()
+  store.close()
+  return left
+}
+
+function expectIndexes(path: string, options = {}): void {
+  using store = open(path, options)
+  expect(store.recovery.indexesBuilt).toBeUndefined()
+  expect(store.index('inOrder').count()).toBe(900)
+  for (const n of [1, 499, 999]) expect(store.index('byId').field(trade(n).id, 'price')).toBe(trade(n).price)
+  expect(store.index('byId').number(trade(10).id)).toBe(-1)
+}
+
+describe('an index file that waits for its name', () => {
+  it('counts where the process died after the store had its own', async () => {
+    const { path, index, next, before } = await compacted()
+    renameSync(index, next)
+    copyFileSync(before, index)
+    expectIndexes(path, { readOnly: true })
+    expect(existsSync(next)).toBe(true)
+    expectIndexes(path)
+    expect(existsSync(next)).toBe(false)
+    expectIndexes(path, { readOnly: true })
+  })
+
+  it('counts where there is no other', async () => {
+    const { path, index, next } = await compacted()
+    renameSync(index, next)
+    expectIndexes(path, { readOnly: true })
+    expectIndexes(path)
+    expect(existsSync(next)).toBe(false)
+  })
+
+  it('is removed where the store has its index file', async () => {
+    const { path, index, next, before } = await compacted()
+    for (const file of [before, index]) {
+      copyFileSync(file, next)
+      expectIndexes(path, { readOnly: true })
+      expectIndexes(path)
+      expect(existsSync(next)).toBe(false)
+    }
+  })
+
+  for (const replace of ['compact', 'migrate'] as const) {
+    it(`is not believed when it was left by an earlier compact: ${replace}`, async () => {
+      const { path, index, next } = await compacted()
+      const other = `${path}-other`
+      copyFileSync(path, other)
+      copyFileSync(index, `${other}-index`)
+      const abandoned = open(other)
+      abandoned.delete(0)
+      await abandoned.commit()
+      await abandoned.compact()
+      abandoned.close()
+
+      const store = openStore(path, Trade)
+      store.delete(899)
+      await store.commit()
+      // Of the generation that comes next, and not of its records.
+      copyFileSync(`${other}-index`, next)
+      if (replace === 'compact') {
+        for (const { name } of store.indexes) await store.dropIndex(name)
+        await store.compact()
+      }
+      store.close()
+      if (replace === 'migrate') migrateStore(path, Trade)
+      expect(existsSync(next)).toBe(false)
+      using again = open(path)
+      expect(again.recovery.indexesBuilt?.length).toBe(2)
+      expect(again.index('inOrder').count()).toBe(899)
+      expect(again.index('byId').number(trade(1).id)).toBe(0)
+    })
+  }
+})
+
+describe('the newest root of an index file', () => {
+  it('is synced before the other one is stored over: a process that died may have left it in memory alone', () => {
+    const events: DiskEvent[] = []
+    const platform = createSimulatedPlatform({ observer: event => events.push(event) })
+    createIndexFile(platform, 'x', OWNER, undefined)
+    const file = IndexFile.open('x', OWNER, { platform, windows: WINDOWS, readOnly: false }) as IndexFile
+    events.length = 0
+    file.beginWriting()
+    expect(events.map(({ kind }) => kind)).toEqual([
+      'sync-begin',
+      'sync-end',
+      'store',
+      'sync-begin',
+      'sync-end',
+    ])
+    file.close()
+  })
+})
