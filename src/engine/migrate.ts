@@ -8,7 +8,7 @@ import { StrideError } from '../errors.ts'
 import type { PlatformFile } from '../mmap/platform.ts'
 import { type AnySchema, type Codec, codecOf, type Input } from '../schema/index.ts'
 import { newIdentity } from './header.ts'
-import { removeNextIndexFile } from './index/next-index-file.ts'
+import { freeNextIndexName } from './index/next-index-file.ts'
 import type { StoreOptions } from './options.ts'
 import type { Publisher } from './publication.ts'
 import { StoreBuilder } from './rebuild.ts'
@@ -106,7 +106,7 @@ function begin<S extends AnySchema>(
 
 /** Readers that come from now on wait until the lock is released. */
 function tellReaders(old: StoreFile): void {
-  removeNextIndexFile(old.platform, old.path)
+  freeNextIndexName(old.platform, old.path)
   old.lock.retract()
   old.publisher?.supersede()
 }

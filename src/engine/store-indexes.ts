@@ -15,7 +15,7 @@ import type { RebuiltIndex } from './index/index-opening.ts'
 import { type IndexSet, unknownIndex } from './index/index-set.ts'
 import type { KeyIndex } from './index/key-index.ts'
 import { LateIndexes } from './index/late-indexes.ts'
-import { removeNextIndexFile } from './index/next-index-file.ts'
+import { freeNextIndexName } from './index/next-index-file.ts'
 import { ReaderIndexes } from './index/reader-indexes.ts'
 import { type NextIndexes, renumberIndexes } from './index/renumber.ts'
 import { Numbering } from './numbering.ts'
@@ -195,7 +195,7 @@ export class StoreIndexes<S extends AnySchema> {
     const { current: set } = this.kept
     const { file, options: storeOptions } = this.#store
     const { platform, path } = file()
-    removeNextIndexFile(platform, path)
+    freeNextIndexName(platform, path)
     if (set === undefined || set.all.length === 0) return undefined
     if (!(await set.keeper.settle())) return undefined
     const { identity: owner, moved, commitNumber, size } = compacted

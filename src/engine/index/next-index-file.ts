@@ -3,8 +3,8 @@
  *
  *   W1  it is durable, name included, before the store's file is replaced. From then on the index file is of the generation before,
  *       and this one counts: a crash between the two renames loses no index.
- *   W2  whatever else may replace the store's file removes it first, durably: nothing that an abandoned compact left is ever
- *       taken for the indexes of a later file.
+ *   W2  whatever may replace the store's file frees its name first, durably: nothing that an abandoned compact left is ever
+ *       taken for the indexes of a later file, and none that took over stands under this name only.
  */
 
 import { StrideError } from '../../errors.ts'
@@ -46,16 +46,15 @@ export function takeOver(platform: Platform, path: string): void {
 /** Removes it if that can be: where it stays, nothing is wrong until the store's file is replaced. */
 export function discardNextIndexFile(platform: Platform, path: string): void {
   try {
-    removeNextIndexFile(platform, path)
+    freeNextIndexName(platform, path)
   } catch (error) {
     if (!(error instanceof StrideError)) throw error
   }
 }
 
-/** @throws ERR_STRIDE_IO, _PERMISSION where it cannot be removed for good */
-export function removeNextIndexFile(platform: Platform, path: string): void {
+/** Makes sure that nothing has the name, nor gets it back by a loss of power. @throws ERR_STRIDE_IO, _PERMISSION */
+export function freeNextIndexName(platform: Platform, path: string): void {
   const next = nextIndexPathOf(path)
-  if (!platform.exists(next)) return
-  platform.remove(next)
+  if (platform.exists(next)) platform.remove(next)
   platform.syncFolder(next)
 }
