@@ -1,36 +1,31 @@
 /**
  * The store: the reading face of RecordSet with writing, committing and closing.
  *
- * Opening files: store-file.ts. What a store is made of: store-parts.ts. Encoding and staging: writer.ts. Order of bytes
- * and syncs: committer.ts. Indexes: store-indexes.ts. Following another process's writer: reader-state.ts. Whole-file work: compact.ts, backup.ts,
- * migrate.ts, verify.ts.
+ * Which file it stands on, from opening to closing: store-life.ts. Encoding and staging: writer.ts. Order of bytes and syncs:
+ * committer.ts. Indexes: store-indexes.ts. Whole-file work: compact.ts, backup.ts, migrate.ts, verify.ts.
  */
 
 import { StrideError } from '../errors.ts'
 import type { Platform } from '../mmap/platform.ts'
 import type { AnySchema, Input } from '../schema/index.ts'
 import { backupStore } from './backup.ts'
-import type { AppliedState } from './checkpointer.ts'
 import { readerClassOf } from './codecs.ts'
 import type { Durability } from './commit-waiters.ts'
 import type { Committer } from './committer.ts'
 import { type CompactedStore, compactStore } from './compact.ts'
-import { isCurrent } from './current-file.ts'
 import { FileWork } from './file-work.ts'
 import { defineIndex, type IndexDefinition, type IndexOptions } from './index/index-definition.ts'
 import type { IndexDeclaration, KeyOf, NoIndexes } from './index-types.ts'
 import type { Recovery } from './journal/recovery.ts'
-import type { Replay } from './journal/replay.ts'
 import type { StoreOptions } from './options.ts'
-import type { Follower, PublishedState } from './publication.ts'
-import { type ReaderState, readState } from './reader-state.ts'
-import { RecordSet, type Source } from './record-set.ts'
-import { fileEnd, type Root } from './root.ts'
+import type { PublishedState } from './publication.ts'
+import { RecordSet } from './record-set.ts'
 import { readStats, type StoreStats } from './stats.ts'
 import { CHANGES_AT_ONCE, openStoreFile, type StoreFile } from './store-file.ts'
 import type { StoreIndex } from './store-index.ts'
 import { StoreIndexes } from './store-indexes.ts'
-import { sourceOf, startWriting, type WritingParts } from './store-parts.ts'
+import { type LifeOwner, StoreLife } from './store-life.ts'
+import { sourceOf, type WritingParts } from './store-parts.ts'
 import { runCallback, Transaction } from './transaction.ts'
 import type { ProgressOptions } from './turns.ts'
 import { type VerifyResult, verifyStore } from './verify.ts'
@@ -42,79 +37,41 @@ export interface CommitOptions {
 
 export class Store<S extends AnySchema = AnySchema, I = NoIndexes> extends RecordSet<S> {
   readonly #options: StoreOptions
-  readonly #schema: S | undefined
-  #file: StoreFile
-  #writing: WritingParts | undefined
-  #transaction: Transaction<S, I> | undefined
+  readonly #life: StoreLife<S>
+  readonly #indexes: StoreIndexes<S>
   readonly #fileWork: FileWork
+  #transaction: Transaction<S, I> | undefined
   /** closeAsync waits for what goes on, and nothing new begins. */
   #isClosing = false
-  /** What a read-only store follows; for a writer, what is committed until recovery has put it into the file. */
-  #reader: ReaderState | undefined
-  readonly #indexes: StoreIndexes<S>
   /** Counts what may have changed under a walk. */
   #version = 0
-  readonly #changesAtOnce: number
 
   private constructor(file: StoreFile, schema: S | undefined, options: StoreOptions, changesAtOnce: number) {
-    const source = sourceOf<S>(file, options)
-    super(source)
+    super(sourceOf<S>(file, options))
     this.#options = options
-    this.#changesAtOnce = changesAtOnce
-    this.#schema = schema
-    this.#file = file
     this.#fileWork = new FileWork(file.path)
     this.#indexes = new StoreIndexes<S>({
       records: this,
       options,
-      file: () => this.#file,
+      file: () => this.#life.file,
       source: () => this.source,
-      reader: () => this.#reader,
-      committer: () => this.#writing?.committer,
+      reader: () => this.#life.reader,
+      committer: () => this.#life.writing?.committer,
       prepare: () => this.prepare(),
       version: () => this.#version,
       consistently: read => this.consistently(read),
     })
-    this.#start(file, source)
-  }
-
-  #start(file: StoreFile, source: Source<S>): void {
-    try {
-      if (source.follower !== undefined) this.#follow(source.follower)
-      else this.#startWriter(file, source)
-    } catch (error) {
-      this.isClosed = true
-      this.#indexes.close()
-      source.follower?.close()
-      source.pool.close()
-      file.publisher?.close()
-      file.file.close()
-      file.lock.release()
-      throw error
+    const owner: LifeOwner<S> = {
+      source: () => this.source,
+      attach: source => this.attach(source),
+      changed: () => this.changed(),
+      isClosed: () => this.isClosed,
+      end: () => {
+        this.isClosed = true
+      },
     }
-  }
-
-  #startWriter(file: StoreFile, source: Source<S>): void {
-    const { replay, root } = file
-    if (replay !== undefined) {
-      const { state, net } = replay
-      source.locator.staging.rebase(state.size, net)
-      this.#reader = { state, sequence: 0, overlay: net, recovery: file.recovery }
-    }
-    const applied = (): AppliedState => this.#writing?.committer.applied ?? this.#reader?.state ?? root
-    const missing = this.#indexes.open(applied)
-    if (replay === undefined) this.#beginWriting(file)
-    else {
-      replay.beforeEnd = () => this.#indexes.publish()
-      const isShort = replay.net.numbers.length <= this.#changesAtOnce
-      if (isShort || missing.length > 0) this.#endReplay(replay.finish())
-      else this.#goOnReplaying(replay)
-    }
-    this.#indexes.buildMissing(missing, applied().size)
-  }
-
-  #beginWriting(file: StoreFile): void {
-    this.#writing = startWriting(file, this.source, this.#options, () => this.changed(), this.#indexes.kept)
+    this.#life = new StoreLife({ file, schema, options, changesAtOnce, indexes: this.#indexes, owner })
+    this.#life.start()
   }
 
   /** @internal What openStore calls. */
@@ -137,18 +94,18 @@ export class Store<S extends AnySchema = AnySchema, I = NoIndexes> extends Recor
   override get count(): number {
     this.prepare()
     const { staging } = this.source.locator
-    const deleted = this.#writing?.committer.deletedCount ?? this.#reader?.state.deletedCount ?? 0
+    const deleted = this.#life.writing?.committer.deletedCount ?? this.#life.reader?.state.deletedCount ?? 0
     return staging.size - deleted - staging.deletedDelta
   }
   /** How the bytes are reached. */
   get backend(): 'mapped' | 'file' | 'memory' {
-    const { name } = this.#file.platform
+    const { name } = this.#life.file.platform
     if (name === 'simulated') return 'memory'
     return name === 'file' ? 'file' : 'mapped'
   }
   /** Why the file is not mapped, where that was decided at opening. */
   get backendReason(): string | undefined {
-    return this.#file.backendReason
+    return this.#life.file.backendReason
   }
   get readOnly(): boolean {
     return this.#options.readOnly === true
@@ -156,16 +113,16 @@ export class Store<S extends AnySchema = AnySchema, I = NoIndexes> extends Recor
   /** The number of the last commit that was acknowledged, 0 before the first. */
   get commitNumber(): number {
     this.prepare()
-    return this.#writing?.committer.commitNumber ?? this.#reader?.state.commitNumber ?? 0
+    return this.#life.writing?.committer.commitNumber ?? this.#life.reader?.state.commitNumber ?? 0
   }
   /** The number of the last commit that survives the loss of power; behind commitNumber with durability 'process'. */
   get durableCommitNumber(): number {
     this.prepare()
-    return this.#writing?.committer.durableCommitNumber ?? this.#reader?.state.commitNumber ?? 0
+    return this.#life.writing?.committer.durableCommitNumber ?? this.#life.reader?.state.commitNumber ?? 0
   }
   /** What opening had to do after a crash: commits replayed, bytes of unfinished ones dropped. */
   get recovery(): Recovery {
-    const recovery = this.#reader?.recovery ?? this.#file.recovery
+    const { recovery } = this.#life
     const { built } = this.#indexes
     return built.length === 0 ? recovery : { ...recovery, indexesBuilt: built }
   }
@@ -303,22 +260,22 @@ export class Store<S extends AnySchema = AnySchema, I = NoIndexes> extends Recor
   #dropStaged(): void {
     if (this.isClosed) return
     this.source.locator.staging.rollback()
-    this.#writing?.writer.forgetHints()
+    this.#life.writing?.writer.forgetHints()
     this.changed()
   }
 
   /** Resolves once every earlier commit is durable. */
   async flush(): Promise<void> {
     this.assertOpen()
-    await this.#writing?.committer.flush()
+    await this.#life.writing?.committer.flush()
   }
   /** Brings everything committed into the file itself, durably, and sets the journal free. Makes indexes anew that were found damaged. */
   async checkpoint(): Promise<void> {
     this.assertOpen()
     this.#fileWork.assertWritable()
-    this.#finishReplay()
-    if (this.#writing === undefined) return
-    await this.#writing.committer.checkpoint()
+    this.#life.finishReplay()
+    if (this.#life.writing === undefined) return
+    await this.#life.writing.committer.checkpoint()
     while (this.#fileWork.done !== undefined && this.#indexes.hasDamage) {
       await this.#fileWork.done
       this.assertOpen()
@@ -329,14 +286,14 @@ export class Store<S extends AnySchema = AnySchema, I = NoIndexes> extends Recor
   /** Looks at everything that can be checked and lists what is wrong, with offsets. Changes nothing. */
   async verify(): Promise<VerifyResult> {
     this.assertOpen()
-    this.#finishReplay()
+    this.#life.finishReplay()
     this.prepare()
     return verifyStore({
-      file: this.#file,
+      file: this.#life.file,
       locator: () => this.source.locator,
-      state: () => this.#publishedState(),
+      state: () => this.#life.publishedState,
       consistently: read => this.consistently(read),
-      isWriter: this.#writing !== undefined,
+      isWriter: this.#life.writing !== undefined,
       indexes: () => this.#indexes.now(),
     })
   }
@@ -356,15 +313,15 @@ export class Store<S extends AnySchema = AnySchema, I = NoIndexes> extends Recor
       this.assertOpen()
       committer.endJournal()
       const { locator } = this.source
-      const state = this.#publishedState()
+      const state = this.#life.publishedState
       const assertOpen = (): void => this.assertOpen()
       const renumber = (compacted: CompactedStore) => this.#indexes.renumber(compacted, options)
-      const store = { file: this.#file, locator, committer, publisher, state, assertOpen, renumber }
+      const store = { file: this.#life.file, locator, committer, publisher, state, assertOpen, renumber }
       const { moved, indexes } = await compactStore(store, options)
       this.#indexes.renumbered(moved)
-      this.#closeFile()
+      this.#life.closeFile()
       indexes?.takeOver()
-      this.#reopen()
+      this.#life.reopen()
       this.#indexes.forgetBuilt()
       return moved
     })
@@ -377,16 +334,16 @@ export class Store<S extends AnySchema = AnySchema, I = NoIndexes> extends Recor
    */
   async backup(path: string, options: ProgressOptions = {}): Promise<void> {
     this.prepare()
-    this.#finishReplay()
+    this.#life.finishReplay()
     await this.#fileWork.run('backup', false, async () => {
       // What was acknowledged before the call is in the copy, even where it is not in the file yet.
-      await this.#writing?.committer.flush()
+      await this.#life.writing?.committer.flush()
       const source = {
-        file: this.#file,
+        file: this.#life.file,
         locator: () => this.source.locator,
         state: () => this.#currentState(),
         consistently: <T>(read: () => T) => this.consistently(read),
-        target: this.#file.platform.resolve(path),
+        target: this.#life.file.platform.resolve(path),
       }
       await backupStore(source, options)
     })
@@ -395,13 +352,13 @@ export class Store<S extends AnySchema = AnySchema, I = NoIndexes> extends Recor
   /** Windows, memory, faults, syncs: what reading and writing cost so far. */
   stats(): StoreStats {
     this.assertOpen()
-    const committer = this.#writing?.committer
+    const committer = this.#life.writing?.committer
     return readStats({
       backend: this.backend,
       pool: this.source.pool,
       staging: this.source.locator.staging,
-      fileBytes: this.#file.file.size(),
-      capacity: this.#writing?.space.capacity ?? this.#file.root.capacity,
+      fileBytes: this.#life.file.file.size(),
+      capacity: this.#life.writing?.space.capacity ?? this.#life.file.root.capacity,
       syncs: committer?.syncs ?? 0,
       commits: committer?.commits ?? 0,
       checkpoints: committer?.checkpoints ?? 0,
@@ -415,7 +372,7 @@ export class Store<S extends AnySchema = AnySchema, I = NoIndexes> extends Recor
     if (this.isClosed) return
     this.#refuseInCallback('close')
     try {
-      if (this.#file.replay?.isPoisoned !== true) this.#finishReplay()
+      if (this.#life.file.replay?.isPoisoned !== true) this.#life.finishReplay()
     } finally {
       this.#closeAll()
     }
@@ -425,9 +382,9 @@ export class Store<S extends AnySchema = AnySchema, I = NoIndexes> extends Recor
     this.isClosed = true
     this.changed()
     try {
-      this.#closeFile()
+      this.#life.closeFile()
     } finally {
-      this.#file.lock.release()
+      this.#life.file.lock.release()
     }
   }
   /** The same; waits for commits in flight without blocking the event loop. */
@@ -436,7 +393,7 @@ export class Store<S extends AnySchema = AnySchema, I = NoIndexes> extends Recor
     this.#refuseInCallback('closeAsync')
     this.#isClosing = true
     await this.#fileWork.done
-    await this.#writing?.committer.drain()
+    await this.#life.writing?.committer.drain()
     this.close()
   }
   [Symbol.dispose](): void {
@@ -453,99 +410,7 @@ export class Store<S extends AnySchema = AnySchema, I = NoIndexes> extends Recor
 
   protected override prepare(): void {
     super.prepare()
-    const { follower } = this.source
-    if (follower !== undefined && follower.sequence() !== this.#reader?.sequence) this.#follow(follower)
-  }
-
-  /** Takes over what other processes committed. */
-  #follow(follower: Follower): void {
-    const { platform, path, file } = this.#file
-    const isReplaced = (): boolean => follower.isSuperseded && !isCurrent(platform, path, file)
-    if (isReplaced()) {
-      this.#openReplacement(follower)
-      return
-    }
-    const { locator, pool, addressing } = this.source
-    const reader = readState(this.#file, follower)
-    // While it waited for a writer the file may have been replaced.
-    if (isReplaced()) {
-      this.#openReplacement(follower)
-      return
-    }
-    const { state, overlay } = reader
-    pool.setEnd(Math.min(fileEnd(addressing, state), this.#file.file.size()))
-    locator.liveness.place(state.liveBitsOffset)
-    locator.checksums.place(state.checksumsOffset)
-    locator.staging.rebase(state.size, overlay)
-    this.#reader = reader
-    this.changed()
-  }
-
-  #openReplacement(follower: Follower): void {
-    this.#indexes.renumbered(undefined)
-    this.#indexes.close()
-    this.#file.pool.close()
-    this.#file.file.close()
-    follower.close()
-    this.#reopen()
-  }
-
-  /** Goes on putting what recovery found into the file, while reads look at it in memory. */
-  #goOnReplaying(replay: Replay): void {
-    void replay.run().then(root => {
-      if (root === undefined || this.isClosed) return
-      try {
-        this.#endReplay(root)
-      } catch {
-        // The next call that writes tries again, and says why.
-      }
-    })
-  }
-
-  /** What recovery has left to do is done before anything is written. */
-  #finishReplay(): void {
-    const { replay } = this.#file
-    if (replay !== undefined) this.#endReplay(replay.finish())
-  }
-
-  #endReplay(root: Root): void {
-    const { replay: _, ...file } = { ...this.#file, root }
-    this.#beginWriting(file)
-    this.#file = file
-    this.#reader = undefined
-    this.source.locator.staging.rebase(root.size)
-    this.changed()
-  }
-
-  /** Everything of the present file but its lock. */
-  #closeFile(): void {
-    try {
-      this.#file.replay?.stop()
-      this.#writing?.committer.close()
-    } finally {
-      this.#indexes.close()
-      this.#file.publisher?.close()
-      this.source.follower?.close()
-      this.source.pool.close()
-      if (this.#writing === undefined) this.#file.file.close()
-    }
-  }
-
-  #reopen(): void {
-    const { lock, platform, backendReason: reason, identity } = this.#file
-    try {
-      const options = { ...this.#options, create: false }
-      const file = openStoreFile(this.path, this.#schema, options, { lock, platform, reason })
-      if (file.identity.fingerprint !== identity.fingerprint) throw migrated(file)
-      this.#file = file
-    } catch (error) {
-      this.isClosed = true
-      lock.release()
-      throw error
-    }
-    const source = sourceOf<S>(this.#file, this.#options)
-    this.attach(source)
-    this.#start(this.#file, source)
+    this.#life.followNews()
   }
 
   /** Closing in the middle of a write would pull the store away under it. */
@@ -553,7 +418,7 @@ export class Store<S extends AnySchema = AnySchema, I = NoIndexes> extends Recor
     if (this.#transaction !== undefined) {
       throw new StrideError('ERR_STRIDE_TRANSACTION', `${call} was called inside a transaction`)
     }
-    this.#writing?.writer.assertIdle(call)
+    this.#life.writing?.writer.assertIdle(call)
   }
 
   #refuseStaged(what: string): void {
@@ -567,22 +432,17 @@ export class Store<S extends AnySchema = AnySchema, I = NoIndexes> extends Recor
     throw new TypeError(`durability is 'full' or 'process': ${String(durability)}`)
   }
 
-  /** The committed state that is in the file, under the overlay of a reader. */
+  /** What is in the file, and whether a reader has more over it. */
   #currentState(): PublishedState & { readonly isOverlaid: boolean } {
     this.prepare()
-    return { ...this.#publishedState(), isOverlaid: this.#reader?.overlay !== undefined }
-  }
-
-  #publishedState(): PublishedState {
-    const { committer, space } = this.#writing ?? {}
-    if (committer !== undefined && space !== undefined) return { ...committer.applied, ...space.state }
-    return (this.#reader as ReaderState).state
+    const { publishedState, reader } = this.#life
+    return { ...publishedState, isOverlaid: reader?.overlay !== undefined }
   }
 
   #writable(): WritingParts {
     this.assertOpen()
-    this.#finishReplay()
-    if (this.#writing === undefined) {
+    this.#life.finishReplay()
+    if (this.#life.writing === undefined) {
       throw new StrideError('ERR_STRIDE_READ_ONLY', `${this.path} is open for reading only`, {
         path: this.path,
       })
@@ -593,18 +453,9 @@ export class Store<S extends AnySchema = AnySchema, I = NoIndexes> extends Recor
     if (this.#transaction !== undefined) {
       throw new StrideError('ERR_STRIDE_TRANSACTION', 'Inside a transaction changes go through its `tx`')
     }
-    this.#writing.writer.assertIdle('A change, commit or rollback')
-    this.#writing.committer.assertSound()
+    this.#life.writing.writer.assertIdle('A change, commit or rollback')
+    this.#life.writing.committer.assertSound()
     this.#fileWork.assertWritable()
-    return this.#writing
+    return this.#life.writing
   }
-}
-
-/** Rows, walks and fields of the reader are made for the layout that the file had. */
-function migrated(file: StoreFile): StrideError {
-  const { path } = file
-  file.pool.close()
-  file.file.close()
-  const message = `${path} was given another layout by migrateStore: open it again`
-  return new StrideError('ERR_STRIDE_SCHEMA_MISMATCH', message, { path })
 }
