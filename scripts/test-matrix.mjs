@@ -1,5 +1,5 @@
 // Runs the tests on other versions of Node: `npm run test:matrix`, or `npm run test:matrix -- 22 26` for some of them;
-// `26:quick` leaves out the crash harness. Each version comes from the registry as a package that holds the binary alone,
+// `26:quick` leaves out the crash harness, the benchmarks and the examples. Each version comes from the registry as a package that holds the binary alone,
 // and is kept in the folder for temporary files. Where one cannot be had, that is said loudly and is no failure.
 
 import { execFileSync, spawnSync } from 'node:child_process'
@@ -8,6 +8,8 @@ import { tmpdir } from 'node:os'
 import { delimiter, dirname, join, resolve } from 'node:path'
 
 const ALL = ['20', '22', '24', '26']
+// What takes long, and is about the store and not about Node.
+const SLOW = ['test/crash/**', 'test/bench/**', 'test/examples/**'].flatMap(files => ['--exclude', files])
 const root = resolve(import.meta.dirname, '..')
 const results = []
 
@@ -49,9 +51,9 @@ function skip(major, reason) {
 
 function test(node, isQuick) {
   const version = execFileSync(node, ['--version'], { encoding: 'utf8' }).trim().slice(1)
-  console.log(`\n== Node ${version}${isQuick ? ', without the crash harness' : ''} ==`)
+  console.log(`\n== Node ${version}${isQuick ? ', quick' : ''} ==`)
   const start = performance.now()
-  const args = ['node_modules/vitest/vitest.mjs', 'run', ...(isQuick ? ['--exclude', 'test/crash/**'] : [])]
+  const args = ['node_modules/vitest/vitest.mjs', 'run', ...(isQuick ? SLOW : [])]
   // Whatever a test starts by the name of node is this one too.
   const env = { ...process.env, PATH: `${dirname(node)}${delimiter}${process.env.PATH}` }
   const { status } = spawnSync(node, args, { cwd: root, env, stdio: 'inherit' })

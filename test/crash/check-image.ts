@@ -11,6 +11,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import { createSimulatedPlatform } from '../../src/mmap/simulated/simulated-platform.ts'
 import { differenceOf, isSameState, type Rec, storedRecord, type Version } from './expected-store.ts'
 import {
+  hasLateIndex,
   openUnderTest,
   type ReplayTime,
   SHAPES,
@@ -41,6 +42,7 @@ export interface Outcome {
   readonly versions: readonly number[]
   readonly commitsReplayed: number
   readonly bytesDropped: number
+  readonly hasLateIndex: boolean
 }
 
 /** @throws Violation */
@@ -53,6 +55,7 @@ export async function checkImage(files: ReadonlyMap<string, Uint8Array>, check: 
   for (const { index, reason } of indexesBuilt) {
     if (!BEFORE_ITS_FILE.test(reason)) throw new Violation(`the index ${index} was built again: ${reason}`)
   }
+  const hasLate = hasLateIndex(store)
   const versions = await during('after opening', () => versionsOf(store, check.versions))
   if (check.replays === 'inTurns') {
     await during('while replaying', () =>
@@ -80,7 +83,7 @@ export async function checkImage(files: ReadonlyMap<string, Uint8Array>, check: 
   })
   // What ends with the turn of the event loop (windows, mostly) must come to its end.
   await nextTurn()
-  return { versions, commitsReplayed, bytesDropped }
+  return { versions, commitsReplayed, bytesDropped, hasLateIndex: hasLate }
 }
 
 /** Which of the versions a store holds, as indices. @throws Violation if none */

@@ -17,6 +17,8 @@ export interface Known {
   readonly durable: number
   /** The last one that must survive the death of the process. */
   readonly returned: number
+  /** Whether the index that workloads create and drop is there; undefined while one of both goes on. */
+  readonly hasLateIndex: boolean | undefined
 }
 
 /** A file beside the store that must be whole where it is there at all. */
@@ -72,7 +74,11 @@ export class Journey {
 
   /** From now on only this version is right, whatever was possible before. */
   settle(version: number): void {
-    this.#known = { begun: version, durable: version, returned: version }
+    this.#known = { ...this.#known, begun: version, durable: version, returned: version }
+  }
+  /** The index that comes and goes: it is there, it is not, or that changes now. */
+  lateIndex(hasLateIndex: boolean | undefined): void {
+    this.#known = { ...this.#known, hasLateIndex }
   }
 
   /** What happens from now on is not part of it. */
@@ -83,8 +89,8 @@ export class Journey {
   /** What is known of a cut after the first `count` events. */
   knownAfter(count: number): Known {
     const before = this.events[count - 1]?.known.begun ?? this.events[0]?.known.begun ?? this.#known.begun
-    const { durable, returned } = this.events[count]?.known ?? this.#known
-    return { begun: Math.max(before, durable), durable, returned }
+    const { durable, returned, hasLateIndex } = this.events[count]?.known ?? this.#known
+    return { begun: Math.max(before, durable), durable, returned, hasLateIndex }
   }
 
   #kept(event: DiskEvent): DiskEvent {
@@ -95,7 +101,10 @@ export class Journey {
 }
 
 /** The versions that may be found, as indices. */
-export function allowed({ begun, durable, returned }: Known, isWhole: boolean): { from: number; to: number } {
+export function allowed(
+  { begun, durable, returned }: Omit<Known, 'hasLateIndex'>,
+  isWhole: boolean,
+): { from: number; to: number } {
   return { from: isWhole ? returned : durable, to: begun }
 }
 

@@ -82,6 +82,14 @@ export const MUTATIONS: readonly KnownBad[] = [
     replace: ``,
   },
   {
+    name: 'creating an index returns before a root names it',
+    file: 'src/engine/store-indexes.ts',
+    find: `    this.#dropped.delete(definition.name)
+    set.keeper.publish()`,
+    replace: `    this.#dropped.delete(definition.name)`,
+    workload: after({ kind: 'index', meanwhile: [] }, MORE),
+  },
+  {
     name: 'pages of an index are used again while a root names them',
     file: 'src/engine/index/page-space.ts',
     find: `    this.#dropped.push(page)`,

@@ -155,6 +155,9 @@ async function lookAt(
     }
   }
   checkKnown(outcome.versions, life.versions, known, image.isWhole)
+  const { hasLateIndex } = known
+  if (hasLateIndex !== undefined && outcome.hasLateIndex !== hasLateIndex)
+    throw new Violation(hasLateIndex ? 'an index that was created is gone' : 'an index that is gone is there')
 }
 
 function checkOf({ run, versions }: Life): {
@@ -168,7 +171,7 @@ function checkOf({ run, versions }: Life): {
 function checkKnown(
   found: readonly number[],
   versions: readonly Version[],
-  known: Known,
+  known: Omit<Known, 'hasLateIndex'>,
   isWhole: boolean,
 ): void {
   const { from, to } = allowed(known, isWhole)
@@ -230,7 +233,12 @@ async function liveAgain(
   const numberOf = (file: number): number => numbers[file - 1] ?? file + 10_000
   // What only the process's death spares may still go with the power.
   const journey = new Journey(
-    { begun: begun - durable, durable: 0, returned: image.isWhole ? returned - durable : 0 },
+    {
+      begun: begun - durable,
+      durable: 0,
+      returned: image.isWhole ? returned - durable : 0,
+      hasLateIndex: undefined,
+    },
     numberOf,
   )
   const platform = createSimulatedPlatform({ files: image.files(), observer: journey.observer })

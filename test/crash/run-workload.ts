@@ -9,6 +9,8 @@ import { carryOut, expectSame, stageChange, type Writing } from './apply-change.
 import { differenceOf, ExpectedStore, isSameState, type Version } from './expected-store.ts'
 import { Journey, versionOf } from './journey.ts'
 import {
+  hasLateIndex,
+  LATE_INDEX,
   openUnderTest,
   SHAPES,
   type Shape,
@@ -45,7 +47,7 @@ export function optionsOf({
 
 export async function runWorkload(workload: Workload): Promise<Run> {
   const { files, version } = await beginning(workload.shape, workload.start)
-  const journey = new Journey({ begun: 0, durable: 0, returned: 0 })
+  const journey = new Journey({ begun: 0, durable: 0, returned: 0, hasLateIndex: false })
   const platform = createSimulatedPlatform({ files, observer: journey.observer })
   const runner = new Runner(workload, journey, version, () =>
     openUnderTest(platform, STORE_PATH, workload.shape, optionsOf(workload)),
@@ -78,7 +80,7 @@ export async function beginning(
       prelude: [],
       steps,
     }
-    const journey = new Journey({ begun: 0, durable: 0, returned: 0 })
+    const journey = new Journey({ begun: 0, durable: 0, returned: 0, hasLateIndex: false })
     const open = (): StoreUnderTest => openUnderTest(platform, STORE_PATH, shape, optionsOf(workload))
     const runner = new Runner(workload, journey, empty, open)
     await runner.run()
@@ -168,6 +170,9 @@ class Runner {
         this.#journey.promise(version)
         return
       }
+      case 'index':
+        await this.#createOrDrop(step.meanwhile)
+        return
       case 'reopen':
         this.#store.close()
         this.#journey.promise(newest)
@@ -197,6 +202,16 @@ class Runner {
     const { commitNumber } = this.expected.versions[version] as Version
     if (returned !== commitNumber)
       throw new Violation(`commit number ${returned} was returned, not ${commitNumber}`)
+  }
+
+  async #createOrDrop(meanwhile: readonly (readonly Change[])[]): Promise<void> {
+    const { name, on } = LATE_INDEX
+    const isThere = hasLateIndex(this.#store)
+    this.#journey.lateIndex(undefined)
+    const work = isThere ? this.#store.dropIndex(name) : this.#store.createIndex(name, { on })
+    for (const changes of meanwhile) await this.#commit(changes, 'async')
+    await work
+    this.#journey.lateIndex(!isThere)
   }
 
   async #backup(meanwhile: readonly (readonly Change[])[]): Promise<void> {

@@ -32,6 +32,13 @@ const INDEXES = {
   byMark: { on: ['mark', 'stamp'], kind: 'ordered' },
 } as const
 
+/** One more that workloads create and drop. */
+export const LATE_INDEX = { name: 'late', on: 'mark' } as const
+
+export function hasLateIndex(store: Pick<StoreUnderTest, 'indexes'>): boolean {
+  return store.indexes.some(({ name }) => name === LATE_INDEX.name)
+}
+
 /** Two kinds of records: small ones that cross sectors, and large ones of which 1 MiB is soon full. */
 export const SHAPES = {
   small: { fillBytes: 5, schema: recordSchema(5) },

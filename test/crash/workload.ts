@@ -25,6 +25,8 @@ export type Step =
   | { readonly kind: 'checkpoint'; readonly meanwhile: readonly (readonly Change[])[] }
   | { readonly kind: 'backup'; readonly meanwhile: readonly (readonly Change[])[] }
   | { readonly kind: 'compact' }
+  /** Creates one more index, or drops it where it is there. */
+  | { readonly kind: 'index'; readonly meanwhile: readonly (readonly Change[])[] }
   | { readonly kind: 'flush' }
   | { readonly kind: 'reopen' }
 
@@ -63,6 +65,8 @@ export const ONE_STEP: readonly Step[] = [
   { kind: 'checkpoint', meanwhile: [] },
   { kind: 'checkpoint', meanwhile: [[update], [append, remove]] },
   { kind: 'compact' },
+  { kind: 'index', meanwhile: [] },
+  { kind: 'index', meanwhile: [[update], [append, remove]] },
   { kind: 'backup', meanwhile: [[update, append]] },
   { kind: 'flush' },
   { kind: 'reopen' },
@@ -114,6 +118,18 @@ const FIXED: readonly Workload[] = [
     steps: [{ kind: 'checkpoint', meanwhile: [[update], [append]] }, MANY],
   },
   { ...PLAIN, shape: 'wide', start: 'records', steps: [SPILL] },
+  ...(['compact', 'index'] as const).map(
+    (kind): Workload => ({
+      ...PLAIN,
+      start: 'records',
+      prelude: BUSY,
+      steps: [
+        { kind: 'index', meanwhile: [[update]] },
+        kind === 'compact' ? { kind } : { kind, meanwhile: [[put]] },
+        FEW,
+      ],
+    }),
+  ),
 ]
 
 /** Every other one is a fixed one, in turn from a place that the seed says; those between have two or three steps. */
@@ -153,7 +169,7 @@ function settings(random: Random): Pick<Workload, 'start' | 'reuseNumbers' | 'du
 function randomStep(random: Random, shape: Shape): Step {
   const changes = (): Change[] => Array.from({ length: 1 + random.below(5) }, () => randomChange(random, shape))
   const several = (most: number): Change[][] => Array.from({ length: random.below(most + 1) }, changes)
-  const roll = random.below(20)
+  const roll = random.below(21)
   if (roll < 10)
     return {
       kind: 'commit',
@@ -166,6 +182,7 @@ function randomStep(random: Random, shape: Shape): Step {
   if (roll < 16) return { kind: 'backup', meanwhile: several(2) }
   if (roll < 17) return { kind: 'compact' }
   if (roll < 18) return { kind: 'flush' }
+  if (roll < 19) return { kind: 'index', meanwhile: several(2) }
   return { kind: 'reopen' }
 }
 
@@ -190,7 +207,7 @@ export function describeWorkload({ steps, prelude, ...settings }: Workload): str
     if (each.kind === 'commit') return `commit(${each.how}) ${changes(each.changes)}`
     if (each.kind === 'together') return `together ${each.commits.map(changes).join(' ')}`
     if (each.kind === 'rollback') return `rollback ${changes(each.changes)}`
-    if (each.kind === 'checkpoint' || each.kind === 'backup') {
+    if ('meanwhile' in each) {
       return each.meanwhile.length === 0
         ? each.kind
         : `${each.kind} during ${each.meanwhile.map(changes).join(' ')}`
