@@ -178,8 +178,8 @@ export class StoreIndexes<S extends AnySchema> {
     committer.assertSound()
     this.#epoch.value++
     this.#dropped.delete(definition.name)
-    set.keeper.publish()
     try {
+      set.keeper.publish()
       set.keeper.assertWhole()
     } catch (error) {
       set.drop(definition.name)
@@ -227,11 +227,16 @@ export class StoreIndexes<S extends AnySchema> {
     this.#find(name)
   }
 
+  /** @throws ERR_STRIDE_NO_SPACE, _IO: it is gone until the store is opened again, which then may find it */
   drop(name: string): void {
-    this.kept.current?.drop(name)
+    const { current: set } = this.kept
+    if (set === undefined) throw unknownIndex(name, [])
+    set.keeper.assertWhole()
+    set.drop(name)
     this.#dropped.add(name)
     this.#epoch.value++
-    this.publish()
+    set.keeper.publish()
+    set.keeper.assertWhole()
   }
 
   /** Lets go of them; the store may open others. */

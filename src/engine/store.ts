@@ -160,7 +160,7 @@ export class Store<S extends AnySchema = AnySchema, I = NoIndexes> extends Recor
       this.#indexes.create(definition, () => committer.flush(), options),
     )
   }
-  /** Forgets an index. @throws RangeError where there is none of this name */
+  /** Forgets an index. @throws RangeError where there is none of this name; {StrideError} ERR_STRIDE_NO_SPACE, _IO */
   async dropIndex(name: string): Promise<void> {
     this.#writable()
     this.#indexes.assertExists(name)

@@ -138,6 +138,25 @@ export const SCENARIOS: readonly Scenario[] = [
     act: subject => subject.call('compact'),
   },
   {
+    name: 'create an index',
+    start: 'holes',
+    async before(subject) {
+      subject.open()
+      await subject.commit([{ kind: 'append' }, { kind: 'update', at: 0 }])
+    },
+    act: subject => subject.call('createIndex'),
+  },
+  {
+    name: 'drop an index',
+    start: 'holes',
+    async before(subject) {
+      subject.open()
+      await subject.call('createIndex')
+      await subject.commit([{ kind: 'append' }, { kind: 'update', at: 0 }])
+    },
+    act: subject => subject.call('dropIndex'),
+  },
+  {
     name: 'backup',
     start: 'holes',
     async before(subject) {

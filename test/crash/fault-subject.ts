@@ -10,10 +10,17 @@ import type { Platform } from '../../src/mmap/platform.ts'
 import { carryOut, stageChange, type Writing } from './apply-change.ts'
 import { ExpectedStore, type Rec, type Version } from './expected-store.ts'
 import { optionsOf } from './run-workload.ts'
-import { openUnderTest, type ReplayTime, SHAPES, type Shape, type StoreUnderTest } from './store-under-test.ts'
+import {
+  LATE_INDEX,
+  openUnderTest,
+  type ReplayTime,
+  SHAPES,
+  type Shape,
+  type StoreUnderTest,
+} from './store-under-test.ts'
 import type { Change, CommitHow } from './workload.ts'
 
-export type WholeCall = 'checkpoint' | 'flush' | 'compact' | 'backup'
+export type WholeCall = 'checkpoint' | 'flush' | 'compact' | 'backup' | 'createIndex' | 'dropIndex'
 
 export class Subject {
   readonly expected: ExpectedStore
@@ -30,6 +37,8 @@ export class Subject {
   /** The newest version that was acknowledged, and the newest that was asked for. */
   acknowledged = 0
   begun = 0
+  /** Whether the index that comes and goes is there; undefined where a call that failed leaves it open. */
+  hasLateIndex: boolean | undefined = false
   #stamps: number
 
   constructor(platform: Platform, path: string, shape: Shape, start: Version) {
@@ -110,6 +119,7 @@ export class Subject {
     const isDone = await this.attempt(async () => {
       if (name === 'backup') await this.store.backup(`${this.path}.backup`)
       else if (name === 'compact') await this.#compact()
+      else if (name === 'createIndex' || name === 'dropIndex') await this.#lateIndex(name)
       else await this.store[name]()
     })
     if (isDone) return
@@ -124,6 +134,13 @@ export class Subject {
     this.begun = version
     await this.store.compact()
     this.acknowledged = version
+  }
+
+  async #lateIndex(name: 'createIndex' | 'dropIndex'): Promise<void> {
+    this.hasLateIndex = undefined
+    if (name === 'dropIndex') await this.store.dropIndex(LATE_INDEX.name)
+    else await this.store.createIndex(LATE_INDEX.name, { on: LATE_INDEX.on })
+    this.hasLateIndex = name === 'createIndex'
   }
 
   #stage(change: Change, writing: Writing): void {

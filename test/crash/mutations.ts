@@ -84,9 +84,9 @@ export const MUTATIONS: readonly KnownBad[] = [
   {
     name: 'creating an index returns before a root names it',
     file: 'src/engine/store-indexes.ts',
-    find: `    this.#dropped.delete(definition.name)
-    set.keeper.publish()`,
-    replace: `    this.#dropped.delete(definition.name)`,
+    find: `    try {
+      set.keeper.publish()`,
+    replace: `    try {`,
     workload: after({ kind: 'index', meanwhile: [] }, MORE),
   },
   {
