@@ -179,6 +179,8 @@ export class IndexKeeper {
     const entry = new Uint32Array(words)
     return (data, at) => {
       const n = data[at + words - 1] as number
+      // Appended and rolled back: there is no such record, not even a staged one.
+      if (n >= staging.size) return 'gone'
       if (n >= applied().size || (staging.changeCount > 0 && staging.find(n) !== undefined)) return 'unsettled'
       let source: RecordBytes | undefined
       try {

@@ -6,8 +6,9 @@
 import { copyFileSync, existsSync, renameSync } from 'node:fs'
 import { join } from 'node:path'
 import { migrateStore, openStore } from 'stridedb'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { createIndexFile, IndexFile } from '../../../src/engine/index/index-file.ts'
+import { IndexKeeper } from '../../../src/engine/index/index-keeper.ts'
 import type { DiskEvent } from '../../../src/mmap/simulated/simulated-disk.ts'
 import { createSimulatedPlatform } from '../../../src/mmap/simulated/simulated-platform.ts'
 import { Trade, temporaryFolder, trade } from '../support.ts'
@@ -82,6 +83,23 @@ describe('an index file that waits for its name', () => {
       expectIndexes(path)
       expect(existsSync(next)).toBe(false)
     }
+  })
+
+  it('is written by each compact, whatever was staged and rolled back before', async () => {
+    const settle = vi.spyOn(IndexKeeper.prototype, 'settle')
+    const path = join(temporaryFolder(), 'x.stride')
+    using store = open(path)
+    store.appendMany(Array.from({ length: 20 }, (_, n) => trade(n)))
+    await store.commit()
+    store.appendMany(Array.from({ length: 20 }, (_, n) => trade(100 + n)))
+    store.delete(3)
+    store.rollback()
+    store.delete(5)
+    await store.commit()
+    await store.compact()
+    expect(await settle.mock.results[0]?.value).toBe(true)
+    expect(store.index('inOrder').count()).toBe(19)
+    settle.mockRestore()
   })
 
   for (const replace of ['compact', 'migrate'] as const) {
