@@ -60,7 +60,7 @@ export function openStoreOn<S extends AnySchema>(
   platform: Platform,
   path: string,
   schema: S | undefined,
-  options: StoreOptions = {},
+  options: IndexedStoreOptions = {},
   changesAtOnce?: number,
 ): Store<S> {
   checkStoreOptions(options)

@@ -162,7 +162,6 @@ export class StoreIndexes<S extends AnySchema> {
     const applied = (): AppliedState => (committerNow() as Committer).applied
     this.kept.current ??= newStoreIndexes(file(), source(), storeOptions, applied, this.#tellReaders)
     const { current: set } = this.kept
-    set.keeper.assertWhole()
     const index = set.begin(definition)
     let steps: Steps<void> | undefined
     try {
@@ -231,7 +230,6 @@ export class StoreIndexes<S extends AnySchema> {
   drop(name: string): void {
     const { current: set } = this.kept
     if (set === undefined) throw unknownIndex(name, [])
-    set.keeper.assertWhole()
     set.drop(name)
     this.#dropped.add(name)
     this.#epoch.value++

@@ -108,9 +108,9 @@ async function probe(subject: Subject, failed: readonly Call[], isSticky: boolea
     const error = subject.errors[before]
     // A disk that fails for ever keeps the target of a backup from being taken back too.
     const isLeft = name === 'backup' && error instanceof StrideError && error.code === 'ERR_STRIDE_EXISTS'
-    // Indexes are kept no more after a failure, until the store is opened again; one that was to go is gone already.
+    // But for a full disk, indexes are kept no more after a failure, until the store is opened again; one that was to go is gone.
     const isOver =
-      (name === 'createIndex' && error instanceof StrideError) ||
+      (name === 'createIndex' && error instanceof StrideError && error.code !== 'ERR_STRIDE_NO_SPACE') ||
       (name === 'dropIndex' && (error instanceof StrideError || error instanceof RangeError))
     if (error !== undefined && !(isLeft && isSticky) && !isOver)
       throw new Violation(`${name} fails again: ${error instanceof Error ? error.stack : error}`)

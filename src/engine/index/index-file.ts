@@ -240,7 +240,7 @@ export class IndexFile {
     })
     const catalog = encodeCatalog(entries)
     const count = Math.ceil(catalog.length / INDEX_PAGE_BYTES)
-    const places = Uint32Array.from({ length: count }, () => this.space.take())
+    const places = Uint32Array.from(this.space.takeMany(count))
     for (let from = 0; from < count; ) {
       let to = from + 1
       while (to < count && places[to] === (places[to - 1] as number) + 1) to++
@@ -250,7 +250,7 @@ export class IndexFile {
     }
     const list = littleEndian(places)
     const listPages = Math.ceil(list.length / INDEX_PAGE_BYTES)
-    const catalogList = listPages === 0 ? 0 : this.space.takeRun(listPages)
+    const catalogList = listPages === 0 ? 0 : this.#takeRun(listPages, places)
     if (listPages > 0) this.pool.store(list, catalogList * INDEX_PAGE_BYTES)
     const root = {
       rootNumber: this.#root.rootNumber + 1,
@@ -263,6 +263,16 @@ export class IndexFile {
       indexCount: trees.length,
     }
     return { root, pages: [...places, ...runOf(catalogList, listPages)] }
+  }
+
+  /** @throws ERR_STRIDE_NO_SPACE, with the other pages of the catalog given back */
+  #takeRun(count: number, others: Iterable<number>): number {
+    try {
+      return this.space.takeRun(count)
+    } catch (error) {
+      for (const page of others) this.space.giveBack(page)
+      throw error
+    }
   }
 
   #published(

@@ -3,8 +3,9 @@
  *
  *   U1  before a root of the store lets go of journal frames, a root of the index file that covers their commits is durable.
  *   U2  little that waits is named by the root and goes on waiting, so that a small checkpoint writes little; much is folded.
- *   U3  a full disk stops the upkeep, not the store: reading goes on from what is there and what waits in memory, and the
- *       next opening builds the indexes anew. Other failures are the caller's to poison with.
+ *   U3  a full disk stops the upkeep, not the store: reading goes on from what is there and what waits in memory, and the next
+ *       checkpoint tries again. Where the process ends before one succeeds, opening builds the indexes anew. Other failures
+ *       are the caller's to poison with.
  *   U4  a blocking checkpoint overtakes one that waits.
  */
 
@@ -44,7 +45,7 @@ export class IndexKeeper {
   #epoch = 0
   /** The last checkpoint in turns that was asked for; never rejects. */
   #running: Promise<void> = Promise.resolve()
-  /** Why nothing is written any more. */
+  /** Why nothing is written any more, or, where that was a full disk, until the next attempt. */
   failure: unknown
 
   constructor(parts: KeeperParts) {
@@ -54,6 +55,7 @@ export class IndexKeeper {
   /** Brings the file up to what is in the store's file now, blocking. @throws ERR_STRIDE_IO */
   checkpointSync(): void {
     this.#epoch++
+    this.#tryAgain()
     this.#guard(() => {
       for (const index of this.#toFold()) {
         for (let state: FoldState = 'more'; state !== 'done'; ) {
@@ -80,6 +82,7 @@ export class IndexKeeper {
 
   async #checkpoint(epoch: number, everything: boolean): Promise<void> {
     const isOver = (): boolean => this.#epoch !== epoch || this.failure !== undefined
+    if (this.#epoch === epoch) this.#tryAgain()
     for (const index of isOver() ? [] : this.#toFold(everything)) {
       for (let state: FoldState = 'more'; state !== 'done'; ) {
         await nextTurn()
@@ -98,7 +101,7 @@ export class IndexKeeper {
     return this.#parts.indexes().some(({ tree }) => tree.directory.isDamaged)
   }
 
-  /** @throws why the file is no longer kept */
+  /** @throws why the file is not kept, as of the last attempt */
   assertWhole(): void {
     if (this.failure !== undefined) throw this.failure
   }
@@ -112,6 +115,7 @@ export class IndexKeeper {
   /** Names what the indexes are now; nothing is folded. */
   publish(): void {
     this.#epoch++
+    this.#tryAgain()
     this.#guard(() => this.#publish())
   }
 
@@ -206,9 +210,20 @@ export class IndexKeeper {
     }
   }
 
+  /** There may be room again. */
+  #tryAgain(): void {
+    if (isFullDisk(this.failure)) this.failure = undefined
+  }
+
   /** @throws the error, unless the disk is full */
   #stop(error: unknown): void {
     this.failure = error
-    if (!(error instanceof StrideError) || error.code !== 'ERR_STRIDE_NO_SPACE') throw error
+    if (!isFullDisk(error)) throw error
+    // What was to be taken over goes on waiting, in memory.
+    for (const tree of this.#trees()) tree.endFold()
   }
+}
+
+function isFullDisk(error: unknown): boolean {
+  return error instanceof StrideError && error.code === 'ERR_STRIDE_NO_SPACE'
 }

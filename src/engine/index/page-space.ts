@@ -58,6 +58,18 @@ export class PageSpace {
     return this.take()
   }
 
+  /** So many of them, or none. @throws ERR_STRIDE_NO_SPACE */
+  takeMany(count: number): readonly number[] {
+    const pages: number[] = []
+    try {
+      while (pages.length < count) pages.push(this.take())
+    } catch (error) {
+      for (const page of pages) this.giveBack(page)
+      throw error
+    }
+    return pages
+  }
+
   /** The first of so many neighbouring free pages, in use from now on. @throws ERR_STRIDE_NO_SPACE */
   takeRun(count: number): number {
     let run = 0

@@ -1,0 +1,53 @@
+/**
+ * What could go wrong with indexes while the disk is full: an answer that is wrong, and an index that is never kept again.
+ */
+
+import { StrideError } from 'stridedb'
+import { describe, expect, it } from 'vitest'
+import { openStoreOn } from '../../../src/engine/open.ts'
+import type { Platform } from '../../../src/mmap/platform.ts'
+import { createSimulatedPlatform } from '../../../src/mmap/simulated/simulated-platform.ts'
+import { codeOfAsync, Trade, trade } from '../support.ts'
+
+const indexes = { byId: { on: 'id', unique: true }, byPrice: { on: 'price', kind: 'ordered' } } as const
+const PATH = '/full/x.stride'
+const open = (platform: Platform) => openStoreOn(platform, PATH, Trade, { capacity: 4000, indexes })
+
+describe('indexes on a full disk', () => {
+  it('find everything, and are kept again by the first checkpoint that has room', async () => {
+    let isFull = false
+    const platform = createSimulatedPlatform({
+      observer: ({ kind }) => {
+        if (isFull && kind === 'allocate') throw new StrideError('ERR_STRIDE_NO_SPACE', 'the disk is full')
+      },
+    })
+    const store = open(platform)
+    store.appendMany(Array.from({ length: 1500 }, (_, n) => trade(n)))
+    await store.commit()
+    await store.checkpoint()
+    for (let n = 0; n < 1500; n++) store.update(n, { id: 10_000 + n })
+    await store.commit()
+
+    isFull = true
+    await store.checkpoint()
+    expect(await codeOfAsync(store.createIndex('bySymbol', { on: 'symbol' }))).toBe('ERR_STRIDE_NO_SPACE')
+    expect(store.indexes.map(({ name }) => name)).toEqual(['byId', 'byPrice'])
+    expect(store.index('byId').number(11_499)).toBe(1499)
+    expect(store.index('byId').number(7)).toBe(-1)
+    const crashed = open(createSimulatedPlatform({ files: platform.files() }))
+    expect(crashed.recovery.indexesBuilt?.length).toBe(2)
+    crashed.close()
+
+    isFull = false
+    await store.checkpoint()
+    await store.createIndex('bySymbol', { on: 'symbol' })
+    const again = open(createSimulatedPlatform({ files: platform.files() }))
+    expect(again.recovery.indexesBuilt).toBeUndefined()
+    expect(again.index('byId').number(11_499)).toBe(1499)
+    expect(again.index('byPrice').count()).toBe(1500)
+    expect(again.indexes.length).toBe(3)
+    expect(await again.verify()).toMatchObject({ ok: true })
+    again.close()
+    store.close()
+  })
+})
