@@ -97,11 +97,11 @@ export class StoreIndexes<S extends AnySchema> {
     this.kept.current?.keeper.publish()
   }
 
-  /** Whether a page was found damaged. */
-  get hasDamage(): boolean {
-    return this.kept.current?.keeper.hasDamage === true
+  /** Whether a page was found damaged, or the disk was full. */
+  get needMending(): boolean {
+    return this.kept.current?.keeper.needsMending === true
   }
-  /** Makes anew what was found damaged. */
+  /** Makes anew what was found damaged, and writes what found no room. */
   async mend(): Promise<void> {
     await this.kept.current?.keeper.checkpoint()
   }

@@ -276,11 +276,11 @@ export class Store<S extends AnySchema = AnySchema, I = NoIndexes> extends Recor
     this.#life.finishReplay()
     if (this.#life.writing === undefined) return
     await this.#life.writing.committer.checkpoint()
-    while (this.#fileWork.done !== undefined && this.#indexes.hasDamage) {
+    while (this.#fileWork.done !== undefined && this.#indexes.needMending) {
       await this.#fileWork.done
       this.assertOpen()
     }
-    if (this.#indexes.hasDamage) await this.#fileWork.run('checkpoint', false, () => this.#indexes.mend())
+    if (this.#indexes.needMending) await this.#fileWork.run('checkpoint', false, () => this.#indexes.mend())
   }
 
   /** Looks at everything that can be checked and lists what is wrong, with offsets. Changes nothing. */

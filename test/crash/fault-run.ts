@@ -77,6 +77,8 @@ function codeOf(error: unknown): string {
 /** What the open store says of itself, once nothing fails any more. @returns whether it is poisoned */
 async function probe(subject: Subject, failed: readonly Call[], isSticky: boolean): Promise<boolean> {
   const { store, expected } = subject
+  if (subject.failedCalls.includes('createIndex') && hasLateIndex(store))
+    throw new Violation('createIndex was refused, and the index is there')
   const isPoisoned = writesOf(store).every(([, write]) => codeThrown(write) === 'ERR_STRIDE_POISONED')
   const sync = failed.find(
     ({ name, path }) => (name === 'sync' || name === 'syncAsync') && isOwnFile(path, subject.path),

@@ -96,8 +96,9 @@ export class IndexKeeper {
     if (!isOver()) await this.#publishAsync(false)
   }
 
-  /** Whether a page was found damaged: a checkpoint makes its index anew. */
-  get hasDamage(): boolean {
+  /** Whether a checkpoint has work here though nothing was committed: a page was found damaged, or the last one found no room. */
+  get needsMending(): boolean {
+    if (isFullDisk(this.failure)) return true
     return this.#parts.indexes().some(({ tree }) => tree.directory.isDamaged)
   }
 

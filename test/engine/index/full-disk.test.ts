@@ -10,8 +10,10 @@ import { createSimulatedPlatform } from '../../../src/mmap/simulated/simulated-p
 import { codeOfAsync, Trade, trade } from '../support.ts'
 
 const indexes = { byId: { on: 'id', unique: true }, byPrice: { on: 'price', kind: 'ordered' } } as const
+const FIRST = 2_000
+const COUNT = 20_000
 const PATH = '/full/x.stride'
-const open = (platform: Platform) => openStoreOn(platform, PATH, Trade, { capacity: 4000, indexes })
+const open = (platform: Platform) => openStoreOn(platform, PATH, Trade, { capacity: COUNT, indexes })
 
 describe('indexes on a full disk', () => {
   it('find everything, and are kept again by the first checkpoint that has room', async () => {
@@ -22,17 +24,21 @@ describe('indexes on a full disk', () => {
       },
     })
     const store = open(platform)
-    store.appendMany(Array.from({ length: 1500 }, (_, n) => trade(n)))
+    store.appendMany(Array.from({ length: FIRST }, (_, n) => trade(n)))
     await store.commit()
     await store.checkpoint()
-    for (let n = 0; n < 1500; n++) store.update(n, { id: 10_000 + n })
+    // More keys than the pages that are free will take.
+    store.appendMany(Array.from({ length: COUNT - FIRST }, (_, n) => trade(FIRST + n)))
+    for (let n = 0; n < COUNT; n++) store.update(n, { id: 100_000 + n })
     await store.commit()
 
     isFull = true
     await store.checkpoint()
     expect(await codeOfAsync(store.createIndex('bySymbol', { on: 'symbol' }))).toBe('ERR_STRIDE_NO_SPACE')
     expect(store.indexes.map(({ name }) => name)).toEqual(['byId', 'byPrice'])
-    expect(store.index('byId').number(11_499)).toBe(1499)
+    const ids = Array.from({ length: COUNT }, (_, n) => 100_000 + n)
+    const numbers = Float64Array.from(ids, (_, n) => n)
+    expect(store.index('byId').numbers(ids)).toEqual(numbers)
     expect(store.index('byId').number(7)).toBe(-1)
     const crashed = open(createSimulatedPlatform({ files: platform.files() }))
     expect(crashed.recovery.indexesBuilt?.length).toBe(2)
@@ -40,11 +46,16 @@ describe('indexes on a full disk', () => {
 
     isFull = false
     await store.checkpoint()
+    const kept = open(createSimulatedPlatform({ files: platform.files() }))
+    expect(kept.recovery.indexesBuilt).toBeUndefined()
+    expect(kept.index('byId').numbers(ids)).toEqual(numbers)
+    expect(await kept.verify()).toMatchObject({ ok: true })
+    kept.close()
     await store.createIndex('bySymbol', { on: 'symbol' })
     const again = open(createSimulatedPlatform({ files: platform.files() }))
     expect(again.recovery.indexesBuilt).toBeUndefined()
-    expect(again.index('byId').number(11_499)).toBe(1499)
-    expect(again.index('byPrice').count()).toBe(1500)
+    expect(again.index('byId').numbers(ids)).toEqual(numbers)
+    expect(again.index('byPrice').count()).toBe(COUNT)
     expect(again.indexes.length).toBe(3)
     expect(await again.verify()).toMatchObject({ ok: true })
     again.close()

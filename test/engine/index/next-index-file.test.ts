@@ -9,6 +9,7 @@ import { migrateStore, openStore } from 'stridedb'
 import { describe, expect, it, vi } from 'vitest'
 import { createIndexFile, IndexFile } from '../../../src/engine/index/index-file.ts'
 import { IndexKeeper } from '../../../src/engine/index/index-keeper.ts'
+import { openStoreOn } from '../../../src/engine/open.ts'
 import type { DiskEvent } from '../../../src/mmap/simulated/simulated-disk.ts'
 import { createSimulatedPlatform } from '../../../src/mmap/simulated/simulated-platform.ts'
 import { Trade, temporaryFolder, trade } from '../support.ts'
@@ -132,6 +133,46 @@ describe('an index file that waits for its name', () => {
       expect(again.index('byId').number(trade(1).id)).toBe(0)
     })
   }
+})
+
+describe('the names of index files', () => {
+  it('are durable before compact uses one of them again', async () => {
+    const events: DiskEvent[] = []
+    const platform = createSimulatedPlatform({ observer: event => events.push(event) })
+    const store = openStoreOn(platform, '/x.stride', Trade, { indexes })
+    store.appendMany(Array.from({ length: 20 }, (_, n) => trade(n)))
+    await store.commit()
+    await store.compact()
+    await store.compact()
+    store.close()
+    const at = (name: string): number[] =>
+      events.flatMap((event, i) => (event.kind === 'rename' && event.to === name ? [i] : []))
+    const [tookOver = -1] = at('/x.stride-index').slice(-2)
+    const [, again = -1] = at('/x.stride-index-next')
+    expect(tookOver).toBeGreaterThan(0)
+    expect(again).toBeGreaterThan(tookOver)
+    expect(events.slice(tookOver, again).map(({ kind }) => kind)).toContain('sync-folder')
+  })
+})
+
+describe('an index file without an index', () => {
+  it('is no older than the store, whatever commit it is of', async () => {
+    const path = join(temporaryFolder(), 'x.stride')
+    const store = openStore(path, Trade)
+    await store.createIndex('byId', indexes.byId)
+    await store.dropIndex('byId')
+    copyFileSync(`${path}-index`, `${path}-before`)
+    store.append(trade(1))
+    await store.commit()
+    store.close()
+    copyFileSync(`${path}-before`, `${path}-index`)
+    using again = open(path)
+    expect(again.recovery.indexesBuilt).toEqual([
+      { index: 'byId', reason: 'it was not there yet' },
+      { index: 'inOrder', reason: 'it was not there yet' },
+    ])
+    expect(again.index('byId').number(trade(1).id)).toBe(0)
+  })
 })
 
 describe('the newest root of an index file', () => {
