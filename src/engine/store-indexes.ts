@@ -1,7 +1,7 @@
 /**
  * The indexes of one store: opened with it, created and dropped later, and found by their names.
  *
- * A writer has them as long as it is open, and keeps them through compact by building them anew; a reader looks for them
+ * A writer has them as long as it is open, and keeps them through compact under the records' new numbers; a reader looks for them
  * whenever it heard of its store's writer. What one index answers: store-index.ts. What they are made of: index/.
  */
 
