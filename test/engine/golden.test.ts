@@ -2,7 +2,7 @@
 
 import { copyFileSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { openStore } from 'stridedb'
+import { openStore, type Store } from 'stridedb'
 import { describe, expect, test } from 'vitest'
 import { Everything, everything } from '../golden/golden-records.ts'
 import { temporaryFolder } from './support.ts'
@@ -34,5 +34,65 @@ describe.each(['format-1.stride'])('%s', name => {
     await store.commit()
     expect([store.count, store.get(20), store.field(0, 'a')]).toEqual([19, everything(20), 9])
     expect(await store.verify()).toMatchObject({ ok: true })
+  })
+})
+
+/** A copy of golden files that may be written to. */
+function copied(name: string, suffixes: readonly string[]): string {
+  const path = join(temporaryFolder(), name)
+  for (const suffix of suffixes) copyFileSync(join('test/golden', name + suffix), path + suffix)
+  return path
+}
+
+function expectIndexed(store: Store<typeof Everything>, isLeft: boolean): void {
+  const live = EXPECTED.filter(i => !isLeft || i !== 5)
+  const eOf = (i: number): number => (isLeft && i === 0 ? 77 : everything(i).e)
+  expect(store.indexes).toEqual([
+    { name: 'byE', on: ['e'], kind: 'hash', unique: true },
+    { name: 'byText', on: ['m', 'n'], kind: 'ordered', unique: false },
+  ])
+  const numbers = Array.from({ length: 20 }, (_, i) => store.index('byE').number(eOf(i)))
+  expect(numbers).toEqual(Array.from({ length: 20 }, (_, i) => (live.includes(i) ? i : -1)))
+  expect(store.index('byText').count()).toBe(live.length + (isLeft ? 1 : 0))
+}
+
+describe.each([1])('an indexed store of format %i', version => {
+  const closed = `format-${version}-indexed.stride`
+  const left = `format-${version}-left.stride`
+
+  test('reads as it was written, and keeps its indexes when it is written to', async () => {
+    const path = copied(closed, ['', '-index'])
+    const reader = openStore(path, Everything, { readOnly: true })
+    expectIndexed(reader, false)
+    reader.close()
+    for (let i = 0; i < 2; i++) {
+      const store = openStore(path, Everything)
+      expect(store.recovery.indexesBuilt).toBeUndefined()
+      expectIndexed(store, false)
+      store.append({ ...everything(1), e: 4_000_000_000 + i })
+      await store.commit()
+      store.delete(20 + i)
+      expect(() => store.append(everything(7))).toThrow(/unique index 'byE'/)
+      await store.commit()
+      expect(await store.verify()).toMatchObject({ ok: true })
+      store.close()
+    }
+  })
+
+  test('reads as it was left by a process that died, and recovers', async () => {
+    const path = copied(left, ['', '-index', '-journal'])
+    const reader = openStore(path, Everything, { readOnly: true })
+    expectIndexed(reader, true)
+    reader.close()
+    const store = openStore(path, Everything)
+    expect(store.recovery).toMatchObject({ commitsReplayed: 2 })
+    expect(store.recovery.indexesBuilt).toBeUndefined()
+    expectIndexed(store, true)
+    expect(await store.verify()).toMatchObject({ ok: true })
+    store.close()
+    const again = openStore(path, Everything)
+    expect(again.recovery.indexesBuilt).toBeUndefined()
+    expectIndexed(again, true)
+    again.close()
   })
 })

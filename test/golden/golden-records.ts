@@ -56,3 +56,9 @@ export function everything(i: number): z.output<typeof Everything> {
     w: [null, undefined, -i][i % 3],
   }
 }
+
+/** The indexes of the golden files that have some. */
+export const INDEXES = {
+  byE: { on: 'e', unique: true },
+  byText: { on: ['m', 'n'], kind: 'ordered' },
+} as const

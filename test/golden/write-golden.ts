@@ -1,6 +1,10 @@
 /**
- * Writes test/golden/format-1.stride, once per format version: `npx tsx test/golden/write-golden.ts`. It is committed
- * and never written again; every later version of the library has to open it.
+ * Writes the golden files of the present format version, once: `npx tsx test/golden/write-golden.ts`. They are committed and
+ * never written again; every later version of the library has to open them.
+ *
+ *   format-N.stride                              a backup
+ *   format-N-indexed.stride, -index              a closed store with two indexes
+ *   format-N-left.stride, -index, -journal       the same, left by a process that died: two commits are in the journal alone
  */
 
 import { copyFileSync, existsSync, mkdtempSync, rmSync } from 'node:fs'
@@ -8,18 +12,44 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { openStore } from 'stridedb'
-import { Everything, everything } from './golden-records.ts'
+import { FORMAT_VERSION } from '../../src/engine/format.ts'
+import { Everything, everything, INDEXES } from './golden-records.ts'
 
-const target = fileURLToPath(new URL('./format-1.stride', import.meta.url))
-if (existsSync(target)) throw new Error(`${target} exists: a golden file is written once`)
 const folder = mkdtempSync(join(tmpdir(), 'stridedb-golden-'))
-const store = openStore(join(folder, 'store.stride'), Everything)
-store.appendMany(Array.from({ length: 20 }, (_, i) => everything(i)))
-store.commitSync()
-store.delete(3)
-store.delete(19)
-store.commitSync()
-await store.backup(join(folder, 'exact.stride'))
-store.close()
-copyFileSync(join(folder, 'exact.stride'), target)
+
+/** Keeps a file of the folder under a golden name; one that is there already stays. */
+function keep(from: string, name: string): void {
+  const target = fileURLToPath(new URL(`./format-${FORMAT_VERSION}${name}`, import.meta.url))
+  if (existsSync(target)) console.log(`${target} exists: a golden file is written once`)
+  else copyFileSync(join(folder, from), target)
+}
+
+function fill(path: string, options = {}) {
+  const store = openStore(path, Everything, { journalBytes: 65_536, ...options })
+  store.appendMany(Array.from({ length: 20 }, (_, i) => everything(i)))
+  store.commitSync()
+  store.delete(3)
+  store.delete(19)
+  store.commitSync()
+  return store
+}
+
+const plain = fill(join(folder, 'store.stride'))
+await plain.backup(join(folder, 'exact.stride'))
+plain.close()
+keep('exact.stride', '.stride')
+
+const indexed = join(folder, 'indexed.stride')
+fill(indexed, { indexes: INDEXES }).close()
+keep('indexed.stride', '-indexed.stride')
+keep('indexed.stride-index', '-indexed.stride-index')
+
+const open = openStore(indexed, Everything, { journalBytes: 65_536 })
+open.update(0, { e: 77 })
+open.commitSync()
+open.append(everything(20))
+open.delete(5)
+open.commitSync()
+for (const suffix of ['', '-index', '-journal']) keep(`indexed.stride${suffix}`, `-left.stride${suffix}`)
+open.close()
 rmSync(folder, { recursive: true })
