@@ -1,9 +1,12 @@
 /**
  * Backup: the committed records as a new store file, while the store stays open and goes on committing.
  *
- *   D9  the file is copied as it is, commits or not; then the journal's frames of all commits made meanwhile are laid
- *       over the copy, which makes it the state of the last of them, whole; it is verified before it gets its name.
+ *   D9  records are copied as they are in the file. Commits that come meanwhile change records that were copied already: the
+ *       frames of these commits are read from the journal after each turn and laid over the copy, which in the end is the state
+ *       of the last of them. The copy is verified before it gets its name.
  *   B2  an existing target is refused; aborting or failing leaves nothing.
+ *   B3  everything in a copy comes from one file. Where another process replaces the store's file meanwhile (compact,
+ *       migrateStore), the copy begins again: commit numbers do not tell the two files apart, the open file does.
  */
 
 import { setImmediate as nextTurn } from 'node:timers/promises'
@@ -12,8 +15,9 @@ import type { PlatformFile } from '../mmap/platform.ts'
 import { createWindowPool } from '../mmap/windows.ts'
 import { PAGE_BYTES } from './format.ts'
 import { journalPathOf } from './journal/journal.ts'
-import { commitsBetween } from './journal/journal-scan.ts'
+import { JournalTail } from './journal/journal-tail.ts'
 import { collapse } from './journal/net-changes.ts'
+import type { Frame } from './journal/journal-scan.ts'
 import type { Locator } from './locator.ts'
 import { lockPathOf } from './locks.ts'
 import type { PublishedState } from './publication.ts'
@@ -36,7 +40,8 @@ interface BackupState extends PublishedState {
 }
 
 interface BackupSource {
-  readonly file: StoreFile
+  /** The file that the store stands on now. */
+  readonly file: () => StoreFile
   /** Finds the records as they are now. */
   readonly locator: () => Locator
   readonly state: () => BackupState
@@ -47,22 +52,25 @@ interface BackupSource {
 
 /** @throws ERR_STRIDE_EXISTS, _NO_SPACE, _IO, _BUSY, _CLOSED; the signal's reason */
 export async function backupStore(source: BackupSource, options: ProgressOptions): Promise<void> {
-  const { platform } = source.file
+  const { platform, path } = source.file()
   refuseTarget(source)
   for (let tries = 0; tries < TRIES_MAX; tries++) {
     const isWhole = await writeNew(platform, source.target, async file => {
-      if (!(await copyTo(source, file, options))) return false
-      await verifyCopy(source, file, options)
+      source.state()
+      const copy = new Copy(source, source.file(), file)
+      if (!(await copy.make(options))) return false
+      await verifyCopy(copy.from, file, options)
       return true
     })
     if (isWhole) return
   }
-  const message = `${TRIES_MAX} times the journal moved on while ${source.file.path} was copied`
-  throw new StrideError('ERR_STRIDE_BUSY', message, { path: source.file.path })
+  const message = `${path} changed so fast that ${TRIES_MAX} copies of it were overtaken: back it up when less is written`
+  throw new StrideError('ERR_STRIDE_BUSY', message, { path })
 }
 
 /** What is there already is never replaced, nor is a name taken that the store, or the copy, gives another meaning. */
-function refuseTarget({ file: { platform, path }, target }: BackupSource): void {
+function refuseTarget({ file, target }: BackupSource): void {
+  const { platform, path } = file()
   const own = [path, journalPathOf(path), lockPathOf(path)]
   const taken = [target, journalPathOf(target)].find(name => own.includes(name) || platform.exists(name))
   if (taken === undefined) return
@@ -70,8 +78,8 @@ function refuseTarget({ file: { platform, path }, target }: BackupSource): void 
 }
 
 /** Looks at the whole copy before it gets its name. @throws ERR_STRIDE_CORRUPT naming the first thing that is wrong */
-async function verifyCopy(source: BackupSource, file: PlatformFile, options: ProgressOptions): Promise<void> {
-  const { addressing, windowBytes } = source.file
+async function verifyCopy(from: StoreFile, file: PlatformFile, options: ProgressOptions): Promise<void> {
+  const { addressing, windowBytes } = from
   const pool = createWindowPool(file, {
     windowBytes,
     mappedBytesMax: Number.POSITIVE_INFINITY,
@@ -81,7 +89,7 @@ async function verifyCopy(source: BackupSource, file: PlatformFile, options: Pro
   try {
     const root = readRoot(file, addressing)
     pool.setEnd(fileEnd(addressing, root))
-    const copy = { ...source.file, file, pool, root }
+    const copy = { ...from, file, pool, root }
     const locator = locatorOver(copy, 0, false)
     const { findings } = await verifyStore({
       file: copy,
@@ -95,7 +103,7 @@ async function verifyCopy(source: BackupSource, file: PlatformFile, options: Pro
     if (first === undefined) return
     const { code, message, offset, recordNumber } = first
     throw new StrideError(code, `Not backed up: ${message}`, {
-      path: source.file.path,
+      path: from.path,
       offset,
       ...(recordNumber === undefined ? {} : { recordNumber }),
     })
@@ -104,72 +112,111 @@ async function verifyCopy(source: BackupSource, file: PlatformFile, options: Pro
   }
 }
 
-/** @returns whether the copy is the state of one commit; not where the journal let go of frames meanwhile */
-async function copyTo(source: BackupSource, file: PlatformFile, options: ProgressOptions): Promise<boolean> {
-  const { state } = source
-  const { platform, path, identity, addressing } = source.file
-  const before = state()
-  const builder = new StoreBuilder(file, identity, source.locator().checksums.exists)
-  await copyAll(source, builder, options)
-  // From here on in one turn: no commit of this process comes in between, and one of another process counts only if
-  // it was whole after the last record was copied.
-  let after = state()
-  while (builder.size < after.size) {
-    while (builder.size < after.size) copyRun(source, builder, after.size)
-    after = state()
+/** One try to copy one file. */
+class Copy {
+  /** The file that is copied. */
+  readonly from: StoreFile
+  readonly #source: BackupSource
+  readonly #builder: StoreBuilder
+  /** Where the copying began. */
+  readonly #first: BackupState
+  readonly #tail: JournalTail
+
+  constructor(source: BackupSource, from: StoreFile, target: PlatformFile) {
+    this.from = from
+    this.#source = source
+    this.#first = source.state()
+    this.#tail = new JournalTail(from, this.#first.commitNumber)
+    this.#builder = new StoreBuilder(target, from.identity, source.locator().checksums.exists)
   }
-  if (before.isOverlaid !== after.isOverlaid) return false
-  if (after.isOverlaid) {
-    builder.finish(after)
-    return before.commitNumber === after.commitNumber
-  }
-  const frames = commitsBetween(platform, path, identity, before.commitNumber, after.commitNumber)
-  if (frames === undefined) return false
-  if (frames.length > 0) {
-    const net = collapse(frames, addressing.recordSize, journalPathOf(path))
-    for (let i = 0; i < net.numbers.length; i++) {
-      const source = net.sourceOf(i)
-      const at = net.positionOf(i)
-      const image = source?.bytes.subarray(at, at + addressing.recordSize)
-      builder.replace(net.numbers[i] as number, image)
+
+  /** @returns whether the copy is the state of one commit; not where the file was replaced or the journal let go of frames */
+  async make({ signal, progress }: ProgressOptions): Promise<boolean> {
+    const builder = this.#builder
+    const perTurn = Math.max(1, Math.floor(RECORDS_A_TURN_BYTES / this.from.addressing.stride))
+    for (;;) {
+      signal?.throwIfAborted()
+      const state = this.#stateNow()
+      if (state === undefined) return false
+      const isLast = state.size - builder.size <= perTurn
+      const end = isLast ? state.size : builder.size + perTurn
+      const laid = this.#copyUpTo(end) ? this.#layFrames() : undefined
+      if (laid === undefined) return false
+      // Another process may have appended since: then there is a little more to copy.
+      if (isLast && builder.size === laid.size) {
+        builder.finish(laid)
+        progress?.(laid.size, laid.size)
+        return true
+      }
+      if (isLast) continue
+      progress?.(builder.size, state.size)
+      await nextTurn()
     }
   }
-  builder.finish(after)
-  return true
-}
 
-async function copyAll(source: BackupSource, builder: StoreBuilder, options: ProgressOptions): Promise<void> {
-  const { state, file } = source
-  const perTurn = Math.max(1, Math.floor(RECORDS_A_TURN_BYTES / file.addressing.stride))
-  const { size: first } = state()
-  // What is appended meanwhile is left for the last turn, as soon as it is no more than fits into one.
-  while (builder.size < first || state().size - builder.size > perTurn) {
-    options.signal?.throwIfAborted()
-    const { size } = state()
-    const turnEnd = Math.min(size, builder.size + perTurn)
-    while (builder.size < turnEnd) copyRun(source, builder, turnEnd)
-    options.progress?.(builder.size, size)
-    await nextTurn()
+  /** What is committed now; undefined where another file is open, or the writer whose journal was laid over the file is not dead. */
+  #stateNow(): BackupState | undefined {
+    const state = this.#source.state()
+    if (this.#source.file() !== this.from || state.isOverlaid !== this.#first.isOverlaid) return undefined
+    return state.isOverlaid && state.commitNumber !== this.#first.commitNumber ? undefined : state
   }
-  options.signal?.throwIfAborted()
+
+  /** @returns false where another file was opened meanwhile */
+  #copyUpTo(end: number): boolean {
+    const builder = this.#builder
+    while (builder.size < end) {
+      const { bytes, checksums } = this.#read(builder.size, end)
+      if (this.#source.file() !== this.from) return false
+      if (bytes === undefined) builder.addDeleted()
+      else builder.addRecords(bytes, checksums.length === 0 ? undefined : i => checksums[i] as number)
+    }
+    return true
+  }
+
+  /** Some records as they are in the file, without looking at what waits; or as a dead writer's journal has them. */
+  #read(n: number, end: number): CopiedRun {
+    const { consistently, locator, state } = this.#source
+    // Growth in another process moves the tables behind the array, and records come to lie where they were.
+    return consistently(() =>
+      state().isOverlaid ? runUnderOverlay(locator(), n, end) : runInFile(locator(), n, end),
+    )
+  }
+
+  /** Brings the copied records up to the last commit. @returns its state; undefined where the journal does not lead there */
+  #layFrames(): BackupState | undefined {
+    const state = this.#stateNow()
+    if (state === undefined || state.isOverlaid) return state
+    let frames: readonly Frame[] | undefined
+    try {
+      frames = this.#tail.read(state.commitNumber)
+    } catch (error) {
+      // A journal of the next file, perhaps only half there.
+      if (this.#stateNow() === undefined) return undefined
+      throw error
+    }
+    if (frames === undefined || this.#stateNow() === undefined) return undefined
+    if (frames.length > 0) this.#lay(frames)
+    return state
+  }
+
+  #lay(frames: readonly Frame[]): void {
+    const { path, addressing } = this.from
+    const { recordSize } = addressing
+    const net = collapse(frames, recordSize, journalPathOf(path))
+    for (let i = 0; i < net.numbers.length; i++) {
+      const n = net.numbers[i] as number
+      // The others are copied later, as they are then.
+      if (n >= this.#builder.size) break
+      const at = net.positionOf(i)
+      this.#builder.replace(n, net.sourceOf(i)?.bytes.subarray(at, at + recordSize))
+    }
+  }
 }
 
 /** Some neighbours, copied; no bytes for a deleted record. */
 interface CopiedRun {
   readonly bytes: Buffer | undefined
   readonly checksums: readonly number[]
-}
-
-/** Copies records as they are in the file, without looking at what waits; or as a dead writer's journal has them. */
-function copyRun({ consistently, locator, state }: BackupSource, builder: StoreBuilder, end: number): void {
-  const n = builder.size
-  // Growth in another process moves the tables behind the array, and records come to lie where they were.
-  const { bytes, checksums } = consistently(() => {
-    const { isOverlaid } = state()
-    return isOverlaid ? runUnderOverlay(locator(), n, end) : runInFile(locator(), n, end)
-  })
-  if (bytes === undefined) builder.addDeleted()
-  else builder.addRecords(bytes, checksums.length === 0 ? undefined : i => checksums[i] as number)
 }
 
 function runUnderOverlay(locator: Locator, n: number, end: number): CopiedRun {

@@ -339,7 +339,7 @@ export class Store<S extends AnySchema = AnySchema, I = NoIndexes> extends Recor
       // What was acknowledged before the call is in the copy, even where it is not in the file yet.
       await this.#life.writing?.committer.flush()
       const source = {
-        file: this.#life.file,
+        file: () => this.#life.file,
         locator: () => this.source.locator,
         state: () => this.#currentState(),
         consistently: <T>(read: () => T) => this.consistently(read),

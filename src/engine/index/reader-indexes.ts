@@ -14,7 +14,7 @@ import type { Addressing } from '../addressing.ts'
 import type { AppliedState } from '../checkpointer.ts'
 import type { Identity } from '../header.ts'
 import { scanJournal } from '../journal/journal-scan.ts'
-import { commitsBehind, placeBehind, type TailPlace } from '../journal/journal-tail.ts'
+import { JournalTail } from '../journal/journal-tail.ts'
 import type { Locator } from '../locator.ts'
 import { readRoot } from '../root.ts'
 import type { IndexAccess } from './index-file.ts'
@@ -40,7 +40,8 @@ export class ReaderIndexes {
   set: IndexSet | undefined
   /** Why there are none, where there are none. */
   reason = ''
-  #place: TailPlace | undefined
+  /** Frames that the set was not told of yet. */
+  #tail: JournalTail | undefined
   /** What the set is up to date with. */
   #state: AppliedState = { commitNumber: 0, size: 0, deletedCount: 0 }
 
@@ -61,19 +62,17 @@ export class ReaderIndexes {
   forget(): void {
     this.set?.close()
     this.set = undefined
-    this.#place = undefined
+    this.#tail = undefined
   }
 
   /** Adds the commits since. @returns whether that was possible: the writer published no root, and they were all found */
-  #goOn(set: IndexSet, { platform, path, identity, locator }: ReadableIndexes, state: AppliedState): boolean {
-    if (this.#place === undefined || state.commitNumber < this.#state.commitNumber) return false
+  #goOn(set: IndexSet, { locator }: ReadableIndexes, state: AppliedState): boolean {
+    if (state.commitNumber < this.#state.commitNumber) return false
     if (newestIndexRoot(set.file.file)?.rootNumber !== set.file.root.rootNumber) return false
-    const frames = commitsBehind(platform, path, identity, this.#place, state.commitNumber)
+    const frames = this.#tail?.read(state.commitNumber)
     if (frames === undefined) return false
     noteFrames(set, { frames, locator })
     noteAppended(set, { locator, state }, this.#state.size)
-    const last = frames.at(-1)
-    if (last !== undefined) this.#place = placeBehind(last, this.#place.salt)
     return true
   }
 
@@ -99,8 +98,11 @@ export class ReaderIndexes {
             return
           }
           this.set = indexesAsLeft(found, { ...store, rootCommit: root.commitNumber, state, frames })
-          const last = frames.at(-1)
-          this.#place = last === undefined ? undefined : placeBehind(last, root.journalSalt)
+          const frame = frames.at(-1)
+          this.#tail =
+            frame === undefined
+              ? new JournalTail(store, root.commitNumber)
+              : new JournalTail(store, frame.head.commitNumber, { frame, salt: root.journalSalt })
           return
         }
       } catch (error) {

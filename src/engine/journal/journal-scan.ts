@@ -16,7 +16,7 @@ import type { Root } from '../root.ts'
 import { type FrameHead, frameEnd, looksLikeFrame, readFrame } from './frame-read.ts'
 import { journalPathOf } from './journal.ts'
 import { BLOCK_BYTES, FRAME_ALIGNMENT, FRAME_FIELD_AT, slotOffset } from './journal-format.ts'
-import { readJournalHeader } from './journal-header.ts'
+import { type JournalFacts, readJournalHeader } from './journal-header.ts'
 
 /** A whole frame, and the bytes that it lies in. */
 export interface Frame {
@@ -83,33 +83,24 @@ export function scanJournal(
 }
 
 /**
- * The commits from `after` + 1 to `upTo`, as far as they are in the file already: for who copies the file meanwhile.
- * @returns undefined where the journal no longer holds all of them
+ * The whole frames of the commits behind `after`, wherever they lie, in order and without a gap: for who follows a journal
+ * that goes on (journal-tail.ts).
+ * @returns undefined where the journal holds later commits, but not the next one
  */
-export function commitsBetween(
-  platform: Platform,
-  path: string,
-  identity: Identity,
+export function framesBehind(
+  file: PlatformFile,
+  { salt, slotBytes }: JournalFacts,
   after: number,
-  upTo: number,
 ): readonly Frame[] | undefined {
-  if (after === upTo) return []
-  const journalPath = journalPathOf(path)
-  if (!platform.exists(journalPath)) return undefined
-  const file = platform.open(journalPath, { access: 'read', create: 'never' })
-  try {
-    const { salt, slotBytes } = readJournalHeader(file, identity)
-    const frames: Frame[] = []
-    for (const { bytes, offset } of readSlots(file, slotBytes)) {
-      for (const { head, at } of wholeFrames(bytes, salt)) {
-        if (head.commitNumber > after && head.commitNumber <= upTo) frames.push({ head, bytes, at, offset })
-      }
+  const found: Frame[] = []
+  for (const { bytes, offset } of readSlots(file, slotBytes)) {
+    for (const { head, at } of wholeFrames(bytes, salt)) {
+      if (head.commitNumber > after) found.push({ head, bytes, at, offset })
     }
-    frames.sort((a, b) => a.head.commitNumber - b.head.commitNumber)
-    return frames.length === upTo - after ? frames : undefined
-  } finally {
-    file.close()
   }
+  found.sort((a, b) => a.head.commitNumber - b.head.commitNumber)
+  const frames = found.filter(({ head }, i) => head.commitNumber === after + 1 + i)
+  return frames.length === 0 && found.length > 0 ? undefined : frames
 }
 
 function scanFile(file: PlatformFile, identity: Identity, root: Root, appliedCommit: number): JournalScan {
