@@ -6,6 +6,7 @@
 import { writeFileSync } from 'node:fs'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import {
+  DEFINITIONS_AT,
   FORMAT_VERSION,
   IDENTITY,
   IDENTITY_OFFSET,
@@ -77,7 +78,9 @@ ${structTable(IDENTITY)}
 ## Root
 
 The intact copy with the higher root number counts; root number r is written to page ${ROOT_OFFSETS[0] / PAGE_BYTES} where r is even, to
-page ${ROOT_OFFSETS[1] / PAGE_BYTES} where it is odd.
+page ${ROOT_OFFSETS[1] / PAGE_BYTES} where it is odd. The definitions of the store's indexes lie on the same page, ${DEFINITIONS_AT} bytes behind its start:
+\`definitionsBytes\` bytes that hold a JSON array in raw deflate (RFC 1951), \`[{"name":"byId","on":["id"],"kind":"hash","unique":true}]\`.
+A copy counts only if both checksums are right.
 
 ${structTable(ROOT)}
 ## Shared words
@@ -125,7 +128,9 @@ at or below the highest \`syncedCommit\` that a whole frame names is damage; abo
 
 ## The index file
 
-\`x.stride-index\` holds the indexes of a store; it can be made anew from the records at any time. All of it is pages of
+\`x.stride-index\` holds the indexes of a store, as its root defines them; it can be rebuilt from the records at any time. It counts where
+its store id, generation and lineage lead to the store's root: of the root's commit the lineage is the root's, of a later one it is the salt of
+the journal that the root names. All of it is pages of
 ${INDEX_PAGE_BYTES} bytes: page 0 the header, pages 1 and 2 two alternating roots, the others in no order. Root r is written to page 1 where r is
 even, to page 2 where it is odd; the intact one with the higher number counts.
 
@@ -159,7 +164,7 @@ between; \`low\` and \`high\` are the first words of its fence and of the next p
 | name | what |
 |---|---|
 | \`x.stride-journal\` | the journal; belongs to the store as long as the root names it |
-| \`x.stride-journal-new\` | a journal being created; means nothing |
+| \`x.stride-journal-new-…\` | a journal being created; means nothing |
 | \`x.stride-index\` | the indexes; derivable from the records |
 | \`x.stride-index-next\` | the indexes of the file that compact is about to put in the store's place; counts in the place of the other while that is of an older generation |
 | \`x.stride-lock\` | the locks of the operating system: byte 0 the writer's, byte 1 on network file systems, byte 2 while the writer's shared words are true; no content |

@@ -44,6 +44,11 @@ export const ERROR_CODES = meanings({
     meaning: 'The file was written by a newer format version than this library knows.',
     remedy: 'Update stridedb.',
   },
+  ERR_STRIDE_INDEX_NOT_BUILT: {
+    meaning:
+      'The store has this index, but its index file is missing, damaged or of another state, and a read-only opener builds none.',
+    remedy: 'Open the store for writing once: that builds it from the records.',
+  },
   ERR_STRIDE_IO: {
     meaning: 'The operating system reported an error; `syscall` and `errno` say which.',
     remedy: 'Look at the disk and the permissions. After a failed write or sync, reopen the store.',

@@ -14,6 +14,8 @@ import { StrideError } from '../errors.ts'
 import type { PlatformFile } from '../mmap/platform.ts'
 import { createWindowPool } from '../mmap/windows.ts'
 import { PAGE_BYTES } from './format.ts'
+import { indexPathOf } from './index/index-file.ts'
+import { nextIndexPathOf } from './index/next-index-file.ts'
 import { journalPathOf } from './journal/journal.ts'
 import { JournalTail } from './journal/journal-tail.ts'
 import { collapse } from './journal/net-changes.ts'
@@ -22,7 +24,7 @@ import type { Locator } from './locator.ts'
 import { lockPathOf } from './locks.ts'
 import type { PublishedState } from './publication.ts'
 import { StoreBuilder } from './rebuild.ts'
-import { fileEnd, readRoot } from './root.ts'
+import { fileEnd, newLineage, readRoot } from './root.ts'
 import { locatorOver, type StoreFile } from './store-file.ts'
 import type { ProgressOptions } from './turns.ts'
 import { verifyStore } from './verify.ts'
@@ -47,6 +49,8 @@ interface BackupSource {
   readonly state: () => BackupState
   /** Runs a reading again until no commit of another process came between. */
   readonly consistently: <T>(read: () => T) => T
+  /** The definitions of the store's indexes now, as a root has them. */
+  readonly definitions: () => string
   readonly target: string
 }
 
@@ -71,7 +75,7 @@ export async function backupStore(source: BackupSource, options: ProgressOptions
 /** What is there already is never replaced, nor is a name taken that the store, or the copy, gives another meaning. */
 function refuseTarget({ file, target }: BackupSource): void {
   const { platform, path } = file()
-  const own = [path, journalPathOf(path), lockPathOf(path)]
+  const own = [path, journalPathOf(path), lockPathOf(path), indexPathOf(path), nextIndexPathOf(path)]
   const taken = [target, journalPathOf(target)].find(name => own.includes(name) || platform.exists(name))
   if (taken === undefined) return
   throw new StrideError('ERR_STRIDE_EXISTS', `The backup's target exists: ${taken}`, { path: taken })
@@ -121,11 +125,14 @@ class Copy {
   /** Where the copying began. */
   readonly #first: BackupState
   readonly #tail: JournalTail
+  /** The indexes that the store had then. */
+  readonly #definitions: string
 
   constructor(source: BackupSource, from: StoreFile, target: PlatformFile) {
     this.from = from
     this.#source = source
     this.#first = source.state()
+    this.#definitions = source.definitions()
     this.#tail = new JournalTail(from, this.#first.commitNumber)
     this.#builder = new StoreBuilder(target, from.identity, source.locator().checksums.exists)
   }
@@ -144,7 +151,9 @@ class Copy {
       if (laid === undefined) return false
       // Another process may have appended since: then there is a little more to copy.
       if (isLast && builder.size === laid.size) {
-        builder.finish(laid)
+        // An index that was created or dropped meanwhile may not fit these records: unique ones say what they may be.
+        if (this.#source.definitions() !== this.#definitions) return false
+        builder.finish({ ...laid, definitions: this.#definitions, lineage: newLineage() })
         progress?.(laid.size, laid.size)
         return true
       }

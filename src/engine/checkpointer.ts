@@ -43,8 +43,11 @@ export interface Companion {
   checkpoint(): Promise<void>
 }
 
+/** How much a commit leaves. */
+export type CommitCounts = Pick<Root, 'commitNumber' | 'size' | 'deletedCount'>
+
 /** What is committed and in the file. */
-export type AppliedState = Pick<Root, 'commitNumber' | 'size' | 'deletedCount'>
+export type AppliedState = CommitCounts & Pick<Root, 'lineage'>
 
 export class Checkpointer {
   readonly #parts: CheckpointParts

@@ -4,7 +4,7 @@
  *   C3  commits are acknowledged and put into the file in the order of their numbers.
  */
 
-import type { AppliedState } from './checkpointer.ts'
+import type { AppliedState, CommitCounts } from './checkpointer.ts'
 import { CommitWaiters, type Durability } from './commit-waiters.ts'
 import type { Root } from './root.ts'
 import type { SealedCommit } from './seal.ts'
@@ -15,25 +15,26 @@ export interface Reverted {
   readonly kept: readonly SealedCommit[]
   /** The others, which may be in the file in part. */
   readonly dropped: readonly SealedCommit[]
-  readonly state: AppliedState
+  readonly state: CommitCounts
 }
 
 export class CommitProgress {
   readonly #waiters = new CommitWaiters()
   /** Commits whose frames are written, but that are not in the file yet. */
   #written: SealedCommit[] = []
-  #sealed: AppliedState
+  #sealed: CommitCounts
   #applied: AppliedState
   #writtenTo: number
   #acknowledgedTo: number
 
   constructor(root: Root) {
-    this.#sealed = this.#applied = stateOf(root)
+    this.#sealed = countsOf(root)
+    this.#applied = { ...this.#sealed, lineage: root.lineage }
     this.#writtenTo = this.#acknowledgedTo = root.commitNumber
   }
 
   /** What is committed once everything sealed so far is. */
-  get sealed(): AppliedState {
+  get sealed(): CommitCounts {
     return this.#sealed
   }
   /** What is committed, durable and in the file. */
@@ -58,7 +59,7 @@ export class CommitProgress {
 
   /** A commit was sealed: the next one comes after it. */
   seal(commit: SealedCommit): void {
-    this.#sealed = stateOf(commit)
+    this.#sealed = countsOf(commit)
   }
 
   /** The frames of these commits were written. */
@@ -74,7 +75,8 @@ export class CommitProgress {
 
   /** The first `count` of the commits that were written are in the file, and this is its state. */
   apply(count: number, state: AppliedState): void {
-    this.#applied = stateOf(state)
+    const { lineage } = state
+    this.#applied = { ...countsOf(state), lineage }
     this.#written = this.#written.slice(count)
   }
 
@@ -104,7 +106,7 @@ export class CommitProgress {
   revert(): Reverted {
     const kept = this.waitingUpTo(this.#acknowledgedTo)
     const dropped = this.#written.slice(kept.length)
-    const state = stateOf(kept.at(-1) ?? this.#applied)
+    const state = countsOf(kept.at(-1) ?? this.#applied)
     this.#sealed = state
     this.#written = []
     return { kept, dropped, state }
@@ -115,6 +117,6 @@ export class CommitProgress {
   }
 }
 
-function stateOf({ commitNumber, size, deletedCount }: AppliedState): AppliedState {
+function countsOf({ commitNumber, size, deletedCount }: CommitCounts): CommitCounts {
   return { commitNumber, size, deletedCount }
 }

@@ -14,7 +14,7 @@
 import { StrideError } from '../errors.ts'
 import type { PlatformFile } from '../mmap/platform.ts'
 import { Applier } from './apply.ts'
-import { type AppliedState, Checkpointer, type Companion } from './checkpointer.ts'
+import { type AppliedState, Checkpointer, type CommitCounts, type Companion } from './checkpointer.ts'
 import { CommitProgress } from './commit-progress.ts'
 import { type CommitGroup, CommitQueue } from './commit-queue.ts'
 import type { Durability } from './commit-waiters.ts'
@@ -25,7 +25,7 @@ import type { Journal } from './journal/journal.ts'
 import { JournalLife, leaveSegment } from './journal-life.ts'
 import type { Locator } from './locator.ts'
 import type { Publisher } from './publication.ts'
-import type { Root } from './root.ts'
+import { packDefinitions, type Root } from './root.ts'
 import { RootKeeper } from './root-keeper.ts'
 import { type SealedCommit, Sealer } from './seal.ts'
 import { Soundness } from './soundness.ts'
@@ -202,6 +202,23 @@ export class Committer {
       this.#parts.publisher.begin()
       this.#publish(this.#progress.applied)
     })
+  }
+
+  /** The definitions of the store's indexes, as JSON. */
+  get definitions(): string {
+    return this.#roots.root.definitions
+  }
+
+  /** Makes other definitions durable, in both roots. @throws ERR_STRIDE_LIMIT, with nothing changed; whatever poisons */
+  storeDefinitionsSync(definitions: string): void {
+    this.assertSound()
+    packDefinitions(definitions)
+    this.#soundness.guard(() => {
+      // Whatever a root may count is synced, and so is the root that was stored last (C1, C2).
+      this.#syncData()
+      this.#roots.storeTwice({ ...this.#spaceState, definitions }, () => this.#syncData())
+    })
+    this.republish()
   }
 
   /** Tells readers to look again: something beside the file is new. */
@@ -422,7 +439,9 @@ export class Committer {
     }
     this.#publish(last)
     // Only now, so that a failure before finds them as commits that may be in the file in part.
-    this.#progress.apply(ready.length, last)
+    const { commitNumber, size, deletedCount } = last
+    const lineage = (this.#journals.journal as Journal).salt
+    this.#progress.apply(ready.length, { commitNumber, size, deletedCount, lineage })
     for (const { changes } of ready) staging.applied(changes)
     this.#queue.recycle(last.group)
     changed()
@@ -430,7 +449,7 @@ export class Committer {
     this.#settle()
   }
 
-  #publish({ commitNumber, size, deletedCount }: AppliedState): void {
+  #publish({ commitNumber, size, deletedCount }: CommitCounts): void {
     this.#parts.publisher.publish({ ...this.#spaceState, commitNumber, size, deletedCount })
   }
 

@@ -13,6 +13,7 @@ import type { NextIndexes } from './index/renumber.ts'
 import type { Locator } from './locator.ts'
 import type { PublishedState, Publisher } from './publication.ts'
 import { StoreBuilder } from './rebuild.ts'
+import { newLineage } from './root.ts'
 import type { StoreFile } from './store-file.ts'
 import { type ProgressOptions, runInTurns, type Steps } from './turns.ts'
 import { replaceWhole } from './write-beside.ts'
@@ -29,6 +30,8 @@ export interface Compactable {
   readonly publisher: Publisher
   /** What is committed, all of it in the file. */
   readonly state: PublishedState
+  /** The definitions of the store's indexes, as its root has them. */
+  readonly definitions: string
   /** @throws ERR_STRIDE_CLOSED once the store is closed */
   readonly assertOpen: () => void
   /** Writes the indexes of the new file, before it takes the name. */
@@ -40,6 +43,8 @@ export interface CompactedStore {
   readonly identity: Identity
   readonly commitNumber: number
   readonly size: number
+  /** Random: the file goes on with a history of its own. */
+  readonly lineage: string
   /** For each old record number the new one, or GONE. */
   readonly moved: Float64Array
 }
@@ -95,7 +100,7 @@ export async function compactStore(
 }
 
 function* copyLive(
-  { file, locator, state, assertOpen }: Compactable,
+  { file, locator, state, definitions, assertOpen }: Compactable,
   target: PlatformFile,
   moved: Float64Array,
 ): Steps<CompactedStore> {
@@ -122,8 +127,9 @@ function* copyLive(
     assertOpen()
   }
   const { commitNumber } = state
-  builder.finish({ commitNumber, deletedCount: 0 })
+  const lineage = newLineage()
+  builder.finish({ commitNumber, deletedCount: 0, definitions, lineage })
   yield { done: size, total: size }
   assertOpen()
-  return { identity, commitNumber, size: builder.size, moved }
+  return { identity, commitNumber, size: builder.size, lineage, moved }
 }

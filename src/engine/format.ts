@@ -2,7 +2,7 @@
  * What a store's file looks like: every structure of it as one table, and where each lies.
  *
  *   page 0        identity   written once, at creation
- *   page 1, 2     roots      two alternating copies of the mutable root; the newer intact one counts
+ *   page 1, 2     roots      two alternating copies of the mutable root with the index definitions; the newer intact one counts
  *   page 3        shared     words that the open processes exchange; means nothing at rest
  *   page 4 …      layout     the canonical layout, JSON text, written once
  *   dataOffset …  records    recordSize bytes each, nothing between them
@@ -14,7 +14,8 @@
 
 import { defineStruct } from './struct.ts'
 
-export const FORMAT_VERSION = 1
+/** Version 1 had no index definitions and no lineage in its roots. */
+export const FORMAT_VERSION = 2
 export const PAGE_BYTES = 4096
 export const MAGIC = 'StrideDB'
 /** A canonical layout longer than this is refused. */
@@ -28,7 +29,7 @@ export const LAYOUT_OFFSET = 4 * PAGE_BYTES
 /** Who this file is and how its records are laid out. Never rewritten. */
 export const IDENTITY = defineStruct('identity', PAGE_BYTES, [
   { name: 'magic', type: 'bytes', offset: 0, size: 8, meaning: 'the ASCII text StrideDB' },
-  { name: 'formatVersion', type: 'u32', offset: 8, meaning: 'version of this format, 1' },
+  { name: 'formatVersion', type: 'u32', offset: 8, meaning: 'version of the format when the file was created' },
   { name: 'recordSize', type: 'u32', offset: 12, meaning: 'bytes of a record, and from one to the next' },
   { name: 'dataOffset', type: 'u64', offset: 16, meaning: 'file offset of record 0, a multiple of 4096' },
   { name: 'layoutBytes', type: 'u32', offset: 24, meaning: 'bytes of the canonical layout behind page 3' },
@@ -50,9 +51,18 @@ export const IDENTITY = defineStruct('identity', PAGE_BYTES, [
   { name: 'createdMs', type: 'f64', offset: 88, meaning: 'creation time, milliseconds since 1970' },
 ])
 
-/** What changes with commits. Two copies, written in turn, so that one is always whole. */
+/**
+ * What changes with commits. Two copies, written in turn, so that one is always whole. Behind each, on the same page: the
+ * definitions of the indexes, JSON text in raw deflate (RFC 1951).
+ */
 export const ROOT = defineStruct('root', 512, [
-  { name: 'magic', type: 'bytes', offset: 0, size: 8, meaning: 'the ASCII text STRIROOT' },
+  {
+    name: 'magic',
+    type: 'bytes',
+    offset: 0,
+    size: 8,
+    meaning: 'the ASCII text STRIROT2; STRIROOT in version 1, which has zeros from offset 92 on',
+  },
   { name: 'commitNumber', type: 'u64', offset: 8, meaning: 'the commit whose state this root describes' },
   { name: 'rootNumber', type: 'u64', offset: 16, meaning: 'counts root writes; the higher intact one counts' },
   { name: 'size', type: 'u64', offset: 24, meaning: 'record numbers in use: the highest plus 1' },
@@ -80,8 +90,29 @@ export const ROOT = defineStruct('root', 512, [
     offset: 84,
     meaning: 'file offset of the checksums, one u32 a record; 0: none',
   },
+  {
+    name: 'formatVersion',
+    type: 'u32',
+    offset: 92,
+    meaning: 'version of the format of this root; an old file gets the present one with its first write',
+  },
+  {
+    name: 'lineage',
+    type: 'bytes',
+    offset: 96,
+    size: 8,
+    meaning:
+      'the history that the commit belongs to: salt of the journal that it was made in, or random after compact, migrate and backup',
+  },
+  { name: 'definitionsBytes', type: 'u32', offset: 104, meaning: 'bytes of the index definitions' },
+  { name: 'definitionsCrc', type: 'u32', offset: 108, meaning: 'CRC-32 of the index definitions' },
 ])
-export const ROOT_MAGIC = 'STRIROOT'
+/** A library of version 1 takes a root with the new magic for a damaged one, and refuses the file. */
+export const ROOT_MAGIC = 'STRIROT2'
+export const ROOT_MAGIC_1 = 'STRIROOT'
+/** Where the index definitions lie on a root's page, and how many bytes they may take there. */
+export const DEFINITIONS_AT = 512
+export const DEFINITIONS_BYTES_MAX = PAGE_BYTES - DEFINITIONS_AT
 
 /**
  * 32-bit words of page 3, by index. They are set anew by each writer that opens the store, and tell the truth while it

@@ -12,6 +12,7 @@ import { freeNextIndexName } from './index/next-index-file.ts'
 import type { StoreOptions } from './options.ts'
 import type { Publisher } from './publication.ts'
 import { StoreBuilder } from './rebuild.ts'
+import { newLineage } from './root.ts'
 import { locatorOver, openStoreFile, type StoreFile } from './store-file.ts'
 import { type ProgressOptions, runAtOnce, runInTurns, type Steps } from './turns.ts'
 import { replaceWhole, writeWhole } from './write-beside.ts'
@@ -106,7 +107,7 @@ function begin<S extends AnySchema>(
 
 /** Readers that come from now on wait until the lock is released. */
 function tellReaders(old: StoreFile): void {
-  freeNextIndexName(old.platform, old.path)
+  freeNextIndexName(old.platform, old.path, old.identity)
   old.lock.retract()
   old.publisher?.supersede()
 }
@@ -145,7 +146,7 @@ function* copyRecords({ old, codec, map }: Migration, file: PlatformFile): Steps
     builder.addRecords(bytes)
     live++
   }
-  builder.finish(old.root)
+  builder.finish({ ...old.root, lineage: newLineage() })
   yield { done: size, total: size }
   return live
 }

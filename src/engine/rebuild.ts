@@ -16,6 +16,9 @@ import { writeHeaderPages } from './store-file.ts'
 
 const CHUNK_BYTES = 1024 * 1024
 
+/** What the root says beside what the records tell. */
+export type BuiltState = Pick<Root, 'commitNumber' | 'deletedCount' | 'lineage' | 'definitions'>
+
 export class StoreBuilder {
   readonly #file: PlatformFile
   readonly #identity: Identity
@@ -78,7 +81,7 @@ export class StoreBuilder {
   }
 
   /** Writes tables and roots. `deletedCount`: what the store says that the records come from. The caller syncs. */
-  finish({ commitNumber, deletedCount }: Pick<Root, 'commitNumber' | 'deletedCount'>): void {
+  finish({ commitNumber, deletedCount, lineage, definitions }: BuiltState): void {
     this.#spill()
     const capacity = this.#size
     const end = this.#offset(capacity)
@@ -90,6 +93,8 @@ export class StoreBuilder {
       size: capacity,
       capacity,
       deletedCount,
+      lineage,
+      definitions,
       ...tables,
     })
   }

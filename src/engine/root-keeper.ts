@@ -6,6 +6,7 @@
  */
 
 import type { PlatformFile } from '../mmap/platform.ts'
+import { FORMAT_VERSION } from './format.ts'
 import { NO_JOURNAL, type Root, writeRoot } from './root.ts'
 
 export class RootKeeper {
@@ -32,9 +33,18 @@ export class RootKeeper {
     this.store({})
   }
 
+  /** Stores a root and the same again, both synced: damage to either brings nothing back. What it counts is synced. */
+  storeTwice(changes: Partial<Omit<Root, 'rootNumber'>>, sync: () => void): void {
+    this.store(changes)
+    sync()
+    this.store({})
+    sync()
+  }
+
   /** Stores the next root onto the other page; the caller syncs. */
   store(changes: Partial<Omit<Root, 'rootNumber'>>): void {
-    const next = { ...this.#root, ...changes, rootNumber: this.#root.rootNumber + 1 }
+    const formatVersion = FORMAT_VERSION
+    const next = { ...this.#root, ...changes, formatVersion, rootNumber: this.#root.rootNumber + 1 }
     writeRoot(this.#file, next)
     this.#root = next
   }

@@ -1,15 +1,26 @@
 /**
- * The mutable root: how many records are committed, and where the live bits lie.
+ * The mutable root: how many records are committed, where the live bits lie, and which indexes the store has (D10).
  *
  * Two copies on pages of their own are written in turn, never the one that is known to be durable, so that a
  * torn write leaves the other one whole. The copy with the higher root number and a right checksum counts.
  */
 
+import { randomBytes } from 'node:crypto'
+import { crc32, deflateRawSync, inflateRawSync } from 'node:zlib'
 import { StrideError } from '../errors.ts'
 import type { PlatformFile } from '../mmap/platform.ts'
 import { type Addressing, recordsMax } from './addressing.ts'
 import { CHECKSUM_BYTES } from './checksums.ts'
-import { PAGE_BYTES, ROOT, ROOT_MAGIC, ROOT_OFFSETS } from './format.ts'
+import {
+  DEFINITIONS_AT,
+  DEFINITIONS_BYTES_MAX,
+  FORMAT_VERSION,
+  PAGE_BYTES,
+  ROOT,
+  ROOT_MAGIC,
+  ROOT_MAGIC_1,
+  ROOT_OFFSETS,
+} from './format.ts'
 import { corrupt, truncated } from './header.ts'
 
 /** What one root says. All counts are safe integers. */
@@ -32,10 +43,24 @@ export interface Root {
   readonly journalSegment: number
   /** Where in the journal that segment begins, bytes. */
   readonly journalOffset: number
+  /** 1 for a root that a library of version 1 wrote, which knew no definitions; what is written is of the present version. */
+  readonly formatVersion: number
+  /** Hexadecimal: the history that the commit belongs to. Two copies of a store that go on by themselves differ in it. */
+  readonly lineage: string
+  /** The definitions of the store's indexes (index/index-definition.ts), JSON; '' where it has none. */
+  readonly definitions: string
 }
 
 /** What a root says where there is no journal. The salt stays: a file that still has it means nothing any more. */
 export const NO_JOURNAL = { journalSegment: 0, journalOffset: 0 } as const
+
+/** The lineage of a store that has no commit yet, and of roots of version 1. */
+export const NO_LINEAGE = '0'.repeat(16)
+
+/** The lineage of a file that is made of another one's records. */
+export function newLineage(): string {
+  return randomBytes(8).toString('hex')
+}
 
 export const FIRST_ROOT: Root = {
   commitNumber: 0,
@@ -48,13 +73,28 @@ export const FIRST_ROOT: Root = {
   checksumsOffset: 0,
   journalSalt: '0'.repeat(16),
   ...NO_JOURNAL,
+  formatVersion: FORMAT_VERSION,
+  lineage: NO_LINEAGE,
+  definitions: '',
 }
 
-/** Stores a root onto the page that its number names; the caller syncs before and after. */
+/**
+ * Stores a root onto the page that its number names; the caller syncs before and after.
+ * @throws ERR_STRIDE_LIMIT where the index definitions do not fit, with nothing stored
+ */
 export function writeRoot(file: PlatformFile, root: Root): void {
-  const magic = Buffer.from(ROOT_MAGIC)
-  const journalSalt = Buffer.from(root.journalSalt, 'hex')
-  file.store(ROOT.encode({ ...root, magic, journalSalt }), pageOf(root.rootNumber))
+  const definitions = packDefinitions(root.definitions)
+  const facts = ROOT.encode({
+    ...root,
+    magic: Buffer.from(ROOT_MAGIC),
+    formatVersion: FORMAT_VERSION,
+    journalSalt: Buffer.from(root.journalSalt, 'hex'),
+    lineage: Buffer.from(root.lineage, 'hex'),
+    definitionsBytes: definitions.length,
+    definitionsCrc: crc32(definitions),
+  })
+  // One store: a crash leaves the whole root, or one that fails a checksum.
+  file.store(Buffer.concat([facts, definitions]), pageOf(root.rootNumber))
 }
 
 /** The page that the root with this number is written to. */
@@ -62,23 +102,50 @@ export function pageOf(rootNumber: number): number {
   return ROOT_OFFSETS[(rootNumber % 2) as 0 | 1]
 }
 
+/** @throws ERR_STRIDE_LIMIT where a root has no room for these index definitions */
+export function packDefinitions(definitions: string): Uint8Array {
+  const packed = definitions === '' ? new Uint8Array(0) : deflateRawSync(definitions)
+  if (packed.length <= DEFINITIONS_BYTES_MAX) return packed
+  const message = `The definitions of all indexes together take at most ${DEFINITIONS_BYTES_MAX} bytes, deflated: ${packed.length}`
+  throw new StrideError('ERR_STRIDE_LIMIT', message)
+}
+
 /** What one root page holds. */
 export interface RootPage {
   readonly offset: number
-  /** Undefined where the checksum or the magic is wrong. */
+  /** Undefined where a checksum or the magic is wrong. */
   readonly root: Root | undefined
 }
 
+/** @throws ERR_STRIDE_TRUNCATED, _FORMAT_NEWER */
 export function readRootPages(file: PlatformFile): readonly RootPage[] {
   return ROOT_OFFSETS.map(offset => {
-    const bytes = new Uint8Array(ROOT.size)
-    if (file.read(bytes, offset) < ROOT.size) throw truncated(file.path, offset + ROOT.size, file.size())
-    const { magic, journalSalt, ...rest } = ROOT.decode(bytes)
-    const isOurs = ROOT.isIntact(bytes) && Buffer.from(magic).toString('latin1') === ROOT_MAGIC
-    const intact = isOurs && Object.values(rest).every(isCount)
-    const root = { ...rest, journalSalt: Buffer.from(journalSalt).toString('hex') }
-    return { offset, root: intact ? root : undefined }
+    const bytes = Buffer.alloc(PAGE_BYTES)
+    if (file.read(bytes, offset) < PAGE_BYTES) throw truncated(file.path, offset + PAGE_BYTES, file.size())
+    return { offset, root: rootFrom(bytes, file.path, offset) }
   })
+}
+
+function rootFrom(page: Buffer, path: string, offset: number): Root | undefined {
+  const facts = page.subarray(0, ROOT.size)
+  const { magic, journalSalt, lineage, definitionsBytes, definitionsCrc, ...counts } = ROOT.decode(facts)
+  const name = Buffer.from(magic).toString('latin1')
+  if (!ROOT.isIntact(facts) || (name !== ROOT_MAGIC && name !== ROOT_MAGIC_1)) return undefined
+  const formatVersion = name === ROOT_MAGIC_1 ? 1 : counts.formatVersion
+  if (formatVersion > FORMAT_VERSION) {
+    const message = `${path} has format version ${formatVersion}; this library knows up to ${FORMAT_VERSION}`
+    throw new StrideError('ERR_STRIDE_FORMAT_NEWER', message, { path, offset })
+  }
+  if (definitionsBytes > DEFINITIONS_BYTES_MAX || !Object.values(counts).every(isCount)) return undefined
+  const packed = page.subarray(DEFINITIONS_AT, DEFINITIONS_AT + definitionsBytes)
+  if (crc32(packed) !== definitionsCrc) return undefined
+  return {
+    ...counts,
+    formatVersion,
+    journalSalt: Buffer.from(journalSalt).toString('hex'),
+    lineage: Buffer.from(lineage).toString('hex'),
+    definitions: definitionsBytes === 0 ? '' : inflateRawSync(packed).toString(),
+  }
 }
 
 /** Counts are safe integers, and stay so for as long as anybody counts on. */
@@ -86,7 +153,7 @@ function isCount(value: number): boolean {
   return value >= 0 && value < 2 ** 52
 }
 
-/** The root that counts. @throws ERR_STRIDE_CORRUPT where neither copy is whole */
+/** The root that counts. @throws ERR_STRIDE_CORRUPT where neither copy is whole, _FORMAT_NEWER, _TRUNCATED */
 export function readRoot(file: PlatformFile, addressing: Addressing): Root {
   let newest: Root | undefined
   for (const { root } of readRootPages(file)) {

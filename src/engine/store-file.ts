@@ -17,6 +17,7 @@ import { sharedCodec, sharedCodecOf } from './codecs.ts'
 import { isCurrent } from './current-file.ts'
 import { PAGE_BYTES, SHARED_OFFSET } from './format.ts'
 import { type Identity, newIdentity, readIdentity, writeIdentity } from './header.ts'
+import { withDefinitions } from './index/index-opening.ts'
 import { journalPathOf } from './journal/journal.ts'
 import { type JournalScan, scanJournal } from './journal/journal-scan.ts'
 import { NOTHING_RECOVERED, type Recovery, recover, recoveryOf } from './journal/recovery.ts'
@@ -146,7 +147,7 @@ function assemble(
 ): StoreFile {
   const { recordSize, dataOffset } = identity
   const addressing = { dataOffset, stride: recordSize, recordSize }
-  const found = readRoot(file, addressing)
+  const found = withDefinitions(readRoot(file, addressing), platform, path, identity)
   const sizes = windowSizes(options)
   const pool = createWindowPool(file, {
     ...sizes,

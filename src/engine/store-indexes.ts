@@ -1,6 +1,8 @@
 /**
  * The indexes of one store: opened with it, created and dropped later, and found by their names.
  *
+ *   D10  the store's root says which indexes there are, durably before a call that created or dropped one returns: an index is
+ *        named there after its pages are durable, and is no longer named before they are given up.
  * A writer has them as long as it is open, and keeps them through compact under the records' new numbers; a reader looks for them
  * whenever it heard of its store's writer. What one index answers: store-index.ts. What they are made of: index/.
  */
@@ -10,8 +12,9 @@ import type { AnySchema } from '../schema/index.ts'
 import type { AppliedState } from './checkpointer.ts'
 import type { Committer } from './committer.ts'
 import type { CompactedStore } from './compact.ts'
-import type { IndexDefinition } from './index/index-definition.ts'
+import { definitionsText, type IndexDefinition } from './index/index-definition.ts'
 import type { RebuiltIndex } from './index/index-opening.ts'
+import type { KeeperCalls } from './index/index-keeper.ts'
 import { type IndexSet, unknownIndex } from './index/index-set.ts'
 import type { KeyIndex } from './index/key-index.ts'
 import { LateIndexes } from './index/late-indexes.ts'
@@ -19,9 +22,10 @@ import { freeNextIndexName } from './index/next-index-file.ts'
 import { ReaderIndexes } from './index/reader-indexes.ts'
 import { type NextIndexes, renumberIndexes } from './index/renumber.ts'
 import { Numbering } from './numbering.ts'
-import type { StoreOptions } from './options.ts'
+import { indexDefinitions, type StoreOptions } from './options.ts'
 import type { ReaderState } from './reader-state.ts'
 import type { RecordSet, Source } from './record-set.ts'
+import { packDefinitions } from './root.ts'
 import type { StoreFile } from './store-file.ts'
 import { StoreIndex } from './store-index.ts'
 import { indexWindows, newStoreIndexes, openStoreIndexes, readableIndexes } from './store-parts.ts'
@@ -48,6 +52,10 @@ export class StoreIndexes<S extends AnySchema> {
   /** What the writer tells of staged records, and the checkpointer of checkpoints. */
   readonly kept = new LateIndexes()
   #built: readonly RebuiltIndex[] = []
+  /** What opening found that the root defines or the opener declares, without pages. */
+  #missing: readonly IndexDefinition[] = []
+  /** What the opener asked for: copies, so that compact opens with the same. */
+  readonly #declared: readonly IndexDefinition[]
   /** For which of the writer's sequences a reader looked for indexes last, and what it found. */
   #sequence = -1
   readonly #followed = new ReaderIndexes()
@@ -61,6 +69,7 @@ export class StoreIndexes<S extends AnySchema> {
 
   constructor(store: IndexOwner<S>) {
     this.#store = store
+    this.#declared = indexDefinitions(store.options)
   }
 
   /** Those that opening had to build from the records, and why. */
@@ -74,22 +83,28 @@ export class StoreIndexes<S extends AnySchema> {
 
   /**
    * Opens them for writing. `applied`: what is committed and in the file, at the moment of asking.
-   * @returns those that are declared and have to be built first
+   * @returns whether `complete` has something to do, for which the file has to be written
    */
-  open(applied: () => AppliedState): readonly IndexDefinition[] {
+  open(applied: () => AppliedState): boolean {
     const { file, source, options } = this.#store
-    const opened = openStoreIndexes(file(), source(), options, applied, this.#tellReaders)
+    const declared = this.#declared.filter(({ name }) => !this.#dropped.has(name))
+    const opened = openStoreIndexes(file(), source(), options, declared, applied, this.#keeperCalls)
     this.kept.current = opened?.set
     this.#built = opened?.rebuilt ?? []
-    return (opened?.missing ?? []).filter(({ name }) => !this.#dropped.has(name))
+    this.#missing = opened?.missing ?? []
+    const definitions = definitionsText([...(opened?.set.definitions ?? []), ...this.#missing])
+    packDefinitions(definitions)
+    return opened !== undefined && (this.#missing.length > 0 || definitions !== file().root.definitions)
   }
 
-  /** Builds what `open` found missing, of `size` records. */
-  buildMissing(missing: readonly IndexDefinition[], size: number): void {
+  /** Builds what `open` found missing, of `size` records, and names it in the root. */
+  complete(size: number): void {
     const { current: set } = this.kept
-    if (set === undefined || missing.length === 0) return
-    for (const definition of missing) runAtOnce(set.build(set.begin(definition), size), {})
-    set.keeper.publish()
+    if (set === undefined) return
+    for (const definition of this.#missing) runAtOnce(set.build(set.begin(definition), size), {})
+    if (this.#missing.length > 0) set.keeper.publish()
+    this.#missing = []
+    this.#nameInRoot(set.definitions)
   }
 
   /** Makes durable what the indexes hold, before a journal that they were brought up to date from goes. */
@@ -107,12 +122,14 @@ export class StoreIndexes<S extends AnySchema> {
   }
 
   get definitions(): readonly IndexDefinition[] {
-    return this.now()?.definitions ?? []
+    const set = this.now()
+    return this.#isReader ? this.#followed.definitions : (set?.definitions ?? [])
   }
 
   /** @throws RangeError where there is no such index */
   named(name: string): StoreIndex<S> {
-    this.#find(name)
+    this.#store.prepare()
+    if (this.now()?.has(name) !== true) this.assertExists(name)
     let index = this.#named.get(name)
     if (index === undefined) {
       const { records, version, consistently, source } = this.#store
@@ -160,7 +177,8 @@ export class StoreIndexes<S extends AnySchema> {
     const { file, source, options: storeOptions, committer: committerNow } = this.#store
     const committer = committerNow() as Committer
     const applied = (): AppliedState => (committerNow() as Committer).applied
-    this.kept.current ??= newStoreIndexes(file(), source(), storeOptions, applied, this.#tellReaders)
+    packDefinitions(definitionsText([...this.definitions, definition]))
+    this.kept.current ??= newStoreIndexes(file(), source(), storeOptions, applied, this.#keeperCalls)
     const { current: set } = this.kept
     const index = set.begin(definition)
     let steps: Steps<void> | undefined
@@ -180,6 +198,7 @@ export class StoreIndexes<S extends AnySchema> {
     try {
       set.keeper.publish()
       set.keeper.assertWhole()
+      this.#nameInRoot(set.definitions)
     } catch (error) {
       set.drop(definition.name)
       throw error
@@ -194,12 +213,19 @@ export class StoreIndexes<S extends AnySchema> {
     const { current: set } = this.kept
     const { file, options: storeOptions } = this.#store
     const { platform, path } = file()
-    freeNextIndexName(platform, path)
+    const { identity: owner, moved, commitNumber, size, lineage } = compacted
+    freeNextIndexName(platform, path, owner)
     if (set === undefined || set.all.length === 0) return undefined
     if (!(await set.keeper.settle())) return undefined
-    const { identity: owner, moved, commitNumber, size } = compacted
     const windows = indexWindows(storeOptions)
-    const steps = renumberIndexes(set, { platform, path, owner, windows, moved, commitNumber, size })
+    const steps = renumberIndexes(set, {
+      platform,
+      path,
+      owner,
+      windows,
+      moved,
+      commit: { commitNumber, size, lineage },
+    })
     try {
       return await runInTurns(this.#whileOpen(steps), signal === undefined ? {} : { signal })
     } catch (error) {
@@ -223,18 +249,32 @@ export class StoreIndexes<S extends AnySchema> {
 
   /** @throws RangeError where there is no such index */
   assertExists(name: string): void {
-    this.#find(name)
+    this.#store.prepare()
+    const { definitions } = this
+    if (definitions.some(definition => definition.name === name)) return
+    throw unknownIndex(
+      name,
+      definitions.map(definition => definition.name),
+    )
   }
 
-  /** @throws ERR_STRIDE_NO_SPACE, _IO: it is gone until the store is opened again, which then may find it */
+  /** Once the root no longer names it, it is gone; a full disk may leave its pages until the next checkpoint. @throws ERR_STRIDE_IO */
   drop(name: string): void {
     const { current: set } = this.kept
     if (set === undefined) throw unknownIndex(name, [])
+    set.get(name)
+    this.#nameInRoot(set.definitions.filter(definition => definition.name !== name))
     set.drop(name)
     this.#dropped.add(name)
     this.#epoch.value++
     set.keeper.publish()
-    set.keeper.assertWhole()
+  }
+
+  /** Makes durable which indexes the store has. @throws whatever poisons */
+  #nameInRoot(definitions: readonly IndexDefinition[]): void {
+    const committer = this.#store.committer() as Committer
+    const text = definitionsText(definitions)
+    if (text !== committer.definitions) committer.storeDefinitionsSync(text)
   }
 
   /** Lets go of them; the store may open others. */
@@ -259,9 +299,20 @@ export class StoreIndexes<S extends AnySchema> {
   #find(name: string): KeyIndex {
     this.#store.prepare()
     const set = this.now()
-    if (set === undefined) throw unknownIndex(name, [], this.#followed.reason)
-    return set.get(name)
+    if (set?.has(name) === true) return set.get(name)
+    this.assertExists(name)
+    const { path } = this.#store.records
+    const why = set === undefined ? this.#followed.reason : 'the index file does not have it'
+    const message = `The index '${name}' of ${path} has to be built: ${why}`
+    throw new StrideError('ERR_STRIDE_INDEX_NOT_BUILT', message, { path })
   }
 
-  readonly #tellReaders = (): void => this.#store.committer()?.republish()
+  get #isReader(): boolean {
+    return this.#store.source().follower !== undefined
+  }
+
+  readonly #keeperCalls: KeeperCalls = {
+    published: () => this.#store.committer()?.republish(),
+    failed: error => this.#store.committer()?.fail(error),
+  }
 }

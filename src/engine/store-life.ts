@@ -149,16 +149,17 @@ export class StoreLife<S extends AnySchema> {
       source.locator.staging.rebase(state.size, net)
       this.#reader = { state, sequence: 0, overlay: net, recovery: file.recovery }
     }
-    const applied = (): AppliedState => this.#writing?.committer.applied ?? this.#reader?.state ?? root
-    const missing = indexes.open(applied)
+    const left = replay?.state ?? root
+    const applied = (): AppliedState => this.#writing?.committer.applied ?? left
+    const isBehind = indexes.open(applied)
     if (replay === undefined) this.#beginWriting(file)
     else {
       replay.beforeEnd = () => indexes.publish()
       const isShort = replay.net.numbers.length <= changesAtOnce
-      if (isShort || missing.length > 0) this.#endReplay(replay.finish())
+      if (isShort || isBehind) this.#endReplay(replay.finish())
       else this.#goOnReplaying(replay)
     }
-    indexes.buildMissing(missing, applied().size)
+    if (isBehind) indexes.complete(applied().size)
   }
 
   #beginWriting(file: StoreFile): void {

@@ -6,12 +6,14 @@ import type { AnySchema } from '../schema/index.ts'
 import type { AppliedState } from './checkpointer.ts'
 import { Committer } from './committer.ts'
 import { assertCurrent } from './current-file.ts'
+import type { IndexDefinition } from './index/index-definition.ts'
 import { createIndexes, type IndexOpening, type OpenedIndexes, openIndexes } from './index/index-opening.ts'
+import type { KeeperCalls } from './index/index-keeper.ts'
 import type { IndexSet } from './index/index-set.ts'
 import type { LateIndexes } from './index/late-indexes.ts'
 import type { ReadableIndexes } from './index/reader-indexes.ts'
 import { Journal } from './journal/journal.ts'
-import { indexDefinitions, JOURNAL_BYTES, type StoreOptions, windowSizes } from './options.ts'
+import { JOURNAL_BYTES, type StoreOptions, windowSizes } from './options.ts'
 import { Follower, openSharedWords, type Publisher } from './publication.ts'
 import type { Source } from './record-set.ts'
 import { Space } from './space.ts'
@@ -93,18 +95,18 @@ export function openStoreIndexes<S extends AnySchema>(
   file: StoreFile,
   source: Source<S>,
   options: StoreOptions,
+  declared: readonly IndexDefinition[],
   applied: () => AppliedState,
-  published: () => void,
+  calls: KeeperCalls,
 ): OpenedIndexes | undefined {
   const { root, replay } = file
   const frames = replay?.frames ?? []
   const state = replay?.state ?? root
-  const declared = indexDefinitions(options)
   return openIndexes({
     ...openingOf(file, source, options),
-    published,
+    calls,
     declared,
-    rootCommit: root.commitNumber,
+    root,
     state,
     frames,
     applied,
@@ -117,17 +119,17 @@ export function newStoreIndexes<S extends AnySchema>(
   source: Source<S>,
   options: StoreOptions,
   applied: () => AppliedState,
-  published: () => void,
+  calls: KeeperCalls,
 ): IndexSet {
   const state = applied()
   const opening = {
     ...openingOf(file, source, options),
     declared: [],
-    rootCommit: 0,
+    root: file.root,
     state,
     frames: [],
     applied,
-    published,
+    calls,
   }
   return createIndexes(opening)
 }

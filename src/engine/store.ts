@@ -14,7 +14,12 @@ import type { Durability } from './commit-waiters.ts'
 import type { Committer } from './committer.ts'
 import { type CompactedStore, compactStore } from './compact.ts'
 import { FileWork } from './file-work.ts'
-import { defineIndex, type IndexDefinition, type IndexOptions } from './index/index-definition.ts'
+import {
+  defineIndex,
+  definitionsText,
+  type IndexDefinition,
+  type IndexOptions,
+} from './index/index-definition.ts'
 import type { IndexDeclaration, KeyOf, NoIndexes } from './index-types.ts'
 import type { Recovery } from './journal/recovery.ts'
 import type { StoreOptions } from './options.ts'
@@ -316,7 +321,17 @@ export class Store<S extends AnySchema = AnySchema, I = NoIndexes> extends Recor
       const state = this.#life.publishedState
       const assertOpen = (): void => this.assertOpen()
       const renumber = (compacted: CompactedStore) => this.#indexes.renumber(compacted, options)
-      const store = { file: this.#life.file, locator, committer, publisher, state, assertOpen, renumber }
+      const { definitions } = committer
+      const store = {
+        file: this.#life.file,
+        locator,
+        committer,
+        publisher,
+        state,
+        definitions,
+        assertOpen,
+        renumber,
+      }
       const { moved, indexes } = await compactStore(store, options)
       this.#indexes.renumbered(moved)
       this.#life.closeFile()
@@ -343,6 +358,7 @@ export class Store<S extends AnySchema = AnySchema, I = NoIndexes> extends Recor
         locator: () => this.source.locator,
         state: () => this.#currentState(),
         consistently: <T>(read: () => T) => this.consistently(read),
+        definitions: () => definitionsText(this.indexes),
         target: this.#life.file.platform.resolve(path),
       }
       await backupStore(source, options)

@@ -10,14 +10,14 @@ test.each(Object.entries(renderedDocs()))('%s is what npm run docs renders', (pa
   expect(readFileSync(path, 'utf8')).toBe(text)
 })
 
-test('the structures on disk are where format version 1 has them', () => {
+test('the structures on disk are where format version 2 has them', () => {
   const places = (fields: readonly { readonly name: string; readonly offset: number }[]): string =>
     fields.map(({ name, offset }) => `${name}@${offset}`).join(' ')
   expect(places(IDENTITY.fields)).toBe(
     'magic@0 formatVersion@8 recordSize@12 dataOffset@16 layoutBytes@24 layoutCrc@28 fingerprint@32 storeId@64 generation@80 createdMs@88',
   )
   expect(places(ROOT.fields)).toBe(
-    'magic@0 commitNumber@8 rootNumber@16 size@24 deletedCount@32 capacity@40 liveBitsOffset@48 liveBitsBytes@56 journalSalt@64 journalSegment@72 journalOffset@76 checksumsOffset@84',
+    'magic@0 commitNumber@8 rootNumber@16 size@24 deletedCount@32 capacity@40 liveBitsOffset@48 liveBitsBytes@56 journalSalt@64 journalSegment@72 journalOffset@76 checksumsOffset@84 formatVersion@92 lineage@96 definitionsBytes@104 definitionsCrc@108',
   )
   expect(places(JOURNAL_HEADER.fields)).toBe(
     'magic@0 formatVersion@8 recordSize@12 storeId@16 generation@32 salt@40 slotBytes@48',

@@ -9,7 +9,7 @@ import { temporaryFolder } from './support.ts'
 
 const EXPECTED = Array.from({ length: 20 }, (_, i) => i).filter(i => i !== 3 && i !== 19)
 
-describe.each(['format-1.stride'])('%s', name => {
+describe.each(['format-1.stride', 'format-2.stride'])('%s', name => {
   test('reads as it was written, with its schema and without', async () => {
     const path = join(temporaryFolder(), name)
     copyFileSync(join('test/golden', name), path)
@@ -56,7 +56,7 @@ function expectIndexed(store: Store<typeof Everything>, isLeft: boolean): void {
   expect(store.index('byText').count()).toBe(live.length + (isLeft ? 1 : 0))
 }
 
-describe.each([1])('an indexed store of format %i', version => {
+describe.each([1, 2])('an indexed store of format %i', version => {
   const closed = `format-${version}-indexed.stride`
   const left = `format-${version}-left.stride`
 

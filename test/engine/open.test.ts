@@ -110,10 +110,10 @@ describe('opening', () => {
   test('refuses a file with a newer format version', () => {
     const path = filled()
     const page = readFileSync(path).subarray(0, 4096)
-    page.writeUInt32LE(2, 8)
+    page.writeUInt32LE(3, 8)
     page.writeUInt32LE(crc32(page.subarray(0, 4092)), 4092)
     damage(path, 0, [...page])
-    expect(refuses(path, 'ERR_STRIDE_FORMAT_NEWER')).toContain('version 2')
+    expect(refuses(path, 'ERR_STRIDE_FORMAT_NEWER')).toContain('version 3')
   })
 
   test('refuses a truncated header', () => {

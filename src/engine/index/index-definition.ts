@@ -1,5 +1,8 @@
 /**
- * What an index is: its name, its fields, its kind.
+ * What an index is: its name, its fields, its kind; and how the store's root and the index file hold that.
+ *
+ *   DF1  a definition is a frozen copy of what was given: nothing that a caller changes later reaches a file, nor a lookup.
+ * Which definitions a store has is said by its root (root.ts); the index file repeats them beside the pages.
  */
 
 import { StrideError } from '../../errors.ts'
@@ -40,8 +43,11 @@ export function defineIndex(name: string, options: IndexOptions): IndexDefinitio
   }
   checkOptionNames(options, ['on', 'kind', 'unique'], `index '${name}'`)
   const { on, kind = 'hash', unique = false } = options
-  const fields = typeof on === 'string' ? [on] : on
-  if (!Array.isArray(fields) || fields.length === 0 || !fields.every(field => typeof field === 'string')) {
+  // Copied before it is checked, so that nothing else is checked than what is kept.
+  const fields: readonly unknown[] = Object.freeze(
+    typeof on === 'string' ? [on] : Array.isArray(on) ? [...on] : [],
+  )
+  if (fields.length === 0 || !fields.every(field => typeof field === 'string')) {
     throw new TypeError(`The index '${name}' is on a field, or on an array of them: ${String(on)}`)
   }
   if (kind !== 'hash' && kind !== 'ordered') {
@@ -49,7 +55,7 @@ export function defineIndex(name: string, options: IndexOptions): IndexDefinitio
   }
   if (typeof unique !== 'boolean')
     throw new TypeError(`unique of index '${name}' is true or false: ${String(unique)}`)
-  return { name, on: fields as readonly string[], kind, unique }
+  return Object.freeze({ name, on: fields as readonly string[], kind, unique })
 }
 
 /** Whether both are the same index. */
@@ -57,9 +63,26 @@ export function isSameDefinition(a: IndexDefinition, b: IndexDefinition): boolea
   return JSON.stringify(canonical(a)) === JSON.stringify(canonical(b))
 }
 
-/** As the file holds it. */
+/** As the index file holds it. */
 export function definitionText(definition: IndexDefinition): string {
   return JSON.stringify(canonical(definition))
+}
+
+/** All of a store, as its root holds them. */
+export function definitionsText(definitions: readonly IndexDefinition[]): string {
+  return definitions.length === 0 ? '' : JSON.stringify(definitions.map(canonical))
+}
+
+/** What a root holds. @throws ERR_STRIDE_CORRUPT naming the store where these are no definitions */
+export function definitionsFrom(text: string, path: string): readonly IndexDefinition[] {
+  if (text === '') return []
+  try {
+    const list = JSON.parse(text) as readonly IndexDefinition[]
+    return list.map(({ name, ...options }) => defineIndex(name, options))
+  } catch (cause) {
+    const message = `${path} is damaged: its root holds no index definitions: ${text.slice(0, 200)}`
+    throw new StrideError('ERR_STRIDE_CORRUPT', message, { path, cause })
+  }
 }
 
 /** What a file holds, if that is a definition. */

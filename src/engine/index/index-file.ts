@@ -13,7 +13,7 @@ import { crc32 } from 'node:zlib'
 import type { Platform, PlatformFile } from '../../mmap/platform.ts'
 import { createWindowPool, type WindowOptions, type WindowPool } from '../../mmap/windows.ts'
 import { FORMAT_VERSION } from '../format.ts'
-import type { Identity } from '../header.ts'
+import { NO_LINEAGE } from '../root.ts'
 import { type FileAccess, writeWhole } from '../write-beside.ts'
 import {
   type CatalogEntry,
@@ -22,9 +22,10 @@ import {
   littleEndian,
   littleEndianWords,
 } from './index-catalog.ts'
+import { assertReplaceable, checkIndexHeader, generationOf, type IndexOwner } from './index-belonging.ts'
 import type { IndexDefinition } from './index-definition.ts'
 import { FIXED_PAGES, INDEX_HEADER, INDEX_MAGIC, INDEX_PAGE_BYTES, SEED_BYTES } from './index-format.ts'
-import { type IndexRoot, newestIndexRoot, writeIndexRoot } from './index-root.ts'
+import { type IndexedCommit, type IndexRoot, newestIndexRoot, writeIndexRoot } from './index-root.ts'
 import type { IndexTree } from './index-tree.ts'
 import { PageSpace } from './page-space.ts'
 import { PageView } from './page-view.ts'
@@ -32,8 +33,6 @@ import { PageView } from './page-view.ts'
 export function indexPathOf(path: string): string {
   return `${path}-index`
 }
-
-export type IndexOwner = Pick<Identity, 'storeId' | 'generation'>
 
 /** How the file is reached. */
 export interface IndexAccess {
@@ -51,9 +50,13 @@ const FIRST_ROOT: IndexRoot = {
   catalogBytes: 0,
   catalogCrc: 0,
   indexCount: 0,
+  lineage: NO_LINEAGE,
 }
 
-/** Creates the file without an index, in place of one that may be there. @throws ERR_STRIDE_NO_SPACE, _IO */
+/**
+ * Creates the file without an index, in place of one of the same store that may be there.
+ * @throws ERR_STRIDE_EXISTS where another file has the name, _NO_SPACE, _IO
+ */
 export function createIndexFile(
   platform: Platform,
   path: string,
@@ -61,6 +64,7 @@ export function createIndexFile(
   access: FileAccess,
   seed: Uint8Array = randomBytes(SEED_BYTES),
 ): void {
+  assertReplaceable(platform, path, owner.storeId)
   writeWhole(platform, path, access, file => {
     file.allocate(0, FIXED_PAGES * INDEX_PAGE_BYTES)
     const header = INDEX_HEADER.encode({
@@ -120,7 +124,7 @@ export class IndexFile {
     const file = platform.open(path, { access: readOnly ? 'read' : 'readwrite', create: 'never' })
     let pool: WindowPool | undefined
     try {
-      const seed = checkHeader(file, owner)
+      const seed = checkIndexHeader(file, owner)
       const loaded = typeof seed === 'string' ? seed : load(file)
       if (typeof seed !== 'string' && typeof loaded !== 'string') {
         pool = createWindowPool(file, { ...windows, itemBytesMax: INDEX_PAGE_BYTES })
@@ -136,12 +140,15 @@ export class IndexFile {
   }
 
   /** What indexes a file of this store had, whatever generation it is of; none where it cannot be read. */
-  static definitionsOf(path: string, owner: IndexOwner, { platform }: IndexAccess): readonly IndexDefinition[] {
+  static definitionsOf(
+    platform: Platform,
+    path: string,
+    { storeId }: Pick<IndexOwner, 'storeId'>,
+  ): readonly IndexDefinition[] {
     if (!platform.exists(path)) return []
     const file = platform.open(path, { access: 'read', create: 'never' })
     try {
-      const { generation } = INDEX_HEADER.decode(readHeader(file))
-      if (typeof checkHeader(file, { ...owner, generation }) === 'string') return []
+      if (typeof checkIndexHeader(file, { storeId, generation: generationOf(file) }) === 'string') return []
       const loaded = load(file)
       return typeof loaded === 'string' ? [] : loaded.entries.map(entry => entry.definition)
     } finally {
@@ -172,16 +179,16 @@ export class IndexFile {
   }
 
   /**
-   * Names what the trees are as of a commit. `size`: record numbers in use then; what waits for later ones is left out.
+   * Names what the trees are as of a commit. Pending entries of records at or above its size are left out.
    * @throws ERR_STRIDE_NO_SPACE before anything is published, _IO
    */
-  publish(trees: readonly IndexTree[], commitNumber: number, size: number): void {
-    this.#publish(trees, { commitNumber, size, named: trees.map(tree => tree.pending(size)) })
+  publish(trees: readonly IndexTree[], commit: IndexedCommit): void {
+    this.#publish(trees, { ...commit, named: trees.map(tree => tree.pending(commit.size)) })
   }
 
-  /** The same off the event loop; the trees may go on changing meanwhile. Given up where another root is published. */
-  publishAsync(trees: readonly IndexTree[], commitNumber: number, size: number): Promise<void> {
-    return this.#publishAsync(trees, { commitNumber, size, named: trees.map(tree => tree.pending(size)) })
+  /** Like `publish`, off the event loop; the trees may go on changing meanwhile. Given up where another root is published. */
+  publishAsync(trees: readonly IndexTree[], commit: IndexedCommit): Promise<void> {
+    return this.#publishAsync(trees, { ...commit, named: trees.map(tree => tree.pending(commit.size)) })
   }
 
   /**
@@ -189,13 +196,17 @@ export class IndexFile {
    * may have wrongly is in the journal since. Frees the pages that were dropped.
    */
   publishPages(trees: readonly IndexTree[]): void {
-    const { commitNumber, size } = this.#root
-    this.#publish(trees, { commitNumber, size, named: trees.map(tree => tree.named) })
+    this.#publish(trees, { ...this.#commit, named: trees.map(tree => tree.named) })
   }
 
   publishPagesAsync(trees: readonly IndexTree[]): Promise<void> {
-    const { commitNumber, size } = this.#root
-    return this.#publishAsync(trees, { commitNumber, size, named: trees.map(tree => tree.named) })
+    return this.#publishAsync(trees, { ...this.#commit, named: trees.map(tree => tree.named) })
+  }
+
+  /** The commit that the last root is of. */
+  get #commit(): IndexedCommit {
+    const { commitNumber, size, lineage } = this.#root
+    return { commitNumber, size, lineage }
   }
 
   close(): void {
@@ -227,7 +238,7 @@ export class IndexFile {
   }
 
   /** Stores what the next root names. @returns that root, and the pages that it takes */
-  #storeCatalog(trees: readonly IndexTree[], { commitNumber, size, named }: NamedState): NextRoot {
+  #storeCatalog(trees: readonly IndexTree[], { commitNumber, size, lineage, named }: NamedState): NextRoot {
     const entries = trees.map(({ indexNumber, definition, directory, format }, i) => {
       const { arrays } = directory
       return {
@@ -261,6 +272,7 @@ export class IndexFile {
       catalogBytes: catalog.length,
       catalogCrc: crc32(catalog),
       indexCount: trees.length,
+      lineage,
     }
     return { root, pages: [...places, ...runOf(catalogList, listPages)] }
   }
@@ -290,35 +302,13 @@ export class IndexFile {
 }
 
 /** What a root names beside the pages: rows of words for each tree. */
-interface NamedState {
-  readonly commitNumber: number
-  readonly size: number
+interface NamedState extends IndexedCommit {
   readonly named: readonly Uint32Array[]
 }
 
 interface NextRoot {
   readonly root: IndexRoot
   readonly pages: readonly number[]
-}
-
-/** The seed, or why the header is not this store's. */
-function checkHeader(file: PlatformFile, owner: IndexOwner): Uint8Array | string {
-  const bytes = readHeader(file)
-  const { magic, formatVersion, storeId, generation, seed } = INDEX_HEADER.decode(bytes)
-  if (Buffer.from(magic).toString('latin1') !== INDEX_MAGIC) return 'it is no index file'
-  if (formatVersion > FORMAT_VERSION) return `it has format version ${formatVersion}`
-  if (!INDEX_HEADER.isIntact(bytes)) return 'its header fails its checksum'
-  if (Buffer.from(storeId).toString('hex') !== owner.storeId) return 'it belongs to another store'
-  if (generation !== owner.generation)
-    return `it is of generation ${generation}, the store of ${owner.generation}`
-  return seed
-}
-
-/** The header's bytes; zeros where the file is shorter. */
-function readHeader(file: PlatformFile): Uint8Array {
-  const bytes = new Uint8Array(INDEX_HEADER.size)
-  file.read(bytes, 0)
-  return bytes
 }
 
 /** What the newest root names, or why it cannot be believed. */

@@ -43,6 +43,13 @@ export const INDEX_ROOT = defineStruct('index root', 512, [
   { name: 'catalogBytes', type: 'u64', offset: 48, meaning: 'bytes of the catalog' },
   { name: 'catalogCrc', type: 'u32', offset: 56, meaning: 'CRC-32 of the catalog' },
   { name: 'indexCount', type: 'u32', offset: 60, meaning: 'indexes in the catalog' },
+  {
+    name: 'lineage',
+    type: 'bytes',
+    offset: 64,
+    size: 8,
+    meaning: "the lineage of that commit, as the store's root has it; zeros in version 1",
+  },
 ])
 
 /**

@@ -10,7 +10,7 @@
  */
 
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { StrideError } from '../../errors.ts'
+import { type ErrorCode, StrideError } from '../../errors.ts'
 import type { RecordBytes } from '../../schema/index.ts'
 import type { AppliedState } from '../checkpointer.ts'
 import type { Locator } from '../locator.ts'
@@ -36,8 +36,15 @@ export interface KeeperParts {
   readonly applied: () => AppliedState
   /** Makes the pages of an index anew, one of which is damaged. */
   readonly rebuild: (index: KeyIndex) => void
-  /** Called when a root was published. */
+  readonly calls: KeeperCalls
+}
+
+/** Whom the keeper tells. */
+export interface KeeperCalls {
+  /** A root was published: readers look again. */
   readonly published: () => void
+  /** A store or a sync failed: nothing is tried again (D5). */
+  readonly failed: (error: unknown) => void
 }
 
 export class IndexKeeper {
@@ -121,22 +128,22 @@ export class IndexKeeper {
   }
 
   #publish(): void {
-    const { commitNumber, size } = this.#parts.applied()
-    this.#parts.file.publish(this.#trees(), commitNumber, size)
-    this.#parts.published()
+    const { file, applied, calls } = this.#parts
+    file.publish(this.#trees(), applied())
+    calls.published()
   }
 
   #publishPages(): void {
     this.#parts.file.publishPages(this.#trees())
-    this.#parts.published()
+    this.#parts.calls.published()
   }
 
   async #publishAsync(pagesOnly: boolean): Promise<void> {
-    const { file, applied, published } = this.#parts
+    const { file, applied, calls } = this.#parts
     try {
       if (pagesOnly) await file.publishPagesAsync(this.#trees())
-      else await file.publishAsync(this.#trees(), applied().commitNumber, applied().size)
-      published()
+      else await file.publishAsync(this.#trees(), applied())
+      calls.published()
     } catch (error) {
       this.#stop(error)
     }
@@ -219,12 +226,21 @@ export class IndexKeeper {
   /** @throws the error, unless the disk is full */
   #stop(error: unknown): void {
     this.failure = error
-    if (!isFullDisk(error)) throw error
+    if (!isFullDisk(error)) {
+      // A damaged record is nobody's failed write.
+      if (!isCode(error, 'ERR_STRIDE_CORRUPT')) this.#parts.calls.failed(error)
+      throw error
+    }
     // What was to be taken over goes on waiting, in memory.
     for (const tree of this.#trees()) tree.endFold()
   }
 }
 
+/** Whether storing found no room: on the disk, or below the size that files may have. Of a sync the platform never says so. */
 function isFullDisk(error: unknown): boolean {
-  return error instanceof StrideError && error.code === 'ERR_STRIDE_NO_SPACE'
+  return isCode(error, 'ERR_STRIDE_NO_SPACE') || isCode(error, 'ERR_STRIDE_LIMIT')
+}
+
+function isCode(error: unknown, code: ErrorCode): boolean {
+  return error instanceof StrideError && error.code === code
 }

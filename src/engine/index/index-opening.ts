@@ -1,25 +1,30 @@
 /**
- * Opens the indexes of a store: what the file has, what the journal adds to it, what is declared and not there yet.
+ * Opens the indexes of a store: those that its root defines and those that are declared, as the index file has them and with what
+ * the journal adds.
  *
  *   V1  the pages of the file are right as of the commit of its root, but for what the root says waits. The keys of all images
  *       in frames behind that commit, replaced ones included, and those of records appended since, join what waits: recovery
  *       is as long as the journal, and doing it again does no harm.
- *   V2  a file that is missing, another store's, damaged, or of a commit from which the journal does not lead to the store's
- *       is made anew from the records, and `recovery` says so.
+ *   V2  an index file that is missing, damaged, or of another history or commit than the store (index-belonging.ts) is rebuilt from
+ *       the records, and so is an index that it does not have, or has by another definition; `recovery` says so.
+ *   V3  the root decides which indexes there are (D10): what else the file has is dropped.
  */
 
 import { InvariantError } from '../../errors.ts'
 import type { Platform } from '../../mmap/platform.ts'
 import type { Codec } from '../../schema/index.ts'
-import type { AppliedState } from '../checkpointer.ts'
+import type { AppliedState, CommitCounts } from '../checkpointer.ts'
 import type { Identity } from '../header.ts'
 import { readChanges, replacedImage } from '../journal/frame-read.ts'
 import type { Frame } from '../journal/journal-scan.ts'
 import type { Locator } from '../locator.ts'
-import { type IndexDefinition, isSameDefinition } from './index-definition.ts'
+import type { Root } from '../root.ts'
+import { whyOtherHistory } from './index-belonging.ts'
+import { definitionsFrom, definitionsText, type IndexDefinition, isSameDefinition } from './index-definition.ts'
 import { createIndexFile, type IndexAccess, IndexFile, indexPathOf } from './index-file.ts'
+import type { KeeperCalls } from './index-keeper.ts'
 import { IndexSet } from './index-set.ts'
-import { settleNextIndexFile } from './next-index-file.ts'
+import { type Judgement, openEitherIndexFile, settleNextIndexFile } from './next-index-file.ts'
 
 export interface IndexOpening {
   readonly platform: Platform
@@ -29,22 +34,22 @@ export interface IndexOpening {
   readonly locator: Locator
   readonly windows: IndexAccess['windows']
   readonly mode: number | undefined
+  /** What the opener asks for, beside what the root says. */
   readonly declared: readonly IndexDefinition[]
-  /** The commit of the root that the store was opened with, and what is committed: the root, or the journal's last. */
-  readonly rootCommit: number
-  readonly state: AppliedState
+  /** The root that the store was opened with, and what is committed: the root, or the journal's last. */
+  readonly root: Root
+  readonly state: CommitCounts
   /** What the journal has behind that root. */
   readonly frames: readonly Frame[]
   readonly applied: () => AppliedState
-  /** Called when a root was published: readers look again. */
-  readonly published: () => void
+  readonly calls: KeeperCalls
 }
 
 export interface OpenedIndexes {
   readonly set: IndexSet
   /** Why indexes were built from the records; empty where none was. */
   readonly rebuilt: readonly RebuiltIndex[]
-  /** Declared, and still to be built. */
+  /** What the store has, and is still to be built. */
   readonly missing: readonly IndexDefinition[]
 }
 
@@ -54,44 +59,49 @@ export interface RebuiltIndex {
   readonly reason: string
 }
 
-/** Opens the file for writing, or makes it. @returns undefined where the store has no index @throws ERR_STRIDE_IO, _NO_SPACE, … */
+/** The root with the definitions of its indexes: until version 2 only the index file had them. */
+export function withDefinitions(root: Root, platform: Platform, path: string, identity: Identity): Root {
+  if (root.formatVersion > 1) return root
+  const left = IndexFile.definitionsOf(platform, indexPathOf(path), identity)
+  return { ...root, definitions: definitionsText(left) }
+}
+
+/** What the store has according to its root, with what is declared in the place of others of the same name and beside them. */
+export function wantedIndexes({ root, declared, path, codec }: IndexOpening): readonly IndexDefinition[] {
+  const named = new Map(declared.map(definition => [definition.name, definition]))
+  const defined = definitionsFrom(root.definitions, path).filter(({ on }) =>
+    on.every(field => codec.hasField(field)),
+  )
+  const wanted = new Map([...defined.map(definition => [definition.name, definition] as const), ...named])
+  return [...wanted.values()]
+}
+
+/**
+ * Opens the file for writing, or makes it.
+ * @returns undefined where the store has no index
+ * @throws ERR_STRIDE_EXISTS where another file has its name, _NO_SPACE, _IO
+ */
 export function openIndexes(opening: IndexOpening): OpenedIndexes | undefined {
-  const { platform, path, identity, declared, windows } = opening
-  const indexPath = indexPathOf(path)
+  const { path, platform, identity, windows } = opening
   const access = { platform, windows, readOnly: false }
-  settleNextIndexFile(path, identity, access)
-  if (declared.length === 0 && !platform.exists(indexPath)) return undefined
-  let wanted = declared
-  let found = IndexFile.open(indexPath, identity, access)
-  if (found instanceof IndexFile) {
-    const reason = whyStale(found, opening)
-    if (reason !== undefined) {
-      const left = found.entries.map(entry => entry.definition)
-      wanted = union(declared, left, opening)
-      found.close()
-      found = reason
-    }
-  } else {
-    wanted = union(declared, IndexFile.definitionsOf(indexPath, identity, access), opening)
-  }
-  if (!(found instanceof IndexFile)) {
-    if (wanted.length === 0) return undefined
-    const reason = found
-    return {
-      set: createIndexes(opening),
-      missing: wanted,
-      rebuilt: wanted.map(({ name }) => ({ index: name, reason })),
-    }
+  const judge = judgementOf(opening.root, opening.state.commitNumber)
+  settleNextIndexFile(path, identity, access, judge)
+  const wanted = wantedIndexes(opening)
+  if (wanted.length === 0) return undefined
+  const found = openEitherIndexFile(path, identity, access, judge)
+  if (typeof found === 'string') {
+    const rebuilt = wanted.map(({ name }) => ({ index: name, reason: found }))
+    return { set: createIndexes(opening), missing: wanted, rebuilt }
   }
   try {
-    return restored(found, opening)
+    return restored(found, opening, wanted)
   } catch (error) {
     found.close()
     throw error
   }
 }
 
-/** Makes the file, without an index, in place of one that may be there. @throws ERR_STRIDE_NO_SPACE, _IO */
+/** Makes the file, without an index, in place of one that may be there. @throws ERR_STRIDE_EXISTS, _NO_SPACE, _IO */
 export function createIndexes(opening: IndexOpening): IndexSet {
   const { platform, path, identity, windows, mode } = opening
   const indexPath = indexPathOf(path)
@@ -101,59 +111,52 @@ export function createIndexes(opening: IndexOpening): IndexSet {
   return setOver(file, opening)
 }
 
-function restored(file: IndexFile, opening: IndexOpening): OpenedIndexes {
-  const { declared, codec } = opening
+/** Takes over what the file has and is wanted; the pages of everything else are free with the next root. */
+function restored(file: IndexFile, opening: IndexOpening, wanted: readonly IndexDefinition[]): OpenedIndexes {
   const set = setOver(file, opening)
-  const rebuilt: RebuiltIndex[] = []
-  const missing: IndexDefinition[] = []
+  const found = new Map(file.entries.map(entry => [entry.definition.name, entry.definition]))
   for (const entry of file.entries) {
-    const { definition } = entry
-    const other = declared.find(({ name }) => name === definition.name)
-    if (other !== undefined && !isSameDefinition(other, definition)) {
-      for (const place of entry.arrays.places) file.space.drop(place & 0x7fffffff)
-      rebuilt.push({ index: definition.name, reason: 'it is declared otherwise than it was' })
-    } else if (definition.on.every(field => codec.hasField(field))) {
-      set.restore(entry)
-    }
+    const same = wanted.find(({ name }) => name === entry.definition.name)
+    if (same !== undefined && isSameDefinition(same, entry.definition)) set.restore(entry)
+    else for (const place of entry.arrays.places) file.space.drop(place & 0x7fffffff)
   }
-  for (const definition of declared) {
-    if (set.definitions.some(({ name }) => name === definition.name)) continue
-    missing.push(definition)
-    if (!rebuilt.some(({ index }) => index === definition.name)) {
-      rebuilt.push({ index: definition.name, reason: 'it was not there yet' })
-    }
+  const missing = wanted.filter(({ name }) => set.definitions.every(definition => definition.name !== name))
+  const defined = new Set(definitionsFrom(opening.root.definitions, opening.path).map(({ name }) => name))
+  const reasonFor = ({ name }: IndexDefinition): string => {
+    if (found.has(name)) return 'it is declared otherwise than it was'
+    return defined.has(name) ? 'the index file does not have it' : 'it was not there yet'
   }
   noteFrames(set, opening)
   noteAppended(set, opening, file.root.size)
+  const rebuilt = missing.map(definition => ({ index: definition.name, reason: reasonFor(definition) }))
   return { set, rebuilt, missing }
 }
 
-/** For a reader: what a file has, with what the journal says beyond it; nothing is ever written. */
+/** A reader publishes nothing. */
+const UNHEARD: KeeperCalls = { published: () => {}, failed: () => {} }
+
+/** For a reader: what a file has of the store's indexes, with what the journal says beyond it; nothing is ever written. */
 export function indexesAsLeft(
   file: IndexFile,
-  left: Omit<IndexOpening, 'mode' | 'declared' | 'applied' | 'published'>,
+  left: Omit<IndexOpening, 'mode' | 'declared' | 'applied' | 'calls'>,
 ): IndexSet {
-  const { state } = left
-  const opening = { ...left, mode: undefined, declared: [], applied: () => state, published: () => {} }
-  return restored(file, opening).set
+  const { state, root } = left
+  const applied = (): AppliedState => ({ ...state, lineage: root.lineage })
+  const opening = { ...left, mode: undefined, declared: [], applied, calls: UNHEARD }
+  return restored(file, opening, wantedIndexes(opening)).set
 }
 
 function setOver(file: IndexFile, opening: IndexOpening): IndexSet {
-  const { path, codec, locator, applied, published } = opening
+  const { path, codec, locator, applied, calls } = opening
   const { layout } = codec
   const readField = (view: DataView, bytes: Buffer, at: number, name: string): unknown =>
     codec.readField(view, bytes, at, name)
-  return new IndexSet({ path, file, layout, locator, applied, readField, published })
+  return new IndexSet({ path, file, layout, locator, applied, readField, calls })
 }
 
 /** Why a file cannot be brought up to date from the journal. One without any index has nothing to bring. */
-function whyStale(file: IndexFile, { rootCommit, state }: IndexOpening): string | undefined {
-  const { commitNumber } = file.root
-  if (file.entries.length === 0) return undefined
-  if (commitNumber < rootCommit) return `it is of commit ${commitNumber}, the store's root of ${rootCommit}`
-  if (commitNumber > state.commitNumber)
-    return `it is of commit ${commitNumber}, the store of ${state.commitNumber}`
-  return undefined
+export function judgementOf(root: Root, committed: number): Judgement {
+  return file => (file.entries.length === 0 ? undefined : whyOtherHistory(file.root, root, committed))
 }
 
 /** The keys of all that the frames behind the file's root replaced and stored. */
@@ -187,15 +190,4 @@ export function noteAppended(
     for (let i = 0; i < count; i++) set.note(n + i, view, at + i * stride)
     n += count
   }
-}
-
-/** What is declared, and what was there before, as far as its fields still are. */
-function union(
-  declared: readonly IndexDefinition[],
-  found: readonly IndexDefinition[],
-  { codec }: IndexOpening,
-): readonly IndexDefinition[] {
-  const isNew = ({ name, on }: IndexDefinition): boolean =>
-    declared.every(other => other.name !== name) && on.every(field => codec.hasField(field))
-  return [...declared, ...found.filter(isNew)]
 }

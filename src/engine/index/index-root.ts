@@ -18,7 +18,12 @@ export interface IndexRoot {
   readonly catalogBytes: number
   readonly catalogCrc: number
   readonly indexCount: number
+  /** The history that the commit belongs to, as the store's root says it (root.ts). */
+  readonly lineage: string
 }
+
+/** The commit whose state the pages and the pending entries describe. */
+export type IndexedCommit = Pick<IndexRoot, 'commitNumber' | 'size' | 'lineage'>
 
 /** Byte position of the page that a root with this number is stored to. */
 export function indexRootOffset(rootNumber: number): number {
@@ -28,7 +33,11 @@ export function indexRootOffset(rootNumber: number): number {
 /** Stores a root; the caller syncs before and after. */
 export function writeIndexRoot(file: PlatformFile, root: IndexRoot): void {
   file.store(
-    INDEX_ROOT.encode({ ...root, magic: Buffer.from(INDEX_ROOT_MAGIC) }),
+    INDEX_ROOT.encode({
+      ...root,
+      magic: Buffer.from(INDEX_ROOT_MAGIC),
+      lineage: Buffer.from(root.lineage, 'hex'),
+    }),
     indexRootOffset(root.rootNumber),
   )
 }
@@ -39,9 +48,9 @@ export function readIndexRoots(file: PlatformFile): readonly (IndexRoot | undefi
     const bytes = new Uint8Array(INDEX_ROOT.size)
     if (file.read(bytes, indexRootOffset(number)) < INDEX_ROOT.size || !INDEX_ROOT.isIntact(bytes))
       return undefined
-    const { magic, ...root } = INDEX_ROOT.decode(bytes)
+    const { magic, lineage, ...root } = INDEX_ROOT.decode(bytes)
     const isOurs = Buffer.from(magic).toString('latin1') === INDEX_ROOT_MAGIC && root.rootNumber % 2 === number
-    return isOurs ? root : undefined
+    return isOurs ? { ...root, lineage: Buffer.from(lineage).toString('hex') } : undefined
   })
 }
 

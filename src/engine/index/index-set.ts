@@ -19,7 +19,7 @@ import { HashIndex } from './hash-index.ts'
 import { type CatalogEntry, directoryOf } from './index-catalog.ts'
 import type { IndexDefinition } from './index-definition.ts'
 import type { IndexFile } from './index-file.ts'
-import { IndexKeeper } from './index-keeper.ts'
+import { IndexKeeper, type KeeperCalls } from './index-keeper.ts'
 import { IndexTree, leafFormatOf } from './index-tree.ts'
 import { KeyCodec, type ReadField } from './key-codec.ts'
 import { KeyHash } from './key-hash.ts'
@@ -39,8 +39,7 @@ export interface IndexSetParts {
   readonly readField: ReadField
   /** What is committed and in the file. */
   readonly applied: () => AppliedState
-  /** Called when a root was published: readers look again. */
-  readonly published: () => void
+  readonly calls: KeeperCalls
 }
 
 export class IndexSet {
@@ -54,9 +53,9 @@ export class IndexSet {
 
   constructor(parts: IndexSetParts) {
     this.#parts = parts
-    const { file, locator, applied, published } = parts
+    const { file, locator, applied, calls } = parts
     const rebuild = (index: KeyIndex): void => this.#makeAnew(index, applied().size)
-    this.keeper = new IndexKeeper({ file, locator, applied, indexes: () => this.all, rebuild, published })
+    this.keeper = new IndexKeeper({ file, locator, applied, indexes: () => this.all, rebuild, calls })
   }
 
   get file(): IndexFile {
@@ -67,6 +66,10 @@ export class IndexSet {
   }
   get definitions(): readonly IndexDefinition[] {
     return this.all.map(index => index.tree.definition)
+  }
+
+  has(name: string): boolean {
+    return this.#indexes.has(name)
   }
 
   /** @throws RangeError naming the nearest one */
@@ -272,10 +275,9 @@ export class IndexSet {
   }
 }
 
-export function unknownIndex(name: string, known: readonly string[], why = ''): RangeError {
+export function unknownIndex(name: string, known: readonly string[]): RangeError {
   const near = nearestName(String(name), known)
-  const names =
-    known.length === 0 ? `the store has none${why === '' ? '' : ` (${why})`}` : `known are ${known.join(', ')}`
+  const names = known.length === 0 ? 'the store has none' : `known are ${known.join(', ')}`
   return new RangeError(
     `there is no index '${String(name)}': ${near === undefined ? names : `did you mean '${near}'?`}`,
   )

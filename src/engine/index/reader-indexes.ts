@@ -11,14 +11,15 @@
 import type { Platform, PlatformFile } from '../../mmap/platform.ts'
 import type { Codec } from '../../schema/index.ts'
 import type { Addressing } from '../addressing.ts'
-import type { AppliedState } from '../checkpointer.ts'
+import type { CommitCounts } from '../checkpointer.ts'
 import type { Identity } from '../header.ts'
 import { scanJournal } from '../journal/journal-scan.ts'
 import { JournalTail } from '../journal/journal-tail.ts'
 import type { Locator } from '../locator.ts'
 import { readRoot } from '../root.ts'
 import type { IndexAccess } from './index-file.ts'
-import { indexesAsLeft, noteAppended, noteFrames } from './index-opening.ts'
+import { definitionsFrom, type IndexDefinition } from './index-definition.ts'
+import { indexesAsLeft, judgementOf, noteAppended, noteFrames, withDefinitions } from './index-opening.ts'
 import { newestIndexRoot } from './index-root.ts'
 import type { IndexSet } from './index-set.ts'
 import { openEitherIndexFile } from './next-index-file.ts'
@@ -38,19 +39,20 @@ const TRIES_MAX = 100
 
 export class ReaderIndexes {
   set: IndexSet | undefined
-  /** Why there are none, where there are none. */
+  /** What the store's root says that there is, and, where nothing can be looked up, why not. */
+  definitions: readonly IndexDefinition[] = []
   reason = ''
   /** Frames that the set was not told of yet. */
   #tail: JournalTail | undefined
   /** What the set is up to date with. */
-  #state: AppliedState = { commitNumber: 0, size: 0, deletedCount: 0 }
+  #state: CommitCounts = { commitNumber: 0, size: 0, deletedCount: 0 }
 
   /**
    * Brings the indexes up to what is committed as this reader sees it.
    * @param appliedCommit the last commit that was in the file
    * @throws ERR_STRIDE_CORRUPT, _IO
    */
-  refresh(store: ReadableIndexes, appliedCommit: number, state: AppliedState): void {
+  refresh(store: ReadableIndexes, appliedCommit: number, state: CommitCounts): void {
     if (this.set === undefined || !this.#goOn(this.set, store, state)) {
       this.forget()
       this.#read(store, appliedCommit, state)
@@ -66,7 +68,7 @@ export class ReaderIndexes {
   }
 
   /** Adds the commits since. @returns whether that was possible: the writer published no root, and they were all found */
-  #goOn(set: IndexSet, { locator }: ReadableIndexes, state: AppliedState): boolean {
+  #goOn(set: IndexSet, { locator }: ReadableIndexes, state: CommitCounts): boolean {
     if (state.commitNumber < this.#state.commitNumber) return false
     if (newestIndexRoot(set.file.file)?.rootNumber !== set.file.root.rootNumber) return false
     const frames = this.#tail?.read(state.commitNumber)
@@ -77,27 +79,34 @@ export class ReaderIndexes {
   }
 
   /** Reads what there is, again where it changed meanwhile. */
-  #read(store: ReadableIndexes, appliedCommit: number, state: AppliedState): void {
+  #read(store: ReadableIndexes, appliedCommit: number, state: CommitCounts): void {
     const { platform, path, file, identity, addressing, windows } = store
     for (let tries = 1; ; tries++) {
       const isLast = tries === TRIES_MAX
-      const root = readRoot(file, addressing)
-      const found = openEitherIndexFile(path, identity, { platform, windows, readOnly: true })
-      // A catalog that is written over while it is read is damaged for a moment only.
+      const root = withDefinitions(readRoot(file, addressing), platform, path, identity)
+      const isUnchanged = (): boolean => readRoot(file, addressing).rootNumber === root.rootNumber
+      this.definitions = definitionsFrom(root.definitions, path)
+      if (this.definitions.length === 0) return
+      // How far a journal leads is known once it was read, below; the writer may be ahead of this reader's state.
+      const end = root.journalSegment === 0 ? root.commitNumber : Number.POSITIVE_INFINITY
+      const access = { platform, windows, readOnly: true }
+      const found = openEitherIndexFile(path, identity, access, judgementOf(root, end))
       if (typeof found === 'string') {
         this.reason = found
-        if (isLast || !/catalog|root/.test(found)) return
+        // A catalog that is written over while it is read is damaged for a moment only.
+        if (isLast || (isUnchanged() && !/catalog|both of its roots/.test(found))) return
         continue
       }
       try {
         const { frames } = scanJournal(platform, path, identity, root, appliedCommit)
-        if (isLast || readRoot(file, addressing).rootNumber === root.rootNumber) {
-          if (found.root.commitNumber < root.commitNumber) {
+        if (isLast || isUnchanged()) {
+          const why = judgementOf(root, frames.at(-1)?.head.commitNumber ?? root.commitNumber)(found)
+          if (why !== undefined) {
             found.close()
-            this.reason = `the index file is of commit ${found.root.commitNumber}, the store's root of ${root.commitNumber}`
+            this.reason = why
             return
           }
-          this.set = indexesAsLeft(found, { ...store, rootCommit: root.commitNumber, state, frames })
+          this.set = indexesAsLeft(found, { ...store, root, state, frames })
           const frame = frames.at(-1)
           this.#tail =
             frame === undefined
@@ -108,7 +117,7 @@ export class ReaderIndexes {
       } catch (error) {
         found.close()
         // The journal went on while it was read.
-        if (isLast || readRoot(file, addressing).rootNumber === root.rootNumber) throw error
+        if (isLast || isUnchanged()) throw error
         continue
       }
       found.close()

@@ -10,7 +10,9 @@ import type { Platform } from '../../mmap/platform.ts'
 import { corrupt } from '../header.ts'
 import type { Steps } from '../turns.ts'
 import { PageList } from './directory.ts'
-import { createIndexFile, type IndexAccess, IndexFile, type IndexOwner } from './index-file.ts'
+import { assertReplaceable, type IndexOwner } from './index-belonging.ts'
+import { createIndexFile, type IndexAccess, IndexFile, indexPathOf } from './index-file.ts'
+import type { IndexedCommit } from './index-root.ts'
 import type { IndexSet } from './index-set.ts'
 import { IndexTree } from './index-tree.ts'
 import { discardNextIndexFile, nextIndexPathOf, takeOver } from './next-index-file.ts'
@@ -31,8 +33,7 @@ export interface Renumbering {
   /** The new number of each record; below 0 where there is none. */
   readonly moved: Float64Array
   /** What the new file holds. */
-  readonly commitNumber: number
-  readonly size: number
+  readonly commit: IndexedCommit
 }
 
 /** An index file that waits for its store's file. */
@@ -44,13 +45,14 @@ export interface NextIndexes {
 
 /**
  * Writes the indexes of a set, in which nothing waits. Ended before it is through, it leaves nothing.
- * @throws ERR_STRIDE_CORRUPT for a damaged page, _NO_SPACE, _IO
+ * @throws ERR_STRIDE_CORRUPT for a damaged page, _EXISTS where another file has a name that is needed, _NO_SPACE, _IO
  */
 export function* renumberIndexes(set: IndexSet, renumbering: Renumbering): Steps<NextIndexes> {
-  const { platform, path, owner, windows, moved, commitNumber, size } = renumbering
+  const { platform, path, owner, windows, moved, commit } = renumbering
   const next = nextIndexPathOf(path)
   // An error that says why came first.
-  const discard = (): void => discardNextIndexFile(platform, path)
+  const discard = (): void => discardNextIndexFile(platform, path, owner)
+  assertReplaceable(platform, indexPathOf(path), owner.storeId)
   createIndexFile(platform, next, owner, set.file.file, set.file.seed)
   let isWhole = false
   try {
@@ -59,7 +61,7 @@ export function* renumberIndexes(set: IndexSet, renumbering: Renumbering): Steps
     try {
       const trees: IndexTree[] = []
       for (const { tree } of set.all) trees.push(yield* renumberTree(tree, set.file, file, moved))
-      file.publish(trees, commitNumber, size)
+      file.publish(trees, commit)
     } finally {
       file.close()
     }
@@ -67,7 +69,7 @@ export function* renumberIndexes(set: IndexSet, renumbering: Renumbering): Steps
   } finally {
     if (!isWhole) discard()
   }
-  return { takeOver: () => takeOver(platform, path), discard }
+  return { takeOver: () => takeOver(platform, path, owner), discard }
 }
 
 function* renumberTree(tree: IndexTree, from: IndexFile, to: IndexFile, moved: Float64Array): Steps<IndexTree> {

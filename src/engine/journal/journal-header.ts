@@ -14,6 +14,22 @@ export interface JournalFacts {
   readonly generation: number
 }
 
+/**
+ * Before a file under the journal's name is replaced or removed: it is a journal of this store, by magic and store id, damaged or not.
+ * @throws ERR_STRIDE_EXISTS
+ */
+export function assertJournalOf(file: PlatformFile, { storeId }: Pick<Identity, 'storeId'>): void {
+  const bytes = new Uint8Array(JOURNAL_HEADER.size)
+  file.read(bytes, 0)
+  const header = JOURNAL_HEADER.decode(bytes)
+  const isJournal = Buffer.from(header.magic).toString('latin1') === JOURNAL_MAGIC
+  if (isJournal && Buffer.from(header.storeId).toString('hex') === storeId) return
+  const { path } = file
+  const why = isJournal ? 'it is the journal of another store' : 'it is no journal'
+  const message = `${path} is where the store keeps its journal, and ${why}: move or remove that file`
+  throw new StrideError('ERR_STRIDE_EXISTS', message, { path })
+}
+
 /** @throws ERR_STRIDE_CORRUPT for what is no journal, or another store's; _FORMAT_NEWER, _IO */
 export function readJournalHeader(file: PlatformFile, identity: Identity): JournalFacts {
   const bytes = new Uint8Array(JOURNAL_HEADER.size)

@@ -29,7 +29,7 @@ import {
   SALT_BYTES,
   slotOffset,
 } from './journal-format.ts'
-import { readJournalHeader } from './journal-header.ts'
+import { assertJournalOf } from './journal-header.ts'
 
 /** Where a root says that the next commit's frame is. */
 export type JournalPlace = Pick<Root, 'journalSalt' | 'journalSegment' | 'journalOffset'>
@@ -66,6 +66,8 @@ export class Journal {
   readonly #platform: Platform
   readonly #file: PlatformFile
   readonly #salt: Buffer
+  /** The same, hexadecimal: the lineage of the commits that are made in it. */
+  readonly salt: string
   readonly #slotBytes: number
   readonly #slots: readonly Slot[]
   #active: Segment
@@ -83,6 +85,7 @@ export class Journal {
     this.#platform = platform
     this.#file = file
     this.#salt = salt
+    this.salt = salt.toString('hex')
     this.#slotBytes = slotBytes
     this.#slots = [
       { index: 0, bytes: slotBytes, prepared: Math.min(slotBytes, ZEROS_MIN) },
@@ -97,9 +100,8 @@ export class Journal {
   static create(platform: Platform, path: string, identity: Identity, options: JournalOptions): Journal {
     const journalPath = journalPathOf(path)
     refuseForeign(platform, journalPath, identity)
-    const besidePath = `${journalPath}-new`
-    // The writer's lock is held: what lies there is left from a crash.
-    if (platform.exists(besidePath)) platform.remove(besidePath)
+    // A name that nobody else has, so that nothing is ever removed that is not this journal.
+    const besidePath = `${journalPath}-new-${randomBytes(6).toString('hex')}`
     const slotBytes = roundToBlock(options.slotBytes)
     const salt = freshSalt()
     const { mode } = options
@@ -108,6 +110,7 @@ export class Journal {
       create: 'always',
       ...(mode === undefined ? {} : { mode }),
     })
+    let name = besidePath
     try {
       const header = JOURNAL_HEADER.encode({
         magic: Buffer.from(JOURNAL_MAGIC),
@@ -123,10 +126,11 @@ export class Journal {
       beside.store(start, 0)
       beside.sync()
       platform.rename(besidePath, journalPath)
+      name = journalPath
       platform.syncFolder(journalPath)
     } catch (error) {
       beside.close()
-      for (const left of [besidePath, journalPath]) if (platform.exists(left)) platform.remove(left)
+      if (platform.exists(name)) platform.remove(name)
       throw error
     }
     beside.close()
@@ -299,12 +303,12 @@ export class Journal {
   }
 }
 
-/** Only a journal of the same store, left from a failure or a crash, is ever replaced. @throws ERR_STRIDE_CORRUPT */
+/** Only a journal of the same store, left from a failure or a crash, is ever replaced. @throws ERR_STRIDE_EXISTS */
 function refuseForeign(platform: Platform, journalPath: string, identity: Identity): void {
   if (!platform.exists(journalPath)) return
   const left = platform.open(journalPath, { access: 'read', create: 'never' })
   try {
-    readJournalHeader(left, identity)
+    assertJournalOf(left, identity)
   } finally {
     left.close()
   }

@@ -85,7 +85,9 @@ export class Replay {
   /** What is committed, and where it lies once it is in the file. */
   get state(): Root {
     const { commitNumber, size, deletedCount } = this.net
-    return { ...this.#store.root, commitNumber, size, deletedCount, capacity: this.#capacity }
+    const { root } = this.#store
+    const lineage = commitNumber > root.commitNumber ? root.journalSalt : root.lineage
+    return { ...root, commitNumber, size, deletedCount, capacity: this.#capacity, lineage }
   }
 
   /** Does all that is left, blocking. @returns the root that counts then @throws ERR_STRIDE_IO, once; _POISONED */
@@ -157,11 +159,11 @@ export class Replay {
   /** The data is synced: the file alone holds everything, and says so. */
   #end(): void {
     const { platform, path, file, root } = this.#store
-    const { commitNumber, size, deletedCount } = this.net
+    const { commitNumber, size, deletedCount, capacity, lineage } = this.state
     const roots = new RootKeeper(file, root)
     const sync = (): void => file.sync()
     this.beforeEnd()
-    roots.storeAtRest({ commitNumber, size, deletedCount, capacity: this.#capacity }, sync)
+    roots.storeAtRest({ commitNumber, size, deletedCount, capacity, lineage }, sync)
     sync()
     platform.remove(journalPathOf(path))
     platform.syncFolder(path)

@@ -116,7 +116,7 @@ export class IndexUnderTest {
   }
 
   publish(): void {
-    this.file.publish([this.tree], 1, this.records.size)
+    this.file.publish([this.tree], { commitNumber: 1, size: this.records.size, lineage: '0'.repeat(16) })
   }
 
   build(passEntriesMax?: number): void {
