@@ -1,5 +1,5 @@
 /**
- * Renders docs/errors.md and docs/format.md from the tables in the code. `npm run docs` writes them; a test
+ * Renders docs/errors.md, docs/format.md and docs/options.md from the tables in the code. `npm run docs` writes them; a test
  * compares.
  */
 
@@ -34,10 +34,11 @@ import {
 } from '../src/engine/journal/journal-format.ts'
 import type { StructField } from '../src/engine/struct.ts'
 import { ERROR_CODES } from '../src/errors.ts'
+import { optionsPage } from './render-options.ts'
 
 /** Every page that is rendered, by its path from the repository's top. */
 export function renderedDocs(): Readonly<Record<string, string>> {
-  return { 'docs/errors.md': errorsPage(), 'docs/format.md': formatPage() }
+  return { 'docs/errors.md': errorsPage(), 'docs/format.md': formatPage(), 'docs/options.md': optionsPage() }
 }
 
 function errorsPage(): string {

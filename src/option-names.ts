@@ -1,16 +1,6 @@
 /**
- * Options by name: a misspelt one is refused with the nearest right name.
+ * Which name is meant? The nearest known one to a misspelt option, field or index.
  */
-
-/** @throws TypeError naming the unknown option and the nearest known one */
-export function checkOptionNames(options: object, known: readonly string[], call: string): void {
-  for (const name of Object.keys(options)) {
-    if (known.includes(name)) continue
-    const near = nearestName(name, known)
-    const hint = near === undefined ? `known are ${known.join(', ')}` : `did you mean '${near}'?`
-    throw new TypeError(`${call} has no option '${name}': ${hint}`)
-  }
-}
 
 /** The known name that is meant: the only one that begins so, or the one with the smallest edit distance if it is near. */
 export function nearestName(name: string, known: readonly string[]): string | undefined {

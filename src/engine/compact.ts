@@ -11,11 +11,12 @@ import { assertCurrent, isCurrent } from './current-file.ts'
 import { type Identity, newIdentity } from './header.ts'
 import type { NextIndexes } from './index/renumber.ts'
 import type { Locator } from './locator.ts'
+import type { ProgressOptions } from './options.ts'
 import type { PublishedState, Publisher } from './publication.ts'
 import { StoreBuilder } from './rebuild.ts'
 import { newLineage } from './root.ts'
 import type { StoreFile } from './store-file.ts'
-import { type ProgressOptions, runInTurns, type Steps } from './turns.ts'
+import { runInTurns, type Steps } from './turns.ts'
 import { replaceWhole } from './write-beside.ts'
 
 /** For a record number that no longer exists. */

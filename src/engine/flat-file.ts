@@ -9,14 +9,16 @@ import { StrideError } from '../errors.ts'
 import { choosePlatform } from '../mmap/choose-platform.ts'
 import type { PlatformFile } from '../mmap/platform.ts'
 import { createWindowPool } from '../mmap/windows.ts'
+import { NO_OPTIONS, type NoOptions } from '../option-table.ts'
 import type { AnySchema, Input } from '../schema/index.ts'
+import { checkPath } from '../shown-value.ts'
 import { type Addressing, offsetOf } from './addressing.ts'
 import { Checksums } from './checksums.ts'
 import { readerClassOf, sharedCodec } from './codecs.ts'
 import { truncated } from './header.ts'
 import { Liveness } from './liveness.ts'
 import { Locator } from './locator.ts'
-import { checkFlatFileOptions, type FlatFileOptions, STAGED_BYTES_MAX, windowSizes } from './options.ts'
+import { FLAT_FILE, type FlatFileOptions, type FlatFileSettings, windowSizes } from './options.ts'
 import { RecordSet, type Source } from './record-set.ts'
 import { Staging } from './staging.ts'
 import { readStats, type StoreStats } from './stats.ts'
@@ -32,10 +34,10 @@ import { Writer } from './writer.ts'
 export function openFlatFile<S extends AnySchema>(
   path: string,
   schema: S,
-  options: FlatFileOptions = {},
+  options?: FlatFileOptions,
 ): FlatFile<S> {
-  checkFlatFileOptions(options)
-  return FlatFile.open(path, schema, options)
+  checkPath(path, 'openFlatFile')
+  return FlatFile.open(path, schema, FLAT_FILE.read(options, 'openFlatFile'))
 }
 
 export class FlatFile<S extends AnySchema = AnySchema> extends RecordSet<S> {
@@ -68,25 +70,25 @@ export class FlatFile<S extends AnySchema = AnySchema> extends RecordSet<S> {
   }
 
   /** @internal What openFlatFile calls. */
-  static open<S extends AnySchema>(path: string, schema: S, options: FlatFileOptions): FlatFile<S> {
+  static open<S extends AnySchema>(path: string, schema: S, options: FlatFileSettings): FlatFile<S> {
     const codec = sharedCodec(schema, options)
-    const { platform } = choosePlatform(options.backend ?? 'auto', path)
+    const { platform } = choosePlatform(options.backend, path)
     const file = platform.open(path, {
-      access: options.readOnly === true ? 'read' : 'readwrite',
+      access: options.readOnly ? 'read' : 'readwrite',
       create: 'never',
     })
     try {
       const { recordSize } = codec.layout
-      const addressing = { dataOffset: options.offset ?? 0, stride: options.stride ?? recordSize, recordSize }
+      const addressing = { dataOffset: options.offset, stride: options.stride ?? recordSize, recordSize }
       const count = countRecords(file, addressing, options.count)
       const sizes = windowSizes(options)
       const pool = createWindowPool(file, {
         ...sizes,
         itemBytesMax: recordSize,
-        advice: options.advice ?? 'normal',
+        advice: options.advice,
       })
       if (count > 0) pool.setEnd(offsetOf(addressing, count - 1) + recordSize)
-      const staging = new Staging(recordSize, count, options.stagedBytesMax ?? STAGED_BYTES_MAX)
+      const staging = new Staging(recordSize, count, options.stagedBytesMax)
       const locator = new Locator(addressing, pool, staging, new Liveness(pool), new Checksums(pool))
       const { windowBytes } = sizes
       const source: Source<S> = {
@@ -140,14 +142,16 @@ export class FlatFile<S extends AnySchema = AnySchema> extends RecordSet<S> {
    * Writes what is staged in place and syncs: durable, not atomic. A crash before it resolves may leave a part.
    * @throws {StrideError} ERR_STRIDE_IO and poisons; _READ_ONLY, _CLOSED, _POISONED
    */
-  async commit(): Promise<void> {
+  async commit(none?: NoOptions): Promise<void> {
+    NO_OPTIONS.read(none, 'commit of a flat file')
     this.#apply()
     // One sync after the other: a writeback error is reported once for each descriptor.
     this.#syncing = this.#syncing.then(() => this.#syncAsync())
     await this.#syncing
   }
   /** The same, blocking. */
-  commitSync(): void {
+  commitSync(none?: NoOptions): void {
+    NO_OPTIONS.read(none, 'commitSync of a flat file')
     this.#apply()
     this.#syncs++
     try {

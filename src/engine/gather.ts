@@ -10,6 +10,7 @@ import type { Window } from '../mmap/window.ts'
 import type { Column, ColumnArray, RecordBytes } from '../schema/index.ts'
 import { checkRecordNumber, firstRecordAt, offsetOf } from './addressing.ts'
 import type { Locator } from './locator.ts'
+import { NO_RECORD } from './record-numbers.ts'
 import { fileOrder, ReadAhead } from './visit-order.ts'
 
 /** The column of every live record in number order. */
@@ -88,8 +89,8 @@ function gatherOne(
   position: number,
   absent: Absent,
 ): RecordBytes | undefined {
-  checkRecordNumber(n)
-  const source = locator.find(n)
+  if (n !== NO_RECORD) checkRecordNumber(n)
+  const source = n === NO_RECORD ? undefined : locator.find(n)
   const { width } = column
   if (source === undefined) {
     const value = absent(n)

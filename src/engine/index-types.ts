@@ -4,20 +4,15 @@
  * Types only; nothing here exists at run time.
  */
 
+import type { OptionsOf } from '../option-table.ts'
 import type { AnySchema, FieldName, FieldValue } from '../schema/index.ts'
-import type { IndexKind } from './index/index-definition.ts'
+import type { INDEX_DECLARATION } from './index/index-options.ts'
 
 /** An index as it is declared for a schema. */
-export interface IndexDeclaration<S extends AnySchema = AnySchema> {
+export interface IndexDeclaration<S extends AnySchema = AnySchema>
+  extends Omit<OptionsOf<typeof INDEX_DECLARATION>, 'on'> {
   /** A field by its dotted path, or several: then keys are arrays of their values. */
   readonly on: FieldName<S> | readonly FieldName<S>[]
-  /** 'hash', the default, finds keys; 'ordered' finds keys and ranges of them. */
-  readonly kind?: IndexKind
-  /**
-   * Whether no two live records may have the same key, looked at with each call that changes one; a key with a null in it, or
-   * inside an object or array in it, may be had by many, as in SQL.
-   */
-  readonly unique?: boolean
 }
 
 /** Indexes by their names. */

@@ -6,19 +6,18 @@
 
 import { StrideError } from '../errors.ts'
 import type { PlatformFile } from '../mmap/platform.ts'
+import type { SettledOptions } from '../option-table.ts'
 import { type AnySchema, type Codec, codecOf, type Input } from '../schema/index.ts'
+import { checkPath, shown } from '../shown-value.ts'
 import { newIdentity } from './header.ts'
 import { freeNextIndexName } from './index/next-index-file.ts'
-import type { StoreOptions } from './options.ts'
+import { INDEXED_STORE, MIGRATION, type MigrateOptions } from './options.ts'
 import type { Publisher } from './publication.ts'
 import { StoreBuilder } from './rebuild.ts'
 import { newLineage } from './root.ts'
 import { locatorOver, openStoreFile, type StoreFile } from './store-file.ts'
-import { type ProgressOptions, runAtOnce, runInTurns, type Steps } from './turns.ts'
+import { runAtOnce, runInTurns, type Steps } from './turns.ts'
 import { replaceWhole, writeWhole } from './write-beside.ts'
-
-export type MigrateOptions = Pick<StoreOptions, 'align' | 'endian' | 'validate' | 'lockTimeoutMs'> &
-  ProgressOptions
 
 /** A record as the old schema has it. */
 export type OldRecord = Record<string, unknown>
@@ -41,14 +40,15 @@ export function migrateStore<S extends AnySchema>(
   path: string,
   schema: S,
   map?: RecordMap<S>,
-  options: MigrateOptions = {},
+  options?: MigrateOptions,
 ): number {
-  const migration = begin(path, schema, map, options)
+  const given = MIGRATION.read(options, 'migrateStore')
+  const migration = begin(path, schema, map, given)
   const { old } = migration
   try {
     let live = 0
     writeWhole(old.platform, old.path, old.file, file => {
-      live = runAtOnce(copyRecords(migration, file), options)
+      live = runAtOnce(copyRecords(migration, file), given)
       tellReaders(old)
     })
     return live
@@ -62,17 +62,18 @@ export async function migrateStoreAsync<S extends AnySchema>(
   path: string,
   schema: S,
   map?: RecordMap<S>,
-  options: MigrateOptions = {},
+  options?: MigrateOptions,
 ): Promise<number> {
-  const migration = begin(path, schema, map, options)
+  const given = MIGRATION.read(options, 'migrateStoreAsync')
+  const migration = begin(path, schema, map, given)
   const { old } = migration
   try {
     let live = 0
     const write = async (file: PlatformFile): Promise<void> => {
-      live = await runInTurns(copyRecords(migration, file), options)
+      live = await runInTurns(copyRecords(migration, file), given)
     }
     await replaceWhole(old.platform, old.file, write, () => {
-      options.signal?.throwIfAborted()
+      given.signal?.throwIfAborted()
       tellReaders(old)
     })
     return live
@@ -92,11 +93,14 @@ function begin<S extends AnySchema>(
   path: string,
   schema: S,
   map: RecordMap<S> | undefined,
-  options: MigrateOptions,
+  { align, endian, validate, lockTimeoutMs }: SettledOptions<typeof MIGRATION>,
 ): Migration {
-  const codec = codecOf(schema, options) as Codec<unknown>
-  const { lockTimeoutMs } = options
-  const old = openStoreFile(path, undefined, lockTimeoutMs === undefined ? {} : { lockTimeoutMs })
+  checkPath(path, 'migrateStore')
+  if (map !== undefined && typeof map !== 'function') {
+    throw new TypeError(`migrateStore takes a function that makes the new records, then options: ${shown(map)}`)
+  }
+  const codec = codecOf(schema, { align, endian, validate }) as Codec<unknown>
+  const old = openStoreFile(path, undefined, INDEXED_STORE.read({ lockTimeoutMs }, 'migrateStore'))
   const publisher = old.publisher as Publisher
   publisher.publish(old.root)
   old.lock.announce()

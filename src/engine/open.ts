@@ -6,8 +6,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { StrideError } from '../errors.ts'
 import type { Platform } from '../mmap/platform.ts'
 import { type AnySchema, isSchema } from '../schema/index.ts'
+import { checkPath, isPlainObject, shown } from '../shown-value.ts'
 import type { IndexDeclarations, NoIndexes } from './index-types.ts'
-import { checkStoreOptions, type IndexedStoreOptions, type StoreOptions } from './options.ts'
+import { INDEXED_STORE, type IndexedStoreOptions, type StoreOptions, type StoreSettings } from './options.ts'
 import { Store } from './store.ts'
 
 /**
@@ -29,28 +30,52 @@ export function openStore<S extends AnySchema>(
   schemaOrOptions?: S | StoreOptions,
   maybeOptions?: StoreOptions,
 ): Store<S> {
-  if (typeof path !== 'string' || path === '') throw new TypeError(`A store's path is a text: ${String(path)}`)
-  const isGiven = isSchema(schemaOrOptions)
-  const schema = isGiven ? (schemaOrOptions as S) : undefined
-  const given = isGiven ? undefined : (schemaOrOptions as StoreOptions | undefined)
-  const options = given ?? maybeOptions ?? {}
-  if (!isGiven && Object.values(options).some(isSchema)) {
+  const opening = readArguments<S>('openStore', path, schemaOrOptions, maybeOptions)
+  return openAsTold<S>(opening, opening.options)
+}
+
+/** What to open, as a caller's arguments say it. */
+interface Opening<S extends AnySchema> {
+  readonly path: string
+  readonly schema: S | undefined
+  readonly options: StoreSettings
+}
+
+function readArguments<S extends AnySchema>(
+  call: string,
+  path: string,
+  schemaOrOptions: unknown,
+  maybeOptions: unknown,
+): Opening<S> {
+  checkPath(path, call)
+  if (isSchema(schemaOrOptions)) {
+    return { path, schema: schemaOrOptions as S, options: INDEXED_STORE.read(maybeOptions, call) }
+  }
+  if (isSchema(maybeOptions)) throw new TypeError(`${call} takes the schema before the options`)
+  if (schemaOrOptions !== undefined && maybeOptions !== undefined) {
+    throw new TypeError(`${call} takes a Zod object as its schema: ${shown(schemaOrOptions)}`)
+  }
+  const given = schemaOrOptions === undefined ? maybeOptions : schemaOrOptions
+  if (isPlainObject(given) && Object.values(given).some(isSchema)) {
     throw new TypeError('The schema is a Zod object: wrap its fields in z.object({ … })')
   }
-  checkStoreOptions(options)
-  if (isGiven) return Store.open(path, schema, options)
+  return { path, schema: undefined, options: INDEXED_STORE.read(given, call) }
+}
+
+function openAsTold<S extends AnySchema>({ path, schema }: Opening<S>, options: StoreSettings): Store<S> {
+  if (schema !== undefined) return Store.open(path, schema, options)
   try {
-    return Store.open(path, schema, options)
+    return Store.open<S>(path, undefined, options)
   } catch (error) {
     throw schemaIsMissing(error, options) ?? error
   }
 }
 
 /** What an absent file means where no schema was given. */
-function schemaIsMissing(error: unknown, options: StoreOptions): StrideError | undefined {
+function schemaIsMissing(error: unknown, options: StoreSettings): StrideError | undefined {
   if (!(error instanceof StrideError) || error.code !== 'ERR_STRIDE_NOT_FOUND') return undefined
   const { path = '' } = error
-  const isCreatable = options.readOnly !== true && options.create !== false
+  const isCreatable = !options.readOnly && options.create !== false
   const advice = isCreatable ? ': give a schema to create it' : ''
   return new StrideError('ERR_STRIDE_NOT_FOUND', `${path} does not exist${advice}`, { path, cause: error })
 }
@@ -60,11 +85,10 @@ export function openStoreOn<S extends AnySchema>(
   platform: Platform,
   path: string,
   schema: S | undefined,
-  options: IndexedStoreOptions = {},
+  options?: IndexedStoreOptions,
   changesAtOnce?: number,
 ): Store<S> {
-  checkStoreOptions(options)
-  return Store.open(path, schema, options, platform, changesAtOnce)
+  return Store.open(path, schema, INDEXED_STORE.read(options, 'openStore'), platform, changesAtOnce)
 }
 
 const POLL_MS = 10
@@ -81,16 +105,13 @@ export async function openStoreAsync<S extends AnySchema>(
   schemaOrOptions?: S | StoreOptions,
   maybeOptions?: StoreOptions,
 ): Promise<Store<S>> {
-  const schema = isSchema(schemaOrOptions) ? (schemaOrOptions as S) : undefined
-  const given = (schema === undefined ? (schemaOrOptions as StoreOptions | undefined) : maybeOptions) ?? {}
-  checkStoreOptions(given)
-  const { lockTimeoutMs = 0, ...options } = given
+  const opening = readArguments<S>('openStoreAsync', path, schemaOrOptions, maybeOptions)
+  const { lockTimeoutMs } = opening.options
+  const options = { ...opening.options, lockTimeoutMs: 0 }
   const deadline = Date.now() + lockTimeoutMs
   for (;;) {
     try {
-      return schema === undefined
-        ? (openStore(path, options) as unknown as Store<S>)
-        : (openStore(path, schema, options) as unknown as Store<S>)
+      return openAsTold(opening, options)
     } catch (error) {
       const isBusy = error instanceof StrideError && error.code === 'ERR_STRIDE_BUSY'
       if (!isBusy || Date.now() >= deadline) throw error

@@ -1,212 +1,225 @@
 /**
- * What can be asked for when a store or a flat file is opened, with defaults and bounds.
+ * Which options do stores and flat files take, when they are opened and in each of their calls?
+ *
+ * One row an option: types, checks and docs/options.md come from here. A new option is one row more. Those of indexes:
+ * index/index-options.ts. How they are read: option-table.ts.
  */
 
 import type { Advice } from '../mmap/platform.ts'
-import { checkOptionNames } from '../option-names.ts'
+import {
+  abortSignal,
+  callback,
+  fieldValue,
+  flag,
+  named,
+  oneOf,
+  permissionBits,
+  whole,
+} from '../option-kinds.ts'
+import {
+  type CallWithOptions,
+  NO_OPTIONS,
+  type OptionsOf,
+  OptionTable,
+  type SettledOptions,
+} from '../option-table.ts'
 import type { Durability } from './commit-waiters.ts'
-import { defineIndex, type IndexDefinition, type IndexOptions } from './index/index-definition.ts'
+import { defineIndex, type IndexDefinition } from './index/index-definition.ts'
+import { checkIndexName, INDEX_DECLARATION, KEY_RANGE, WALKED_RANGE } from './index/index-options.ts'
 import type { IndexDeclarations } from './index-types.ts'
 import type { Allocation } from './space.ts'
 
 export type Backend = 'auto' | 'mapped' | 'file' | 'memory'
 
+const KIB = 1024
+const MIB = 1024 * KIB
+const GIB = 1024 * MIB
+
+const WINDOW_BYTES_MIN = 64 * KIB
+
 /** Options of reading, common to stores and flat files. */
-export interface ReadingOptions {
+export const READING = new OptionTable('ReadingOptions', {
   /** Nothing is changed, and a writer elsewhere is no obstacle. */
-  readonly readOnly?: boolean
+  readOnly: flag.or(false),
   /**
    * How the bytes are reached: mapped, or by positioned reads and writes ('file'), or kept in memory and gone at
    * close ('memory'). 'auto' maps where that can be trusted and says what it took in `store.backend`.
    */
-  readonly backend?: Backend
-  /** Bytes of a sliding window: a power of two from 64 KiB to 1 GiB, the default. */
-  readonly windowBytes?: number
-  /** Bound on all windows together, at least one window; unbounded by default, the system evicts by itself. */
-  readonly maxMappedBytes?: number
+  backend: oneOf<Backend>('auto', 'mapped', 'file', 'memory').or('auto'),
+  /** Bytes of a sliding window. */
+  windowBytes: whole({ min: WINDOW_BYTES_MIN, max: GIB, isPowerOfTwo: true }).or(GIB),
+  /** Bound on all windows together, at least one window; unbounded, the system evicts by itself. */
+  maxMappedBytes: whole({ unit: 'bytes', orInfinity: true }).or(Number.POSITIVE_INFINITY),
   /** 'normal' reads single pages for lookups and ahead for scans; the others pass on to the system (madvise). */
-  readonly advice?: Advice
-}
+  advice: oneOf<Advice>('normal', 'random', 'sequential').or('normal'),
+})
 
-export interface StoreOptions extends ReadingOptions {
-  /** Whether an absent file is created; true with a schema. */
-  readonly create?: boolean
-  /** Records to make room for at once. */
-  readonly capacity?: number
-  /** 'sparse' leaves blocks to be found when they are written: a full disk then shows at a later call. */
-  readonly allocate?: Allocation
-  /** When a commit counts as done: 'full' once it survives the loss of power, 'process' once it survives a killed process. */
-  readonly durability?: Durability
-  /** Bytes of journal after which a checkpoint starts; at twice that commits wait. 64 KiB to 1 GiB, 16 MiB by default. */
-  readonly journalBytes?: number
-  /** Whether the store keeps a checksum a record, which `verify` compares; only at creation. 4 bytes a record. */
-  readonly checksums?: boolean
-  /** Whether each reading compares the record with its checksum, where the store keeps them; about 0.3 us a record. */
-  readonly verifyReads?: boolean
-  /** Whether append fills the numbers of deleted records. */
-  readonly reuseNumbers?: boolean
-  /** Bound on staged bytes in memory; 1 GiB by default. */
-  readonly stagedBytesMax?: number
-  /** How long opening waits for another writer; 0 by default. */
-  readonly lockTimeoutMs?: number
+/** How a layout is made of a schema, and whether its refinements run. */
+const ENCODING = new OptionTable('EncodingOptions', {
+  /** 'natural' lays fields out as C does; of a store at creation. */
+  align: oneOf('packed', 'natural').orElse("'packed'"),
+  /** Byte order of fields that do not say their own; of a store at creation. */
+  endian: oneOf('little', 'big').orElse("'little'"),
   /** False skips refinements; layout checks always run. */
-  readonly validate?: boolean
-  /** 'natural' lays fields out as C does; only at creation. */
-  readonly align?: 'packed' | 'natural'
-  /** Byte order of fields that do not say their own; only at creation. */
-  readonly endian?: 'little' | 'big'
-  /** Permission bits of a created file; 0o600 by default. */
-  readonly mode?: number
-}
+  validate: flag.or(true),
+})
+
+const lockTimeoutMs = whole({ unit: 'milliseconds' }).or(0)
+const stagedBytesMax = whole({ unit: 'bytes' }).or(GIB)
+
+export const STORE = new OptionTable('StoreOptions', {
+  ...READING.rows,
+  ...ENCODING.rows,
+  /** Whether an absent file is created. */
+  create: flag.orElse('true where a schema is given'),
+  /** Records to make room for at once. */
+  capacity: whole({ unit: 'records' }).or(0),
+  /** 'sparse' leaves blocks to be found when they are written: a full disk then shows at a later call. */
+  allocate: oneOf<Allocation>('blocks', 'sparse').or('blocks'),
+  /** When a commit counts as done: 'full' once it survives the loss of power, 'process' once it survives a killed process. */
+  durability: oneOf<Durability>('full', 'process').or('full'),
+  /** Bytes of journal after which a checkpoint starts; at twice that commits wait. */
+  journalBytes: whole({ min: 64 * KIB, max: GIB, unit: 'bytes' }).or(16 * MIB),
+  /** Whether the store keeps a checksum a record, which `verify` compares; only at creation. 4 bytes a record. */
+  checksums: flag.or(false),
+  /** Whether each reading compares the record with its checksum, where the store keeps them; about 0.3 us a record. */
+  verifyReads: flag.or(false),
+  /** Whether append fills the numbers of deleted records. */
+  reuseNumbers: flag.or(false),
+  /** Bound on staged bytes in memory. */
+  stagedBytesMax,
+  /** How long opening waits for another writer. */
+  lockTimeoutMs,
+  /** Permission bits of a created file. */
+  mode: permissionBits.orElse('0o600, its owner alone'),
+})
 
 /** The same with indexes. */
+export const INDEXED_STORE = new OptionTable('IndexedStoreOptions', {
+  ...STORE.rows,
+  /**
+   * Indexes by name, kept with the store from now on, whoever opens it. One that is not there yet is built from the records;
+   * one that is declared otherwise than before is built anew. A read-only opener finds those that are there.
+   */
+  indexes: named(INDEX_DECLARATION, 'index', checkIndexName).orElse('none'),
+})
+
+export const FLAT_FILE = new OptionTable('FlatFileOptions', {
+  ...READING.rows,
+  ...ENCODING.rows,
+  /** File offset of record 0. */
+  offset: whole({ unit: 'bytes' }).or(0),
+  /** Bytes from one record to the next, at least the record size. */
+  stride: whole({ min: 1, unit: 'bytes' }).orElse('the record size'),
+  /** How many records there are. */
+  count: whole({ unit: 'records' }).orElse('as many as the file holds'),
+  /** Bound on staged bytes in memory. */
+  stagedBytesMax,
+})
+
+/** How long work tells where it is, and is ended. */
+export const PROGRESS = new OptionTable('ProgressOptions', {
+  /** Aborting rejects with the signal's reason, and leaves everything as it was before the call. */
+  signal: abortSignal.orElse('none'),
+  /** Called after each part with records done so far and in all, deleted ones included. What it throws ends the work. */
+  progress: callback<(done: number, total: number) => void>('done, total').orElse('none'),
+})
+
+export const MIGRATION = new OptionTable('MigrateOptions', {
+  ...ENCODING.rows,
+  /** How long opening waits for another writer. */
+  lockTimeoutMs,
+  ...PROGRESS.rows,
+})
+
+/** How one commit differs from the store's others. */
+export const COMMIT = new OptionTable('CommitOptions', {
+  /** 'full' resolves once the commit survives the loss of power, 'process' once it survives a killed process. */
+  durability: oneOf<Durability>('full', 'process').orElse("the store's own"),
+})
+
+/** Record numbers from one up to, and without, another. */
+export const NUMBER_RANGE = new OptionTable('NumberRange', {
+  /** The first record number. */
+  from: whole().asCondition('0'),
+  /** The record number behind the last. */
+  to: whole().asCondition('the end'),
+})
+
+export const GATHER = new OptionTable('GatherOptions', {
+  /** What stands for a record that is not there: a value that the field could hold; of a float or date NaN, too. */
+  missing: fieldValue.orElse('an absent record throws ERR_STRIDE_NO_RECORD'),
+})
+
+export type ReadingOptions = OptionsOf<typeof READING>
+export type StoreOptions = OptionsOf<typeof STORE>
+export type FlatFileOptions = OptionsOf<typeof FLAT_FILE>
+export type MigrateOptions = OptionsOf<typeof MIGRATION>
+export type ProgressOptions = OptionsOf<typeof PROGRESS>
+/** How one commit differs from the store's others. */
+export type CommitOptions = OptionsOf<typeof COMMIT>
+/** Record numbers from `from` (0 when left out) up to, and without, `to` (the end when left out). */
+export type NumberRange = OptionsOf<typeof NUMBER_RANGE>
+export type GatherOptions = OptionsOf<typeof GATHER>
+
+/** The options of a store, with those indexes that a program declares. */
 export interface IndexedStoreOptions<I = IndexDeclarations> extends StoreOptions {
   /**
    * Indexes by name, kept with the store from now on, whoever opens it. One that is not there yet is built from the records;
    * one that is declared otherwise than before is built anew. A read-only opener finds those that are there.
    */
-  readonly indexes?: I
+  readonly indexes?: I | undefined
 }
 
-export interface FlatFileOptions extends ReadingOptions {
-  /** File offset of record 0, bytes. */
-  readonly offset?: number
-  /** Bytes from one record to the next; the record size by default. */
-  readonly stride?: number
-  /** How many records there are; as many as the file holds by default. */
-  readonly count?: number
-  readonly endian?: 'little' | 'big'
-  readonly align?: 'packed' | 'natural'
-  readonly validate?: boolean
-  readonly stagedBytesMax?: number
-}
+/** Options of a store as it keeps them. */
+export type StoreSettings = SettledOptions<typeof INDEXED_STORE>
+export type FlatFileSettings = SettledOptions<typeof FLAT_FILE>
 
-const READING_NAMES = ['readOnly', 'backend', 'windowBytes', 'maxMappedBytes', 'advice']
-const STORE_NAMES = [
-  ...READING_NAMES,
-  'indexes',
-  'create',
-  'capacity',
-  'allocate',
-  'durability',
-  'journalBytes',
-  'checksums',
-  'verifyReads',
-  'reuseNumbers',
-  'stagedBytesMax',
-  'lockTimeoutMs',
-  'validate',
-  'align',
-  'endian',
-  'mode',
+/** Every call that takes options, as docs/options.md lists them. */
+export const ENGINE_CALLS: readonly CallWithOptions[] = [
+  { call: 'openStore(path, schema, options)', table: INDEXED_STORE },
+  { call: 'openStoreAsync(path, schema, options)', table: INDEXED_STORE },
+  { call: 'openFlatFile(path, schema, options)', table: FLAT_FILE },
+  { call: 'migrateStore(path, schema, map, options)', table: MIGRATION },
+  { call: 'migrateStoreAsync(path, schema, map, options)', table: MIGRATION },
+  { call: 'store.scan(range)', table: NUMBER_RANGE },
+  { call: 'store.prefetch(range)', table: NUMBER_RANGE },
+  { call: 'store.gather(name, numbers, options)', table: GATHER },
+  { call: 'store.commit(options)', table: COMMIT },
+  { call: 'store.commitSync(options)', table: COMMIT },
+  { call: 'store.transaction(callback, options)', table: COMMIT },
+  { call: 'store.flush()', table: NO_OPTIONS },
+  { call: 'store.checkpoint()', table: NO_OPTIONS },
+  { call: 'store.verify()', table: NO_OPTIONS },
+  { call: 'store.compact(options)', table: PROGRESS },
+  { call: 'store.backup(path, options)', table: PROGRESS },
+  { call: 'store.createIndex(name, declaration)', table: INDEX_DECLARATION },
+  { call: 'store.createIndex(name, declaration, options)', table: PROGRESS },
+  { call: 'index.range(range)', table: WALKED_RANGE },
+  { call: 'index.first(range)', table: KEY_RANGE },
+  { call: 'index.last(range)', table: KEY_RANGE },
+  { call: 'index.count(range)', table: KEY_RANGE },
+  { call: 'file.commit()', table: NO_OPTIONS },
+  { call: 'file.commitSync()', table: NO_OPTIONS },
 ]
-const FLAT_FILE_NAMES = [
-  ...READING_NAMES,
-  'offset',
-  'stride',
-  'count',
-  'endian',
-  'align',
-  'validate',
-  'stagedBytesMax',
-]
-
-const WINDOW_BYTES_MIN = 64 * 1024
-const WINDOW_BYTES_MAX = 2 ** 30
-export const STAGED_BYTES_MAX = 2 ** 30
-const JOURNAL_BYTES_MIN = 64 * 1024
-const JOURNAL_BYTES_MAX = 2 ** 30
-export const JOURNAL_BYTES = 16 * 1024 * 1024
-
-const CHOICES = {
-  backend: ['auto', 'mapped', 'file', 'memory'],
-  advice: ['normal', 'random', 'sequential'],
-  allocate: ['blocks', 'sparse'],
-  durability: ['full', 'process'],
-  align: ['packed', 'natural'],
-  endian: ['little', 'big'],
-} as const
-
-const FLAGS = ['readOnly', 'create', 'reuseNumbers', 'validate', 'checksums', 'verifyReads']
-const COUNTS = [
-  'capacity',
-  'journalBytes',
-  'stagedBytesMax',
-  'lockTimeoutMs',
-  'mode',
-  'offset',
-  'stride',
-  'count',
-  'maxMappedBytes',
-]
-
-/** @throws TypeError, RangeError for what cannot be meant */
-export function checkStoreOptions(options: StoreOptions): void {
-  checkOptionNames(options, STORE_NAMES, 'openStore')
-  checkValues(options)
-  const { journalBytes = JOURNAL_BYTES } = options
-  if (journalBytes < JOURNAL_BYTES_MIN || journalBytes > JOURNAL_BYTES_MAX) {
-    throw new RangeError(`journalBytes is from ${JOURNAL_BYTES_MIN} to ${JOURNAL_BYTES_MAX}: ${journalBytes}`)
-  }
-  windowSizes(options)
-  indexDefinitions(options)
-}
 
 /** The declared indexes, checked as far as that goes without a schema. @throws TypeError */
-export function indexDefinitions({ indexes }: IndexedStoreOptions): readonly IndexDefinition[] {
+export function indexDefinitions({ indexes }: StoreSettings): readonly IndexDefinition[] {
   if (indexes === undefined) return []
-  if (typeof indexes !== 'object' || indexes === null || Array.isArray(indexes)) {
-    throw new TypeError(`indexes are named: { byId: { on: 'id' } }, not ${String(indexes)}`)
-  }
-  return Object.entries(indexes).map(([name, options]) => defineIndex(name, options as IndexOptions))
+  return Object.entries(indexes).map(([name, declaration]) => defineIndex(name, declaration))
 }
 
-/** @throws TypeError, RangeError for what cannot be meant */
-export function checkFlatFileOptions(options: FlatFileOptions): void {
-  checkOptionNames(options, FLAT_FILE_NAMES, 'openFlatFile')
-  checkValues(options)
-  windowSizes(options)
-}
-
-/** Window size and bound, checked, with defaults. */
-export function windowSizes(options: ReadingOptions): {
+/** Window size and bound. */
+export function windowSizes({ windowBytes, maxMappedBytes, advice }: SettledOptions<typeof READING>): {
   windowBytes: number
   mappedBytesMax: number
   readsFirst: boolean
 } {
-  const { windowBytes = WINDOW_BYTES_MAX, maxMappedBytes = Number.POSITIVE_INFINITY } = options
-  const isPower = Number.isInteger(Math.log2(windowBytes))
-  if (!isPower || windowBytes < WINDOW_BYTES_MIN || windowBytes > WINDOW_BYTES_MAX) {
-    const bounds = `a power of two from ${WINDOW_BYTES_MIN} to ${WINDOW_BYTES_MAX}`
-    throw new RangeError(`windowBytes is ${bounds}: ${windowBytes}`)
-  }
   // A bound below one window makes the window smaller, so that the bound holds.
   const bounded = 2 ** Math.floor(Math.log2(Math.max(WINDOW_BYTES_MIN, maxMappedBytes / 4)))
   return {
     windowBytes: Math.min(windowBytes, bounded),
     mappedBytesMax: maxMappedBytes,
-    readsFirst: options.advice !== 'sequential',
-  }
-}
-
-function checkValues(options: object): void {
-  const values = options as Readonly<Record<string, unknown>>
-  for (const [name, choices] of Object.entries(CHOICES)) {
-    const value = values[name]
-    if (value !== undefined && !(choices as readonly unknown[]).includes(value)) {
-      throw new TypeError(`${name} is one of ${choices.join(', ')}: ${String(value)}`)
-    }
-  }
-  for (const name of FLAGS) {
-    if (values[name] !== undefined && typeof values[name] !== 'boolean') {
-      throw new TypeError(`${name} is true or false: ${String(values[name])}`)
-    }
-  }
-  for (const name of COUNTS) {
-    const value = values[name]
-    if (value === undefined || (name === 'maxMappedBytes' && value === Number.POSITIVE_INFINITY)) continue
-    if (!Number.isSafeInteger(value) || (value as number) < 0) {
-      throw new RangeError(`${name} is a whole number from 0: ${String(value)}`)
-    }
+    readsFirst: advice !== 'sequential',
   }
 }

@@ -3,13 +3,8 @@
  */
 
 import { type Addressing, checkRecordNumber, offsetOf } from './addressing.ts'
-import { toRecordNumbers } from './record-numbers.ts'
-
-/** Record numbers from `from` (0 when left out) up to, and without, `to` (the end when left out). */
-export interface NumberRange {
-  readonly from?: number
-  readonly to?: number
-}
+import { NUMBER_RANGE, type NumberRange } from './options.ts'
+import { NO_RECORD, toRecordNumbers } from './record-numbers.ts'
 
 export interface ByteRange {
   readonly offset: number
@@ -19,33 +14,33 @@ export interface ByteRange {
 /** Neighbours closer than this are asked for in one range. */
 const GAP_BYTES = 64 * 1024
 
-/** The ends of a range, bounded by the records there are. @throws RangeError, TypeError */
+/** What `prefetch` was given, read. */
+export type PrefetchWhat = ArrayLike<number> | NumberRange
+
+/** @throws TypeError, RangeError */
+export function readPrefetch(
+  what: Iterable<number> | ArrayLike<number> | NumberRange | undefined,
+): PrefetchWhat {
+  return isNumbers(what) ? toRecordNumbers(what) : NUMBER_RANGE.read(what, 'prefetch')
+}
+
+/** The ends of a range, bounded by the records there are. */
 export function rangeEnds(range: NumberRange, size: number): { readonly from: number; readonly to: number } {
-  if (typeof range !== 'object' || range === null)
-    throw new TypeError(`A range has 'from' and 'to': ${String(range)}`)
-  for (const key of Object.keys(range)) {
-    if (key !== 'from' && key !== 'to') throw new TypeError(`A range has 'from' and 'to', not '${key}'`)
-  }
   const { from = 0, to = size } = range
-  checkRecordNumber(from)
-  checkRecordNumber(to)
   return { from: Math.min(from, size), to: Math.min(to, size) }
 }
 
-/** The bytes of these records, ascending, neighbours joined. Numbers past the end are left out. */
-export function prefetchRanges(
-  what: Iterable<number> | ArrayLike<number> | NumberRange,
-  addressing: Addressing,
-  size: number,
-): ByteRange[] {
-  if (!isNumbers(what)) {
+/** The bytes of these records, ascending, neighbours joined. Numbers past the end are left out. @throws RangeError */
+export function prefetchRanges(what: PrefetchWhat, addressing: Addressing, size: number): ByteRange[] {
+  if (!('length' in what)) {
     const { from, to } = rangeEnds(what, size)
     if (to <= from) return []
     return [{ offset: offsetOf(addressing, from), length: (to - from) * addressing.stride }]
   }
-  const numbers = Float64Array.from(toRecordNumbers(what)).sort()
+  const numbers = Float64Array.from(what).sort()
   const ranges: { offset: number; length: number }[] = []
   for (const n of numbers) {
+    if (n === NO_RECORD) continue
     checkRecordNumber(n)
     if (n >= size) break
     const offset = offsetOf(addressing, n)
@@ -60,9 +55,8 @@ export function prefetchRanges(
 }
 
 function isNumbers(
-  what: Iterable<number> | ArrayLike<number> | NumberRange,
+  what: Iterable<number> | ArrayLike<number> | NumberRange | undefined,
 ): what is Iterable<number> | ArrayLike<number> {
-  if (typeof what !== 'object' || what === null)
-    throw new TypeError(`prefetch takes record numbers, or a range of them: ${String(what)}`)
+  if (typeof what !== 'object' || what === null) return false
   return Symbol.iterator in what || 'length' in what || ArrayBuffer.isView(what)
 }

@@ -10,11 +10,12 @@
 
 import { StrideError } from '../errors.ts'
 import type { AnySchema } from '../schema/index.ts'
+import type { WalkedRange } from './index/index-options.ts'
 import type { OrderedIndex } from './index/ordered-index.ts'
 import type { RangeCursor } from './index/range-cursor.ts'
 import type { Numbering } from './numbering.ts'
 import type { Row } from './record-set.ts'
-import type { IndexedStore, RangeOptions } from './store-index.ts'
+import type { IndexedStore } from './store-index.ts'
 
 const CHUNK = 4096
 
@@ -29,7 +30,7 @@ interface Start {
 export class RangeWalk<S extends AnySchema> implements IterableIterator<Row<S>> {
   readonly #store: IndexedStore<S>
   readonly #index: () => OrderedIndex
-  readonly #range: RangeOptions
+  readonly #range: WalkedRange
   readonly #fields: readonly string[]
   #cursor: RangeCursor | undefined
   #version = -1
@@ -53,14 +54,11 @@ export class RangeWalk<S extends AnySchema> implements IterableIterator<Row<S>> 
   readonly #result: { done: boolean; value: Row<S> | undefined } = { done: false, value: undefined }
 
   /** @internal */
-  constructor(store: IndexedStore<S>, index: () => OrderedIndex, range: RangeOptions) {
+  constructor(store: IndexedStore<S>, index: () => OrderedIndex, range: WalkedRange) {
     this.#store = store
     this.#index = index
     this.#range = range
-    const { limit = Number.POSITIVE_INFINITY, offset = 0 } = range
-    if (limit !== Number.POSITIVE_INFINITY) checkCount('limit', limit)
-    checkCount('offset', offset)
-    this.#left = limit
+    this.#left = range.limit
     this.#fields = index().tree.definition.on
   }
 
@@ -194,7 +192,7 @@ export class RangeWalk<S extends AnySchema> implements IterableIterator<Row<S>> 
     }
     const cursor = index.keyedCursor(this.#range)
     if (old === undefined) {
-      skip(cursor, this.#range.offset ?? 0)
+      skip(cursor, this.#range.offset)
       return cursor
     }
     const numbering = this.#numbering as Numbering
@@ -215,11 +213,5 @@ function skip(cursor: RangeCursor, count: number): void {
     const some = cursor.take(passed, 0, Math.min(left, passed.length))
     if (some === 0) return
     left -= some
-  }
-}
-
-function checkCount(name: string, value: unknown): void {
-  if (!Number.isSafeInteger(value) || (value as number) < 0) {
-    throw new RangeError(`${name} is a whole number from 0: ${String(value)}`)
   }
 }

@@ -9,10 +9,11 @@ import type { AnySchema, FieldName, GatherResult, Layout, Output, RowFields } fr
 import { checkRecordNumber } from './addressing.ts'
 import { rowClassOf, walkClassOf } from './codecs.ts'
 import { gatherAll, gatherNumbers } from './gather.ts'
+import { GATHER, type GatherOptions, NUMBER_RANGE, type NumberRange } from './options.ts'
 import { PointReader, type Source } from './point-reader.ts'
-import { type NumberRange, prefetchRanges, rangeEnds } from './prefetch.ts'
+import { prefetchRanges, rangeEnds, readPrefetch } from './prefetch.ts'
 import { RecordFinder } from './record-finder.ts'
-import { toRecordNumbers } from './record-numbers.ts'
+import { NO_RECORD, toRecordNumbers } from './record-numbers.ts'
 import type { EngineRow } from './row.ts'
 import { ObjectScan, RowScan } from './scan.ts'
 import { fileOrder, ReadAhead } from './visit-order.ts'
@@ -62,7 +63,10 @@ export abstract class RecordSet<S extends AnySchema> extends PointReader<S> impl
     return this.source.locator.isLive(n)
   }
 
-  /** Records as fresh objects in the order asked, undefined for absent ones. Cold pages are visited in file order. */
+  /**
+   * Records as fresh objects in the order asked, undefined for absent ones, -1 among them. Cold pages are visited in file
+   * order.
+   */
   getMany(numbers: Iterable<number> | ArrayLike<number>): (Output<S> | undefined)[] {
     const list = toRecordNumbers(numbers)
     this.prepareBulk()
@@ -71,14 +75,14 @@ export abstract class RecordSet<S extends AnySchema> extends PointReader<S> impl
       const out: (Output<S> | undefined)[] = new Array(list.length)
       const order = fileOrder(list, addressing, pool, locator.staging.size, windowBytes)
       if (order === undefined) {
-        for (let i = 0; i < list.length; i++) out[i] = this.get(list[i] as number)
+        for (let i = 0; i < list.length; i++) out[i] = this.#getIfAny(list[i] as number)
         return out
       }
       const ahead = new ReadAhead(list, order, addressing, (offset, length) => pool.readAhead(offset, length))
       for (let i = 0; i < order.length; i++) {
         ahead.before(i)
         const position = order[i] as number
-        out[position] = this.get(list[position] as number)
+        out[position] = this.#getIfAny(list[position] as number)
       }
       return out
     })
@@ -86,7 +90,8 @@ export abstract class RecordSet<S extends AnySchema> extends PointReader<S> impl
 
   /**
    * One column. Without numbers: of all live records in number order, `count` elements. With numbers: of those
-   * records, in that order; an absent one throws ERR_STRIDE_NO_RECORD unless `missing` says what to put there.
+   * records, in that order; an absent one, -1 among them, throws ERR_STRIDE_NO_RECORD unless `missing` says what to put
+   * there: a value that the field could hold, or for floats and dates NaN.
    *
    * @returns the field's own typed array (int64 BigInt64Array, date Float64Array of milliseconds, boolean Uint8Array),
    *   string[] for enum and text, (T | null)[] for nullable fields; tuples flattened
@@ -94,18 +99,20 @@ export abstract class RecordSet<S extends AnySchema> extends PointReader<S> impl
   gather<Name extends FieldName<S>>(
     name: Name,
     numbers?: Iterable<number> | ArrayLike<number>,
-    options: { readonly missing?: unknown } = {},
+    options?: GatherOptions,
   ): GatherResult<S, Name> {
+    const { missing } = GATHER.read(options, 'gather')
+    const list = numbers === undefined ? undefined : toRecordNumbers(numbers)
     const column = this.source.codec.column(name)
+    const element = missing === undefined ? undefined : column.missing(missing)
     this.prepareBulk()
-    if (numbers === undefined) {
+    if (list === undefined) {
       const all = this.consistently(() => gatherAll(this.source.locator, column, this.count))
       return all as GatherResult<S, Name>
     }
-    const list = toRecordNumbers(numbers)
     const absent = (n: number): unknown => {
-      if (!('missing' in options)) throw noRecord(n, this)
-      return options.missing
+      if (element === undefined) throw noRecord(n, this)
+      return element()
     }
     const { locator, windowBytes } = this.source
     const asked = this.consistently(() => gatherNumbers(locator, column, list, windowBytes, absent))
@@ -113,10 +120,11 @@ export abstract class RecordSet<S extends AnySchema> extends PointReader<S> impl
   }
 
   /** Live records in number order as one re-pointed row, its fields decoded when touched. */
-  scan(range: NumberRange = {}): IterableIterator<Row<S>> {
+  scan(range?: NumberRange): IterableIterator<Row<S>> {
+    const given = NUMBER_RANGE.read(range, 'scan')
     this.prepareBulk()
     const { codec, locator, addressing } = this.source
-    const { from, to } = rangeEnds(range, locator.staging.size)
+    const { from, to } = rangeEnds(given, locator.staging.size)
     const Walk = locator.isDense ? walkClassOf(codec) : RowScan
     const scan = new Walk(this.#finder, addressing.stride, this.#newRow(), from, to)
     return scan as unknown as IterableIterator<Row<S>>
@@ -137,12 +145,13 @@ export abstract class RecordSet<S extends AnySchema> extends PointReader<S> impl
 
   /**
    * Brings records into memory off the event loop, so that reading them does not wait for the disk.
-   * @param what record numbers, or a range of them; everything when left out
+   * @param what record numbers, -1 for none, or a range of them; everything when left out
    */
-  async prefetch(what: Iterable<number> | ArrayLike<number> | NumberRange = {}): Promise<void> {
+  async prefetch(what?: Iterable<number> | ArrayLike<number> | NumberRange): Promise<void> {
+    const given = readPrefetch(what)
     this.prepareBulk()
     const { addressing, locator, pool } = this.source
-    await pool.prefetch(prefetchRanges(what, addressing, locator.staging.size))
+    await pool.prefetch(prefetchRanges(given, addressing, locator.staging.size))
   }
 
   /** Several reads that agree with each other: runs again if another process's commit came between. */
@@ -168,6 +177,10 @@ export abstract class RecordSet<S extends AnySchema> extends PointReader<S> impl
   protected prepareBulk(): void {
     this.prepare()
     this.source.pool.checkSize()
+  }
+
+  #getIfAny(n: number): Output<S> | undefined {
+    return n === NO_RECORD ? undefined : this.get(n)
   }
 
   #newRow(): EngineRow {

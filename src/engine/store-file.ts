@@ -25,7 +25,7 @@ import type { Replay } from './journal/replay.ts'
 import { Liveness } from './liveness.ts'
 import { Locator } from './locator.ts'
 import { StoreLock } from './locks.ts'
-import { STAGED_BYTES_MAX, type StoreOptions, windowSizes } from './options.ts'
+import { type StoreSettings, windowSizes } from './options.ts'
 import { appliedCommit, openSharedWords, Publisher } from './publication.ts'
 import { FIRST_ROOT, fileEnd, type Root, readRoot, writeRoot } from './root.ts'
 import { Staging } from './staging.ts'
@@ -76,13 +76,13 @@ export const CHANGES_AT_ONCE = 4096
 export function openStoreFile(
   givenPath: string,
   schema: AnySchema | undefined,
-  options: StoreOptions,
+  options: StoreSettings,
   held?: Held,
   changesAtOnce = Number.POSITIVE_INFINITY,
 ): StoreFile {
-  const { platform, reason } = held ?? choosePlatform(options.backend ?? 'auto', givenPath)
+  const { platform, reason } = held ?? choosePlatform(options.backend, givenPath)
   const path = platform.resolve(givenPath)
-  const writer = options.readOnly !== true
+  const writer = !options.readOnly
   const create = writer && (options.create ?? schema !== undefined)
   if (create && schema === undefined) throw new TypeError('Creating a store takes a schema')
   // An unfit schema or a foreign file is refused before a lock file appears beside it.
@@ -91,7 +91,7 @@ export function openStoreFile(
   let file = found?.file
   let lock: StoreLock | undefined
   try {
-    const lockOptions = { writer, timeoutMs: options.lockTimeoutMs ?? 0, mode: options.mode }
+    const lockOptions = { writer, timeoutMs: options.lockTimeoutMs, mode: options.mode }
     lock = held?.lock ?? StoreLock.take(platform, path, lockOptions)
     if (found !== undefined && file !== undefined && !isCurrent(platform, path, file)) {
       // It was replaced while this opener waited.
@@ -142,7 +142,7 @@ function assemble(
   backendReason: string | undefined,
   { file, identity, codec }: Checked,
   lock: StoreLock,
-  options: StoreOptions,
+  options: StoreSettings,
   changesAtOnce: number,
 ): StoreFile {
   const { recordSize, dataOffset } = identity
@@ -152,12 +152,12 @@ function assemble(
   const pool = createWindowPool(file, {
     ...sizes,
     itemBytesMax: Math.max(recordSize, PAGE_BYTES),
-    advice: options.advice ?? 'normal',
+    advice: options.advice,
   })
   pool.setEnd(fileEnd(addressing, found))
   const { windowBytes } = sizes
   const opened = { path, platform, backendReason, file, identity, codec, addressing, pool, windowBytes, lock }
-  if (options.readOnly === true) {
+  if (options.readOnly) {
     return { ...opened, root: found, recovery: NOTHING_RECOVERED, publisher: undefined }
   }
   // What is damaged is refused before the first byte is changed (O2); from then on readers wait.
@@ -195,17 +195,22 @@ function lockFile(file: PlatformFile): void {
   throw new StrideError('ERR_STRIDE_BUSY', message, { path: file.path })
 }
 
-function createStoreFile(platform: Platform, path: string, codec: Codec<unknown>, options: StoreOptions): void {
+function createStoreFile(
+  platform: Platform,
+  path: string,
+  codec: Codec<unknown>,
+  options: StoreSettings,
+): void {
   const journalPath = journalPathOf(path)
   if (platform.exists(journalPath)) {
     const message = `${path} is not there, but a journal of that name is: ${journalPath}`
     throw new StrideError('ERR_STRIDE_EXISTS', message, { path: journalPath })
   }
   const identity = newIdentity(codec.layout)
-  const capacity = options.capacity ?? 0
+  const { capacity } = options
   const addressing = { ...identity, stride: identity.recordSize }
   const arrayEnd = offsetOf(addressing, capacity)
-  const checksumsOffset = options.checksums === true ? Math.ceil(arrayEnd / PAGE_BYTES) * PAGE_BYTES : 0
+  const checksumsOffset = options.checksums ? Math.ceil(arrayEnd / PAGE_BYTES) * PAGE_BYTES : 0
   const root = { ...FIRST_ROOT, capacity, checksumsOffset }
   writeWhole(platform, path, options.mode, file => {
     const end = Math.max(fileEnd(addressing, root), checksumsOffset + (checksumsOffset > 0 ? PAGE_BYTES : 0))
@@ -235,8 +240,4 @@ export function locatorOver(
   checksums.place(root.checksumsOffset)
   const staging = new Staging(addressing.recordSize, root.size, bytesMax)
   return new Locator(addressing, pool, staging, liveness, checksums, checksReads)
-}
-
-export function stagedBytesMax(options: StoreOptions): number {
-  return options.stagedBytesMax ?? STAGED_BYTES_MAX
 }

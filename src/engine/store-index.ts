@@ -8,23 +8,16 @@
 import { StrideError } from '../errors.ts'
 import { OutOfLine } from '../out-of-line.ts'
 import type { AnySchema, FieldName, FieldValue, Output } from '../schema/index.ts'
+import { toList } from './given-list.ts'
 import { HashHomes, UNSURE } from './index/hash-homes.ts'
 import { SEED_BYTES } from './index/index-format.ts'
+import { KEY_RANGE, type Range, type RangeOptions, WALKED_RANGE } from './index/index-options.ts'
 import { KeyHash } from './index/key-hash.ts'
 import type { KeyIndex } from './index/key-index.ts'
 import { OrderedIndex } from './index/ordered-index.ts'
-import type { Range } from './index/range-cursor.ts'
 import type { Numbering } from './numbering.ts'
 import { RangeWalk } from './range-walk.ts'
 import type { RecordSet } from './record-set.ts'
-
-/** Which entries of an ordered index, in which order, and how many of them. */
-export interface RangeOptions<Key = unknown> extends Range<Key> {
-  /** Entries passed over at the beginning. */
-  readonly offset?: number
-  /** Entries given at most. */
-  readonly limit?: number
-}
 
 /** What an index needs of its store. */
 export interface IndexedStore<S extends AnySchema> {
@@ -124,7 +117,7 @@ export class StoreIndex<S extends AnySchema = AnySchema, Key = unknown> {
     })
   }
 
-  /** The numbers of many keys, as `number` finds them: for `gather`, `getMany`, `prefetch`. */
+  /** The numbers of many keys, as `number` finds them, -1 where there is none: `gather`, `getMany` and `prefetch` take them so. */
   numbers(keys: Iterable<Key> | ArrayLike<Key>): Float64Array {
     const list = listOf(keys)
     return this.#store.consistently(() => this.#find().numbers(list))
@@ -145,21 +138,23 @@ export class StoreIndex<S extends AnySchema = AnySchema, Key = unknown> {
    * their new numbers.
    * @throws TypeError on a hash index
    */
-  range(range: RangeOptions<Bound<Key>> = {}): RangeWalk<S> {
-    return new RangeWalk(this.#store, () => this.#ordered(), range)
+  range(range?: RangeOptions<Bound<Key>>): RangeWalk<S> {
+    return new RangeWalk(this.#store, () => this.#ordered(), WALKED_RANGE.read(range, 'range'))
   }
 
   /** The first record of a range. */
-  first(range: Range<Bound<Key>> = {}): Output<S> | undefined {
-    return this.#end(range)
+  first(range?: Range<Bound<Key>>): Output<S> | undefined {
+    return this.#end(KEY_RANGE.read(range, 'first'))
   }
   /** The last one. */
-  last(range: Range<Bound<Key>> = {}): Output<S> | undefined {
-    return this.#end({ ...range, reverse: range.reverse !== true })
+  last(range?: Range<Bound<Key>>): Output<S> | undefined {
+    const given = KEY_RANGE.read(range, 'last')
+    return this.#end({ ...given, reverse: !given.reverse })
   }
   /** How many records there are in a range; all of them without one. */
-  count(range: Range<Bound<Key>> = {}): number {
-    return this.#store.consistently(() => this.#ordered().count(range))
+  count(range?: Range<Bound<Key>>): number {
+    const given = KEY_RANGE.read(range, 'count')
+    return this.#store.consistently(() => this.#ordered().count(given))
   }
 
   #end(range: Range): Output<S> | undefined {
@@ -219,7 +214,6 @@ export class StoreIndex<S extends AnySchema = AnySchema, Key = unknown> {
  * keys in memory of its own.
  */
 function listOf<Key>(keys: Iterable<Key> | ArrayLike<Key>): ArrayLike<Key> {
-  if (ArrayBuffer.isView(keys)) return keys as unknown as ArrayLike<Key>
-  if (Array.isArray(keys)) return keys.slice()
-  return Array.from(keys as Iterable<Key>)
+  const list = toList(keys, 'Keys') as ArrayLike<Key>
+  return ArrayBuffer.isView(list) ? list : Array.from(list)
 }

@@ -13,8 +13,8 @@ import type { AppliedState } from './checkpointer.ts'
 import type { Committer } from './committer.ts'
 import type { CompactedStore } from './compact.ts'
 import { definitionsText, type IndexDefinition } from './index/index-definition.ts'
-import type { RebuiltIndex } from './index/index-opening.ts'
 import type { KeeperCalls } from './index/index-keeper.ts'
+import type { RebuiltIndex } from './index/index-opening.ts'
 import { type IndexSet, unknownIndex } from './index/index-set.ts'
 import type { KeyIndex } from './index/key-index.ts'
 import { LateIndexes } from './index/late-indexes.ts'
@@ -22,19 +22,19 @@ import { freeNextIndexName } from './index/next-index-file.ts'
 import { ReaderIndexes } from './index/reader-indexes.ts'
 import { type NextIndexes, renumberIndexes } from './index/renumber.ts'
 import { Numbering } from './numbering.ts'
-import { indexDefinitions, type StoreOptions } from './options.ts'
+import { indexDefinitions, type ProgressOptions, type StoreSettings } from './options.ts'
 import type { ReaderState } from './reader-state.ts'
 import type { RecordSet, Source } from './record-set.ts'
 import { packDefinitions } from './root.ts'
 import type { StoreFile } from './store-file.ts'
 import { StoreIndex } from './store-index.ts'
 import { indexWindows, newStoreIndexes, openStoreIndexes, readableIndexes } from './store-parts.ts'
-import { type ProgressOptions, runAtOnce, runInTurns, type Steps } from './turns.ts'
+import { runAtOnce, runInTurns, type Steps } from './turns.ts'
 
 /** The store that they belong to, as it is at the moment of asking. */
 export interface IndexOwner<S extends AnySchema> {
   readonly records: RecordSet<S>
-  readonly options: StoreOptions
+  readonly options: StoreSettings
   readonly file: () => StoreFile
   readonly source: () => Source<S>
   /** What a reader follows. */

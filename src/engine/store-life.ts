@@ -13,7 +13,7 @@ import type { AppliedState } from './checkpointer.ts'
 import { isCurrent } from './current-file.ts'
 import type { Recovery } from './journal/recovery.ts'
 import type { Replay } from './journal/replay.ts'
-import type { StoreOptions } from './options.ts'
+import type { StoreSettings } from './options.ts'
 import type { Follower, PublishedState } from './publication.ts'
 import { type ReaderState, readState } from './reader-state.ts'
 import type { Source } from './record-set.ts'
@@ -37,7 +37,7 @@ export interface LifeOwner<S extends AnySchema> {
 export interface LifeParts<S extends AnySchema> {
   readonly file: StoreFile
   readonly schema: S | undefined
-  readonly options: StoreOptions
+  readonly options: StoreSettings
   /** Of more changes than these the file gets what recovery found in turns. */
   readonly changesAtOnce: number
   readonly indexes: StoreIndexes<S>

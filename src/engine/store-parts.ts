@@ -7,17 +7,17 @@ import type { AppliedState } from './checkpointer.ts'
 import { Committer } from './committer.ts'
 import { assertCurrent } from './current-file.ts'
 import type { IndexDefinition } from './index/index-definition.ts'
-import { createIndexes, type IndexOpening, type OpenedIndexes, openIndexes } from './index/index-opening.ts'
 import type { KeeperCalls } from './index/index-keeper.ts'
+import { createIndexes, type IndexOpening, type OpenedIndexes, openIndexes } from './index/index-opening.ts'
 import type { IndexSet } from './index/index-set.ts'
 import type { LateIndexes } from './index/late-indexes.ts'
 import type { ReadableIndexes } from './index/reader-indexes.ts'
 import { Journal } from './journal/journal.ts'
-import { JOURNAL_BYTES, type StoreOptions, windowSizes } from './options.ts'
+import { type StoreSettings, windowSizes } from './options.ts'
 import { Follower, openSharedWords, type Publisher } from './publication.ts'
 import type { Source } from './record-set.ts'
 import { Space } from './space.ts'
-import { locatorOver, type StoreFile, stagedBytesMax } from './store-file.ts'
+import { locatorOver, type StoreFile } from './store-file.ts'
 import { Writer } from './writer.ts'
 
 /** The parts that only a writer has. */
@@ -29,15 +29,14 @@ export interface WritingParts {
 }
 
 /** What a record set reads from. */
-export function sourceOf<S extends AnySchema>(file: StoreFile, options: StoreOptions): Source<S> {
+export function sourceOf<S extends AnySchema>(file: StoreFile, options: StoreSettings): Source<S> {
   const { path, addressing, pool, windowBytes } = file
   // A reader's overlay is as large as the journal that a writer left.
-  const bytesMax = options.readOnly === true ? Number.POSITIVE_INFINITY : stagedBytesMax(options)
-  const locator = locatorOver(file, bytesMax, options.verifyReads ?? false)
-  const follower =
-    options.readOnly === true
-      ? new Follower(openSharedWords(file.file), path, () => file.lock.writerState() === 'ready')
-      : undefined
+  const bytesMax = options.readOnly ? Number.POSITIVE_INFINITY : options.stagedBytesMax
+  const locator = locatorOver(file, bytesMax, options.verifyReads)
+  const follower = options.readOnly
+    ? new Follower(openSharedWords(file.file), path, () => file.lock.writerState() === 'ready')
+    : undefined
   const codec = file.codec as Source<S>['codec']
   return { path, codec, addressing, pool, locator, windowBytes, follower }
 }
@@ -46,12 +45,12 @@ export function sourceOf<S extends AnySchema>(file: StoreFile, options: StoreOpt
 export function startWriting<S extends AnySchema>(
   opened: StoreFile,
   { codec, locator }: Source<S>,
-  options: StoreOptions,
+  options: StoreSettings,
   changed: () => void,
   indexes: LateIndexes,
 ): WritingParts {
   const { platform, path, file, pool, addressing, root, identity } = opened
-  const { journalBytes = JOURNAL_BYTES, mode, allocate = 'blocks', reuseNumbers = false } = options
+  const { journalBytes, mode, allocate, reuseNumbers } = options
   const publisher = opened.publisher as Publisher
   const createJournal = (): Journal => {
     assertCurrent(platform, path, file)
@@ -94,7 +93,7 @@ export function startWriting<S extends AnySchema>(
 export function openStoreIndexes<S extends AnySchema>(
   file: StoreFile,
   source: Source<S>,
-  options: StoreOptions,
+  options: StoreSettings,
   declared: readonly IndexDefinition[],
   applied: () => AppliedState,
   calls: KeeperCalls,
@@ -117,7 +116,7 @@ export function openStoreIndexes<S extends AnySchema>(
 export function newStoreIndexes<S extends AnySchema>(
   file: StoreFile,
   source: Source<S>,
-  options: StoreOptions,
+  options: StoreSettings,
   applied: () => AppliedState,
   calls: KeeperCalls,
 ): IndexSet {
@@ -138,7 +137,7 @@ export function newStoreIndexes<S extends AnySchema>(
 export function readableIndexes<S extends AnySchema>(
   file: StoreFile,
   source: Source<S>,
-  options: StoreOptions,
+  options: StoreSettings,
 ): ReadableIndexes {
   return { ...openingOf(file, source, options), file: file.file, addressing: source.addressing }
 }
@@ -146,12 +145,12 @@ export function readableIndexes<S extends AnySchema>(
 function openingOf<S extends AnySchema>(
   { platform, path, identity, codec }: StoreFile,
   { locator }: Source<S>,
-  options: StoreOptions,
+  options: StoreSettings,
 ): Pick<IndexOpening, 'platform' | 'path' | 'identity' | 'codec' | 'locator' | 'windows' | 'mode'> {
   return { platform, path, identity, codec, locator, windows: indexWindows(options), mode: options.mode }
 }
 
 /** How the windows of an index file slide. */
-export function indexWindows(options: StoreOptions): IndexOpening['windows'] {
-  return { ...windowSizes(options), advice: options.advice ?? 'normal' }
+export function indexWindows(options: StoreSettings): IndexOpening['windows'] {
+  return { ...windowSizes(options), advice: options.advice }
 }

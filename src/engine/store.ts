@@ -7,22 +7,19 @@
 
 import { StrideError } from '../errors.ts'
 import type { Platform } from '../mmap/platform.ts'
+import { NO_OPTIONS, type NoOptions } from '../option-table.ts'
 import type { AnySchema, Input } from '../schema/index.ts'
+import { checkPath, shown } from '../shown-value.ts'
 import { backupStore } from './backup.ts'
 import { readerClassOf } from './codecs.ts'
 import type { Durability } from './commit-waiters.ts'
 import type { Committer } from './committer.ts'
 import { type CompactedStore, compactStore } from './compact.ts'
 import { FileWork } from './file-work.ts'
-import {
-  defineIndex,
-  definitionsText,
-  type IndexDefinition,
-  type IndexOptions,
-} from './index/index-definition.ts'
+import { defineIndex, definitionsText, type IndexDefinition } from './index/index-definition.ts'
 import type { IndexDeclaration, KeyOf, NoIndexes } from './index-types.ts'
 import type { Recovery } from './journal/recovery.ts'
-import type { StoreOptions } from './options.ts'
+import { COMMIT, type CommitOptions, PROGRESS, type ProgressOptions, type StoreSettings } from './options.ts'
 import type { PublishedState } from './publication.ts'
 import { RecordSet } from './record-set.ts'
 import { readStats, type StoreStats } from './stats.ts'
@@ -32,16 +29,10 @@ import { StoreIndexes } from './store-indexes.ts'
 import { type LifeOwner, StoreLife } from './store-life.ts'
 import { sourceOf, type WritingParts } from './store-parts.ts'
 import { runCallback, Transaction } from './transaction.ts'
-import type { ProgressOptions } from './turns.ts'
 import { type VerifyResult, verifyStore } from './verify.ts'
 
-/** How one commit differs from the store's others. */
-export interface CommitOptions {
-  readonly durability?: Durability
-}
-
 export class Store<S extends AnySchema = AnySchema, I = NoIndexes> extends RecordSet<S> {
-  readonly #options: StoreOptions
+  readonly #options: StoreSettings
   readonly #life: StoreLife<S>
   readonly #indexes: StoreIndexes<S>
   readonly #fileWork: FileWork
@@ -51,7 +42,7 @@ export class Store<S extends AnySchema = AnySchema, I = NoIndexes> extends Recor
   /** Counts what may have changed under a walk. */
   #version = 0
 
-  private constructor(file: StoreFile, schema: S | undefined, options: StoreOptions, changesAtOnce: number) {
+  private constructor(file: StoreFile, schema: S | undefined, options: StoreSettings, changesAtOnce: number) {
     super(sourceOf<S>(file, options))
     this.#options = options
     this.#fileWork = new FileWork(file.path)
@@ -83,7 +74,7 @@ export class Store<S extends AnySchema = AnySchema, I = NoIndexes> extends Recor
   static open<S extends AnySchema, I = NoIndexes>(
     path: string,
     schema: S | undefined,
-    options: StoreOptions,
+    options: StoreSettings,
     platform?: Platform,
     changesAtOnce = CHANGES_AT_ONCE,
   ): Store<S, I> {
@@ -91,7 +82,7 @@ export class Store<S extends AnySchema = AnySchema, I = NoIndexes> extends Recor
     // Recovery is left to the store: its indexes need the journal, too.
     const file = openStoreFile(path, schema, options, held, -1)
     // Beside another writer reads are checked (F3 of point-reader.ts), which is not generated.
-    const Reader = options.readOnly === true ? Store : readerClassOf(Store, file.codec)
+    const Reader = options.readOnly ? Store : readerClassOf(Store, file.codec)
     return new Reader(file, schema, options, changesAtOnce) as Store<S, I>
   }
 
@@ -113,7 +104,7 @@ export class Store<S extends AnySchema = AnySchema, I = NoIndexes> extends Recor
     return this.#life.file.backendReason
   }
   get readOnly(): boolean {
-    return this.#options.readOnly === true
+    return this.#options.readOnly
   }
   /** The number of the last commit that was acknowledged, 0 before the first. */
   get commitNumber(): number {
@@ -153,16 +144,13 @@ export class Store<S extends AnySchema = AnySchema, I = NoIndexes> extends Recor
    *   index of this name, _TRANSACTION while changes are staged, _NO_SPACE, _IO; TypeError, RangeError for what cannot be
    *   meant; what `signal` aborts with: there is no such index then
    */
-  async createIndex(
-    name: string,
-    declaration: IndexDeclaration<S>,
-    options: ProgressOptions = {},
-  ): Promise<void> {
-    const definition = defineIndex(name, declaration as IndexOptions)
+  async createIndex(name: string, declaration: IndexDeclaration<S>, options?: ProgressOptions): Promise<void> {
+    const definition = defineIndex(name, declaration)
+    const progress = PROGRESS.read(options, 'createIndex')
     const { committer } = this.#writable()
     this.#refuseStaged('create an index')
     await this.#fileWork.run('createIndex', false, () =>
-      this.#indexes.create(definition, () => committer.flush(), options),
+      this.#indexes.create(definition, () => committer.flush(), progress),
     )
   }
   /** Forgets an index. @throws RangeError where there is none of this name; {StrideError} ERR_STRIDE_NO_SPACE, _IO */
@@ -206,14 +194,16 @@ export class Store<S extends AnySchema = AnySchema, I = NoIndexes> extends Recor
    * @returns the commit number; the present one when nothing was staged
    * @throws {StrideError} ERR_STRIDE_NO_SPACE, _LIMIT and leaves all staged; _IO and poisons; _CLOSED, _READ_ONLY, _POISONED
    */
-  async commit(options: CommitOptions = {}): Promise<number> {
+  async commit(options?: CommitOptions): Promise<number> {
+    const durability = this.#durabilityOf(options, 'commit')
     const { committer } = this.#writable()
-    return committer.commit(this.#durabilityOf(options))
+    return committer.commit(durability)
   }
   /** The same, blocking. */
-  commitSync(options: CommitOptions = {}): number {
+  commitSync(options?: CommitOptions): number {
+    const durability = this.#durabilityOf(options, 'commitSync')
     const { committer } = this.#writable()
-    return committer.commitSync(this.#durabilityOf(options))
+    return committer.commitSync(durability)
   }
   /** Drops everything staged that was not given to a commit. */
   rollback(): void {
@@ -227,9 +217,12 @@ export class Store<S extends AnySchema = AnySchema, I = NoIndexes> extends Recor
    * @throws what the callback throws; {StrideError} ERR_STRIDE_TRANSACTION when nested, when changes are staged
    *   outside it, or when the callback returns a promise
    */
-  async transaction<T>(callback: (tx: Transaction<S, I>) => T, options: CommitOptions = {}): Promise<T> {
+  async transaction<T>(callback: (tx: Transaction<S, I>) => T, options?: CommitOptions): Promise<T> {
+    if (typeof callback !== 'function') {
+      throw new TypeError(`transaction takes a function: ${shown(callback)}`)
+    }
+    const durability = this.#durabilityOf(options, 'transaction')
     const { writer, committer } = this.#writable()
-    const durability = this.#durabilityOf(options)
     if (!this.source.locator.staging.isEmpty) {
       throw new StrideError(
         'ERR_STRIDE_TRANSACTION',
@@ -270,12 +263,14 @@ export class Store<S extends AnySchema = AnySchema, I = NoIndexes> extends Recor
   }
 
   /** Resolves once every earlier commit is durable. */
-  async flush(): Promise<void> {
+  async flush(none?: NoOptions): Promise<void> {
+    NO_OPTIONS.read(none, 'flush')
     this.assertOpen()
     await this.#life.writing?.committer.flush()
   }
   /** Brings everything committed into the file itself, durably, and sets the journal free. Makes indexes anew that were found damaged. */
-  async checkpoint(): Promise<void> {
+  async checkpoint(none?: NoOptions): Promise<void> {
+    NO_OPTIONS.read(none, 'checkpoint')
     this.assertOpen()
     this.#fileWork.assertWritable()
     this.#life.finishReplay()
@@ -289,7 +284,8 @@ export class Store<S extends AnySchema = AnySchema, I = NoIndexes> extends Recor
   }
 
   /** Looks at everything that can be checked and lists what is wrong, with offsets. Changes nothing. */
-  async verify(): Promise<VerifyResult> {
+  async verify(none?: NoOptions): Promise<VerifyResult> {
+    NO_OPTIONS.read(none, 'verify')
     this.assertOpen()
     this.#life.finishReplay()
     this.prepare()
@@ -310,7 +306,8 @@ export class Store<S extends AnySchema = AnySchema, I = NoIndexes> extends Recor
    * @throws {StrideError} ERR_STRIDE_TRANSACTION while changes are staged, _BUSY, _NO_SPACE, _IO; what `signal` aborts with:
    *   the store is as it was
    */
-  async compact(options: ProgressOptions = {}): Promise<Float64Array> {
+  async compact(options?: ProgressOptions): Promise<Float64Array> {
+    const progress = PROGRESS.read(options, 'compact')
     const { committer, publisher } = this.#writable()
     this.#refuseStaged('compact')
     return this.#fileWork.run('compact', true, async () => {
@@ -320,7 +317,7 @@ export class Store<S extends AnySchema = AnySchema, I = NoIndexes> extends Recor
       const { locator } = this.source
       const state = this.#life.publishedState
       const assertOpen = (): void => this.assertOpen()
-      const renumber = (compacted: CompactedStore) => this.#indexes.renumber(compacted, options)
+      const renumber = (compacted: CompactedStore) => this.#indexes.renumber(compacted, progress)
       const { definitions } = committer
       const store = {
         file: this.#life.file,
@@ -332,7 +329,7 @@ export class Store<S extends AnySchema = AnySchema, I = NoIndexes> extends Recor
         assertOpen,
         renumber,
       }
-      const { moved, indexes } = await compactStore(store, options)
+      const { moved, indexes } = await compactStore(store, progress)
       this.#indexes.renumbered(moved)
       this.#life.closeFile()
       indexes?.takeOver()
@@ -347,7 +344,9 @@ export class Store<S extends AnySchema = AnySchema, I = NoIndexes> extends Recor
    * made when the copying ended. Commits go on meanwhile.
    * @throws {StrideError} ERR_STRIDE_EXISTS when the target exists; what `signal` aborts with leaves nothing
    */
-  async backup(path: string, options: ProgressOptions = {}): Promise<void> {
+  async backup(path: string, options?: ProgressOptions): Promise<void> {
+    checkPath(path, 'backup')
+    const progress = PROGRESS.read(options, 'backup')
     this.prepare()
     this.#life.finishReplay()
     await this.#fileWork.run('backup', false, async () => {
@@ -361,7 +360,7 @@ export class Store<S extends AnySchema = AnySchema, I = NoIndexes> extends Recor
         definitions: () => definitionsText(this.indexes),
         target: this.#life.file.platform.resolve(path),
       }
-      await backupStore(source, options)
+      await backupStore(source, progress)
     })
   }
 
@@ -442,10 +441,8 @@ export class Store<S extends AnySchema = AnySchema, I = NoIndexes> extends Recor
     throw new StrideError('ERR_STRIDE_TRANSACTION', `Changes are staged: commit or roll back, then ${what}`)
   }
 
-  #durabilityOf({ durability }: CommitOptions): Durability {
-    if (durability === undefined) return this.#options.durability ?? 'full'
-    if (durability === 'full' || durability === 'process') return durability
-    throw new TypeError(`durability is 'full' or 'process': ${String(durability)}`)
+  #durabilityOf(options: CommitOptions | undefined, call: string): Durability {
+    return COMMIT.read(options, call).durability ?? this.#options.durability
   }
 
   /** What is in the file, and whether a reader has more over it. */

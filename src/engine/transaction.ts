@@ -6,7 +6,7 @@
 import { StrideError } from '../errors.ts'
 import type { AnySchema, FieldName, FieldValue, GatherResult, Input, Output } from '../schema/index.ts'
 import type { KeyOf, NoIndexes } from './index-types.ts'
-import type { NumberRange } from './prefetch.ts'
+import type { GatherOptions, NumberRange } from './options.ts'
 import type { RecordSet, Row } from './record-set.ts'
 import type { StoreIndex } from './store-index.ts'
 import type { Writer } from './writer.ts'
@@ -54,11 +54,11 @@ export class Transaction<S extends AnySchema, I = NoIndexes> implements Iterable
   gather<Name extends FieldName<S>>(
     name: Name,
     numbers?: Iterable<number> | ArrayLike<number>,
-    options: { readonly missing?: unknown } = {},
+    options?: GatherOptions,
   ): GatherResult<S, Name> {
     return this.#records.gather(name, numbers, options)
   }
-  scan(range: NumberRange = {}): IterableIterator<Row<S>> {
+  scan(range?: NumberRange): IterableIterator<Row<S>> {
     return this.#records.scan(range)
   }
   row(n: number): Row<S> {

@@ -3,14 +3,7 @@
  */
 
 import { setImmediate as nextTurn } from 'node:timers/promises'
-
-/** How long work tells where it is, and is ended. */
-export interface ProgressOptions {
-  /** Aborting rejects with the signal's reason, and leaves everything as it was before the call. */
-  readonly signal?: AbortSignal
-  /** Called after each part with records done so far and in all, deleted ones included. What it throws ends the work. */
-  readonly progress?: (done: number, total: number) => void
-}
+import type { ProgressOptions } from './options.ts'
 
 /** Records done so far, and in all. */
 export interface Done {

@@ -210,7 +210,8 @@ export class Writer {
 }
 
 export function noRecord(n: number, store: { readonly path: string }): StrideError {
-  const message = `There is no record ${n} in ${store.path}: it is deleted or past the end`
+  const why = n < 0 ? 'is the number of no record' : 'is deleted or past the end'
+  const message = `There is no record ${n} in ${store.path}: ${n < 0 ? n : 'it'} ${why}`
   return new StrideError('ERR_STRIDE_NO_RECORD', message, { path: store.path, recordNumber: n })
 }
 

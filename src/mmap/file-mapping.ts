@@ -10,32 +10,13 @@
 import * as fs from 'node:fs'
 import { tmpdir } from 'node:os'
 import { StrideError } from '../errors.ts'
-import { checkOptionNames } from '../option-names.ts'
+import { checkPath } from '../shown-value.ts'
 import { checkOffset, checkRange } from './bounds.ts'
 import { type MappedView, makeView, unmapAll, type ViewOwner } from './mapped-view.ts'
 import { type MappingSystem, mappingSystem, type ViewAccess } from './mapping-system.ts'
+import { FILE_MAPPING, type FileMappingOptions } from './options.ts'
 import type { PlatformFile } from './platform.ts'
 import { closedError, readOnlyError, truncatedError } from './system-errors.ts'
-
-export interface FileMappingOptions {
-  /**
-   * 'read' (default) and 'copy' both give views whose stores stay in this process's memory; 'read' says that none
-   * are meant. 'readwrite' gives views that are the file.
-   */
-  readonly access?: ViewAccess
-  /**
-   * Bytes to map. Larger than the file with 'readwrite': the file grows, and is created where it does not exist.
-   * Smaller: only so much of it is mapped. 0 or none: all of the file.
-   */
-  readonly size?: number
-  /** A new file that nobody else sees and that is gone after close(); the path is the folder for it. Takes `size`. */
-  readonly temporary?: boolean
-  /** Permission bits of a file that is created; 0o600 by default. */
-  readonly mode?: number
-}
-
-const OPTION_NAMES = ['access', 'size', 'temporary', 'mode']
-const ACCESS_NAMES: readonly string[] = ['read', 'readwrite', 'copy'] satisfies readonly ViewAccess[]
 
 export class FileMapping {
   readonly #file: PlatformFile
@@ -56,15 +37,12 @@ export class FileMapping {
    * @throws {StrideError} ERR_STRIDE_NOT_FOUND, _IS_DIRECTORY, _PERMISSION, _EMPTY_FILE, _READ_ONLY (`size` above
    *   the file's without 'readwrite'; the file is untouched), _NO_SPACE, _NOT_MAPPABLE, _IO
    */
-  static open(path: string | undefined, options: FileMappingOptions = {}): FileMapping {
-    checkOptionNames(options, OPTION_NAMES, 'FileMapping.open')
-    const { size = 0, temporary = false, mode = 0o600 } = options
-    const access = options.access ?? (temporary ? 'readwrite' : 'read')
-    if (!ACCESS_NAMES.includes(access))
-      throw new TypeError(`access is one of ${ACCESS_NAMES.join(', ')}: ${String(access)}`)
-    checkOffset('size', size)
+  static open(path: string | undefined, options?: FileMappingOptions): FileMapping {
+    const given = FILE_MAPPING.read(options, 'FileMapping.open')
+    const { size, temporary, mode, access = temporary ? 'readwrite' : 'read' } = given
+    if (temporary && path === undefined) return openTemporary(tmpdir(), size, access, mode)
+    checkPath(path, 'FileMapping.open')
     if (temporary) return openTemporary(path, size, access, mode)
-    if (typeof path !== 'string') throw new TypeError(`FileMapping.open takes a path: ${String(path)}`)
     const system = mappingSystem(path)
     const created = access === 'readwrite' && size > 0 ? createIfMissing(system, path, mode) : undefined
     const file =
@@ -103,7 +81,7 @@ export class FileMapping {
   view(offset = 0, length?: number): MappedView {
     this.#assertOpen()
     checkOffset('offset', offset)
-    const wanted = length ?? Math.max(0, this.#size - offset)
+    const wanted = length === undefined ? Math.max(0, this.#size - offset) : length
     checkRange(offset, wanted)
     const fileSize = this.#file.size()
     const needed = Math.min(this.#size, offset + wanted)
@@ -157,15 +135,9 @@ function createIfMissing(system: MappingSystem, path: string, mode: number): Pla
   }
 }
 
-function openTemporary(
-  folder: string | undefined,
-  size: number,
-  access: ViewAccess,
-  mode: number,
-): FileMapping {
+function openTemporary(place: string, size: number, access: ViewAccess, mode: number): FileMapping {
   if (access !== 'readwrite')
     throw new TypeError(`A temporary file is for reading and writing: access '${access}'`)
-  const place = folder ?? tmpdir()
   const system = mappingSystem(place)
   if (size === 0)
     throw new StrideError('ERR_STRIDE_EMPTY_FILE', `A temporary file takes a size: ${place}`, { path: place })

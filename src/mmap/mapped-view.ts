@@ -140,7 +140,7 @@ export class MappedView {
     if (this.#owner.access !== 'readwrite') throw readOnlyError(this.#owner.source.path)
     checkOffset('offset', offset)
     if (length !== undefined) checkOffset('length', length)
-    const bytes = length ?? this.#length - offset
+    const bytes = length === undefined ? this.#length - offset : length
     if (bytes < 0 || offset + bytes > this.#length) {
       throw new RangeError(`[${offset}, ${offset + bytes}) reaches past a view of ${this.#length} bytes`)
     }

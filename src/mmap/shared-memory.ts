@@ -6,20 +6,13 @@
  *   H3  the memory is the same for all: aligned words work with Atomics.load, store, add across processes.
  */
 
-import { checkOptionNames } from '../option-names.ts'
+import { shown } from '../shown-value.ts'
 import { checkOffset } from './bounds.ts'
 import { type MappedView, makeView, unmapAll, type ViewOwner } from './mapped-view.ts'
 import { type MappingSystem, mappingSystem, type SharedObject } from './mapping-system.ts'
+import { SHARED_MEMORY, type SharedMemoryOptions } from './options.ts'
 import { closedError } from './system-errors.ts'
 
-export interface SharedMemoryOptions {
-  /** Bytes, if it is to be created where it does not exist; an existing object keeps the size it has. */
-  readonly size?: number
-  /** Permission bits of a created object; 0o600 by default: its owner alone. */
-  readonly mode?: number
-}
-
-const OPTION_NAMES = ['size', 'mode']
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,199}$/
 
 export class SharedMemory {
@@ -49,16 +42,12 @@ export class SharedMemory {
    * @throws RangeError for a name that is none; {StrideError} ERR_STRIDE_NOT_FOUND (no size, and nobody has it open),
    *   _NAME_TAKEN (something else has the name), _PERMISSION, _NO_SPACE, _BUSY, _NOT_MAPPABLE
    */
-  static open(name: string, options: SharedMemoryOptions = {}): SharedMemory {
-    checkOptionNames(options, OPTION_NAMES, 'SharedMemory.open')
-    if (typeof name !== 'string' || !NAME.test(name)) {
+  static open(name: string, options?: SharedMemoryOptions): SharedMemory {
+    const { size, mode } = SHARED_MEMORY.read(options, 'SharedMemory.open')
+    if (typeof name !== 'string') throw new TypeError(`SharedMemory.open takes a name: ${shown(name)}`)
+    if (!NAME.test(name)) {
       const rule = "letters, digits, '.', '_' and '-', at most 200, a letter or digit first"
-      throw new RangeError(`A name of shared memory has ${rule}: '${String(name)}'`)
-    }
-    const { size, mode = 0o600 } = options
-    if (size !== undefined) {
-      checkOffset('size', size)
-      if (size === 0) throw new RangeError('Shared memory has at least one byte: size 0')
+      throw new RangeError(`A name of shared memory has ${rule}: ${shown(name)}`)
     }
     const system = mappingSystem(`shared memory '${name}'`)
     return new SharedMemory(name, system, system.openShared(name, size, mode))
@@ -77,7 +66,12 @@ export class SharedMemory {
   view(offset = 0, length?: number): MappedView {
     if (this.#isClosed) throw closedError(`Shared memory '${this.name}'`)
     checkOffset('offset', offset)
-    return makeView(this.#owner, this.size, offset, length ?? Math.max(0, this.size - offset))
+    return makeView(
+      this.#owner,
+      this.size,
+      offset,
+      length === undefined ? Math.max(0, this.size - offset) : length,
+    )
   }
 
   /** Ends all views; the last opener's close ends the object. Twice is fine. */

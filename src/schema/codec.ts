@@ -15,7 +15,8 @@ import { compileCodec } from './compiled-codec.ts'
 import { fillDefaults, hasDefaults } from './defaults.ts'
 import { unknownField } from './fields.ts'
 import { refusal } from './fit.ts'
-import { type Layout, type LayoutOptions, makeLayout, placeRecord } from './layout.ts'
+import { type Layout, makeLayout, placeRecord } from './layout.ts'
+import { CODEC, COMPILING, type CodecOptions } from './options.ts'
 import { fieldsByPath, imageAt, plainDecode, plainEncode, plainField, plainPatch } from './plain-codec.ts'
 import type { ReaderBaseConstructor } from './reader.ts'
 import { ROW_AT, ROW_REFRESH, ROW_SOURCE, type RowBase, type RowBaseConstructor } from './row.ts'
@@ -66,21 +67,15 @@ export type RowConstructor<B extends RowBaseConstructor> = B extends abstract ne
     ) => R
   : never
 
-export interface CodecOptions extends LayoutOptions {
-  /** False: refinements are not run on writes. What the layout demands is checked always. */
-  readonly validate?: boolean | undefined
-  /** False: never generate code. */
-  readonly compile?: boolean | undefined
-}
-
 /**
  * The codec of a Zod object.
  * @throws ERR_STRIDE_LAYOUT for a schema without a layout
  */
-export function codecOf<S extends z.ZodType>(schema: S, options: CodecOptions = {}): Codec<z.output<S>> {
+export function codecOf<S extends z.ZodType>(schema: S, options?: CodecOptions): Codec<z.output<S>> {
+  const given = CODEC.read(options, 'codecOf')
   const { declared, refinements } = readSchema(schema)
-  const codec = codecOfLayout(placeRecord(declared, options), options)
-  const isRefined = refinements !== 'none' && options.validate !== false
+  const codec = codecOfLayout(placeRecord(declared, given), given.compile)
+  const isRefined = refinements !== 'none' && given.validate
   return (isRefined ? refinedCodec(codec, schema, refinements) : codec) as Codec<z.output<S>>
 }
 
@@ -93,14 +88,15 @@ export function layoutFromCanonical(text: string): Layout {
 /** A codec from canonical text alone: no defaults, no refinements. @throws as layoutFromCanonical */
 export function codecFromCanonical(
   text: string,
-  options: Pick<CodecOptions, 'compile'> = {},
+  options?: Pick<CodecOptions, 'compile'>,
 ): Codec<Record<string, unknown>> {
-  return codecOfLayout(layoutFromCanonical(text), options) as Codec<Record<string, unknown>>
+  const { compile } = COMPILING.read(options, 'codecFromCanonical')
+  return codecOfLayout(layoutFromCanonical(text), compile) as Codec<Record<string, unknown>>
 }
 
-function codecOfLayout(layout: Layout, options: Pick<CodecOptions, 'compile'>): Codec {
+function codecOfLayout(layout: Layout, compile: boolean): Codec {
   const plain = plainCodec(layout)
-  return options.compile === false ? plain : (compileCodec(layout, plain) ?? plain)
+  return compile ? (compileCodec(layout, plain) ?? plain) : plain
 }
 
 /** The reference codec. */

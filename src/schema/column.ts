@@ -10,6 +10,7 @@
 import type { FoundField } from './fields.ts'
 import { BIGINTS, isNumber, type Node, NUMBERS, ownBits } from './kinds.ts'
 import type { Layout } from './layout.ts'
+import { missingElement } from './missing.ts'
 import { imageAt, plainField } from './plain-codec.ts'
 
 export type TypedColumn =
@@ -32,6 +33,8 @@ export interface Column {
   allocate(length: number): ColumnArray
   /** Elements that a record takes. */
   readonly width: number
+  /** Checks what stands for an absent record. @returns what gives each element of it @throws TypeError, RangeError */
+  missing(value: unknown): () => unknown
   /** Reads `count` consecutive records from byte `at` into out, from element outIndex. @throws ERR_STRIDE_CORRUPT */
   span(view: DataView, bytes: Buffer, at: number, count: number, out: ColumnArray, outIndex: number): void
   /**
@@ -59,19 +62,28 @@ export type ElementArray =
   | 'BigInt64Array'
   | 'BigUint64Array'
 
+export interface ColumnShape {
+  readonly array: ElementArray
+  /** Elements that a record takes. */
+  readonly width: number
+  /** What each of them is. */
+  readonly leaves: readonly Node[]
+}
+
 /** The array a field's column has, and how many elements a record takes in it. */
-export function columnShape(field: FoundField): { readonly array: ElementArray; readonly width: number } {
-  const leaves: Node[] = []
-  collectLeaves(field.node, leaves)
-  const arrays = new Set(leaves.map(arrayOf))
+export function columnShape(field: FoundField): ColumnShape {
   const guarded = field.guards.length > 0
+  const leaves: Node[] = []
+  if (guarded) leaves.push(field.node)
+  else collectLeaves(field.node, leaves)
+  const arrays = new Set(leaves.map(arrayOf))
   const [only] = arrays
   // A tuple of several number types meets in doubles; with anything else in it, in a plain array.
   const mixed = [...arrays].every(name => name !== 'Array' && !name.startsWith('Big'))
     ? 'Float64Array'
     : 'Array'
   const array = guarded ? 'Array' : arrays.size === 1 ? (only as ElementArray) : mixed
-  return { array, width: guarded ? 1 : leaves.length }
+  return { array, width: leaves.length, leaves }
 }
 
 /** Whether a field's elements are laid out one by one instead of as one value. */
@@ -99,7 +111,8 @@ export function allocateColumn(array: ElementArray, elements: number): ColumnArr
 
 /** The reference column. */
 export function plainColumn(layout: Layout, field: FoundField): Column {
-  const { array, width } = columnShape(field)
+  const shape = columnShape(field)
+  const { array, width } = shape
   const readInto = (view: DataView, bytes: Buffer, at: number, out: ColumnArray, index: number): void => {
     const value = plainField(field, imageAt(layout, view, bytes, at))
     if (width === 1 && !isFlattened(field.node)) {
@@ -112,6 +125,7 @@ export function plainColumn(layout: Layout, field: FoundField): Column {
   }
   return {
     width,
+    missing: value => missingElement(field, shape, value),
     allocate: length => allocateColumn(array, length * width),
     span(view, bytes, at, count, out, outIndex) {
       for (let i = 0; i < count; i++)

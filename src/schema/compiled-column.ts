@@ -14,12 +14,14 @@ import {
 } from './compiled-read.ts'
 import type { FoundField } from './fields.ts'
 import { isNumber, type Node, ownBits } from './kinds.ts'
+import { missingElement } from './missing.ts'
 import { position, RECORD, type Spot, within } from './source.ts'
 
 /** The loops of a column. */
 export function compileColumn(context: ReadContext, field: FoundField, recordSize: number): Column {
   const { source } = context
-  const { array, width } = columnShape(field)
+  const shape = columnShape(field)
+  const { array, width } = shape
   const store = storeStatements(context, field, width, array === 'Array')
   const span = source.function(
     'v, b, at, count, out, o',
@@ -41,7 +43,13 @@ ${store}
 return i`,
   )
   const loops = source.run(`{ span: ${span}, run: ${run} }`) as Pick<Column, 'span' | 'run'>
-  return { width, allocate: length => allocateColumn(array, length * width), span: loops.span, run: loops.run }
+  return {
+    width,
+    missing: value => missingElement(field, shape, value),
+    allocate: length => allocateColumn(array, length * width),
+    span: loops.span,
+    run: loops.run,
+  }
 }
 
 const UNROLLED = 32

@@ -3,9 +3,12 @@
  */
 
 import type { z } from 'zod'
+import { NO_OPTIONS } from '../option-table.ts'
+import { shown } from '../shown-value.ts'
 import { cStruct } from './describe-c.ts'
 import { numpyDtype } from './describe-numpy.ts'
-import { type Layout, type LayoutOptions, layoutOf } from './layout.ts'
+import { type Layout, layoutOf } from './layout.ts'
+import { LAYOUT, type LayoutOptions } from './options.ts'
 import { isSchema } from './zod-reader.ts'
 
 export interface Description {
@@ -23,8 +26,8 @@ export interface Description {
 }
 
 /** Describes a layout, or a schema's. @throws ERR_STRIDE_LAYOUT */
-export function describe(of: Layout | z.ZodType, options: LayoutOptions = {}): Description {
-  const layout = isSchema(of) ? layoutOf(of, options) : of
+export function describe(of: Layout | z.ZodType, options?: LayoutOptions): Description {
+  const layout = isSchema(of) ? layoutOf(of, LAYOUT.read(options, 'describe')) : settledLayout(of, options)
   const fields = layout.fields.map(({ values, ...field }) => {
     const plain = values?.map(value => (typeof value === 'bigint' ? String(value) : value))
     return plain === undefined ? field : { ...field, values: plain }
@@ -34,4 +37,13 @@ export function describe(of: Layout | z.ZodType, options: LayoutOptions = {}): D
     numpy: numpyDtype(layout),
     c: cStruct(layout),
   }
+}
+
+/** A layout as it is: options would say what it has settled already. */
+function settledLayout(of: Layout, options: LayoutOptions | undefined): Layout {
+  if (typeof of !== 'object' || of === null || !Array.isArray(of.fields)) {
+    throw new TypeError(`describe takes a Zod object, or a layout: ${shown(of)}`)
+  }
+  NO_OPTIONS.read(options, 'describe of a layout')
+  return of
 }

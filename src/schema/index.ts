@@ -5,7 +5,6 @@
 
 export {
   type Codec,
-  type CodecOptions,
   codecFromCanonical,
   codecOf,
   layoutFromCanonical,

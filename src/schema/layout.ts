@@ -11,6 +11,7 @@
 
 import type { z } from 'zod'
 import { StrideError } from '../errors.ts'
+import type { SettledOptions } from '../option-table.ts'
 import { canonicalText, fingerprintOf } from './canonical.ts'
 import { type FieldInfo, listFields } from './fields.ts'
 import {
@@ -23,16 +24,8 @@ import {
   type ObjectNode,
   ownBits,
 } from './kinds.ts'
+import { LAYOUT, type LayoutOptions } from './options.ts'
 import { readSchema } from './zod-reader.ts'
-
-export interface LayoutOptions {
-  /** 'packed' (default): no byte between fields. 'natural': the alignment and trailing padding of C. */
-  readonly align?: 'packed' | 'natural' | undefined
-  /** Byte order of fields that do not say their own; 'little' by default. */
-  readonly endian?: Endian | undefined
-  /** Bytes a record takes, if more than its fields: the rest is padding. */
-  readonly recordSize?: number | undefined
-}
 
 export interface Layout {
   /** Bytes a record takes. */
@@ -55,26 +48,21 @@ const RECORD_SIZE_MAX = 2 ** 30
  * The layout of a Zod object.
  * @throws ERR_STRIDE_LAYOUT for a schema without one; `field` names the culprit
  */
-export function layoutOf(schema: z.ZodType, options: LayoutOptions = {}): Layout {
-  return placeRecord(readSchema(schema).declared, options)
+export function layoutOf(schema: z.ZodType, options?: LayoutOptions): Layout {
+  const given = LAYOUT.read(options, 'layoutOf')
+  return placeRecord(readSchema(schema).declared, given)
 }
 
 /** The layout of a declared record. @throws ERR_STRIDE_LAYOUT */
-export function placeRecord(declared: Declared, options: LayoutOptions): Layout {
-  const { align = 'packed', endian = 'little' } = options
-  if (align !== 'packed' && align !== 'natural') {
-    throw new TypeError(`align must be 'packed' or 'natural': ${String(align)}`)
-  }
-  if (endian !== 'little' && endian !== 'big') {
-    throw new TypeError(`endian must be 'little' or 'big': ${String(endian)}`)
-  }
+export function placeRecord(declared: Declared, options: SettledOptions<typeof LAYOUT>): Layout {
+  const { align, endian } = options
   const root = place(declared, { natural: align === 'natural', endian }, '', 0, 0) as ObjectNode
   const fieldsEnd = endOf(root.members.map(member => member.node))
   const bitmap = root.bits === 0 ? null : { offset: fieldsEnd, size: Math.ceil(root.bits / 8) }
   const end = fieldsEnd + (bitmap?.size ?? 0)
   const natural = align === 'natural' ? roundUp(end, root.alignment) : end
-  const recordSize = options.recordSize ?? natural
-  if (!Number.isSafeInteger(recordSize) || recordSize < natural) {
+  const { recordSize = natural } = options
+  if (recordSize < natural) {
     throw new StrideError(
       'ERR_STRIDE_LAYOUT',
       `recordSize is smaller than the fields: ${recordSize} < ${natural}`,

@@ -2,14 +2,13 @@
  * What `stridedb` shows of the schema layer: the field types, and the types inferred from a schema.
  */
 
-export type { Codec, CodecOptions } from './codec.ts'
+export type { Codec } from './codec.ts'
 export type { ColumnArray, TypedColumn } from './column.ts'
 export { type Description, describe } from './describe.ts'
 export {
   ascii,
   type BytesSchema,
   bytes,
-  type FieldPlacement,
   f32,
   f64,
   field,
@@ -19,7 +18,6 @@ export {
   i64,
   latin1,
   type NumberSchema,
-  type TextOptions,
   type TextSchema,
   u8,
   u16,
@@ -39,4 +37,5 @@ export type {
   RowFields,
 } from './infer.ts'
 export type { Endian, Padding } from './kinds.ts'
-export type { Layout, LayoutOptions } from './layout.ts'
+export type { Layout } from './layout.ts'
+export type { CodecOptions, FieldPlacement, LayoutOptions, TextOptions } from './options.ts'

@@ -6,22 +6,10 @@
  */
 
 import { z } from 'zod'
-import {
-  ascii,
-  bytes,
-  type FieldPlacement,
-  f32,
-  f64,
-  field,
-  i8,
-  i16,
-  latin1,
-  u8,
-  u16,
-  utf8,
-} from './field-schemas.ts'
+import { ascii, bytes, f32, f64, field, i8, i16, latin1, u8, u16, utf8 } from './field-schemas.ts'
 import { hasByteOrder, type Node, type ObjectNode } from './kinds.ts'
 import type { Layout } from './layout.ts'
+import type { FieldPlacement } from './options.ts'
 
 /** A Zod object whose layout is the given one. */
 export function schemaOf(layout: Layout): z.ZodObject<Record<string, z.ZodType>> {

@@ -76,7 +76,7 @@ describe('a refused record', () => {
 })
 
 describe('a record number', () => {
-  test.each([-1, 1.5, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 53])('%d is refused as misuse', n => {
+  test.each([-2, 1.5, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 53])('%d is refused as misuse', n => {
     for (const call of [
       () => store.get(n),
       () => store.has(n),

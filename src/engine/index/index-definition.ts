@@ -6,22 +6,7 @@
  */
 
 import { StrideError } from '../../errors.ts'
-import { checkOptionNames } from '../../option-names.ts'
-
-export type IndexKind = 'hash' | 'ordered'
-
-/** An index as it is declared. */
-export interface IndexOptions {
-  /** A field by its dotted path, or several: then keys are arrays of their values. */
-  readonly on: string | readonly string[]
-  /** 'hash', the default, finds keys; 'ordered' finds keys and ranges of them. */
-  readonly kind?: IndexKind
-  /**
-   * Whether no two live records may have the same key, looked at with each call that changes one; a key with a null in it, or
-   * inside an object or array in it, may be had by many, as in SQL.
-   */
-  readonly unique?: boolean
-}
+import { checkIndexName, INDEX_DECLARATION, type IndexKind } from './index-options.ts'
 
 /** The same with its defaults filled in; what the index file holds as JSON. */
 export interface IndexDefinition {
@@ -31,31 +16,12 @@ export interface IndexDefinition {
   readonly unique: boolean
 }
 
-const NAME_LENGTH_MAX = 200
-
 /** @throws TypeError for what cannot be meant */
-export function defineIndex(name: string, options: IndexOptions): IndexDefinition {
-  if (name === '' || name.length > NAME_LENGTH_MAX) {
-    throw new TypeError(`An index has a name of 1 to ${NAME_LENGTH_MAX} characters: '${name}'`)
-  }
-  if (typeof options !== 'object' || options === null) {
-    throw new TypeError(`The index '${name}' takes { on, kind, unique }: ${String(options)}`)
-  }
-  checkOptionNames(options, ['on', 'kind', 'unique'], `index '${name}'`)
-  const { on, kind = 'hash', unique = false } = options
-  // Copied before it is checked, so that nothing else is checked than what is kept.
-  const fields: readonly unknown[] = Object.freeze(
-    typeof on === 'string' ? [on] : Array.isArray(on) ? [...on] : [],
-  )
-  if (fields.length === 0 || !fields.every(field => typeof field === 'string')) {
-    throw new TypeError(`The index '${name}' is on a field, or on an array of them: ${String(on)}`)
-  }
-  if (kind !== 'hash' && kind !== 'ordered') {
-    throw new TypeError(`The kind of index '${name}' is 'hash' or 'ordered': ${String(kind)}`)
-  }
-  if (typeof unique !== 'boolean')
-    throw new TypeError(`unique of index '${name}' is true or false: ${String(unique)}`)
-  return Object.freeze({ name, on: fields as readonly string[], kind, unique })
+export function defineIndex(name: string, declaration: unknown): IndexDefinition {
+  checkIndexName(name)
+  const { on, kind, unique } = INDEX_DECLARATION.read(declaration, `index '${name}'`)
+  const fields = typeof on === 'string' ? Object.freeze([on]) : on
+  return Object.freeze({ name, on: fields, kind, unique })
 }
 
 /** Whether both are the same index. */

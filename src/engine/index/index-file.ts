@@ -15,6 +15,7 @@ import { createWindowPool, type WindowOptions, type WindowPool } from '../../mma
 import { FORMAT_VERSION } from '../format.ts'
 import { NO_LINEAGE } from '../root.ts'
 import { type FileAccess, writeWhole } from '../write-beside.ts'
+import { assertReplaceable, checkIndexHeader, generationOf, type IndexOwner } from './index-belonging.ts'
 import {
   type CatalogEntry,
   decodeCatalog,
@@ -22,7 +23,6 @@ import {
   littleEndian,
   littleEndianWords,
 } from './index-catalog.ts'
-import { assertReplaceable, checkIndexHeader, generationOf, type IndexOwner } from './index-belonging.ts'
 import type { IndexDefinition } from './index-definition.ts'
 import { FIXED_PAGES, INDEX_HEADER, INDEX_MAGIC, INDEX_PAGE_BYTES, SEED_BYTES } from './index-format.ts'
 import { type IndexedCommit, type IndexRoot, newestIndexRoot, writeIndexRoot } from './index-root.ts'

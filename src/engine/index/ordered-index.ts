@@ -6,10 +6,11 @@
  * Ranges: range-cursor.ts.
  */
 
+import type { Range } from './index-options.ts'
 import { KeyIndex, type KeyIndexParts } from './key-index.ts'
 import type { OrderedDelta } from './ordered-delta.ts'
 import type { OrderedLeaf } from './ordered-leaf.ts'
-import { type Range, RangeCursor, type RangeEnds } from './range-cursor.ts'
+import { RangeCursor, type RangeEnds } from './range-cursor.ts'
 import { rangeEnds } from './range-ends.ts'
 import { hasKey } from './record-keys.ts'
 import { compareWords, copyWords, EntryBuffer } from './words.ts'

@@ -15,22 +15,6 @@ import type { PageView } from './page-view.ts'
 import type { RecordAccess } from './record-keys.ts'
 import { compareWords, copyWords, EntryBuffer } from './words.ts'
 
-/** Which keys, and in which order. */
-export interface Range<Key = unknown> {
-  /** From this key on; a part of a key stands for all that begin with it. */
-  readonly gte?: Key
-  /** Behind this key. */
-  readonly gt?: Key
-  /** Up to this key, itself included. */
-  readonly lte?: Key
-  /** Up to this key, itself not included. */
-  readonly lt?: Key
-  /** Keys that begin with this text, or with these values; of the last one, a text, the beginning is enough. */
-  readonly prefix?: unknown
-  /** From the last to the first. */
-  readonly reverse?: boolean
-}
-
 /** The first and the last entry that may be in a range, both included. */
 export interface RangeEnds {
   readonly from: Uint32Array

@@ -5,8 +5,9 @@
  * those, `gt` and `lte` behind. So does a value that no field can hold: the range goes on beside where it would be.
  */
 
+import type { Range } from './index-options.ts'
 import type { KeyCodec } from './key-codec.ts'
-import type { Range, RangeEnds } from './range-cursor.ts'
+import type { RangeEnds } from './range-cursor.ts'
 import { compareWords, copyWords } from './words.ts'
 
 /** @throws TypeError for a value that no key can be compared with, or two bounds at one end */

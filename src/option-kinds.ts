@@ -1,0 +1,148 @@
+/**
+ * What may an option hold? One kind for each sort of value: how messages and docs name it, and how it is checked and kept.
+ *
+ * A wrong type is a TypeError; a number of the right type that is out of bounds, or not whole, is a RangeError.
+ * The table that they stand in: option-table.ts.
+ */
+
+import { types } from 'node:util'
+import { type KeyType, Option, type OptionRows, type OptionTable, type Settled } from './option-table.ts'
+import { isPlainObject, shown } from './shown-value.ts'
+
+/** true or false; nothing that is merely truthy. */
+export const flag = new Option<boolean>('true or false', (value, name) => {
+  if (typeof value !== 'boolean') throw new TypeError(`${name} is true or false: ${shown(value)}`)
+  return value
+})
+
+/** One of a few texts. */
+export function oneOf<const Choice extends string>(...choices: readonly Choice[]): Option<Choice> {
+  return new Option<Choice>(`one of ${choices.map(choice => `'${choice}'`).join(', ')}`, (value, name) => {
+    if (choices.includes(value as Choice)) return value as Choice
+    throw new TypeError(`${name} is one of ${choices.join(', ')}: ${shown(value)}`)
+  })
+}
+
+export interface WholeBounds {
+  /** 0 where not given. */
+  readonly min?: number
+  /** No bound but that of safe integers where not given. */
+  readonly max?: number
+  readonly unit?: 'bytes' | 'records' | 'entries' | 'milliseconds'
+  /** Whether Infinity stands for no bound. */
+  readonly orInfinity?: boolean
+  readonly isPowerOfTwo?: boolean
+  /** Whether docs and messages write it in octal digits, as permission bits are. */
+  readonly isOctal?: boolean
+}
+
+/** A whole number within bounds. */
+export function whole(bounds: WholeBounds = {}): Option<number> {
+  const { min = 0, max = Number.MAX_SAFE_INTEGER, orInfinity = false, isPowerOfTwo = false } = bounds
+  const type = wholeType(bounds)
+  return new Option<number>(bounds.unit === undefined ? type : `${type} (${bounds.unit})`, (value, name) => {
+    if (typeof value !== 'number') throw new TypeError(`${name} is ${type}: ${shown(value)}`)
+    if (orInfinity && value === Number.POSITIVE_INFINITY) return value
+    const fits = Number.isSafeInteger(value) && value >= min && value <= max
+    if (fits && (!isPowerOfTwo || Number.isInteger(Math.log2(value)))) return value
+    throw new RangeError(`${name} is ${type}: ${value}`)
+  })
+}
+
+function wholeType({ min = 0, max, orInfinity, isPowerOfTwo, isOctal }: WholeBounds): string {
+  const digits = (value: number): string => (isOctal ? `0o${value.toString(8)}` : String(value))
+  const what = isPowerOfTwo ? 'a power of two' : 'a whole number'
+  const to = max === undefined ? '' : ` to ${digits(max)}`
+  return `${what} from ${digits(min)}${to}${orInfinity ? ', or Infinity' : ''}`
+}
+
+/** Permission bits of a file that is created. */
+export const permissionBits = whole({ max: 0o777, isOctal: true })
+
+/** A function that the library calls. */
+export function callback<F extends (...args: never) => unknown>(parameters: string): Option<F> {
+  return new Option<F>(`a function (${parameters})`, (value, name) => {
+    if (typeof value !== 'function') throw new TypeError(`${name} is a function: ${shown(value)}`)
+    return value as F
+  })
+}
+
+/** An AbortSignal, of this realm or another: known by what it says it is, and by what is asked of it. */
+export const abortSignal = new Option<AbortSignal>('an AbortSignal', (value, name) => {
+  if (isAbortSignal(value)) return value
+  throw new TypeError(`${name} is an AbortSignal: ${shown(value)}`)
+})
+
+function isAbortSignal(value: unknown): value is AbortSignal {
+  if (typeof value !== 'object' || value === null) return false
+  if (Object.prototype.toString.call(value) !== '[object AbortSignal]') return false
+  const { aborted, throwIfAborted } = value as Partial<AbortSignal>
+  return typeof aborted === 'boolean' && typeof throwIfAborted === 'function'
+}
+
+/** A key of the index, or some of its values; the index itself says whether it can be one. */
+export const indexKey = new Option<KeyType>('a key of the index, or its first values', (value, name) => {
+  if (typeof value === 'function' || typeof value === 'symbol') {
+    throw new TypeError(`${name} is a key of the index: ${shown(value)}`)
+  }
+  return keptCopy(value) as KeyType
+})
+
+/** The beginning of keys, checked likewise. */
+export const keyPrefix = new Option<unknown>('a text, or the first values of a key', (value, name) =>
+  indexKey.read(value, name),
+)
+
+/** A value that the field checks which it is for. */
+export const fieldValue = new Option<unknown>('a value of the field', value => keptCopy(value))
+
+/** A text, or a list of at least one. */
+export const textOrTexts = new Option<string | readonly string[]>(
+  'a text, or an array of texts',
+  (value, name) => {
+    if (typeof value === 'string') return value
+    const texts = Array.isArray(value) ? Array.from(value as readonly unknown[]) : []
+    if (texts.length > 0 && texts.every(text => typeof text === 'string')) return Object.freeze(texts)
+    throw new TypeError(`${name} is a text, or an array of texts: ${shown(value)}`)
+  },
+)
+
+/** A list of whole numbers from 0. */
+export const wholes = new Option<readonly number[]>('an array of whole numbers from 0', (value, name) => {
+  if (!Array.isArray(value)) throw new TypeError(`${name} is an array of whole numbers: ${shown(value)}`)
+  const numbers: unknown[] = Array.from(value as readonly unknown[])
+  const element = whole()
+  return Object.freeze(numbers.map((number, i) => element.read(number, `${name}[${i}]`)))
+})
+
+/** Several things by their names, each with options of one table. */
+export function named<Rows extends OptionRows>(
+  table: OptionTable<Rows>,
+  what: string,
+  checkName: (name: string) => void,
+): Option<Readonly<Record<string, Settled<Rows>>>> {
+  return new Option(`an object: a name and ${table.name} for each ${what}`, (value, name) => {
+    if (!isPlainObject(value)) throw new TypeError(`${name} are named, { byId: { on: 'id' } }: ${shown(value)}`)
+    // Without a prototype, so that every name is an own one.
+    const kept: Record<string, Settled<Rows>> = Object.create(null)
+    for (const key of Reflect.ownKeys(value)) {
+      if (typeof key === 'string') checkName(key)
+      else throw new TypeError(`${name} are named by texts: ${String(key)}`)
+      kept[key] = table.read(value[key], `${what} '${key}'`)
+    }
+    return kept
+  })
+}
+
+const DEPTH_MAX = 64
+
+/** A copy that later changes of the caller's do not reach, and that runs no code of the caller's when it is read. */
+export function keptCopy(value: unknown, depth = 0): unknown {
+  if (typeof value !== 'object' || value === null) return value
+  if (depth === DEPTH_MAX) throw new TypeError(`A value nests at most ${DEPTH_MAX} deep`)
+  if (types.isDate(value)) return new Date(Date.prototype.getTime.call(value))
+  if (types.isUint8Array(value)) return new Uint8Array(value)
+  if (Array.isArray(value)) return Array.from(value as readonly unknown[], item => keptCopy(item, depth + 1))
+  if (!isPlainObject(value)) return value
+  return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, keptCopy(inner, depth + 1)]))
+}

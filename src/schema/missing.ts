@@ -1,0 +1,49 @@
+/**
+ * What may stand in a column for a record that is not there? A value that the field could hold, as the column has it.
+ *
+ *   MV1  nothing is converted to make it fit: -1 in a column of u32 is refused, where a typed array would make it 4294967295.
+ *   MV2  a column of floats or of dates takes NaN, and dates as milliseconds; one of booleans 0 and 1.
+ *   MV3  an object is a fresh one in each place, as those that are read are.
+ */
+
+import type { Issue } from '../errors.ts'
+import type { ColumnShape } from './column.ts'
+import type { FoundField } from './fields.ts'
+import { collectIssues } from './fit.ts'
+import { DATE_MS_MAX, type Node, ownBits } from './kinds.ts'
+
+/** @returns what gives the element for each absent record @throws TypeError, RangeError */
+export function missingElement(
+  field: FoundField,
+  { array, leaves }: ColumnShape,
+  value: unknown,
+): () => unknown {
+  const isTyped = array !== 'Array'
+  const isNullByGuard = value === null && field.guards.some(({ node }) => node.nullable)
+  if (!isNullByGuard) for (const node of leaves) checkLeaf(node, value, field.path, isTyped)
+  if (isTyped && (typeof value === 'boolean' || value instanceof Date)) {
+    const element = Number(value)
+    return () => element
+  }
+  return typeof value === 'object' && value !== null ? () => structuredClone(value) : () => value
+}
+
+/** @param isTyped whether the column is a typed array, which has dates and booleans as numbers */
+function checkLeaf(node: Node, value: unknown, path: string, isTyped: boolean): void {
+  if (isTyped && typeof value === 'number' && ownBits(node) === 0) {
+    if (
+      node.type === 'date' &&
+      (Number.isNaN(value) || (Number.isInteger(value) && Math.abs(value) <= DATE_MS_MAX))
+    )
+      return
+    if (node.type === 'boolean' && (value === 0 || value === 1)) return
+    if ((node.type === 'f32' || node.type === 'f64') && !Number.isFinite(value)) return
+  }
+  const issues: Issue[] = []
+  collectIssues(node, value, [], issues)
+  const [issue] = issues
+  if (issue === undefined) return
+  const message = `missing cannot stand in the column '${path}': ${issue.message}`
+  const isOutOfBounds = issue.code === 'too_small' || issue.code === 'too_big'
+  throw isOutOfBounds ? new RangeError(message) : new TypeError(message)
+}

@@ -1,0 +1,75 @@
+/**
+ * Which options do field types, layouts and codecs take? One row an option: types, checks and docs/options.md come from here.
+ */
+
+import { flag, oneOf, whole, wholes } from '../option-kinds.ts'
+import { type CallWithOptions, NO_OPTIONS, type OptionsOf, OptionTable } from '../option-table.ts'
+import type { Endian, Padding } from './kinds.ts'
+
+export const PLACEMENT = new OptionTable('FieldPlacement', {
+  /** Bytes from the start of the enclosing object. */
+  offset: whole({ unit: 'bytes' }).orElse('behind the field before'),
+  /** Bytes the field takes. For boolean and enum the size of the code (1, 2, 4); otherwise at least its size. */
+  width: whole({ min: 1, unit: 'bytes' }).orElse('its size'),
+  /** Byte order of the field. */
+  endian: oneOf<Endian>('little', 'big').orElse("the layout's"),
+  /** Code of each enum or literal value, in order of declaration. */
+  codes: wholes.orElse('0, 1, 2 …'),
+})
+
+export const FLOAT = new OptionTable('FloatOptions', {
+  /** Allows NaN and the infinities, which Zod's own numbers refuse: floats of foreign files need it. */
+  nonFinite: flag.or(false),
+})
+
+export const TEXT = new OptionTable('TextOptions', {
+  /** What fills the rest of the field: NUL bytes or spaces. */
+  padding: oneOf<Padding>('zero', 'space').or('zero'),
+})
+
+export const LAYOUT = new OptionTable('LayoutOptions', {
+  /** 'packed': no byte between fields. 'natural': the alignment and trailing padding of C. */
+  align: oneOf('packed', 'natural').or('packed'),
+  /** Byte order of fields that do not say their own. */
+  endian: oneOf<Endian>('little', 'big').or('little'),
+  /** Bytes a record takes, if more than its fields: the rest is padding. */
+  recordSize: whole({ min: 1, unit: 'bytes' }).orElse('what the fields take'),
+})
+
+export const COMPILING = new OptionTable('CompileOptions', {
+  /** False: never generate code. */
+  compile: flag.or(true),
+})
+
+export const CODEC = new OptionTable('CodecOptions', {
+  ...LAYOUT.rows,
+  /** False: refinements are not run on writes. What the layout demands is checked always. */
+  validate: flag.or(true),
+  ...COMPILING.rows,
+})
+
+/** Where and how a field lies in the record. */
+export type FieldPlacement = OptionsOf<typeof PLACEMENT>
+export type FloatOptions = OptionsOf<typeof FLOAT>
+export type TextOptions = OptionsOf<typeof TEXT>
+export type LayoutOptions = OptionsOf<typeof LAYOUT>
+export type CodecOptions = OptionsOf<typeof CODEC>
+
+/** Every call that takes options, as docs/options.md lists them. */
+export const SCHEMA_CALLS: readonly CallWithOptions[] = [
+  { call: 'field(schema, placement)', table: PLACEMENT },
+  { call: 'f32(options)', table: FLOAT },
+  { call: 'f64(options)', table: FLOAT },
+  { call: 'ascii(length, options)', table: TEXT },
+  { call: 'latin1(length, options)', table: TEXT },
+  { call: 'utf8(length, options)', table: TEXT },
+  { call: 'bytes(length)', table: NO_OPTIONS },
+  ...['u8', 'i8', 'u16', 'i16', 'u32', 'i32', 'u64', 'i64'].map(name => ({
+    call: `${name}()`,
+    table: NO_OPTIONS,
+  })),
+  { call: 'layoutOf(schema, options)', table: LAYOUT },
+  { call: 'describe(schema, options)', table: LAYOUT },
+  { call: 'codecOf(schema, options)', table: CODEC },
+  { call: 'codecFromCanonical(text, options)', table: COMPILING },
+]

@@ -1,0 +1,371 @@
+/**
+ * What could go wrong with options: a call that looks at none of them, takes an unknown name, a wrong type or a value out of
+ * bounds, reads a getter twice, goes on with the caller's own object. Every option of every public call is walked: a call
+ * that is listed in a table and not tried here fails, and so does a kind of option without samples.
+ */
+
+import { mkdtempSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import {
+  ascii,
+  bytes,
+  describe as describeLayout,
+  f32,
+  f64,
+  field,
+  i8,
+  i16,
+  i32,
+  i64,
+  latin1,
+  migrateStore,
+  migrateStoreAsync,
+  openFlatFile,
+  openStore,
+  openStoreAsync,
+  u8,
+  u16,
+  u32,
+  u64,
+  utf8,
+} from 'stridedb'
+import { FileMapping, SharedMemory } from 'stridedb/mmap'
+import { codecFromCanonical, codecOf, layoutOf } from 'stridedb/schema'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { z } from 'zod'
+import { sentencesOf } from '../scripts/render-options.ts'
+import { ENGINE_CALLS } from '../src/engine/options.ts'
+import { MMAP_CALLS } from '../src/mmap/options.ts'
+import type { CallWithOptions, Option } from '../src/option-table.ts'
+import { SCHEMA_CALLS } from '../src/schema/options.ts'
+import { removeFolder } from './remove-folder.ts'
+
+const Item = z.object({ id: z.uint32(), name: utf8(8) })
+
+/** As JavaScript may call. */
+// biome-ignore lint/suspicious/noExplicitAny: what is given here has no type on purpose
+type Given = any
+
+const folder = mkdtempSync(join(tmpdir(), 'stridedb-options-'))
+let made = 0
+const next = (): string => join(folder, `n${made++}`)
+const flatPath = join(folder, 'flat.bin')
+const storePath = join(folder, 'old.stride')
+
+function newStore() {
+  const store = openStore(next(), Item, {
+    backend: 'memory',
+    indexes: { byId: { on: 'id', kind: 'ordered', unique: true } },
+  })
+  store.appendMany([0, 1, 2, 3].map(id => ({ id, name: `n${id}` })))
+  store.commitSync()
+  return store
+}
+let store: ReturnType<typeof newStore>
+let flat: ReturnType<typeof openFlatFile>
+
+beforeAll(() => {
+  writeFileSync(flatPath, new Uint8Array(4 * 12))
+  const old = openStore(storePath, Item)
+  old.append({ id: 1, name: 'one' })
+  old.close()
+  store = newStore()
+  flat = openFlatFile(flatPath, Item)
+})
+afterAll(() => {
+  store.close()
+  flat.close()
+  removeFolder(folder)
+})
+
+/** Closes what a call opened. */
+function done(opened: { close(): void }): void {
+  opened.close()
+}
+
+const INVOKE: Readonly<Record<string, (options: Given) => unknown>> = {
+  'openStore(path, schema, options)': options => done(openStore(next(), Item, options)),
+  'openStoreAsync(path, schema, options)': async options => done(await openStoreAsync(next(), Item, options)),
+  'openFlatFile(path, schema, options)': options => done(openFlatFile(flatPath, Item, options)),
+  'migrateStore(path, schema, map, options)': options => migrateStore(storePath, Item, undefined, options),
+  'migrateStoreAsync(path, schema, map, options)': options =>
+    migrateStoreAsync(storePath, Item, undefined, options),
+  'store.scan(range)': options => [...store.scan(options)],
+  'store.prefetch(range)': options => store.prefetch(options),
+  'store.gather(name, numbers, options)': options => store.gather('id', [0, 9], options),
+  'store.commit(options)': options => store.commit(options),
+  'store.commitSync(options)': options => store.commitSync(options),
+  'store.transaction(callback, options)': options => store.transaction(tx => tx.count, options),
+  'store.flush()': options => store.flush(options),
+  'store.checkpoint()': options => store.checkpoint(options),
+  'store.verify()': options => store.verify(options),
+  'store.compact(options)': options => store.compact(options),
+  'store.backup(path, options)': options => store.backup(next(), options),
+  'store.createIndex(name, declaration)': options => store.createIndex(`i${made++}`, options),
+  'store.createIndex(name, declaration, options)': options =>
+    store.createIndex(`i${made++}`, { on: 'name' }, options),
+  'index.range(range)': options => [...store.index('byId').range(options)],
+  'index.first(range)': options => store.index('byId').first(options),
+  'index.last(range)': options => store.index('byId').last(options),
+  'index.count(range)': options => store.index('byId').count(options),
+  'file.commit()': options => flat.commit(options),
+  'file.commitSync()': options => flat.commitSync(options),
+  'field(schema, placement)': options => field(z.enum(['a', 'b']), options),
+  'f32(options)': options => f32(options),
+  'f64(options)': options => f64(options),
+  'ascii(length, options)': options => ascii(4, options),
+  'latin1(length, options)': options => latin1(4, options),
+  'utf8(length, options)': options => utf8(4, options),
+  'bytes(length)': options => bytes(4, options),
+  'u8()': options => u8(options),
+  'i8()': options => i8(options),
+  'u16()': options => u16(options),
+  'i16()': options => i16(options),
+  'u32()': options => u32(options),
+  'i32()': options => i32(options),
+  'u64()': options => u64(options),
+  'i64()': options => i64(options),
+  'layoutOf(schema, options)': options => layoutOf(Item, options),
+  'describe(schema, options)': options => describeLayout(Item, options),
+  'codecOf(schema, options)': options => codecOf(Item, options),
+  'codecFromCanonical(text, options)': options => codecFromCanonical(layoutOf(Item).canonical, options),
+  'FileMapping.open(path, options)': options => done(FileMapping.open(flatPath, options)),
+  'SharedMemory.open(name, options)': options => done(SharedMemory.open(`options-${process.pid}`, options)),
+}
+
+interface Samples {
+  /** A value that is taken. */
+  readonly right: unknown
+  readonly wrong: readonly unknown[]
+  /** Numbers of the right type that are out of bounds. */
+  readonly outOfBounds: readonly number[]
+}
+
+const NO_NUMBERS = ['5', 5n, null, true, {}, [], () => 5]
+
+/** Samples for each kind of option, told by how docs say it. */
+function samplesOf(name: string, row: Option<unknown, unknown>): Samples {
+  const { type } = row
+  if (type === 'true or false') {
+    return { right: false, wrong: [1, 0, 'false', null, {}, []], outOfBounds: [] }
+  }
+  const choices = /^one of (.*)$/.exec(type)?.[1]
+  if (choices !== undefined) {
+    const all = choices.split(', ').map(choice => choice.slice(1, -1))
+    const right = name === 'backend' ? 'memory' : all.at(-1)
+    return {
+      right,
+      wrong: [`${right}x`, '', 0, null, true, [right], { toString: () => right }],
+      outOfBounds: [],
+    }
+  }
+  const bounds = /^(a power of two|a whole number) from (\w+)(?: to (\w+))?(, or Infinity)?/.exec(type)
+  if (bounds !== null) {
+    const [, , from, to, orInfinity] = bounds
+    const min = Number(from)
+    const outOfBounds = [min - 1, min + 0.5, Number.NaN, Number.NEGATIVE_INFINITY, 2 ** 53]
+    if (orInfinity === undefined) outOfBounds.push(Number.POSITIVE_INFINITY)
+    if (to !== undefined) outOfBounds.push(Number(to) + 1)
+    if (type.startsWith('a power')) outOfBounds.push(min + 1)
+    return { right: RIGHT_NUMBERS[name] ?? min, wrong: NO_NUMBERS, outOfBounds }
+  }
+  switch (type) {
+    case 'an AbortSignal':
+      return {
+        right: new AbortController().signal,
+        wrong: [true, null, {}, { aborted: false }, new AbortController(), () => false],
+        outOfBounds: [],
+      }
+    case 'a function (done, total)':
+      return { right: () => undefined, wrong: [true, null, {}, 'f', 5], outOfBounds: [] }
+    case 'a key of the index, or its first values':
+      return { right: 1, wrong: [() => 1, Symbol('s'), 'text', {}], outOfBounds: [] }
+    case 'a text, or the first values of a key':
+      return { right: 1, wrong: [() => 1, Symbol('s'), 'text', {}], outOfBounds: [] }
+    case 'a value of the field':
+      return { right: 5, wrong: ['5', 5n, null, true, 1.5, {}], outOfBounds: [-1, 2 ** 32] }
+    case 'a text, or an array of texts':
+      return { right: ['id'], wrong: [5, null, true, {}, [], ['id', 5], [undefined]], outOfBounds: [] }
+    case 'an array of whole numbers from 0':
+      return { right: [0, 7], wrong: [5, null, {}, 'a', ['0', '1']], outOfBounds: [] }
+    case 'an object: a name and IndexDeclaration for each index':
+      return {
+        right: { byId: { on: 'id' } },
+        wrong: [
+          5,
+          null,
+          [],
+          'byId',
+          new Map(),
+          { byId: 'id' },
+          { byId: undefined },
+          { byId: { on: 'id', uniqe: true } },
+          { byId: { on: 'id', unique: 1 } },
+          { '': { on: 'id' } },
+          { [Symbol('s')]: { on: 'id' } },
+        ],
+        outOfBounds: [],
+      }
+    default:
+      throw new Error(`No samples for ${name}: ${type}`)
+  }
+}
+
+const RIGHT_NUMBERS: Readonly<Record<string, number>> = {
+  stride: 12,
+  count: 4,
+  recordSize: 12,
+  size: 48,
+  width: 1,
+  mode: 0o600,
+  maxMappedBytes: 2 ** 20,
+  stagedBytesMax: 2 ** 20,
+}
+
+/** Options that may not be given together. */
+const APART: Readonly<Record<string, readonly string[]>> = {
+  Range: ['gt', 'lt', 'prefix'],
+  RangeOptions: ['gt', 'lt', 'prefix'],
+}
+
+/** 'accepted', or the name of the error; one with a code is an operational failure: the options were taken. */
+async function outcome(call: () => unknown): Promise<string> {
+  try {
+    await call()
+    return 'accepted'
+  } catch (error) {
+    if ((error as { code?: string }).code !== undefined) return 'accepted'
+    return (error as Error).name
+  }
+}
+
+async function messageOf(call: () => unknown): Promise<string> {
+  try {
+    await call()
+    return 'it was accepted'
+  } catch (error) {
+    return (error as Error).message
+  }
+}
+
+const calls: readonly CallWithOptions[] = [...ENGINE_CALLS, ...SCHEMA_CALLS, ...MMAP_CALLS]
+
+test('every call of the tables is tried here, and no other', () => {
+  expect(Object.keys(INVOKE).sort()).toEqual(calls.map(({ call }) => call).sort())
+})
+
+test('every row has its sentence, which docs and editors show', () => {
+  for (const { table } of calls) {
+    const rows = Object.keys(table.rows)
+    if (rows.length === 0) continue
+    const sentences = sentencesOf(table.name)
+    for (const name of rows) expect(sentences.get(name), `${table.name}.${name}`).toMatch(/^\S.*\.$/)
+  }
+})
+
+describe.each(calls)('$call', ({ call, table }) => {
+  const invoke = INVOKE[call] as (options: unknown) => unknown
+  const rows = Object.entries(table.rows)
+  const needed = Object.fromEntries(
+    rows.filter(([, row]) => row.isRequired).map(([name, row]) => [name, samplesOf(name, row).right]),
+  )
+  const together = rows.filter(([name]) => !(APART[table.name] ?? []).includes(name))
+  const rightOnes = (): Record<string, unknown> =>
+    Object.fromEntries(together.map(([name, row]) => [name, samplesOf(name, row).right]))
+
+  test('refuses what is no object of options', async () => {
+    const isList = call === 'store.prefetch(range)'
+    const wrong = [
+      null,
+      true,
+      false,
+      5,
+      '',
+      'text',
+      5n,
+      Symbol('s'),
+      () => ({}),
+      Promise.resolve({}),
+      new Date(),
+      /r/,
+      ...(isList ? [] : [[], [1], new Map(), new Set(), new Uint8Array(1)]),
+    ]
+    for (const [i, given] of wrong.entries()) {
+      expect(await outcome(() => invoke(given)), `wrong[${i}]`).toBe('TypeError')
+    }
+  })
+
+  test('refuses unknown names, and says the nearest right one', async () => {
+    expect(await messageOf(() => invoke({ ...needed, zzz: 1 }))).toContain("has no option 'zzz'")
+    expect(await messageOf(() => invoke({ ...needed, zzz: undefined }))).toContain("has no option 'zzz'")
+    expect(await messageOf(() => invoke({ ...needed, [Symbol('own')]: 1 }))).toContain(
+      'has no option Symbol(own)',
+    )
+    const own = JSON.parse('{ "__proto__": { "limit": 1 } }')
+    expect(await messageOf(() => invoke(Object.assign(own, needed)))).toMatch(/has no option '__proto__'/)
+    for (const [name] of rows.filter(([option]) => option.length > 4)) {
+      const misspelt = name.slice(0, -2) + name.at(-1) + name.at(-2)
+      if (misspelt === name) continue
+      const message = await messageOf(() => invoke({ ...needed, [misspelt]: 1 }))
+      expect(message).toContain(`has no option '${misspelt}': did you mean '${name}'?`)
+    }
+  })
+
+  test('refuses names that are not its own, and reads those of a class and of no prototype', async () => {
+    for (const [name, row] of rows) {
+      const inherited = Object.create({ [name]: samplesOf(name, row).right })
+      expect(await messageOf(() => invoke(inherited)), name).toContain(`'${name}' is inherited`)
+    }
+    const given = rightOnes()
+    class Config {
+      constructor() {
+        Object.assign(this, given)
+      }
+    }
+    expect(await outcome(() => invoke(new Config()))).toBe('accepted')
+    expect(await outcome(() => invoke(Object.assign(Object.create(null), given)))).toBe('accepted')
+  })
+
+  test.runIf(rows.length > 0)('refuses wrong types and values out of bounds', async () => {
+    for (const [name, row] of rows) {
+      const { wrong, outOfBounds } = samplesOf(name, row)
+      for (const [i, value] of wrong.entries()) {
+        expect(await outcome(() => invoke({ ...needed, [name]: value })), `${name}: wrong[${i}]`).toBe(
+          'TypeError',
+        )
+      }
+      for (const value of outOfBounds) {
+        expect(await outcome(() => invoke({ ...needed, [name]: value })), `${name}: ${value}`).toBe(
+          'RangeError',
+        )
+      }
+    }
+  })
+
+  test('takes undefined for absent, but for what a query would lose', async () => {
+    expect(await outcome(() => invoke(Object.keys(needed).length === 0 ? undefined : needed))).toBe('accepted')
+    for (const [name, row] of rows) {
+      const isRefused = row.isCondition || row.isRequired
+      const given = { ...needed, [name]: undefined }
+      expect(await outcome(() => invoke(given)), name).toBe(isRefused ? 'TypeError' : 'accepted')
+    }
+  })
+
+  test('takes right values from a frozen object, and reads each of them once', async () => {
+    expect(await outcome(() => invoke(Object.freeze(rightOnes())))).toBe('accepted')
+    const reads: string[] = []
+    const given = {}
+    for (const [name, value] of Object.entries(rightOnes())) {
+      Object.defineProperty(given, name, {
+        enumerable: true,
+        get() {
+          reads.push(name)
+          return value
+        },
+      })
+    }
+    expect(await outcome(() => invoke(given))).toBe('accepted')
+    expect(reads.sort()).toEqual(together.map(([name]) => name).sort())
+  })
+})
