@@ -94,7 +94,7 @@ async function verifyCopy(from: StoreFile, file: PlatformFile, options: Progress
     const root = readRoot(file, addressing)
     pool.setEnd(fileEnd(addressing, root))
     const copy = { ...from, file, pool, root }
-    const locator = locatorOver(copy, 0, false)
+    const locator = locatorOver(copy, 0, 'never')
     const { findings } = await verifyStore({
       file: copy,
       locator: () => locator,

@@ -101,10 +101,12 @@ export async function compactStore(
 }
 
 function* copyLive(
-  { file, locator, state, definitions, assertOpen }: Compactable,
+  { file, locator: checked, state, definitions, assertOpen }: Compactable,
   target: PlatformFile,
   moved: Float64Array,
 ): Steps<CompactedStore> {
+  // A damaged record keeps its checksum, so that its damage stays visible; unless each read is to refuse it.
+  const locator = checked.checksumPolicy === 'each' ? checked : checked.unchecked()
   const { addressing, checksums } = locator
   const { size } = state
   const identity = newIdentity(file.codec.layout, file.identity)

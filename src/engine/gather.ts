@@ -8,7 +8,7 @@
 
 import type { Window } from '../mmap/window.ts'
 import type { Column, ColumnArray, RecordBytes } from '../schema/index.ts'
-import { checkRecordNumber, firstRecordAt, offsetOf } from './addressing.ts'
+import { checkRecordNumber } from './addressing.ts'
 import type { Locator } from './locator.ts'
 import { NO_RECORD } from './record-numbers.ts'
 import { fileOrder, ReadAhead } from './visit-order.ts'
@@ -65,7 +65,7 @@ function gatherInOrder(
   absent: Absent,
 ): void {
   const { length } = numbers
-  const { addressing, staging, pool } = locator
+  const { staging, pool } = locator
   const isFast = locator.isPlain && locator.isDense && pool.live
   let i = 0
   while (i < length) {
@@ -74,10 +74,9 @@ function gatherInOrder(
     i++
     if (source === undefined || !isFast || n >= staging.tailStart) continue
     const window = source as Window
-    const first = firstRecordAt(addressing, window.start)
-    const count = locator.reachOf(window) - first
-    const base = offsetOf(addressing, first) - window.start
-    i = column.run(window.view as DataView, window.bytes, base, first, count, numbers, i, length, out)
+    locator.stretch(window, n)
+    const { at, first, count } = locator
+    i = column.run(window.view as DataView, window.bytes, at, first, count, numbers, i, length, out)
   }
 }
 

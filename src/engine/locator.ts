@@ -6,11 +6,10 @@
  * Arithmetic alone: addressing.ts. Which records are deleted in the file: liveness.ts.
  */
 
-import { crc32 } from 'node:zlib'
-import { StrideError } from '../errors.ts'
 import type { Window, WindowPool } from '../mmap/window.ts'
 import type { RecordBytes } from '../schema/index.ts'
-import { type Addressing, offsetOf, recordsBefore } from './addressing.ts'
+import { type Addressing, firstRecordAt, offsetOf, recordsBefore } from './addressing.ts'
+import { CheckedRecords, type ChecksumPolicy } from './checked-records.ts'
 import type { Checksums } from './checksums.ts'
 import type { Liveness } from './liveness.ts'
 import type { Staging } from './staging.ts'
@@ -21,11 +20,14 @@ export class Locator {
   readonly staging: Staging
   readonly liveness: Liveness
   readonly checksums: Checksums
-  readonly #checksReads: boolean
+  readonly #checked: CheckedRecords
+  #unchecked: Locator | undefined
   /** Byte position, in what find or run answered last, of the record that was asked for. */
   at = 0
-  /** How many records from there on run() found. */
+  /** How many records from there on run() or stretch() found. */
   count = 0
+  /** The first record of what stretch() found. */
+  first = 0
 
   constructor(
     addressing: Addressing,
@@ -33,29 +35,38 @@ export class Locator {
     staging: Staging,
     liveness: Liveness,
     checksums: Checksums,
-    /** Whether each record found in the file is compared with its checksum, where there are checksums. */
-    checksReads = false,
+    /** When a record found in the file is compared with its checksum, where there are checksums. */
+    policy: ChecksumPolicy = 'never',
+    /** Records from this number on were not there when the file was opened, and come from this process. */
+    ownFrom = Number.POSITIVE_INFINITY,
   ) {
     this.addressing = addressing
     this.pool = pool
     this.staging = staging
     this.liveness = liveness
     this.checksums = checksums
-    this.#checksReads = checksReads
+    this.#checked = new CheckedRecords({ policy, addressing, pool, liveness, checksums, ownFrom })
+  }
+
+  get checksumPolicy(): ChecksumPolicy {
+    return this.#checked.policy
+  }
+
+  /** The same records, none of them compared with its checksum: for work that must get past a damaged one. */
+  unchecked(): Locator {
+    const { addressing, pool, staging, liveness, checksums } = this
+    this.#unchecked ??= new Locator(addressing, pool, staging, liveness, checksums)
+    return this.#unchecked
   }
 
   /** Whether each record in use lies in the file, live and unchanged, so that arithmetic alone finds it. */
   get isPlain(): boolean {
-    return this.staging.changeCount === 0 && !this.liveness.exists && !this.#isChecked
+    return this.staging.changeCount === 0 && !this.liveness.exists && !this.#checked.isEach
   }
 
   /** Whether neighbours lie side by side, so that generated loops can walk them. */
   get isDense(): boolean {
-    return this.addressing.stride === this.addressing.recordSize && !this.#isChecked
-  }
-
-  get #isChecked(): boolean {
-    return this.#checksReads && this.checksums.exists
+    return this.addressing.stride === this.addressing.recordSize && !this.#checked.isEach
   }
 
   isLive(n: number): boolean {
@@ -84,23 +95,15 @@ export class Locator {
       return staging.tail
     }
     if (this.liveness.exists && n < staging.baseSize && this.liveness.isDeleted(n)) return undefined
-    if (this.#isChecked && n < staging.baseSize) this.check(n)
+    if (this.#checked.isActive && n < staging.baseSize && !this.#checked.has(n)) {
+      this.#checked.compare(n, staging.baseSize)
+    }
     return this.#windowOf(n, ahead)
   }
 
   /** Compares a record in the file with its checksum. @throws ERR_STRIDE_CORRUPT naming record and offset */
   check(n: number): void {
-    const { bytes } = this.#windowOf(n)
-    const found = crc32(bytes.subarray(this.at, this.at + this.addressing.recordSize))
-    if (found === this.checksums.stored(n)) return
-    throw new StrideError(
-      'ERR_STRIDE_CORRUPT',
-      `Record ${n} does not have the checksum that was stored with it`,
-      {
-        recordNumber: n,
-        offset: offsetOf(this.addressing, n),
-      },
-    )
+    this.#checked.assertIntact(n)
   }
 
   /** The bytes of record n as of the last seal, without what is staged since; `at` is set. */
@@ -144,13 +147,26 @@ export class Locator {
         if (source.view === null) return this.run(n, n + 1)
       }
     }
+    if (this.#checked.isActive && stop > n + 1 && n < staging.baseSize) stop = this.#checked.endFrom(n, stop)
     this.count = Math.max(1, stop - n)
     return source
   }
 
-  /** One past the last record that may be read by arithmetic in this window. */
-  reachOf(window: Window): number {
-    return Math.min(recordsBefore(this.addressing, window.end), this.staging.tailStart)
+  /**
+   * The records around n, which was found in this window, that may be read there by arithmetic: `first` and `count` are set,
+   * and `at` is the position of the first.
+   */
+  stretch(window: Window, n: number): void {
+    const { addressing, staging } = this
+    let first = firstRecordAt(addressing, window.start)
+    let end = Math.min(recordsBefore(addressing, window.end), staging.tailStart)
+    if (this.#checked.isActive) {
+      first = this.#checked.startTo(n, first)
+      end = this.#checked.endFrom(n, end)
+    }
+    this.first = first
+    this.count = end - first
+    this.at = offsetOf(addressing, first) - window.start
   }
 
   /** The first live record number in [n, end), or end. */

@@ -127,7 +127,7 @@ function end(old: StoreFile): void {
 function* copyRecords({ old, codec, map }: Migration, file: PlatformFile): Steps<number> {
   const { size, checksumsOffset } = old.root
   const { stride } = old.addressing
-  const locator = locatorOver(old, 0, true)
+  const locator = locatorOver(old, 0, 'each')
   const identity = newIdentity(codec.layout, old.identity)
   const builder = new StoreBuilder(file, identity, checksumsOffset > 0)
   const bytes = Buffer.alloc(identity.recordSize)

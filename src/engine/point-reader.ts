@@ -27,7 +27,7 @@ import {
   READER_VIEW,
   ReaderBase,
 } from '../schema/index.ts'
-import { type Addressing, checkRecordNumber, firstRecordAt, offsetOf } from './addressing.ts'
+import { type Addressing, checkRecordNumber } from './addressing.ts'
 import type { Locator } from './locator.ts'
 import { type Follower, REOPENED } from './publication.ts'
 import { noRecord } from './writer.ts'
@@ -220,19 +220,20 @@ export abstract class PointReader<S extends AnySchema> extends ReaderBase {
     if (found === undefined) return -1
     this[READER_VIEW] = found.view as DataView
     this[READER_BYTES] = found.bytes
-    if (pool.live && locator.isPlain && n < locator.staging.tailStart) this.#warm(found as Window)
-    return locator.at
+    const { at } = locator
+    if (pool.live && locator.isPlain && n < locator.staging.tailStart) this.#warm(found as Window, n)
+    return at
   }
 
-  /** Each record in this window is where arithmetic finds it. */
-  #warm(window: Window): void {
+  /** Records around n, which lies in this window, are where arithmetic finds them. */
+  #warm(window: Window, n: number): void {
     const { start, end, isCopy } = window
     if (isCopy || end - start > HOT_BYTES_MAX) return
-    const { addressing, locator, follower } = this.source
-    const first = firstRecordAt(addressing, start)
-    this[HOT_FIRST] = first
-    this[HOT_COUNT] = (locator.reachOf(window) - first) | 0
-    this[HOT_AT] = (offsetOf(addressing, first) - start) | 0
+    const { locator, follower } = this.source
+    locator.stretch(window, n)
+    this[HOT_FIRST] = locator.first
+    this[HOT_COUNT] = locator.count | 0
+    this[HOT_AT] = locator.at | 0
     // An odd sequence is never equal to this one.
     if (follower !== undefined) this.#hotSequence = follower.sequence() & ~1
   }

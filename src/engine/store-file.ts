@@ -12,6 +12,7 @@ import type { WindowPool } from '../mmap/window.ts'
 import { createWindowPool } from '../mmap/windows.ts'
 import { type AnySchema, type Codec, diffLayouts, layoutFromCanonical } from '../schema/index.ts'
 import { type Addressing, offsetOf } from './addressing.ts'
+import type { ChecksumPolicy } from './checked-records.ts'
 import { Checksums } from './checksums.ts'
 import { sharedCodec, sharedCodecOf } from './codecs.ts'
 import { isCurrent } from './current-file.ts'
@@ -228,16 +229,21 @@ export function writeHeaderPages(file: PlatformFile, root: Root): void {
   writeRoot(file, root)
 }
 
-/** Finds the records of an open file. `bytesMax`: how much may be staged. */
+/**
+ * Finds the records of an open file.
+ * @param bytesMax how much may be staged
+ * @param ownFrom records from this number on will come from this process
+ */
 export function locatorOver(
   { addressing, pool, root }: StoreFile,
   bytesMax: number,
-  checksReads: boolean,
+  policy: ChecksumPolicy,
+  ownFrom = Number.POSITIVE_INFINITY,
 ): Locator {
   const liveness = new Liveness(pool)
   liveness.place(root.liveBitsOffset)
   const checksums = new Checksums(pool)
   checksums.place(root.checksumsOffset)
   const staging = new Staging(addressing.recordSize, root.size, bytesMax)
-  return new Locator(addressing, pool, staging, liveness, checksums, checksReads)
+  return new Locator(addressing, pool, staging, liveness, checksums, policy, ownFrom)
 }

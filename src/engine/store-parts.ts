@@ -3,6 +3,7 @@
  */
 
 import type { AnySchema } from '../schema/index.ts'
+import type { ChecksumPolicy } from './checked-records.ts'
 import type { AppliedState } from './checkpointer.ts'
 import { Committer } from './committer.ts'
 import { assertCurrent } from './current-file.ts'
@@ -33,12 +34,19 @@ export function sourceOf<S extends AnySchema>(file: StoreFile, options: StoreSet
   const { path, addressing, pool, windowBytes } = file
   // A reader's overlay is as large as the journal that a writer left.
   const bytesMax = options.readOnly ? Number.POSITIVE_INFINITY : options.stagedBytesMax
-  const locator = locatorOver(file, bytesMax, options.verifyReads)
+  const size = file.replay?.state.size ?? file.root.size
+  const ownFrom = options.readOnly ? Number.POSITIVE_INFINITY : size
+  const locator = locatorOver(file, bytesMax, checksumPolicy(options), ownFrom)
   const follower = options.readOnly
     ? new Follower(openSharedWords(file.file), path, () => file.lock.writerState() === 'ready')
     : undefined
   const codec = file.codec as Source<S>['codec']
   return { path, codec, addressing, pool, locator, windowBytes, follower }
+}
+
+function checksumPolicy({ verifyReads }: StoreSettings): ChecksumPolicy {
+  if (verifyReads === undefined) return 'first'
+  return verifyReads ? 'each' : 'never'
 }
 
 /** Makes the writer's parts, and tells readers that it is ready. `changed`: see Writer and Committer. */

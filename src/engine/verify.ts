@@ -131,7 +131,7 @@ function verifyRecord(
   { file: { codec }, locator: locatorNow, isWriter }: Verifiable,
   n: number,
 ): { readonly isLive: boolean; readonly damage?: unknown } {
-  const locator = locatorNow()
+  const locator = locatorNow().unchecked()
   const source = isWriter ? locator.findSealed(n) : locator.find(n)
   if (source === undefined) return { isLive: false }
   try {
@@ -192,7 +192,8 @@ async function verifyKeys({ indexes, locator, isWriter, consistently }: Verifiab
     const found = consistently(() => {
       const notes: Found[] = []
       const set = indexes?.()
-      if (set !== undefined) for (const _ of verifyIndexes(set, locator(), (...one) => notes.push(one)));
+      if (set !== undefined)
+        for (const _ of verifyIndexes(set, locator().unchecked(), (...one) => notes.push(one)));
       return notes
     })
     for (const one of found) note(...one)
@@ -200,7 +201,7 @@ async function verifyKeys({ indexes, locator, isWriter, consistently }: Verifiab
   }
   const set = indexes?.()
   if (set === undefined) return
-  for (const _ of verifyIndexes(set, locator(), note)) {
+  for (const _ of verifyIndexes(set, locator().unchecked(), note)) {
     await nextTurn()
     // Replaced with the whole file, which then was made from records that were looked at.
     if (indexes?.() !== set) return
