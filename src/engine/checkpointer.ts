@@ -11,6 +11,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { PlatformFile } from '../mmap/platform.ts'
+import { monotonicMs } from '../monotonic.ts'
 import type { DirtyRanges } from './dirty-ranges.ts'
 import type { Journal } from './journal/journal.ts'
 import type { Root } from './root.ts'
@@ -120,9 +121,9 @@ export class Checkpointer {
     const { file, dirty } = this.#parts
     for (const offset of dirty.take()) {
       if (epoch !== this.#epoch) return
-      const start = performance.now()
+      const start = monotonicMs()
       await file.writeBack(offset, dirty.pieceBytes)
-      const worked = performance.now() - start
+      const worked = monotonicMs() - start
       if (!journal.isHalfFull) await sleep(Math.min(PAUSE_MS_MAX, worked * PAUSE_PER_WORK))
     }
   }

@@ -5,19 +5,24 @@
  *   byte 1  held alone by any opener on a network file system, where one at a time is allowed
  *   byte 2  held alone by the writer while its words in the shared page tell what is committed
  *
+ *   LK1  asking whether somebody writes never keeps a writer out, however many readers ask: most systems are asked without
+ *        taking anything; where one cannot be (Windows), a writer tells readers that ask from a writer, and waits for them.
  * The locks die with their process. The lock file is never renamed and never deleted, so that everybody who has
  * it open has the same one.
  */
 
 import { StrideError } from '../errors.ts'
 import type { Platform, PlatformFile } from '../mmap/platform.ts'
+import { Deadline } from '../monotonic.ts'
 
 const WRITER_BYTE = 0
 const NETWORK_BYTE = 1
 const READY_BYTE = 2
 const POLL_MS = 5
-/** A reader that asks whether a writer lives holds the writer's byte for a moment: longer than that is waited. */
+/** A writer that has just ended may still hold its lock: longer than that is waited. */
 const PATIENCE_MS = 25
+/** So long readers may keep a writer waiting by asking for it (LK1). */
+const READERS_MS_MAX = 10_000
 const SLEEP = new Int32Array(new SharedArrayBuffer(4))
 
 export interface LockOptions {
@@ -55,17 +60,13 @@ export class StoreLock {
   /** Whether some process holds the writer's lock now. */
   isWriterAlive(): boolean {
     if (this.#writer) return true
-    if (this.#file === undefined) return false
-    if (!this.#file.tryLock(WRITER_BYTE, 'shared')) return true
-    this.#file.unlock(WRITER_BYTE)
-    return false
+    return this.#file?.isLocked(WRITER_BYTE) ?? false
   }
 
   /** What the writer of this store, in whatever process, is doing now. */
   writerState(): 'none' | 'opening' | 'ready' {
     if (this.#file === undefined) return 'none'
-    if (!this.#file.tryLock(READY_BYTE, 'shared')) return 'ready'
-    this.#file.unlock(READY_BYTE)
+    if (this.#file.isLocked(READY_BYTE)) return 'ready'
     return this.isWriterAlive() ? 'opening' : 'none'
   }
 
@@ -105,9 +106,10 @@ function openLockFile(platform: Platform, path: string, options: LockOptions): P
 }
 
 function wait(file: PlatformFile, byte: number, timeoutMs: number, complaint: string): void {
-  const deadline = Date.now() + Math.max(PATIENCE_MS, timeoutMs)
+  const deadline = new Deadline(Math.max(PATIENCE_MS, timeoutMs))
+  const readersDeadline = new Deadline(Math.max(READERS_MS_MAX, timeoutMs))
   while (!file.tryLock(byte, 'exclusive')) {
-    if (Date.now() >= deadline) {
+    if (deadline.isOver && (file.isLocked(byte) || readersDeadline.isOver)) {
       const message = timeoutMs > 0 ? `${complaint}, for ${timeoutMs} ms now` : complaint
       throw new StrideError('ERR_STRIDE_BUSY', message, { path: file.path })
     }

@@ -5,6 +5,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { StrideError } from '../errors.ts'
 import type { Platform } from '../mmap/platform.ts'
+import { Deadline } from '../monotonic.ts'
 import { type AnySchema, isSchema } from '../schema/index.ts'
 import { checkPath, isPlainObject, shown } from '../shown-value.ts'
 import type { IndexDeclarations, NoIndexes } from './index-types.ts'
@@ -108,13 +109,13 @@ export async function openStoreAsync<S extends AnySchema>(
   const opening = readArguments<S>('openStoreAsync', path, schemaOrOptions, maybeOptions)
   const { lockTimeoutMs } = opening.options
   const options = { ...opening.options, lockTimeoutMs: 0 }
-  const deadline = Date.now() + lockTimeoutMs
+  const deadline = new Deadline(lockTimeoutMs)
   for (;;) {
     try {
       return openAsTold(opening, options)
     } catch (error) {
       const isBusy = error instanceof StrideError && error.code === 'ERR_STRIDE_BUSY'
-      if (!isBusy || Date.now() >= deadline) throw error
+      if (!isBusy || deadline.isOver) throw error
       await sleep(POLL_MS)
     }
   }

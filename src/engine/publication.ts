@@ -9,6 +9,7 @@
 
 import { StrideError } from '../errors.ts'
 import type { PlatformFile, SharedWords } from '../mmap/platform.ts'
+import { Deadline } from '../monotonic.ts'
 import { SHARED_OFFSET, SHARED_WORD_COUNT, SHARED_WORDS } from './format.ts'
 import type { Root } from './root.ts'
 
@@ -132,10 +133,10 @@ export class Follower {
   settle(): number {
     let sequence = this.sequence()
     if ((sequence & 1) === 0) return sequence
-    const deadline = Date.now() + WAIT_MS_MAX
+    const deadline = new Deadline(WAIT_MS_MAX)
     while ((sequence & 1) === 1) {
       if (!this.#isWriterReady()) return this.sequence()
-      if (Date.now() > deadline) throw this.#busy(`a commit has been going on for ${WAIT_MS_MAX} ms`)
+      if (deadline.isOver) throw this.#busy(`a commit has been going on for ${WAIT_MS_MAX} ms`)
       Atomics.wait(SLEEP, 0, 0, 1)
       sequence = this.sequence()
     }

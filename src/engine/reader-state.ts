@@ -8,6 +8,7 @@
 
 import { StrideError } from '../errors.ts'
 import type { Platform, PlatformFile } from '../mmap/platform.ts'
+import { Deadline } from '../monotonic.ts'
 import type { Addressing } from './addressing.ts'
 import type { Identity } from './header.ts'
 import { truncated } from './header.ts'
@@ -43,7 +44,7 @@ interface Readable {
 
 /** @throws ERR_STRIDE_BUSY, _CORRUPT, _JOURNAL_MISSING, _TRUNCATED, _IO */
 export function readState(store: Readable, follower: Follower): ReaderState {
-  const deadline = Date.now() + WAIT_MS_MAX
+  const deadline = new Deadline(WAIT_MS_MAX)
   for (;;) {
     const writer = store.lock.writerState()
     if (writer === 'ready') {
@@ -53,7 +54,7 @@ export function readState(store: Readable, follower: Follower): ReaderState {
       const left = readLeft(store, follower)
       if (left !== undefined) return left
     }
-    if (Date.now() > deadline) {
+    if (deadline.isOver) {
       const { path } = store
       throw new StrideError('ERR_STRIDE_BUSY', `A writer has been replacing ${path} for ${WAIT_MS_MAX} ms`, {
         path,

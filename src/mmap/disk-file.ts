@@ -7,6 +7,8 @@
  *       queue, and a blocking one that meets them uses a description of its own, opened before the first store.
  *   K3  close() lets go of the locks at once; the descriptor itself goes when the last sync has returned, so
  *       that its number is not taken by another file meanwhile.
+ *   LK2  locks lie on a description that is never mapped. A mapping keeps its description, and the locks on it, after the
+ *       descriptor is closed: Node closes the descriptors of a worker thread that ends, its mappings stay.
  * How it is shown in memory: posix/mapped-region.ts, file/copied-region.ts.
  */
 
@@ -22,6 +24,8 @@ import { closedError, nodeError, readOnlyError, withCodes } from './system-error
 export interface LockTable {
   tryLock(fd: number, path: string, byte: number, kind: LockKind): boolean
   unlock(fd: number, path: string, byte: number): void
+  /** Whether another descriptor than this one holds the exclusive lock. */
+  isLocked(fd: number, path: string, byte: number): boolean
   unlockAll(fd: number, path: string): void
 }
 
@@ -61,6 +65,8 @@ export abstract class DiskFile implements PlatformFile {
   abstract sharedWords(offset: number, count: number): SharedWords
   abstract reserve(capacity: number): Region
   abstract readAhead(offset: number, length: number): void
+  /** Whether regions, words or views of it may be mapped. */
+  protected abstract readonly canBeMapped: boolean
   /** Blocks for a range, by the system's own means; false where it has none. */
   protected abstract reserveBlocks(offset: number, length: number): boolean
 
@@ -169,7 +175,7 @@ export abstract class DiskFile implements PlatformFile {
   tryLock(byte: number, kind: LockKind): boolean {
     this.assertOpen()
     checkOffset('byte', byte)
-    const isTaken = this.#locks.tryLock(this.fd, this.path, byte, kind)
+    const isTaken = this.#locks.tryLock(this.#lockDescriptor(), this.path, byte, kind)
     if (isTaken) this.#held.set(byte, kind)
     return isTaken
   }
@@ -178,13 +184,19 @@ export abstract class DiskFile implements PlatformFile {
     this.assertOpen()
     checkOffset('byte', byte)
     this.#held.delete(byte)
-    this.#locks.unlock(this.fd, this.path, byte)
+    this.#locks.unlock(this.#lockDescriptor(), this.path, byte)
+  }
+
+  isLocked(byte: number): boolean {
+    this.assertOpen()
+    checkOffset('byte', byte)
+    return this.#locks.isLocked(this.#twin ?? this.fd, this.path, byte)
   }
 
   close(): void {
     if (this.#closed) return
     this.#closed = true
-    if (this.#held.size > 0) this.#locks.unlockAll(this.fd, this.path)
+    this.#unlockAll()
     if (this.#syncsPending === 0) this.#closeDescriptors()
   }
 
@@ -200,7 +212,7 @@ export abstract class DiskFile implements PlatformFile {
       replace()
       return
     }
-    if (this.#held.size > 0) this.#locks.unlockAll(this.fd, this.path)
+    this.#unlockAll()
     this.#closeDescriptors()
     this.#twin = undefined
     this.#closed = true
@@ -210,7 +222,7 @@ export abstract class DiskFile implements PlatformFile {
     } catch (error) {
       this.#fd = reopen()
       this.#closed = false
-      for (const [byte, kind] of this.#held) this.#locks.tryLock(this.fd, this.path, byte, kind)
+      for (const [byte, kind] of this.#held) this.#locks.tryLock(this.#lockDescriptor(), this.path, byte, kind)
       throw error
     }
   }
@@ -229,13 +241,25 @@ export abstract class DiskFile implements PlatformFile {
     if (this.#closed && this.#syncsPending === 0) this.#closeDescriptors()
   }
 
-  /** The description that a blocking sync uses while asynchronous ones run (K2). */
+  /** Where the locks are (LK2). */
+  #lockDescriptor(): number {
+    if (!this.canBeMapped) return this.fd
+    this.#openTwin()
+    return this.#twin ?? this.fd
+  }
+
+  #unlockAll(): void {
+    if (this.#held.size > 0) this.#locks.unlockAll(this.#lockDescriptor(), this.path)
+  }
+
+  /** A second description of the file: locks lie on it (LK2), and a blocking sync uses it while asynchronous ones run (K2). */
   #openTwin(): void {
     if (this.#twin !== undefined) return
+    const { O_RDONLY, O_RDWR } = fs.constants
     const paths = process.platform === 'win32' ? [this.path] : [`/proc/self/fd/${this.fd}`, this.path]
     for (const path of paths) {
       try {
-        const twin = fs.openSync(path, fs.constants.O_RDWR)
+        const twin = fs.openSync(path, this.access === 'read' ? O_RDONLY : O_RDWR)
         if (identityOf(twin, path) === this.#identity) {
           this.#twin = twin
           return

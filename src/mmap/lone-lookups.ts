@@ -12,6 +12,7 @@
  * What a window shows once it is earned: live-windows.ts.
  */
 
+import { monotonicMs } from '../monotonic.ts'
 import type { PlatformFile } from './platform.ts'
 import { ShownWindow } from './shown-window.ts'
 import { truncatedError } from './system-errors.ts'
@@ -26,9 +27,6 @@ const BYTES_A_QUICK_READ = 128 * 1024
 const PLACES = 16_384
 /** Longer items are a walk. */
 export const LOOKUP_BYTES_MAX = 64 * 1024
-
-// Taken at once: a test's fake timers would stand still.
-const now = performance.now.bind(performance)
 
 class Copy {
   token: ShownWindow | undefined
@@ -84,14 +82,14 @@ export class LoneLookups {
     }
     const copy = this.#copies[this.#next] as Copy
     this.#next = (this.#next + 1) % COPIES
-    const before = now()
+    const before = monotonicMs()
     const token = copy.read(this.#file, offset, length)
     const place = k % PLACES
     if (this.#owners[place] !== k + 1) {
       this.#owners[place] = k + 1
       this.#credits[place] = 0
     }
-    ;(this.#credits[place] as number) += now() - before < QUICK_MS ? CREDIT_QUICK : 1
+    ;(this.#credits[place] as number) += monotonicMs() - before < QUICK_MS ? CREDIT_QUICK : 1
     return token
   }
 

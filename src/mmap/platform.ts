@@ -72,6 +72,11 @@ export interface PlatformFile {
   /** Takes the lock on one byte of the file if it is free. Held by this descriptor, dies with the process. */
   tryLock(byte: number, kind: LockKind): boolean
   unlock(byte: number): void
+  /**
+   * Whether another descriptor holds the exclusive lock on one byte. Where the system has no such question (Windows) a shared
+   * lock is taken for a moment.
+   */
+  isLocked(byte: number): boolean
   /** 32-bit words shared with every process that opens the same page; aligned to 4 bytes. */
   sharedWords(offset: number, count: number): SharedWords
   /** An address range kept for sliding over the file, `capacity` bytes, nothing mapped yet. */

@@ -42,6 +42,7 @@ export type CallName =
   | 'syncAsync'
   | 'writeBack'
   | 'tryLock'
+  | 'isLocked'
   | 'sharedWords'
   | 'loadWord'
   | 'storeWord'
@@ -63,6 +64,7 @@ const WRITES: readonly CallName[] = [
 const MEMORY: readonly CallName[] = [
   'open',
   'tryLock',
+  'isLocked',
   'sharedWords',
   'reserve',
   'point',
@@ -78,7 +80,7 @@ export function canFail(name: CallName, fault: Fault): boolean {
   if (fault === 'ENOMEM') return MEMORY.includes(name)
   if (fault === 'EINTR') return WAITS.includes(name)
   // A lock is refused, or there is none left; a disk is not asked for it.
-  return name !== 'tryLock'
+  return name !== 'tryLock' && name !== 'isLocked'
 }
 
 export class Faults {
@@ -199,6 +201,9 @@ class FailingFile implements PlatformFile {
   }
   unlock(byte: number): void {
     this.inner.unlock(byte)
+  }
+  isLocked(byte: number): boolean {
+    return this.#call('isLocked', () => this.inner.isLocked(byte))
   }
   sharedWords(offset: number, count: number): SharedWords {
     const words = this.#call('sharedWords', () => this.inner.sharedWords(offset, count))

@@ -32,6 +32,7 @@ export const FCNTL_H = {
   F_RDADVISE: 44,
   F_FULLFSYNC: 51,
   F_OFD_SETLK: 90,
+  F_OFD_GETLK: 92,
 } as const
 
 /** The same, for struct fstore, which F_PREALLOCATE takes. */

@@ -99,6 +99,12 @@ function fcntlOfMacos(linux: ForeignLibrary): ForeignFunction {
         return fsync(fd)
       case FCNTL_H.F_OFD_SETLK:
         return fcntl(fd, LINUX.F_OFD_SETLK, 'void *', flockOnLinux(struct as Uint8Array))
+      case FCNTL_H.F_OFD_GETLK: {
+        const question = flockOnLinux(struct as Uint8Array)
+        const result = fcntl(fd, LINUX.F_OFD_GETLK, 'void *', question)
+        answerOnMacos(struct as Uint8Array, question)
+        return result
+      }
       case FCNTL_H.F_RDADVISE: {
         const { ra_offset, ra_count } = membersOf(struct as Uint8Array, 'radvisory')
         return -(fadvise(fd, ra_offset, ra_count, LINUX.POSIX_FADV_WILLNEED) as number)
@@ -119,6 +125,18 @@ function fcntlOfMacos(linux: ForeignLibrary): ForeignFunction {
     setImmediate(() => done(null, run(fd, command, type, struct)))
   }
   return Object.assign((...args: unknown[]) => run(args[0], args[1], args[2], args[3]), { async: later })
+}
+
+/** Only the kind of lock is looked at. */
+function answerOnMacos(struct: Uint8Array, answer: Uint8Array): void {
+  const types = new Map<number, number>([
+    [LINUX.F_RDLCK, FCNTL_H.F_RDLCK],
+    [LINUX.F_WRLCK, FCNTL_H.F_WRLCK],
+    [LINUX.F_UNLCK, FCNTL_H.F_UNLCK],
+  ])
+  const type = types.get(new DataView(answer.buffer).getInt16(LINUX.flock.l_type, true)) as number
+  const { l_type } = positionsOf(STRUCTS.flock)
+  new DataView(struct.buffer).setInt16(l_type as number, type, true)
 }
 
 function flockOnLinux(struct: Uint8Array): Uint8Array {

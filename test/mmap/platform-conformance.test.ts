@@ -234,6 +234,26 @@ describe.each(PLATFORMS)('the seam on $name', ({ create }) => {
     other.close()
   })
 
+  it('says whether another handle holds a byte alone, and takes nothing by asking', () => {
+    const { platform, path, file } = start()
+    const other = platform.open(path, { access: 'readwrite' })
+    const reader = platform.open(path, { access: 'read' })
+    const asked = (byte: number): boolean[] => [file, other, reader].map(each => each.isLocked(byte))
+    expect(asked(0)).toEqual([false, false, false])
+    expect(file.tryLock(0, 'exclusive')).toBe(true)
+    expect(asked(0)).toEqual([false, true, true])
+    expect(asked(1)).toEqual([false, false, false])
+    expect(file.tryLock(0, 'shared')).toBe(true)
+    expect(asked(0)).toEqual([false, false, false])
+    expect(other.tryLock(0, 'shared')).toBe(true)
+    other.unlock(0)
+    expect(file.tryLock(0, 'exclusive')).toBe(true)
+    file.close()
+    expect([other.isLocked(0), other.tryLock(0, 'exclusive')]).toEqual([false, true])
+    other.close()
+    reader.close()
+  })
+
   it('drops the locks of a handle when it is closed, and only those', () => {
     const { platform, path, file } = start()
     const [a, b, c] = [0, 1, 2].map(() => platform.open(path, { access: 'readwrite' })) as [
@@ -377,6 +397,7 @@ describe.each(PLATFORMS)('the seam on $name', ({ create }) => {
       () => file.syncAsync(),
       () => file.tryLock(0, 'shared'),
       () => file.unlock(0),
+      () => file.isLocked(0),
       () => file.sharedWords(0, 1),
       () => file.reserve(1),
       () => file.readAhead(0, 1),

@@ -11,6 +11,7 @@
  */
 
 import type { WindowPool } from '../../mmap/window.ts'
+import { monotonicMs } from '../../monotonic.ts'
 import { corrupt } from '../header.ts'
 import type { Delta, EntryStream } from './delta.ts'
 import { type Directory, type PageEdit, PageList } from './directory.ts'
@@ -89,7 +90,7 @@ export class Fold {
         return 'portion'
       }
       this.#nextGroup()
-      if (performance.now() >= deadlineMs) break
+      if (monotonicMs() >= deadlineMs) break
     }
     if (!this.#stream.isDone) return 'more'
     this.#endPortion()

@@ -11,6 +11,7 @@
 
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { type ErrorCode, StrideError } from '../../errors.ts'
+import { monotonicMs } from '../../monotonic.ts'
 import type { RecordBytes } from '../../schema/index.ts'
 import type { AppliedState } from '../checkpointer.ts'
 import type { Locator } from '../locator.ts'
@@ -94,7 +95,7 @@ export class IndexKeeper {
       for (let state: FoldState = 'more'; state !== 'done'; ) {
         await nextTurn()
         if (isOver()) return
-        state = this.#guard(() => this.#step(index, performance.now() + STEP_MS)) ?? 'done'
+        state = this.#guard(() => this.#step(index, monotonicMs() + STEP_MS)) ?? 'done'
         if (state === 'portion' || state === 'anew') await this.#publishAsync(state === 'portion')
         if (isOver()) return
         if (state === 'anew') break

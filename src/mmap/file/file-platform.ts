@@ -66,6 +66,7 @@ export function createFilePlatform(help: FileHelp = NO_HELP): Platform {
 }
 
 class PositionedFile extends DiskFile {
+  protected override readonly canBeMapped = false
   readonly #help: FileHelp
 
   constructor(help: FileHelp, path: string, fd: number, access: Access) {

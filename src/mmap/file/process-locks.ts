@@ -28,6 +28,10 @@ export const processLocks: LockTable = {
     held.set(key, holders)
     return true
   },
+  isLocked(fd, path, byte) {
+    const exclusive = held.get(`${identityOf(fd, path)}:${byte}`)?.exclusive
+    return exclusive !== undefined && exclusive !== fd
+  },
   unlock(fd, path, byte) {
     letGo(fd, `${identityOf(fd, path)}:${byte}`)
   },

@@ -33,6 +33,7 @@ export interface Abi {
   /** sysconf(3) */
   readonly SC_PAGESIZE: number
   /** fcntl(2): open file description locks, which closing another descriptor cannot drop */
+  readonly F_OFD_GETLK: number
   readonly F_OFD_SETLK: number
   readonly F_RDLCK: number
   readonly F_WRLCK: number
@@ -73,6 +74,7 @@ export const LINUX: Abi = {
   F_RDADVISE: undefined,
   SYNC_FILE_RANGE: 7,
   SC_PAGESIZE: 30,
+  F_OFD_GETLK: 36,
   F_OFD_SETLK: 37,
   F_RDLCK: 0,
   F_WRLCK: 1,
@@ -103,6 +105,7 @@ export const MACOS: Abi = {
   F_RDADVISE: 44,
   SYNC_FILE_RANGE: undefined,
   SC_PAGESIZE: 29,
+  F_OFD_GETLK: 92,
   F_OFD_SETLK: 90,
   F_RDLCK: 1,
   F_WRLCK: 3,

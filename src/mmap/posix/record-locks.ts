@@ -1,14 +1,16 @@
 /**
  * Locks of the kernel on single bytes of a file: open file description locks (fcntl, F_OFD_SETLK).
  *
- * They belong to the descriptor, so that two handles of one process exclude each other, closing another
- * descriptor of the file drops nothing, and the death of the process frees them (S1, S5).
+ * They belong to the description, so that two handles of one process exclude each other, closing another
+ * descriptor of the file drops nothing, and the death of the process frees them (S1, S5). Asking who holds one
+ * (F_OFD_GETLK) takes nothing, so that those who ask keep nobody out.
  */
 
 import { constants, endianness } from 'node:os'
 import type { LockTable } from '../disk-file.ts'
 import type { LockKind } from '../platform.ts'
 import { errnoError } from '../system-errors.ts'
+import type { Abi } from './abi.ts'
 import type { SystemCalls } from './system-calls.ts'
 
 const { EACCES, EAGAIN } = constants.errno
@@ -16,33 +18,42 @@ const SEEK_SET = 0
 const littleEndian = endianness() === 'LE'
 
 export function recordLocks(calls: SystemCalls): LockTable {
+  const { abi } = calls
+  const set = (fd: number, path: string, type: number, byte: number, length: number): boolean => {
+    const result = calls.fcntl(fd, abi.F_OFD_SETLK, flock(abi, type, byte, length))
+    if (result >= 0) return true
+    if (result === -EAGAIN || result === -EACCES) return false
+    throw errnoError('fcntl', -result, path)
+  }
   return {
-    tryLock: (fd, path, byte, kind) => setLock(calls, fd, path, byte, 1, kind),
-    unlock: (fd, path, byte) => void setLock(calls, fd, path, byte, 1, 'none'),
+    tryLock: (fd, path, byte, kind) => set(fd, path, typeOf(abi, kind), byte, 1),
+    unlock: (fd, path, byte) => void set(fd, path, abi.F_UNLCK, byte, 1),
     // Length 0 reaches to the end of all bytes.
-    unlockAll: (fd, path) => void setLock(calls, fd, path, 0, 0, 'none'),
+    unlockAll: (fd, path) => void set(fd, path, abi.F_UNLCK, 0, 0),
+    isLocked(fd, path, byte) {
+      // Which lock would keep a shared one from being taken? The answer is written over the question.
+      const question = flock(abi, abi.F_RDLCK, byte, 1)
+      const result = calls.fcntl(fd, abi.F_OFD_GETLK, question)
+      if (result < 0) throw errnoError('fcntl', -result, path)
+      return viewOf(question).getInt16(abi.flock.l_type, littleEndian) !== abi.F_UNLCK
+    },
   }
 }
 
-function setLock(
-  calls: SystemCalls,
-  fd: number,
-  path: string,
-  start: number,
-  length: number,
-  kind: LockKind | 'none',
-): boolean {
-  const { abi } = calls
-  const { flock } = abi
-  const type = { shared: abi.F_RDLCK, exclusive: abi.F_WRLCK, none: abi.F_UNLCK }[kind]
+function typeOf(abi: Abi, kind: LockKind): number {
+  return kind === 'shared' ? abi.F_RDLCK : abi.F_WRLCK
+}
+
+function flock({ flock }: Abi, type: number, start: number, length: number): Uint8Array {
   const bytes = new Uint8Array(flock.bytes)
-  const view = new DataView(bytes.buffer)
+  const view = viewOf(bytes)
   view.setInt16(flock.l_type, type, littleEndian)
   view.setInt16(flock.l_whence, SEEK_SET, littleEndian)
   view.setBigInt64(flock.l_start, BigInt(start), littleEndian)
   view.setBigInt64(flock.l_len, BigInt(length), littleEndian)
-  const result = calls.fcntl(fd, abi.F_OFD_SETLK, bytes)
-  if (result >= 0) return true
-  if (result === -EAGAIN || result === -EACCES) return false
-  throw errnoError('fcntl', -result, path)
+  return bytes
+}
+
+function viewOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 }

@@ -15,6 +15,7 @@ import * as fs from 'node:fs'
 import { constants, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type ErrorCode, StrideError } from '../../errors.ts'
+import { Deadline } from '../../monotonic.ts'
 import { identityOf } from '../disk-file.ts'
 import type { SharedObject } from '../mapping-system.ts'
 import { errnoError, withCodes } from '../system-errors.ts'
@@ -51,11 +52,11 @@ export function openSharedObject(
   mode: number,
   patienceMs = PATIENCE_MS,
 ): SharedFile {
-  const deadline = Date.now() + patienceMs
+  const deadline = new Deadline(patienceMs)
   for (;;) {
     const opened = tryOpen(calls, name, size, mode)
     if (opened !== undefined) return held(calls, name, opened)
-    if (Date.now() >= deadline) {
+    if (deadline.isOver) {
       throw failure('ERR_STRIDE_BUSY', name, `is being made or removed for ${patienceMs} ms now`)
     }
     Atomics.wait(SLEEP, 0, 0, POLL_MS)

@@ -123,6 +123,11 @@ export class SimulatedContent {
     return true
   }
 
+  isLocked(owner: object, byte: number): boolean {
+    const exclusive = this.locks.get(byte)?.exclusive
+    return exclusive !== undefined && exclusive !== owner
+  }
+
   unlock(owner: object, byte: number): void {
     const lock = this.locks.get(byte)
     if (lock?.exclusive === owner) lock.exclusive = undefined

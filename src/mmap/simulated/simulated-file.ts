@@ -107,6 +107,12 @@ export class SimulatedFile implements PlatformFile {
     this.#content.unlock(this, byte)
   }
 
+  isLocked(byte: number): boolean {
+    this.#assertOpen()
+    checkOffset('byte', byte)
+    return this.#content.isLocked(this, byte)
+  }
+
   sharedWords(offset: number, count: number): SharedWords {
     this.#assertOpen()
     checkRange(offset, count * 4)

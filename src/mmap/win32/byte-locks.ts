@@ -57,6 +57,12 @@ export function byteLocks(calls: Win32Calls): LockTable {
       held.set(fd, bytes.set(byte, kind))
       return true
     },
+    isLocked(fd, path, byte) {
+      if (held.get(fd)?.has(byte) === true) return false
+      if (!lock(fd, path, byte, 'shared')) return true
+      unlock(fd, path, byte)
+      return false
+    },
     unlock(fd, path, byte) {
       if (held.get(fd)?.delete(byte) === true) unlock(fd, path, byte)
     },

@@ -8,6 +8,7 @@
  */
 
 import { type ErrorCode, StrideError } from '../../errors.ts'
+import { Deadline } from '../../monotonic.ts'
 import { roundUp } from '../bounds.ts'
 import type { Mappable, SharedObject } from '../mapping-system.ts'
 import { FILE_MAP_READ, FILE_MAP_WRITE, PAGE_READWRITE } from './constants.ts'
@@ -98,10 +99,9 @@ function writtenSize(
   const words = sizePage(calls, handle, path, start)
   try {
     const values = new Int32Array(words.buffer, 0, 3)
-    const deadline = Date.now() + patienceMs
+    const deadline = new Deadline(patienceMs)
     while (Atomics.load(values, 0) === 0) {
-      if (Date.now() >= deadline)
-        throw failure('ERR_STRIDE_BUSY', name, `is being made for ${patienceMs} ms now`)
+      if (deadline.isOver) throw failure('ERR_STRIDE_BUSY', name, `is being made for ${patienceMs} ms now`)
       Atomics.wait(SLEEP, 0, 0, POLL_MS)
     }
     const size = ((values[1] as number) >>> 0) + (values[2] as number) * 2 ** 32

@@ -1,0 +1,137 @@
+/**
+ * What could go wrong with the locks: readers that ask for the writer keep a new one out, or a clock that is set back makes
+ * somebody wait for hours.
+ * Rules of docs/durability.md: S1; of engine/locks.ts: LK1.
+ */
+
+import { spawnSync } from 'node:child_process'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { Worker } from 'node:worker_threads'
+import { openStore } from 'stridedb'
+import { describe, expect, test } from 'vitest'
+import { lockPathOf } from '../../src/engine/locks.ts'
+import { openStoreOn } from '../../src/engine/open.ts'
+import { choosePlatform } from '../../src/mmap/choose-platform.ts'
+import type { Platform, PlatformFile } from '../../src/mmap/platform.ts'
+import { codeOf, Point, temporaryFolder } from './support.ts'
+
+const SOURCES = fileURLToPath(new URL('../../src/', import.meta.url))
+
+/** The platform of this system, and what was called on its files. */
+function watched(path: string): { readonly platform: Platform; readonly calls: string[] } {
+  const calls: string[] = []
+  const { platform } = choosePlatform('auto', path)
+  const watch = (file: PlatformFile): PlatformFile =>
+    new Proxy(file, {
+      get(target, name) {
+        const value = Reflect.get(target, name, target) as unknown
+        if (typeof value !== 'function') return value
+        calls.push(String(name))
+        return value.bind(target)
+      },
+    })
+  return { platform: { ...platform, open: (name, options) => watch(platform.open(name, options)) }, calls }
+}
+
+/** Runs a module of TypeScript in a thread; it gets `data` and answers with messages. */
+async function inThread(
+  source: string,
+  data: unknown,
+): Promise<{ readonly first: unknown; end(): Promise<void> }> {
+  const script = join(temporaryFolder(), 'thread.mts')
+  const code = source.replaceAll("'src/", `'${new URL('../../src/', import.meta.url).href}`)
+  writeFileSync(script, code)
+  const worker = new Worker(
+    `import('tsx/esm/api').then(({ register }) => { register(); return import(${JSON.stringify(script)}) })`,
+    { eval: true, workerData: data },
+  )
+  const exited = new Promise<void>(resolve => worker.once('exit', () => resolve()))
+  const first = await new Promise<unknown>((resolve, reject) => {
+    worker.once('message', resolve)
+    worker.once('error', reject)
+  })
+  return { first, end: () => exited }
+}
+
+describe('asking for the writer', () => {
+  test('takes no lock, whether there is a writer, none, or one that died', () => {
+    const path = join(temporaryFolder(), 'points.stride')
+    const writer = openStore(path, Point)
+    writer.append({ x: 1, tag: 1 })
+    writer.commitSync()
+    const { platform, calls } = watched(path)
+    const reader = openStoreOn(platform, path, Point, { readOnly: true })
+    expect(reader.count).toBe(1)
+    writer.append({ x: 2, tag: 2 })
+    writer.commitSync()
+    expect(reader.count).toBe(2)
+    writer.close()
+    expect(reader.get(1)).toEqual({ x: 2, tag: 2 })
+    reader.close()
+    expect(calls).toContain('isLocked')
+    expect(calls.filter(name => name === 'tryLock' || name === 'unlock')).toEqual([])
+  })
+
+  test('by taking a lock, as on a system that cannot be asked otherwise, makes a writer wait and does not refuse it', async () => {
+    const path = join(temporaryFolder(), 'points.stride')
+    openStore(path, Point).close()
+    const thread = await inThread(
+      `import { parentPort, workerData } from 'node:worker_threads'
+       import { choosePlatform } from 'src/mmap/choose-platform.ts'
+       const file = choosePlatform('file', workerData).platform.open(workerData, { access: 'readwrite' })
+       for (const byte of [0, 2]) if (!file.tryLock(byte, 'shared')) throw new Error('not free')
+       parentPort.postMessage('held')
+       const sleep = new Int32Array(new SharedArrayBuffer(4))
+       Atomics.wait(sleep, 0, 0, 300)
+       file.unlock(0)
+       Atomics.wait(sleep, 0, 0, 300)
+       file.close()`,
+      lockPathOf(path),
+    )
+    expect(thread.first).toBe('held')
+    const writer = openStore(path, Point)
+    expect(codeOf(() => openStore(path, Point))).toBe('ERR_STRIDE_BUSY')
+    writer.close()
+    await thread.end()
+  })
+})
+
+describe('a clock that is set back', () => {
+  test('makes nobody wait: each wait ends where it would have ended', () => {
+    const path = join(temporaryFolder(), 'points.stride')
+    const writer = openStore(path, Point)
+    const { status, stdout, stderr } = spawnSync(
+      process.execPath,
+      [
+        '--import',
+        'tsx',
+        '--input-type=module',
+        '-e',
+        `const start = Date.now()
+         let back = 0
+         Date.now = () => start - 1000 * back++
+         const { openStore, openStoreAsync } = await import('${new URL('../../src/index.ts', import.meta.url).href}')
+         const codes = []
+         try { openStore(process.argv[1], { lockTimeoutMs: 40 }) } catch (error) { codes.push(error.code) }
+         await openStoreAsync(process.argv[1], { lockTimeoutMs: 40 }).catch(error => codes.push(error.code))
+         console.log(codes.join())`,
+        path,
+      ],
+      { encoding: 'utf8', timeout: 60_000 },
+    )
+    writer.close()
+    expect([status, stdout.trim(), stderr]).toEqual([0, 'ERR_STRIDE_BUSY,ERR_STRIDE_BUSY', ''])
+  })
+
+  test('is asked for nothing but the date of creation', () => {
+    const asking: string[] = []
+    for (const entry of readdirSync(SOURCES, { recursive: true, withFileTypes: true })) {
+      if (!entry.isFile() || !entry.name.endsWith('.ts')) continue
+      const text = readFileSync(join(entry.parentPath, entry.name), 'utf8')
+      if (/Date\.now\(|new Date\(\)|[^.]performance\.now\(/.test(text)) asking.push(entry.name)
+    }
+    expect(asking).toEqual(['header.ts'])
+  })
+})
