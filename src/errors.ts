@@ -73,6 +73,12 @@ export const ERROR_CODES = meanings({
     meaning: 'The name belongs to an object of another kind or another size.',
     remedy: 'Choose another name.',
   },
+  ERR_STRIDE_NO_LOCK: {
+    meaning:
+      'A store was to be written where no lock of the system can be had, since koffi does not load: nothing would keep out a second writer.',
+    remedy:
+      "Make koffi load (the message says how, docs/bundlers.md says more), open with `readOnly: true`, or say with `lock: 'process'` that no other process and no other thread writes.",
+  },
   ERR_STRIDE_NO_RECORD: {
     meaning: 'There is no live record with this number: it is past the end, or deleted.',
     remedy: 'Ask with `has(n)` first, or use `get(n)`, which answers undefined.',

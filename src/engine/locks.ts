@@ -1,5 +1,5 @@
 /**
- * Who may have a store open: locks of the operating system on the file beside it, `x.stride-lock` (S1, S5).
+ * Who may have a store open: locks of the operating system on the file beside it, `x.stride-lock` (S0, S1, S5).
  *
  *   byte 0  held alone by the writer
  *   byte 1  held alone by any opener on a network file system, where one at a time is allowed
@@ -29,6 +29,8 @@ export interface LockOptions {
   readonly writer: boolean
   readonly timeoutMs: number
   readonly mode: number | undefined
+  /** Whether the caller says that nobody else writes, in this process or another. */
+  readonly isAlone: boolean
 }
 
 export class StoreLock {
@@ -41,8 +43,9 @@ export class StoreLock {
     this.#writer = writer
   }
 
-  /** Takes the locks that this opener needs. @throws ERR_STRIDE_BUSY, _PERMISSION, _IO */
+  /** Takes the locks that this opener needs. @throws ERR_STRIDE_NO_LOCK, _BUSY, _PERMISSION, _IO */
   static take(platform: Platform, path: string, options: LockOptions): StoreLock {
+    assertLockable(platform, path, options)
     const file = openLockFile(platform, path, options)
     if (file === undefined) return new StoreLock(undefined, false)
     try {
@@ -83,6 +86,18 @@ export class StoreLock {
     this.#isReleased = true
     this.#file?.close()
   }
+}
+
+/** Never a silent second writer (S0). @throws ERR_STRIDE_NO_LOCK */
+export function assertLockable(
+  { lockObstacle }: Platform,
+  path: string,
+  { writer, isAlone }: Pick<LockOptions, 'writer' | 'isAlone'>,
+): void {
+  if (!writer || isAlone || lockObstacle === undefined) return
+  const alternatives = "open it with readOnly: true, or with lock: 'process' where nobody else writes it"
+  const message = `${path} is not opened for writing, since nothing would keep out a second writer (${lockObstacle}): ${alternatives}`
+  throw new StrideError('ERR_STRIDE_NO_LOCK', message, { path })
 }
 
 export function lockPathOf(path: string): string {

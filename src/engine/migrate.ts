@@ -33,7 +33,7 @@ const BYTES_A_STEP = 1024 * 1024
  * @param map makes the new record of an old one; without it fields of the same name are taken over and new ones
  *   must have a default
  * @returns how many live records there are
- * @throws {StrideError} ERR_STRIDE_RECORD naming the first record that does not fit, _BUSY, _NO_SPACE, _IO; what `signal`
+ * @throws {StrideError} ERR_STRIDE_RECORD naming the first record that does not fit, _BUSY, _NO_LOCK, _NO_SPACE, _IO; what `signal`
  *   aborts with; the old file is untouched then
  */
 export function migrateStore<S extends AnySchema>(
@@ -93,14 +93,14 @@ function begin<S extends AnySchema>(
   path: string,
   schema: S,
   map: RecordMap<S> | undefined,
-  { align, endian, validate, lockTimeoutMs }: SettledOptions<typeof MIGRATION>,
+  { align, endian, validate, lockTimeoutMs, lock }: SettledOptions<typeof MIGRATION>,
 ): Migration {
   checkPath(path, 'migrateStore')
   if (map !== undefined && typeof map !== 'function') {
     throw new TypeError(`migrateStore takes a function that makes the new records, then options: ${shown(map)}`)
   }
   const codec = codecOf(schema, { align, endian, validate }) as Codec<unknown>
-  const old = openStoreFile(path, undefined, INDEXED_STORE.read({ lockTimeoutMs }, 'migrateStore'))
+  const old = openStoreFile(path, undefined, INDEXED_STORE.read({ lockTimeoutMs, lock }, 'migrateStore'))
   const publisher = old.publisher as Publisher
   publisher.publish(old.root)
   old.lock.announce()

@@ -18,7 +18,7 @@ import { Store } from './store.ts'
  *
  * @param schema a plain Zod object; left out, it is rebuilt from the file's header
  * @throws {StrideError} ERR_STRIDE_NOT_FOUND, _NOT_A_STORE, _FORMAT_NEWER, _CORRUPT, _TRUNCATED, _SCHEMA_MISMATCH, _LAYOUT,
- *   _BUSY, _IS_DIRECTORY, _PERMISSION, _NO_SPACE, _IO; TypeError or RangeError for options that cannot be meant
+ *   _BUSY, _NO_LOCK, _IS_DIRECTORY, _PERMISSION, _NO_SPACE, _IO; TypeError or RangeError for options that cannot be meant
  */
 export function openStore<S extends AnySchema, const I extends IndexDeclarations<S> = NoIndexes>(
   path: string,

@@ -65,6 +65,7 @@ const ENCODING = new OptionTable('EncodingOptions', {
 })
 
 const lockTimeoutMs = whole({ unit: 'milliseconds' }).or(0)
+const lock = oneOf('system', 'process').or('system')
 const stagedBytesMax = whole({ unit: 'bytes' }).or(GIB)
 
 export const STORE = new OptionTable('StoreOptions', {
@@ -90,6 +91,12 @@ export const STORE = new OptionTable('StoreOptions', {
   stagedBytesMax,
   /** How long opening waits for another writer. */
   lockTimeoutMs,
+  /**
+   * What keeps a second writer out. 'system': a lock of the kernel; where none can be had, because koffi does not load, opening
+   * for writing is ERR_STRIDE_NO_LOCK. 'process': the caller promises that no other process and no other thread writes; the
+   * kernel's lock is taken all the same where it can be had.
+   */
+  lock,
   /** Permission bits of a created file. */
   mode: permissionBits.orElse('0o600, its owner alone'),
 })
@@ -129,6 +136,8 @@ export const MIGRATION = new OptionTable('MigrateOptions', {
   ...ENCODING.rows,
   /** How long opening waits for another writer. */
   lockTimeoutMs,
+  /** What keeps a second writer out, as in `openStore`. */
+  lock,
   ...PROGRESS.rows,
 })
 

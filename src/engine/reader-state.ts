@@ -21,6 +21,8 @@ import type { Follower, PublishedState } from './publication.ts'
 import { fileEnd, type Root, readRoot } from './root.ts'
 
 const WAIT_MS_MAX = 10_000
+/** Where no lock tells whether somebody writes, what looks damaged may be a checkpoint that is under way: so long. */
+const UNCERTAIN_MS = 500
 const POLL_MS = 2
 const SLEEP = new Int32Array(new SharedArrayBuffer(4))
 
@@ -45,13 +47,14 @@ interface Readable {
 /** @throws ERR_STRIDE_BUSY, _CORRUPT, _JOURNAL_MISSING, _TRUNCATED, _IO */
 export function readState(store: Readable, follower: Follower): ReaderState {
   const deadline = new Deadline(WAIT_MS_MAX)
+  const uncertain = new Deadline(store.platform.lockObstacle === undefined ? 0 : UNCERTAIN_MS)
   for (;;) {
     const writer = store.lock.writerState()
     if (writer === 'ready') {
       const published = readPublished(store, follower)
       if (published !== undefined) return published
     } else if (writer === 'none' || !follower.isSuperseded) {
-      const left = readLeft(store, follower)
+      const left = readLeft(store, follower, uncertain)
       if (left !== undefined) return left
     }
     if (deadline.isOver) {
@@ -76,7 +79,7 @@ function readPublished({ file, addressing }: Readable, follower: Follower): Read
 }
 
 /** What root and journal say; undefined where a writer changed them meanwhile. */
-function readLeft(store: Readable, follower: Follower): ReaderState | undefined {
+function readLeft(store: Readable, follower: Follower, uncertain: Deadline): ReaderState | undefined {
   const { platform, path, file, identity, addressing, lock } = store
   const sequence = follower.sequence()
   try {
@@ -92,7 +95,7 @@ function readLeft(store: Readable, follower: Follower): ReaderState | undefined 
     return { state, sequence, overlay, recovery: recoveryOf(scan) }
   } catch (error) {
     // A writer that opens the store ends the journal, or finds the same damage and goes.
-    if (lock.writerState() === 'none' && follower.sequence() === sequence) throw error
+    if (uncertain.isOver && lock.writerState() === 'none' && follower.sequence() === sequence) throw error
     return undefined
   }
 }

@@ -25,7 +25,7 @@ import { NOTHING_RECOVERED, type Recovery, recover, recoveryOf } from './journal
 import type { Replay } from './journal/replay.ts'
 import { Liveness } from './liveness.ts'
 import { Locator } from './locator.ts'
-import { StoreLock } from './locks.ts'
+import { assertLockable, StoreLock } from './locks.ts'
 import { type StoreSettings, windowSizes } from './options.ts'
 import { appliedCommit, openSharedWords, Publisher } from './publication.ts'
 import { FIRST_ROOT, fileEnd, type Root, readRoot, writeRoot } from './root.ts'
@@ -71,7 +71,7 @@ export const CHANGES_AT_ONCE = 4096
 /**
  * Opens the file, or creates it where the options say so.
  * @param changesAtOnce how many changes recovery puts into the file at once; more are left to `replay`
- * @throws ERR_STRIDE_NOT_FOUND, _NOT_A_STORE, _FORMAT_NEWER, _CORRUPT, _TRUNCATED, _SCHEMA_MISMATCH, _BUSY,
+ * @throws ERR_STRIDE_NOT_FOUND, _NOT_A_STORE, _FORMAT_NEWER, _CORRUPT, _TRUNCATED, _SCHEMA_MISMATCH, _BUSY, _NO_LOCK,
  *   _IS_DIRECTORY, _PERMISSION, _NO_SPACE, _IO
  */
 export function openStoreFile(
@@ -88,11 +88,13 @@ export function openStoreFile(
   if (create && schema === undefined) throw new TypeError('Creating a store takes a schema')
   // An unfit schema or a foreign file is refused before a lock file appears beside it.
   const wanted = schema === undefined ? undefined : sharedCodec(schema, options)
+  const isAlone = options.lock === 'process'
+  if (held?.lock === undefined) assertLockable(platform, path, { writer, isAlone })
   const found = platform.exists(path) || !create ? openChecked(platform, path, writer, wanted) : undefined
   let file = found?.file
   let lock: StoreLock | undefined
   try {
-    const lockOptions = { writer, timeoutMs: options.lockTimeoutMs, mode: options.mode }
+    const lockOptions = { writer, timeoutMs: options.lockTimeoutMs, mode: options.mode, isAlone }
     lock = held?.lock ?? StoreLock.take(platform, path, lockOptions)
     if (found !== undefined && file !== undefined && !isCurrent(platform, path, file)) {
       // It was replaced while this opener waited.

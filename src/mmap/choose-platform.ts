@@ -3,7 +3,7 @@
  */
 
 import { StrideError } from '../errors.ts'
-import { createFilePlatform } from './file/file-platform.ts'
+import { createFilePlatform, withoutHelp } from './file/file-platform.ts'
 import { networkFileSystem } from './network-path.ts'
 import type { Platform } from './platform.ts'
 import { createSimulatedPlatform } from './simulated/simulated-platform.ts'
@@ -20,7 +20,7 @@ type Mapping =
   | { readonly platform?: undefined; readonly obstacle: string }
 
 let mapping: Mapping | undefined
-let positioned: Platform | undefined
+let positionedPlatform: Platform | undefined
 
 /**
  * 'auto' maps where koffi and the file system allow it, and says why where they do not; 'mapped' insists;
@@ -41,13 +41,17 @@ export function choosePlatform(backend: 'auto' | 'mapped' | 'file' | 'memory', p
     return { platform: filePlatform(), reason: `${path} lies on a network file system (${network})` }
   }
   if (platform !== undefined) return { platform }
-  const locks = thisSystem().system === undefined ? '; locks hold within this process only' : ''
-  return { platform: filePlatform(), reason: `${obstacle}${locks}` }
+  const positioned = filePlatform()
+  const locks = positioned.lockObstacle === undefined ? '' : '; locks hold within this process only'
+  return { platform: positioned, reason: `${obstacle}${locks}` }
 }
 
 function filePlatform(): Platform {
-  positioned ??= createFilePlatform(thisSystem().system?.fileHelp)
-  return positioned
+  if (positionedPlatform === undefined) {
+    const { system, reason } = thisSystem()
+    positionedPlatform = createFilePlatform(system === undefined ? withoutHelp(reason) : system.fileHelp)
+  }
+  return positionedPlatform
 }
 
 function findMapping(): Mapping {

@@ -26,6 +26,8 @@ export interface Platform {
   readonly name: 'posix' | 'win32' | 'file' | 'simulated'
   /** Offsets of mappings are multiples of this many bytes. */
   readonly granularity: number
+  /** Why locks exclude handles of this process only; undefined where they are the kernel's and exclude everybody (S0). */
+  readonly lockObstacle?: string
   /** @throws ERR_STRIDE_NOT_FOUND, _EXISTS, _IS_DIRECTORY, _PERMISSION, _IO */
   open(path: string, options: OpenFileOptions): PlatformFile
   exists(path: string): boolean

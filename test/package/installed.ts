@@ -17,8 +17,8 @@ export interface Installed {
   run(source: string, nodeArgs?: readonly string[]): string[]
 }
 
-/** @param native whether koffi has its build for this machine */
-export function install({ native = true } = {}): Installed {
+/** @param native whether koffi has its build for this machine. @param koffi whether it is there at all */
+export function install({ native = true, koffi = true } = {}): Installed {
   if (!existsSync(join(ROOT, 'dist/index.js')))
     throw new Error('The package is not built: run `npm run build` first')
   const folder = mkdtempSync(join(tmpdir(), 'stridedb-installed-'))
@@ -28,7 +28,8 @@ export function install({ native = true } = {}): Installed {
   const copy = (from: string, to: string): void =>
     cpSync(join(ROOT, from), join(modules, to), { recursive: true, dereference: true })
   for (const name of ['dist', 'package.json']) copy(name, `stridedb/${name}`)
-  for (const name of ['zod', 'koffi', ...(native ? ['@koromix'] : [])]) copy(`node_modules/${name}`, name)
+  for (const name of ['zod', ...(koffi ? ['koffi'] : []), ...(koffi && native ? ['@koromix'] : [])])
+    copy(`node_modules/${name}`, name)
   let programs = 0
   return {
     folder,

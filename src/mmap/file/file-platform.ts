@@ -24,6 +24,8 @@ export interface OpenFile {
 /** What the system itself does better than node:fs, or alone: posix/file-help.ts, win32/win32-platform.ts. */
 export interface FileHelp {
   readonly locks: LockTable
+  /** Why the locks exclude handles of this process only; undefined where they exclude everybody. */
+  readonly lockObstacle?: string
   open(path: string, options: OpenFileOptions): number
   /** False where the system reserves nothing: zeros are written then. */
   reserveBlocks(file: OpenFile, offset: number, length: number): boolean
@@ -33,15 +35,18 @@ export interface FileHelp {
   syncFolder(path: string): void
 }
 
-/** Where koffi cannot be had: locks hold within this process only, and zeros are written. */
-const NO_HELP: FileHelp = {
-  locks: processLocks,
-  open: openDescriptor,
-  reserveBlocks: () => false,
-  readAhead() {},
-  rename: renameOver,
-  remove,
-  syncFolder,
+/** Where koffi cannot be had, and why: locks hold within this process only, and zeros are written. */
+export function withoutHelp(reason: string): FileHelp {
+  return {
+    locks: processLocks,
+    lockObstacle: reason,
+    open: openDescriptor,
+    reserveBlocks: () => false,
+    readAhead() {},
+    rename: renameOver,
+    remove,
+    syncFolder,
+  }
 }
 
 /** Windows replaces no file that is open: the caller's own opener gives way. */
@@ -51,10 +56,12 @@ function renameOver(from: string, to: string, own?: PlatformFile): void {
   else own.giveWay(replace, () => openDescriptor(to, { access: own.access }))
 }
 
-export function createFilePlatform(help: FileHelp = NO_HELP): Platform {
+export function createFilePlatform(help: FileHelp = withoutHelp('koffi is not used')): Platform {
+  const { lockObstacle } = help
   return {
     name: 'file',
     granularity: 1,
+    ...(lockObstacle === undefined ? {} : { lockObstacle }),
     open: (path, options) => new PositionedFile(help, path, help.open(path, options), options.access),
     exists,
     resolve,

@@ -1,10 +1,13 @@
 /**
- * Locks where koffi does not load: they exclude handles of this process only.
+ * Locks where koffi does not load: they exclude handles of this thread only.
  *
- * node:fs knows no locks, and words in a file would stay held when their process is killed (S5). Who relies on
- * this is told so in the reason that choosePlatform gives.
+ * node:fs knows no locks, and words in a file would stay held when their process is killed (S5). So a store is written
+ * under them only where its caller says that nobody else writes (S0, engine/locks.ts).
+ *   PL1  all copies of this library in one thread share them, those in other realms too (node:vm, test runners): the table
+ *        is a property of a module of Node, of which each thread has one. Threads share no objects, and so no table.
  */
 
+import workerThreads from 'node:worker_threads'
 import { identityOf, type LockTable } from '../disk-file.ts'
 
 interface Holders {
@@ -12,8 +15,17 @@ interface Holders {
   readonly shared: Set<number>
 }
 
-/** By identity of the file and byte. */
-const held = new Map<string, Holders>()
+/** The name changes with the shape of what it names. */
+const TABLE = Symbol.for('stridedb.process-locks.1')
+
+/** By identity of the file and byte (PL1). */
+const held = sharedTable()
+
+function sharedTable(): Map<string, Holders> {
+  const anchor = workerThreads as { [TABLE]?: Map<string, Holders> }
+  if (anchor[TABLE] === undefined) Object.defineProperty(anchor, TABLE, { value: new Map<string, Holders>() })
+  return anchor[TABLE] as Map<string, Holders>
+}
 
 export const processLocks: LockTable = {
   tryLock(fd, path, byte, kind) {
