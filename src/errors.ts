@@ -121,8 +121,8 @@ export const ERROR_CODES = meanings({
   },
   ERR_STRIDE_REPLACED: {
     meaning:
-      'Another file, or none, has the name of the store now: what is written would be lost, and a walk over a range cannot tell where it was.',
-    remedy: 'Close the store and open the path again; begin the walk again. Nothing was changed.',
+      'Another file, or none, has the name of the store now: what is written would be lost, and a row or walk that is held cannot tell which record it was on.',
+    remedy: 'Close the store and open the path again; begin the walk again, or `seek`. Nothing was changed.',
   },
   ERR_STRIDE_SCHEMA_MISMATCH: {
     meaning: 'The store has another layout than the given schema, or than it had when it was opened.',

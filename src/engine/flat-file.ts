@@ -19,6 +19,8 @@ import { truncated } from './header.ts'
 import { Liveness } from './liveness.ts'
 import { Locator } from './locator.ts'
 import { FLAT_FILE, type FlatFileOptions, type FlatFileSettings, windowSizes } from './options.ts'
+import { Numbering } from './numbering.ts'
+import { currentSource } from './point-reader.ts'
 import { RecordSet, type Source } from './record-set.ts'
 import { Staging } from './staging.ts'
 import { readStats, type StoreStats } from './stats.ts'
@@ -99,6 +101,7 @@ export class FlatFile<S extends AnySchema = AnySchema> extends RecordSet<S> {
         locator,
         windowBytes,
         follower: undefined,
+        numbering: new Numbering(),
       }
       const backend = platform.name === 'file' ? 'file' : platform.name === 'simulated' ? 'memory' : 'mapped'
       const Reader = locator.isDense ? readerClassOf(FlatFile, codec) : FlatFile
@@ -163,7 +166,7 @@ export class FlatFile<S extends AnySchema = AnySchema> extends RecordSet<S> {
   /** Drops what is staged. */
   rollback(): void {
     this.#writable()
-    this.source.locator.staging.rollback()
+    currentSource(this).locator.staging.rollback()
     this.changed()
   }
 
@@ -172,8 +175,8 @@ export class FlatFile<S extends AnySchema = AnySchema> extends RecordSet<S> {
     this.assertOpen()
     return readStats({
       backend: this.backend,
-      pool: this.source.pool,
-      staging: this.source.locator.staging,
+      pool: currentSource(this).pool,
+      staging: currentSource(this).locator.staging,
       fileBytes: this.#file.size(),
       capacity: this.size,
       syncs: this.#syncs,
@@ -187,14 +190,16 @@ export class FlatFile<S extends AnySchema = AnySchema> extends RecordSet<S> {
   /** Drops what is staged and lets go of file and windows. Twice is fine. */
   close(): void {
     if (this.isClosed) return
-    this.isClosed = true
-    this.changed()
-    this.source.pool.close()
+    this.#writer.assertIdle('close')
+    this.endReading()
+    currentSource(this).pool.close()
     const close = (): void => this.#file.close()
     void this.#syncing.then(close, close)
   }
   /** The same; resolves once commits in flight have ended. */
   async closeAsync(): Promise<void> {
+    if (this.isClosed) return
+    this.#writer.assertIdle('closeAsync')
     await this.#syncing.catch(() => undefined)
     this.close()
   }
@@ -207,7 +212,7 @@ export class FlatFile<S extends AnySchema = AnySchema> extends RecordSet<S> {
 
   #apply(): void {
     this.#writable()
-    const { locator, pool, addressing } = this.source
+    const { locator, pool, addressing } = currentSource(this)
     const { staging } = locator
     if (staging.isEmpty) return
     const changes = staging.stagedChanges()
@@ -244,6 +249,7 @@ export class FlatFile<S extends AnySchema = AnySchema> extends RecordSet<S> {
       const message = `An earlier write to ${path} failed: ${String(this.#failure)}`
       throw new StrideError('ERR_STRIDE_POISONED', message, { path, cause: this.#failure })
     }
+    this.#writer.assertIdle('A change, commit or rollback')
     return this.#writer
   }
 
@@ -253,6 +259,7 @@ export class FlatFile<S extends AnySchema = AnySchema> extends RecordSet<S> {
   }
 
   #fixedSize(call: string): StrideError {
+    this.assertOpen()
     const { path } = this
     return new StrideError(
       'ERR_STRIDE_LIMIT',

@@ -2,11 +2,17 @@
  * The numbers that records have until compact gives them others, and how a place among the old ones is found among the new.
  *
  *   U1  a place keeps its neighbours: whatever record lay in front of it, or behind, does so by its new number, too.
- *   U2  what a compact did is kept for as long as something holds the numbering from before it, and no longer.
+ *   U2  a record keeps itself: its new number is told as long as it was live.
+ *   U3  what a compact did is kept for as long as something holds the numbering from before it, and no longer.
  */
 
 /** Higher than any record number: a place behind all. */
 const HIGHEST = 0xffffffff
+
+/** No number: the record was deleted before a compact. */
+export const GONE = -1
+/** No number that is known: another process compacted. */
+export const UNKNOWN = -2
 
 export class Numbering {
   #next: Numbering | undefined
@@ -24,6 +30,10 @@ export class Numbering {
     return this.#next
   }
 
+  get newest(): Numbering {
+    return this.#next === undefined ? this : this.#next.newest
+  }
+
   /** Where the place in front of number `n` is in the newest numbering; -1 where that is not known. */
   placeNow(n: number): number {
     let place = n
@@ -33,6 +43,17 @@ export class Numbering {
       place = at.#live.below(place)
     }
     return place
+  }
+
+  /** The number that record `n` has in the newest numbering; GONE or UNKNOWN where it has none. */
+  numberNow(n: number): number {
+    let number = n
+    for (let at: Numbering = this; at.#next !== undefined; at = at.#next) {
+      if (at.#live === undefined) return UNKNOWN
+      if (!at.#live.has(number)) return GONE
+      number = at.#live.below(number)
+    }
+    return number
   }
 }
 
@@ -64,6 +85,11 @@ class LiveCounts {
       this.#bits[w] = bits
     }
     this.#count = isWhole ? size : count
+  }
+
+  has(n: number): boolean {
+    if (n >= this.#size) return false
+    return this.#bits.length === 0 || ((this.#bits[n >>> 5] as number) & (1 << (n & 31))) !== 0
   }
 
   below(n: number): number {

@@ -6,6 +6,7 @@
  *       `changed`, and a pool calls what was given to its `watch` when a window goes: either ends it before anything
  *       else happens.
  *   F3  a read-only set reads between two looks at the writer's sequence (publication.ts).
+ *   F4  what leads to mapped memory is private: programs reach nothing of it from a store.
  * The same without F3, generated for a layout: schema/reader.ts. Where a record is that is not hot: locator.ts.
  */
 
@@ -17,18 +18,13 @@ import {
   type Codec,
   type FieldName,
   type FieldValue,
-  HOT_AT,
-  HOT_COUNT,
-  HOT_FIRST,
   type Output,
-  READER_BYTES,
-  READER_GET,
-  READER_LOCATE,
-  READER_VIEW,
   ReaderBase,
+  readerAccess,
 } from '../schema/index.ts'
 import { type Addressing, checkRecordNumber } from './addressing.ts'
 import type { Locator } from './locator.ts'
+import type { Numbering } from './numbering.ts'
 import { type Follower, REOPENED } from './publication.ts'
 import { noRecord } from './writer.ts'
 
@@ -42,32 +38,19 @@ export interface Source<S extends AnySchema> {
   readonly windowBytes: number
   /** Present where another process writes. */
   readonly follower: Follower | undefined
+  /** What records are numbered by, until compact replaces the file. */
+  readonly numbering: Numbering
 }
 
-const NO_VIEW = new DataView(new ArrayBuffer(0))
-const NO_BYTES = Buffer.alloc(0)
 /** Positions in a window are 32-bit numbers. */
 const HOT_BYTES_MAX = 0x7fffffff
 
+/** What a record set reads from now. For the engine alone. */
+export let currentSource: <S extends AnySchema>(set: PointReader<S>) => Source<S>
+
 export abstract class PointReader<S extends AnySchema> extends ReaderBase {
-  /** @internal */
-  protected source: Source<S>
-  /** @internal */
-  protected isClosed = false
-  /** @internal */
-  override [READER_VIEW]: DataView = NO_VIEW
-  /** @internal */
-  override [READER_BYTES]: Buffer = NO_BYTES
-  /** @internal */
-  override [HOT_FIRST] = 0
-  /** @internal */
-  override [HOT_COUNT] = 0
-  /** @internal */
-  override [HOT_AT] = 0
-  /** @internal */
-  override [READER_LOCATE]: (n: number) => number
-  /** @internal */
-  override [READER_GET]: (n: number) => unknown
+  #source: Source<S>
+  #isClosed = false
   readonly #locating = new OutOfLine((n: number) => this.#locate(n))
   readonly #getting = new OutOfLine((n: number) => this.#getElsewhere(n))
   /** The writer's sequence for which they are hot. */
@@ -76,18 +59,21 @@ export abstract class PointReader<S extends AnySchema> extends ReaderBase {
   /** @internal */
   protected constructor(source: Source<S>) {
     super()
-    this.source = source
-    this[READER_LOCATE] = this.#locating.next()
-    this[READER_GET] = this.#getting.next()
+    this.#source = source
+    this.#callOthers()
     source.pool.watch(() => this.#cool())
+  }
+
+  static {
+    currentSource = set => set.#source
   }
 
   /** The record as a fresh object; undefined when it is deleted or past the end. */
   override get(n: number): Output<S> | undefined {
-    const { codec, follower } = this.source
+    const { codec, follower } = this.#source
     if (follower !== undefined) return this.#getFollowed(n, follower)
     const at = this.#hotAt(n)
-    return at < 0 ? this.#getElsewhere(n) : codec.decode(this[READER_VIEW], this[READER_BYTES], at)
+    return at < 0 ? this.#getElsewhere(n) : this.#decode(codec, at)
   }
 
   /**
@@ -96,26 +82,41 @@ export abstract class PointReader<S extends AnySchema> extends ReaderBase {
    */
   override field<Name extends FieldName<S>>(n: number, name: Name): FieldValue<S, Name>
   override field(n: number, name: string): unknown {
-    const { codec, follower } = this.source
+    const { codec, follower } = this.#source
     if (follower !== undefined) return this.#fieldFollowed(n, name, follower)
     let at = this.#hotAt(n)
     if (at < 0) at = this.#locate(n)
-    return codec.readField(this[READER_VIEW], this[READER_BYTES], at, name)
+    return this.#readField(codec, at, name)
+  }
+
+  /** @internal */
+  protected get isClosed(): boolean {
+    return this.#isClosed
+  }
+  /** @internal Nothing can be read any more. */
+  protected endReading(): void {
+    this.#isClosed = true
+    this.changed()
   }
 
   /** @internal What was found before may no longer be what is there. */
   protected changed(): void {
     this.#cool()
-    this.source.pool.expire()
+    const { pool, locator } = this.#source
+    locator.staging.expire()
+    pool.expire()
   }
 
   /** @internal Another file, or another layout of it, is read from now on. */
   protected attach(source: Source<S>): void {
-    if (source.follower === undefined && source.codec.layout.canonical !== this.source.codec.layout.canonical) {
+    if (
+      source.follower === undefined &&
+      source.codec.layout.canonical !== this.#source.codec.layout.canonical
+    ) {
       throw new InvariantError(`get and field are made for another layout than the one of ${source.path} now`)
     }
     this.#cool()
-    this.source = source
+    this.#source = source
     source.pool.watch(() => this.#cool())
   }
 
@@ -126,14 +127,15 @@ export abstract class PointReader<S extends AnySchema> extends ReaderBase {
 
   /** @internal @throws ERR_STRIDE_CLOSED */
   protected assertOpen(): void {
-    if (this.isClosed) throw new StrideError('ERR_STRIDE_CLOSED', `${this.path} is closed`, { path: this.path })
+    if (this.#isClosed)
+      throw new StrideError('ERR_STRIDE_CLOSED', `${this.path} is closed`, { path: this.path })
   }
 
   /** @internal Runs `read`, and beside another writer again until no commit came between. */
   protected consistently<T>(read: () => T): T {
     for (;;) {
       this.prepare()
-      const { follower } = this.source
+      const { follower } = this.#source
       if (follower === undefined) return read()
       const value = follower.consistently(() => {
         // What was committed since the last try counts.
@@ -145,14 +147,14 @@ export abstract class PointReader<S extends AnySchema> extends ReaderBase {
   }
 
   get path(): string {
-    return this.source.path
+    return this.#source.path
   }
 
   #getFollowed(n: number, follower: Follower): Output<S> | undefined {
     const at = this.#hotAt(n)
     if (at >= 0 && follower.sequence() === this.#hotSequence) {
       try {
-        const value = this.source.codec.decode(this[READER_VIEW], this[READER_BYTES], at)
+        const value = this.#decode(this.#source.codec, at)
         if (follower.sequence() === this.#hotSequence) return value
       } catch {
         // Damage, or the trace of a commit: looking again tells.
@@ -165,7 +167,7 @@ export abstract class PointReader<S extends AnySchema> extends ReaderBase {
     const at = this.#hotAt(n)
     if (at >= 0 && follower.sequence() === this.#hotSequence) {
       try {
-        const value = this.source.codec.readField(this[READER_VIEW], this[READER_BYTES], at, name)
+        const value = this.#readField(this.#source.codec, at, name)
         if (follower.sequence() === this.#hotSequence) return value
       } catch {
         // As above.
@@ -178,36 +180,48 @@ export abstract class PointReader<S extends AnySchema> extends ReaderBase {
   #getConsistently(n: number): Output<S> | undefined {
     return this.consistently(() => {
       const at = this.#find(n)
-      return at < 0 ? undefined : this.source.codec.decode(this[READER_VIEW], this[READER_BYTES], at)
+      return at < 0 ? undefined : this.#decode(this.#source.codec, at)
     })
   }
 
   #fieldConsistently(n: number, name: string): unknown {
     return this.consistently(() => {
       const at = this.#locate(n)
-      return this.source.codec.readField(this[READER_VIEW], this[READER_BYTES], at, name)
+      return this.#readField(this.#source.codec, at, name)
     })
   }
 
   #getElsewhere(n: number): Output<S> | undefined {
-    this[READER_GET] = this.#getting.next()
+    this.#callOthers()
     const at = this.#find(n)
-    return at < 0 ? undefined : this.source.codec.decode(this[READER_VIEW], this[READER_BYTES], at)
+    return at < 0 ? undefined : this.#decode(this.#source.codec, at)
   }
 
   /** @throws ERR_STRIDE_NO_RECORD, _CLOSED; RangeError, TypeError */
   #locate(n: number): number {
-    this[READER_LOCATE] = this.#locating.next()
+    this.#callOthers()
     const at = this.#find(n)
     if (at < 0) throw noRecord(n, this)
     return at
   }
 
+  #decode(codec: Codec<Output<S>>, at: number): Output<S> {
+    return codec.decode(readerAccess.view(this), readerAccess.bytes(this), at)
+  }
+  #readField(codec: Codec<Output<S>>, at: number, name: string): unknown {
+    return codec.readField(readerAccess.view(this), readerAccess.bytes(this), at, name)
+  }
+
+  /** See out-of-line.ts. */
+  #callOthers(): void {
+    readerAccess.call(this, this.#locating.next(), this.#getting.next())
+  }
+
   /** Position of a hot record; -1 for any other. */
   #hotAt(n: number): number {
-    const d = n - this[HOT_FIRST]
-    if (d >>> 0 !== d || d >= this[HOT_COUNT]) return -1
-    return (this[HOT_AT] + Math.imul(d, this.source.addressing.stride)) | 0
+    const d = n - readerAccess.hotFirst(this)
+    if (d >>> 0 !== d || d >= readerAccess.hotCount(this)) return -1
+    return (readerAccess.hotAt(this) + Math.imul(d, this.#source.addressing.stride)) | 0
   }
 
   /** Points view and bytes at record n. @returns its position there; -1 where it is deleted or past the end */
@@ -215,11 +229,10 @@ export abstract class PointReader<S extends AnySchema> extends ReaderBase {
     checkRecordNumber(n)
     this.prepare()
     this.#cool()
-    const { locator, pool } = this.source
+    const { locator, pool } = this.#source
     const found = locator.find(n)
     if (found === undefined) return -1
-    this[READER_VIEW] = found.view as DataView
-    this[READER_BYTES] = found.bytes
+    readerAccess.point(this, found.view as DataView, found.bytes)
     const { at } = locator
     if (pool.live && locator.isPlain && n < locator.staging.tailStart) this.#warm(found as Window, n)
     return at
@@ -229,18 +242,14 @@ export abstract class PointReader<S extends AnySchema> extends ReaderBase {
   #warm(window: Window, n: number): void {
     const { start, end, isCopy } = window
     if (isCopy || end - start > HOT_BYTES_MAX) return
-    const { locator, follower } = this.source
+    const { locator, follower } = this.#source
     locator.stretch(window, n)
-    this[HOT_FIRST] = locator.first
-    this[HOT_COUNT] = locator.count | 0
-    this[HOT_AT] = locator.at | 0
+    readerAccess.heat(this, locator.first, locator.count | 0, locator.at | 0)
     // An odd sequence is never equal to this one.
     if (follower !== undefined) this.#hotSequence = follower.sequence() & ~1
   }
 
   #cool(): void {
-    this[HOT_COUNT] = 0
-    this[READER_VIEW] = NO_VIEW
-    this[READER_BYTES] = NO_BYTES
+    readerAccess.cool(this)
   }
 }

@@ -10,7 +10,7 @@ import { checkRecordNumber } from './addressing.ts'
 import { rowClassOf, walkClassOf } from './codecs.ts'
 import { gatherAll, gatherNumbers } from './gather.ts'
 import { GATHER, type GatherOptions, NUMBER_RANGE, type NumberRange } from './options.ts'
-import { PointReader, type Source } from './point-reader.ts'
+import { currentSource, PointReader, type Source } from './point-reader.ts'
 import { prefetchRanges, rangeEnds, readPrefetch } from './prefetch.ts'
 import { RecordFinder } from './record-finder.ts'
 import { NO_RECORD, toRecordNumbers } from './record-numbers.ts'
@@ -35,23 +35,23 @@ export abstract class RecordSet<S extends AnySchema> extends PointReader<S> impl
   protected constructor(source: Source<S>) {
     super(source)
     this.#finder = new RecordFinder(
-      () => this.source,
+      () => currentSource(this),
       () => this.prepare(),
     )
   }
 
   /** Bytes of a record. */
   get recordSize(): number {
-    return this.source.addressing.recordSize
+    return currentSource(this).addressing.recordSize
   }
   /** Offsets, sizes and types of the fields. */
   get layout(): Layout {
-    return this.source.codec.layout
+    return currentSource(this).codec.layout
   }
   /** Record numbers in use, deleted ones included: the highest plus 1. */
   get size(): number {
     this.prepare()
-    return this.source.locator.staging.size
+    return currentSource(this).locator.staging.size
   }
   /** Live records. */
   abstract get count(): number
@@ -60,7 +60,7 @@ export abstract class RecordSet<S extends AnySchema> extends PointReader<S> impl
   has(n: number): boolean {
     checkRecordNumber(n)
     this.prepare()
-    return this.source.locator.isLive(n)
+    return currentSource(this).locator.isLive(n)
   }
 
   /**
@@ -71,7 +71,7 @@ export abstract class RecordSet<S extends AnySchema> extends PointReader<S> impl
     const list = toRecordNumbers(numbers)
     this.prepareBulk()
     return this.consistently(() => {
-      const { addressing, pool, locator, windowBytes } = this.source
+      const { addressing, pool, locator, windowBytes } = currentSource(this)
       const out: (Output<S> | undefined)[] = new Array(list.length)
       const order = fileOrder(list, addressing, pool, locator.staging.size, windowBytes)
       if (order === undefined) {
@@ -103,42 +103,54 @@ export abstract class RecordSet<S extends AnySchema> extends PointReader<S> impl
   ): GatherResult<S, Name> {
     const { missing } = GATHER.read(options, 'gather')
     const list = numbers === undefined ? undefined : toRecordNumbers(numbers)
-    const column = this.source.codec.column(name)
+    const column = currentSource(this).codec.column(name)
     const element = missing === undefined ? undefined : column.missing(missing)
     this.prepareBulk()
     if (list === undefined) {
-      const all = this.consistently(() => gatherAll(this.source.locator, column, this.count))
+      const all = this.consistently(() => gatherAll(currentSource(this).locator, column, this.count))
       return all as GatherResult<S, Name>
     }
     const absent = (n: number): unknown => {
       if (element === undefined) throw noRecord(n, this)
       return element()
     }
-    const { locator, windowBytes } = this.source
-    const asked = this.consistently(() => gatherNumbers(locator, column, list, windowBytes, absent))
+    const asked = this.consistently(() => {
+      const { locator, windowBytes } = currentSource(this)
+      return gatherNumbers(locator, column, list, windowBytes, absent)
+    })
     return asked as GatherResult<S, Name>
   }
 
-  /** Live records in number order as one re-pointed row, its fields decoded when touched. */
+  /**
+   * Live records in number order as one re-pointed row, its fields decoded when touched.
+   *
+   * The end is fixed at this call: updates and deletes ahead are seen, appends are not. After a compact the walk goes on behind
+   * the record it gave last. A step throws {StrideError} ERR_STRIDE_CLOSED after close, and _REPLACED once another process
+   * compacted.
+   */
   scan(range?: NumberRange): IterableIterator<Row<S>> {
     const given = NUMBER_RANGE.read(range, 'scan')
     this.prepareBulk()
-    const { codec, locator, addressing } = this.source
+    const { codec, locator, addressing } = currentSource(this)
     const { from, to } = rangeEnds(given, locator.staging.size)
     const Walk = locator.isDense ? walkClassOf(codec) : RowScan
     const scan = new Walk(this.#finder, addressing.stride, this.#newRow(), from, to)
     return scan as unknown as IterableIterator<Row<S>>
   }
 
-  /** Live records in number order as fresh objects. */
+  /** Live records in number order as fresh objects; walks as `scan` does. */
   [Symbol.iterator](): IterableIterator<Output<S>> {
     this.prepareBulk()
-    const { codec, locator } = this.source
+    const { codec, locator } = currentSource(this)
     const decode = (view: DataView, bytes: Buffer, at: number): Output<S> => codec.decode(view, bytes, at)
-    return new ObjectScan(this.#finder, this.source.addressing.stride, decode, 0, locator.staging.size)
+    return new ObjectScan(this.#finder, currentSource(this).addressing.stride, decode, 0, locator.staging.size)
   }
 
-  /** A row on record n. @throws {StrideError} ERR_STRIDE_NO_RECORD */
+  /**
+   * A row on record n, which shows what the record holds whenever it is read, and stays with it through a compact.
+   * @throws {StrideError} ERR_STRIDE_NO_RECORD; when read, also once the record is deleted, _CLOSED, and _REPLACED once another
+   *   process compacted
+   */
   row(n: number): Row<S> {
     return this.#newRow().seek(n) as unknown as Row<S>
   }
@@ -150,7 +162,7 @@ export abstract class RecordSet<S extends AnySchema> extends PointReader<S> impl
   async prefetch(what?: Iterable<number> | ArrayLike<number> | NumberRange): Promise<void> {
     const given = readPrefetch(what)
     this.prepareBulk()
-    const { addressing, locator, pool } = this.source
+    const { addressing, locator, pool } = currentSource(this)
     await pool.prefetch(prefetchRanges(given, addressing, locator.staging.size))
   }
 
@@ -164,7 +176,7 @@ export abstract class RecordSet<S extends AnySchema> extends PointReader<S> impl
   trim(): void {
     this.assertOpen()
     this.changed()
-    this.source.pool.trim()
+    currentSource(this).pool.trim()
   }
 
   /** What console.log shows: what it is, not what it is made of. */
@@ -176,7 +188,7 @@ export abstract class RecordSet<S extends AnySchema> extends PointReader<S> impl
   /** @internal Before each bulk read: also the file's size (S6). */
   protected prepareBulk(): void {
     this.prepare()
-    this.source.pool.checkSize()
+    currentSource(this).pool.checkSize()
   }
 
   #getIfAny(n: number): Output<S> | undefined {
@@ -184,6 +196,6 @@ export abstract class RecordSet<S extends AnySchema> extends PointReader<S> impl
   }
 
   #newRow(): EngineRow {
-    return new (rowClassOf(this.source.codec))(this.#finder)
+    return new (rowClassOf(currentSource(this).codec))(this.#finder)
   }
 }

@@ -3,28 +3,29 @@
  *
  * The codec's generated subclass adds a getter a field, which decodes when touched. A row finds its record
  * again by number when the bytes under it have gone (window slid, turn ended, record staged, commit).
+ *   RW1  a row stays with its record when `compact` gives that another number; where that number is not known
+ *        (another process compacted), or the record was deleted, reading throws until `seek`.
+ *   RW2  whatever a row holds is private: nothing that a program reaches from it leads to mapped memory.
  * What a getter does: schema/row.ts.
  */
 
-import { type RecordBytes, ROW_AT, ROW_REFRESH, ROW_SOURCE, RowBase } from '../schema/index.ts'
-
-/** Internal: the walk that moves a row, if one does. */
-export const ROW_WALK: unique symbol = Symbol('row.walk')
-/** Internal: the method that says where a row's record lies. */
-export const ROW_POINT: unique symbol = Symbol('row.point')
-const ROW_OWNER: unique symbol = Symbol('row.owner')
-const STRIDE: unique symbol = Symbol('row.stride')
-const LOCATED: unique symbol = Symbol('row.located')
-const LOCATED_AT: unique symbol = Symbol('row.locatedAt')
+import { type RecordBytes, RowBase, rowAccess } from '../schema/index.ts'
+import type { Numbering } from './numbering.ts'
 
 /** Who finds records for rows. */
 export interface RowOwner {
   /** Byte position of the record within what `locate` answered. */
   readonly locatedAt: number
+  /** What that record is numbered by. */
+  readonly locatedBy: Numbering
   /** Bytes from one record to the next. */
   readonly stride: number
+  /** What records are numbered by now. */
+  readonly numbering: Numbering
   /** @throws ERR_STRIDE_NO_RECORD, _CLOSED; RangeError */
   locate(n: number): RecordBytes
+  /** The number that record n of an earlier numbering has now. @throws ERR_STRIDE_NO_RECORD, _REPLACED, _CLOSED */
+  numberNow(n: number, numbering: Numbering): number
   decode(view: DataView, bytes: Buffer, at: number): unknown
 }
 
@@ -33,55 +34,96 @@ export interface RowWalk {
   stopAt: number
 }
 
-const NOWHERE: RecordBytes = { view: null, bytes: Buffer.alloc(0) }
+/** For walks: what they do with the row that they move. */
+export interface WalkedRow {
+  /** The row's `seek` ends the walk's run from now on. */
+  join(row: EngineRow, walk: RowWalk): void
+  /** Record n lies at this position of `source`. */
+  point(row: EngineRow, n: number, source: RecordBytes, at: number): void
+}
+
+export let walkedRow: WalkedRow
+/** Points a row at its record again: one function for all rows. */
+let find: (row: EngineRow) => void
 
 export class EngineRow extends RowBase {
-  override [ROW_SOURCE]: RecordBytes = NOWHERE
-  override [ROW_AT] = 0
-  readonly [ROW_OWNER]: RowOwner
-  readonly [STRIDE]: number;
+  readonly #owner: RowOwner
+  readonly #stride: number
   /** The record that was located last, and its position: a walk only moves the row's position from there. */
-  [LOCATED] = -1;
-  [LOCATED_AT] = 0;
-  [ROW_WALK]: RowWalk | undefined = undefined
+  #located = -1
+  #locatedAt = 0
+  #numbering: Numbering
+  #walk: RowWalk | undefined = undefined
 
   constructor(owner: RowOwner) {
-    super()
-    this[ROW_OWNER] = owner
-    this[STRIDE] = owner.stride
+    super(find)
+    this.#owner = owner
+    this.#stride = owner.stride
+    this.#numbering = owner.numbering
+  }
+
+  static {
+    find = row => row.#findAgain()
+    walkedRow = {
+      join: (row, walk) => {
+        row.#walk = walk
+      },
+      point: (row, n, source, at) => row.#point(n, source, at),
+    }
   }
 
   /** The number of the record this row stands on. */
   get number(): number {
-    return this[LOCATED] + (this[ROW_AT] - this[LOCATED_AT]) / this[STRIDE]
+    if (rowAccess.view(this) === null) this.#renumber()
+    return this.#located + (rowAccess.at(this) - this.#locatedAt) / this.#stride
   }
 
   /** Points the row at another live record. @throws ERR_STRIDE_NO_RECORD, _CLOSED; RangeError, TypeError */
   seek(n: number): this {
-    const owner = this[ROW_OWNER]
+    const owner = this.#owner
     const found = owner.locate(n)
-    this[ROW_POINT](n, found, owner.locatedAt)
-    const walk = this[ROW_WALK]
+    this.#point(n, found, owner.locatedAt)
+    const walk = this.#walk
     if (walk !== undefined) walk.stopAt = 0
     return this
   }
 
-  /** @internal Record n lies at this position of `source`. */
-  [ROW_POINT](n: number, source: RecordBytes, at: number): void {
-    this[ROW_SOURCE] = source
-    // A double in a field would make it one of boxed doubles for all rows of the class.
-    this[ROW_AT] = this[LOCATED_AT] = at | 0
-    this[LOCATED] = n
-  }
-
   /** The whole record as a fresh object, which outlives the row. */
   toObject(): unknown {
-    const view = this[ROW_SOURCE].view ?? this[ROW_REFRESH]()
-    return this[ROW_OWNER].decode(view, this[ROW_SOURCE].bytes, this[ROW_AT])
+    const view = rowAccess.view(this) ?? rowAccess.refresh(this)
+    return this.#owner.decode(view, rowAccess.bytes(this), rowAccess.at(this))
   }
 
-  override [ROW_REFRESH](): DataView {
-    this.seek(this.number)
-    return this[ROW_SOURCE].view as DataView
+  /** What console.log shows. */
+  [Symbol.for('nodejs.util.inspect.custom')](): object {
+    const { number } = this
+    try {
+      return { number, ...(this.toObject() as object) }
+    } catch (error) {
+      return { number, unreadable: String(error) }
+    }
+  }
+
+  #point(n: number, source: RecordBytes, at: number): void {
+    rowAccess.point(this, source, at)
+    this.#locatedAt = at | 0
+    this.#located = n
+    this.#numbering = this.#owner.locatedBy
+  }
+
+  #findAgain(): void {
+    const owner = this.#owner
+    this.seek(owner.numberNow(this.number, this.#numbering))
+  }
+
+  /** After a compact the same record may have another number. */
+  #renumber(): void {
+    const { numbering } = this.#owner
+    if (numbering === this.#numbering) return
+    const n = this.#numbering.numberNow(this.#located + (rowAccess.at(this) - this.#locatedAt) / this.#stride)
+    if (n < 0) return
+    this.#located = n
+    this.#locatedAt = rowAccess.at(this)
+    this.#numbering = numbering
   }
 }

@@ -4,12 +4,15 @@
  *   N1  the end is fixed when the walk starts; updates and deletions ahead are seen, appends are not.
  *   N2  a step inside a run of neighbours costs an addition; a run ends with its window, or where a record
  *       is deleted or staged, and also when its bytes go (R2 of locator.ts).
+ *   N3  a walk goes on behind the record it gave last when `compact` gives the records other numbers; where those are not
+ *       known (another process compacted) it ends with ERR_STRIDE_REPLACED. After `close()` it throws, wherever it is.
  */
 
 import { OutOfLine } from '../out-of-line.ts'
 import type { RecordBytes } from '../schema/index.ts'
-import { ROW_AT, ROW_SOURCE, WalkBase } from '../schema/index.ts'
-import { type EngineRow, ROW_POINT, ROW_WALK } from './row.ts'
+import { rowAccess, WalkBase } from '../schema/index.ts'
+import type { Numbering } from './numbering.ts'
+import { type EngineRow, walkedRow } from './row.ts'
 
 /** Finds runs of neighbours. */
 export interface RunFinder {
@@ -17,7 +20,13 @@ export interface RunFinder {
   readonly locatedAt: number
   /** Length of that run. */
   readonly runCount: number
-  /** The first live record number in [n, end), or end. @throws ERR_STRIDE_CLOSED */
+  /** What records are numbered by now. */
+  readonly numbering: Numbering
+  /** Before each search. @throws ERR_STRIDE_CLOSED */
+  prepare(): void
+  /** Where the place in front of number n of an earlier numbering is now. @throws ERR_STRIDE_REPLACED */
+  placeNow(n: number, numbering: Numbering): number
+  /** The first live record number in [n, end), or end. */
   nextLive(n: number, end: number): number
   /** The run that begins with the live record n. */
   run(n: number, end: number): RecordBytes
@@ -25,11 +34,45 @@ export interface RunFinder {
 
 const NOWHERE: RecordBytes = { view: null, bytes: Buffer.alloc(0) }
 
+/** What is ahead of a walk. */
+class Ahead {
+  readonly #finder: RunFinder
+  #numbering: Numbering
+  end: number
+  isOver = false
+
+  constructor(finder: RunFinder, end: number) {
+    this.#finder = finder
+    this.#numbering = finder.numbering
+    this.end = end
+  }
+
+  /** Where place n is by the present numbers of records. @throws ERR_STRIDE_CLOSED, _REPLACED */
+  placeNow(n: number): number {
+    const finder = this.#finder
+    finder.prepare()
+    const numbering = this.#numbering
+    if (finder.numbering === numbering) return n
+    const place = finder.placeNow(n, numbering)
+    this.end = finder.placeNow(this.end, numbering)
+    this.#numbering = finder.numbering
+    return place
+  }
+
+  /** The first live record from there on; -1 where the walk is over. */
+  nextLive(place: number): number {
+    const live = place < this.end ? this.#finder.nextLive(place, this.end) : this.end
+    if (live < this.end) return live
+    this.isOver = true
+    return -1
+  }
+}
+
 /**
  * One row, pointed at each live record in turn. Keep `row.toObject()`, not the row.
  *
  * Written for the optimizing compiler, at about half of the obvious form's cost a step (`npm run bench -- scan`): the
- * iterator is its own result object, its fields are plain ones, and `next` is generated anew for each layout
+ * iterator is its own result object, what a step touches are plain fields, and `next` is generated anew for each layout
  * (schema/walk.ts).
  */
 export class RowScan<Row extends EngineRow> extends WalkBase<Row> implements IterableIterator<Row> {
@@ -38,23 +81,23 @@ export class RowScan<Row extends EngineRow> extends WalkBase<Row> implements Ite
   override at = 0
   override stopAt = 0
   override leap: () => void
-  private readonly leaps = new OutOfLine<void, void>(() => this.enterRun())
-  private readonly finder: RunFinder
-  private readonly stride: number
+  readonly #leaps = new OutOfLine<void, void>(() => this.#enterRun())
+  readonly #finder: RunFinder
+  readonly #stride: number
+  readonly #ahead: Ahead
   /** The run's first record, and its position. */
-  private first: number
-  private firstAt = 0
-  private end: number
+  #first: number
+  #firstAt = 0
 
   constructor(finder: RunFinder, stride: number, row: Row, from: number, end: number) {
     super()
     this.value = row
-    row[ROW_WALK] = this
-    this.finder = finder
-    this.stride = stride
-    this.first = from - 1
-    this.end = end
-    this.leap = this.leaps.next()
+    walkedRow.join(row, this)
+    this.#finder = finder
+    this.#stride = stride
+    this.#first = from - 1
+    this.#ahead = new Ahead(finder, end)
+    this.leap = this.#leaps.next()
   }
 
   [Symbol.iterator](): this {
@@ -62,33 +105,38 @@ export class RowScan<Row extends EngineRow> extends WalkBase<Row> implements Ite
   }
 
   override next(): IteratorResult<Row, undefined> {
-    const at = this.at + this.stride
+    const at = this.at + this.#stride
     const row = this.value
-    if (at < this.stopAt && row[ROW_SOURCE].view !== null) row[ROW_AT] = this.at = at
+    if (at < this.stopAt && rowAccess.view(row) !== null) rowAccess.move(row, (this.at = at))
     else this.leap()
     return this as IteratorResult<Row, undefined>
   }
 
   return(): IteratorResult<Row, undefined> {
-    this.end = 0
+    this.#ahead.isOver = true
     this.stopAt = 0
     this.done = true
     return { done: true, value: undefined }
   }
 
-  private enterRun(): void {
-    this.leap = this.leaps.next()
-    const from = this.first + (this.at - this.firstAt) / this.stride + 1
-    const n = from < this.end ? this.finder.nextLive(from, this.end) : this.end
-    if (n >= this.end) {
+  #enterRun(): void {
+    this.leap = this.#leaps.next()
+    const ahead = this.#ahead
+    if (ahead.isOver) return
+    const place = ahead.placeNow(this.#first + (this.at - this.#firstAt) / this.#stride + 1)
+    // What follows may fail, and be tried again.
+    this.#first = place - 1
+    this.at = this.#firstAt = this.stopAt = 0
+    const n = ahead.nextLive(place)
+    if (n < 0) {
       this.return()
       return
     }
-    const source = this.finder.run(n, this.end)
-    this.first = n
-    this.at = this.firstAt = this.finder.locatedAt | 0
-    this.stopAt = (this.at + this.finder.runCount * this.stride) | 0
-    this.value[ROW_POINT](n, source, this.at)
+    const source = this.#finder.run(n, ahead.end)
+    this.#first = n
+    this.at = this.#firstAt = this.#finder.locatedAt | 0
+    this.stopAt = (this.at + this.#finder.runCount * this.#stride) | 0
+    walkedRow.point(this.value, n, source, this.at)
   }
 }
 
@@ -100,11 +148,11 @@ export class ObjectScan<T> implements IterableIterator<T> {
   readonly #finder: RunFinder
   readonly #stride: number
   readonly #decode: Decode<T>
+  readonly #ahead: Ahead
   #source: RecordBytes = NOWHERE
   #at = 0
   #n: number
   #stop: number
-  #end: number
 
   constructor(finder: RunFinder, stride: number, decode: Decode<T>, from: number, end: number) {
     this.#finder = finder
@@ -112,7 +160,7 @@ export class ObjectScan<T> implements IterableIterator<T> {
     this.#decode = decode
     this.#n = from
     this.#stop = from
-    this.#end = end
+    this.#ahead = new Ahead(finder, end)
   }
 
   [Symbol.iterator](): this {
@@ -121,9 +169,13 @@ export class ObjectScan<T> implements IterableIterator<T> {
 
   next(): IteratorResult<T, undefined> {
     if (this.#n >= this.#stop || this.#source.view === null) {
-      const n = this.#n < this.#end ? this.#finder.nextLive(this.#n, this.#end) : this.#end
-      if (n >= this.#end) return this.return()
-      this.#source = this.#finder.run(n, this.#end)
+      const ahead = this.#ahead
+      if (ahead.isOver) return { done: true, value: undefined }
+      this.#n = ahead.placeNow(this.#n)
+      this.#source = NOWHERE
+      const n = ahead.nextLive(this.#n)
+      if (n < 0) return this.return()
+      this.#source = this.#finder.run(n, ahead.end)
       this.#at = this.#finder.locatedAt
       this.#n = n
       this.#stop = n + this.#finder.runCount
@@ -135,9 +187,8 @@ export class ObjectScan<T> implements IterableIterator<T> {
   }
 
   return(): IteratorResult<T, undefined> {
-    this.#end = 0
-    this.#stop = 0
-    this.#n = 0
+    this.#ahead.isOver = true
+    this.#source = NOWHERE
     return { done: true, value: undefined }
   }
 }

@@ -6,7 +6,7 @@
  * in one chunk, the tail; a full tail goes to the file behind the committed end, where no count, live bit or index
  * reaches it, so that a bulk load needs one chunk of memory.
  *   G1  rollback leaves no trace: sizes and images are as after the last seal.
- *   G2  bytes handed out lose their view (null) before they are reused: whoever holds them looks again.
+ *   G2  every change ends all tokens on staged bytes (HB1 of heap-bytes.ts), before bytes are reused or found elsewhere.
  *   G3  a record changed again after it was sealed has two images; the sealed one is not touched.
  * Who encodes into it: writer.ts. Who seals it: seal.ts. Who puts it into the file: committer.ts.
  */
@@ -14,7 +14,8 @@
 import { InvariantError } from '../errors.ts'
 import type { RecordBytes } from '../schema/index.ts'
 import type { PlacedChanges } from './apply.ts'
-import { type Chunk, chunkOver, ImageSlots, recordsPerChunk, renewed } from './image-slots.ts'
+import { HeapBytes, HeapTokens } from './heap-bytes.ts'
+import { ImageSlots, recordsPerChunk } from './image-slots.ts'
 import type { Replaced } from './journal/frame-read.ts'
 import type { NetChanges } from './journal/net-changes.ts'
 
@@ -52,7 +53,9 @@ export class Staging {
   #stagedDeletions = 0
   #deletedDelta = 0
 
-  #tail: Chunk
+  /** What rows and walks hold. */
+  readonly #tokens = new HeapTokens()
+  #tail: HeapBytes
   #tailStart: number
   #baseSize: number
   #size: number
@@ -62,7 +65,7 @@ export class Staging {
     this.#bytesMax = bytesMax
     this.#tailBytesMax = recordsPerChunk(recordSize) * recordSize
     this.#images = new ImageSlots(recordSize)
-    this.#tail = { view: null, bytes: Buffer.alloc(0) }
+    this.#tail = new HeapBytes(Buffer.alloc(0))
     this.#tailStart = size
     this.#baseSize = size
     this.#size = size
@@ -80,7 +83,7 @@ export class Staging {
   get tailStart(): number {
     return this.#tailStart
   }
-  get tail(): RecordBytes {
+  get tail(): HeapBytes {
     return this.#tail
   }
   get tailCount(): number {
@@ -127,8 +130,16 @@ export class Staging {
   findSealed(n: number): number | undefined {
     return this.#sealed.get(n)
   }
-  imageSource(slot: number): RecordBytes {
+  imageSource(slot: number): HeapBytes {
     return this.#images.source(slot)
+  }
+  /** What may be held across a change of these bytes: its view is null then. */
+  tokenOn(memory: HeapBytes): RecordBytes {
+    return this.#tokens.on(memory)
+  }
+  /** Ends all tokens. */
+  expire(): void {
+    this.#tokens.end()
   }
   imageAt(slot: number): number {
     return this.#images.at(slot)
@@ -175,6 +186,7 @@ export class Staging {
 
   /** Stages a copy of an image. `revives`: the record is deleted as of now. @throws ERR_STRIDE_LIMIT */
   setImage(n: number, image: RecordBytes, revives: boolean): void {
+    this.expire()
     let slot = this.#changes.get(n)
     if (slot === undefined || slot < 0) {
       if (slot === undefined) this.#sorted = undefined
@@ -187,11 +199,10 @@ export class Staging {
 
   /** Stages the deletion of a record that is live as of now. */
   setDeleted(n: number): void {
+    this.expire()
     const slot = this.#changes.get(n)
     if (slot === undefined) this.#sorted = undefined
-    // Who holds the record's bytes looks again, and finds it gone.
     else if (slot >= 0) this.#images.give(slot)
-    if (n >= this.#tailStart) this.#tail = renewed(this.#tail)
     this.#changes.set(n, -++this.#deletions)
     this.#stagedDeletions++
     this.#deletedDelta++
@@ -199,7 +210,7 @@ export class Staging {
 
   /** Begins an empty tail behind the records so far, whose bytes are in the file. */
   startTail(): void {
-    this.#tail = renewed(this.#tail)
+    this.expire()
     this.#tailStart = this.#size
   }
 
@@ -208,11 +219,10 @@ export class Staging {
     const full = this.#tailBytesMax
     const { length } = this.#tail.bytes
     if (length >= full) return false
-    const old = this.#tail
+    this.expire()
     const bytes = Buffer.alloc(length === 0 ? Math.min(full, 16 * this.recordSize) : Math.min(full, length * 4))
-    old.bytes.copy(bytes)
-    old.view = null
-    this.#tail = chunkOver(bytes)
+    this.#tail.bytes.copy(bytes)
+    this.#tail = new HeapBytes(bytes)
     return true
   }
 
@@ -231,13 +241,13 @@ export class Staging {
     }
     this.#size = size
     if (size < this.#tailStart) this.startTail()
-    else this.#tail = renewed(this.#tail)
+    else this.expire()
   }
 
   /** Drops what is staged; what was sealed stays. */
   rollback(): void {
     this.#size = this.#baseSize
-    for (const slot of this.#changes.values()) if (slot >= 0) this.#images.giveUnseen(slot)
+    for (const slot of this.#changes.values()) if (slot >= 0) this.#images.give(slot)
     this.#changes.clear()
     this.#afterRelease()
     this.#deletedDelta = this.#stagedDeletions = 0
@@ -300,7 +310,7 @@ export class Staging {
     for (let i = 0; i < numbers.length; i++) {
       const n = numbers[i] as number
       const slot = slots[i] as number
-      if (slot >= 0) this.#images.giveUnseen(slot)
+      if (slot >= 0) this.#images.give(slot)
       // A later commit may have changed it again.
       if (this.#sealed.get(n) === slot) this.#sealed.delete(n)
     }
@@ -323,7 +333,7 @@ export class Staging {
       if (recordNumber >= size) continue
       // Of several changes of one record the first one counts, which comes last.
       if (image === undefined) this.setDeleted(recordNumber)
-      else this.#layImage(recordNumber, chunkOver(image), 0)
+      else this.#layImage(recordNumber, new HeapBytes(image), 0)
     }
     this.#deletedDelta = this.#stagedDeletions = 0
   }
@@ -347,14 +357,12 @@ export class Staging {
     this.#images.set(slot, source, at)
   }
 
-  /** Slots were freed: memory is reused from the start where nothing waits, and old holders look again. */
+  /** Slots were freed: memory is reused from the start where nothing waits. */
   #afterRelease(): void {
+    this.expire()
     this.#sorted = undefined
     this.#lookedAhead = 0
-    if (this.changeCount > 0) {
-      this.#images.renew()
-      return
-    }
+    if (this.changeCount > 0) return
     this.#images.clear()
     this.#deletions = 0
   }

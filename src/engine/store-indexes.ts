@@ -21,7 +21,6 @@ import { LateIndexes } from './index/late-indexes.ts'
 import { freeNextIndexName } from './index/next-index-file.ts'
 import { ReaderIndexes } from './index/reader-indexes.ts'
 import { type NextIndexes, renumberIndexes } from './index/renumber.ts'
-import { Numbering } from './numbering.ts'
 import { indexDefinitions, type ProgressOptions, type StoreSettings } from './options.ts'
 import type { ReaderState } from './reader-state.ts'
 import type { RecordSet, Source } from './record-set.ts'
@@ -63,8 +62,6 @@ export class StoreIndexes<S extends AnySchema> {
   readonly #epoch = { value: 0 }
   /** Declared at opening and dropped since: not built again where the file is opened anew. */
   readonly #dropped = new Set<string>()
-  /** What walks know the numbers of records by. */
-  #numbering = new Numbering()
   readonly #named = new Map<string, StoreIndex<S>>()
 
   constructor(store: IndexOwner<S>) {
@@ -141,7 +138,7 @@ export class StoreIndexes<S extends AnySchema> {
         epoch: this.#epoch,
         // Both only grow while the epoch is the same: their sum comes once.
         version: () => version() + (this.kept.current?.changes ?? 0),
-        numbering: () => this.#numbering,
+        numbering: () => source().numbering,
         consistently,
       })
       this.#named.set(name, index)
@@ -242,9 +239,7 @@ export class StoreIndexes<S extends AnySchema> {
    * @param moved the new number of each record, below 0 where there is none; undefined where another process compacted
    */
   renumbered(moved: Float64Array | undefined): void {
-    // Nobody walks over an index that nobody asked for.
-    const isWalked = this.#named.size > 0
-    this.#numbering = this.#numbering.end(isWalked ? moved : undefined)
+    this.#store.source().numbering.end(moved)
   }
 
   /** @throws RangeError where there is no such index */

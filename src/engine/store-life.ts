@@ -137,7 +137,7 @@ export class StoreLife<S extends AnySchema> {
       lock.release()
       throw error
     }
-    owner.attach(sourceOf<S>(this.#file, options))
+    owner.attach(sourceOf<S>(this.#file, options, owner.source().numbering.newest))
     this.start()
   }
 

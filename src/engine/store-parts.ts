@@ -14,6 +14,7 @@ import type { IndexSet } from './index/index-set.ts'
 import type { LateIndexes } from './index/late-indexes.ts'
 import type { ReadableIndexes } from './index/reader-indexes.ts'
 import { Journal } from './journal/journal.ts'
+import { Numbering } from './numbering.ts'
 import { type StoreSettings, windowSizes } from './options.ts'
 import { Follower, openSharedWords, type Publisher } from './publication.ts'
 import type { Source } from './record-set.ts'
@@ -30,7 +31,11 @@ export interface WritingParts {
 }
 
 /** What a record set reads from. */
-export function sourceOf<S extends AnySchema>(file: StoreFile, options: StoreSettings): Source<S> {
+export function sourceOf<S extends AnySchema>(
+  file: StoreFile,
+  options: StoreSettings,
+  numbering = new Numbering(),
+): Source<S> {
   const { path, addressing, pool, windowBytes } = file
   // A reader's overlay is as large as the journal that a writer left.
   const bytesMax = options.readOnly ? Number.POSITIVE_INFINITY : options.stagedBytesMax
@@ -41,7 +46,7 @@ export function sourceOf<S extends AnySchema>(file: StoreFile, options: StoreSet
     ? new Follower(openSharedWords(file.file), path, () => file.lock.writerState() === 'ready')
     : undefined
   const codec = file.codec as Source<S>['codec']
-  return { path, codec, addressing, pool, locator, windowBytes, follower }
+  return { path, codec, addressing, pool, locator, windowBytes, follower, numbering }
 }
 
 function checksumPolicy({ verifyReads }: StoreSettings): ChecksumPolicy {

@@ -21,6 +21,7 @@ import type { IndexDeclaration, KeyOf, NoIndexes } from './index-types.ts'
 import type { Recovery } from './journal/recovery.ts'
 import { COMMIT, type CommitOptions, PROGRESS, type ProgressOptions, type StoreSettings } from './options.ts'
 import type { PublishedState } from './publication.ts'
+import { currentSource } from './point-reader.ts'
 import { RecordSet } from './record-set.ts'
 import { readStats, type StoreStats } from './stats.ts'
 import { CHANGES_AT_ONCE, openStoreFile, type StoreFile } from './store-file.ts'
@@ -50,7 +51,7 @@ export class Store<S extends AnySchema = AnySchema, I = NoIndexes> extends Recor
       records: this,
       options,
       file: () => this.#life.file,
-      source: () => this.source,
+      source: () => currentSource(this),
       reader: () => this.#life.reader,
       committer: () => this.#life.writing?.committer,
       prepare: () => this.prepare(),
@@ -58,13 +59,11 @@ export class Store<S extends AnySchema = AnySchema, I = NoIndexes> extends Recor
       consistently: read => this.consistently(read),
     })
     const owner: LifeOwner<S> = {
-      source: () => this.source,
+      source: () => currentSource(this),
       attach: source => this.attach(source),
       changed: () => this.changed(),
       isClosed: () => this.isClosed,
-      end: () => {
-        this.isClosed = true
-      },
+      end: () => this.endReading(),
     }
     this.#life = new StoreLife({ file, schema, options, changesAtOnce, indexes: this.#indexes, owner })
     this.#life.start()
@@ -89,7 +88,7 @@ export class Store<S extends AnySchema = AnySchema, I = NoIndexes> extends Recor
   /** Live records, staged changes included. */
   override get count(): number {
     this.prepare()
-    const { staging } = this.source.locator
+    const { staging } = currentSource(this).locator
     const deleted = this.#life.writing?.committer.deletedCount ?? this.#life.reader?.state.deletedCount ?? 0
     return staging.size - deleted - staging.deletedDelta
   }
@@ -223,7 +222,7 @@ export class Store<S extends AnySchema = AnySchema, I = NoIndexes> extends Recor
     }
     const durability = this.#durabilityOf(options, 'transaction')
     const { writer, committer } = this.#writable()
-    if (!this.source.locator.staging.isEmpty) {
+    if (!currentSource(this).locator.staging.isEmpty) {
       throw new StrideError(
         'ERR_STRIDE_TRANSACTION',
         'Changes are staged: commit or roll back, then begin a transaction',
@@ -257,7 +256,7 @@ export class Store<S extends AnySchema = AnySchema, I = NoIndexes> extends Recor
 
   #dropStaged(): void {
     if (this.isClosed) return
-    this.source.locator.staging.rollback()
+    currentSource(this).locator.staging.rollback()
     this.#life.writing?.writer.forgetHints()
     this.changed()
   }
@@ -291,7 +290,7 @@ export class Store<S extends AnySchema = AnySchema, I = NoIndexes> extends Recor
     this.prepare()
     return verifyStore({
       file: this.#life.file,
-      locator: () => this.source.locator,
+      locator: () => currentSource(this).locator,
       state: () => this.#life.publishedState,
       consistently: read => this.consistently(read),
       isWriter: this.#life.writing !== undefined,
@@ -314,7 +313,7 @@ export class Store<S extends AnySchema = AnySchema, I = NoIndexes> extends Recor
       await committer.flush()
       this.assertOpen()
       committer.endJournal()
-      const { locator } = this.source
+      const { locator } = currentSource(this)
       const state = this.#life.publishedState
       const assertOpen = (): void => this.assertOpen()
       const renumber = (compacted: CompactedStore) => this.#indexes.renumber(compacted, progress)
@@ -354,7 +353,7 @@ export class Store<S extends AnySchema = AnySchema, I = NoIndexes> extends Recor
       await this.#life.writing?.committer.flush()
       const source = {
         file: () => this.#life.file,
-        locator: () => this.source.locator,
+        locator: () => currentSource(this).locator,
         state: () => this.#currentState(),
         consistently: <T>(read: () => T) => this.consistently(read),
         definitions: () => definitionsText(this.indexes),
@@ -370,8 +369,8 @@ export class Store<S extends AnySchema = AnySchema, I = NoIndexes> extends Recor
     const committer = this.#life.writing?.committer
     return readStats({
       backend: this.backend,
-      pool: this.source.pool,
-      staging: this.source.locator.staging,
+      pool: currentSource(this).pool,
+      staging: currentSource(this).locator.staging,
       fileBytes: this.#life.file.file.size(),
       capacity: this.#life.writing?.space.capacity ?? this.#life.file.root.capacity,
       syncs: committer?.syncs ?? 0,
@@ -394,8 +393,7 @@ export class Store<S extends AnySchema = AnySchema, I = NoIndexes> extends Recor
   }
 
   #closeAll(): void {
-    this.isClosed = true
-    this.changed()
+    this.endReading()
     try {
       this.#life.closeFile()
     } finally {
@@ -437,7 +435,7 @@ export class Store<S extends AnySchema = AnySchema, I = NoIndexes> extends Recor
   }
 
   #refuseStaged(what: string): void {
-    if (this.source.locator.staging.isEmpty) return
+    if (currentSource(this).locator.staging.isEmpty) return
     throw new StrideError('ERR_STRIDE_TRANSACTION', `Changes are staged: commit or roll back, then ${what}`)
   }
 

@@ -93,8 +93,11 @@ export class Transaction<S extends AnySchema, I = NoIndexes> implements Iterable
   }
 
   #writing(): Writer {
-    if (this.#isOver)
+    if (this.#isOver) {
+      // Of a closed store that is what matters.
+      this.#records.has(0)
       throw new StrideError('ERR_STRIDE_TRANSACTION', 'The transaction is over: its callback returned')
+    }
     return this.#writer
   }
 }

@@ -19,7 +19,7 @@ import { type Layout, makeLayout, placeRecord } from './layout.ts'
 import { CODEC, COMPILING, type CodecOptions } from './options.ts'
 import { fieldsByPath, imageAt, plainDecode, plainEncode, plainField, plainPatch } from './plain-codec.ts'
 import type { ReaderBaseConstructor } from './reader.ts'
-import { ROW_AT, ROW_REFRESH, ROW_SOURCE, type RowBase, type RowBaseConstructor } from './row.ts'
+import { type RowBase, type RowBaseConstructor, rowAccess } from './row.ts'
 import type { WalkBaseConstructor } from './walk.ts'
 import { type RefinedField, readSchema, zodIssues } from './zod-reader.ts'
 
@@ -123,8 +123,8 @@ export function plainCodec(layout: Layout): Codec {
         const field = find(name)
         Object.defineProperty(Row.prototype, name, {
           get(this: RowBase) {
-            const view = this[ROW_SOURCE].view ?? this[ROW_REFRESH]()
-            return plainField(field, imageAt(layout, view, this[ROW_SOURCE].bytes, this[ROW_AT]))
+            const view = rowAccess.view(this) ?? rowAccess.refresh(this)
+            return plainField(field, imageAt(layout, view, rowAccess.bytes(this), rowAccess.at(this)))
           },
           configurable: true,
         })

@@ -9,17 +9,8 @@ import type { Codec, RowConstructor } from './codec.ts'
 import { failure, guardedExpression } from './compiled-read.ts'
 import type { FoundField } from './fields.ts'
 import type { Layout } from './layout.ts'
-import {
-  HOT_AT,
-  HOT_COUNT,
-  HOT_FIRST,
-  READER_BYTES,
-  READER_GET,
-  READER_LOCATE,
-  READER_VIEW,
-  type ReaderBaseConstructor,
-} from './reader.ts'
-import { ROW_AT, ROW_REFRESH, ROW_SOURCE, type RowBaseConstructor } from './row.ts'
+import { type ReaderBaseConstructor, readerAccess } from './reader.ts'
+import { type RowBaseConstructor, rowAccess } from './row.ts'
 import { literal, Source } from './source.ts'
 import type { TextReaders } from './text-read.ts'
 import type { WalkBaseConstructor } from './walk.ts'
@@ -33,10 +24,11 @@ export function rowClass<B extends RowBaseConstructor>(
   base: B,
 ): RowConstructor<B> {
   const source = new Source()
-  const keys = {
-    source: source.constant(ROW_SOURCE),
-    at: source.constant(ROW_AT),
-    refresh: source.constant(ROW_REFRESH),
+  const call = {
+    view: source.constant(rowAccess.view),
+    bytes: source.constant(rowAccess.bytes),
+    at: source.constant(rowAccess.at),
+    refresh: source.constant(rowAccess.refresh),
   }
   const getters = layout.root.members.map(({ name }) => {
     const field = fields.get(name) as FoundField
@@ -49,10 +41,10 @@ export function rowClass<B extends RowBaseConstructor>(
     const read = guardedExpression(context, field)
     // After a refresh the row may stand on other memory: `at` and `b` are read behind `v`.
     return `get [${literal(name)}]() {
-  let v = this[${keys.source}].view;
-  if (v === null) v = this[${keys.refresh}]();
-  const at = this[${keys.at}];
-  ${/\bb\b/.test(read) ? `const b = this[${keys.source}].bytes;` : ''}
+  let v = ${call.view}(this);
+  if (v === null) v = ${call.refresh}(this);
+  const at = ${call.at}(this);
+  ${/\bb\b/.test(read) ? `const b = ${call.bytes}(this);` : ''}
   return ${read};
 }`
   })
@@ -68,32 +60,32 @@ export function readerClass<B extends ReaderBaseConstructor>(
   base: B,
 ): B {
   const source = new Source()
-  const key = {
-    view: source.constant(READER_VIEW),
-    bytes: source.constant(READER_BYTES),
-    hotFirst: source.constant(HOT_FIRST),
-    hotCount: source.constant(HOT_COUNT),
-    hotAt: source.constant(HOT_AT),
-    locate: source.constant(READER_LOCATE),
-    get: source.constant(READER_GET),
+  const call = {
+    view: source.constant(readerAccess.view),
+    bytes: source.constant(readerAccess.bytes),
+    hotFirst: source.constant(readerAccess.hotFirst),
+    hotCount: source.constant(readerAccess.hotCount),
+    hotAt: source.constant(readerAccess.hotAt),
+    locate: source.constant(readerAccess.locate),
+    get: source.constant(readerAccess.get),
   }
   // In 32 bits the compiler checks nothing, and nothing is a double. Short in bytecode, too: V8 inlines the methods of
   // two schemas into one loop only while both fit its budget.
-  const hotAt = `this[${key.hotAt}] + d * ${recordSize} | 0`
+  const hotAt = `${call.hotAt}(this) + d * ${recordSize} | 0`
   // Where the two paths of `field` meet there is a position, not a value: a value that may have come from a call is
   // boxed, and so is every hot one then.
   return source.run(`class Reader extends ${source.constant(base)} {
 get(n) {
-  const d = n - this[${key.hotFirst}];
-  if (d >>> 0 === d && d < this[${key.hotCount}]) {
-    return ${source.constant(decode)}(this[${key.view}], this[${key.bytes}], ${hotAt});
+  const d = n - ${call.hotFirst}(this);
+  if (d >>> 0 === d && d < ${call.hotCount}(this)) {
+    return ${source.constant(decode)}(${call.view}(this), ${call.bytes}(this), ${hotAt});
   }
-  return this[${key.get}](n);
+  return ${call.get}(this, n);
 }
 field(n, name) {
-  const d = n - this[${key.hotFirst}];
-  const at = d >>> 0 === d && d < this[${key.hotCount}] ? ${hotAt} : this[${key.locate}](n) | 0;
-  return ${source.constant(readField)}(this[${key.view}], this[${key.bytes}], at, name);
+  const d = n - ${call.hotFirst}(this);
+  const at = d >>> 0 === d && d < ${call.hotCount}(this) ? ${hotAt} : ${call.locate}(this, n) | 0;
+  return ${source.constant(readField)}(${call.view}(this), ${call.bytes}(this), at, name);
 }
 }`) as B
 }
@@ -104,7 +96,7 @@ export function walkClass<B extends WalkBaseConstructor>(recordSize: number, bas
   return source.run(`class Walk extends ${source.constant(base)} {
 next() {
   const at = this.at + ${recordSize} | 0, row = this.value;
-  if (at < this.stopAt && row[${source.constant(ROW_SOURCE)}].view !== null) row[${source.constant(ROW_AT)}] = this.at = at;
+  if (at < this.stopAt && ${source.constant(rowAccess.view)}(row) !== null) ${source.constant(rowAccess.move)}(row, this.at = at);
   else this.leap();
   return this;
 }

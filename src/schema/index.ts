@@ -23,25 +23,8 @@ export {
 export { layoutOf } from './layout.ts'
 export { diffLayouts } from './layout-diff.ts'
 export * from './public.ts'
-export {
-  HOT_AT,
-  HOT_COUNT,
-  HOT_FIRST,
-  READER_BYTES,
-  READER_GET,
-  READER_LOCATE,
-  READER_VIEW,
-  ReaderBase,
-  type ReaderBaseConstructor,
-} from './reader.ts'
-export {
-  type RecordBytes,
-  ROW_AT,
-  ROW_REFRESH,
-  ROW_SOURCE,
-  RowBase,
-  type RowBaseConstructor,
-} from './row.ts'
+export { ReaderBase, type ReaderBaseConstructor, readerAccess } from './reader.ts'
+export { type RecordBytes, RowBase, type RowBaseConstructor, rowAccess } from './row.ts'
 export { schemaOf } from './schema-of.ts'
 export { WalkBase, type WalkBaseConstructor } from './walk.ts'
 export { isSchema } from './zod-reader.ts'

@@ -2,50 +2,102 @@
  * How does a store read a record by its number? `get` and `field`, generated onto a class of the caller's.
  *
  * A reader keeps the memory of the record that it found last, and how far neighbouring records lie hot around it: there
- * a record is found by arithmetic. Its state is keyed by symbols, so that it is nobody else's affair.
- *   P1  while HOT_COUNT is 0 every record is asked for through READER_LOCATE. Whoever takes the memory away, or changes
- *       what lies there, sets it to 0 first; nothing else is looked at.
+ * a record is found by arithmetic.
+ *   P1  while no record is hot every record is asked for through `locate` and `get`. Whoever takes the memory away, or changes
+ *       what lies there, calls `cool` first; nothing else is looked at.
  *   P2  a class of its own for each layout: what the compiler learns at a call of `field` is then about that layout, and
  *       two stores of two schemas in one loop cost what two of one schema do (`npm run bench -- random-field`).
- *   P3  READER_LOCATE and READER_GET are called out of line (out-of-line.ts), so that loops have room for the rest.
+ *   P3  `locate` and `get` are called out of line (out-of-line.ts), so that loops have room for the rest.
+ *   P4  the state is in private fields, and `readerAccess` is the only way to it (R2 of row.ts).
  */
 
-/** Key of the memory as a DataView: always one, so that the compiler need not look whether it is. */
-export const READER_VIEW: unique symbol = Symbol('reader.view')
-/** Key of the same memory as a Buffer. */
-export const READER_BYTES: unique symbol = Symbol('reader.bytes')
-/**
- * Key of the bound function that finds a record which is not hot: points view and bytes at its memory, and answers with its
- * byte position there, below 2^31. Throws where there is no such record.
- */
-export const READER_LOCATE: unique symbol = Symbol('reader.locate')
-/** Key of the bound function that does what `get` does for a record that is not hot. */
-export const READER_GET: unique symbol = Symbol('reader.get')
-/** Key of the number of the first hot record. */
-export const HOT_FIRST: unique symbol = Symbol('hot.first')
-/** Key of how many records from that one on are hot. */
-export const HOT_COUNT: unique symbol = Symbol('hot.count')
-/** Key of the first hot record's byte position; the last one, too, ends below 2^31. */
-export const HOT_AT: unique symbol = Symbol('hot.at')
+import { InvariantError } from '../errors.ts'
+
+/** For the engine and for generated code; never part of what programs import. */
+export interface ReaderAccess {
+  /** The memory as a DataView: always one, so that the compiler need not look whether it is. */
+  view(reader: ReaderBase): DataView
+  /** The same memory as a Buffer. */
+  bytes(reader: ReaderBase): Buffer
+  /** The number of the first hot record. */
+  hotFirst(reader: ReaderBase): number
+  /** How many records from that one on are hot. */
+  hotCount(reader: ReaderBase): number
+  /** The first hot record's byte position; the last one, too, ends below 2^31. */
+  hotAt(reader: ReaderBase): number
+  /**
+   * Finds a record which is not hot: points view and bytes at its memory. @returns its byte position there, below 2^31.
+   * Throws where there is no such record.
+   */
+  locate(reader: ReaderBase, n: number): number
+  /** What `get` does for a record that is not hot. */
+  get(reader: ReaderBase, n: number): unknown
+  /** What `locate` and `get` call from now on. */
+  call(reader: ReaderBase, locate: (n: number) => number, get: (n: number) => unknown): void
+  point(reader: ReaderBase, view: DataView, bytes: Buffer): void
+  /** So many records of the memory are hot, from the first one's position on. */
+  heat(reader: ReaderBase, first: number, count: number, at: number): void
+  /** Nothing is hot, and no memory is kept. */
+  cool(reader: ReaderBase): void
+}
+
+export let readerAccess: ReaderAccess
+
+const NO_VIEW: DataView = new DataView(new ArrayBuffer(0))
+const NO_BYTES: Buffer = Buffer.alloc(0)
 
 /** What a reader class is made from. */
 export abstract class ReaderBase {
-  /** @internal */
-  abstract [READER_VIEW]: DataView
-  /** @internal */
-  abstract [READER_BYTES]: Buffer
-  /** @internal */
-  abstract [HOT_FIRST]: number
-  /** @internal */
-  abstract [HOT_COUNT]: number
-  /** @internal */
-  abstract [HOT_AT]: number
-  /** @internal */
-  abstract [READER_LOCATE]: (n: number) => number
-  /** @internal */
-  abstract [READER_GET]: (n: number) => unknown
+  #view = NO_VIEW
+  #bytes = NO_BYTES
+  #hotFirst = 0
+  #hotCount = 0
+  #hotAt = 0
+  #locate: (n: number) => number = unset
+  #get: (n: number) => unknown = unset
+
   abstract get(n: number): unknown
   abstract field(n: number, name: string): unknown
+
+  static {
+    readerAccess = {
+      view: reader => reader.#view,
+      bytes: reader => reader.#bytes,
+      hotFirst: reader => reader.#hotFirst,
+      hotCount: reader => reader.#hotCount,
+      hotAt: reader => reader.#hotAt,
+      locate: (reader, n) => {
+        const call = reader.#locate
+        return call(n)
+      },
+      get: (reader, n) => {
+        const call = reader.#get
+        return call(n)
+      },
+      call: (reader, locate, get) => {
+        reader.#locate = locate
+        reader.#get = get
+      },
+      point: (reader, view, bytes) => {
+        reader.#view = view
+        reader.#bytes = bytes
+      },
+      heat: (reader, first, count, at) => {
+        reader.#hotFirst = first
+        reader.#hotCount = count
+        reader.#hotAt = at
+      },
+      cool: reader => {
+        reader.#hotCount = 0
+        reader.#view = NO_VIEW
+        reader.#bytes = NO_BYTES
+      },
+    }
+  }
+}
+
+function unset(): never {
+  throw new InvariantError('a reader without functions that find records')
 }
 
 // As for rows: the arguments of a base class are its own affair.

@@ -10,6 +10,7 @@ import { join } from 'node:path'
 import { openStore } from 'stridedb'
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
+import { currentSource } from '../../src/engine/point-reader.ts'
 import { BACKENDS, codeOf, isWindows, Trade, temporaryFolder, trade } from './support.ts'
 
 const Big = z.object({ n: z.float64(), pad: z.array(z.uint32()).length(1022) })
@@ -23,7 +24,7 @@ describe.each(BACKENDS)('far records on the $name backend', ({ options }) => {
     const far = 1_400_000
     const store = openStore(path, Big, { ...options, capacity, allocate: 'sparse' })
     expect(statSync(path).size).toBeGreaterThan(6e9)
-    growSparsely(store as never, far)
+    growSparsely(store, far)
     store.append({ n: far, pad: pad(7) })
     store.update(far - 1, { n: -1 })
     store.delete(1_100_000)
@@ -44,7 +45,7 @@ describe.each(BACKENDS)('far records on the $name backend', ({ options }) => {
     const path = join(temporaryFolder(), 'tiny.stride')
     const far = 2 ** 31 + 5
     const store = openStore(path, Tiny, { ...options, capacity: far + 100, allocate: 'sparse' })
-    growSparsely(store as never, far)
+    growSparsely(store, far)
     expect(store.append({ v: 42 })).toBe(far)
     store.delete(2 ** 31 + 1)
     store.update(2 ** 31 + 2, { v: 43 })
@@ -68,11 +69,8 @@ describe.each(BACKENDS)('far records on the $name backend', ({ options }) => {
 })
 
 /** Commits `count` zero records of a sparse store without writing them, as a hole in the file reads. */
-function growSparsely(
-  store: { source: { locator: { staging: { rebase(size: number): void } } } },
-  count: number,
-): void {
-  store.source.locator.staging.rebase(count)
+function growSparsely(store: object, count: number): void {
+  currentSource(store as never).locator.staging.rebase(count)
 }
 
 // Windows shortens no file that is mapped.

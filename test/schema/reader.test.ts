@@ -5,19 +5,7 @@
 
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
-import {
-  ascii,
-  codecOf,
-  HOT_AT,
-  HOT_COUNT,
-  HOT_FIRST,
-  READER_BYTES,
-  READER_GET,
-  READER_LOCATE,
-  READER_VIEW,
-  ReaderBase,
-  u8,
-} from '../../src/schema/index.ts'
+import { ascii, codecOf, ReaderBase, readerAccess, u8 } from '../../src/schema/index.ts'
 
 const Tick = z.object({
   price: z.float64(),
@@ -43,30 +31,30 @@ for (let n = 0; n < COUNT; n++) codec.encode(tick(n), view, bytes, PADDING + n *
 
 /** Knows all records; which of them are hot is the test's choice. */
 class TestReader extends ReaderBase {
-  override [READER_VIEW] = view
-  override [READER_BYTES] = bytes
-  override [HOT_FIRST] = 0
-  override [HOT_COUNT] = 0
-  override [HOT_AT] = 0
-  override [READER_LOCATE] = (n: number): number => {
-    this.located.push(n)
-    if (!(Number.isInteger(n) && n >= 0 && n < COUNT)) throw new RangeError(`no record ${n}`)
-    return PADDING + n * recordSize
-  }
-  override [READER_GET] = (n: number): unknown => codec.decode(view, bytes, this[READER_LOCATE](n))
   readonly located: number[] = []
 
+  constructor() {
+    super()
+    const locate = (n: number): number => this.locate(n)
+    readerAccess.call(this, locate, n => codec.decode(view, bytes, locate(n)))
+  }
+
+  locate(n: number): number {
+    this.located.push(n)
+    if (!(Number.isInteger(n) && n >= 0 && n < COUNT)) throw new RangeError(`no record ${n}`)
+    readerAccess.point(this, view, bytes)
+    return PADDING + n * recordSize
+  }
   override get(n: number): unknown {
-    return this[READER_GET](n)
+    return codec.decode(view, bytes, this.locate(n))
   }
   override field(n: number, name: string): unknown {
-    return codec.readField(view, bytes, this[READER_LOCATE](n), name)
+    return codec.readField(view, bytes, this.locate(n), name)
   }
 
   heat(first: number, count: number): void {
-    this[HOT_FIRST] = first
-    this[HOT_COUNT] = count
-    this[HOT_AT] = PADDING + first * recordSize
+    readerAccess.point(this, view, bytes)
+    readerAccess.heat(this, first, count, PADDING + first * recordSize)
   }
 }
 
@@ -89,7 +77,7 @@ describe('a reader class', () => {
     const reader = new Reader()
     reader.heat(0, COUNT)
     expect(reader.field(1, 'price')).toBe(1.5)
-    reader[HOT_COUNT] = 0
+    readerAccess.cool(reader)
     expect(reader.field(1, 'price')).toBe(1.5)
     expect(reader.located).toEqual([1])
   })

@@ -5,16 +5,7 @@
 
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
-import {
-  ascii,
-  codecOf,
-  type RecordBytes,
-  ROW_AT,
-  ROW_REFRESH,
-  ROW_SOURCE,
-  RowBase,
-  u8,
-} from '../../src/schema/index.ts'
+import { ascii, codecOf, type RecordBytes, RowBase, rowAccess, u8 } from '../../src/schema/index.ts'
 
 const Tick = z.object({
   price: z.float64(),
@@ -24,23 +15,19 @@ const Tick = z.object({
 })
 
 class TestRow extends RowBase {
-  override [ROW_SOURCE]: RecordBytes
-  override [ROW_AT] = 0
   refreshes = 0
   readonly fresh: RecordBytes
 
   constructor(source: RecordBytes) {
-    super()
-    this[ROW_SOURCE] = source
+    super(findAgain)
+    rowAccess.point(this, source, 0)
     this.fresh = source
   }
+}
 
-  override [ROW_REFRESH](): DataView {
-    this.refreshes++
-    this[ROW_SOURCE] = this.fresh
-    this[ROW_AT] = 21
-    return this.fresh.view as DataView
-  }
+function findAgain(row: TestRow): void {
+  row.refreshes++
+  rowAccess.point(row, row.fresh, 21)
 }
 
 const memory = (): { view: DataView; bytes: Buffer } => {
@@ -60,7 +47,7 @@ describe.each([true, false])('a row class (compiled: %s)', compile => {
     codec.encode(second, view, bytes, codec.layout.recordSize)
     const row = new Row({ view, bytes }) as TestRow & z.output<typeof Tick>
     expect([row.price, row.symbol, row.constructor, row['has "quotes"']]).toEqual([1.5, 'AB', 3, { x: 7 }])
-    row[ROW_AT] = codec.layout.recordSize
+    rowAccess.move(row, codec.layout.recordSize)
     expect([row.price, row.symbol, row.constructor, row['has "quotes"']]).toEqual([-2, 'XYZ', null, { x: 8 }])
     expect(row.refreshes).toBe(0)
     expect(row).toBeInstanceOf(TestRow)
@@ -74,13 +61,12 @@ describe.each([true, false])('a row class (compiled: %s)', compile => {
     codec.encode(second, fresh.view, fresh.bytes, 21)
     const row = new Row({ view: fresh.view, bytes: fresh.bytes }) as TestRow & z.output<typeof Tick>
     for (const read of [() => row.price, () => row.symbol, () => row['has "quotes"'].x]) {
-      row[ROW_SOURCE] = { view: null, bytes: old.bytes }
-      row[ROW_AT] = 0
+      rowAccess.point(row, { view: null, bytes: old.bytes }, 0)
       read()
-      expect(row[ROW_AT]).toBe(21)
+      expect(rowAccess.at(row)).toBe(21)
     }
     expect(row.refreshes).toBe(3)
-    row[ROW_SOURCE] = { view: null, bytes: old.bytes }
+    rowAccess.point(row, { view: null, bytes: old.bytes }, 0)
     expect(row.symbol).toBe('XYZ')
   })
 

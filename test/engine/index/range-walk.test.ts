@@ -8,6 +8,7 @@ import { ascii, openStore } from 'stridedb'
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { Numbering } from '../../../src/engine/numbering.ts'
+import { currentSource } from '../../../src/engine/point-reader.ts'
 import { BACKENDS, codeOf, isWindows, temporaryFolder } from '../support.ts'
 
 const Item = z.object({ id: z.uint32(), group: z.uint32(), count: z.uint32(), text: ascii(20) })
@@ -34,8 +35,8 @@ const below = (count: number): number[] => Array.from({ length: count }, (_, i) 
 
 /** Commits right behind some readings of a reader, before it has seen that nobody did. Counts the readings. */
 function commitWithin(reader: Items, commit: (reading: number) => void): { readings: number } {
-  const { source } = reader as unknown as { source: { follower: { consistently<T>(read: () => T): T } } }
-  const { follower } = source
+  const { follower } = currentSource(reader as never)
+  if (follower === undefined) throw new Error('not a reader')
   const consistently = follower.consistently.bind(follower)
   const counted = { readings: 0 }
   follower.consistently = read => {
@@ -209,7 +210,7 @@ describe.each(BACKENDS)('a walk over an index that does not stay, $name', ({ opt
     },
   )
 
-  it('sees what is appended behind the last record after a compact', async () => {
+  it('gives nothing that was appended since it began, also after a compact', async () => {
     using store = filled(join(temporaryFolder(), 'x.stride'), options)
     const walk = store.index('byGroup').range({ gte: 3, lte: 3 })
     const count = store.index('byGroup').count({ gte: 3, lte: 3 })
@@ -218,7 +219,7 @@ describe.each(BACKENDS)('a walk over an index that does not stay, $name', ({ opt
     store.commitSync()
     await store.compact()
     store.append({ ...item(SIZE), group: 3 })
-    expect(Array.from(walk, row => row.id)).toEqual([SIZE])
+    expect(Array.from(walk, row => row.id)).toEqual([])
   })
 })
 
