@@ -1,19 +1,22 @@
 /**
  * The records of a range of keys, one after the other, as rows or as numbers.
  *
- * Where something was staged or committed since the last step, what is ahead is looked at anew, behind the key that was given
- * last: updates and deletes ahead are seen, and a record is given again only if its key was moved ahead.
+ * Where something was staged or committed since the last step, the index is read again from the key on that was given last:
+ * updates and deletes ahead are seen.
  *
+ *   K3  a walk gives a record once at most, and none that was appended after it began: it ends, whatever its loop changes.
+ *       A record whose key moves is given if the walk comes to its new key and did not give it before.
  *   K1  what a reading gave that a commit came between was given to nobody: it begins again where the one before it ended.
  *   K2  no step is taken over an index that was dropped, made anew or compacted since: the index is looked for again.
  */
 
-import { StrideError } from '../errors.ts'
 import type { AnySchema } from '../schema/index.ts'
+import { GivenNumbers } from './given-numbers.ts'
 import type { WalkedRange } from './index/index-options.ts'
 import type { OrderedIndex } from './index/ordered-index.ts'
 import type { RangeCursor } from './index/range-cursor.ts'
 import type { Numbering } from './numbering.ts'
+import { replaced } from './record-finder.ts'
 import type { Row } from './record-set.ts'
 import type { IndexedStore } from './store-index.ts'
 
@@ -23,7 +26,6 @@ interface Start {
   cursor: RangeCursor | undefined
   of: OrderedIndex | undefined
   numbering: Numbering | undefined
-  left: number
   isTried: boolean
 }
 
@@ -38,6 +40,17 @@ export class RangeWalk<S extends AnySchema> implements IterableIterator<Row<S>> 
   /** The numbers that the cursor's place is told by. */
   #numbering: Numbering | undefined
   #left: number
+  /** Whether the walk has ended, or was ended. */
+  #isOver = false
+  /** Records from this number on were appended since the walk began. */
+  #size: number
+  readonly #given: GivenNumbers
+  /** The numbers that `size` and `given` are told by. */
+  #givenBy: Numbering
+  /** Of what the walk began over; whether that is still so. */
+  readonly #firstVersion: number
+  readonly #firstEpoch: number
+  #isAsAtFirst = true
   #row: Row<S> | undefined
   /** The index that the cursor is over. */
   #of: OrderedIndex | undefined
@@ -46,10 +59,9 @@ export class RangeWalk<S extends AnySchema> implements IterableIterator<Row<S>> 
     cursor: undefined,
     of: undefined,
     numbering: undefined,
-    left: 0,
     isTried: false,
   }
-  #tryStep: (() => IteratorResult<Row<S>>) | undefined
+  #tryStep: (() => number) | undefined
   /** What each step answers with. */
   readonly #result: { done: boolean; value: Row<S> | undefined } = { done: false, value: undefined }
 
@@ -59,7 +71,13 @@ export class RangeWalk<S extends AnySchema> implements IterableIterator<Row<S>> 
     this.#index = index
     this.#range = range
     this.#left = range.limit
+    this.#isOver = range.limit === 0
     this.#fields = index().tree.definition.on
+    this.#size = store.records.size
+    this.#given = new GivenNumbers(this.#size)
+    this.#givenBy = store.numbering()
+    this.#firstVersion = store.version()
+    this.#firstEpoch = store.epoch.value
   }
 
   [Symbol.iterator](): this {
@@ -67,46 +85,81 @@ export class RangeWalk<S extends AnySchema> implements IterableIterator<Row<S>> 
   }
 
   next(): IteratorResult<Row<S>> {
-    if (this.#left <= 0) return { done: true, value: undefined }
-    return this.#store.isFollowing ? this.#stepConsistently() : this.#step()
+    if (this.#isOver) return { done: true, value: undefined }
+    const n = this.#store.isFollowing ? this.#stepConsistently() : this.#step()
+    if (n < 0) return this.return()
+    this.#given.add(n)
+    if (--this.#left === 0) this.#isOver = true
+    return this.#result as IteratorResult<Row<S>>
   }
 
   return(): IteratorResult<Row<S>> {
-    this.#left = 0
+    this.#isOver = true
     return { done: true, value: undefined }
   }
 
   /** The numbers of the records that are left, in order. */
   numbers(): Float64Array {
-    return this.#consistently(() => {
+    if (this.#isOver) return new Float64Array(0)
+    const numbers = this.#consistently(() => {
       const cursor = this.#cursorNow()
-      let out = new Float64Array(Math.min(this.#left, CHUNK))
+      const most = this.#left
+      let out = new Float64Array(Math.min(most, CHUNK))
       let count = 0
-      while (this.#left > 0) {
+      while (count < most) {
         if (count === out.length) {
-          const grown = new Float64Array(Math.max(1, Math.min(count * 2, count + this.#left)))
+          const grown = new Float64Array(Math.min(count * 2, most))
           grown.set(out)
           out = grown
         }
-        const some = cursor.take(out, count, Math.min(out.length - count, this.#left))
+        const some = cursor.take(out, count, out.length - count)
         if (some === 0) break
-        count += some
-        this.#left -= some
+        count += this.#isAsAtFirst ? some : this.#keepDue(out, count, some)
       }
-      this.#left = 0
       return out.slice(0, count)
     })
+    this.#isOver = true
+    return numbers
   }
 
-  #step(): IteratorResult<Row<S>> {
-    const n = this.#cursorNow().next()
-    if (n < 0) return this.return()
-    this.#left--
+  /** Points the row at the next record. @returns its number; -1 at the end */
+  #step(): number {
+    const cursor = this.#cursorNow()
+    let n = cursor.next()
+    if (!this.#isAsAtFirst) while (n >= 0 && !this.#isDue(n)) n = cursor.next()
+    if (n < 0) return -1
     const row = this.#row
     // What is ahead was there when it was read, and nothing has changed since.
     if (row === undefined) this.#result.value = this.#row = this.#store.records.row(n)
     else row.seek(n)
-    return this.#result as IteratorResult<Row<S>>
+    return n
+  }
+
+  /** Whether a record is one to give (K3). */
+  #isDue(n: number): boolean {
+    return n < this.#size && !this.#given.has(n)
+  }
+
+  /** Moves those to give, of `some` numbers from `at` on, together. @returns how many they are */
+  #keepDue(numbers: Float64Array, at: number, some: number): number {
+    let kept = at
+    for (let i = at; i < at + some; i++) {
+      const n = numbers[i] as number
+      if (this.#isDue(n)) numbers[kept++] = n
+    }
+    return kept - at
+  }
+
+  /** Passes over so many records: they count as given. */
+  #skip(cursor: RangeCursor, count: number): void {
+    const passed = new Float64Array(Math.min(count, CHUNK))
+    for (let left = count; left > 0; ) {
+      const some = cursor.take(passed, 0, Math.min(left, passed.length))
+      if (some === 0) return
+      const due = this.#isAsAtFirst ? some : this.#keepDue(passed, 0, some)
+      for (let i = 0; i < due; i++) this.#given.add(passed[i] as number)
+      left -= due
+    }
   }
 
   /** Runs `read` as the store does, each time from the place that the walk is at now. */
@@ -124,7 +177,7 @@ export class RangeWalk<S extends AnySchema> implements IterableIterator<Row<S>> 
   }
 
   // Apart from the above: closures would cost each row an allocation.
-  #stepConsistently(): IteratorResult<Row<S>> {
+  #stepConsistently(): number {
     this.#begin()
     this.#tryStep ??= () => {
       this.#beginTry()
@@ -143,7 +196,6 @@ export class RangeWalk<S extends AnySchema> implements IterableIterator<Row<S>> 
     start.cursor = this.#cursor
     start.of = this.#of
     start.numbering = this.#numbering
-    start.left = this.#left
     start.isTried = false
     this.#cursor?.mark()
   }
@@ -154,12 +206,13 @@ export class RangeWalk<S extends AnySchema> implements IterableIterator<Row<S>> 
   }
 
   #goBack(): void {
-    const { cursor, of, numbering, left } = this.#start
+    const { cursor, of, numbering } = this.#start
     this.#cursor = cursor
     this.#of = of
     this.#numbering = numbering
-    this.#left = left
     this.#version = -1
+    // Before the first step only the offset may have been passed over.
+    if (cursor === undefined) this.#given.clear()
     cursor?.rewind()
   }
 
@@ -168,14 +221,34 @@ export class RangeWalk<S extends AnySchema> implements IterableIterator<Row<S>> 
     const old = this.#cursor
     if (old !== undefined && store.version() === this.#version && store.epoch.value === this.#epoch) return old
     const index = this.#index()
+    // Looking for the index may have moved them on.
+    const version = store.version()
+    const epoch = store.epoch.value
+    this.#isAsAtFirst = version === this.#firstVersion && epoch === this.#firstEpoch
+    const numbering = store.numbering()
+    if (numbering !== this.#givenBy) this.#renumberGiven(numbering)
     const cursor = this.#cursorOver(index, old)
     this.#cursor = cursor
     this.#of = index
-    this.#numbering = store.numbering()
-    // Looking for the index may have moved them on.
-    this.#version = store.version()
-    this.#epoch = store.epoch.value
+    this.#numbering = numbering
+    this.#version = version
+    this.#epoch = epoch
     return cursor
+  }
+
+  /** After a compact. */
+  #renumberGiven(numbering: Numbering): void {
+    const before = this.#givenBy
+    const size = before.placeNow(this.#size)
+    // Another process compacted: a walk that has begun cannot go on, and one that has not gives all there is then.
+    if (size < 0) {
+      if (this.#cursor !== undefined) return
+      this.#size = this.#store.records.size
+    } else {
+      this.#size = size
+      this.#given.renumber(n => before.numberNow(n), size)
+    }
+    this.#givenBy = numbering
   }
 
   /** A cursor that goes on where the old one is. @throws RangeError, ERR_STRIDE_REPLACED */
@@ -192,26 +265,13 @@ export class RangeWalk<S extends AnySchema> implements IterableIterator<Row<S>> 
     }
     const cursor = index.keyedCursor(this.#range)
     if (old === undefined) {
-      skip(cursor, this.#range.offset)
+      if (this.#range.offset > 0) this.#skip(cursor, this.#range.offset)
       return cursor
     }
     const numbering = this.#numbering as Numbering
     if (!cursor.continueFrom(old, n => numbering.placeNow(n))) {
-      const { path } = this.#store
-      const message = `Another process compacted ${path}: a walk over the index '${name}' cannot tell where it was`
-      throw new StrideError('ERR_STRIDE_REPLACED', message, { path })
+      throw replaced(this.#store.path, `a walk over the index '${name}'`)
     }
     return cursor
-  }
-}
-
-/** Passes over so many entries. */
-function skip(cursor: RangeCursor, count: number): void {
-  if (count === 0) return
-  const passed = new Float64Array(Math.min(count, CHUNK))
-  for (let left = count; left > 0; ) {
-    const some = cursor.take(passed, 0, Math.min(left, passed.length))
-    if (some === 0) return
-    left -= some
   }
 }

@@ -132,8 +132,10 @@ export class StoreIndex<S extends AnySchema = AnySchema, Key = unknown> {
    * The records of a range of keys in their order, records of one key in that of their numbers; lazily, with one row that
    * is pointed from record to record.
    *
-   * A walk goes on behind the record it gave last, whatever is changed meanwhile, and where the store is compacted, too. A step
-   * throws RangeError once the index is dropped, or made anew over other fields; made anew over the same, it goes on. Beside
+   * A walk gives each record at most once, and none that was appended after this call: it ends, whatever its loop changes.
+   * Updates and deletes ahead of it are seen; a record whose key is moved ahead is given there unless it was given before, and
+   * one whose key is moved behind the walk is not given. It goes on behind the record it gave last, also where the store is
+   * compacted. A step throws RangeError once the index is dropped, or made anew over other fields; made anew over the same, it goes on. Beside
    * another process that compacts, a walk that has begun ends with ERR_STRIDE_REPLACED: which records it gave is not known by
    * their new numbers.
    * @throws TypeError on a hash index

@@ -109,7 +109,7 @@ describe('a store with indexes', () => {
     expect(() => index.range({ limit: -1 })).toThrow('limit')
   })
 
-  it('sees what changes ahead of a walk, and gives no record twice that stays where it is', () => {
+  it('sees what changes ahead of a walk, and nothing that was appended since it began', () => {
     using store = open(join(temporaryFolder(), 'x.stride'))
     for (let i = 0; i < 2_000; i++) store.append({ ...trade(i), price: i })
     store.commitSync()
@@ -125,7 +125,6 @@ describe('a store with indexes', () => {
     const expected = Array.from({ length: 1_500 }, (_, i) => i + 500).filter(
       price => price !== 700 && price !== 702,
     )
-    expected.splice(expected.indexOf(651), 0, 650.5)
     expect(seen).toEqual([...expected, 5_000])
   })
 
