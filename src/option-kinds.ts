@@ -125,9 +125,8 @@ export function named<Rows extends OptionRows>(
     if (!isPlainObject(value)) throw new TypeError(`${name} are named, { byId: { on: 'id' } }: ${shown(value)}`)
     // Without a prototype, so that every name is an own one.
     const kept: Record<string, Settled<Rows>> = Object.create(null)
-    for (const key of Reflect.ownKeys(value)) {
-      if (typeof key === 'string') checkName(key)
-      else throw new TypeError(`${name} are named by texts: ${String(key)}`)
+    for (const key of Object.getOwnPropertyNames(value)) {
+      checkName(key)
       kept[key] = table.read(value[key], `${what} '${key}'`)
     }
     return kept
