@@ -30,8 +30,11 @@ export class Applier {
   readonly #liveness: Liveness
   readonly #checksums: Checksums
   readonly #batch: StoreBatch
+  readonly #storesEqual: boolean
 
-  constructor({ addressing, pool, liveness, checksums }: Applicable, dirty: DirtyRanges) {
+  /** `storesEqual`: bits are stored even where they look equal, as images are: what is read may not be on the disk. */
+  constructor({ addressing, pool, liveness, checksums }: Applicable, dirty: DirtyRanges, storesEqual = false) {
+    this.#storesEqual = storesEqual
     this.#addressing = addressing
     this.#liveness = liveness
     this.#checksums = checksums
@@ -82,7 +85,7 @@ export class Applier {
         const bit = 1 << ((numbers[i] as number) & 7)
         byte = deleted[i] === 1 ? byte | bit : byte & ~bit
       }
-      if (byte === before) continue
+      if (byte === before && !this.#storesEqual) continue
       bytes[0] = byte
       this.#batch.add(piece, 0, 1, this.#liveness.offset + byteIndex)
     }

@@ -211,7 +211,7 @@ class Copy {
   #lay(frames: readonly Frame[]): void {
     const { path, addressing } = this.from
     const { recordSize } = addressing
-    const net = collapse(frames, recordSize, journalPathOf(path))
+    const net = collapse(frames, recordSize, journalPathOf(path), this.#first)
     for (let i = 0; i < net.numbers.length; i++) {
       const n = net.numbers[i] as number
       // The others are copied later, as they are then.

@@ -196,6 +196,7 @@ export class Committer {
   publishRoomSync(): void {
     this.assertSound()
     this.#soundness.guard(() => {
+      this.#roots.storeFoundAgain()
       this.#syncData()
       this.#roots.store(this.#spaceState)
       this.#syncData()
@@ -214,7 +215,8 @@ export class Committer {
     this.assertSound()
     packDefinitions(definitions)
     this.#soundness.guard(() => {
-      // Whatever a root may count is synced, and so is the root that was stored last (C1, C2).
+      // Whatever a root may count is synced, and so is the root that was stored last (C1, C2, C4).
+      this.#roots.storeFoundAgain()
       this.#syncData()
       this.#roots.storeTwice({ ...this.#spaceState, definitions }, () => this.#syncData())
     })

@@ -53,6 +53,7 @@ export class JournalLife {
   /** The next root names the journal. @throws whatever must poison */
   name({ place }: Journal): void {
     const { roots, spaceState, syncData } = this.#parts
+    roots.storeFoundAgain()
     syncData()
     roots.store({ ...spaceState(), ...place })
     syncData()

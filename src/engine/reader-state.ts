@@ -87,7 +87,7 @@ function readLeft(store: Readable, follower: Follower, uncertain: Deadline): Rea
     const scan = scanJournal(platform, path, identity, root, follower.appliedCommit())
     const { frames } = scan
     const overlay =
-      frames.length === 0 ? undefined : collapse(frames, addressing.recordSize, journalPathOf(path))
+      frames.length === 0 ? undefined : collapse(frames, addressing.recordSize, journalPathOf(path), root)
     if (lock.writerState() === 'ready' || follower.sequence() !== sequence) return undefined
     const state = overlay === undefined ? root : laidOver(root, overlay)
     const end = fileEnd(addressing, state)

@@ -3,8 +3,11 @@
  *
  *   C1  a root is stored only after the sync that covers everything it counts; the caller has done that.
  *   C2  a root is never stored over the copy that is known to be durable: each is synced before the next is stored.
+ *   C4  the root that was found at opening may be in the system's cache alone, marked clean after a sync that failed: it is
+ *       stored again before the sync that lets the other page be written.
  */
 
+import { InvariantError } from '../errors.ts'
 import type { PlatformFile } from '../mmap/platform.ts'
 import { FORMAT_VERSION } from './format.ts'
 import { NO_JOURNAL, type Root, writeRoot } from './root.ts'
@@ -12,6 +15,8 @@ import { NO_JOURNAL, type Root, writeRoot } from './root.ts'
 export class RootKeeper {
   readonly #file: PlatformFile
   #root: Root
+  /** Whether the present root was stored through this descriptor. */
+  #isOwn = false
 
   constructor(file: PlatformFile, root: Root) {
     this.#file = file
@@ -41,8 +46,16 @@ export class RootKeeper {
     sync()
   }
 
+  /** Stores the root that was found again, onto its own page; before the sync that comes before the next root (C4). */
+  storeFoundAgain(): void {
+    if (this.#isOwn) return
+    writeRoot(this.#file, this.#root)
+    this.#isOwn = true
+  }
+
   /** Stores the next root onto the other page; the caller syncs. */
   store(changes: Partial<Omit<Root, 'rootNumber'>>): void {
+    if (!this.#isOwn) throw new InvariantError('the root that was found was not stored again')
     const formatVersion = FORMAT_VERSION
     const next = { ...this.#root, ...changes, formatVersion, rootNumber: this.#root.rootNumber + 1 }
     writeRoot(this.#file, next)

@@ -8,10 +8,9 @@ import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import { afterAll, describe, expect, test } from 'vitest'
 import { bundle, type Mutation, removeBundles } from './bundle.ts'
-import { MUTATIONS } from './mutations.ts'
+import { type KnownBad, MUTATIONS } from './mutations.ts'
 import { runSeed } from './random.ts'
 import type { SearchAnswer } from './search-child.ts'
-import type { Workload } from './workload.ts'
 
 const run = promisify(execFile)
 const seed = runSeed()
@@ -20,13 +19,12 @@ afterAll(removeBundles)
 async function search(
   mutations: readonly Mutation[],
   images: number,
-  workload?: Workload,
+  { workload, failingSyncs = false }: Pick<KnownBad, 'workload' | 'failingSyncs'> = {},
 ): Promise<SearchAnswer> {
   const path = await bundle('search-child.ts', mutations)
+  const syncs = failingSyncs ? 'failing' : 'sound'
   const only = workload === undefined ? [] : [JSON.stringify(workload)]
-  const { stdout } = await run(process.execPath, [path, String(seed), String(images), ...only], {
-    timeout: 50_000,
-  })
+  const { stdout } = await run(process.execPath, [path, String(seed), String(images), syncs, ...only])
   return JSON.parse(stdout) as SearchAnswer
 }
 
@@ -36,15 +34,15 @@ describe('the harness', () => {
   })
 
   test.each(MUTATIONS)('notices when $name', async mutation => {
-    expect(await search([mutation], 20_000, mutation.workload), `seed ${seed}`).toEqual({
+    expect(await search([mutation], 20_000, mutation), `seed ${seed}`).toEqual({
       violation: expect.any(String),
     })
   })
 
   test.each(MUTATIONS.filter(({ workload }) => workload !== undefined))(
     'finds nothing wrong with the engine as it is in the workload made for: $name',
-    async ({ workload }) => {
-      expect(await search([], 300, workload)).toEqual({ images: 300 })
+    async mutation => {
+      expect(await search([], 300, mutation)).toEqual({ images: 300 })
     },
   )
 

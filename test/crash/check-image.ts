@@ -123,6 +123,12 @@ export async function verifyClean(store: StoreUnderTest): Promise<void> {
 
 /** One more commit of each kind of change, at durability 'full'; `records` follows. */
 export function goOn(store: StoreUnderTest, records: (Rec | undefined)[], fillBytes: number): void {
+  stageMore(store, records, fillBytes)
+  store.commitSync({ durability: 'full' })
+}
+
+/** What that commit takes. */
+export function stageMore(store: StoreUnderTest, records: (Rec | undefined)[], fillBytes: number): void {
   const stamp =
     1 + records.reduce((most, record) => Math.max(most, record?.stamp ?? 0, record?.mark ?? 0), 1_000_000)
   const live = records.findLastIndex(record => record !== undefined)
@@ -137,7 +143,6 @@ export function goOn(store: StoreUnderTest, records: (Rec | undefined)[], fillBy
     if (!store.delete(first)) throw new Violation(`delete(${first}) found no record`)
     records[first] = undefined
   }
-  store.commitSync({ durability: 'full' })
 }
 
 async function readBeside(files: ReadonlyMap<string, Uint8Array>, check: ImageCheck): Promise<number[]> {

@@ -4,6 +4,8 @@
  *   N1  a creation, rename or removal may be undone until a sync of its folder covers it.
  *   N2  each of them is atomic: a rename has moved the name, and freed the other one, or it has not.
  *   N3  one that rests on another (a file renamed after its creation) is not there without it.
+ *   N4  where a sync of the folder fails, its names stay as they look and may be undone: no later sync covers them until
+ *       another name in the folder changes, which writes the folder's block again.
  * Stricter than ext4, where names become durable in order and with the file's own sync: other file systems promise
  * neither. The events come from the simulated platform's observer.
  */
@@ -18,6 +20,8 @@ export class DiskModel {
   readonly files = new Map<number, FileModel>()
   #names = new Map<string, number>()
   #changes: NameChange[] = []
+  /** Folders whose last sync failed, and in which no name changed since. */
+  #cleanFolders = new Set<string>()
   readonly #syncs = new Map<number, number>()
   #clock = 0
 
@@ -44,14 +48,17 @@ export class DiskModel {
     switch (event.kind) {
       case 'create':
         this.files.set(event.file, new FileModel())
-        this.#changes.push(event)
+        this.#change(event)
         return
       case 'rename':
       case 'remove':
-        this.#changes.push(event)
+        this.#change(event)
         return
       case 'sync-folder':
-        this.#settleNames(event.folder)
+        if (!this.#cleanFolders.has(event.folder)) this.#settleNames(event.folder)
+        return
+      case 'sync-folder-failed':
+        this.#cleanFolders.add(event.folder)
         return
       case 'store':
         if (event.mapped) this.#file(event.file).storeWord(event.bytes, event.offset)
@@ -69,6 +76,11 @@ export class DiskModel {
       case 'sync-end': {
         const begun = this.#syncs.get(event.sync)
         if (begun !== undefined) this.#file(event.file).settle(begun)
+        return
+      }
+      case 'sync-failed': {
+        const begun = this.#syncs.get(event.sync)
+        if (begun !== undefined) this.#file(event.file).markClean(begun)
       }
     }
   }
@@ -85,9 +97,20 @@ export class DiskModel {
     for (const [number, file] of this.files) copy.files.set(number, file.clone())
     copy.#names = new Map(this.#names)
     copy.#changes = [...this.#changes]
+    copy.#cleanFolders = new Set(this.#cleanFolders)
     // A sync that was under way when the process died covers nothing for certain.
     copy.#clock = this.#clock
     return copy
+  }
+
+  /** The system gives memory back: some of what a failed sync left in it is read from the disk again, as it is there. */
+  dropClean(choose: (versions: readonly Uint8Array[]) => Uint8Array | undefined): void {
+    for (const file of this.files.values()) file.dropClean(choose)
+  }
+
+  #change(change: NameChange): void {
+    this.#changes.push(change)
+    this.#cleanFolders.delete(folderOf(change))
   }
 
   #settleNames(folder: string): void {

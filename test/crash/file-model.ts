@@ -5,6 +5,8 @@
  *   M2  the size is any since the last sync; what lies beyond it is gone.
  *   M3  a sync covers what was stored before it began, and nothing else.
  *   M4  a word stored through shared memory holds any value that it ever had: no sync orders it.
+ *   M5  where a sync fails, what it covered is clean: it stays readable, any version of it may be on the disk, and no later
+ *       sync changes that. Only bytes that are stored again go with the next sync.
  * Which of these are chosen for an image: crash-images.ts. Names of files: disk-model.ts.
  */
 
@@ -14,6 +16,14 @@ interface Version {
   /** The model's clock when it was stored. */
   readonly at: number
   readonly bytes: Uint8Array
+  /** A sync that covered it failed (M5). */
+  readonly isClean: boolean
+}
+
+interface Size {
+  readonly at: number
+  readonly size: number
+  readonly isClean: boolean
 }
 
 /** One thing that a file may hold after the cut. Sectors that are not named hold what is durable. */
@@ -32,7 +42,9 @@ export class FileModel {
   /** Versions newer than the durable one, oldest first. */
   readonly #pending = new Map<number, Version[]>()
   /** The durable size, then those since. */
-  #sizes: { readonly at: number; readonly size: number }[] = [{ at: 0, size: 0 }]
+  #sizes: Size[] = [{ at: 0, size: 0, isClean: false }]
+  /** Where stores ended since the newest size became clean: a sync makes the file reach that far. */
+  #reached: { readonly at: number; readonly end: number }[] = []
   /** Every value that a shared word had, by offset. */
   readonly #words = new Map<number, Uint8Array[]>()
 
@@ -73,7 +85,7 @@ export class FileModel {
       const part = bytes.subarray(from - offset, Math.min(end, start + SECTOR_BYTES) - offset)
       this.#overlay(sector, part, from - start, at)
     }
-    if (bytes.length > 0 && end > this.size) this.#sizes.push({ at, size: end })
+    if (bytes.length > 0) this.#reach(end, at)
   }
 
   storeWord(bytes: Uint8Array, offset: number): void {
@@ -82,7 +94,7 @@ export class FileModel {
   }
 
   allocate(offset: number, length: number, at: number): void {
-    if (offset + length > this.size) this.#sizes.push({ at, size: offset + length })
+    this.#reach(offset + length, at)
   }
 
   resize(size: number, at: number): void {
@@ -94,7 +106,7 @@ export class FileModel {
         this.#overlay(Math.floor(start / SECTOR_BYTES), zeros.subarray(within), within, at)
       }
     }
-    if (size !== before) this.#sizes.push({ at, size })
+    if (size !== before || this.#isSizeClean) this.#sizes.push({ at, size, isClean: false })
   }
 
   /** A sync that began at this time returned. */
@@ -102,13 +114,43 @@ export class FileModel {
     this.#sortedPending = undefined
     for (const [sector, versions] of this.#pending) {
       const last = versions.findLastIndex(({ at }) => at <= begun)
-      if (last < 0) continue
+      if (last < 0 || (versions[last] as Version).isClean) continue
       this.#makeDurable(sector, (versions[last] as Version).bytes)
       if (last === versions.length - 1) this.#pending.delete(sector)
       else this.#pending.set(sector, versions.slice(last + 1))
     }
     const last = this.#sizes.findLastIndex(({ at }) => at <= begun)
-    if (last > 0) this.#sizes = this.#sizes.slice(last)
+    const newest = this.#sizes[last]
+    if (newest === undefined) return
+    if (!newest.isClean) {
+      this.#sizes = this.#sizes.slice(last)
+      return
+    }
+    const reached = this.#reached.reduce((most, { at, end }) => (at <= begun ? Math.max(most, end) : most), 0)
+    if (reached <= (this.#sizes[0] as Size).size) return
+    const larger = this.#sizes.filter(({ size }, i) => i > 0 && size > reached)
+    this.#sizes = [{ at: 0, size: reached, isClean: false }, ...larger]
+  }
+
+  /** A sync that began at this time failed. */
+  markClean(begun: number): void {
+    const cleaned = <T extends Version | Size>(each: T): T =>
+      each.at <= begun ? { ...each, isClean: true } : each
+    for (const [sector, versions] of this.#pending) this.#pending.set(sector, versions.map(cleaned))
+    const [durable, ...later] = this.#sizes
+    this.#sizes = [durable as Size, ...later.map(cleaned)]
+  }
+
+  /** Sectors that are clean are read from the disk again, which has the version that is chosen; undefined: none is dropped. */
+  dropClean(choose: (versions: readonly Uint8Array[]) => Uint8Array | undefined): void {
+    for (const [sector, versions] of this.#pending) {
+      if (!(versions.at(-1) as Version).isClean) continue
+      const chosen = choose(this.versions(sector))
+      if (chosen === undefined) continue
+      this.#sortedPending = undefined
+      this.#makeDurable(sector, chosen)
+      this.#pending.delete(sector)
+    }
   }
 
   /** The file as chosen, and a hash of it: two choices with the same bytes have the same one. */
@@ -141,19 +183,36 @@ export class FileModel {
     copy.#hash = this.#hash
     for (const [sector, versions] of this.#pending) copy.#pending.set(sector, [...versions])
     copy.#sizes = [...this.#sizes]
+    copy.#reached = [...this.#reached]
     for (const [offset, values] of this.#words) copy.#words.set(offset, values)
     return copy
   }
 
   #overlay(sector: number, part: Uint8Array, within: number, at: number): void {
     const versions = this.#pending.get(sector)
-    const before = versions?.at(-1)?.bytes ?? this.#durableSector(sector)
-    if (isEqual(before.subarray(within, within + part.length), part)) return
+    const newest = versions?.at(-1)
+    const before = newest?.bytes ?? this.#durableSector(sector)
+    // Stored again, a clean sector is dirty even if it looks equal.
+    if (newest?.isClean !== true && isEqual(before.subarray(within, within + part.length), part)) return
     const bytes = before.slice()
     bytes.set(part, within)
     this.#sortedPending = undefined
-    if (versions === undefined) this.#pending.set(sector, [{ at, bytes }])
-    else versions.push({ at, bytes })
+    const version = { at, bytes, isClean: false }
+    if (versions === undefined) this.#pending.set(sector, [version])
+    else versions.push(version)
+  }
+
+  get #isSizeClean(): boolean {
+    return (this.#sizes.at(-1) as Size).isClean
+  }
+
+  /** Something ends there: the file is at least so long. */
+  #reach(end: number, at: number): void {
+    if (end > this.size || (end === this.size && this.#isSizeClean)) {
+      this.#sizes.push({ at, size: end, isClean: false })
+    } else if (this.#isSizeClean) {
+      this.#reached.push({ at, end })
+    }
   }
 
   #durableSector(sector: number): Uint8Array {

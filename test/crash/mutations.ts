@@ -8,11 +8,21 @@ import { BUSY, PLAIN, type Step, type Workload } from './workload.ts'
 /** A mutation that shows in one kind of workload alone has it here: a search would meet it late. */
 export interface KnownBad extends Mutation {
   readonly workload?: Workload
+  /** It shows after a failed sync alone. */
+  readonly failingSyncs?: boolean
 }
 
 const after = (...steps: Step[]): Workload => ({ ...PLAIN, start: 'records', prelude: BUSY, steps })
 
 const CHECKPOINT: Step = { kind: 'checkpoint', meanwhile: [] }
+const UPDATES: Step = {
+  kind: 'commit',
+  changes: [
+    { kind: 'update', at: 1 },
+    { kind: 'put', at: 3 },
+  ],
+  how: 'async',
+}
 const MORE: Step = { kind: 'commit', changes: [{ kind: 'appendMany', count: 20 }], how: 'sync' }
 
 export const MUTATIONS: readonly KnownBad[] = [
@@ -95,5 +105,52 @@ export const MUTATIONS: readonly KnownBad[] = [
     find: `    this.#dropped.push(page)`,
     replace: `    this.giveBack(page)`,
     workload: after(MORE, CHECKPOINT, MORE, CHECKPOINT, MORE, CHECKPOINT),
+  },
+  {
+    name: 'a sync of the journal that failed is tried again',
+    file: 'src/engine/committer.ts',
+    find: `    await journal.syncAsync()
+    if (this.#isUsable) this.#apply(upTo)`,
+    replace: `    await journal.syncAsync().catch(() => journal.syncAsync())
+    if (this.#isUsable) this.#apply(upTo)`,
+    workload: after(UPDATES),
+    failingSyncs: true,
+  },
+  {
+    name: 'recovery takes the frames that it reads for durable once they are synced',
+    file: 'src/engine/journal/replay.ts',
+    find: `    for (const { offset, bytes } of extents) journal.store(bytes, offset)
+`,
+    replace: ``,
+    workload: after(UPDATES),
+    failingSyncs: true,
+  },
+  {
+    name: 'the root that opening found is taken for durable once it is synced',
+    file: 'src/engine/root-keeper.ts',
+    find: `    writeRoot(this.#file, this.#root)
+    this.#isOwn = true`,
+    replace: `    this.#isOwn = true`,
+    workload: after({ kind: 'reopen' }),
+    failingSyncs: true,
+  },
+  {
+    name: 'recovery does not store live bits that look right',
+    file: 'src/engine/apply.ts',
+    find: ` && !this.#storesEqual`,
+    replace: ``,
+    workload: after({ kind: 'commit', changes: [{ kind: 'delete', at: 1 }], how: 'async' }, { kind: 'reopen' }),
+    failingSyncs: true,
+  },
+  {
+    name: "the indexes' root that opening found is taken for durable once it is synced",
+    file: 'src/engine/index/index-file.ts',
+    find: `    writeIndexRoot(this.file, this.#root)
+    this.file.sync()
+    this.#root = {`,
+    replace: `    this.file.sync()
+    this.#root = {`,
+    workload: after(MORE, CHECKPOINT),
+    failingSyncs: true,
   },
 ]

@@ -5,18 +5,22 @@
  * mixtures (crash-images.ts). Images with the same bytes are opened once; what they hold is compared with what the
  * program had been told at each crash point that can leave them.
  * Some images get a second life: the store is opened, goes on, and is cut again at every point of that.
+ * Where a sync of the run failed, crash points lie behind that. The process then ends, and others come after it that see
+ * what it left in memory, or what the disk has where the system gave memory back; syncs of theirs may fail, too.
  */
 
 import { setImmediate as nextTurn } from 'node:timers/promises'
+import type { Platform } from '../../src/mmap/platform.ts'
 import { createSimulatedPlatform } from '../../src/mmap/simulated/simulated-platform.ts'
-import { checkImage, discard, goOn, type Outcome, verifyClean, versionsOf } from './check-image.ts'
+import { checkImage, discard, type Outcome, stageMore, verifyClean, versionsOf } from './check-image.ts'
 import { type CrashImage, seededImages, systematicImages, wholeImage } from './crash-images.ts'
 import { DiskModel } from './disk-model.ts'
 import type { Version } from './expected-store.ts'
 import { allowed, Journey, type Known } from './journey.ts'
 import type { Random } from './random.ts'
 import { optionsOf, type Run, STORE_PATH } from './run-workload.ts'
-import { openUnderTest, REPLAY_TIMES, SHAPES, stateOf } from './store-under-test.ts'
+import { openUnderTest, REPLAY_TIMES, SHAPES, type StoreUnderTest, stateOf } from './store-under-test.ts'
+import { SyncFailure } from './sync-failure.ts'
 import { during, Violation } from './violation.ts'
 import { describeWorkload } from './workload.ts'
 
@@ -26,6 +30,8 @@ export interface Tally {
   images: number
   /** Images of a second cut among them. */
   secondImages: number
+  /** Images after a sync that failed among them. */
+  failedSyncs: number
   /** Crash points. */
   points: number
   /** Images in which opening replayed commits, and in which it dropped bytes. */
@@ -34,7 +40,7 @@ export interface Tally {
 }
 
 export function newTally(): Tally {
-  return { images: 0, secondImages: 0, points: 0, replayed: 0, dropped: 0 }
+  return { images: 0, secondImages: 0, failedSyncs: 0, points: 0, replayed: 0, dropped: 0 }
 }
 
 export interface CutOptions {
@@ -49,25 +55,38 @@ export interface CutOptions {
   readonly imagesMax: number
 }
 
-/** A second life is sampled: these parts of its crash points and images. */
-const SECOND_POINTS_SKIPPED = 0.6
-const SECOND_IMAGES = 0.1
-const SECOND_MIXTURES = 2
+/** A second life, and what follows a failed sync, is sampled: these parts of the crash points and images. */
+const SAMPLED_POINTS_SKIPPED = 0.6
+const FAILING_POINTS_SKIPPED = 0.85
+const SAMPLED_IMAGES = 0.1
+const SAMPLED_MIXTURES = 2
+/** How often processes follow each other after a failed sync, and how often a sync of theirs fails. */
+const LIVES_AFTER_FAILURE = 2
+const FAILURES = 0.3
+/** A sync that fails in a later life is one of the first so many: those of recovery and of the next commit. */
+const FAILING_SYNC_MAX = 12
 
 interface Life {
   readonly run: Run
   readonly journey: Journey
   readonly versions: readonly Version[]
   readonly disk: DiskModel
-  readonly isSecond: boolean
+  /** How many processes came before. */
+  readonly generation: number
+  /** Whether a sync failed, in this life or before it. */
+  readonly isFailing: boolean
 }
 
 /** @throws Violation naming the workload, the crash point and the image */
 export async function cutEverywhere(run: Run, tally: Tally, options: CutOptions): Promise<void> {
   const { journey, versions } = run
-  await during(describeWorkload(run.workload), () =>
-    cutLife({ run, journey, versions, disk: DiskModel.of(run.files), isSecond: false }, tally, options),
-  )
+  const isFailing = run.failedSync !== undefined
+  const life = { run, journey, versions, disk: DiskModel.of(run.files), generation: 0, isFailing }
+  const failure = isFailing ? `, sync ${run.failedSync} fails` : ''
+  await during(`${describeWorkload(run.workload)}${failure}`, async () => {
+    await cutLife(life, tally, options)
+    if (isFailing) await liveAfterFailure(life, tally, options)
+  })
 }
 
 async function cutLife(life: Life, tally: Tally, options: CutOptions): Promise<void> {
@@ -77,7 +96,9 @@ async function cutLife(life: Life, tally: Tally, options: CutOptions): Promise<v
     tally.points++
     const known = journey.knownAfter(count)
     const next = journey.events[count]?.event
-    const isSkipped = life.isSecond ? options.random.chance(SECOND_POINTS_SKIPPED) : count < life.run.begun
+    const isBefore = life.generation === 0 && count < life.run.begun
+    const skipped = life.isFailing ? FAILING_POINTS_SKIPPED : SAMPLED_POINTS_SKIPPED
+    const isSkipped = isBefore || (isSampled(life) && options.random.chance(skipped))
     if (isSkipped) {
       if (next !== undefined) disk.apply(next)
       continue
@@ -88,7 +109,7 @@ async function cutLife(life: Life, tally: Tally, options: CutOptions): Promise<v
         if (tally.images >= options.imagesMax) return
         await during(image.label, () => lookAt(image, life, known, count, seen, tally, options))
       }
-      if (!life.isSecond && options.random.chance(options.secondLives * 5)) {
+      if (!isSampled(life) && options.random.chance(options.secondLives * 5)) {
         await during('the process dies', () =>
           liveAgain(life, known, disk.clone(), wholeImage(disk), tally, options),
         )
@@ -99,15 +120,39 @@ async function cutLife(life: Life, tally: Tally, options: CutOptions): Promise<v
   }
 }
 
+/** Whether only some of the crash points and images are looked at. */
+function isSampled({ generation, isFailing }: Life): boolean {
+  return generation > 0 || isFailing
+}
+
+/** A sync of a life failed, and its process ended: `life.disk` is what it left. Others come after it. */
+async function liveAfterFailure(life: Life, tally: Tally, options: CutOptions): Promise<void> {
+  const { journey, disk } = life
+  const { random, imagesMax } = options
+  const known = journey.knownAfter(journey.events.length)
+  for (let i = 0; i < LIVES_AFTER_FAILURE && tally.images < imagesMax; i++) {
+    const left = disk.clone()
+    const odds = random.pick([0, 0, 0.5, 1])
+    left.dropClean(versions => {
+      if (!random.chance(odds)) return undefined
+      return random.chance(0.5) ? versions[0] : random.pick(versions)
+    })
+    const seen = odds === 0 ? 'as it looked' : 'after the system gave memory back'
+    await during(`the process ends, and another comes, ${seen}`, () =>
+      liveAgain(life, known, left, { ...wholeImage(left), isWhole: odds === 0 }, tally, options),
+    )
+  }
+}
+
 function* imagesAt(
   disk: DiskModel,
   life: Life,
   { random, systematic, mixtures }: CutOptions,
 ): Generator<CrashImage> {
   for (const image of systematicImages(disk, random)) {
-    if (image.isWhole || random.chance(life.isSecond ? SECOND_IMAGES : systematic)) yield image
+    if (image.isWhole || random.chance(isSampled(life) ? SAMPLED_IMAGES : systematic)) yield image
   }
-  yield* seededImages(disk, random, life.isSecond ? SECOND_MIXTURES : mixtures)
+  yield* seededImages(disk, random, isSampled(life) ? SAMPLED_MIXTURES : mixtures)
 }
 
 async function lookAt(
@@ -132,11 +177,12 @@ async function lookAt(
     })
     seen.set(image.key, outcome)
     tally.images++
-    if (life.isSecond) tally.secondImages++
+    if (life.generation > 0) tally.secondImages++
+    if (life.isFailing) tally.failedSyncs++
     if (outcome.commitsReplayed > 0) tally.replayed++
     if (outcome.bytesDropped > 0) tally.dropped++
-    if (!life.isSecond) await checkBackups(files, life, known, count)
-    if (!life.isSecond && random.chance(options.secondLives)) {
+    if (life.generation === 0) await checkBackups(files, life, known, count)
+    if (!isSampled(life) && random.chance(options.secondLives)) {
       await during('a second life', () =>
         liveAgain(
           life,
@@ -230,7 +276,8 @@ async function liveAgain(
   const { durable, returned, begun } = known
   const versions = life.versions.slice(durable, begun + 1)
   const numbers = image.fileNumbers()
-  const numberOf = (file: number): number => numbers[file - 1] ?? file + 10_000
+  const generation = life.generation + 1
+  const numberOf = (file: number): number => numbers[file - 1] ?? file + 10_000 * generation
   // What only the process's death spares may still go with the power.
   const journey = new Journey(
     {
@@ -241,22 +288,51 @@ async function liveAgain(
     },
     numberOf,
   )
-  const platform = createSimulatedPlatform({ files: image.files(), observer: journey.observer })
-  const replays = options.random.pick(REPLAY_TIMES)
-  const store = openUnderTest(platform, STORE_PATH, run.workload.shape, optionsOf(run.workload), replays)
-  if (replays === 'inTurns') for (let turns = 0; turns < 4; turns++) await nextTurn()
-  const opened = versions[versionsOf(store, versions)[0] as number] as Version
-  await verifyClean(store)
-  versions.push({ ...opened, label: `${opened.label}, recovered` })
-  // What is said to be durable must stay.
-  if (store.durableCommitNumber === store.commitNumber) journey.settle(versions.length - 1)
-  const records = stateOf(store)
-  journey.begin(versions.length)
-  goOn(store, records, SHAPES[run.workload.shape].fillBytes)
-  versions.push({ commitNumber: store.commitNumber, records, label: 'gone on' })
-  journey.promise(versions.length - 1)
-  if (options.random.chance(0.5)) store.close()
+  const { random } = options
+  const isUnlucky = life.isFailing && generation === 1 && random.chance(FAILURES)
+  const failure = new SyncFailure(isUnlucky ? 1 + random.below(FAILING_SYNC_MAX) : 0, journey.observer)
+  failure.arm()
+  const platform = createSimulatedPlatform({ files: image.files(), observer: failure.observer })
+  await goOnRecorded({ platform, workload: run.workload, journey, versions, failure, random })
+  const next = { run, journey, versions, disk, generation, isFailing: life.isFailing }
+  await cutLife(next, tally, options)
+  if (failure.hasFailed) await liveAfterFailure(next, tally, options)
+}
+
+interface SecondLife {
+  readonly platform: Platform
+  readonly workload: Run['workload']
+  readonly journey: Journey
+  /** What the store may hold; what it comes to hold is added. */
+  readonly versions: Version[]
+  readonly failure: SyncFailure
+  readonly random: Random
+}
+
+/** Opens the store, commits once more, and closes it by chance, or whenever a sync failed. */
+async function goOnRecorded(life: SecondLife): Promise<void> {
+  const { platform, workload, journey, versions, failure, random } = life
+  const replays = random.pick(REPLAY_TIMES)
+  let store: StoreUnderTest | undefined
+  try {
+    store = openUnderTest(platform, STORE_PATH, workload.shape, optionsOf(workload), replays)
+    if (replays === 'inTurns') for (let turns = 0; turns < 4; turns++) await nextTurn()
+    const opened = versions[versionsOf(store, versions)[0] as number] as Version
+    await verifyClean(store)
+    versions.push({ ...opened, label: `${opened.label}, recovered` })
+    // What is said to be durable must stay.
+    if (store.durableCommitNumber === store.commitNumber) journey.settle(versions.length - 1)
+    const records = stateOf(store)
+    stageMore(store, records, SHAPES[workload.shape].fillBytes)
+    journey.begin(versions.length)
+    versions.push({ commitNumber: store.commitNumber + 1, records, label: 'gone on' })
+    store.commitSync({ durability: 'full' })
+    journey.promise(versions.length - 1)
+    if (random.chance(0.5)) store.close()
+  } catch (error) {
+    failure.assertExplains(error)
+    if (store !== undefined) discard(store)
+  }
   journey.end()
-  discard(store)
-  await cutLife({ run, journey, versions, disk, isSecond: true }, tally, options)
+  if (store !== undefined) discard(store)
 }

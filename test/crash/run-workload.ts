@@ -1,12 +1,15 @@
 /**
  * Carries out a workload on a simulated disk, beside the model, and records its journey.
  *
+ *   W2  where a sync of it is to fail, the run ends with the first call that fails, and the store is closed as far as it can be.
  *   W1  after each step the store answers as the model does, and its commit numbers are those that were promised.
  */
 
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { createSimulatedPlatform } from '../../src/mmap/simulated/simulated-platform.ts'
 import { carryOut, expectSame, stageChange, type Writing } from './apply-change.ts'
 import { differenceOf, ExpectedStore, isSameState, type Version } from './expected-store.ts'
+import { discard } from './check-image.ts'
 import { Journey, versionOf } from './journey.ts'
 import {
   hasLateIndex,
@@ -18,6 +21,7 @@ import {
   stateOf,
   type UnderTestOptions,
 } from './store-under-test.ts'
+import { SyncFailure } from './sync-failure.ts'
 import { during, Violation } from './violation.ts'
 import { type Change, describeWorkload, type Start, type Step, type Workload } from './workload.ts'
 
@@ -29,9 +33,13 @@ export interface Run {
   /** The disk before it began, all durable. */
   readonly files: ReadonlyMap<string, Uint8Array>
   readonly journey: Journey
-  /** How many events the prelude took. */
+  /** How many events came before the first crash point: those of the prelude, or all before the sync that failed. */
   readonly begun: number
   readonly versions: readonly Version[]
+  /** Syncs after the prelude. */
+  readonly syncs: number
+  /** Which of them failed, if one was to. */
+  readonly failedSync: number | undefined
 }
 
 /** Records that a store is made for at once: few, so that growth comes soon. */
@@ -45,15 +53,26 @@ export function optionsOf({
   return { capacity: CAPACITY[shape], reuseNumbers, durability }
 }
 
-export async function runWorkload(workload: Workload): Promise<Run> {
+/** @param failing which sync after the prelude fails, counted from 1; closing the store is part of the run then */
+export async function runWorkload(workload: Workload, failing?: number): Promise<Run> {
   const { files, version } = await beginning(workload.shape, workload.start)
   const journey = new Journey({ begun: 0, durable: 0, returned: 0, hasLateIndex: false })
-  const platform = createSimulatedPlatform({ files, observer: journey.observer })
-  const runner = new Runner(workload, journey, version, () =>
+  const failure = new SyncFailure(failing ?? 0, journey.observer)
+  const platform = createSimulatedPlatform({ files, observer: failure.observer })
+  const runner = new Runner(workload, journey, version, failure, () =>
     openUnderTest(platform, STORE_PATH, workload.shape, optionsOf(workload)),
   )
-  await runner.run()
-  return { workload, files, journey, begun: runner.begun, versions: runner.expected.versions }
+  await runner.run(failing !== undefined)
+  const failed = journey.events.findIndex(({ event }) => event.kind.endsWith('-failed'))
+  return {
+    workload,
+    files,
+    journey,
+    begun: failed < 0 ? runner.begun : failed,
+    versions: runner.expected.versions,
+    syncs: failure.count,
+    failedSync: failed < 0 ? undefined : failing,
+  }
 }
 
 const beginnings = new Map<string, { files: ReadonlyMap<string, Uint8Array>; version: Version }>()
@@ -82,8 +101,8 @@ export async function beginning(
     }
     const journey = new Journey({ begun: 0, durable: 0, returned: 0, hasLateIndex: false })
     const open = (): StoreUnderTest => openUnderTest(platform, STORE_PATH, shape, optionsOf(workload))
-    const runner = new Runner(workload, journey, empty, open)
-    await runner.run()
+    const runner = new Runner(workload, journey, empty, new SyncFailure(0, journey.observer), open)
+    await runner.run(false)
     made = { files: platform.files(), version: { ...runner.expected.newest, label: 'the beginning' } }
     beginnings.set(key, made)
   }
@@ -95,41 +114,74 @@ class Runner {
   readonly #workload: Workload
   readonly #journey: Journey
   readonly #open: () => StoreUnderTest
-  #store: StoreUnderTest
+  readonly #failure: SyncFailure
+  #store: StoreUnderTest | undefined
   #stamps: number
   #backups = 0
   begun = 0
 
-  constructor(workload: Workload, journey: Journey, start: Version, open: () => StoreUnderTest) {
+  constructor(
+    workload: Workload,
+    journey: Journey,
+    start: Version,
+    failure: SyncFailure,
+    open: () => StoreUnderTest,
+  ) {
     this.#workload = workload
     this.#journey = journey
     this.#open = open
+    this.#failure = failure
     this.expected = new ExpectedStore(start, workload.reuseNumbers)
     this.#stamps = start.records.reduce(
       (most, record) => Math.max(most, record?.stamp ?? 0, record?.mark ?? 0),
       0,
     )
-    this.#store = open()
   }
 
+  get #opened(): StoreUnderTest {
+    if (this.#store === undefined) throw new Violation('the workload goes on with a store that did not open')
+    return this.#store
+  }
   get #fillBytes(): number {
     return SHAPES[this.#workload.shape].fillBytes
   }
   readonly #nextStamp = (): number => ++this.#stamps
 
-  async run(): Promise<void> {
+  /** `closes`: whether closing is a part of what is recorded. */
+  async run(closes: boolean): Promise<void> {
     await during(describeWorkload(this.#workload), async () => {
-      const { prelude, steps } = this.#workload
-      for (const [index, step] of [...prelude, ...steps].entries()) {
-        if (index === prelude.length && index > 0) this.begun = this.#journey.events.length
-        await during(`step ${index + 1}, ${step.kind}`, async () => {
-          await this.#take(step)
-          this.#compare()
-        })
+      try {
+        await this.#steps()
+        if (!closes) this.#journey.end()
+        this.#store?.close()
+      } catch (error) {
+        this.#failure.assertExplains(error)
+        if (this.#store !== undefined) discard(this.#store)
       }
       this.#journey.end()
-      this.#store.close()
     })
+  }
+
+  async #steps(): Promise<void> {
+    const { prelude, steps } = this.#workload
+    if (prelude.length === 0) this.#failure.arm()
+    this.#store = this.#open()
+    for (const [index, step] of [...prelude, ...steps].entries()) {
+      if (index === prelude.length && index > 0) {
+        this.begun = this.#journey.events.length
+        this.#failure.arm()
+      }
+      try {
+        await this.#take(step)
+        this.#compare()
+      } catch (error) {
+        this.#failure.assertExplains(error)
+        // Whoever else waits is told in the same turn.
+        await nextTurn()
+        throw error
+      }
+    }
+    this.#failure.arm()
   }
 
   async #take(step: Step): Promise<void> {
@@ -143,19 +195,17 @@ class Runner {
         await Promise.all(step.commits.map(changes => this.#commit(changes, 'async')))
         return
       case 'rollback':
-        this.#change(this.#store, step.changes)
-        this.#store.rollback()
+        this.#change(this.#opened, step.changes)
+        this.#opened.rollback()
         expected.rollback()
         return
       case 'checkpoint': {
-        const checkpoint = this.#store.checkpoint()
-        for (const changes of step.meanwhile) await this.#commit(changes, 'async')
-        await checkpoint
+        await this.#beside(this.#opened.checkpoint(), step.meanwhile)
         this.#journey.promise(newest)
         return
       }
       case 'flush':
-        await this.#store.flush()
+        await this.#opened.flush()
         this.#journey.promise(newest)
         return
       case 'backup':
@@ -164,9 +214,14 @@ class Runner {
       case 'compact': {
         const version = expected.compact()
         this.#journey.begin(version)
-        await this.#store.compact()
         const compacted = expected.newest
-        compacted.commitNumber = this.#store.commitNumber
+        const store = this.#opened
+        try {
+          await store.compact()
+        } finally {
+          compacted.commitNumber = expected.versions[version - 1]?.commitNumber
+        }
+        expectSame('commitNumber', [store.commitNumber], [compacted.commitNumber ?? -1])
         this.#journey.promise(version)
         return
       }
@@ -174,14 +229,26 @@ class Runner {
         await this.#createOrDrop(step.meanwhile)
         return
       case 'reopen':
-        this.#store.close()
+        this.#opened.close()
         this.#journey.promise(newest)
+        this.#store = undefined
         this.#store = this.#open()
     }
   }
 
+  /** Commits while something else goes on. */
+  async #beside(work: Promise<unknown>, commits: readonly (readonly Change[])[]): Promise<void> {
+    const commitAll = async (): Promise<void> => {
+      for (const changes of commits) await this.#commit(changes, 'async')
+    }
+    // Both may be refused, and both are waited for.
+    for (const result of await Promise.allSettled([work, commitAll()])) {
+      if (result.status === 'rejected') throw result.reason
+    }
+  }
+
   async #commit(changes: readonly Change[], how: 'async' | 'sync' | 'process' | 'transaction'): Promise<void> {
-    const store = this.#store
+    const store = this.#opened
     let version = 0
     const stage = (writing: Writing): void => {
       this.#change(writing, changes)
@@ -206,11 +273,10 @@ class Runner {
 
   async #createOrDrop(meanwhile: readonly (readonly Change[])[]): Promise<void> {
     const { name, on } = LATE_INDEX
-    const isThere = hasLateIndex(this.#store)
+    const store = this.#opened
+    const isThere = hasLateIndex(store)
     this.#journey.lateIndex(undefined)
-    const work = isThere ? this.#store.dropIndex(name) : this.#store.createIndex(name, { on })
-    for (const changes of meanwhile) await this.#commit(changes, 'async')
-    await work
+    await this.#beside(isThere ? store.dropIndex(name) : store.createIndex(name, { on }), meanwhile)
     this.#journey.lateIndex(!isThere)
   }
 
@@ -218,11 +284,10 @@ class Runner {
     const path = `${STORE_PATH}.backup-${++this.#backups}`
     const file = { path, from: this.expected.versions.length - 1, returnedAt: undefined as number | undefined }
     this.#journey.backups.push(file)
-    const backup = this.#store.backup(path).then(() => {
+    const backup = this.#opened.backup(path).then(() => {
       file.returnedAt = this.#journey.events.length
     })
-    for (const changes of meanwhile) await this.#commit(changes, 'async')
-    await backup
+    await this.#beside(backup, meanwhile)
   }
 
   #change(writing: Writing, changes: readonly Change[]): void {
@@ -233,10 +298,10 @@ class Runner {
   /** Compares the running store with the model, and takes it at its word about what is durable. */
   #compare(): void {
     const { expected } = this
-    const found = stateOf(this.#store)
+    const found = stateOf(this.#opened)
     if (!isSameState(found, expected.records))
       throw new Violation(`the store reads ${differenceOf(found, expected.records)}`)
-    const { commitNumber, durableCommitNumber } = this.#store
+    const { commitNumber, durableCommitNumber } = this.#opened
     expectSame('commitNumber', [commitNumber], [expected.newest.commitNumber ?? -1])
     const durable = versionOf(expected.versions, durableCommitNumber)
     if (durable < 0 && durableCommitNumber > (expected.versions[0]?.commitNumber ?? 0)) {

@@ -1,6 +1,6 @@
 /**
- * The search for harmful power cuts as a process of its own: arguments seed, images and, as JSON, a workload if
- * only one is to be looked at; answers in one line of JSON.
+ * The search for harmful power cuts as a process of its own: arguments seed, images, whether syncs fail ('sound' or 'failing')
+ * and, as JSON, a workload if only one is to be looked at; answers in one line of JSON.
  */
 
 import { searchPowerCuts } from './search.ts'
@@ -9,14 +9,12 @@ import type { Workload } from './workload.ts'
 
 export type SearchAnswer = { readonly images: number } | { readonly violation: string }
 
-const [seed = '', images = '', given] = process.argv.slice(2)
+const [seed = '', images = '', syncs = '', given] = process.argv.slice(2)
 const only = given === undefined ? {} : { workload: JSON.parse(given) as Workload }
 let answer: SearchAnswer
 try {
-  answer = {
-    images: (await searchPowerCuts({ seed: Number(seed), kind: 'small', images: Number(images), ...only }))
-      .images,
-  }
+  const search = { seed: Number(seed), images: Number(images), failingSyncs: syncs === 'failing' }
+  answer = { images: (await searchPowerCuts({ ...search, kind: 'small', ...only })).images }
 } catch (error) {
   if (!(error instanceof Violation)) throw error
   answer = { violation: error.message }

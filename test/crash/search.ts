@@ -12,6 +12,8 @@ export interface Search {
   readonly seed: number
   /** Small workloads, of which every crash point is looked at closely; longer ones by chance; or each in turn. */
   readonly kind: 'small' | 'long' | 'both'
+  /** Whether a sync of each workload fails: of each a few. */
+  readonly failingSyncs?: boolean
   readonly images: number
   /** The workload to begin with, for repeating what was reported. */
   readonly from?: number
@@ -24,6 +26,7 @@ export interface Search {
 /** Seeded mixtures at each crash point: many for workloads whose crash points are few. */
 const SYSTEMATIC = { small: 1, long: 0.1, wide: 0.2 } as const
 const MIXTURES = { small: 32, long: 6, wide: 3 } as const
+const FAILURES_A_WORKLOAD = 4
 const SECOND_LIVES = { small: 0.004, long: 0.01, wide: 0.002 } as const
 
 /** @throws Violation that says how to repeat it */
@@ -38,7 +41,6 @@ export async function searchPowerCuts(search: Search): Promise<Tally> {
       (isSmall ? smallWorkload(kind === 'both' ? index / 2 : index, seed, random) : randomWorkload(random))
     const size = workload.shape === 'wide' ? 'wide' : isSmall ? 'small' : 'long'
     await during(`seed ${seed}, ${kind} workload ${index}; ${howToRepeat(search, index)}`, async () => {
-      const run = await runWorkload(workload)
       const options = {
         random,
         systematic: SYSTEMATIC[size],
@@ -46,13 +48,21 @@ export async function searchPowerCuts(search: Search): Promise<Tally> {
         secondLives: SECOND_LIVES[size],
         imagesMax: images,
       }
-      await cutEverywhere(run, tally, options)
+      if (search.failingSyncs !== true) {
+        await cutEverywhere(await runWorkload(workload), tally, options)
+        return
+      }
+      const { syncs } = await runWorkload(workload, Number.POSITIVE_INFINITY)
+      for (let i = 0; i < FAILURES_A_WORKLOAD && syncs > 0; i++) {
+        await cutEverywhere(await runWorkload(workload, 1 + random.below(syncs)), tally, options)
+      }
     })
     search.progress?.(tally, index + 1)
   }
   return tally
 }
 
-function howToRepeat({ seed, kind, images }: Search, index: number): string {
-  return `to repeat: npm run torture -- --seed ${seed} --kind ${kind} --from ${index} --images ${images} --kills 0 --mutants 0`
+function howToRepeat({ seed, kind, images, failingSyncs }: Search, index: number): string {
+  const failing = ` --syncs ${failingSyncs === true ? 'failing' : 'sound'}`
+  return `to repeat: npm run torture -- --seed ${seed} --kind ${kind}${failing} --from ${index} --images ${images} --kills 0 --mutants 0`
 }

@@ -2,6 +2,7 @@
  * The long run: `npm run torture -- --seed S --images N --kills N --mutants N`. Prints its seed first, and a line now and then.
  *
  *   --kind small|long|both   which workloads; both
+ *   --syncs sound|failing|both   whether a sync fails before the power goes: never, always, or for half of the images; both
  *   --from I                 begin with workload I, to repeat what was reported
  */
 
@@ -21,6 +22,7 @@ const { values } = parseArgs({
     kills: { type: 'string', default: '2000' },
     mutants: { type: 'string', default: '200000' },
     kind: { type: 'string', default: 'both' },
+    syncs: { type: 'string', default: 'both' },
     from: { type: 'string', default: '0' },
   },
 })
@@ -28,26 +30,32 @@ const seed = values.seed === undefined ? Math.floor(Math.random() * 2 ** 31) : N
 const { kind } = values
 if (kind !== 'small' && kind !== 'long' && kind !== 'both')
   throw new TypeError(`--kind is small, long or both: ${kind}`)
+const { syncs } = values
+if (syncs !== 'sound' && syncs !== 'failing' && syncs !== 'both')
+  throw new TypeError(`--syncs is sound, failing or both: ${syncs}`)
 console.log(`seed ${seed}`)
 
 const REPORT_MS = 10_000
 let reported = performance.now()
 const begun = reported
-const { images, points, secondImages, replayed, dropped } = await searchPowerCuts({
-  seed,
-  kind,
-  images: Number(values.images),
-  from: Number(values.from),
-  progress(tally, workloads) {
-    if (performance.now() - reported < REPORT_MS) return
-    reported = performance.now()
-    console.log(`${workloads} workloads, ${tally.images} images, ${Math.round((reported - begun) / 1000)} s`)
-  },
-})
-console.log(
-  `power cuts: ${images} images (${secondImages} of a second cut) at ${points} points; opening replayed in`,
-)
-console.log(`${replayed} of them and dropped bytes in ${dropped}; every one held a whole commit`)
+const perSearch = Number(values.images) / (syncs === 'both' ? 2 : 1)
+for (const failingSyncs of syncs === 'both' ? [false, true] : [syncs === 'failing']) {
+  const { images, points, secondImages, replayed, dropped } = await searchPowerCuts({
+    seed,
+    kind,
+    failingSyncs,
+    images: Math.ceil(perSearch),
+    from: Number(values.from),
+    progress(tally, workloads) {
+      if (performance.now() - reported < REPORT_MS) return
+      reported = performance.now()
+      console.log(`${workloads} workloads, ${tally.images} images, ${Math.round((reported - begun) / 1000)} s`)
+    },
+  })
+  const cuts = failingSyncs ? 'power cuts after a failed sync' : 'power cuts'
+  console.log(`${cuts}: ${images} images (${secondImages} of a later life) at ${points} points; opening`)
+  console.log(`replayed in ${replayed} of them and dropped bytes in ${dropped}; every one held a whole commit`)
+}
 
 // A store of its own for each hundred, so that histories stay short.
 const KILLS_A_STORE = 100

@@ -171,7 +171,9 @@ export class IndexFile {
   beginWriting(): void {
     if (this.#isTwinned) return
     this.#isTwinned = true
-    // The newest root may be in memory alone, left there by a process that died before its sync: it must not go with the other.
+    // The newest root may be in memory alone, left there by a process whose sync failed or never came: it must not go with
+    // the other. After a failed sync only bytes that are stored again reach the disk.
+    writeIndexRoot(this.file, this.#root)
     this.file.sync()
     this.#root = { ...this.#root, rootNumber: this.#root.rootNumber + 1 }
     writeIndexRoot(this.file, this.#root)

@@ -15,7 +15,7 @@ import { corrupt, type Identity } from '../header.ts'
 import type { Root } from '../root.ts'
 import { type FrameHead, frameEnd, looksLikeFrame, readFrame } from './frame-read.ts'
 import { journalPathOf } from './journal.ts'
-import { BLOCK_BYTES, FRAME_ALIGNMENT, FRAME_FIELD_AT, slotOffset } from './journal-format.ts'
+import { BLOCK_BYTES, FRAME_ALIGNMENT, FRAME_FIELD_AT, roundToBlock, slotOffset } from './journal-format.ts'
 import { assertJournalOf, type JournalFacts, readJournalHeader } from './journal-header.ts'
 
 /** A whole frame, and the bytes that it lies in. */
@@ -40,13 +40,15 @@ export interface DroppedFrames {
 export interface JournalScan {
   /** Commits after the root's, in order. */
   readonly frames: readonly Frame[]
+  /** The blocks that these, and those of their segments before them, lie in. */
+  readonly extents: readonly SlotBytes[]
   readonly dropped: DroppedFrames | undefined
 }
 
-const NOTHING: JournalScan = { frames: [], dropped: undefined }
+const NOTHING: JournalScan = { frames: [], extents: [], dropped: undefined }
 
 /** A slot's bytes, and where they lie in the file. */
-interface SlotBytes {
+export interface SlotBytes {
   readonly offset: number
   readonly bytes: Buffer
 }
@@ -134,7 +136,7 @@ function scanFile(file: PlatformFile, identity: Identity, root: Root, appliedCom
   if (isShort || synced >= Math.max(chain.expected, root.commitNumber + 1)) {
     throw corrupt(file.path, chain.stoppedAt, `commit ${chain.expected} was synced, but is not whole here`)
   }
-  return { frames: chain.frames, dropped: chain.dropped }
+  return { frames: chain.frames, extents: chain.extents, dropped: chain.dropped }
 }
 
 /** Slots 0 and 1, and whatever lies behind them as slot 2. */
@@ -166,6 +168,7 @@ function refuseFrames(file: PlatformFile, slots: readonly SlotBytes[], salt: Buf
 
 interface Chain {
   readonly frames: readonly Frame[]
+  readonly extents: readonly SlotBytes[]
   /** The commit that would follow. */
   readonly expected: number
   /** Where in the journal it would be. */
@@ -179,6 +182,7 @@ function readChain(journalPath: string, slots: readonly SlotBytes[], salt: Buffe
   if (last === undefined)
     throw corrupt(journalPath, root.journalOffset, 'the segment that the root names is not there')
   const frames: Frame[] = []
+  const extents: SlotBytes[] = []
   // The root's segment may begin with commits that the root counts already.
   let expected = Math.min(root.commitNumber + 1, firstCommitOf(slots, salt, root.journalSegment))
   let segment = root.journalSegment
@@ -202,9 +206,10 @@ function readChain(journalPath: string, slots: readonly SlotBytes[], salt: Buffe
     if (expected === from) break
     last = slot
     end = at
+    extents.push({ offset: slot.offset, bytes: slot.bytes.subarray(0, roundToBlock(end)) })
   }
   const dropped = tornTail(last, end, salt, Math.max(root.journalSegment, segment - 1))
-  return { frames, expected, stoppedAt: last.offset + end, dropped }
+  return { frames, extents, expected, stoppedAt: last.offset + end, dropped }
 }
 
 /** The slot that begins with a whole frame of that segment. */

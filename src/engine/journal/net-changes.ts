@@ -4,6 +4,7 @@
 
 import type { RecordBytes } from '../../schema/index.ts'
 import type { PlacedChanges } from '../apply.ts'
+import type { CommitCounts } from '../checkpointer.ts'
 import { corrupt } from '../header.ts'
 import { readChanges } from './frame-read.ts'
 import type { Frame } from './journal-scan.ts'
@@ -20,8 +21,13 @@ export interface NetChanges extends PlacedChanges {
 const PAIRED_NUMBERS = 2 ** 31
 const PAIRED_ENTRIES = 2 ** 22
 
-/** @throws ERR_STRIDE_CORRUPT where a whole frame makes no sense */
-export function collapse(frames: readonly Frame[], recordSize: number, path: string): NetChanges {
+/** @param before what is committed without them @throws ERR_STRIDE_CORRUPT where a whole frame makes no sense */
+export function collapse(
+  frames: readonly Frame[],
+  recordSize: number,
+  path: string,
+  before: CommitCounts,
+): NetChanges {
   const changed: number[] = []
   const sources: RecordBytes[] = []
   const positions: number[] = []
@@ -39,7 +45,7 @@ export function collapse(frames: readonly Frame[], recordSize: number, path: str
       positions.push(imageAt)
     }
   }
-  const { commitNumber, size, deletedCount } = (frames.at(-1) as Frame).head
+  const { commitNumber, size, deletedCount } = frames.at(-1)?.head ?? before
   const { numbers, entries } = lastOfEach(changed, size)
   return {
     commitNumber,

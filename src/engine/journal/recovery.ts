@@ -8,7 +8,6 @@
 
 import type { RebuiltIndex } from '../index/index-opening.ts'
 import { type Root, readRootPages } from '../root.ts'
-import { RootKeeper } from '../root-keeper.ts'
 import { journalPathOf } from './journal.ts'
 import type { DroppedFrames, JournalScan } from './journal-scan.ts'
 import { collapse } from './net-changes.ts'
@@ -44,30 +43,20 @@ export interface Recovered {
 }
 
 /**
- * Puts what was scanned into the file; more than `changesAtOnce` changes are left to the replay that is returned.
+ * Puts what was scanned into the file and ends the journal; more than `changesAtOnce` changes are left to the replay that is
+ * returned, a negative number leaves all of it. A store that was closed needs none.
  * @throws ERR_STRIDE_CORRUPT, _NO_SPACE, _IO
  */
 export function recover(store: Recoverable, scan: JournalScan, changesAtOnce: number): Recovered {
-  if (scan.frames.length === 0) return { root: leaveAtRest(store) }
-  const net = collapse(scan.frames, store.addressing.recordSize, journalPathOf(store.path))
-  const replay = new Replay(store, net, scan.frames)
-  return net.numbers.length > changesAtOnce ? { root: store.root, replay } : { root: replay.finish() }
+  const { root } = store
+  if (isAtRest(store)) return { root }
+  const net = collapse(scan.frames, store.addressing.recordSize, journalPathOf(store.path), root)
+  const replay = new Replay(store, net, scan)
+  return net.numbers.length > changesAtOnce ? { root, replay } : { root: replay.finish() }
 }
 
-/** No commit is missing: roots and journal are brought into the state of a closed store. */
-function leaveAtRest({ platform, path, file, root }: Recoverable): Root {
-  const roots = new RootKeeper(file, root)
-  const sync = (): void => file.sync()
+/** Whether the file alone holds everything, both roots say so, and no journal is left. */
+function isAtRest({ platform, path, file, root }: Recoverable): boolean {
   const isWhole = readRootPages(file).every(page => page.root !== undefined)
-  if (root.journalSegment > 0 || !isWhole) {
-    sync()
-    roots.storeAtRest({}, sync)
-  }
-  if (platform.exists(journalPathOf(path))) {
-    // The root that names it no more may have been read from the system's cache.
-    sync()
-    platform.remove(journalPathOf(path))
-    platform.syncFolder(path)
-  }
-  return roots.root
+  return root.journalSegment === 0 && isWhole && !platform.exists(journalPathOf(path))
 }

@@ -1,12 +1,13 @@
 /**
  * Puts the commits of a journal that was left into the file, and ends the journal.
  *
- *   R1  every image is stored again, even if it looks equal: the one that is there may be torn.
+ *   R1  every image is stored again, even if it looks equal: the one that is there may be torn, or in the system's cache alone.
  *   R2  the root that ends the journal is stored only after the data is synced; a crash in between finds the same
  *       journal again, and replays it again.
  *   R3  nothing is written behind frames that were read: the next journal has another salt.
  *   R4  the journal is synced before the file is touched, and the root that names none before the journal is removed:
- *       after a killed process both may be in the system's cache alone.
+ *       after a killed process both may be in the system's cache alone. Its frames, and the root that was found, are stored again
+ *       before: after a failed sync the system takes what it holds for clean, and a sync alone stores nothing.
  *   R5  until it is over nothing else writes to the file; whoever reads looks at the net changes first.
  */
 
@@ -23,7 +24,7 @@ import { fileEnd, type Root } from '../root.ts'
 import { RootKeeper } from '../root-keeper.ts'
 import { Soundness } from '../soundness.ts'
 import { journalPathOf } from './journal.ts'
-import type { Frame } from './journal-scan.ts'
+import type { Frame, JournalScan } from './journal-scan.ts'
 import type { NetChanges } from './net-changes.ts'
 
 /** What a replay works on. */
@@ -44,6 +45,7 @@ export class Replay {
   readonly net: NetChanges
   /** The frames that it comes from. */
   readonly frames: readonly Frame[]
+  readonly #roots: RootKeeper
   /** Makes durable what else must be so before the journal goes. */
   beforeEnd: () => void = () => {}
   readonly #soundness: Soundness
@@ -53,13 +55,15 @@ export class Replay {
   #root: Root | undefined
   #isStopped = false
 
-  /** Syncs the journal and makes room. @throws ERR_STRIDE_CORRUPT, _NO_SPACE, _IO */
-  constructor(store: Recoverable, net: NetChanges, frames: readonly Frame[]) {
+  /** Makes durable what it relies on, and makes room. @throws ERR_STRIDE_CORRUPT, _NO_SPACE, _IO */
+  constructor(store: Recoverable, net: NetChanges, { frames, extents }: JournalScan) {
     this.#store = store
     this.net = net
     this.frames = frames
     this.#soundness = new Soundness(store.path, () => undefined)
-    syncJournal(store.platform, store.path)
+    storeAgain(store, extents)
+    this.#roots = new RootKeeper(store.file, store.root)
+    this.#roots.storeFoundAgain()
     const { path, pool, addressing, root } = store
     const liveness = new Liveness(pool)
     liveness.place(root.liveBitsOffset)
@@ -79,7 +83,7 @@ export class Replay {
       throw corrupt(path, 0, `the journal has ${net.deletedCount} deleted records, but there are no live bits`)
     }
     pool.setEnd(fileEnd(addressing, { ...root, capacity: this.#capacity }))
-    this.#applier = new Applier({ addressing, pool, liveness, checksums }, new DirtyRanges())
+    this.#applier = new Applier({ addressing, pool, liveness, checksums }, new DirtyRanges(), true)
   }
 
   /** What is committed, and where it lies once it is in the file. */
@@ -158,23 +162,26 @@ export class Replay {
 
   /** The data is synced: the file alone holds everything, and says so. */
   #end(): void {
-    const { platform, path, file, root } = this.#store
+    const { platform, path, file } = this.#store
     const { commitNumber, size, deletedCount, capacity, lineage } = this.state
-    const roots = new RootKeeper(file, root)
     const sync = (): void => file.sync()
     this.beforeEnd()
-    roots.storeAtRest({ commitNumber, size, deletedCount, capacity, lineage }, sync)
+    this.#roots.storeAtRest({ commitNumber, size, deletedCount, capacity, lineage }, sync)
     sync()
-    platform.remove(journalPathOf(path))
-    platform.syncFolder(path)
-    this.#root = roots.root
+    if (platform.exists(journalPathOf(path))) {
+      platform.remove(journalPathOf(path))
+      platform.syncFolder(path)
+    }
+    this.#root = this.#roots.root
   }
 }
 
-/** What a killed process wrote may be in the system's cache alone: it is made durable before anything relies on it. */
-function syncJournal(platform: Platform, path: string): void {
+/** Makes the frames that were read durable: the system may have them in its cache alone, and take them for clean. */
+function storeAgain({ platform, path }: Recoverable, extents: JournalScan['extents']): void {
+  if (extents.length === 0) return
   const journal = platform.open(journalPathOf(path), { access: 'readwrite', create: 'never' })
   try {
+    for (const { offset, bytes } of extents) journal.store(bytes, offset)
     journal.sync()
   } finally {
     journal.close()

@@ -3,7 +3,8 @@
  *
  * Each file is a sparse row of chunks. Every change is told to an observer before it happens, so that a crash test
  * can record it, or throw in its place: then nothing changed. What would survive a loss of power is not decided
- * here; the events carry enough to decide it.
+ * here; the events carry enough to decide it, also after a sync that failed: Linux then marks the pages clean though they
+ * are not on the disk (fsyncgate; Rebello et al., "Can Applications Recover from fsync Failures?", USENIX ATC 2020).
  */
 
 import type { LockKind } from '../platform.ts'
@@ -23,12 +24,16 @@ export type DiskEvent =
   | { readonly kind: 'allocate'; readonly file: number; readonly offset: number; readonly length: number }
   /** What was stored before sync-begin is durable at sync-end of the same number. */
   | { readonly kind: 'sync-begin' | 'sync-end'; readonly file: number; readonly sync: number }
+  /** The observer threw at sync-end. What the sync covered stays readable and counts as clean: no later sync stores it. */
+  | { readonly kind: 'sync-failed'; readonly file: number; readonly sync: number }
   | { readonly kind: 'rename'; readonly file: number; readonly from: string; readonly to: string }
   | { readonly kind: 'remove'; readonly file: number; readonly path: string }
   /** Names in this folder are durable now. */
   | { readonly kind: 'sync-folder'; readonly folder: string }
+  /** The observer threw at sync-folder. Its names count as clean until another name in the folder changes. */
+  | { readonly kind: 'sync-folder-failed'; readonly folder: string }
 
-/** Called before each event takes effect; what it throws, the call throws, and nothing has changed. */
+/** Called before each event takes effect; what it throws, the call throws, and nothing has changed but for a failed sync. */
 export type DiskObserver = (event: DiskEvent) => void
 
 const CHUNK_BYTES = 64 * 1024
@@ -158,8 +163,24 @@ export class SimulatedDisk {
     return content
   }
 
-  nextSync(): number {
-    return ++this.#syncs
+  /** Begins a sync of a file. @returns what ends it; throws what the observer throws, as a sync that failed */
+  beginSync(file: number): () => void {
+    const sync = ++this.#syncs
+    this.observe({ kind: 'sync-begin', file, sync })
+    return () => this.#orFailed({ kind: 'sync-end', file, sync }, { kind: 'sync-failed', file, sync })
+  }
+
+  syncFolder(folder: string): void {
+    this.#orFailed({ kind: 'sync-folder', folder }, { kind: 'sync-folder-failed', folder })
+  }
+
+  #orFailed(event: DiskEvent, failure: DiskEvent): void {
+    try {
+      this.observe(event)
+    } catch (error) {
+      this.observe(failure)
+      throw error
+    }
   }
 }
 

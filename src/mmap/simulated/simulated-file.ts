@@ -72,20 +72,16 @@ export class SimulatedFile implements PlatformFile {
 
   sync(): void {
     this.#assertOpen()
-    const { file } = this.#content
-    const sync = this.#disk.nextSync()
-    this.#disk.observe({ kind: 'sync-begin', file, sync })
-    this.#disk.observe({ kind: 'sync-end', file, sync })
+    this.#disk.beginSync(this.#content.file)()
   }
 
   syncAsync(): Promise<void> {
     this.#assertOpen()
     const { file } = this.#content
     const done = this.#lastSync.then(async () => {
-      const sync = this.#disk.nextSync()
-      this.#disk.observe({ kind: 'sync-begin', file, sync })
+      const end = this.#disk.beginSync(file)
       await new Promise<void>(resolve => setImmediate(resolve))
-      this.#disk.observe({ kind: 'sync-end', file, sync })
+      end()
     })
     this.#lastSync = done.catch(() => undefined)
     return done

@@ -11,7 +11,7 @@ import { type DiskObserver, type SimulatedContent, SimulatedDisk } from './simul
 import { SimulatedFile } from './simulated-file.ts'
 
 export interface SimulatedPlatformOptions {
-  /** Sees each change before it happens; throwing in it makes the call fail with nothing changed. */
+  /** Sees each change before it happens; throwing in it makes the call fail: with nothing changed, but for a failed sync. */
   readonly observer?: DiskObserver
   /**
    * Files that are there from the beginning, by path. The bytes are copied where they are
@@ -53,7 +53,7 @@ export function createSimulatedPlatform(options: SimulatedPlatformOptions = {}):
       disk.observe({ kind: 'remove', file: find(path).file, path })
       disk.names.delete(path)
     },
-    syncFolder: path => disk.observe({ kind: 'sync-folder', folder: dirname(path) }),
+    syncFolder: path => disk.syncFolder(dirname(path)),
     isNetworkPath: () => false,
     files() {
       const copies = new Map<string, Uint8Array>()
