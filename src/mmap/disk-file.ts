@@ -8,7 +8,7 @@
  *   K3  close() lets go of the locks at once; the descriptor itself goes when the last sync has returned, so
  *       that its number is not taken by another file meanwhile.
  *   LK2  locks lie on a description that is never mapped. A mapping keeps its description, and the locks on it, after the
- *       descriptor is closed: Node closes the descriptors of a worker thread that ends, its mappings stay.
+ *       descriptor is closed: Node closes the descriptors of a worker thread that ends, if node:fs opened them; mappings stay.
  * How it is shown in memory: posix/mapped-region.ts, file/copied-region.ts.
  */
 
@@ -65,8 +65,8 @@ export abstract class DiskFile implements PlatformFile {
   abstract sharedWords(offset: number, count: number): SharedWords
   abstract reserve(capacity: number): Region
   abstract readAhead(offset: number, length: number): void
-  /** Whether regions, words or views of it may be mapped. */
-  protected abstract readonly canBeMapped: boolean
+  /** Whether locks need a descriptor of their own (LK2): where this one may be mapped, or was not opened by node:fs. */
+  protected abstract readonly locksApart: boolean
   /** Blocks for a range, by the system's own means; false where it has none. */
   protected abstract reserveBlocks(offset: number, length: number): boolean
 
@@ -243,7 +243,7 @@ export abstract class DiskFile implements PlatformFile {
 
   /** Where the locks are (LK2). */
   #lockDescriptor(): number {
-    if (!this.canBeMapped) return this.fd
+    if (!this.locksApart) return this.fd
     this.#openTwin()
     return this.#twin ?? this.fd
   }

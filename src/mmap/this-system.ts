@@ -9,6 +9,7 @@ import { posixFileHelp } from './posix/file-help.ts'
 import { createPosixMapping } from './posix/posix-mapping.ts'
 import { createPosixPlatform, mappingObstacle as posixObstacle } from './posix/posix-platform.ts'
 import { systemCalls } from './posix/system-calls.ts'
+import { watchWorkers } from './posix/thread-ends.ts'
 import { win32Calls } from './win32/win32-calls.ts'
 import { createWin32Mapping } from './win32/win32-mapping.ts'
 import { createWin32Platform, win32FileHelp, mappingObstacle as win32Obstacle } from './win32/win32-platform.ts'
@@ -26,6 +27,9 @@ export type ThisSystemResult =
   | { readonly system?: undefined; readonly reason: string }
 
 let found: ThisSystemResult | undefined
+
+// At once, since workers may be started before the first file is opened.
+watchWorkers()
 
 /** Looked for once a process. */
 export function thisSystem(): ThisSystemResult {

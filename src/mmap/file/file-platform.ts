@@ -73,7 +73,8 @@ export function createFilePlatform(help: FileHelp = withoutHelp('koffi is not us
 }
 
 class PositionedFile extends DiskFile {
-  protected override readonly canBeMapped = false
+  // There the descriptor is made of a handle, and Node does not know it.
+  protected override readonly locksApart = process.platform === 'win32'
   readonly #help: FileHelp
 
   constructor(help: FileHelp, path: string, fd: number, access: Access) {

@@ -9,23 +9,27 @@
  *   M4  a buffer that was in a user's hands keeps its addresses until it is collected, detached or not: zlib and crypto
  *       work on such bytes in threads of their own, and hold the buffer until they are done. One that was moved
  *       elsewhere (transfer) keeps them for ever, since nobody can tell when it is gone.
+ *   M5  a worker thread writes its ranges down, so that they are taken away after its end (thread-ledger.ts).
  * What lies over the range: mapped-region.ts for windows, mapped-view.ts for views of users.
  */
 
 import { InvariantError, StrideError } from '../../errors.ts'
 import { roundUp } from '../bounds.ts'
 import { BUFFER_BYTES_MAX } from '../buffer-limit.ts'
-import { detach, lengthOf } from '../detach.ts'
+import { canDetach, detach, lengthOf } from '../detach.ts'
 import { errnoError } from '../system-errors.ts'
 import type { SystemCalls } from './system-calls.ts'
+import { type LedgerEntry, ownLedger } from './thread-ledger.ts'
 
 interface Leftover {
   readonly calls: SystemCalls
   readonly address: number
   readonly bytes: number
+  readonly entry: LedgerEntry
 }
 
-const collected = new FinalizationRegistry<Leftover>(({ calls, address, bytes }) => {
+const collected = new FinalizationRegistry<Leftover>(({ calls, address, bytes, entry }) => {
+  ownLedger(calls)?.remove(entry)
   calls.munmap(address, bytes)
 })
 
@@ -36,6 +40,7 @@ export class AddressRange {
   readonly buffer: ArrayBuffer
   readonly #calls: SystemCalls
   readonly #path: string
+  readonly #entry: LedgerEntry
   #inFlight = 0
   #isLent = false
   #released = false
@@ -47,6 +52,7 @@ export class AddressRange {
     this.address = address
     this.bytes = bytes
     this.buffer = calls.view(address, bytes)
+    this.#entry = ownLedger(calls)?.add(address, bytes)
   }
 
   /**
@@ -75,6 +81,8 @@ export class AddressRange {
 
   /** The buffer, for somebody outside this library. */
   lend(): ArrayBuffer {
+    // Where no runtime can move a buffer, none lives on in another thread.
+    if (!this.#isLent && canDetach) ownLedger(this.#calls)?.lend(this.#entry)
     this.#isLent = true
     return this.buffer
   }
@@ -141,8 +149,13 @@ export class AddressRange {
   #unmap(): void {
     const { address, bytes } = this
     const calls = this.#calls
+    const entry = this.#entry
+    if (this.#fate === 'unmap when collected') {
+      collected.register(this.buffer, { calls, address, bytes, entry })
+      return
+    }
+    ownLedger(calls)?.remove(entry)
     if (this.#fate === 'unmap') calls.munmap(address, bytes)
-    else if (this.#fate === 'unmap when collected') collected.register(this.buffer, { calls, address, bytes })
   }
 
   #check(at: number, length: number): void {

@@ -25,7 +25,7 @@ export interface Shown {
 const shownFiles = new Set<PosixFile>()
 
 export class PosixFile extends DiskFile {
-  protected override readonly canBeMapped = true
+  protected override readonly locksApart = true
   readonly #calls: SystemCalls
   /** Regions, words and views that show the file; they end with it. */
   readonly #shown = new Set<Shown>()

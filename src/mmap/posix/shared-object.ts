@@ -12,25 +12,21 @@
  */
 
 import * as fs from 'node:fs'
-import { constants, tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { constants } from 'node:os'
 import { type ErrorCode, StrideError } from '../../errors.ts'
 import { Deadline } from '../../monotonic.ts'
-import { identityOf } from '../disk-file.ts'
 import type { SharedObject } from '../mapping-system.ts'
 import { errnoError, withCodes } from '../system-errors.ts'
 import { PosixFile } from './posix-file.ts'
 import { recordLocks } from './record-locks.ts'
+import { isStillNamed, LOCK_BYTE, OPENING_BYTE, openObject, removeName } from './shared-names.ts'
 import type { SystemCalls } from './system-calls.ts'
+import { ownLedger } from './thread-ledger.ts'
 
 const { EINVAL, EISDIR, ELOOP, ENOENT, ENXIO } = constants.errno
 /** glibc says EINVAL of a folder; the name itself was checked before. */
 const NAMES_OF_OTHERS: readonly number[] = [EINVAL, EISDIR, ELOOP, ENXIO]
 
-/** Objects of other programs are not mistaken for ours. */
-const PREFIX = 'stridedb.'
-const LOCK_BYTE = 0
-const OPENING_BYTE = 1
 /** Who is first holds the lock alone while he makes room, which takes as long as zeroing memory. */
 const PATIENCE_MS = 10_000
 const POLL_MS = 1
@@ -78,7 +74,7 @@ function tryOpen(calls: SystemCalls, name: string, size: number | undefined, mod
       file.tryLock(LOCK_BYTE, 'exclusive') ||
       (file.tryLock(LOCK_BYTE, 'shared') && file.tryLock(LOCK_BYTE, 'exclusive'))
     if (!isOnly && !file.tryLock(LOCK_BYTE, 'shared')) return giveUp(file)
-    if (!isStillNamed(calls, name, file)) return giveUp(file)
+    if (!isStillNamed(calls, name, file.identity())) return giveUp(file)
     if (!isOnly) {
       if (file.size() === 0) return giveUp(file)
       file.unlock(OPENING_BYTE)
@@ -111,16 +107,19 @@ function makeAnew(calls: SystemCalls, name: string, file: PosixFile, size: numbe
 }
 
 function held(calls: SystemCalls, name: string, { file, created }: Opened): SharedFile {
+  const entry = ownLedger(calls)?.addShared()
   const object: SharedFile = {
     created,
     size: file.size(),
     memory: file,
     close() {
       if (!openHere.delete(object)) return
+      ownLedger(calls)?.remove(entry)
       if (openHere.size === 0) process.off('exit', closeAll)
       // First let go, then try alone: of two that close at once, the later one succeeds.
       file.unlock(LOCK_BYTE)
-      if (file.tryLock(LOCK_BYTE, 'exclusive') && isStillNamed(calls, name, file)) removeName(calls, name)
+      if (file.tryLock(LOCK_BYTE, 'exclusive') && isStillNamed(calls, name, file.identity()))
+        removeName(calls, name)
       file.close()
     },
   }
@@ -137,16 +136,6 @@ function giveUp(file: PosixFile): undefined {
   file.close()
 }
 
-function isStillNamed(calls: SystemCalls, name: string, file: PosixFile): boolean {
-  const fd = openObject(calls, name, false, 0)
-  if (fd < 0) return false
-  try {
-    return identityOf(fd, name) === file.identity()
-  } finally {
-    fs.closeSync(fd)
-  }
-}
-
 function openNamed(calls: SystemCalls, name: string, create: boolean, mode: number): number {
   const fd = openObject(calls, name, create, mode)
   if (fd === -ENOENT)
@@ -158,29 +147,6 @@ function openNamed(calls: SystemCalls, name: string, create: boolean, mode: numb
   if (withCodes(name, () => fs.fstatSync(fd)).isFile()) return fd
   fs.closeSync(fd)
   throw failure('ERR_STRIDE_NAME_TAKEN', name, 'is the name of something else')
-}
-
-/** @returns a descriptor, or -errno */
-function openObject(calls: SystemCalls, name: string, create: boolean, mode: number): number {
-  const { O_RDWR, O_CREAT, O_NOFOLLOW, O_NONBLOCK } = fs.constants
-  const flags = O_RDWR | (create ? O_CREAT : 0)
-  if (calls.abi.system === 'linux') return calls.shmOpen(`/${PREFIX}${name}`, flags | calls.abi.O_CLOEXEC, mode)
-  try {
-    return fs.openSync(objectPath(name), flags | O_NOFOLLOW | O_NONBLOCK, mode)
-  } catch (error) {
-    const { errno } = error as NodeJS.ErrnoException
-    if (typeof errno === 'number') return -Math.abs(errno)
-    throw error
-  }
-}
-
-function removeName(calls: SystemCalls, name: string): void {
-  if (calls.abi.system === 'linux') calls.shmUnlink(`/${PREFIX}${name}`)
-  else fs.rmSync(objectPath(name), { force: true })
-}
-
-function objectPath(name: string): string {
-  return join(tmpdir(), `${PREFIX}shared.${name}`)
 }
 
 function failure(code: ErrorCode, name: string, what: string): StrideError {

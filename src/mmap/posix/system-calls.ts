@@ -14,6 +14,8 @@ import { type Abi, abiOfThisSystem } from './abi.ts'
 const { EINTR, EIO } = constants.errno
 /** unistd.h, the same everywhere */
 const SEEK_END = 2
+/** linux/memfd.h */
+const MFD_CLOEXEC = 1
 
 export interface SystemCalls {
   readonly abi: Abi
@@ -46,6 +48,11 @@ export interface SystemCalls {
   /** @returns a descriptor, or -errno */
   shmOpen(name: string, flags: number, mode: number): number
   shmUnlink(name: string): number
+  /** A file in memory without a path, named so in /proc/self/maps; Linux has it. @returns a descriptor, or -errno */
+  memfdCreate(name: string): number
+  ftruncate(fd: number, size: number): number
+  /** For descriptors that node:fs did not open: it warns of those when it closes them in a worker thread. */
+  close(fd: number): number
 }
 
 export type SystemCallsResult =
@@ -103,6 +110,9 @@ export function bindSystemCalls(koffi: Koffi, library: ForeignLibrary, abi: Abi)
   const syncFileRange = optional('sync_file_range', 'int', 'int64_t', 'int64_t', 'uint32_t')
   const shmOpen = optional('shm_open', 'str', 'int', abi.system === 'macos' ? '...' : 'uint32_t')
   const shmUnlink = optional('shm_unlink', 'str')
+  const memfdCreate = optional('memfd_create', 'str', 'uint32_t')
+  const ftruncate = bind('ftruncate', 'int', 'int64_t')
+  const close = bind('close', 'int')
 
   const answer = (result: unknown): number => (result === -1 ? -koffi.errno() : (result as number))
   const answerLater = (call: ForeignFunction, ...args: readonly unknown[]): Promise<number> =>
@@ -165,5 +175,8 @@ export function bindSystemCalls(koffi: Koffi, library: ForeignLibrary, abi: Abi)
       )
     },
     shmUnlink: name => (shmUnlink === undefined ? unsupported() : answer(shmUnlink(name))),
+    memfdCreate: name => (memfdCreate === undefined ? unsupported() : answer(memfdCreate(name, MFD_CLOEXEC))),
+    ftruncate: (fd, size) => answer(ftruncate(fd, size)),
+    close: fd => answer(close(fd)),
   }
 }

@@ -28,7 +28,7 @@ export interface Shown {
 }
 
 export class Win32File extends DiskFile {
-  protected override readonly canBeMapped = true
+  protected override readonly locksApart = true
   readonly #calls: Win32Calls
   #handle: number
   /** @internal */
