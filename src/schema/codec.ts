@@ -12,14 +12,23 @@ import { parseCanonical } from './canonical.ts'
 import type { Column } from './column.ts'
 import { plainColumn } from './column.ts'
 import { compileCodec } from './compiled-codec.ts'
-import { fillDefaults, hasDefaults } from './defaults.ts'
 import { unknownField } from './fields.ts'
-import { refusal } from './fit.ts'
+import { isRecord, notChanges, refusal } from './fit.ts'
 import { type Layout, makeLayout, placeRecord } from './layout.ts'
 import { CODEC, COMPILING, type CodecOptions } from './options.ts'
-import { fieldsByPath, imageAt, plainDecode, plainEncode, plainField, plainPatch } from './plain-codec.ts'
+import {
+  fieldsByPath,
+  imageAt,
+  plainCopying,
+  plainCopyingPatch,
+  plainDecode,
+  plainEncode,
+  plainField,
+  plainPatch,
+} from './plain-codec.ts'
 import type { ReaderBaseConstructor } from './reader.ts'
 import { type RowBase, type RowBaseConstructor, rowAccess } from './row.ts'
+import type { Taken, TakenChange } from './take.ts'
 import type { WalkBaseConstructor } from './walk.ts'
 import { type RefinedField, readSchema, zodIssues } from './zod-reader.ts'
 
@@ -47,6 +56,8 @@ export interface Codec<T = unknown> {
   decode(view: DataView, bytes: Buffer, at: number): T
   /** One field, by its dotted path. @throws RangeError for an unknown name; ERR_STRIDE_CORRUPT */
   readField(view: DataView, bytes: Buffer, at: number, name: string): unknown
+  /** Writers whose copies Zod may look at; made at each call. @internal */
+  copying(): CopyingWriter
   hasField(name: string): boolean
   /** A subclass with a getter for each top-level field on its prototype. @internal */
   rowClass<B extends RowBaseConstructor>(base: B): RowConstructor<B>
@@ -56,6 +67,13 @@ export interface Codec<T = unknown> {
   walkClass<B extends WalkBaseConstructor>(base: B): B
   /** Reads one field of many records; made once a field. @throws RangeError for an unknown name @internal */
   column(name: string): Column
+}
+
+/** Writes as a codec does, and answers with a copy of what it read and with the issues, instead of throwing them. */
+export interface CopyingWriter {
+  encode(value: unknown, view: DataView, bytes: Buffer, at: number): Taken
+  /** `change` is an object. */
+  patch(change: Readonly<Record<string, unknown>>, view: DataView, bytes: Buffer, at: number): TakenChange
 }
 
 /** The constructor that rowClass gives: the base's, no longer abstract. */
@@ -116,6 +134,10 @@ export function plainCodec(layout: Layout): Codec {
     patch: (change, view, bytes, at) => plainPatch(layout, change, imageAt(layout, view, bytes, at)),
     decode: (view, bytes, at) => plainDecode(layout, imageAt(layout, view, bytes, at)),
     readField: (view, bytes, at, name) => plainField(find(name), imageAt(layout, view, bytes, at)),
+    copying: () => ({
+      encode: (value, view, bytes, at) => plainCopying(layout, value, imageAt(layout, view, bytes, at)),
+      patch: (change, view, bytes, at) => plainCopyingPatch(layout, change, imageAt(layout, view, bytes, at)),
+    }),
     hasField: name => fields.has(name),
     rowClass<B extends RowBaseConstructor>(base: B): RowConstructor<B> {
       class Row extends (base as unknown as new () => object) {}
@@ -144,10 +166,13 @@ export function plainCodec(layout: Layout): Codec {
   }
 }
 
-/** Puts Zod before every write of a codec. */
+/**
+ * Puts Zod beside every write of a codec. Zod gets a copy of the record, and the bytes are written before a refinement can
+ * change it: what is checked is what is stored, and what is stored is what was given. Where Zod refuses a patch, the bytes
+ * become again what they were.
+ */
 function refinedCodec(codec: Codec, schema: z.ZodType, refinements: 'whole' | readonly RefinedField[]): Codec {
-  const { root } = codec.layout
-  const filled = hasDefaults(root) ? (value: unknown) => fillDefaults(root, value) : (value: unknown) => value
+  const write = codec.copying()
   const checkWhole = (record: unknown): void => {
     const issues = zodIssues(schema, record, 'the record')
     if (issues !== null) throw refusal(issues)
@@ -163,28 +188,28 @@ function refinedCodec(codec: Codec, schema: z.ZodType, refinements: 'whole' | re
     ...codec,
     refined: true,
     encode(value, view, bytes, at) {
-      // Filled once, so that what Zod saw is what is stored.
-      const record = filled(value)
+      const { value: record, issues } = write.encode(value, view, bytes, at)
       if (refinements === 'whole') checkWhole(record)
       else if (isRecord(record)) checkFields(record, refinements)
-      codec.encode(record, view, bytes, at)
+      if (issues !== null) throw refusal(issues)
     },
     patch(change, view, bytes, at) {
-      const fields: Record<string, unknown> = { ...(change as object) }
-      for (const { name, node } of root.members) {
-        if (Object.hasOwn(fields, name)) fields[name] = fillDefaults(node, fields[name])
+      if (!isRecord(change)) throw refusal(notChanges())
+      const before = Buffer.from(bytes.subarray(at, at + codec.layout.recordSize))
+      try {
+        const record = refinements === 'whole' ? (codec.decode(view, bytes, at) as object) : undefined
+        const { value: fields, issues } = write.patch(change, view, bytes, at)
+        if (refinements === 'whole') checkWhole({ ...record, ...fields })
+        else
+          checkFields(
+            fields,
+            refinements.filter(({ name }) => Object.hasOwn(fields, name)),
+          )
+        if (issues !== null) throw refusal(issues)
+      } catch (error) {
+        bytes.set(before, at)
+        throw error
       }
-      if (refinements === 'whole') checkWhole({ ...(codec.decode(view, bytes, at) as object), ...fields })
-      else
-        checkFields(
-          fields,
-          refinements.filter(({ name }) => Object.hasOwn(fields, name)),
-        )
-      codec.patch(isRecord(change) ? fields : change, view, bytes, at)
     },
   }
-}
-
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

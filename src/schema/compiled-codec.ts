@@ -1,18 +1,20 @@
 /**
  * How is a layout read and written at full speed? Generated functions with every offset in them as a constant.
  *
- *   X1  byte for byte, and refusal for refusal, the plain codec's equal.
- *   X2  where a value or a code is not one of the expected, the plain codec takes over and says why.
+ *   X1  byte for byte, and refusal for refusal, the plain codec's equal; and the same reads of the record in the same order.
+ *   X2  where a stored code is not one of the expected, the plain codec reads the field again and says why.
  * What is generated: compiled-read.ts, compiled-write.ts, compiled-column.ts, compiled-classes.ts.
  */
 
-import type { Codec } from './codec.ts'
+import { isError } from '../realms.ts'
+import type { Codec, CopyingWriter } from './codec.ts'
 import type { Column } from './column.ts'
 import { readerClass, rowClass, walkClass } from './compiled-classes.ts'
 import { compileColumn } from './compiled-column.ts'
 import { failure, guardedExpression, type ReadContext, readExpression } from './compiled-read.ts'
 import { encodeBody, patchBody } from './compiled-write.ts'
 import { type FoundField, findFields, unknownField } from './fields.ts'
+import { notChanges, refusal } from './fit.ts'
 import { isContainer, isText, type Node } from './kinds.ts'
 import type { Layout } from './layout.ts'
 import { literal, RECORD, Source } from './source.ts'
@@ -31,7 +33,8 @@ export function compileCodec(layout: Layout, plain: Codec): Codec | null {
     return compile(layout, plain)
   } catch (error) {
     // --disallow-code-generation-from-strings, or a content security policy in Electron.
-    if (error instanceof EvalError) return null
+    // The error may be of another realm than this file.
+    if (isError(error) && error.name === 'EvalError') return null
     throw error
   }
 }
@@ -55,6 +58,7 @@ function compile(layout: Layout, plain: Codec): Codec {
     compiled: true,
     refined: false,
     ...functions,
+    copying: () => generateCopying(layout),
     hasField: name => fields.has(name),
     rowClass: base => rowClass(layout, plain, texts, fields, base),
     readerClass: base => readerClass(recordSize, functions, base),
@@ -85,16 +89,14 @@ function generate(
   const { root, recordSize } = layout
   const bitmapOffset = layout.bitmap?.offset ?? 0
   const source = new Source()
-  const fits = source.function('r, v, b, at', encodeBody({ source, bitmapOffset }, root))
-  const encode = source.function(
-    'r, v, b, at',
-    `if (!${fits}(r, v, b, at)) ${source.constant(plain.encode)}(r, v, b, at)`,
-  )
-  const patches = source.function('r, v, b, at', patchBody({ source, bitmapOffset }, root))
-  const patch = source.function(
-    'r, v, b, at',
-    `if (!${patches}(r, v, b, at)) ${source.constant(plain.patch)}(r, v, b, at)`,
-  )
+  const write = { source, bitmapOffset, copies: false }
+  const orRefuse = (body: string): string => {
+    const run = source.function('r, v, b, at', body)
+    const refuse = source.constant(refusal)
+    return source.function('r, v, b, at', `const I = ${run}(r, v, b, at);\nif (I !== null) throw ${refuse}(I)`)
+  }
+  const encode = orRefuse(encodeBody(write, root, 'I'))
+  const patch = orRefuse(`${noChange(source)}\n${patchBody(write, root, 'I')}`)
   const whole: ReadContext = { source, texts, bitmapOffset, fail: `${source.constant(plain.decode)}(v, b, at)` }
   const touch = hasText(root) ? touchLines(source, recordSize) : ''
   const decode = source.function('v, b, at', `${touch}\nreturn ${readExpression(whole, root, RECORD)}`)
@@ -102,6 +104,20 @@ function generate(
   return source.run(
     `{ encode: ${encode}, patch: ${patch}, decode: ${decode}, readField: ${readField} }`,
   ) as Generated
+}
+
+/** A statement that refuses a patch which is no object. */
+function noChange(source: Source): string {
+  return `if (typeof r !== 'object' || r === null || Array.isArray(r)) return ${source.constant(notChanges)}();`
+}
+
+/** The writing functions that copy what they read; `noChange` is the caller's affair. */
+function generateCopying({ root, bitmap }: Layout): CopyingWriter {
+  const source = new Source()
+  const write = { source, bitmapOffset: bitmap?.offset ?? 0, copies: true }
+  const encode = source.function('r, v, b, at', encodeBody(write, root, '{ value: r, issues: I }'))
+  const patch = source.function('r, v, b, at', patchBody(write, root, '{ value: c, issues: I }'))
+  return source.run(`{ encode: ${encode}, patch: ${patch} }`) as CopyingWriter
 }
 
 /**

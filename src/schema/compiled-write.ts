@@ -1,17 +1,20 @@
 /**
- * Which source writes a field? Statements over `v`, `b` and `at` that test a value and store it.
+ * Which source writes a field? Statements over `v`, `b` and `at` that read a value once, test it and store it.
  *
- * A value that does not fit ends the function with `return false`; why it does not is the plain codec's to say.
+ * Each function gives null, or the issues of what did not fit; fit.ts words them. It goes on after the first one, so that the
+ * values are read in the same order, and as often, as the plain codec reads them (TK1, TK2 of take.ts).
  *   W1  the conditions are those of fit.ts, and what is stored is what plain-codec.ts stores.
  *   W2  bytes without a value are zero before these statements run, wherever a field can be null or has gaps.
  */
 
+import { byteCount, copyBytes, dateMs } from '../realms.ts'
 import { zeroBytes } from './compiled-checks.ts'
 import { UNROLLED_MAX } from './compiled-read.ts'
-import { memberValue } from './fit.ts'
+import { inside, misfit, type Place, unknownKey, wrongLength } from './fit.ts'
 import {
   type ArrayNode,
   BIGINTS,
+  type EnumNode,
   hasGaps,
   isContainer,
   isNumber,
@@ -23,28 +26,54 @@ import {
   type ObjectNode,
   ownBits,
   type TextNode,
+  type TupleNode,
 } from './kinds.ts'
 import { bitNumber, bitPlace, literal, position, RECORD, type Source, type Spot, within } from './source.ts'
+import {
+  bytesOf,
+  dateOf,
+  firstOf,
+  hasDefaults,
+  isInherited,
+  isLengthRight,
+  memberValue,
+  setOwn,
+} from './take.ts'
 import { type TextWriter, textWriters } from './text-write.ts'
 
 export interface WriteContext {
   readonly source: Source
   readonly bitmapOffset: number
+  /** Whether a value's variable holds a copy of it in the end, as take.ts makes it for Zod. */
+  readonly copies: boolean
 }
 
-/** Body of a function (r, v, b, at) that writes a whole record and says whether it fits. */
-export function encodeBody(context: WriteContext, root: ObjectNode): string {
+/** A value on its way: the variable that holds it, and where it comes from and goes to. */
+interface Value {
+  readonly x: string
+  readonly node: Node
+  readonly spot: Spot
+  /** From the value that the function at hand was given, or from an element of it. */
+  readonly path: readonly PropertyKey[]
+  /** Whether it lies in element `i` of that value. */
+  readonly inLoop: boolean
+}
+
+/** Body of a function (r, v, b, at) that writes a whole record; `r` is its copy at the end. Answers `result`. */
+export function encodeBody(context: WriteContext, root: ObjectNode, result: string): string {
   const zero = context.source.constant(zeroBytes)
   const clear = root.bits > 0 || root.width > root.size || hasGaps(root) ? `${zero}(b, at, ${root.width});` : ''
-  return `${clear}\n${writeObject(context, root, 'r', RECORD)}\nreturn true`
+  const write = writeStatements(context, { x: 'r', node: root, spot: RECORD, path: [], inLoop: false })
+  return `${clear}\nlet I = null;\n${write}\nreturn ${result}`
 }
 
-/** Body of a function (r, v, b, at) that writes the fields that r names. */
-export function patchBody(context: WriteContext, root: ObjectNode): string {
-  const { source } = context
+/** Body of a function (r, v, b, at) that writes the fields that r names; `c` is a copy of r at the end. Answers `result`. */
+export function patchBody(context: WriteContext, root: ObjectNode, result: string): string {
+  const { source, copies } = context
+  const top = source.constant([])
   const cases = root.members.map(({ name, node }) => {
     const spot = within(RECORD, node)
-    const statements: string[] = []
+    const statements: string[] = ['let I = null;']
     if (node.bits > 0 || hasGaps(node)) {
       statements.push(`${source.constant(zeroBytes)}(b, ${position(spot)}, ${node.width});`)
     }
@@ -52,21 +81,32 @@ export function patchBody(context: WriteContext, root: ObjectNode): string {
       const { byte, mask } = bitPlace(spot, i, context.bitmapOffset)
       statements.push(`${byte} &= ~${mask};`)
     }
-    statements.push(writeStatements(context, node, 'x', spot), 'return true')
-    const write = source.function('x, v, b, at', statements.join('\n'))
-    return `case ${literal(name)}: if (!${write}(r[key], v, b, at)) return false; break;`
+    statements.push(writeStatements(context, { x: 'x', node, spot, path: [name], inLoop: false }))
+    if (copies) statements.push(`c[${literal(name)}] = x;`)
+    const write = source.function('x, v, b, at, c', `${statements.join('\n')}\nreturn I`)
+    return `case ${literal(name)}: J = ${write}(r[key], v, b, at, c); break;`
   })
-  return `if (typeof r !== 'object' || r === null || Array.isArray(r)) return false;
-for (const key in r) switch (key) {
+  const unknown = [
+    root.loose ? '' : `I = ${source.constant(unknownKey)}(I, ${top}, key);`,
+    copies ? `${source.constant(setOwn)}(c, key, ${root.loose ? 'r[key]' : 'undefined'});` : '',
+  ].join('\n')
+  return `let I = null;
+const c = ${copies ? '{}' : 'null'};
+for (const key in r) {
+let J = null;
+switch (key) {
 ${cases.join('\n')}
-${root.loose ? '' : 'default: return false;'}
+default: ${unknown}
 }
-return true`
+if (J !== null) I = ${source.constant(inside)}(I, ${top}, J);
+}
+return ${result}`
 }
 
-/** Writes the value that the variable `x` holds. */
-function writeStatements(context: WriteContext, node: Node, x: string, spot: Spot): string {
+/** Writes the value that the variable holds. */
+function writeStatements(context: WriteContext, value: Value): string {
   const { source, bitmapOffset } = context
+  const { node, x, spot } = value
   const lines: string[] = []
   if (node.fallback !== null) lines.push(`if (${x} === undefined) ${x} = ${source.constant(node.fallback)}();`)
   const mark = (extra: number): string => {
@@ -75,107 +115,205 @@ function writeStatements(context: WriteContext, node: Node, x: string, spot: Spo
   }
   if (node.nullable) lines.push(`if (${x} === null) { ${mark(0)} } else`)
   if (node.optional) lines.push(`if (${x} === undefined) { ${mark(node.nullable ? 1 : 0)} } else`)
-  lines.push(`{ ${writeValue(context, node, x, spot)} }`)
+  lines.push(`{ ${writeValue(context, value)} }`)
   return lines.join('\n')
 }
 
-function writeValue(context: WriteContext, node: Node, x: string, spot: Spot): string {
-  if (node.type === 'object') return writeObject(context, node, x, spot)
-  if (!isContainer(node)) return writeLeaf(context, node, x, spot)
-  const length = node.type === 'array' ? node.length : node.items.length
-  const check = `if (!Array.isArray(${x}) || ${x}.length !== ${length}) return false;`
-  const unrolled = node.type === 'tuple' || (length <= UNROLLED_MAX && !isContainer(node.element))
-  if (!unrolled) return `${check}\n${writeLoop(context, node as ArrayNode, x, spot)}`
-  const writes = Array.from({ length }, (_, i) => {
-    const item = node.type === 'tuple' ? (node.items[i] as Node) : node.element
-    const place = node.type === 'tuple' ? item : { offset: i * item.width, bit: ownBits(node) + i * item.bits }
-    return writeVariable(context, item, `${x}[${i}]`, within(spot, place))
-  })
-  return [check, ...writes].join('\n')
+function writeValue(context: WriteContext, value: Value): string {
+  const { node } = value
+  if (node.type === 'object') return writeObject(context, value, node)
+  if (node.type === 'array' || node.type === 'tuple') return writeList(context, value, node)
+  return writeLeaf(context, value, node as LeafNode)
 }
 
-function writeLoop(context: WriteContext, node: ArrayNode, x: string, spot: Spot): string {
+/** A statement that adds what `call` makes of the issues so far. */
+function noting({ source }: WriteContext, { inLoop }: Value, call: (issues: string) => string): string {
+  return inLoop ? `I = ${source.constant(inside)}(I, [i], ${call('null')});` : `I = ${call('I')};`
+}
+
+/** A statement that notes that the value does not fit. */
+function note(context: WriteContext, value: Value): string {
+  const { source } = context
+  const place = source.constant({ node: value.node, path: value.path } satisfies Place)
+  return noting(context, value, issues => `${source.constant(misfit)}(${issues}, ${place}, ${value.x})`)
+}
+
+function writeList(context: WriteContext, value: Value, node: ArrayNode | TupleNode): string {
+  const { source, copies } = context
+  const { x, path } = value
+  const length = node.type === 'array' ? node.length : node.items.length
+  const n = source.name('n')
+  const isRight = source.constant(isLengthRight)
+  // What a tuple lacks at its end may be defaults.
+  const isWrong = hasDefaults(node) ? `!${isRight}(${source.constant(node)}, ${n})` : `${n} !== ${length}`
+  const place = source.constant({ node, path } satisfies Place)
+  const wrong = noting(context, value, issues => `${source.constant(wrongLength)}(${issues}, ${place}, ${n})`)
+  const cut = copies ? `${x} = ${source.constant(firstOf)}(${x}, ${n}, ${length});` : ''
+  const isUnrolled = node.type === 'tuple' || (length <= UNROLLED_MAX && !isContainer(node.element))
+  const write = isUnrolled ? writeItems(context, node, value) : writeLoop(context, node as ArrayNode, value)
+  return `if (!Array.isArray(${x})) ${note(context, value)}
+else {
+const ${n} = ${x}.length;
+if (${isWrong}) { ${wrong} ${cut} }
+else {
+${write}
+}
+}`
+}
+
+function writeItems(context: WriteContext, node: ArrayNode | TupleNode, value: Value): string {
+  const { x, spot } = value
+  const count = node.type === 'array' ? node.length : node.items.length
+  const items = Array.from({ length: count }, (_, i) => {
+    if (node.type === 'tuple') {
+      const item = node.items[i] as Node
+      return writePart(context, value, item, `${x}[${i}]`, within(spot, item), i)
+    }
+    const { element } = node
+    const place = { offset: i * element.width, bit: ownBits(node) + i * element.bits }
+    return writePart(context, value, element, `${x}[${i}]`, within(spot, place), i)
+  })
+  const copy = context.copies ? `${x} = [${items.map(item => item.x).join(', ')}];` : ''
+  return [...items.map(item => item.statements), copy].join('\n')
+}
+
+function writeLoop(context: WriteContext, node: ArrayNode, value: Value): string {
+  const { source, copies } = context
+  const { x, spot, path } = value
   const { element, length } = node
   const inner: Spot = { base: 'p', offset: 0, bitBase: 'q', bit: 0 }
-  const write = context.source.function(
-    'a, v, b, at, p, q',
-    `for (let i = 0; i < ${length}; i++, p += ${element.width}, q += ${element.bits}) {
-${writeVariable(context, element, 'a[i]', inner)}
+  const write = source.function(
+    'a, v, b, at, p, q, c',
+    `let I = null;
+for (let i = 0; i < ${length}; i++, p += ${element.width}, q += ${element.bits}) {
+let x = a[i];
+${writeStatements(context, { x: 'x', node: element, spot: inner, path: [], inLoop: true })}
+${copies ? 'c.push(x);' : ''}
 }
-return true`,
+return I`,
   )
-  return `if (!${write}(${x}, v, b, at, ${position(spot)}, ${bitNumber(spot, ownBits(node))})) return false;`
+  const issues = source.name('j')
+  const copy = source.name('c')
+  const join = (all: string): string =>
+    `${source.constant(inside)}(${all}, ${source.constant(path)}, ${issues})`
+  const bit = bitNumber(spot, ownBits(node))
+  return `const ${copy} = ${copies ? '[]' : 'null'};
+const ${issues} = ${write}(${x}, v, b, at, ${position(spot)}, ${bit}, ${copy});
+if (${issues} !== null) ${noting(context, value, join)}
+${copies ? `${x} = ${copy};` : ''}`
 }
 
-/** Takes a value into a variable of its own first, so that a getter runs once. */
-function writeVariable(context: WriteContext, node: Node, value: string, spot: Spot): string {
+/** Takes a part of a value into a variable of its own, `x`, so that it is read once. */
+function writePart(
+  context: WriteContext,
+  outer: Value,
+  node: Node,
+  expression: string,
+  spot: Spot,
+  key: PropertyKey,
+): { readonly x: string; readonly statements: string } {
   const x = context.source.name('x')
-  return `let ${x} = ${value};\n${writeStatements(context, node, x, spot)}`
+  const value = { x, node, spot, path: [...outer.path, key], inLoop: outer.inLoop }
+  return { x, statements: `let ${x} = ${expression};\n${writeStatements(context, value)}` }
 }
 
-function writeObject(context: WriteContext, node: ObjectNode, x: string, spot: Spot): string {
-  const { source } = context
-  const lines: string[] = [
-    `if (typeof ${x} !== 'object' || ${x} === null || Array.isArray(${x})) return false;`,
-  ]
+function writeObject(context: WriteContext, value: Value, node: ObjectNode): string {
+  const { source, copies } = context
+  const { x, spot, path } = value
+  const lines: string[] = []
+  const copied: string[] = []
   for (const { name, node: member } of node.members) {
-    const inherited = name in Object.prototype
-    const value = inherited
+    const expression = isInherited(name)
       ? `${source.constant(memberValue)}(${x}, ${literal(name)})`
       : `${x}[${literal(name)}]`
-    const y = source.name('x')
-    lines.push(`let ${y} = ${value};`)
-    lines.push(writeStatements(context, member, y, within(spot, member)))
+    const part = writePart(context, value, member, expression, within(spot, member), name)
+    lines.push(part.statements)
+    copied.push(`${literal(name)}: ${part.x}`)
   }
-  if (!node.loose) {
+  const copy = source.name('c')
+  if (copies) lines.push(`const ${copy} = { ${copied.join(', ')} };`)
+  if (!node.loose || copies) {
     const key = source.name('key')
     const known = node.members.map(member => `case ${literal(member.name)}:`).join(' ')
+    const refuse = noting(
+      context,
+      value,
+      issues => `${source.constant(unknownKey)}(${issues}, ${source.constant(path)}, ${key})`,
+    )
+    const add = `${source.constant(setOwn)}(${copy}, ${key}, ${node.loose ? `${x}[${key}]` : 'undefined'});`
+    const unknown = `${node.loose ? '' : refuse} ${copies ? add : ''}`
     // Each key by name: a count of them would take an unknown one for a field that is not enumerable.
-    lines.push(`for (const ${key} in ${x}) switch (${key}) { ${known} break; default: return false; }`)
+    lines.push(`for (const ${key} in ${x}) switch (${key}) { ${known} break; default: ${unknown} }`)
   }
-  return lines.join('\n')
+  if (copies) lines.push(`${x} = ${copy};`)
+  return `if (typeof ${x} !== 'object' || ${x} === null || Array.isArray(${x})) ${note(context, value)}
+else {
+${lines.join('\n')}
+}`
 }
 
-function writeLeaf(context: WriteContext, node: LeafNode, x: string, spot: Spot): string {
-  const { source } = context
+function writeLeaf(context: WriteContext, value: Value, node: LeafNode): string {
+  const { source, copies } = context
+  const { x, spot } = value
   const little = node.endian === 'little'
   const at = position(spot)
   const order = (size: number): string => (size === 1 ? '' : `, ${little}`)
+  const unless = (isUnfit: string, write: string): string =>
+    `if (${isUnfit}) ${note(context, value)}\nelse ${write}`
   if (isNumber(node)) {
     const { size, accessor } = NUMBERS[node.type]
-    return `if (${isUnfit(node, x)}) return false; v.set${accessor}(${at}, ${x}${order(size)});`
+    return unless(unfitNumber(node, x), `v.set${accessor}(${at}, ${x}${order(size)});`)
   }
-  if (isText(node))
-    return `if (!${source.constant(writerOf(node))}(${x}, v, b, ${at}, ${node.length})) return false;`
+  if (isText(node)) {
+    return `if (!${source.constant(writerOf(node))}(${x}, v, b, ${at}, ${node.length})) ${note(context, value)}`
+  }
   switch (node.type) {
     case 'u64':
     case 'i64': {
       const { accessor, min, max } = BIGINTS[node.type]
-      return `if (typeof ${x} !== 'bigint' || ${x} < ${min}n || ${x} > ${max}n) return false; v.set${accessor}(${at}, ${x}, ${little});`
+      const isUnfit = `typeof ${x} !== 'bigint' || ${x} < ${min}n || ${x} > ${max}n`
+      return unless(isUnfit, `v.set${accessor}(${at}, ${x}, ${little});`)
     }
-    case 'boolean': {
-      const set = `v.setUint${node.size * 8}`
-      return `if (typeof ${x} !== 'boolean') return false; ${set}(${at}, ${x} ? 1 : 0${order(node.size)});`
-    }
+    case 'boolean':
+      return unless(
+        `typeof ${x} !== 'boolean'`,
+        `v.setUint${node.size * 8}(${at}, ${x} ? 1 : 0${order(node.size)});`,
+      )
     case 'date': {
       const ms = source.name('ms')
       const low = position(spot, little ? 0 : 4)
       const high = position(spot, little ? 4 : 0)
-      return `if (!(${x} instanceof Date)) return false; const ${ms} = ${x}.getTime(); if (${ms} !== ${ms}) return false;
-v.setUint32(${low}, ${ms}, ${little}); v.setInt32(${high}, Math.floor(${ms} / 4294967296), ${little});`
+      const store = `{ v.setUint32(${low}, ${ms}, ${little}); v.setInt32(${high}, Math.floor(${ms} / 4294967296), ${little}); }`
+      return `const ${ms} = ${source.constant(dateMs)}(${x});
+${unless(`${ms} !== ${ms}`, store)}
+${copies ? `${x} = ${source.constant(dateOf)}(${x});` : ''}`
     }
     case 'enum': {
       const code = source.name('c')
-      const codes = source.constant(new Map(node.values.map((value, i) => [value, node.codes[i]])))
-      return `const ${code} = ${codes}.get(${x}); if (${code} === undefined) return false; v.setUint${node.size * 8}(${at}, ${code}${order(node.size)});`
+      return `const ${code} = ${source.constant(codesOf(node))}.get(${x});
+${unless(`${code} === undefined`, `v.setUint${node.size * 8}(${at}, ${code}${order(node.size)});`)}`
     }
-    case 'bytes':
-      return `if (!(${x} instanceof Uint8Array) || ${x}.length !== ${node.length}) return false; b.set(${x}, ${at});`
+    case 'bytes': {
+      // What is stored and what is copied are read once, as another thread may change shared memory meanwhile.
+      const y = copies ? source.name('y') : x
+      const store = `${source.constant(copyBytes)}(${y}, b, ${at}) !== ${node.length}`
+      const write = `if (${source.constant(byteCount)}(${y}) !== ${node.length} || ${store}) ${note(context, value)}`
+      return copies
+        ? `const ${y} = ${source.constant(bytesOf)}(${x}, ${node.length});\n${write}\n${x} = ${y};`
+        : write
+    }
   }
 }
 
+/** The code of each value; of a value that a file lists twice the first, as in the plain codec. */
+function codesOf(node: EnumNode): ReadonlyMap<unknown, number | undefined> {
+  const codes = new Map<unknown, number | undefined>()
+  for (const [i, value] of node.values.entries()) if (!codes.has(value)) codes.set(value, node.codes[i])
+  return codes
+}
+
 /** Source of a condition: the value is not a number of this type. */
-function isUnfit(node: NumberNode, x: string): string {
+function unfitNumber(node: NumberNode, x: string): string {
   const noNumber = `typeof ${x} !== 'number'`
   const { min, max } = NUMBERS[node.type]
   switch (node.type) {

@@ -1,66 +1,79 @@
 /**
- * Why does a value not fit its field? Every reason at once, in the shape of Zod's issues.
+ * Why does a value not fit its field? Reasons in the shape of Zod's issues.
  *
- *   F1  a value without issues is stored so that reading gives it back (f32 rounds; that is all).
+ *   F1  a value without issues is stored so that reading gives it back. Two values lose something: f32 rounds, and an
+ *       integer field stores -0 as 0.
  *   F2  nothing is cut, wrapped or converted to make it fit.
- * This is the reference: the compiled codec tests the same conditions in line, and comes here for the reasons.
+ *   F3  no code of the value runs: neither here nor in the words that an error shows it with.
+ * The plain codec asks here whether a value fits (take.ts). The compiled codec tests the same conditions in line, and asks
+ * here for the reasons only.
  */
 
-import { type Issue, StrideError } from '../errors.ts'
+import { InvariantError, type Issue, StrideError } from '../errors.ts'
+import { byteCount, className, dateMs, isDate } from '../realms.ts'
 import {
   BIGINTS,
   type BigIntType,
+  type EnumValue,
   isNumber,
   isText,
   type Node,
   NUMBERS,
   type NumberNode,
-  type ObjectNode,
   type TextNode,
 } from './kinds.ts'
 
 type Path = readonly PropertyKey[]
 
-/** Appends to `issues` every reason why `value` cannot be stored in `node`; defaults are already filled in. */
-export function collectIssues(node: Node, value: unknown, path: Path, issues: Issue[]): void {
-  if (value === null && node.nullable) return
-  if (value === undefined) {
-    if (!node.optional)
-      issues.push(issue(path, 'invalid_type', `expected ${describeKind(node)}, but it is missing`))
-    return
-  }
-  switch (node.type) {
-    case 'object':
-      objectIssues(node, value, path, issues)
-      return
-    case 'tuple':
-      if (!isListOf(value, node.items.length, node, path, issues)) return
-      for (const [i, item] of node.items.entries()) collectIssues(item, value[i], [...path, i], issues)
-      return
-    case 'array':
-      if (!isListOf(value, node.length, node, path, issues)) return
-      for (let i = 0; i < node.length; i++) collectIssues(node.element, value[i], [...path, i], issues)
-      return
-    default: {
-      const reason = leafReason(node, value)
-      if (reason !== null) issues.push(issue(path, reason.code, reason.message))
-    }
-  }
+/** A field's node, and its path from wherever the issues are collected. */
+export interface Place {
+  readonly node: Node
+  readonly path: Path
 }
 
-/** Own value of a key: a field named like something on Object.prototype must not find that. */
-export function memberValue(record: object, name: string): unknown {
-  if (name in Object.prototype && !Object.hasOwn(record, name)) return undefined
-  return (record as Record<string, unknown>)[name]
+/** Adds why `value` cannot be stored in the node of `place`; a container whose own kind of value is right is not asked about. */
+export function misfit(issues: Issue[] | null, place: Place, value: unknown): Issue[] {
+  const { node, path } = place
+  const reason =
+    value === undefined
+      ? { code: 'invalid_type', message: `expected ${describeKind(node)}, but it is missing` }
+      : reasonAgainst(node, value)
+  if (reason === null) throw new InvariantError(`a value that fits was refused: ${path.map(String).join('.')}`)
+  return added(issues, { path, ...reason })
 }
 
-/** Keys of `record` that the object has no field for. */
-export function unknownKeys(node: ObjectNode, record: object): string[] {
-  const unknown: string[] = []
-  for (const key in record) {
-    if (!node.members.some(member => member.name === key)) unknown.push(key)
-  }
-  return unknown
+/** Adds that a list has another length than the tuple or array. */
+export function wrongLength(issues: Issue[] | null, { node, path }: Place, length: unknown): Issue[] {
+  const wanted = node.type === 'tuple' ? node.items.length : node.type === 'array' ? node.length : 0
+  // A proxy may have any length.
+  const isMore = typeof length === 'number' && length > wanted
+  const message = `expected ${wanted} elements, got ${show(length)}`
+  return added(issues, { path, code: isMore ? 'too_big' : 'too_small', message })
+}
+
+/** Adds that an object, whose own path this is, has a key too many. */
+export function unknownKey(issues: Issue[] | null, path: Path, key: string): Issue[] {
+  const message = `the schema has no such key: ${JSON.stringify(key)}`
+  return added(issues, { path: [...path, key], code: 'unrecognized_keys', message })
+}
+
+/** Adds that a patch is no object. */
+export function notChanges(): Issue[] {
+  return [{ path: [], code: 'invalid_type', message: 'expected an object of changes' }]
+}
+
+/** Adds issues whose paths begin at `path`. */
+export function inside(issues: Issue[] | null, path: Path, inner: readonly Issue[]): Issue[] {
+  return inner.reduce<Issue[] | null>(
+    (all, issue) => added(all, { ...issue, path: [...path, ...issue.path] }),
+    issues,
+  ) as Issue[]
+}
+
+function added(issues: Issue[] | null, issue: Issue): Issue[] {
+  if (issues === null) return [issue]
+  issues.push(issue)
+  return issues
 }
 
 /** @returns the error for a refused record */
@@ -73,64 +86,50 @@ export function refusal(issues: readonly Issue[]): StrideError {
   return new StrideError('ERR_STRIDE_RECORD', message, field === '' ? { issues } : { field, issues })
 }
 
-function objectIssues(node: ObjectNode, value: unknown, path: Path, issues: Issue[]): void {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    issues.push(issue(path, 'invalid_type', `expected an object, got ${show(value)}`))
-    return
-  }
-  for (const { name, node: child } of node.members) {
-    collectIssues(child, memberValue(value, name), [...path, name], issues)
-  }
-  if (node.loose) return
-  for (const key of unknownKeys(node, value)) {
-    issues.push(
-      issue([...path, key], 'unrecognized_keys', `the schema has no such key: ${JSON.stringify(key)}`),
-    )
-  }
-}
-
-function isListOf(value: unknown, length: number, node: Node, path: Path, issues: Issue[]): value is unknown[] {
-  if (!Array.isArray(value)) {
-    issues.push(issue(path, 'invalid_type', `expected ${describeKind(node)}, got ${show(value)}`))
-    return false
-  }
-  if (value.length === length) return true
-  const code = value.length > length ? 'too_big' : 'too_small'
-  issues.push(issue(path, code, `expected ${length} elements, got ${value.length}`))
-  return false
-}
-
 interface Reason {
   readonly code: string
   readonly message: string
 }
 
-function leafReason(node: Node, value: unknown): Reason | null {
+/** null where nothing speaks against the value, as far as it is looked at here: not into objects and lists. */
+export function reasonAgainst(node: Node, value: unknown): Reason | null {
   if (isNumber(node)) return numberReason(node, value)
   if (isText(node)) return textReason(node, value)
-  const wrongType = { code: 'invalid_type', message: `expected ${describeKind(node)}, got ${show(value)}` }
+  const wrongType = (): Reason => ({
+    code: 'invalid_type',
+    message: `expected ${describeKind(node)}, got ${show(value)}`,
+  })
   switch (node.type) {
+    case 'object':
+      return isRecord(value) ? null : wrongType()
+    case 'tuple':
+    case 'array':
+      return Array.isArray(value) ? null : wrongType()
     case 'u64':
     case 'i64':
-      if (typeof value !== 'bigint') return wrongType
-      return bigintReason(node.type, value)
+      return typeof value === 'bigint' ? bigintReason(node.type, value) : wrongType()
     case 'boolean':
-      return typeof value === 'boolean' ? null : wrongType
-    case 'date': {
-      if (!(value instanceof Date)) return wrongType
-      return Number.isNaN(value.getTime()) ? { code: 'invalid_type', message: 'the date is invalid' } : null
-    }
+      return typeof value === 'boolean' ? null : wrongType()
+    case 'date':
+      if (!isDate(value)) return wrongType()
+      return Number.isNaN(dateMs(value)) ? { code: 'invalid_type', message: 'the date is invalid' } : null
     case 'enum':
-      return node.values.includes(value as string) ? null : { ...wrongType, code: 'invalid_value' }
+      return node.values.includes(value as EnumValue) ? null : { ...wrongType(), code: 'invalid_value' }
     case 'bytes': {
-      if (!(value instanceof Uint8Array)) return wrongType
-      if (value.length === node.length) return null
-      const code = value.length > node.length ? 'too_big' : 'too_small'
-      return { code, message: `expected ${node.length} bytes, got ${value.length}` }
+      const count = byteCount(value)
+      if (count < 0) return wrongType()
+      if (count === node.length) return null
+      const code = count > node.length ? 'too_big' : 'too_small'
+      return { code, message: `expected ${node.length} bytes, got ${count}` }
     }
     default:
-      return wrongType
+      return wrongType()
   }
+}
+
+/** Whether fields can be looked for in the value. */
+export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 function numberReason(node: NumberNode, value: unknown): Reason | null {
@@ -202,14 +201,13 @@ function describeKind(node: Node): string {
   }
 }
 
+/** A value in a few words. Runs no code of the value. */
 function show(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}…` : value)
   if (typeof value === 'bigint') return `${value}n`
+  if (typeof value === 'function') return 'a function'
   if (value === null || typeof value !== 'object') return String(value)
-  if (Array.isArray(value)) return 'an array'
-  return `an object (${value.constructor?.name ?? 'no class'})`
-}
-
-function issue(path: Path, code: string, message: string): Issue {
-  return { path, code, message }
+  // A revoked proxy throws where it is asked whether it is an array.
+  const name = className(value)
+  return name !== 'Proxy' && Array.isArray(value) ? 'an array' : `an object (${name})`
 }

@@ -2,15 +2,15 @@
  * What do a record's bytes mean? The reference codec: it walks the layout and does one obvious thing a field.
  *
  *   P1  every byte of the record is written: padding and null fields are zero.
- *   P2  a value is looked at whole (fit.ts) before the first byte is written.
+ *   P2  a record is copied and looked at whole (take.ts) before the first byte is written from the copy.
  *   P3  bytes that stand for no value are reported with the field and its offset, never guessed.
  * The same, compiled to straight-line code: compiled-codec.ts. Both agree byte for byte.
  */
 
-import { type Issue, StrideError } from '../errors.ts'
-import { fillDefaults } from './defaults.ts'
+import { StrideError } from '../errors.ts'
+import { dateMs } from '../realms.ts'
 import { type FoundField, findFields } from './fields.ts'
-import { collectIssues, memberValue, refusal } from './fit.ts'
+import { isRecord, notChanges, refusal } from './fit.ts'
 import {
   DATE_MS_MAX,
   type EnumNode,
@@ -24,6 +24,7 @@ import {
   type TextNode,
 } from './kinds.ts'
 import type { Layout } from './layout.ts'
+import { type Taken, type TakenChange, takeChange, takeFields, takeWhole } from './take.ts'
 
 /** A record's place in memory; `bits` is the position of the first null bit's byte. */
 export interface Image {
@@ -39,44 +40,42 @@ export function imageAt(layout: Layout, view: DataView, bytes: Buffer, at: numbe
 
 /** Writes a whole record. @throws ERR_STRIDE_RECORD, nothing written then */
 export function plainEncode(layout: Layout, value: unknown, image: Image): void {
-  const { root } = layout
-  const filled = fillDefaults(root, value)
-  const issues: Issue[] = []
-  collectIssues(root, filled, [], issues)
-  if (issues.length > 0) throw refusal(issues)
-  image.bytes.fill(0, image.at, image.at + layout.recordSize)
-  writeMembers(root, filled as object, image, image.at, 0)
+  const taken = takeFields(layout.root, value)
+  if (taken.issues !== null) throw refusal(taken.issues)
+  writeRecord(layout, taken, image)
+}
+
+/** Writes a whole record, unless there are issues. @returns its copy for Zod */
+export function plainCopying(layout: Layout, value: unknown, image: Image): Taken {
+  const taken = takeWhole(layout.root, value)
+  if (taken.issues === null) writeRecord(layout, taken, image)
+  return taken
 }
 
 /** Writes the fields that `change` names over a full image. @throws ERR_STRIDE_RECORD, nothing written then */
 export function plainPatch(layout: Layout, change: unknown, image: Image): void {
+  if (!isRecord(change)) throw refusal(notChanges())
+  const { issues } = plainCopyingPatch(layout, change, image)
+  if (issues !== null) throw refusal(issues)
+}
+
+/** The same, unless there are issues. @returns a copy of the change for Zod */
+export function plainCopyingPatch(
+  layout: Layout,
+  change: Readonly<Record<string, unknown>>,
+  image: Image,
+): TakenChange {
   const { root } = layout
-  if (typeof change !== 'object' || change === null || Array.isArray(change)) {
-    throw refusal([{ path: [], code: 'invalid_type', message: 'expected an object of changes' }])
-  }
-  const issues: Issue[] = []
-  const changes: { readonly node: Node; readonly value: unknown }[] = []
-  for (const key in change) {
-    const node = root.members.find(member => member.name === key)?.node
-    if (node !== undefined) {
-      const value = fillDefaults(node, (change as Record<string, unknown>)[key])
-      collectIssues(node, value, [key], issues)
-      changes.push({ node, value })
-    } else if (!root.loose) {
-      issues.push({
-        path: [key],
-        code: 'unrecognized_keys',
-        message: `the schema has no such key: ${JSON.stringify(key)}`,
-      })
-    }
-  }
-  if (issues.length > 0) throw refusal(issues)
-  for (const { node, value } of changes) {
+  const taken = takeChange(root, change)
+  if (taken.issues !== null) return taken
+  for (const { name, node } of root.members) {
+    if (!Object.hasOwn(taken.value, name)) continue
     const offset = image.at + node.offset
     image.bytes.fill(0, offset, offset + node.width)
     for (let bit = node.bit; bit < node.bit + node.bits; bit++) setBit(image, bit, false)
-    write(node, value, image, offset, node.bit)
+    write(node, taken.value[name], image, offset, node.bit)
   }
+  return taken
 }
 
 export function plainDecode(layout: Layout, image: Image): unknown {
@@ -95,6 +94,11 @@ export function plainField(field: FoundField, image: Image): unknown {
 /** Every dotted path with its field. */
 export function fieldsByPath(layout: Layout): ReadonlyMap<string, FoundField> {
   return new Map(findFields(layout.root).map(field => [field.path, field]))
+}
+
+function writeRecord(layout: Layout, { value }: Taken, image: Image): void {
+  image.bytes.fill(0, image.at, image.at + layout.recordSize)
+  writeMembers(layout.root, value as object, image, image.at, 0)
 }
 
 function write(node: Node, value: unknown, image: Image, offset: number, bit: number): void {
@@ -135,13 +139,13 @@ function writeLeaf(node: LeafNode, value: unknown, { view, bytes }: Image, offse
       writeCode(view, offset, node.size, value ? 1 : 0, little)
       break
     case 'date':
-      view.setBigInt64(offset, BigInt((value as Date).getTime()), little)
+      view.setBigInt64(offset, BigInt(dateMs(value)), little)
       break
     case 'enum':
       writeCode(view, offset, node.size, node.codes[node.values.indexOf(value as string)] as number, little)
       break
     case 'bytes':
-      bytes.set(value as Uint8Array, offset)
+      bytes.set((value as Uint8Array).subarray(0, node.length), offset)
       break
     default:
       view[`set${NUMBERS[node.type].accessor}`](offset, value as number, little)
@@ -150,7 +154,8 @@ function writeLeaf(node: LeafNode, value: unknown, { view, bytes }: Image, offse
 
 function writeMembers(node: ObjectNode, record: object, image: Image, offset: number, bit: number): void {
   for (const { name, node: child } of node.members) {
-    write(child, memberValue(record, name), image, offset + child.offset, bit + child.bit)
+    const value = (record as Readonly<Record<string, unknown>>)[name]
+    write(child, value, image, offset + child.offset, bit + child.bit)
   }
 }
 

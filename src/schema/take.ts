@@ -1,0 +1,179 @@
+/**
+ * Which values does a record hold? A copy of it, for which every value was read exactly once.
+ *
+ *   TK1  the order of reading is fixed: members as declared, each to its end before the next; then the keys of their object.
+ *        The compiled codec reads in the same order, so that getters and proxies cannot tell the two apart.
+ *   TK2  a value is read once, a list's length before its elements, and a default made once, where its value is missing.
+ *   TK3  nothing of the copy belongs to the caller: dates, bytes, lists and objects are copies.
+ * Why a value does not fit: fit.ts.
+ */
+
+import type { Issue } from '../errors.ts'
+import { byteCount, dateMs, isDate } from '../realms.ts'
+import { inside, isRecord, misfit, reasonAgainst, unknownKey, wrongLength } from './fit.ts'
+import type { ArrayNode, Node, ObjectNode, TupleNode } from './kinds.ts'
+
+/** A copy of a value, and what speaks against storing it. */
+export interface Taken {
+  /** Where an issue says that a value does not fit, the value itself may stand here, or a part of it. */
+  readonly value: unknown
+  readonly issues: readonly Issue[] | null
+}
+
+/** The value as Zod may look at it, with the keys for which there is no field. */
+export function takeWhole(node: Node, value: unknown): Taken {
+  const taking = new Taking(true)
+  return { value: taking.take(node, value), issues: taking.issues }
+}
+
+/** The value as it is stored. */
+export function takeFields(node: Node, value: unknown): Taken {
+  const taking = new Taking(false)
+  return { value: taking.take(node, value), issues: taking.issues }
+}
+
+/** A copy of a patch, for Zod. */
+export interface TakenChange extends Taken {
+  readonly value: Readonly<Record<string, unknown>>
+}
+
+/** The fields that a patch names, and the keys for which there is no field. */
+export function takeChange(root: ObjectNode, change: Readonly<Record<string, unknown>>): TakenChange {
+  const value: Record<string, unknown> = {}
+  let issues: Issue[] | null = null
+  for (const key in change) {
+    const node = root.members.find(member => member.name === key)?.node
+    if (node === undefined) {
+      if (!root.loose) issues = unknownKey(issues, [], key)
+      setOwn(value, key, root.loose ? change[key] : undefined)
+    } else {
+      const taken = takeWhole(node, change[key])
+      value[key] = taken.value
+      if (taken.issues !== null) issues = inside(issues, [key], taken.issues)
+    }
+  }
+  return { value, issues }
+}
+
+/** Whether the node, or one inside it, has a default. */
+export function hasDefaults(node: Node): boolean {
+  if (node.fallback !== null) return true
+  if (node.type === 'object') return node.members.some(member => hasDefaults(member.node))
+  if (node.type === 'tuple') return node.items.some(hasDefaults)
+  return node.type === 'array' && hasDefaults(node.element)
+}
+
+/** Whether a list of this length has an element for each place; what a tuple lacks at its end may be defaults, as in Zod. */
+export function isLengthRight(node: TupleNode | ArrayNode, length: unknown): boolean {
+  if (node.type === 'array') return length === node.length
+  const isShort = typeof length === 'number' && length >= 0 && length < node.items.length
+  return length === node.items.length || (isShort && hasDefaults(node))
+}
+
+/** Names that every object has from Object.prototype. */
+const INHERITED: ReadonlySet<string> = new Set(Object.getOwnPropertyNames(Object.prototype))
+
+/** Whether a field of this name has to be a record's own. */
+export function isInherited(name: string): boolean {
+  return INHERITED.has(name)
+}
+
+/** The value of a key; a field that is named like something on Object.prototype must not find that. */
+export function memberValue(record: object, name: string): unknown {
+  if (isInherited(name) && !Object.hasOwn(record, name)) return undefined
+  return (record as Record<string, unknown>)[name]
+}
+
+/** Gives an object a key as its own, whatever the key is called: `__proto__` in an assignment would be something else. */
+export function setOwn(record: object, key: string, value: unknown): void {
+  Object.defineProperty(record, key, { value, writable: true, enumerable: true, configurable: true })
+}
+
+const HERE: readonly PropertyKey[] = []
+
+class Taking {
+  issues: Issue[] | null = null
+  readonly #keepsUnknown: boolean
+
+  constructor(keepsUnknown: boolean) {
+    this.#keepsUnknown = keepsUnknown
+  }
+
+  take(node: Node, given: unknown): unknown {
+    const value = given === undefined && node.fallback !== null ? node.fallback() : given
+    if (value === null && node.nullable) return null
+    if (value === undefined && node.optional) return undefined
+    if (value === undefined || reasonAgainst(node, value) !== null) {
+      this.issues = misfit(this.issues, { node, path: HERE }, value)
+    }
+    switch (node.type) {
+      case 'object':
+        return isRecord(value) ? this.#object(node, value) : value
+      case 'tuple':
+      case 'array':
+        return Array.isArray(value) ? this.#list(node, value) : value
+      case 'date':
+        return dateOf(value)
+      case 'bytes':
+        return bytesOf(value, node.length)
+      default:
+        return value
+    }
+  }
+
+  #object(node: ObjectNode, record: object): object {
+    const copy: Record<string, unknown> = {}
+    for (const { name, node: child } of node.members) {
+      copy[name] = this.#inside(name, child, memberValue(record, name))
+    }
+    if (node.loose && !this.#keepsUnknown) return copy
+    for (const key in record) {
+      if (node.members.some(member => member.name === key)) continue
+      if (!node.loose) this.issues = unknownKey(this.issues, HERE, key)
+      if (this.#keepsUnknown)
+        setOwn(copy, key, node.loose ? (record as Record<string, unknown>)[key] : undefined)
+    }
+    return copy
+  }
+
+  #list(node: TupleNode | ArrayNode, list: readonly unknown[]): unknown[] {
+    const { length } = list
+    const places = node.type === 'array' ? node.length : node.items.length
+    if (!isLengthRight(node, length)) {
+      this.issues = wrongLength(this.issues, { node, path: HERE }, length)
+      return this.#keepsUnknown ? firstOf(list, length, places) : []
+    }
+    const copy: unknown[] = []
+    for (let i = 0; i < places; i++) {
+      const item = node.type === 'array' ? node.element : (node.items[i] as Node)
+      copy.push(this.#inside(i, item, list[i]))
+    }
+    return copy
+  }
+
+  #inside(key: PropertyKey, node: Node, value: unknown): unknown {
+    const outer = this.issues
+    this.issues = null
+    const taken = this.take(node, value)
+    this.issues = this.issues === null ? outer : inside(outer, [key], this.issues)
+    return taken
+  }
+}
+
+/** A copy of what is a Date; everything else as it is. */
+export function dateOf(value: unknown): unknown {
+  return isDate(value) ? new Date(dateMs(value)) : value
+}
+
+/** The elements of a list of a wrong length, no more than it takes to see that. A proxy may have any length. */
+export function firstOf(list: readonly unknown[], length: unknown, places: number): unknown[] {
+  const count = typeof length === 'number' ? Math.min(length, places + 1) : 0
+  return Array.from({ length: count }, (_, i) => list[i])
+}
+
+/** A copy of what is bytes; of too many no more than it takes to see that. */
+export function bytesOf(value: unknown, length: number): unknown {
+  const count = byteCount(value)
+  if (count < 0) return value
+  return count > length ? new Uint8Array(length + 1) : new Uint8Array(value as Uint8Array)
+}
