@@ -24,7 +24,7 @@ import {
   type TextNode,
 } from './kinds.ts'
 import type { Layout } from './layout.ts'
-import { type Taken, type TakenChange, takeChange, takeFields, takeWhole } from './take.ts'
+import { type Taken, type TakenChange, take, takeChange } from './take.ts'
 
 /** A record's place in memory; `bits` is the position of the first null bit's byte. */
 export interface Image {
@@ -40,14 +40,14 @@ export function imageAt(layout: Layout, view: DataView, bytes: Buffer, at: numbe
 
 /** Writes a whole record. @throws ERR_STRIDE_RECORD, nothing written then */
 export function plainEncode(layout: Layout, value: unknown, image: Image): void {
-  const taken = takeFields(layout.root, value)
+  const taken = take(layout.root, value, false)
   if (taken.issues !== null) throw refusal(taken.issues)
   writeRecord(layout, taken, image)
 }
 
 /** Writes a whole record, unless there are issues. @returns its copy for Zod */
 export function plainCopying(layout: Layout, value: unknown, image: Image): Taken {
-  const taken = takeWhole(layout.root, value)
+  const taken = take(layout.root, value, true)
   if (taken.issues === null) writeRecord(layout, taken, image)
   return taken
 }
@@ -55,8 +55,9 @@ export function plainCopying(layout: Layout, value: unknown, image: Image): Take
 /** Writes the fields that `change` names over a full image. @throws ERR_STRIDE_RECORD, nothing written then */
 export function plainPatch(layout: Layout, change: unknown, image: Image): void {
   if (!isRecord(change)) throw refusal(notChanges())
-  const { issues } = plainCopyingPatch(layout, change, image)
-  if (issues !== null) throw refusal(issues)
+  const taken = takeChange(layout.root, change, false)
+  if (taken.issues !== null) throw refusal(taken.issues)
+  writeChange(layout, taken, image)
 }
 
 /** The same, unless there are issues. @returns a copy of the change for Zod */
@@ -65,16 +66,8 @@ export function plainCopyingPatch(
   change: Readonly<Record<string, unknown>>,
   image: Image,
 ): TakenChange {
-  const { root } = layout
-  const taken = takeChange(root, change)
-  if (taken.issues !== null) return taken
-  for (const { name, node } of root.members) {
-    if (!Object.hasOwn(taken.value, name)) continue
-    const offset = image.at + node.offset
-    image.bytes.fill(0, offset, offset + node.width)
-    for (let bit = node.bit; bit < node.bit + node.bits; bit++) setBit(image, bit, false)
-    write(node, taken.value[name], image, offset, node.bit)
-  }
+  const taken = takeChange(layout.root, change, true)
+  if (taken.issues === null) writeChange(layout, taken, image)
   return taken
 }
 
@@ -99,6 +92,16 @@ export function fieldsByPath(layout: Layout): ReadonlyMap<string, FoundField> {
 function writeRecord(layout: Layout, { value }: Taken, image: Image): void {
   image.bytes.fill(0, image.at, image.at + layout.recordSize)
   writeMembers(layout.root, value as object, image, image.at, 0)
+}
+
+function writeChange({ root }: Layout, { value }: TakenChange, image: Image): void {
+  for (const { name, node } of root.members) {
+    if (!Object.hasOwn(value, name)) continue
+    const offset = image.at + node.offset
+    image.bytes.fill(0, offset, offset + node.width)
+    for (let bit = node.bit; bit < node.bit + node.bits; bit++) setBit(image, bit, false)
+    write(node, value[name], image, offset, node.bit)
+  }
 }
 
 function write(node: Node, value: unknown, image: Image, offset: number, bit: number): void {

@@ -20,34 +20,32 @@ export interface Taken {
   readonly issues: readonly Issue[] | null
 }
 
-/** The value as Zod may look at it, with the keys for which there is no field. */
-export function takeWhole(node: Node, value: unknown): Taken {
-  const taking = new Taking(true)
+/** Reads a value. `forZod` copies the keys, too, for which there is no field. */
+export function take(node: Node, value: unknown, forZod: boolean): Taken {
+  const taking = new Taking(forZod)
   return { value: taking.take(node, value), issues: taking.issues }
 }
 
-/** The value as it is stored. */
-export function takeFields(node: Node, value: unknown): Taken {
-  const taking = new Taking(false)
-  return { value: taking.take(node, value), issues: taking.issues }
-}
-
-/** A copy of a patch, for Zod. */
+/** A copy of a patch. */
 export interface TakenChange extends Taken {
   readonly value: Readonly<Record<string, unknown>>
 }
 
-/** The fields that a patch names, and the keys for which there is no field. */
-export function takeChange(root: ObjectNode, change: Readonly<Record<string, unknown>>): TakenChange {
+/** Reads the fields that a patch names. */
+export function takeChange(
+  root: ObjectNode,
+  change: Readonly<Record<string, unknown>>,
+  forZod: boolean,
+): TakenChange {
   const value: Record<string, unknown> = {}
   let issues: Issue[] | null = null
   for (const key in change) {
     const node = root.members.find(member => member.name === key)?.node
     if (node === undefined) {
       if (!root.loose) issues = unknownKey(issues, [], key)
-      setOwn(value, key, root.loose ? change[key] : undefined)
+      if (forZod) setOwn(value, key, root.loose ? change[key] : undefined)
     } else {
-      const taken = takeWhole(node, change[key])
+      const taken = take(node, change[key], forZod)
       value[key] = taken.value
       if (taken.issues !== null) issues = inside(issues, [key], taken.issues)
     }
@@ -93,10 +91,10 @@ const HERE: readonly PropertyKey[] = []
 
 class Taking {
   issues: Issue[] | null = null
-  readonly #keepsUnknown: boolean
+  readonly #forZod: boolean
 
-  constructor(keepsUnknown: boolean) {
-    this.#keepsUnknown = keepsUnknown
+  constructor(forZod: boolean) {
+    this.#forZod = forZod
   }
 
   take(node: Node, given: unknown): unknown {
@@ -126,12 +124,11 @@ class Taking {
     for (const { name, node: child } of node.members) {
       copy[name] = this.#inside(name, child, memberValue(record, name))
     }
-    if (node.loose && !this.#keepsUnknown) return copy
+    if (node.loose && !this.#forZod) return copy
     for (const key in record) {
       if (node.members.some(member => member.name === key)) continue
       if (!node.loose) this.issues = unknownKey(this.issues, HERE, key)
-      if (this.#keepsUnknown)
-        setOwn(copy, key, node.loose ? (record as Record<string, unknown>)[key] : undefined)
+      if (this.#forZod) setOwn(copy, key, node.loose ? (record as Record<string, unknown>)[key] : undefined)
     }
     return copy
   }
@@ -141,7 +138,7 @@ class Taking {
     const places = node.type === 'array' ? node.length : node.items.length
     if (!isLengthRight(node, length)) {
       this.issues = wrongLength(this.issues, { node, path: HERE }, length)
-      return this.#keepsUnknown ? firstOf(list, length, places) : []
+      return this.#forZod ? firstOf(list, length, places) : []
     }
     const copy: unknown[] = []
     for (let i = 0; i < places; i++) {
@@ -175,5 +172,7 @@ export function firstOf(list: readonly unknown[], length: unknown, places: numbe
 export function bytesOf(value: unknown, length: number): unknown {
   const count = byteCount(value)
   if (count < 0) return value
-  return count > length ? new Uint8Array(length + 1) : new Uint8Array(value as Uint8Array)
+  // Detached bytes, whose count is 0, refuse to be copied.
+  if (count === 0 || count > length) return new Uint8Array(Math.min(count, length + 1))
+  return new Uint8Array(value as Uint8Array)
 }
