@@ -6,11 +6,11 @@
  *   MV3  an object is a fresh one in each place, as those that are read are.
  */
 
-import type { Issue } from '../errors.ts'
+import { dateMs, isDate } from '../realms.ts'
 import type { ColumnShape } from './column.ts'
 import type { FoundField } from './fields.ts'
-import { collectIssues } from './fit.ts'
 import { DATE_MS_MAX, type Node, ownBits } from './kinds.ts'
+import { take } from './take.ts'
 
 /** @returns what gives the element for each absent record @throws TypeError, RangeError */
 export function missingElement(
@@ -21,8 +21,8 @@ export function missingElement(
   const isTyped = array !== 'Array'
   const isNullByGuard = value === null && field.guards.some(({ node }) => node.nullable)
   if (!isNullByGuard) for (const node of leaves) checkLeaf(node, value, field.path, isTyped)
-  if (isTyped && (typeof value === 'boolean' || value instanceof Date)) {
-    const element = Number(value)
+  if (isTyped && (typeof value === 'boolean' || isDate(value))) {
+    const element = isDate(value) ? dateMs(value) : Number(value)
     return () => element
   }
   return typeof value === 'object' && value !== null ? () => structuredClone(value) : () => value
@@ -39,9 +39,8 @@ function checkLeaf(node: Node, value: unknown, path: string, isTyped: boolean): 
     if (node.type === 'boolean' && (value === 0 || value === 1)) return
     if ((node.type === 'f32' || node.type === 'f64') && !Number.isFinite(value)) return
   }
-  const issues: Issue[] = []
-  collectIssues(node, value, [], issues)
-  const [issue] = issues
+  const { issues } = take({ ...node, fallback: null }, value, false)
+  const issue = issues?.[0]
   if (issue === undefined) return
   const message = `missing cannot stand in the column '${path}': ${issue.message}`
   const isOutOfBounds = issue.code === 'too_small' || issue.code === 'too_big'
