@@ -33,5 +33,13 @@ const { output } = await bundle.write({
   minifyInternalExports: false,
 })
 await bundle.close()
+// The comments above the members of a type literal are printed behind the member before, where no editor finds them.
+for (const { fileName } of output) {
+  const path = join('dist', fileName)
+  const text = readFileSync(path, 'utf8')
+    .replace(/^( *)(\S.*[;{]) (\/\*\*.*\*\/)$/gm, '$1$2\n$1$3')
+    .replace(/^( *)(\/\*\*(?:(?!\*\/).)*\*\/)(\S.*)$/gm, '$1$2\n$1$3')
+  writeFileSync(path, text)
+}
 rmSync(declarations, { recursive: true })
 for (const file of output) console.log(file.fileName)

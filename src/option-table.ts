@@ -178,6 +178,14 @@ export class OptionTable<Rows extends OptionRows> {
 export const NO_OPTIONS = new OptionTable('NoOptions', {})
 export type NoOptions = Readonly<Record<string, never>>
 
+/**
+ * For calls that programs hand to `map`, which adds a position and the list: nothing but a plain object is meant as options.
+ * @throws TypeError
+ */
+export function refuseOptions(given: unknown, call: string): void {
+  if (isPlainObject(given)) NO_OPTIONS.read(given, call)
+}
+
 /** A public function, as docs/options.md names it, and the options that it takes. */
 export interface CallWithOptions {
   readonly call: string

@@ -97,6 +97,9 @@ const INVOKE: Readonly<Record<string, (options: Given) => unknown>> = {
   'store.commit(options)': options => store.commit(options),
   'store.commitSync(options)': options => store.commitSync(options),
   'store.transaction(callback, options)': options => store.transaction(tx => tx.count, options),
+  'store.getMany(numbers)': options => store.getMany([0], options),
+  'store.appendMany(records)': options => store.appendMany([], options),
+  'store.dropIndex(name)': options => store.dropIndex('gone', options).catch(onlyMissing),
   'store.flush()': options => store.flush(options),
   'store.checkpoint()': options => store.checkpoint(options),
   'store.verify()': options => store.verify(options),
@@ -109,6 +112,13 @@ const INVOKE: Readonly<Record<string, (options: Given) => unknown>> = {
   'index.first(range)': options => store.index('byId').first(options),
   'index.last(range)': options => store.index('byId').last(options),
   'index.count(range)': options => store.index('byId').count(options),
+  'index.getMany(keys)': options => store.index('byId').getMany([0], options),
+  'index.numbers(keys)': options => store.index('byId').numbers([0], options),
+  'tx.getMany(numbers)': options => store.transaction(tx => void tx.getMany([0], options)),
+  'tx.appendMany(records)': options => store.transaction(tx => void tx.appendMany([], options)),
+  'tx.gather(name, numbers, options)': options =>
+    store.transaction(tx => void tx.gather('id', [0, 9], options)),
+  'tx.scan(range)': options => store.transaction(tx => void [...tx.scan(options)]),
   'file.commit()': options => flat.commit(options),
   'file.commitSync()': options => flat.commitSync(options),
   'field(schema, placement)': options => field(z.enum(['a', 'b']), options),
@@ -133,6 +143,22 @@ const INVOKE: Readonly<Record<string, (options: Given) => unknown>> = {
   'FileMapping.open(path, options)': options => done(FileMapping.open(flatPath, options)),
   'SharedMemory.open(name, options)': options => done(SharedMemory.open(`options-${process.pid}`, options)),
 }
+
+/** There is no such index, and that is not the question. */
+function onlyMissing(error: Error): void {
+  if (!error.message.startsWith("there is no index 'gone'")) throw error
+}
+
+/** `map` and `forEach` add a position to what they call: these take numbers there, and refuse plain objects only. */
+const AFTER_A_LIST = [
+  'store.getMany(numbers)',
+  'store.appendMany(records)',
+  'store.dropIndex(name)',
+  'index.getMany(keys)',
+  'index.numbers(keys)',
+  'tx.getMany(numbers)',
+  'tx.appendMany(records)',
+]
 
 interface Samples {
   /** A value that is taken. */
@@ -273,7 +299,7 @@ describe.each(calls)('$call', ({ call, table }) => {
   const rightOnes = (): Record<string, unknown> =>
     Object.fromEntries(together.map(([name, row]) => [name, samplesOf(name, row).right]))
 
-  test('refuses what is no object of options', async () => {
+  test.skipIf(AFTER_A_LIST.includes(call))('refuses what is no object of options', async () => {
     const isList = call === 'store.prefetch(range)'
     const wrong = [
       null,

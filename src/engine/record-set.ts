@@ -5,6 +5,7 @@
  * writer.ts.
  */
 
+import { type NoOptions, refuseOptions } from '../option-table.ts'
 import type { AnySchema, FieldName, GatherResult, Layout, Output, RowFields } from '../schema/index.ts'
 import { checkRecordNumber } from './addressing.ts'
 import { rowClassOf, walkClassOf } from './codecs.ts'
@@ -67,7 +68,8 @@ export abstract class RecordSet<S extends AnySchema> extends PointReader<S> impl
    * Records as fresh objects in the order asked, undefined for absent ones, -1 among them. Cold pages are visited in file
    * order.
    */
-  getMany(numbers: Iterable<number> | ArrayLike<number>): (Output<S> | undefined)[] {
+  getMany(numbers: Iterable<number> | ArrayLike<number>, none?: NoOptions): (Output<S> | undefined)[] {
+    refuseOptions(none, 'getMany')
     const list = toRecordNumbers(numbers)
     this.prepareBulk()
     return this.consistently(() => {
@@ -159,7 +161,8 @@ export abstract class RecordSet<S extends AnySchema> extends PointReader<S> impl
    * Brings records into memory off the event loop, so that reading them does not wait for the disk.
    * @param what record numbers, -1 for none, or a range of them; everything when left out
    */
-  async prefetch(what?: Iterable<number> | ArrayLike<number> | NumberRange): Promise<void> {
+  async prefetch(what?: Iterable<number> | ArrayLike<number> | NumberRange, none?: NoOptions): Promise<void> {
+    refuseOptions(none, 'prefetch')
     const given = readPrefetch(what)
     this.prepareBulk()
     const { addressing, locator, pool } = currentSource(this)

@@ -6,6 +6,7 @@
  */
 
 import { StrideError } from '../errors.ts'
+import { type NoOptions, refuseOptions } from '../option-table.ts'
 import { OutOfLine } from '../out-of-line.ts'
 import type { AnySchema, FieldName, FieldValue, Output } from '../schema/index.ts'
 import { toList } from './given-list.ts'
@@ -107,7 +108,8 @@ export class StoreIndex<S extends AnySchema = AnySchema, Key = unknown> {
   }
 
   /** Records of many keys as fresh objects, in the order asked; undefined where there is none. */
-  getMany(keys: Iterable<Key> | ArrayLike<Key>): (Output<S> | undefined)[] {
+  getMany(keys: Iterable<Key> | ArrayLike<Key>, none?: NoOptions): (Output<S> | undefined)[] {
+    refuseOptions(none, 'getMany')
     const list = listOf(keys)
     return this.#store.consistently(() => {
       const numbers = this.#find().numbers(list)
@@ -118,7 +120,8 @@ export class StoreIndex<S extends AnySchema = AnySchema, Key = unknown> {
   }
 
   /** The numbers of many keys, as `number` finds them, -1 where there is none: `gather`, `getMany` and `prefetch` take them so. */
-  numbers(keys: Iterable<Key> | ArrayLike<Key>): Float64Array {
+  numbers(keys: Iterable<Key> | ArrayLike<Key>, none?: NoOptions): Float64Array {
+    refuseOptions(none, 'numbers')
     const list = listOf(keys)
     return this.#store.consistently(() => this.#find().numbers(list))
   }

@@ -7,7 +7,7 @@
 
 import { StrideError } from '../errors.ts'
 import type { Platform } from '../mmap/platform.ts'
-import { NO_OPTIONS, type NoOptions } from '../option-table.ts'
+import { NO_OPTIONS, type NoOptions, refuseOptions } from '../option-table.ts'
 import type { AnySchema, Input } from '../schema/index.ts'
 import { checkPath, shown } from '../shown-value.ts'
 import { backupStore } from './backup.ts'
@@ -20,8 +20,8 @@ import { defineIndex, definitionsText, type IndexDefinition } from './index/inde
 import type { IndexDeclaration, KeyOf, NoIndexes } from './index-types.ts'
 import type { Recovery } from './journal/recovery.ts'
 import { COMMIT, type CommitOptions, PROGRESS, type ProgressOptions, type StoreSettings } from './options.ts'
-import type { PublishedState } from './publication.ts'
 import { currentSource } from './point-reader.ts'
+import type { PublishedState } from './publication.ts'
 import { RecordSet } from './record-set.ts'
 import { readStats, type StoreStats } from './stats.ts'
 import { CHANGES_AT_ONCE, openStoreFile, type StoreFile } from './store-file.ts'
@@ -153,7 +153,8 @@ export class Store<S extends AnySchema = AnySchema, I = NoIndexes> extends Recor
     )
   }
   /** Forgets an index. @throws RangeError where there is none of this name; {StrideError} ERR_STRIDE_NO_SPACE, _IO */
-  async dropIndex(name: string): Promise<void> {
+  async dropIndex(name: string, none?: NoOptions): Promise<void> {
+    refuseOptions(none, 'dropIndex')
     this.#writable()
     this.#indexes.assertExists(name)
     await this.#fileWork.run('dropIndex', false, async () => this.#indexes.drop(name))
@@ -168,7 +169,11 @@ export class Store<S extends AnySchema = AnySchema, I = NoIndexes> extends Recor
     return this.#writable().writer.append(record)
   }
   /** Stages records at the end, all or none; numbers of deleted records are not reused. */
-  appendMany(records: Iterable<Input<S>>): { readonly first: number; readonly count: number } {
+  appendMany(
+    records: Iterable<Input<S>>,
+    none?: NoOptions,
+  ): { readonly first: number; readonly count: number } {
+    refuseOptions(none, 'appendMany')
     return this.#writable().writer.appendMany(records)
   }
   /** Stages new values for the named fields. @throws {StrideError} ERR_STRIDE_NO_RECORD, ERR_STRIDE_RECORD */

@@ -4,6 +4,7 @@
  */
 
 import { StrideError } from '../errors.ts'
+import { type NoOptions, refuseOptions } from '../option-table.ts'
 import type { AnySchema, FieldName, FieldValue, GatherResult, Input, Output } from '../schema/index.ts'
 import type { KeyOf, NoIndexes } from './index-types.ts'
 import type { GatherOptions, NumberRange } from './options.ts'
@@ -45,8 +46,8 @@ export class Transaction<S extends AnySchema, I = NoIndexes> implements Iterable
   has(n: number): boolean {
     return this.#records.has(n)
   }
-  getMany(numbers: Iterable<number> | ArrayLike<number>): (Output<S> | undefined)[] {
-    return this.#records.getMany(numbers)
+  getMany(numbers: Iterable<number> | ArrayLike<number>, none?: NoOptions): (Output<S> | undefined)[] {
+    return this.#records.getMany(numbers, none)
   }
   field<Name extends FieldName<S>>(n: number, name: Name): FieldValue<S, Name> {
     return this.#records.field(n, name)
@@ -78,7 +79,11 @@ export class Transaction<S extends AnySchema, I = NoIndexes> implements Iterable
   append(record: Input<S>): number {
     return this.#writing().append(record)
   }
-  appendMany(records: Iterable<Input<S>>): { readonly first: number; readonly count: number } {
+  appendMany(
+    records: Iterable<Input<S>>,
+    none?: NoOptions,
+  ): { readonly first: number; readonly count: number } {
+    refuseOptions(none, 'appendMany')
     return this.#writing().appendMany(records)
   }
   update(n: number, change: Partial<Input<S>>): void {

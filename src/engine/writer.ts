@@ -8,6 +8,7 @@
 
 import { StrideError } from '../errors.ts'
 import type { Codec, RecordBytes } from '../schema/index.ts'
+import { shown } from '../shown-value.ts'
 import { checkRecordNumber } from './addressing.ts'
 import { copyBytes } from './copy-bytes.ts'
 import type { Locator } from './locator.ts'
@@ -75,8 +76,10 @@ export class Writer {
 
   /** Appends all or none, at the end. */
   appendMany(records: Iterable<unknown>): { readonly first: number; readonly count: number } {
-    if (typeof (records as Partial<Iterable<unknown>> | null)?.[Symbol.iterator] !== 'function') {
-      throw new TypeError(`appendMany takes an iterable of records: ${String(records)}`)
+    // A text can be iterated, and an empty one would append nothing in silence.
+    const isIterable = typeof (records as Partial<Iterable<unknown>> | null)?.[Symbol.iterator] === 'function'
+    if (!isIterable || typeof records !== 'object') {
+      throw new TypeError(`appendMany takes an iterable of records: ${shown(records)}`)
     }
     this.#enter('appendMany')
     const { staging } = this.#parts.locator
