@@ -6,15 +6,19 @@
 
 import { StrideError } from '../errors.ts'
 import type { PlatformFile } from '../mmap/platform.ts'
+import { createWindowPool } from '../mmap/windows.ts'
 import type { SettledOptions } from '../option-table.ts'
 import { type AnySchema, type Codec, codecOf, type Input } from '../schema/index.ts'
 import { checkPath, shown } from '../shown-value.ts'
-import { newIdentity } from './header.ts'
+import { PAGE_BYTES } from './format.ts'
+import { type Identity, newIdentity } from './header.ts'
+import { definitionsFrom, definitionsText, type IndexDefinition } from './index/index-definition.ts'
+import { buildInMemory } from './index/memory-indexes.ts'
 import { freeNextIndexName } from './index/next-index-file.ts'
 import { INDEXED_STORE, MIGRATION, type MigrateOptions } from './options.ts'
 import type { Publisher } from './publication.ts'
 import { StoreBuilder } from './rebuild.ts'
-import { newLineage } from './root.ts'
+import { fileEnd, newLineage, readRoot } from './root.ts'
 import { locatorOver, openStoreFile, type StoreFile } from './store-file.ts'
 import { runAtOnce, runInTurns, type Steps } from './turns.ts'
 import { replaceWhole, writeWhole } from './write-beside.ts'
@@ -33,7 +37,8 @@ const BYTES_A_STEP = 1024 * 1024
  * @param map makes the new record of an old one; without it fields of the same name are taken over and new ones
  *   must have a default
  * @returns how many live records there are
- * @throws {StrideError} ERR_STRIDE_RECORD naming the first record that does not fit, _BUSY, _NO_LOCK, _NO_SPACE, _IO; what `signal`
+ * @throws {StrideError} ERR_STRIDE_RECORD naming the first record that does not fit, _DUPLICATE_KEY where two would have one key in a
+ *   unique index, _SCHEMA_MISMATCH where the field of a unique index goes, _BUSY, _NO_LOCK, _NO_SPACE, _IO; what `signal`
  *   aborts with; the old file is untouched then
  */
 export function migrateStore<S extends AnySchema>(
@@ -126,6 +131,7 @@ function end(old: StoreFile): void {
 /** @returns how many of the records are live */
 function* copyRecords({ old, codec, map }: Migration, file: PlatformFile): Steps<number> {
   const { size, checksumsOffset } = old.root
+  const kept = keptIndexes(old, codec)
   const { stride } = old.addressing
   const locator = locatorOver(old, 0, 'each')
   const identity = newIdentity(codec.layout, old.identity)
@@ -150,9 +156,53 @@ function* copyRecords({ old, codec, map }: Migration, file: PlatformFile): Steps
     builder.addRecords(bytes)
     live++
   }
-  builder.finish({ ...old.root, lineage: newLineage() })
+  builder.finish({ ...old.root, lineage: newLineage(), definitions: definitionsText(kept) })
+  for (const _ of checkUnique(old, codec, identity, file, kept)) yield { done: size, total: size }
   yield { done: size, total: size }
   return live
+}
+
+/**
+ * The indexes that the new schema can have. The others are dropped with their fields, but for unique ones: what they promise of the other
+ * fields would go without a word.
+ * @throws ERR_STRIDE_SCHEMA_MISMATCH
+ */
+function keptIndexes({ root, path }: StoreFile, codec: Codec<unknown>): readonly IndexDefinition[] {
+  return definitionsFrom(root.definitions, path).filter(({ name, on, unique }) => {
+    const gone = on.find(field => !codec.hasField(field))
+    if (gone === undefined || !unique) return gone === undefined
+    const message = `The unique index '${name}' is on '${gone}', which the new schema does not have: drop the index first`
+    throw new StrideError('ERR_STRIDE_SCHEMA_MISMATCH', message, { path, field: gone })
+  })
+}
+
+/** The new records are such that the indexes can be had: whoever opens the store builds them. @throws ERR_STRIDE_DUPLICATE_KEY, _LIMIT */
+function* checkUnique(
+  { path, windowBytes }: StoreFile,
+  codec: Codec<unknown>,
+  identity: Identity,
+  file: PlatformFile,
+  indexes: readonly IndexDefinition[],
+): Steps<void> {
+  const unique = indexes.filter(index => index.unique)
+  if (unique.length === 0) return
+  const { recordSize, dataOffset } = identity
+  const addressing = { dataOffset, stride: recordSize, recordSize }
+  const pool = createWindowPool(file, {
+    windowBytes,
+    mappedBytesMax: Number.POSITIVE_INFINITY,
+    itemBytesMax: Math.max(recordSize, PAGE_BYTES),
+    advice: 'sequential',
+  })
+  try {
+    const root = readRoot(file, addressing)
+    pool.setEnd(fileEnd(addressing, root))
+    const locator = locatorOver({ addressing, pool, root }, 0, 'never')
+    const set = yield* buildInMemory({ path, identity, codec, locator, root }, unique)
+    set.close()
+  } finally {
+    pool.close()
+  }
 }
 
 /** The same refusal with the record's number; other errors as they are. */

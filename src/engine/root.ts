@@ -43,7 +43,7 @@ export interface Root {
   readonly journalSegment: number
   /** Where in the journal that segment begins, bytes. */
   readonly journalOffset: number
-  /** 1 for a root that a library of version 1 wrote, which knew no definitions; what is written is of the present version. */
+  /** 1 for a root that a library of version 1 wrote, which knew no definitions; each new root is of the present version. */
   readonly formatVersion: number
   /** Hexadecimal: the history that the commit belongs to. Two copies of a store that go on by themselves differ in it. */
   readonly lineage: string
@@ -83,11 +83,13 @@ export const FIRST_ROOT: Root = {
  * @throws ERR_STRIDE_LIMIT where the index definitions do not fit, with nothing stored
  */
 export function writeRoot(file: PlatformFile, root: Root): void {
-  const definitions = packDefinitions(root.definitions)
+  // One of version 1 that is stored again onto its own page keeps its bytes: another form could be torn.
+  const isOld = root.formatVersion === 1
+  const definitions = packDefinitions(isOld ? '' : root.definitions)
   const facts = ROOT.encode({
     ...root,
-    magic: Buffer.from(ROOT_MAGIC),
-    formatVersion: FORMAT_VERSION,
+    magic: Buffer.from(isOld ? ROOT_MAGIC_1 : ROOT_MAGIC),
+    formatVersion: isOld ? 0 : root.formatVersion,
     journalSalt: Buffer.from(root.journalSalt, 'hex'),
     lineage: Buffer.from(root.lineage, 'hex'),
     definitionsBytes: definitions.length,

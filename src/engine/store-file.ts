@@ -18,6 +18,7 @@ import { sharedCodec, sharedCodecOf } from './codecs.ts'
 import { isCurrent } from './current-file.ts'
 import { PAGE_BYTES, SHARED_OFFSET } from './format.ts'
 import { type Identity, newIdentity, readIdentity, writeIdentity } from './header.ts'
+import { indexPathOf } from './index/index-file.ts'
 import { withDefinitions } from './index/index-opening.ts'
 import { journalPathOf } from './journal/journal.ts'
 import { type JournalScan, scanJournal } from './journal/journal-scan.ts'
@@ -26,7 +27,7 @@ import type { Replay } from './journal/replay.ts'
 import { Liveness } from './liveness.ts'
 import { Locator } from './locator.ts'
 import { assertLockable, StoreLock } from './locks.ts'
-import { type StoreSettings, windowSizes } from './options.ts'
+import { indexDefinitions, type StoreSettings, windowSizes } from './options.ts'
 import { appliedCommit, openSharedWords, Publisher } from './publication.ts'
 import { FIRST_ROOT, fileEnd, type Root, readRoot, writeRoot } from './root.ts'
 import { Staging } from './staging.ts'
@@ -204,10 +205,11 @@ function createStoreFile(
   codec: Codec<unknown>,
   options: StoreSettings,
 ): void {
-  const journalPath = journalPathOf(path)
-  if (platform.exists(journalPath)) {
-    const message = `${path} is not there, but a journal of that name is: ${journalPath}`
-    throw new StrideError('ERR_STRIDE_EXISTS', message, { path: journalPath })
+  const hasIndexes = indexDefinitions(options).length > 0
+  for (const beside of [journalPathOf(path), ...(hasIndexes ? [indexPathOf(path)] : [])]) {
+    if (!platform.exists(beside)) continue
+    const message = `${path} is not there, but another store's file, or somebody else's, has the name of one beside it: ${beside}`
+    throw new StrideError('ERR_STRIDE_EXISTS', message, { path: beside })
   }
   const identity = newIdentity(codec.layout)
   const { capacity } = options
@@ -237,7 +239,7 @@ export function writeHeaderPages(file: PlatformFile, root: Root): void {
  * @param ownFrom records from this number on will come from this process
  */
 export function locatorOver(
-  { addressing, pool, root }: StoreFile,
+  { addressing, pool, root }: Pick<StoreFile, 'addressing' | 'pool' | 'root'>,
   bytesMax: number,
   policy: ChecksumPolicy,
   ownFrom = Number.POSITIVE_INFINITY,

@@ -24,6 +24,24 @@ const CODES: Readonly<Record<string, ErrorCode>> = {
   ENODEV: 'ERR_STRIDE_NOT_MAPPABLE',
 }
 
+/** What makes bytes durable. */
+const SYNCS: readonly (string | undefined)[] = [
+  'fsync',
+  'fdatasync',
+  'msync',
+  'FlushFileBuffers',
+  'FlushViewOfFile',
+]
+
+/**
+ * The code for what a call answered. A sync never says that there is no room: a full disk that a store finds leaves all as it was, but
+ * what a sync did not bring to the disk is lost, and the next sync does not say so (D5).
+ */
+export function codeFor(syscall: string | undefined, code: ErrorCode | undefined): ErrorCode {
+  const saysNoRoom = code === 'ERR_STRIDE_NO_SPACE' || code === 'ERR_STRIDE_LIMIT'
+  return code === undefined || (saysNoRoom && SYNCS.includes(syscall)) ? 'ERR_STRIDE_IO' : code
+}
+
 /** What an errno name says to somebody who does not know it. */
 const WORDS: Readonly<Record<string, string>> = {
   ENOENT: 'there is no such file',
@@ -50,7 +68,7 @@ function withWords(name: string): string {
 export function errnoError(syscall: string, errno: number, path: string, offset?: number): StrideError {
   const name = errnoName(errno)
   const message = `${syscall} failed with ${withWords(name)}: ${path}${offset === undefined ? '' : `, offset ${offset}`}`
-  return new StrideError(CODES[name] ?? 'ERR_STRIDE_IO', message, {
+  return new StrideError(codeFor(syscall, CODES[name]), message, {
     path,
     syscall,
     errno,
@@ -69,7 +87,7 @@ export function nodeError(error: unknown, path: string): unknown {
   if (typeof errno !== 'number' || code === undefined) return error
   const facts = { path, errno: Math.abs(errno), cause: error, ...(syscall === undefined ? {} : { syscall }) }
   return new StrideError(
-    CODES[code] ?? 'ERR_STRIDE_IO',
+    codeFor(syscall, CODES[code]),
     `${syscall ?? 'a call'} failed with ${withWords(code)}: ${path}`,
     facts,
   )

@@ -73,6 +73,13 @@ const MEMORY: readonly CallName[] = [
 ]
 const WAITS: readonly CallName[] = ['open', 'read', 'allocate', 'sync', 'syncAsync', 'writeBack']
 
+/** What the system calls it, where that decides about the code. */
+const SYSTEM_CALLS: Partial<Record<CallName, string>> = {
+  sync: 'fdatasync',
+  syncAsync: 'fdatasync',
+  syncFolder: 'fsync',
+}
+
 /** Whether a call can fail in this way. */
 export function canFail(name: CallName, fault: Fault): boolean {
   if (fault === 'short') return name === 'store'
@@ -119,7 +126,7 @@ export class Faults {
     this.#failed.push(call)
     if (plan.fault === 'short') part?.()
     const errno = plan.fault === 'short' ? 'ENOSPC' : plan.fault
-    throw errnoError(name, constants.errno[errno], path)
+    throw errnoError(SYSTEM_CALLS[name] ?? name, constants.errno[errno], path)
   }
 }
 

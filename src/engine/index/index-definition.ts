@@ -1,7 +1,7 @@
 /**
  * What an index is: its name, its fields, its kind; and how the store's root and the index file hold that.
  *
- *   DF1  a definition is a frozen copy of what was given: nothing that a caller changes later reaches a file, nor a lookup.
+ *   ID1  a definition is a frozen copy of what was given: nothing that a caller changes later reaches a file, nor a lookup.
  * Which definitions a store has is said by its root (root.ts); the index file repeats them beside the pages.
  */
 

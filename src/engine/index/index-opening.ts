@@ -132,8 +132,8 @@ function restored(file: IndexFile, opening: IndexOpening, wanted: readonly Index
   return { set, rebuilt, missing }
 }
 
-/** A reader publishes nothing. */
-const UNHEARD: KeeperCalls = { published: () => {}, failed: () => {} }
+/** For who publishes nothing. */
+export const UNHEARD: KeeperCalls = { published: () => {}, failed: () => {} }
 
 /** For a reader: what a file has of the store's indexes, with what the journal says beyond it; nothing is ever written. */
 export function indexesAsLeft(

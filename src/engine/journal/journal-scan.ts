@@ -16,7 +16,7 @@ import type { Root } from '../root.ts'
 import { type FrameHead, frameEnd, looksLikeFrame, readFrame } from './frame-read.ts'
 import { journalPathOf } from './journal.ts'
 import { BLOCK_BYTES, FRAME_ALIGNMENT, FRAME_FIELD_AT, roundToBlock, slotOffset } from './journal-format.ts'
-import { assertJournalOf, type JournalFacts, readJournalHeader } from './journal-header.ts'
+import { type JournalFacts, readJournalHeader } from './journal-header.ts'
 
 /** A whole frame, and the bytes that it lies in. */
 export interface Frame {
@@ -106,8 +106,6 @@ export function framesBehind(
 }
 
 function scanFile(file: PlatformFile, identity: Identity, root: Root, appliedCommit: number): JournalScan {
-  // It is about to be removed, or replaced by the next journal.
-  if (root.journalSegment === 0) assertJournalOf(file, identity)
   const { salt, slotBytes, generation } = readJournalHeader(file, identity)
   // The file was rewritten since, which only an ended journal allows: this one is left from then.
   if (root.journalSegment === 0 && generation < identity.generation) return NOTHING

@@ -3,6 +3,7 @@
  */
 
 import { type ErrorCode, StrideError } from '../../errors.ts'
+import { codeFor } from '../system-errors.ts'
 
 interface KnownError {
   readonly name: string
@@ -73,7 +74,7 @@ export function win32Error(call: string, win32Code: number, path: string, offset
   const numbered = ERRORS.has(win32Code) ? `${name} (${win32Code})` : name
   const place = offset === undefined ? '' : `, offset ${offset}`
   const message = `${call} failed with ${numbered}${words === undefined ? '' : `, ${words}`}: ${path}${place}`
-  return new StrideError(code, message, {
+  return new StrideError(codeFor(call, code), message, {
     path,
     syscall: call,
     errno: win32Code,

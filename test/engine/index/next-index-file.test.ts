@@ -184,6 +184,7 @@ describe('the newest root of an index file', () => {
     events.length = 0
     file.beginWriting()
     expect(events.map(({ kind }) => kind)).toEqual([
+      'store',
       'sync-begin',
       'sync-end',
       'store',

@@ -1,0 +1,222 @@
+/**
+ * What could go wrong with files of several histories: an index of another copy of the store that is believed, a journal that is
+ * laid over records that it does not belong to, a duplicate that a unique index lets in.
+ *
+ * Copies of one template go on by themselves, as far as commits of equal numbers, a crash, a compact. Then the four files of a store
+ * are mixed in every way from each two of these states, and opened for reading and for writing: refused with a code, or right.
+ */
+
+import { StrideError } from 'stridedb'
+import { describe, expect, it } from 'vitest'
+import { z } from 'zod'
+import { openStoreOn } from '../../../src/engine/open.ts'
+import type { Store } from '../../../src/engine/store.ts'
+import { createSimulatedPlatform } from '../../../src/mmap/simulated/simulated-platform.ts'
+
+const Item = z.object({ id: z.uint32(), v: z.uint32() })
+type ItemStore = Store<typeof Item>
+const PATH = '/mixed/x.stride'
+const SUFFIXES = ['', '-journal', '-index', '-index-next'] as const
+const INDEXES = { byId: { on: 'id', unique: true }, byV: { on: 'v', kind: 'ordered' } } as const
+const OPTIONS = { journalBytes: 65_536, windowBytes: 65_536 } as const
+/** So many ids are asked for; all that are ever given lie below. */
+const IDS = 400
+
+type Files = ReadonlyMap<string, Uint8Array>
+
+interface State {
+  readonly name: string
+  readonly files: Files
+}
+
+/** Every state that some commit left, as text. */
+const versions = new Set<string>()
+
+function recordsOf(store: ItemStore): string {
+  const rows: [number, number, number][] = []
+  for (const row of store.scan()) rows.push([row.number, row.id, row.v])
+  return JSON.stringify(rows)
+}
+
+/** The files that `work` leaves, closed or as a process that dies leaves them. */
+async function after(
+  name: string,
+  from: Files,
+  ending: 'closed' | 'left',
+  work: (store: ItemStore) => Promise<void> | void,
+): Promise<State> {
+  const platform = createSimulatedPlatform({ files: from })
+  const store = openStoreOn(platform, PATH, Item, { ...OPTIONS, indexes: INDEXES }) as ItemStore
+  await work(store)
+  if (ending === 'closed') store.close()
+  const files = new Map([...platform.files()].map(([path, bytes]) => [path, bytes.slice()]))
+  store.close()
+  return { name, files }
+}
+
+async function commit(store: ItemStore, change: () => void): Promise<void> {
+  change()
+  await store.commit()
+  versions.add(recordsOf(store))
+}
+
+const shift = (store: ItemStore, by: number) => (): void => {
+  for (let n = 0; n < 40; n++) if (store.has(n)) store.update(n, { id: ((n + by) % 40) + 40 * by, v: n * by })
+}
+
+/** Histories that share a beginning. */
+async function histories(): Promise<readonly State[]> {
+  const template = await after('template', new Map(), 'closed', store =>
+    commit(store, () => {
+      store.appendMany(Array.from({ length: 40 }, (_, i) => ({ id: i, v: i })))
+    }),
+  )
+  const { files } = template
+  const one = await after('one commit', files, 'closed', store => commit(store, shift(store, 1)))
+  return [
+    template,
+    one,
+    await after('another commit', files, 'closed', store => commit(store, shift(store, 2))),
+    await after('left after a commit', files, 'left', store => commit(store, shift(store, 3))),
+    await after('left after a checkpoint', one.files, 'left', async store => {
+      await commit(store, shift(store, 4))
+      await store.checkpoint()
+      await commit(store, () => {
+        store.append({ id: 390, v: 1 })
+        store.delete(5)
+      })
+    }),
+    await after('compacted', one.files, 'closed', async store => {
+      await commit(store, () => {
+        for (let n = 0; n < 40; n += 3) store.delete(n)
+      })
+      await store.compact()
+      versions.add(recordsOf(store))
+    }),
+    await after('compacted otherwise', one.files, 'closed', async store => {
+      await commit(store, () => {
+        for (let n = 1; n < 40; n += 3) store.delete(n)
+      })
+      await store.compact()
+      versions.add(recordsOf(store))
+    }),
+    await after('no index any more', one.files, 'closed', async store => {
+      await store.dropIndex('byV')
+      await commit(store, shift(store, 6))
+    }),
+  ]
+}
+
+/** Looks up everything and compares with the records. @throws StrideError where that is refused */
+function expectRight(store: ItemStore, label: string): void {
+  const rows = JSON.parse(recordsOf(store)) as [number, number, number][]
+  expect(versions.has(JSON.stringify(rows)), `${label}: a state of some commit`).toBe(true)
+  for (const { name } of store.indexes) expect(['byId', 'byV'], label).toContain(name)
+  expect(
+    store.indexes.some(({ name, unique }) => name === 'byId' && unique),
+    `${label}: byId`,
+  ).toBe(true)
+  const numbers = Array.from({ length: IDS }, (_, id) => rows.find(row => row[1] === id)?.[0] ?? -1)
+  const found = store.index('byId').numbers(Array.from({ length: IDS }, (_, id) => id))
+  expect([...found], label).toEqual(numbers)
+  if (store.indexes.length < 2) return
+  const sorted = rows.map(([n, , v]) => [v, n] as const).sort((a, b) => a[0] - b[0] || a[1] - b[1])
+  const walked: number[][] = []
+  for (const row of store.index('byV').range()) walked.push([row.v, row.number])
+  expect(walked, label).toEqual(sorted)
+}
+
+/** @returns what came of it: right, or the code of the refusal */
+async function outcome(files: Files, readOnly: boolean, label: string): Promise<string> {
+  const platform = createSimulatedPlatform({ files })
+  let store: ItemStore | undefined
+  try {
+    store = openStoreOn(platform, PATH, undefined, {
+      ...OPTIONS,
+      ...(readOnly ? { readOnly } : {}),
+    }) as unknown as ItemStore
+    expectRight(store, label)
+    if (readOnly) return 'right'
+    const taken = [...store.scan()][0]?.id
+    expect(() => (store as ItemStore).append({ id: taken as number, v: 1 }), label).toThrow(
+      /unique index 'byId'/,
+    )
+    store.append({ id: IDS + 1, v: 1 })
+    store.commitSync()
+    expect((await store.verify()).findings, label).toEqual([])
+    return 'right'
+  } catch (error) {
+    if (error instanceof StrideError) return error.code
+    throw error
+  } finally {
+    store?.close()
+  }
+}
+
+/** Mixes the files of each two states in every way, and opens each mixture. @returns how often what came of it */
+async function outcomesOf(states: readonly State[]): Promise<ReadonlyMap<string, number>> {
+  const outcomes = new Map<string, number>()
+  const seen = new Set<string>()
+  for (const [i, a] of states.entries()) {
+    for (const b of states.slice(i)) {
+      for (let choice = 0; choice < 16; choice++) {
+        const mixed = new Map<string, Uint8Array>()
+        const from: string[] = []
+        for (const [bit, suffix] of SUFFIXES.entries()) {
+          // The index of one may also lie under the name of the next one.
+          const state = (choice >> bit) & 1 ? a : b
+          const bytes = state.files.get(PATH + (suffix === '-index-next' ? '-index' : suffix))
+          if (bytes !== undefined) mixed.set(PATH + suffix, bytes)
+          from.push(bytes === undefined ? 'none' : state.name)
+        }
+        const label = `store, journal, index, next: ${from.join(', ')}`
+        if (seen.has(label)) continue
+        seen.add(label)
+        for (const readOnly of [true, false]) {
+          const what = await outcome(mixed, readOnly, `${label}; ${readOnly ? 'reader' : 'writer'}`)
+          const key = `${readOnly ? 'reader' : 'writer'} ${what}`
+          outcomes.set(key, (outcomes.get(key) ?? 0) + 1)
+        }
+      }
+    }
+  }
+  for (const key of outcomes.keys()) expect(key).toMatch(/right|CORRUPT|JOURNAL_MISSING|INDEX_NOT_BUILT/)
+  return outcomes
+}
+
+describe('files of two histories under one name', () => {
+  it('are refused or right, in every mixture, for readers and for writers', async () => {
+    const outcomes = await outcomesOf(await histories())
+    expect(outcomes.get('writer right')).toBeGreaterThan(100)
+    expect(outcomes.get('reader right')).toBeGreaterThan(100)
+  }, 120_000)
+})
+
+describe('files of several moments of one writer', () => {
+  it('are refused or right, in every mixture, for readers and for writers', async () => {
+    const platform = createSimulatedPlatform()
+    const moments: State[] = []
+    const keep = (name: string): void => {
+      moments.push({
+        name,
+        files: new Map([...platform.files()].map(([path, bytes]) => [path, bytes.slice()])),
+      })
+    }
+    const store = openStoreOn(platform, PATH, Item, { ...OPTIONS, indexes: INDEXES }) as ItemStore
+    await commit(store, () => {
+      store.appendMany(Array.from({ length: 40 }, (_, i) => ({ id: i, v: i })))
+    })
+    keep('first commit')
+    await commit(store, shift(store, 1))
+    keep('second commit')
+    await store.checkpoint()
+    keep('checkpoint')
+    await commit(store, shift(store, 2))
+    keep('third commit')
+    await commit(store, shift(store, 0))
+    store.close()
+    keep('closed')
+    const outcomes = await outcomesOf(moments)
+    expect(outcomes.get('writer right')).toBeGreaterThan(20)
+  }, 120_000)
+})
