@@ -33,6 +33,7 @@ src/mmap/options.ts by \`npm run docs\`. Types and checks come from the same tab
 - An unknown name is refused with the nearest right one, a wrong type with a TypeError, a value out of bounds with a RangeError.
 - \`undefined\` is as good as absent, except for a bound of a range: a bound that got lost would answer with more records.
 - Options are a plain object. Its own properties are read, each once, and copied: changing the object later changes nothing.
+  Symbols are not looked at, and an option that the object inherits is refused.
 
 ${sections.join('\n')}`
 }

@@ -10,6 +10,7 @@ import { join } from 'node:path'
 import {
   ascii,
   bytes,
+  type CommitOptions,
   describe as describeLayout,
   f32,
   f64,
@@ -18,12 +19,15 @@ import {
   i16,
   i32,
   i64,
+  type IndexDeclaration,
   latin1,
   migrateStore,
   migrateStoreAsync,
   openFlatFile,
   openStore,
   openStoreAsync,
+  type RangeOptions,
+  type StoreOptions,
   u8,
   u16,
   u32,
@@ -547,6 +551,24 @@ test('options are read before anything is looked at: a getter that closes the st
   }
 })
 
+test('options without a schema are read once, too', async () => {
+  const reads: string[] = []
+  const given = {
+    get readOnly() {
+      reads.push('readOnly')
+      return true
+    },
+    get backend() {
+      reads.push('backend')
+      return 'file' as const
+    },
+  }
+  openStore(storePath, given).close()
+  const later = await openStoreAsync(storePath, given)
+  later.close()
+  expect(reads.sort()).toEqual(['backend', 'backend', 'readOnly', 'readOnly'])
+})
+
 test.each([
   ['the schema behind the options', () => openStore(next(), { create: true } as Given, Item as Given)],
   ['two objects of options', () => openStore(next(), {} as Given, {})],
@@ -562,4 +584,22 @@ test.each([
   ['no function', () => store.transaction({ durability: 'full' } as Given)],
 ])('%s is refused', async (_, call) => {
   expect(await outcome(call)).toBe('TypeError')
+})
+
+test('the types of options come from the rows', () => {
+  const store: StoreOptions = { backend: 'file', windowBytes: 65_536, capacity: undefined }
+  const range: RangeOptions<number> = { gte: 1, limit: 2, reverse: true }
+  expect([store.backend, range.gte]).toEqual(['file', 1])
+  // @ts-expect-error no option has this name
+  void ({ readonly: true } satisfies StoreOptions)
+  // @ts-expect-error no such choice
+  void ({ backend: 'mmap' } satisfies StoreOptions)
+  // @ts-expect-error a bound is a key of the index
+  void ({ gte: '1' } satisfies RangeOptions<number>)
+  // @ts-expect-error a bound is left out, not undefined
+  void ({ gte: undefined } satisfies RangeOptions<number>)
+  // @ts-expect-error no option of a commit
+  void ({ signal: AbortSignal.abort() } satisfies CommitOptions)
+  // @ts-expect-error an index is on something
+  void ({ kind: 'hash' } satisfies IndexDeclaration)
 })

@@ -57,10 +57,15 @@ function readArguments<S extends AnySchema>(
     throw new TypeError(`${call} takes a Zod object as its schema: ${shown(schemaOrOptions)}`)
   }
   const given = schemaOrOptions === undefined ? maybeOptions : schemaOrOptions
-  if (isPlainObject(given) && Object.values(given).some(isSchema)) {
+  if (isPlainObject(given) && hasSchema(given)) {
     throw new TypeError('The schema is a Zod object: wrap its fields in z.object({ … })')
   }
   return { path, schema: undefined, options: INDEXED_STORE.read(given, call) }
+}
+
+/** Whether fields were given without an object around them; no getter runs. */
+function hasSchema(given: object): boolean {
+  return Object.values(Object.getOwnPropertyDescriptors(given)).some(({ value }) => isSchema(value))
 }
 
 function openAsTold<S extends AnySchema>({ path, schema }: Opening<S>, options: StoreSettings): Store<S> {
