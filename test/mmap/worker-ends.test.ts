@@ -11,6 +11,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { canDetach } from '../../src/mmap/detach.ts'
 import { newFolder } from './places.ts'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '')
@@ -46,7 +47,8 @@ const start = async (data: object): Promise<{ worker: Worker, said: any, ended: 
   const worker = new Worker(here, { workerData: data })
   worker.on('error', error => { if (!error.message.includes('a bug of the worker')) console.log(error) })
   const ended = new Promise(resolve => worker.once('exit', resolve))
-  const [said] = await once(worker, 'message')
+  // Not events.once: an error that comes first would reject it.
+  const said = await new Promise<any>(resolve => worker.once('message', resolve))
   return { worker, said, ended }
 }
 `
@@ -184,6 +186,35 @@ if (isMainThread) {
     )
     expect(lines).toEqual([...new Array<string>(3).fill('600000 900000 300000 0 mappings 1 mappings'), '2'])
   })
+
+  it.skipIf(!canDetach)(
+    'takes no memory from a thread that lives and was given the buffer: it reads zeros',
+    async () => {
+      const lines = await linesOf(
+        `
+if (isMainThread) {
+  await import('src/mmap/index.ts')
+  const path = process.argv[2] + '/x'
+  fs.writeFileSync(path, Buffer.alloc(100_000, 7))
+  const { worker, said, ended } = await start({ path })
+  const bytes = new Uint8Array(said)
+  const before = bytes[5]
+  await worker.terminate()
+  await ended
+  bytes[6] = 1
+  console.log(before, bytes[5], bytes[6], leftOf(path), fs.readFileSync(path)[6])
+} else {
+  const { FileMapping } = await import('src/mmap/index.ts')
+  const view = FileMapping.open(workerData.path, { access: 'readwrite' }).view()
+  ;(globalThis as any).kept = view
+  const moved = (view.bytes.buffer as any).transfer()
+  parentPort!.postMessage(moved, [moved])
+  setInterval(() => {}, 1000)
+}`,
+      )
+      expect(lines).toEqual(['7 0 1 0 mappings, 0 descriptors 7'])
+    },
+  )
 
   it('takes no call in flight down with it', async () => {
     const lines = await linesOf(
