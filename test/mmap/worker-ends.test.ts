@@ -44,7 +44,7 @@ const leftOf = (path: string): string => {
 }
 /** Starts a worker and waits for its first message. */
 const start = async (data: object): Promise<{ worker: Worker, said: any, ended: Promise<unknown> }> => {
-  const worker = new Worker(here, { workerData: data })
+  const worker = new Worker(here, { workerData: data, argv: process.argv.slice(2) })
   worker.on('error', error => { if (!error.message.includes('a bug of the worker')) console.log(error) })
   const ended = new Promise(resolve => worker.once('exit', resolve))
   // Not events.once: an error that comes first would reject it.
@@ -185,6 +185,37 @@ if (isMainThread) {
 }`,
     )
     expect(lines).toEqual([...new Array<string>(3).fill('600000 900000 300000 0 mappings 1 mappings'), '2'])
+  })
+
+  it('lets another process write its store, although nothing has taken its mappings away yet', async () => {
+    const lines = await linesOf(
+      `
+import { spawnSync } from 'node:child_process'
+const path = process.argv[2] + '/x.stride'
+const write = async (): Promise<any> => {
+  const { openStore } = await import('src/index.ts')
+  const store = openStore(path, Point)
+  store.append({ x: 1, n: 1 })
+  store.commitSync()
+  store.get(0)
+  return store
+}
+if (!isMainThread) {
+  ;(globalThis as any).kept = await write()
+  parentPort!.postMessage('open')
+  setInterval(() => {}, 1000)
+} else if (process.argv[3] === 'beside') {
+  const store = await write()
+  console.log(store.count)
+  store.close()
+} else {
+  const { worker } = await start({})
+  await worker.terminate()
+  console.log(leftOf(path))
+  console.log(spawnSync(process.execPath, [here, process.argv[2]!, 'beside'], { encoding: 'utf8' }).stdout.trim())
+}`,
+    )
+    expect(lines).toEqual([expect.stringMatching(/^[1-9]\d* mappings, 0 descriptors$/), '2'])
   })
 
   it.skipIf(!canDetach)(
