@@ -4,6 +4,7 @@
  *   X1  it opens; what it holds is one of the versions, with its commit number; verify() finds nothing.
  *   X2  a reader beside it sees the same version before and writes nothing.
  *   X4  no index is built from the records again, unless the crash came before its file was there.
+ *   X5  without its index file it has the same indexes, built from the records, and so has a copy of the data file of the closed store.
  *   X3  it goes on: append, update, delete and commit, then reopened, with or without having been closed.
  */
 
@@ -13,6 +14,7 @@ import { differenceOf, isSameState, type Rec, storedRecord, type Version } from 
 import {
   hasLateIndex,
   openUnderTest,
+  openUndeclared,
   type ReplayTime,
   SHAPES,
   type Shape,
@@ -35,6 +37,8 @@ export interface ImageCheck {
   readonly replays: ReplayTime
   /** Whether the store that went on is closed before it is reopened. */
   readonly closes: boolean
+  /** Whether it is also opened without its index file. */
+  readonly losesIndexFile: boolean
 }
 
 export interface Outcome {
@@ -49,6 +53,11 @@ export interface Outcome {
 export async function checkImage(files: ReadonlyMap<string, Uint8Array>, check: ImageCheck): Promise<Outcome> {
   const { path, shape, options } = check
   const seen = check.readsFirst && files.has(path) ? await readBeside(files, check) : undefined
+  if (check.losesIndexFile && files.has(path)) {
+    await during('without its index file', () =>
+      checkLost(files, name => !name.startsWith(`${path}-index`), check),
+    )
+  }
   const platform = createSimulatedPlatform({ files })
   let store = await during('opening', () => openUnderTest(platform, path, shape, options, check.replays))
   const { commitsReplayed, bytesDropped, indexesBuilt = [] } = store.recovery
@@ -81,9 +90,34 @@ export async function checkImage(files: ReadonlyMap<string, Uint8Array>, check: 
     await verifyClean(store)
     store.close()
   })
+  if (check.losesIndexFile) {
+    await during('as a copy of the data file', () => checkLost(again.files(), name => name === path, check))
+  }
   // What ends with the turn of the event loop (windows, mostly) must come to its end.
   await nextTurn()
   return { versions, commitsReplayed, bytesDropped, hasLateIndex: hasLate }
+}
+
+/** Opens a store with all its files, and with those that are left. */
+async function checkLost(
+  files: ReadonlyMap<string, Uint8Array>,
+  isLeft: (name: string) => boolean,
+  { path, shape }: ImageCheck,
+): Promise<void> {
+  const whole = openUndeclared(createSimulatedPlatform({ files }), path, shape)
+  const left = new Map([...files].filter(([name]) => isLeft(name)))
+  const lost = openUndeclared(createSimulatedPlatform({ files: left }), path, shape)
+  const before = { indexes: whole.indexes, records: stateOf(whole), commitNumber: whole.commitNumber }
+  const after = { indexes: lost.indexes, records: stateOf(lost), commitNumber: lost.commitNumber }
+  if (JSON.stringify(before) !== JSON.stringify(after))
+    throw new Violation(
+      `it has ${JSON.stringify(after.indexes)}, not ${JSON.stringify(before.indexes)}, or other records`,
+    )
+  if ((lost.recovery.indexesBuilt ?? []).length !== before.indexes.length)
+    throw new Violation('recovery does not say that the indexes were built')
+  await verifyClean(lost)
+  discard(whole)
+  discard(lost)
 }
 
 /** Which of the versions a store holds, as indices. @throws Violation if none */

@@ -11,7 +11,7 @@ import { IDENTITY, LAYOUT_OFFSET, ROOT, ROOT_OFFSETS } from '../../src/engine/fo
 import { readIdentity } from '../../src/engine/header.ts'
 import { frameEnd, readFrame } from '../../src/engine/journal/frame-read.ts'
 import { BLOCK_BYTES, FRAME_HEADER, JOURNAL_HEADER } from '../../src/engine/journal/journal-format.ts'
-import { fileEnd, pageOf, type Root, readRoot } from '../../src/engine/root.ts'
+import { fileEnd, packDefinitions, pageOf, type Root, readRoot } from '../../src/engine/root.ts'
 import { createSimulatedPlatform } from '../../src/mmap/simulated/simulated-platform.ts'
 import { carryOut } from './apply-change.ts'
 import { NumberedHistory } from './numbered-history.ts'
@@ -129,7 +129,8 @@ function describeFiles(
     { kind: 'identity', from: 0, to: IDENTITY.size },
     ...ROOT_OFFSETS.map((from): Part => {
       const kind = from === pageOf(root.rootNumber) ? 'newest root' : 'other root'
-      return { kind, from, to: from + ROOT.size }
+      // With the definitions of indexes behind it.
+      return { kind, from, to: from + ROOT.size + packDefinitions(root.definitions).length }
     }),
     {
       kind: 'layout',

@@ -155,6 +155,9 @@ function* imagesAt(
   yield* seededImages(disk, random, isSampled(life) ? SAMPLED_MIXTURES : mixtures)
 }
 
+/** Of so many images one is looked at without its index file, too. */
+const LOST_INDEX_EVERY = 8
+
 async function lookAt(
   image: CrashImage,
   life: Life,
@@ -174,6 +177,8 @@ async function lookAt(
       readsFirst: random.chance(0.25),
       replays: random.pick(REPLAY_TIMES),
       closes: random.chance(0.5),
+      // Not drawn, so that the draws of a seed stay the same.
+      losesIndexFile: tally.images % LOST_INDEX_EVERY === 0,
     })
     seen.set(image.key, outcome)
     tally.images++
@@ -249,6 +254,7 @@ async function checkBackups(
         readsFirst: false,
         replays: 'atOnce',
         closes: true,
+        losesIndexFile: true,
       })
       checkKnown(
         outcome.versions,

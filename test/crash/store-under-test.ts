@@ -69,6 +69,12 @@ export function openUnderTest(
   return openStoreOn(platform, path, schema, all as StoreOptions, changesAtOnce) as unknown as StoreUnderTest
 }
 
+/** Opens it as who declares no index: those that it has are its own. */
+export function openUndeclared(platform: Platform, path: string, shape: Shape): StoreUnderTest {
+  const options = { journalBytes: JOURNAL_BYTES, windowBytes: 64 * 1024 }
+  return openStoreOn(platform, path, SHAPES[shape].schema, options) as unknown as StoreUnderTest
+}
+
 /** The same for a file on disk, by the public way. */
 export function openOnDisk(path: string, shape: Shape, options: UnderTestOptions): StoreUnderTest {
   const all: UnderTestOptions = {
