@@ -171,8 +171,22 @@ export interface ErrorFacts {
   readonly cause?: unknown
 }
 
-/** An operational failure. `code` is stable; `message` is for people and names the thing. */
+/** Known to every copy of the library in a process: their errors are instances of each other's class. */
+const BRAND = Symbol.for('stridedb.StrideError')
+
+/**
+ * An operational failure. `code` is stable; `message` is for people and names the thing.
+ *
+ * `instanceof StrideError` holds for the errors of another copy of the library, too. An error that was cloned, as by
+ * `postMessage`, is no instance any more and has lost its code.
+ */
 export class StrideError extends Error {
+  static override [Symbol.hasInstance](value: unknown): value is StrideError {
+    // biome-ignore lint/complexity/noThisInStatic: a class that extends this one inherits the method
+    const isOther = this !== StrideError && !Function.prototype[Symbol.hasInstance].call(this, value)
+    return !isOther && typeof value === 'object' && value !== null && BRAND in value
+  }
+
   override readonly name = 'StrideError'
   readonly code: ErrorCode
   declare readonly path?: string
@@ -191,6 +205,7 @@ export class StrideError extends Error {
     Object.assign(this, rest)
   }
 }
+Object.defineProperty(StrideError.prototype, BRAND, { value: true })
 
 /** A bug of this library. Please report it. */
 export class InvariantError extends Error {

@@ -9,6 +9,7 @@
  */
 
 import nodeModule from 'node:module'
+import { isError } from '../realms.ts'
 
 /** A bound C function. `async` runs it in Node's thread pool; koffi.errno() is right inside the callback only. */
 export interface ForeignFunction {
@@ -55,7 +56,7 @@ function load(): KoffiResult {
       if (failure === undefined || isAbsent(failure)) failure = error
     }
   }
-  const said = failure instanceof Error ? (failure.message.split('\n')[0] as string) : String(failure)
+  const said = isError(failure) ? (failure.message.split('\n')[0] as string) : String(failure)
   return { reason: `koffi does not load here: ${said}${advice(failure, said)}` }
 }
 

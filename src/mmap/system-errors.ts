@@ -4,6 +4,7 @@
 
 import { getSystemErrorName } from 'node:util'
 import { type ErrorCode, StrideError } from '../errors.ts'
+import { isError } from '../realms.ts'
 
 /** errno names with a code of their own; every other is ERR_STRIDE_IO. */
 const CODES: Readonly<Record<string, ErrorCode>> = {
@@ -78,7 +79,7 @@ export function errnoError(syscall: string, errno: number, path: string, offset?
 
 /** The error for what a call of node:fs threw; anything that is no system error is given back as it is. */
 export function nodeError(error: unknown, path: string): unknown {
-  if (!(error instanceof Error) || error instanceof StrideError) return error
+  if (!isError(error) || error instanceof StrideError) return error
   const { code, errno, syscall } = error as NodeJS.ErrnoException
   if (code === 'ERR_ACCESS_DENIED') {
     const message = `Node's permission model forbids it (${error.message}): ${path}`

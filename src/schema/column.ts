@@ -7,6 +7,7 @@
  * The loops that do this fast: compiled-column.ts.
  */
 
+import { dateMs, isDate } from '../realms.ts'
 import type { FoundField } from './fields.ts'
 import { BIGINTS, isNumber, type Node, NUMBERS, ownBits } from './kinds.ts'
 import type { Layout } from './layout.ts'
@@ -166,6 +167,6 @@ function flatten(node: Node, value: unknown, out: unknown[]): unknown[] {
 
 function elementOf(value: unknown, array: ElementArray): unknown {
   if (array === 'Array') return value
-  if (value instanceof Date) return value.getTime()
+  if (isDate(value)) return dateMs(value)
   return typeof value === 'boolean' ? Number(value) : value
 }

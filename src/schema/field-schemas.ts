@@ -1,30 +1,17 @@
 /**
  * Which fields does Zod lack? Zod schemas that carry a layout, and `field`, which fixes a field's place.
  *
- * Each is an ordinary Zod schema: it can be refined, made nullable, given a default. The layout rides in a Zod
- * registry of our own, which Zod itself carries along when a schema is refined.
+ * Each is an ordinary Zod schema: it can be refined, made nullable, given a default. How it carries its layout: field-marks.ts.
  * How a schema is read back: zod-reader.ts.
  */
 
 import { z } from 'zod'
 import { NO_OPTIONS, type NoOptions } from '../option-table.ts'
+import { byteCount } from '../realms.ts'
 import { shown } from '../shown-value.ts'
-import type { NumberType, Padding, TextEncoding } from './kinds.ts'
+import { mark, markChecks } from './field-marks.ts'
+import type { NumberType, TextEncoding } from './kinds.ts'
 import { type FieldPlacement, FLOAT, type FloatOptions, PLACEMENT, TEXT, type TextOptions } from './options.ts'
-
-/** What the library remembers about a schema. Users write it through `field` and the functions below. */
-export interface FieldMetadata extends FieldPlacement {
-  /** @internal */
-  readonly kind?:
-    | { readonly type: NumberType; readonly nonFinite: boolean }
-    | { readonly type: TextEncoding; readonly length: number; readonly padding: Padding }
-    | { readonly type: 'bytes'; readonly length: number }
-}
-
-export const fieldMetadata = z.registry<FieldMetadata>()
-
-/** Checks that only say what the codec checks anyway; they are not refinements. */
-export const layoutChecks = new WeakSet<object>()
 
 /** Ties the type of a gathered column to a schema; never present at run time. */
 export interface ColumnOf<A> {
@@ -43,7 +30,7 @@ export function field<S extends z.ZodType>(schema: S, placement: FieldPlacement)
   const given = PLACEMENT.read(placement, 'field')
   if (!isZodSchema(schema)) throw new TypeError(`field takes a Zod schema, then its place: ${shown(schema)}`)
   const copy = schema.clone() as S
-  fieldMetadata.add(copy, { ...fieldMetadata.get(schema), ...given })
+  mark(copy, given)
   return copy
 }
 
@@ -73,7 +60,10 @@ type FloatSchema<O, Plain, A> = O extends { readonly nonFinite: true }
   ? z.ZodCustom<number, number> & ColumnOf<A>
   : Plain
 
-/** 32-bit float; values are rounded to it. */
+/**
+ * 32-bit float. A value is stored rounded to the nearest one, ties to even: 0.1 is read as 0.10000000149011612, and what is
+ * nearer to zero than 7e-46 as 0. A number beyond ±3.4028234663852886e38 is refused, it never becomes an infinity.
+ */
 export function f32<const O extends FloatOptions = FloatOptions>(
   options?: O,
 ): FloatSchema<O, z.ZodFloat32, Float32Array> {
@@ -100,10 +90,10 @@ export const utf8 = (length: number, options?: TextOptions): TextSchema => text(
 export function bytes(length: number, none?: NoOptions): BytesSchema {
   checkLength('bytes', length)
   NO_OPTIONS.read(none, 'bytes')
-  const schema = z.custom<Uint8Array>(value => value instanceof Uint8Array && value.length === length, {
+  const schema = z.custom<Uint8Array>(value => byteCount(value) === length, {
     error: `expected a Uint8Array of ${length} bytes`,
   })
-  fieldMetadata.add(schema, { kind: { type: 'bytes', length } })
+  mark(schema, { kind: { type: 'bytes', length } })
   return schema
 }
 
@@ -117,14 +107,14 @@ function withoutOptions<S>(name: string, make: () => S): Factory<S> {
 
 function integer<A>(type: NumberType, min: number, max: number): NumberSchema<A> {
   const schema = z.int().min(min).max(max)
-  for (const check of schema.def.checks ?? []) layoutChecks.add(check)
-  fieldMetadata.add(schema, { kind: { type, nonFinite: false } })
+  markChecks(schema)
+  mark(schema, { kind: { type, nonFinite: false } })
   return schema
 }
 
 function anyFloat(type: 'f32' | 'f64'): z.ZodCustom<number, number> {
   const schema = z.custom<number>(value => typeof value === 'number', { error: 'expected a number' })
-  fieldMetadata.add(schema, { kind: { type, nonFinite: true } })
+  mark(schema, { kind: { type, nonFinite: true } })
   return schema
 }
 
@@ -133,8 +123,8 @@ function text(type: TextEncoding, length: number, options: TextOptions | undefin
   const { padding } = TEXT.read(options, type)
   // A character takes at least one byte, so this much Zod can say (and show in a JSON Schema).
   const schema = z.string().max(length)
-  for (const check of schema.def.checks ?? []) layoutChecks.add(check)
-  fieldMetadata.add(schema, { kind: { type, length, padding } })
+  markChecks(schema)
+  mark(schema, { kind: { type, length, padding } })
   return schema
 }
 

@@ -74,17 +74,23 @@ export function placeRecord(declared: Declared, options: SettledOptions<typeof L
   return makeLayout({ ...root, size: fieldsEnd, width: recordSize }, bitmap)
 }
 
-/** Puts a layout together from its settled tree. */
+/** Puts a layout together from its settled tree. Whoever is handed it cannot change it: it is frozen to its leaves. */
 export function makeLayout(root: ObjectNode, bitmap: Layout['bitmap']): Layout {
   const canonical = canonicalText(root, bitmap)
-  return {
+  return frozen({
     recordSize: root.width,
     fields: listFields(root, bitmap),
     bitmap,
     canonical,
     fingerprint: fingerprintOf(canonical),
     root,
-  }
+  })
+}
+
+/** Freezes an object of ours and all objects inside. */
+function frozen<T extends object>(value: T): T {
+  for (const part of Object.values(value)) if (typeof part === 'object' && part !== null) frozen(part)
+  return Object.freeze(value)
 }
 
 interface Rules {

@@ -11,7 +11,8 @@
 
 import type { z } from 'zod'
 import { type Issue, StrideError } from '../errors.ts'
-import { type FieldMetadata, fieldMetadata, layoutChecks } from './field-schemas.ts'
+import { className, isError } from '../realms.ts'
+import { type FieldMetadata, isLayoutCheck, markOf, UnreadableMark } from './field-marks.ts'
 import type { Declared, EnumValue, Kind, Member, NumberType } from './kinds.ts'
 
 export interface ReadSchema {
@@ -55,7 +56,14 @@ interface CheckDef {
 interface Reading {
   /** Dotted paths of what has checks beyond the layout's; '' for the record itself. */
   readonly refined: Set<string>
+  /** Definitions of the objects around, so that one that contains itself is found. */
+  readonly around: Set<Def>
+  /** Levels of nesting. */
+  depth: number
 }
+
+/** Beyond so many levels a schema makes itself anew without an end, or might as well. */
+const DEPTH_MAX = 64
 
 interface Wrapping {
   nullable: boolean
@@ -87,7 +95,7 @@ const ALTERNATIVES: Readonly<Record<string, string>> = {
   catch: '.default(…), and mend bad values before writing',
   nonoptional: 'the inner type without .optional()',
   exactOptional: '.optional()',
-  lazy: 'the type itself: a record cannot contain itself',
+  lazy: "the type itself; a record cannot contain itself, but keep the other record's number as z.uint32()",
   nan: 'f64({ nonFinite: true })',
   null: '.nullable() on a type that has values',
   undefined: '.optional() on a type that has values',
@@ -109,7 +117,7 @@ export function isSchema(value: unknown): value is z.ZodType {
 /** @throws ERR_STRIDE_LAYOUT naming the field and what to use instead */
 export function readSchema(schema: z.ZodType): ReadSchema {
   if (!isSchema(schema)) throw new TypeError('a record schema is a Zod object: z.object({ … })')
-  const reading: Reading = { refined: new Set() }
+  const reading: Reading = { refined: new Set(), around: new Set(), depth: 0 }
   const declared = readNode(schema, '', reading)
   if (declared.type !== 'object') throw refused('', `a record is a z.object({ … }), not ${nameOf(schema)}`)
   if (declared.nullable || declared.optional)
@@ -143,17 +151,29 @@ export function zodIssues(schema: z.ZodType, value: unknown, what: string): read
     const result = schema.safeParse(value)
     return result.success ? null : (result.error.issues as readonly Issue[])
   } catch (error) {
-    if (!(error instanceof Error) || error.constructor.name !== '$ZodAsyncError') throw error
+    if (!isPromiseInParse(error)) throw error
     const message = `Refinements must be synchronous, and one of ${what} answers a promise: check it before writing`
     throw new TypeError(message, { cause: error })
   }
 }
 
+/** Zod's own error for a promise; by its words, too, since minifiers rename classes. */
+function isPromiseInParse(error: unknown): error is Error {
+  if (!isError(error)) return false
+  return (
+    className(error) === '$ZodAsyncError' ||
+    error.message.startsWith('Encountered Promise during synchronous parse')
+  )
+}
+
 function readNode(schema: z.ZodType, path: string, reading: Reading): Declared {
+  if (reading.depth >= DEPTH_MAX) throw refused(path, `fields lie at most ${DEPTH_MAX} levels deep`)
+  reading.depth++
   const wrapping: Wrapping = { nullable: false, optional: false, fallback: null, metadata: {} }
   const inner = unwrap(schema, path, reading, wrapping)
   const { nullable, optional, fallback, metadata } = wrapping
   const kind = readKind(inner, defOf(inner), path, reading, metadata)
+  reading.depth--
   const { offset, width, endian } = metadata
   return {
     ...kind,
@@ -170,28 +190,38 @@ function readNode(schema: z.ZodType, path: string, reading: Reading): Declared {
 
 /** Takes nullable, optional, default and readonly off a schema. */
 function unwrap(schema: z.ZodType, path: string, reading: Reading, wrapping: Wrapping): z.ZodType {
-  const def = defOf(schema)
-  wrapping.metadata = { ...fieldMetadata.get(schema), ...wrapping.metadata }
-  switch (def.type) {
-    case 'nullable':
-      wrapping.nullable = true
-      break
-    case 'optional':
-      if (schema._zod.traits.has('ZodExactOptional')) throw noLayout('exactOptional', path)
-      wrapping.optional = true
-      break
-    case 'default':
-    case 'prefault':
-      // The definition's defaultValue is a getter: a function given as default runs anew at each write.
-      wrapping.fallback ??= () => def.defaultValue
-      break
-    case 'readonly':
-      break
-    default:
-      return schema
+  for (let at = schema; ; at = defOf(at).innerType as z.ZodType) {
+    const def = defOf(at)
+    wrapping.metadata = { ...readMark(at, path), ...wrapping.metadata }
+    switch (def.type) {
+      case 'nullable':
+        wrapping.nullable = true
+        break
+      case 'optional':
+        if (at._zod.traits.has('$ZodExactOptional')) throw noLayout('exactOptional', path)
+        wrapping.optional = true
+        break
+      case 'default':
+      case 'prefault':
+        // The definition's defaultValue is a getter: a function given as default runs anew at each write.
+        wrapping.fallback ??= () => def.defaultValue
+        break
+      case 'readonly':
+        break
+      default:
+        return at
+    }
+    if (def.checks?.length) reading.refined.add(path)
   }
-  if (def.checks?.length) reading.refined.add(path)
-  return unwrap(def.innerType as z.ZodType, path, reading, wrapping)
+}
+
+function readMark(schema: z.ZodType, path: string): FieldMetadata {
+  try {
+    return markOf(schema)
+  } catch (error) {
+    if (!(error instanceof UnreadableMark)) throw error
+    throw refused(path, error.message)
+  }
 }
 
 function readKind(
@@ -237,7 +267,7 @@ function readKind(
       return { type: 'array', element: readNode(def.element as z.ZodType, join(path, 0), reading), length }
     }
     default:
-      throw noLayout(schema._zod.traits.has('ZodPreprocess') ? 'preprocess' : pipeName(def), path)
+      throw noLayout(schema._zod.traits.has('$ZodPreprocess') ? 'preprocess' : pipeName(def), path)
   }
 }
 
@@ -249,6 +279,10 @@ function readObject(def: Def, path: string, reading: Reading): Kind<Declared> {
       'an object with .catchall(…) has no fixed size: spell the fields out, or use z.looseObject',
     )
   }
+  if (reading.around.has(def)) {
+    throw refused(path, "a record cannot contain itself: keep the other record's number, as z.uint32()")
+  }
+  reading.around.add(def)
   const members: Member<Declared>[] = []
   for (const [name, child] of Object.entries(def.shape ?? {})) {
     if (name === '') throw refused(path, 'a field needs a name')
@@ -258,11 +292,14 @@ function readObject(def: Def, path: string, reading: Reading): Kind<Declared> {
     if (name === '__proto__') throw refused(childPath, 'the name __proto__ is not allowed: choose another')
     members.push({ name, node: readNode(child, childPath, reading) })
   }
+  reading.around.delete(def)
   if (members.length === 0) throw refused(path, 'an object without fields has no layout')
   return { type: 'object', members, loose: catchall === 'unknown' }
 }
 
-function readEnum(values: readonly unknown[], path: string, metadata: FieldMetadata): Kind<Declared> {
+function readEnum(listed: readonly unknown[], path: string, metadata: FieldMetadata): Kind<Declared> {
+  // One value has one code, however often it is listed; a Set also makes -0 of a list 0.
+  const values = [...new Set(listed)]
   for (const value of values) {
     const ok = value === null || ['string', 'number', 'boolean', 'bigint'].includes(typeof value)
     if (!ok) throw refused(path, `the literal ${String(value)} has no code: use .optional()`)
@@ -291,7 +328,7 @@ function readChecks(def: Def, path: string, reading: Reading): { format?: string
   const found: { format?: string; length?: number } = {}
   for (const check of def.checks ?? []) {
     const checkDef = check._zod.def
-    if (layoutChecks.has(check)) continue
+    if (isLayoutCheck(check)) continue
     if (checkDef.check === 'overwrite') {
       throw refused(
         path,

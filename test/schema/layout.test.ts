@@ -6,7 +6,20 @@
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { StrideError } from '../../src/errors.ts'
-import { ascii, bytes, field, i8, i16, type Layout, layoutOf, u8, u16, utf8 } from '../../src/schema/index.ts'
+import {
+  ascii,
+  bytes,
+  codecFromCanonical,
+  codecOf,
+  field,
+  i8,
+  i16,
+  type Layout,
+  layoutOf,
+  u8,
+  u16,
+  utf8,
+} from '../../src/schema/index.ts'
 
 const offsets = (layout: Layout): Record<string, number> =>
   Object.fromEntries(layout.fields.map(({ path, offset }) => [path, offset]))
@@ -177,4 +190,117 @@ describe('a layout', () => {
       'different codes',
     )
   })
+
+  it.each([
+    ['directly', () => Recursive, 'next'],
+    [
+      'in a tuple of a nested object',
+      () => z.object({ a: u8(), inner: z.object({ t: z.tuple([Recursive]) }) }),
+      'inner.t.0.next',
+    ],
+    ['through another', () => Ping, 'pong.ping'],
+    ['placed anew at each look', () => Placed, 'next'],
+    ['by z.lazy', () => z.object({ a: u8(), next: z.lazy(() => Recursive).optional() }), 'next'],
+  ])('names the field in which a record contains itself: %s', (_, make, path) => {
+    const error = refusalOf(make())
+    expect(error).toMatchObject({ code: 'ERR_STRIDE_LAYOUT', field: path })
+    expect(error.message).toContain('a record cannot contain itself')
+    expect(error.message).toContain('z.uint32()')
+  })
+
+  it('refuses a schema that makes itself anew without an end', () => {
+    const make = (): z.ZodType =>
+      z.object({
+        a: u8(),
+        get next() {
+          return make()
+        },
+      })
+    expect(refusalOf(make()).message).toContain('at most 64 levels deep')
+    let wrapped: z.ZodType = u8()
+    for (let i = 0; i < 20_000; i++) wrapped = wrapped.readonly()
+    expect(layoutOf(z.object({ a: wrapped })).recordSize).toBe(1)
+  })
+
+  it('takes one object schema in several places', () => {
+    const Point = z.object({ x: u8(), y: u8() })
+    expect(layoutOf(z.object({ a: Point, b: Point, c: z.array(Point).length(2) })).recordSize).toBe(8)
+  })
+
+  it('gives a value that is listed twice one code, in both codecs', () => {
+    const twice = z.object({ a: z.literal([1, 1, 2, -0, 0]), b: z.enum({ X: 'x', Y: 'x', Z: 'z' }) })
+    const once = z.object({ a: z.literal([1, 2, 0]), b: z.enum(['x', 'z']) })
+    expect(layoutOf(twice).canonical).toBe(layoutOf(once).canonical)
+    const coded = field(z.literal([1, 1]), { codes: [3, 4] })
+    expect(refusalOf(z.object({ a: coded })).message).toContain('needs 1 different codes')
+    // A file may list it twice: the first code counts, and both are read.
+    const text = layoutOf(z.object({ a: z.literal([1, 5]) })).canonical.replace('[1,5]', '[1,1]')
+    for (const compile of [true, false]) {
+      const codec = codecFromCanonical(text, { compile })
+      const memory = Buffer.from([9])
+      const view = new DataView(memory.buffer, memory.byteOffset, 1)
+      codec.encode({ a: 1 }, view, memory, 0)
+      expect(memory[0]).toBe(0)
+      memory[0] = 1
+      expect(codec.decode(view, memory, 0)).toEqual({ a: 1 })
+    }
+  })
+
+  it.each([
+    ['listed', z.literal(['a', null]), ['a', null]],
+    ['listed, and nullable', z.literal(['a', null]).nullable(), ['a', null]],
+    ['listed, and nullish', z.literal([null, 'a']).nullish(), ['a', null, undefined]],
+    ['alone', z.literal(null), [null]],
+    ['listed, with a default', z.literal(['a', null]).default(null), ['a', null]],
+  ])('gives back null from a literal: %s', (_, literal, values) => {
+    for (const compile of [true, false]) {
+      const codec = codecOf(z.object({ a: literal }), { compile })
+      const memory = Buffer.alloc(codec.layout.recordSize)
+      const view = new DataView(memory.buffer, memory.byteOffset, memory.length)
+      for (const a of values) {
+        codec.encode({ a }, view, memory, 0)
+        expect(codec.decode(view, memory, 0)).toStrictEqual({ a })
+        expect(codec.readField(view, memory, 0, 'a')).toBe(a)
+        codec.patch({ a }, view, memory, 0)
+        expect(codec.decode(view, memory, 0)).toStrictEqual({ a })
+      }
+    }
+  })
+
+  it.each([
+    ['z.null()', z.null(), '.nullable()'],
+    ['z.undefined()', z.undefined(), '.optional()'],
+    ['a union with null', z.union([z.literal('a'), z.null()]), 'z.literal'],
+    ['a union with undefined', z.literal('a').or(z.undefined()), 'z.literal'],
+    ['a literal that lists undefined', z.literal(['a', undefined]), '.optional()'],
+    ['NaN', z.literal(Number.NaN), 'no code'],
+  ])('refuses %s by name', (_, schema, instead) => {
+    const error = refusalOf(z.object({ bad: schema }))
+    expect(error).toMatchObject({ code: 'ERR_STRIDE_LAYOUT', field: 'bad' })
+    expect(error.message).toContain(instead)
+  })
+})
+
+const Recursive = z.object({
+  x: z.uint32(),
+  get next() {
+    return Recursive.optional()
+  },
+})
+const Ping = z.object({
+  a: u8(),
+  get pong() {
+    return Pong
+  },
+})
+const Pong = z.object({
+  get ping() {
+    return Ping.nullable()
+  },
+})
+const Placed = z.object({
+  a: u8(),
+  get next() {
+    return field(Placed, { width: 99 })
+  },
 })

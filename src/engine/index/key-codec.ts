@@ -7,6 +7,7 @@
  */
 
 import { InvariantError } from '../../errors.ts'
+import { isBytes } from '../../realms.ts'
 import type { LeafNode, Node } from '../../schema/index.ts'
 import { type Fit, fromRecord, fromValue } from './key-leaf.ts'
 import type { KeyField, KeyPlan, KeyStep, LeafStep, PresenceLevel } from './key-plan.ts'
@@ -332,7 +333,7 @@ export class KeyCodec {
   #shorten(bound: Bound, field: KeyField, value: unknown): Bound {
     const step = this.plan.steps[field.firstStep + (field.isOptional ? 1 : 0)] as KeyStep
     const isText = step.kind === 'leaf' && isTextLike(step.node)
-    if (!isText || (typeof value !== 'string' && !(value instanceof Uint8Array))) return bound
+    if (!isText || (typeof value !== 'string' && !isBytes(value))) return bound
     const given = typeof value === 'string' ? textBytes(step.node, value) : value.length
     if (given > step.node.length || (bound.fit === 'above' && typeof value === 'string')) return bound
     return { fixedBytes: step.at + given, fit: 'exact' }
@@ -421,7 +422,7 @@ function presenceOf(levels: readonly PresenceLevel[], view: DataView, bits: numb
 
 function show(value: unknown): string {
   if (typeof value === 'bigint') return `${value}n`
-  if (value instanceof Uint8Array) return `0x${Buffer.from(value).toString('hex')}`
+  if (isBytes(value)) return `0x${Buffer.from(value).toString('hex')}`
   return (
     JSON.stringify(value, (_, inner: unknown) => (typeof inner === 'bigint' ? `${inner}n` : inner)) ??
     'undefined'

@@ -9,6 +9,7 @@
  * From a record: fromRecord. From a value that somebody asks for: fromValue.
  */
 
+import { dateMs, isBytes } from '../../realms.ts'
 import { BIGINTS, type LeafNode, NUMBERS, type TextNode } from '../../schema/index.ts'
 
 /** What fromValue wrote: the value itself, the nearest one below it, or nothing because all are above it. */
@@ -109,7 +110,7 @@ export function fromValue(node: LeafNode, value: unknown, bytes: Buffer, key: Da
     case 'utf8':
       return utf8Key(node, value, bytes, key, to)
     case 'bytes':
-      if (!(value instanceof Uint8Array)) throw wrongKind(`a Uint8Array of ${node.length} bytes`, value)
+      if (!isBytes(value)) throw wrongKind(`a Uint8Array of ${node.length} bytes`, value)
       bytes.fill(0, to, to + node.length)
       bytes.set(value.subarray(0, node.length), to)
       return value.length > node.length ? 'above' : 'exact'
@@ -180,7 +181,7 @@ function bigintKey(type: keyof typeof BIGINTS, value: unknown, key: DataView, to
 }
 
 function dateKey(value: unknown, key: DataView, to: number): Fit {
-  const ms = value instanceof Date ? value.getTime() : Number.NaN
+  const ms = dateMs(value)
   if (Number.isNaN(ms)) throw wrongKind('a valid Date', value)
   key.setUint32(to, Math.floor(ms / 2 ** 32) ^ 0x80000000)
   key.setUint32(to + 4, ms)

@@ -14,6 +14,7 @@
  */
 
 import { InvariantError, StrideError } from '../../errors.ts'
+import { isError } from '../../realms.ts'
 import { roundUp } from '../bounds.ts'
 import { BUFFER_BYTES_MAX } from '../buffer-limit.ts'
 import { canDetach, detach, lengthOf } from '../detach.ts'
@@ -73,7 +74,7 @@ export class AddressRange {
       return new AddressRange(calls, path, address, bytes)
     } catch (error) {
       calls.munmap(address, bytes)
-      const said = error instanceof Error ? error.message : String(error)
+      const said = isError(error) ? error.message : String(error)
       const message = `This runtime lays no buffer over mapped memory (${said}): ${path}`
       throw new StrideError('ERR_STRIDE_NOT_MAPPABLE', message, { path, cause: error })
     }

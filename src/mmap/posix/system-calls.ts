@@ -8,6 +8,7 @@
  */
 
 import { constants } from 'node:os'
+import { isError } from '../../realms.ts'
 import { type ForeignFunction, type ForeignLibrary, type Koffi, loadKoffi } from '../koffi.ts'
 import { type Abi, abiOfThisSystem } from './abi.ts'
 
@@ -76,7 +77,7 @@ function bindThisSystem(): SystemCallsResult {
     return { calls: bindSystemCalls(koffi, koffi.load(null), abi) }
   } catch (error) {
     return {
-      reason: `the C library cannot be bound: ${error instanceof Error ? error.message : String(error)}`,
+      reason: `the C library cannot be bound: ${isError(error) ? error.message : String(error)}`,
     }
   }
 }

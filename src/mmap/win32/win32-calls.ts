@@ -9,6 +9,7 @@
  */
 
 import { toNamespacedPath } from 'node:path'
+import { isError } from '../../realms.ts'
 import { type ForeignFunction, type Koffi, loadKoffi } from '../koffi.ts'
 import {
   CURRENT_PROCESS,
@@ -111,7 +112,7 @@ function bindThisSystem(): Win32CallsResult {
   try {
     return { calls: bindWin32Calls(koffi) }
   } catch (error) {
-    return { reason: `kernel32 cannot be bound: ${error instanceof Error ? error.message : String(error)}` }
+    return { reason: `kernel32 cannot be bound: ${isError(error) ? error.message : String(error)}` }
   }
 }
 

@@ -1,0 +1,82 @@
+/**
+ * How does a schema carry its layout? By a mark, which any copy of the library reads.
+ *
+ * Two copies in one process (hoisting that failed, Jest's module registry) share no WeakMap. The mark is therefore a property of the
+ * schema, under a symbol of the global registry. Zod remembers what a schema was cloned from when it is refined; the marks of
+ * those before it count, too.
+ *   MK1  a mark names its version. One that this copy does not know is refused by name: read as something else, the
+ *        record would have another layout without a word.
+ *   MK2  a mark is frozen, and holds nothing of the caller's.
+ */
+
+import type { z } from 'zod'
+import { type NumberType, NUMBERS, type Padding, type TextEncoding } from './kinds.ts'
+import { type FieldPlacement, PLACEMENT } from './options.ts'
+
+/** A kind of field that Zod lacks. */
+export type MarkedKind =
+  | { readonly type: NumberType; readonly nonFinite: boolean }
+  | { readonly type: TextEncoding; readonly length: number; readonly padding: Padding }
+  | { readonly type: 'bytes'; readonly length: number }
+
+/** What the library remembers about a schema. Users write it through `field` and the field types. */
+export interface FieldMetadata extends FieldPlacement {
+  /** @internal */
+  readonly kind?: MarkedKind
+}
+
+/** Raised when an older copy would misread what a newer one writes. */
+const MARK_VERSION = 1
+const MARK = Symbol.for('stridedb.field')
+const LAYOUT_CHECK = Symbol.for('stridedb.layoutCheck')
+
+interface Mark {
+  readonly version: number
+  readonly metadata: FieldMetadata
+}
+
+/** Marks a schema that nobody else holds yet. */
+export function mark(schema: z.ZodType, metadata: FieldMetadata): void {
+  const kind = metadata.kind === undefined ? {} : { kind: Object.freeze({ ...metadata.kind }) }
+  const value: Mark = { version: MARK_VERSION, metadata: Object.freeze({ ...metadata, ...kind }) }
+  Object.defineProperty(schema, MARK, { value: Object.freeze(value) })
+}
+
+/** What the marks of a schema say together, the last one before the others. @throws UnreadableMark */
+export function markOf(schema: z.ZodType): FieldMetadata {
+  let found: FieldMetadata = {}
+  for (let at: z.ZodType | undefined = schema; at !== undefined; at = at._zod.parent as z.ZodType | undefined) {
+    const own = Object.getOwnPropertyDescriptor(at, MARK)?.value as Mark | undefined
+    if (own !== undefined) found = { ...read(own), ...found }
+  }
+  return found
+}
+
+/** A mark that this copy of the library cannot read; who knows the field names it. */
+export class UnreadableMark extends Error {}
+
+function read({ version, metadata }: Mark): FieldMetadata {
+  if (version !== MARK_VERSION) {
+    throw new UnreadableMark(
+      `another copy of stridedb made it, whose marks have version ${String(version)} where this copy reads version ${MARK_VERSION}: install one copy`,
+    )
+  }
+  const { kind, ...placement } = metadata
+  const given = PLACEMENT.read(placement, 'field')
+  if (kind === undefined) return given
+  const isKnown = kind.type in NUMBERS || ['ascii', 'latin1', 'utf8', 'bytes'].includes(kind.type)
+  if (!isKnown)
+    throw new UnreadableMark(
+      `another copy of stridedb made it, and this copy knows no type ${String(kind.type)}`,
+    )
+  return { ...given, kind }
+}
+
+/** Says of Zod's checks that they only ask for what the codec asks for anyway: they are no refinements. */
+export function markChecks(schema: z.ZodType): void {
+  for (const check of schema._zod.def.checks ?? []) Object.defineProperty(check, LAYOUT_CHECK, { value: true })
+}
+
+export function isLayoutCheck(check: object): boolean {
+  return Object.hasOwn(check, LAYOUT_CHECK)
+}
