@@ -7,6 +7,7 @@
 import { mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { runInNewContext } from 'node:vm'
 import {
   ascii,
   bytes,
@@ -602,4 +603,30 @@ test('the types of options come from the rows', () => {
   void ({ signal: AbortSignal.abort() } satisfies CommitOptions)
   // @ts-expect-error an index is on something
   void ({ kind: 'hash' } satisfies IndexDeclaration)
+})
+
+test('options of another realm are options, and its other objects are none', async () => {
+  const of = (source: string): Given => runInNewContext(source)
+  const opened = openStore(
+    next(),
+    Item,
+    of("({ backend: 'memory', indexes: { byId: { on: ['id'], kind: 'ordered' } } })"),
+  )
+  opened.append({ id: 1, name: 'a' })
+  expect(await opened.commit(of("({ durability: 'process' })"))).toBe(1)
+  expect([...opened.index('byId').range(of('({ gte: 1, limit: 1 })'))]).toHaveLength(1)
+  expect([...opened.index('byId').numbers(of('[1, 2]'))]).toEqual([0, -1])
+  for (const source of [
+    '[]',
+    'new Map()',
+    'Promise.resolve({})',
+    'new Date()',
+    '() => 1',
+    '/r/',
+    'new Uint8Array(1)',
+  ]) {
+    expect(await outcome(() => opened.commit(of(source))), source).toBe('TypeError')
+    expect(await outcome(() => [...opened.index('byId').range(of(source))]), source).toBe('TypeError')
+  }
+  opened.close()
 })
