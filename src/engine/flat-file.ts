@@ -6,8 +6,8 @@
  */
 
 import { StrideError } from '../errors.ts'
-import { choosePlatform } from '../mmap/choose-platform.ts'
-import type { PlatformFile } from '../mmap/platform.ts'
+import { type ChosenPlatform, choosePlatform, insteadOfMapping } from '../mmap/choose-platform.ts'
+import type { Platform, PlatformFile } from '../mmap/platform.ts'
 import { createWindowPool } from '../mmap/windows.ts'
 import { NO_OPTIONS, type NoOptions } from '../option-table.ts'
 import type { AnySchema, Input } from '../schema/index.ts'
@@ -74,11 +74,7 @@ export class FlatFile<S extends AnySchema = AnySchema> extends RecordSet<S> {
   /** @internal What openFlatFile calls. */
   static open<S extends AnySchema>(path: string, schema: S, options: FlatFileSettings): FlatFile<S> {
     const codec = sharedCodec(schema, options)
-    const { platform } = choosePlatform(options.backend, path)
-    const file = platform.open(path, {
-      access: options.readOnly ? 'read' : 'readwrite',
-      create: 'never',
-    })
+    const { platform, file } = openFile(path, options)
     try {
       const { recordSize } = codec.layout
       const addressing = { dataOffset: options.offset, stride: options.stride ?? recordSize, recordSize }
@@ -267,6 +263,27 @@ export class FlatFile<S extends AnySchema = AnySchema> extends RecordSet<S> {
       { path },
     )
   }
+}
+
+/** The file, mapped where that can be; else read by position. */
+function openFile(
+  path: string,
+  options: FlatFileSettings,
+): { readonly platform: Platform; readonly file: PlatformFile } {
+  const { backend } = options
+  const access = options.readOnly ? 'read' : 'readwrite'
+  const chosen = choosePlatform(backend, path)
+  const file = chosen.platform.open(path, { access, create: 'never' })
+  let other: ChosenPlatform | undefined
+  try {
+    other = insteadOfMapping(chosen, backend, file)
+  } catch (error) {
+    file.close()
+    throw error
+  }
+  if (other === undefined) return { platform: chosen.platform, file }
+  file.close()
+  return { platform: other.platform, file: other.platform.open(path, { access, create: 'never' }) }
 }
 
 /** How many records the file holds. @throws ERR_STRIDE_PARTIAL_RECORD, _TRUNCATED; RangeError */

@@ -31,6 +31,8 @@ export interface LockOptions {
   readonly mode: number | undefined
   /** Whether the caller says that nobody else writes, in this process or another. */
   readonly isAlone: boolean
+  /** The store's file, where it is there: a lock file that is created is as its owner's. */
+  readonly like: PlatformFile | undefined
 }
 
 export class StoreLock {
@@ -106,9 +108,10 @@ export function lockPathOf(path: string): string {
 
 /** Undefined for a reader where there is no lock file and none may be made: then nobody can be writing here. */
 function openLockFile(platform: Platform, path: string, options: LockOptions): PlatformFile | undefined {
-  const mode = options.mode === undefined ? {} : { mode: options.mode }
+  const { mode, like } = options
+  const rights = like === undefined ? (mode === undefined ? {} : { mode }) : { like }
   try {
-    return platform.open(lockPathOf(path), { access: 'readwrite', create: 'missing', ...mode })
+    return platform.open(lockPathOf(path), { access: 'readwrite', create: 'missing', ...rights })
   } catch (error) {
     if (options.writer || !(error instanceof StrideError)) throw error
   }

@@ -6,12 +6,13 @@
  */
 
 import { StrideError } from '../errors.ts'
-import { choosePlatform } from '../mmap/choose-platform.ts'
+import { type ChosenPlatform, choosePlatform, insteadOfMapping } from '../mmap/choose-platform.ts'
 import type { Platform, PlatformFile } from '../mmap/platform.ts'
 import type { WindowPool } from '../mmap/window.ts'
 import { createWindowPool } from '../mmap/windows.ts'
 import { type AnySchema, type Codec, diffLayouts, layoutFromCanonical } from '../schema/index.ts'
 import { type Addressing, offsetOf } from './addressing.ts'
+import { checkNameLength, removeLeftovers } from './beside-files.ts'
 import type { ChecksumPolicy } from './checked-records.ts'
 import { Checksums } from './checksums.ts'
 import { sharedCodec, sharedCodecOf } from './codecs.ts'
@@ -20,6 +21,7 @@ import { PAGE_BYTES, SHARED_OFFSET } from './format.ts'
 import { type Identity, newIdentity, readIdentity, writeIdentity } from './header.ts'
 import { indexPathOf } from './index/index-file.ts'
 import { withDefinitions } from './index/index-opening.ts'
+import { nextIndexPathOf } from './index/next-index-file.ts'
 import { journalPathOf } from './journal/journal.ts'
 import { type JournalScan, scanJournal } from './journal/journal-scan.ts'
 import { NOTHING_RECOVERED, type Recovery, recover, recoveryOf } from './journal/recovery.ts'
@@ -31,7 +33,7 @@ import { indexDefinitions, type StoreSettings, windowSizes } from './options.ts'
 import { appliedCommit, openSharedWords, Publisher } from './publication.ts'
 import { FIRST_ROOT, fileEnd, type Root, readRoot, writeRoot } from './root.ts'
 import { Staging } from './staging.ts'
-import { writeWhole } from './write-beside.ts'
+import { writeWholeNew } from './write-beside.ts'
 
 /** Everything that belongs to one open file. */
 export interface StoreFile {
@@ -57,10 +59,8 @@ export interface StoreFile {
 }
 
 /** What the caller has already, from before or of its own. */
-export interface Held {
-  readonly platform: Platform
+export interface Held extends ChosenPlatform {
   readonly lock?: StoreLock
-  readonly reason?: string | undefined
 }
 
 /** A byte of the data file far behind its end, which its writer holds locked. */
@@ -82,39 +82,63 @@ export function openStoreFile(
   held?: Held,
   changesAtOnce = Number.POSITIVE_INFINITY,
 ): StoreFile {
-  const { platform, reason } = held ?? choosePlatform(options.backend, givenPath)
+  const { backend } = options
+  let chosen: ChosenPlatform = held ?? choosePlatform(backend, givenPath)
+  const { platform } = chosen
   const path = platform.resolve(givenPath)
   const writer = !options.readOnly
   const create = writer && (options.create ?? schema !== undefined)
   if (create && schema === undefined) throw new TypeError('Creating a store takes a schema')
   // An unfit schema or a foreign file is refused before a lock file appears beside it.
   const wanted = schema === undefined ? undefined : sharedCodec(schema, options)
+  if (writer) checkNameLength(platform, path)
   const isAlone = options.lock === 'process'
   if (held?.lock === undefined) assertLockable(platform, path, { writer, isAlone })
   const found = platform.exists(path) || !create ? openChecked(platform, path, writer, wanted) : undefined
   let file = found?.file
   let lock: StoreLock | undefined
   try {
-    const lockOptions = { writer, timeoutMs: options.lockTimeoutMs, mode: options.mode, isAlone }
+    const lockOptions = {
+      writer,
+      timeoutMs: options.lockTimeoutMs,
+      mode: options.mode,
+      like: found?.file,
+      isAlone,
+    }
     lock = held?.lock ?? StoreLock.take(platform, path, lockOptions)
     if (found !== undefined && file !== undefined && !isCurrent(platform, path, file)) {
       // It was replaced while this opener waited.
       file.close()
       file = undefined
     }
-    if (wanted !== undefined && !platform.exists(path)) createStoreFile(platform, path, wanted, options)
+    if (create && wanted !== undefined && !platform.exists(path))
+      createStoreFile(platform, path, wanted, options)
     // Who gave the file its name, new or compacted, may have died before the name was durable.
     else if (writer && held?.lock === undefined) platform.syncFolder(path)
-    const opened =
-      file === undefined || found === undefined ? openChecked(platform, path, writer, wanted) : found
+    let opened = file === undefined || found === undefined ? openChecked(platform, path, writer, wanted) : found
     file = opened.file
+    const other = held === undefined ? insteadOfMapping(chosen, backend, file) : undefined
+    if (other !== undefined) {
+      file.close()
+      file = undefined
+      chosen = other
+      opened = openChecked(chosen.platform, path, writer, wanted)
+      file = opened.file
+    }
     if (writer) lockFile(file)
-    return assemble(path, platform, reason, opened, lock, options, changesAtOnce)
+    if (writer && held?.lock === undefined) clearLeftovers(platform, path)
+    return assemble(path, chosen, opened, lock, options, changesAtOnce)
   } catch (error) {
     file?.close()
     if (lock !== held?.lock) lock?.release()
     throw error
   }
+}
+
+/** What processes that died while they wrote the store, its journal or its indexes anew left there. */
+function clearLeftovers(platform: Platform, path: string): void {
+  for (const name of [path, journalPathOf(path), indexPathOf(path), nextIndexPathOf(path)])
+    removeLeftovers(platform, name)
 }
 
 interface Checked {
@@ -142,8 +166,7 @@ function openChecked(
 
 function assemble(
   path: string,
-  platform: Platform,
-  backendReason: string | undefined,
+  { platform, reason: backendReason }: ChosenPlatform,
   { file, identity, codec }: Checked,
   lock: StoreLock,
   options: StoreSettings,
@@ -217,7 +240,7 @@ function createStoreFile(
   const arrayEnd = offsetOf(addressing, capacity)
   const checksumsOffset = options.checksums ? Math.ceil(arrayEnd / PAGE_BYTES) * PAGE_BYTES : 0
   const root = { ...FIRST_ROOT, capacity, checksumsOffset }
-  writeWhole(platform, path, options.mode, file => {
+  writeWholeNew(platform, path, options.mode, file => {
     const end = Math.max(fileEnd(addressing, root), checksumsOffset + (checksumsOffset > 0 ? PAGE_BYTES : 0))
     if (options.allocate === 'sparse') file.resize(end)
     else file.allocate(0, end)

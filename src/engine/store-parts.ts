@@ -63,11 +63,11 @@ export function startWriting<S extends AnySchema>(
   indexes: LateIndexes,
 ): WritingParts {
   const { platform, path, file, pool, addressing, root, identity } = opened
-  const { journalBytes, mode, allocate, reuseNumbers } = options
+  const { journalBytes, allocate, reuseNumbers } = options
   const publisher = opened.publisher as Publisher
   const createJournal = (): Journal => {
     assertCurrent(platform, path, file)
-    return Journal.create(platform, path, identity, { slotBytes: journalBytes, mode })
+    return Journal.create(platform, path, identity, { slotBytes: journalBytes, like: file })
   }
   // Readers look at root and journal from now on.
   const failed = (): void => opened.lock.retract()
@@ -156,11 +156,11 @@ export function readableIndexes<S extends AnySchema>(
 }
 
 function openingOf<S extends AnySchema>(
-  { platform, path, identity, codec }: StoreFile,
+  { platform, path, file, identity, codec }: StoreFile,
   { locator }: Source<S>,
   options: StoreSettings,
-): Pick<IndexOpening, 'platform' | 'path' | 'identity' | 'codec' | 'locator' | 'windows' | 'mode'> {
-  return { platform, path, identity, codec, locator, windows: indexWindows(options), mode: options.mode }
+): Pick<IndexOpening, 'platform' | 'path' | 'identity' | 'codec' | 'locator' | 'windows' | 'like'> {
+  return { platform, path, identity, codec, locator, windows: indexWindows(options), like: file }
 }
 
 /** How the windows of an index file slide. */

@@ -1,28 +1,50 @@
 /**
  * Writing a whole file beside its name: it appears under the name whole and durable, or not at all (O1).
+ *
+ * What a file beside is called, and what a killed process leaves: beside-files.ts.
  */
 
-import { randomBytes } from 'node:crypto'
 import { StrideError } from '../errors.ts'
 import type { Platform, PlatformFile } from '../mmap/platform.ts'
+import { type Beside, createBeside, type FileAccess, removeIfThere } from './beside-files.ts'
+import { names } from './current-file.ts'
 
-/** Whose permissions the new file gets: bits, or another file's owner and bits; 0o600 unless told. */
-export type FileAccess = number | PlatformFile | undefined
+export type { FileAccess } from './beside-files.ts'
 
-/** Writes a file beside `path` and renames it there once it is durable. Failing leaves nothing behind. */
+/** Writes a file beside `path` and gives it that name, which nobody has, once it is durable. Failing leaves nothing behind. @throws ERR_STRIDE_EXISTS */
+export function writeWholeNew(
+  platform: Platform,
+  path: string,
+  access: FileAccess,
+  write: (file: PlatformFile) => void,
+): void {
+  const beside = createBeside(platform, path, access)
+  try {
+    write(beside.file)
+    beside.file.sync()
+    beside.file.close()
+    platform.renameNew(beside.file.path, path)
+    platform.syncFolder(path)
+  } catch (error) {
+    discard(platform, beside)
+    throw error
+  }
+}
+
+/** The same in the place of a file that may have the name. */
 export function writeWhole(
   platform: Platform,
   path: string,
   access: FileAccess,
   write: (file: PlatformFile) => void,
 ): void {
-  const beside = openBeside(platform, path, access)
+  const beside = createBeside(platform, path, access)
   try {
-    write(beside)
-    beside.sync()
-    beside.close()
+    write(beside.file)
+    beside.file.sync()
+    beside.file.close()
     const isReplaced = typeof access === 'object' && access.path === path
-    platform.rename(beside.path, path, isReplaced ? access : undefined)
+    platform.rename(beside.file.path, path, isReplaced ? access : undefined)
     platform.syncFolder(path)
   } catch (error) {
     discard(platform, beside)
@@ -36,17 +58,15 @@ export async function writeNew(
   path: string,
   write: (file: PlatformFile) => Promise<boolean>,
 ): Promise<boolean> {
-  const beside = openBeside(platform, path, undefined)
+  const beside = createBeside(platform, path, undefined)
   try {
-    if (!(await write(beside))) {
+    if (!(await write(beside.file))) {
       discard(platform, beside)
       return false
     }
-    await beside.syncAsync()
-    beside.close()
-    if (platform.exists(path))
-      throw new StrideError('ERR_STRIDE_EXISTS', `${path} appeared meanwhile`, { path })
-    platform.rename(beside.path, path)
+    await beside.file.syncAsync()
+    beside.file.close()
+    platform.renameNew(beside.file.path, path)
     syncName(platform, path)
     return true
   } catch (error) {
@@ -66,13 +86,13 @@ export async function replaceWhole(
   replacing: () => void,
 ): Promise<void> {
   const { path } = old
-  const beside = openBeside(platform, path, old)
+  const beside = createBeside(platform, path, old)
   try {
-    await write(beside)
-    await beside.syncAsync()
-    beside.close()
+    await write(beside.file)
+    await beside.file.syncAsync()
+    beside.file.close()
     replacing()
-    platform.rename(beside.path, path, old)
+    platform.rename(beside.file.path, path, old)
     platform.syncFolder(path)
   } catch (error) {
     discard(platform, beside)
@@ -85,29 +105,18 @@ function syncName(platform: Platform, path: string): void {
   try {
     platform.syncFolder(path)
   } catch (error) {
-    try {
-      platform.remove(path)
-    } catch {
-      // The error that says why is the first one.
-    }
+    removeIfThere(platform, path)
     throw error
   }
 }
 
-function openBeside(platform: Platform, path: string, access: FileAccess): PlatformFile {
-  const name = `${path}-new-${randomBytes(6).toString('hex')}`
-  const mode = typeof access === 'number' ? { mode: access } : {}
-  const beside = platform.open(name, { access: 'readwrite', create: 'always', ...mode })
+/** The name goes, if it still is this file's. */
+function discard(platform: Platform, { file, identity }: Beside): void {
+  file.close()
   try {
-    if (typeof access === 'object') beside.takeAccessOf(access)
+    if (names(platform, file.path, identity)) platform.remove(file.path)
   } catch (error) {
-    discard(platform, beside)
-    throw error
+    // The error that says why came first.
+    if (!(error instanceof StrideError)) throw error
   }
-  return beside
-}
-
-function discard(platform: Platform, beside: PlatformFile): void {
-  beside.close()
-  if (platform.exists(beside.path)) platform.remove(beside.path)
 }

@@ -5,14 +5,14 @@
 import { StrideError } from '../errors.ts'
 import { createFilePlatform, withoutHelp } from './file/file-platform.ts'
 import { networkFileSystem } from './network-path.ts'
-import type { Platform } from './platform.ts'
+import type { Platform, PlatformFile } from './platform.ts'
 import { createSimulatedPlatform } from './simulated/simulated-platform.ts'
 import { thisSystem } from './this-system.ts'
 
 export interface ChosenPlatform {
   readonly platform: Platform
   /** Why files are not mapped, where that was not asked for. */
-  readonly reason?: string
+  readonly reason?: string | undefined
 }
 
 type Mapping =
@@ -44,6 +44,20 @@ export function choosePlatform(backend: 'auto' | 'mapped' | 'file' | 'memory', p
   const positioned = filePlatform()
   const locks = positioned.lockObstacle === undefined ? '' : '; locks hold within this process only'
   return { platform: positioned, reason: `${obstacle}${locks}` }
+}
+
+/**
+ * What to open a file with instead, where 'auto' chose to map and this file refuses that; undefined where it does not. Asked of
+ * the file itself, since file systems differ: some map nothing, some nothing that may be stored to.
+ */
+export function insteadOfMapping(
+  { platform }: ChosenPlatform,
+  backend: 'auto' | 'mapped' | 'file' | 'memory',
+  file: PlatformFile,
+): ChosenPlatform | undefined {
+  if (backend !== 'auto') return undefined
+  const reason = platform.obstacle(file)
+  return reason === undefined ? undefined : { platform: filePlatform(), reason }
 }
 
 function filePlatform(): Platform {

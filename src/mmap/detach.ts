@@ -22,6 +22,14 @@ export function lengthOf(buffer: ArrayBuffer): number {
   return Reflect.apply(byteLength, buffer, [])
 }
 
+/**
+ * The same memory in a buffer that Node does not watch; nothing is copied. Node 24 and later detach each watched one at the
+ * end of the process, and abort where a program has forbidden that (worker_threads.markAsUntransferable).
+ */
+export function unwatched(buffer: ArrayBuffer): ArrayBuffer {
+  return transfer === undefined ? buffer : Reflect.apply(transfer, buffer, [lengthOf(buffer)])
+}
+
 /** Leaves the buffer with no bytes where that is possible. @returns whether it has none now */
 export function detach(buffer: ArrayBuffer): boolean {
   try {

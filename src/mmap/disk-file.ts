@@ -13,9 +13,10 @@
  */
 
 import * as fs from 'node:fs'
-import { StrideError } from '../errors.ts'
+import { type ErrorCode, StrideError } from '../errors.ts'
 import { checkOffset, checkRange } from './bounds.ts'
 import { assertSyncable, syncDescriptor, syncDescriptorAsync } from './descriptor-sync.ts'
+import { type FileAccess, takeAccess } from './file-access.ts'
 import type { Access, LockKind, OpenFileOptions, PlatformFile, Region, SharedWords } from './platform.ts'
 import { inPoolShare } from './pool-share.ts'
 import { closedError, nodeError, readOnlyError, withCodes } from './system-errors.ts'
@@ -90,16 +91,7 @@ export abstract class DiskFile implements PlatformFile {
 
   takeAccessOf(other: PlatformFile): void {
     this.assertOpen()
-    const { mode, uid, gid } = withCodes(other.path, () => fs.statSync(other.path))
-    const own = withCodes(this.path, () => fs.fstatSync(this.fd))
-    if (own.uid !== uid || own.gid !== gid) {
-      try {
-        fs.fchownSync(this.fd, uid, gid)
-      } catch {
-        // Only the superuser gives files away; whoever may write the store may replace it.
-      }
-    }
-    if (own.mode !== mode) withCodes(this.path, () => fs.fchmodSync(this.fd, mode & 0o777))
+    takeAccess(this.fd, this.path, accessOf(other))
   }
 
   resize(size: number): void {
@@ -307,17 +299,48 @@ export abstract class DiskFile implements PlatformFile {
 /** Opens a regular file. @throws ERR_STRIDE_NOT_FOUND, _EXISTS, _IS_DIRECTORY, _PERMISSION, _NOT_MAPPABLE, _IO */
 export function openDescriptor(path: string, options: OpenFileOptions): number {
   const { O_RDONLY, O_RDWR, O_CREAT, O_EXCL, O_NONBLOCK } = fs.constants
-  const { access, create = 'never', mode = 0o600 } = options
+  const { access, create = 'never', mode = 0o600, like } = options
   if (access === 'readwrite') assertSyncable(path)
+  if (create === 'missing' && like !== undefined) return openMissing(path, options)
   const creation = { never: 0, missing: O_CREAT, always: O_CREAT | O_EXCL }[create]
   // Non-blocking, or opening a pipe would wait for its other end.
   const flags = (access === 'read' ? O_RDONLY : O_RDWR) | creation | O_NONBLOCK
-  const fd = withCodes(path, () => fs.openSync(path, flags, mode))
+  const fd = withCodes(path, () => fs.openSync(path, flags, like === undefined ? mode : 0o600))
+  if (create === 'always' && like !== undefined) takeAccess(fd, path, accessOf(like))
   const stat = fs.fstatSync(fd)
   if (stat.isFile()) return fd
   fs.closeSync(fd)
   if (stat.isDirectory()) throw new StrideError('ERR_STRIDE_IS_DIRECTORY', `${path} is a directory`, { path })
   throw new StrideError('ERR_STRIDE_NOT_MAPPABLE', `${path} is no regular file`, { path })
+}
+
+/** Only a file that this call creates gets rights. */
+function openMissing(path: string, options: OpenFileOptions): number {
+  for (;;) {
+    try {
+      return openDescriptor(path, { ...options, create: 'always' })
+    } catch (error) {
+      if (!isCode(error, 'ERR_STRIDE_EXISTS')) throw error
+    }
+    try {
+      return openDescriptor(path, { ...options, create: 'never' })
+    } catch (error) {
+      // A link that leads nowhere exists and cannot be opened; a file may have gone meanwhile.
+      if (!isCode(error, 'ERR_STRIDE_NOT_FOUND') || isLink(path)) throw error
+    }
+  }
+}
+
+function isCode(error: unknown, code: ErrorCode): boolean {
+  return error instanceof StrideError && error.code === code
+}
+
+function isLink(path: string): boolean {
+  return fs.lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() === true
+}
+
+function accessOf(file: PlatformFile): FileAccess {
+  return withCodes(file.path, () => (file instanceof DiskFile ? fs.fstatSync(file.fd) : fs.statSync(file.path)))
 }
 
 /** "device:inode" */

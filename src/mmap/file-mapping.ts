@@ -12,6 +12,7 @@ import { tmpdir } from 'node:os'
 import { StrideError } from '../errors.ts'
 import { checkPath } from '../shown-value.ts'
 import { checkOffset, checkRange } from './bounds.ts'
+import { exists } from './disk-folder.ts'
 import { type MappedView, makeView, unmapAll, type ViewOwner } from './mapped-view.ts'
 import { type MappingSystem, mappingSystem, type ViewAccess } from './mapping-system.ts'
 import { FILE_MAPPING, type FileMappingOptions } from './options.ts'
@@ -126,7 +127,7 @@ export class FileMapping {
 
 /** Undefined where there is a file: what somebody else creates meanwhile is not ours to remove again. */
 function createIfMissing(system: MappingSystem, path: string, mode: number): PlatformFile | undefined {
-  if (fs.existsSync(path)) return undefined
+  if (exists(path)) return undefined
   try {
     return system.open(path, { access: 'readwrite', create: 'always', mode })
   } catch (error) {

@@ -286,9 +286,22 @@ export class LiveWindows implements WindowPool {
     if (region !== undefined && region.capacity >= length) return region
     this.#keep(region)
     const spare = this.#spare
-    if (spare === undefined || spare.capacity < length) return this.#file.reserve(this.#capacityFor(length))
+    if (spare === undefined || spare.capacity < length) return this.#reserve(length)
     this.#spare = undefined
     return spare
+  }
+
+  /** Where the process may map no more, windows give way until there is room for this one. */
+  #reserve(length: number): Region {
+    for (;;) {
+      try {
+        return this.#file.reserve(this.#capacityFor(length))
+      } catch (error) {
+        const victim = isNoRoom(error) ? this.#leastRecent() : undefined
+        if (victim === undefined) throw error
+        this.#give(this.#drop(victim))
+      }
+    }
   }
 
   /** The larger of this region and the spare one stays, showing nothing. */
@@ -400,4 +413,8 @@ export class LiveWindows implements WindowPool {
     if (this.#isClosed)
       throw new StrideError('ERR_STRIDE_CLOSED', `${this.#file.path} is closed`, { path: this.#file.path })
   }
+}
+
+function isNoRoom(error: unknown): boolean {
+  return error instanceof StrideError && ['ERR_STRIDE_LIMIT', 'ERR_STRIDE_NO_SPACE'].includes(error.code)
 }

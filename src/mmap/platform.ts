@@ -20,6 +20,8 @@ export interface OpenFileOptions {
   readonly create?: 'never' | 'always' | 'missing'
   /** Permission bits of a created file; 0o600 unless told. */
   readonly mode?: number
+  /** A created file gets the owner and the permission bits of this one, as far as the process may give them; instead of `mode`. */
+  readonly like?: PlatformFile
 }
 
 export interface Platform {
@@ -30,6 +32,7 @@ export interface Platform {
   readonly lockObstacle?: string
   /** @throws ERR_STRIDE_NOT_FOUND, _EXISTS, _IS_DIRECTORY, _PERMISSION, _IO */
   open(path: string, options: OpenFileOptions): PlatformFile
+  /** False only where there is certainly no such file. @throws ERR_STRIDE_PERMISSION, _LIMIT (name too long), _NOT_FOUND (a part of the path is no folder), _IO */
   exists(path: string): boolean
   /** The one absolute name of a file, links followed: it stays right when the working directory changes. */
   resolve(path: string): string
@@ -39,10 +42,14 @@ export interface Platform {
    * @throws ERR_STRIDE_BUSY, nothing changed, where somebody else has it open and the system does not allow that
    */
   rename(from: string, to: string, own?: PlatformFile): void
+  /** Gives a file a name that nobody has. @throws ERR_STRIDE_EXISTS, nothing changed */
+  renameNew(from: string, to: string): void
   /** The name is free afterwards; who has the file open keeps it. @throws ERR_STRIDE_BUSY where the system cannot do that */
   remove(path: string): void
-  /** Makes creations, renames and removals in the folder of `path` durable. */
+  /** Makes creations, renames and removals in the folder of `path` durable, where the file system offers that. */
   syncFolder(path: string): void
+  /** Why this open file is better read by position than mapped; undefined where nothing speaks against mapping it. */
+  obstacle(file: PlatformFile): string | undefined
   /** True where a mapping may not be trusted (NFS, SMB, FUSE and their like). */
   isNetworkPath(path: string): boolean
 }

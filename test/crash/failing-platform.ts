@@ -29,6 +29,7 @@ export interface Call {
 export type CallName =
   | 'open'
   | 'rename'
+  | 'renameNew'
   | 'remove'
   | 'syncFolder'
   | 'size'
@@ -53,6 +54,7 @@ export type CallName =
 const WRITES: readonly CallName[] = [
   'open',
   'rename',
+  'renameNew',
   'resize',
   'allocate',
   'store',
@@ -136,6 +138,7 @@ export function failingPlatform(inner: Platform, faults: Faults): Platform {
     granularity: inner.granularity,
     exists: path => inner.exists(path),
     resolve: path => inner.resolve(path),
+    obstacle: file => inner.obstacle(file instanceof FailingFile ? file.inner : file),
     isNetworkPath: path => inner.isNetworkPath(path),
     open: (path, options) =>
       faults.call(
@@ -145,6 +148,7 @@ export function failingPlatform(inner: Platform, faults: Faults): Platform {
       ),
     rename: (from, to, own) =>
       faults.call('rename', from, () => inner.rename(from, to, own instanceof FailingFile ? own.inner : own)),
+    renameNew: (from, to) => faults.call('renameNew', from, () => inner.renameNew(from, to)),
     remove: path => faults.call('remove', path, () => inner.remove(path)),
     syncFolder: path => faults.call('syncFolder', path, () => inner.syncFolder(path)),
   }

@@ -8,8 +8,8 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { createSimulatedPlatform } from '../../src/mmap/simulated/simulated-platform.ts'
 import { carryOut, expectSame, stageChange, type Writing } from './apply-change.ts'
-import { differenceOf, ExpectedStore, isSameState, type Version } from './expected-store.ts'
 import { discard } from './check-image.ts'
+import { differenceOf, ExpectedStore, isSameState, type Version } from './expected-store.ts'
 import { Journey, versionOf } from './journey.ts'
 import {
   hasLateIndex,

@@ -85,6 +85,9 @@ describe('the numbers of Linux', () => {
 #ifndef MADV_POPULATE_READ
 #define MADV_POPULATE_READ 22 /* older headers than the kernel */
 #endif
+#ifndef RENAME_NOREPLACE
+#define RENAME_NOREPLACE 1 /* linux/fs.h; musl names it late */
+#endif
 int main(void) {
 ${lines.join('\n')}
   printf("flock.bytes %ld\\n", (long)sizeof(struct flock));

@@ -85,6 +85,7 @@ export const ERRNO_H = {
   ENFILE: 23,
   EMFILE: 24,
   EFBIG: 27,
+  ENAMETOOLONG: 63,
   ENOSPC: 28,
   EROFS: 30,
   EAGAIN: 35,

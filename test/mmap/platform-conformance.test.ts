@@ -147,6 +147,38 @@ describe.each(PLATFORMS)('the seam on $name', ({ create }) => {
     file.close()
   })
 
+  it('gives a file a name that nobody has, and takes none away', () => {
+    const { platform, path, file } = start()
+    file.store(Uint8Array.of(1), 0)
+    const other = platform.open(`${path}-new`, CREATE)
+    other.store(Uint8Array.of(8), 0)
+    other.close()
+    expect(codeOf(() => platform.renameNew(`${path}-new`, path))).toBe('ERR_STRIDE_EXISTS')
+    expect([bytesOf(file, 0, 9), platform.exists(`${path}-new`)]).toEqual([[1], true])
+    platform.renameNew(`${path}-new`, `${path}-2`)
+    expect([platform.exists(`${path}-new`), platform.exists(`${path}-2`)]).toEqual([false, true])
+    const named = platform.open(`${path}-2`, { access: 'read' })
+    expect(bytesOf(named, 0, 9)).toEqual([8])
+    named.close()
+    expect(codeOf(() => platform.renameNew(`${path}-new`, `${path}-3`))).toBe('ERR_STRIDE_NOT_FOUND')
+    expect(platform.exists(`${path}-3`)).toBe(false)
+    file.close()
+  })
+
+  it('creates a file with the rights of another, and leaves one that is there alone', () => {
+    const { platform, path, file } = start()
+    for (const create of ['missing', 'always', 'missing'] as const) {
+      const name = `${path}-${create}`
+      const made = platform.open(name, { access: 'readwrite', create, like: file })
+      made.store(Uint8Array.of(3), made.size())
+      made.close()
+    }
+    const again = platform.open(`${path}-missing`, { access: 'read' })
+    expect(again.size()).toBe(2)
+    again.close()
+    file.close()
+  })
+
   it('tells a file from the one that took its name', () => {
     const { platform, path, file } = start()
     const other = platform.open(`${path}-new`, CREATE)

@@ -12,6 +12,7 @@ import { randomBytes } from 'node:crypto'
 import { crc32 } from 'node:zlib'
 import type { Platform, PlatformFile } from '../../mmap/platform.ts'
 import { createWindowPool, type WindowOptions, type WindowPool } from '../../mmap/windows.ts'
+import { isBeside } from '../current-file.ts'
 import { FORMAT_VERSION } from '../format.ts'
 import { NO_LINEAGE } from '../root.ts'
 import { type FileAccess, writeWhole } from '../write-beside.ts'
@@ -120,7 +121,7 @@ export class IndexFile {
   /** Opens the file. @returns why it is of no use, where it is not @throws ERR_STRIDE_PERMISSION, _IO */
   static open(path: string, owner: IndexOwner, access: IndexAccess): IndexFile | string {
     const { platform, readOnly, windows } = access
-    if (!platform.exists(path)) return 'there is no index file'
+    if (!isBeside(platform, path)) return 'there is no index file'
     const file = platform.open(path, { access: readOnly ? 'read' : 'readwrite', create: 'never' })
     let pool: WindowPool | undefined
     try {

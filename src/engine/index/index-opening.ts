@@ -11,7 +11,7 @@
  */
 
 import { InvariantError } from '../../errors.ts'
-import type { Platform } from '../../mmap/platform.ts'
+import type { Platform, PlatformFile } from '../../mmap/platform.ts'
 import type { Codec } from '../../schema/index.ts'
 import type { AppliedState, CommitCounts } from '../checkpointer.ts'
 import type { Identity } from '../header.ts'
@@ -33,7 +33,8 @@ export interface IndexOpening {
   readonly codec: Codec<unknown>
   readonly locator: Locator
   readonly windows: IndexAccess['windows']
-  readonly mode: number | undefined
+  /** The store's file, whose owner and permission bits a created index file gets. */
+  readonly like: PlatformFile | undefined
   /** What the opener asks for, beside what the root says. */
   readonly declared: readonly IndexDefinition[]
   /** The root that the store was opened with, and what is committed: the root, or the journal's last. */
@@ -103,9 +104,9 @@ export function openIndexes(opening: IndexOpening): OpenedIndexes | undefined {
 
 /** Makes the file, without an index, in place of one that may be there. @throws ERR_STRIDE_EXISTS, _NO_SPACE, _IO */
 export function createIndexes(opening: IndexOpening): IndexSet {
-  const { platform, path, identity, windows, mode } = opening
+  const { platform, path, identity, windows, like } = opening
   const indexPath = indexPathOf(path)
-  createIndexFile(platform, indexPath, identity, mode)
+  createIndexFile(platform, indexPath, identity, like)
   const file = IndexFile.open(indexPath, identity, { platform, windows, readOnly: false })
   if (typeof file === 'string') throw new InvariantError(`a new index file cannot be opened: ${file}`)
   return setOver(file, opening)
@@ -138,11 +139,11 @@ export const UNHEARD: KeeperCalls = { published: () => {}, failed: () => {} }
 /** For a reader: what a file has of the store's indexes, with what the journal says beyond it; nothing is ever written. */
 export function indexesAsLeft(
   file: IndexFile,
-  left: Omit<IndexOpening, 'mode' | 'declared' | 'applied' | 'calls'>,
+  left: Omit<IndexOpening, 'like' | 'declared' | 'applied' | 'calls'>,
 ): IndexSet {
   const { state, root } = left
   const applied = (): AppliedState => ({ ...state, lineage: root.lineage })
-  const opening = { ...left, mode: undefined, declared: [], applied, calls: UNHEARD }
+  const opening = { ...left, like: undefined, declared: [], applied, calls: UNHEARD }
   return restored(file, opening, wantedIndexes(opening)).set
 }
 

@@ -11,6 +11,7 @@
 import { constants } from 'node:buffer'
 import { StrideError } from '../../errors.ts'
 import type { Platform, PlatformFile } from '../../mmap/platform.ts'
+import { isBeside } from '../current-file.ts'
 import { corrupt, type Identity } from '../header.ts'
 import type { Root } from '../root.ts'
 import { type FrameHead, frameEnd, looksLikeFrame, readFrame } from './frame-read.ts'
@@ -71,7 +72,7 @@ export function scanJournal(
     const what = `the root is of commit ${root.commitNumber} and names no journal, but commit ${appliedCommit} was in the file`
     throw corrupt(path, 0, what)
   }
-  if (!platform.exists(journalPath)) {
+  if (!isBeside(platform, journalPath)) {
     if (root.journalSegment === 0) return NOTHING
     const message = `${path} was not closed, and its journal ${journalPath} is not there: it may hold commits`
     throw new StrideError('ERR_STRIDE_JOURNAL_MISSING', message, { path: journalPath })

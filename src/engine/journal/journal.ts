@@ -15,6 +15,7 @@
 import { randomBytes } from 'node:crypto'
 import { InvariantError, StrideError } from '../../errors.ts'
 import type { Platform, PlatformFile } from '../../mmap/platform.ts'
+import { createBeside } from '../beside-files.ts'
 import { isCurrent } from '../current-file.ts'
 import { FORMAT_VERSION } from '../format.ts'
 import type { Identity } from '../header.ts'
@@ -59,7 +60,8 @@ export function journalPathOf(path: string): string {
 
 export interface JournalOptions {
   readonly slotBytes: number
-  readonly mode: number | undefined
+  /** The store's file, whose owner and permission bits the journal gets. */
+  readonly like: PlatformFile
 }
 
 export class Journal {
@@ -100,17 +102,10 @@ export class Journal {
   static create(platform: Platform, path: string, identity: Identity, options: JournalOptions): Journal {
     const journalPath = journalPathOf(path)
     refuseForeign(platform, journalPath, identity)
-    // A name that nobody else has, so that nothing is ever removed that is not this journal.
-    const besidePath = `${journalPath}-new-${randomBytes(6).toString('hex')}`
     const slotBytes = roundToBlock(options.slotBytes)
     const salt = freshSalt()
-    const { mode } = options
-    const beside = platform.open(besidePath, {
-      access: 'readwrite',
-      create: 'always',
-      ...(mode === undefined ? {} : { mode }),
-    })
-    let name = besidePath
+    const { file: beside } = createBeside(platform, journalPath, options.like)
+    let name = beside.path
     try {
       const header = JOURNAL_HEADER.encode({
         magic: Buffer.from(JOURNAL_MAGIC),
@@ -125,7 +120,7 @@ export class Journal {
       start.set(header)
       beside.store(start, 0)
       beside.sync()
-      platform.rename(besidePath, journalPath)
+      platform.rename(beside.path, journalPath)
       name = journalPath
       platform.syncFolder(journalPath)
     } catch (error) {

@@ -7,7 +7,7 @@
 
 import { checkRange } from '../bounds.ts'
 import { DiskFile, type LockTable, openDescriptor } from '../disk-file.ts'
-import { exists, remove, rename, resolve, syncFolder } from '../disk-folder.ts'
+import { exists, remove, rename, renameNew, resolve, syncFolder } from '../disk-folder.ts'
 import { networkFileSystem } from '../network-path.ts'
 import type { Access, OpenFileOptions, Platform, PlatformFile, Region, SharedWords } from '../platform.ts'
 import { closedError, readOnlyError, truncatedError } from '../system-errors.ts'
@@ -31,6 +31,7 @@ export interface FileHelp {
   reserveBlocks(file: OpenFile, offset: number, length: number): boolean
   readAhead(file: OpenFile, offset: number, length: number): void
   rename(from: string, to: string, own?: PlatformFile): void
+  renameNew(from: string, to: string): void
   remove(path: string): void
   syncFolder(path: string): void
 }
@@ -44,6 +45,7 @@ export function withoutHelp(reason: string): FileHelp {
     reserveBlocks: () => false,
     readAhead() {},
     rename: renameOver,
+    renameNew,
     remove,
     syncFolder,
   }
@@ -66,8 +68,10 @@ export function createFilePlatform(help: FileHelp = withoutHelp('koffi is not us
     exists,
     resolve,
     rename: help.rename,
+    renameNew: help.renameNew,
     remove: help.remove,
     syncFolder: help.syncFolder,
+    obstacle: () => undefined,
     isNetworkPath: path => networkFileSystem(path) !== undefined,
   }
 }

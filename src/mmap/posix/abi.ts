@@ -50,6 +50,12 @@ export interface Abi {
   readonly F_FULLFSYNC: number | undefined
   /** fcntl(2) of macOS, in the place of posix_fallocate; struct fstore */
   readonly F_PREALLOCATE: number | undefined
+  /** renameat2(2), Linux alone: fails where the new name is taken */
+  readonly AT_FDCWD: number | undefined
+  readonly RENAME_NOREPLACE: number | undefined
+  /** lseek(2): where the next hole, or the next data, begins; asked for on Linux alone */
+  readonly SEEK_DATA: number | undefined
+  readonly SEEK_HOLE: number | undefined
   /** open(2) flags that node:fs does not name */
   readonly O_CLOEXEC: number
 }
@@ -82,6 +88,10 @@ export const LINUX: Abi = {
   flock: { bytes: 32, l_type: 0, l_whence: 2, l_start: 8, l_len: 16 },
   F_FULLFSYNC: undefined,
   F_PREALLOCATE: undefined,
+  AT_FDCWD: -100,
+  RENAME_NOREPLACE: 1,
+  SEEK_DATA: 3,
+  SEEK_HOLE: 4,
   O_CLOEXEC: 0o2000000,
 }
 
@@ -113,6 +123,10 @@ export const MACOS: Abi = {
   flock: { bytes: 24, l_type: 20, l_whence: 22, l_start: 0, l_len: 8 },
   F_FULLFSYNC: 51,
   F_PREALLOCATE: 42,
+  AT_FDCWD: undefined,
+  RENAME_NOREPLACE: undefined,
+  SEEK_DATA: undefined,
+  SEEK_HOLE: undefined,
   O_CLOEXEC: 0x1000000,
 }
 

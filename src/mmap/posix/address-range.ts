@@ -13,12 +13,14 @@
  * What lies over the range: mapped-region.ts for windows, mapped-view.ts for views of users.
  */
 
+import { constants } from 'node:os'
 import { InvariantError, StrideError } from '../../errors.ts'
 import { isError } from '../../realms.ts'
 import { roundUp } from '../bounds.ts'
 import { BUFFER_BYTES_MAX } from '../buffer-limit.ts'
 import { canDetach, detach, lengthOf } from '../detach.ts'
 import { errnoError } from '../system-errors.ts'
+import { giveRange, takeRange } from './map-count.ts'
 import type { SystemCalls } from './system-calls.ts'
 import { type LedgerEntry, ownLedger } from './thread-ledger.ts'
 
@@ -32,6 +34,7 @@ interface Leftover {
 const collected = new FinalizationRegistry<Leftover>(({ calls, address, bytes, entry }) => {
   ownLedger(calls)?.remove(entry)
   calls.munmap(address, bytes)
+  giveRange()
 })
 
 export class AddressRange {
@@ -58,7 +61,7 @@ export class AddressRange {
 
   /**
    * Takes `length` bytes of address space that read as zero; they cost no memory until something is written.
-   * @throws ERR_STRIDE_NO_SPACE (no address space), _LIMIT, _NOT_MAPPABLE
+   * @throws ERR_STRIDE_NO_SPACE (no address space), _LIMIT (map-count.ts), _NOT_MAPPABLE
    */
   static reserve(calls: SystemCalls, path: string, length: number): AddressRange {
     const bytes = roundUp(Math.max(1, length), calls.pageBytes)
@@ -68,12 +71,17 @@ export class AddressRange {
     }
     const { abi } = calls
     const flags = abi.MAP_PRIVATE | abi.MAP_ANONYMOUS | abi.MAP_NORESERVE
+    takeRange(path)
     const address = calls.mmap(0, bytes, abi.PROT_READ, flags, -1, 0)
-    if (address < 0) throw errnoError('mmap', -address, path)
+    if (address < 0) {
+      giveRange()
+      throw errnoError('mmap', -address, path)
+    }
     try {
       return new AddressRange(calls, path, address, bytes)
     } catch (error) {
       calls.munmap(address, bytes)
+      giveRange()
       const said = isError(error) ? error.message : String(error)
       const message = `This runtime lays no buffer over mapped memory (${said}): ${path}`
       throw new StrideError('ERR_STRIDE_NOT_MAPPABLE', message, { path, cause: error })
@@ -106,7 +114,7 @@ export class AddressRange {
     if (result >= 0) return
     // A failed MAP_FIXED may have taken away what lay there.
     this.hide(0, this.bytes)
-    throw errnoError('mmap', -result, this.#path, offset)
+    throw refusal(-result, this.#path, offset)
   }
 
   /** Lays zeros over a range: nobody's bytes are seen through it, and a stray read does not end the process. */
@@ -156,7 +164,9 @@ export class AddressRange {
       return
     }
     ownLedger(calls)?.remove(entry)
-    if (this.#fate === 'unmap') calls.munmap(address, bytes)
+    if (this.#fate === 'keep') return
+    calls.munmap(address, bytes)
+    giveRange()
   }
 
   #check(at: number, length: number): void {
@@ -166,4 +176,11 @@ export class AddressRange {
       throw new InvariantError(`[${at}, ${at + length}) is no part of a range of ${this.bytes} bytes`)
     }
   }
+}
+
+/** EINVAL is what some file systems say that have no shared mappings; what is asked for is right. */
+function refusal(errno: number, path: string, offset: number): StrideError {
+  const error = errnoError('mmap', errno, path, offset)
+  if (errno !== constants.errno.EINVAL) return error
+  return new StrideError('ERR_STRIDE_NOT_MAPPABLE', error.message, { path, offset, syscall: 'mmap', errno })
 }

@@ -3,7 +3,7 @@
  */
 
 import { openDescriptor } from '../disk-file.ts'
-import { remove, rename, syncFolder } from '../disk-folder.ts'
+import { remove, rename, renameNew, syncFolder } from '../disk-folder.ts'
 import type { FileHelp } from '../file/file-platform.ts'
 import { reserveBlocks } from './allocation.ts'
 import { recordLocks } from './record-locks.ts'
@@ -19,6 +19,7 @@ export function posixFileHelp(calls: SystemCalls): FileHelp {
       if (POSIX_FADV_WILLNEED !== undefined) calls.posixFadvise(fd, offset, length, POSIX_FADV_WILLNEED)
     },
     rename,
+    renameNew: (from, to) => renameNew(from, to, calls),
     remove,
     syncFolder,
   }

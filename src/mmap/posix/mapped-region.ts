@@ -27,6 +27,8 @@ export interface MappedFile {
   readonly fd: number
   readonly path: string
   size(): number
+  /** See holes.ts. */
+  touchHoles(address: number, offset: number, length: number): void
 }
 
 export class MappedRegion implements Region {
@@ -80,12 +82,23 @@ export class MappedRegion implements Region {
     this.#length = 0
     if (pages > kept) {
       this.#range.show(kept, pages - kept, this.#file.fd, offset + kept, abi.PROT_READ, abi.MAP_SHARED)
+      this.#touchHoles(kept, pages - kept, offset + kept)
     }
     if (before > pages) this.#range.hide(pages, before - pages)
     this.#offset = offset
     this.#length = length
     this.#mapped = pages
     if (pages > kept && this.#advice !== 'normal') this.#madvise(kept, pages - kept, this.#advice)
+  }
+
+  /** A range whose holes cannot be touched shows nothing (G1). */
+  #touchHoles(at: number, length: number, offset: number): void {
+    try {
+      this.#file.touchHoles(this.#range.address + at, offset, length)
+    } catch (error) {
+      this.#range.hide(0, this.#range.bytes)
+      throw error
+    }
   }
 
   advise(at: number, length: number, advice: Advice): void {

@@ -11,6 +11,7 @@ import { inPoolShare } from '../pool-share.ts'
 import { errnoError } from '../system-errors.ts'
 import { AddressRange } from './address-range.ts'
 import { reserveBlocks } from './allocation.ts'
+import { fillHoles, hasHoles, readsTakeBlocks, touchHoles } from './holes.ts'
 import { MappedRegion } from './mapped-region.ts'
 import type { SystemCalls } from './system-calls.ts'
 
@@ -29,6 +30,7 @@ export class PosixFile extends DiskFile {
   readonly #calls: SystemCalls
   /** Regions, words and views that show the file; they end with it. */
   readonly #shown = new Set<Shown>()
+  #readsTakeBlocks: boolean | undefined
 
   constructor(calls: SystemCalls, path: string, fd: number, access: Access, locks: LockTable) {
     super(path, fd, access, locks)
@@ -68,14 +70,47 @@ export class PosixFile extends DiskFile {
     const { abi, pageBytes } = this.#calls
     const length = roundUp(end, pageBytes) - first
     const protection = this.access === 'read' ? abi.PROT_READ : abi.PROT_READ | abi.PROT_WRITE
+    if (this.access === 'readwrite') this.fillHoles(first, length)
     const range = AddressRange.reserve(this.#calls, this.path, length)
     try {
       range.show(0, length, this.fd, first, protection, abi.MAP_SHARED)
+      if (this.access === 'read') this.touchHoles(range.address, first, length)
       return range
     } catch (error) {
       range.release()
       throw error
     }
+  }
+
+  /** Blocks for all pages of a range that may be stored to by a mapping (HO1). @throws ERR_STRIDE_NO_SPACE */
+  fillHoles(offset: number, length: number): void {
+    if (hasHoles(this)) fillHoles(this.#calls, this, offset, length)
+  }
+
+  /** The same for what is shown for reading, where that takes blocks (HO2). @throws ERR_STRIDE_NO_SPACE */
+  touchHoles(address: number, offset: number, length: number): void {
+    if (this.#isReadingCostly() && hasHoles(this)) touchHoles(this.#calls, this, address, offset, length)
+  }
+
+  /** Why the file is better read by position; undefined where it may be mapped. */
+  obstacle(): string | undefined {
+    if (this.#isReadingCostly() && hasHoles(this))
+      return `${this.path} has holes, which take memory when they are read through a mapping`
+    try {
+      const region = this.reserve(1)
+      region.point(0, 1)
+      region.release()
+      if (this.access === 'readwrite' && this.size() >= 4) this.sharedWords(0, 1).close()
+      return undefined
+    } catch (error) {
+      if (error instanceof StrideError) return error.message
+      throw error
+    }
+  }
+
+  #isReadingCostly(): boolean {
+    this.#readsTakeBlocks ??= readsTakeBlocks(this.path)
+    return this.#readsTakeBlocks
   }
 
   /** Counts something as showing the file until it says that it is released. @returns how it says so */

@@ -56,12 +56,14 @@ class PosixMemory implements MappedMemory, Shown {
     this.#file = file
     this.#offset = offset
     this.shownEnd = offset + length
+    if (access === 'readwrite') file.fillHoles(offset, length)
     this.#range = AddressRange.reserve(calls, file.path, length)
     // Private pages are writable, so that a stray store neither reaches the file nor ends the process; without
     // NORESERVE the system would want memory for all of them at once.
     const kind = access === 'readwrite' ? abi.MAP_SHARED : abi.MAP_PRIVATE | abi.MAP_NORESERVE
     try {
       this.#range.show(0, roundUp(length, pageBytes), file.fd, offset, abi.PROT_READ | abi.PROT_WRITE, kind)
+      if (access !== 'readwrite') file.touchHoles(this.#range.address, offset, length)
     } catch (error) {
       this.#range.release()
       throw error

@@ -4,7 +4,7 @@
 
 import { StrideError } from '../../errors.ts'
 import { openDescriptor } from '../disk-file.ts'
-import { exists, remove, rename, resolve, syncFolder } from '../disk-folder.ts'
+import { exists, remove, rename, renameNew, resolve, syncFolder } from '../disk-folder.ts'
 import { networkFileSystem } from '../network-path.ts'
 import type { Platform } from '../platform.ts'
 import { AddressRange } from './address-range.ts'
@@ -22,8 +22,10 @@ export function createPosixPlatform(calls: SystemCalls): Platform {
     exists,
     resolve,
     rename,
+    renameNew: (from, to) => renameNew(from, to, calls),
     remove,
     syncFolder,
+    obstacle: file => (file instanceof PosixFile ? file.obstacle() : undefined),
     isNetworkPath: path => networkFileSystem(path) !== undefined,
   }
 }

@@ -9,6 +9,7 @@
 
 import { constants } from 'node:os'
 import { isError } from '../../realms.ts'
+import { unwatched } from '../detach.ts'
 import { type ForeignFunction, type ForeignLibrary, type Koffi, loadKoffi } from '../koffi.ts'
 import { type Abi, abiOfThisSystem } from './abi.ts'
 
@@ -38,6 +39,11 @@ export interface SystemCalls {
   fcntl(fd: number, command: number, argument: Uint8Array): number
   /** Where the file ends, bytes; or -errno. Moves the descriptor's position, which nothing here uses. */
   fileEnd(fd: number): number
+  /** Where the next hole, or data, begins at or after an offset; or -errno (ENXIO: none before the end). */
+  seekHole(fd: number, offset: number): number
+  seekData(fd: number, offset: number): number
+  /** Gives a file a name that nobody has; -EEXIST where somebody has it. Linux has it. */
+  renameNew(from: string, to: string): number
   /** These two empty the drive's cache on macOS too, as libuv's do. */
   fsync(fd: number): number
   fdatasync(fd: number): number
@@ -104,6 +110,7 @@ export function bindSystemCalls(koffi: Koffi, library: ForeignLibrary, abi: Abi)
   // Variadic in C: arm64 macOS passes such arguments on the stack, so it must be declared so.
   const fcntl = bind('fcntl', 'int', 'int', '...')
   const lseek = library.func('lseek', 'int64_t', ['int', 'int64_t', 'int'])
+  const renameat2 = optional('renameat2', 'int', 'str', 'int', 'str', 'uint32_t')
   const fsync = bind('fsync', 'int')
   const fdatasync = optional('fdatasync', 'int') ?? fsync
   const fallocate = optional('posix_fallocate', 'int', 'int64_t', 'int64_t')
@@ -131,11 +138,13 @@ export function bindSystemCalls(koffi: Koffi, library: ForeignLibrary, abi: Abi)
   const emptyCacheAsync = async (fd: number): Promise<boolean> =>
     F_FULLFSYNC !== undefined && (await answerLater(fcntl, fd, F_FULLFSYNC)) === 0
   const unsupported = (): number => -constants.errno.EOPNOTSUPP
+  const seek = (fd: number, offset: number, whence: number | undefined): number =>
+    whence === undefined ? unsupported() : Number(answer(lseek(fd, offset, whence)))
 
   return {
     abi,
     pageBytes: Number(sysconf(abi.SC_PAGESIZE)),
-    view: (at, length) => koffi.view(BigInt(at), length),
+    view: (at, length) => unwatched(koffi.view(BigInt(at), length)),
     mmap: (at, length, protection, flags, fd, offset) => {
       const result = mmap(at, length, protection, flags, fd, offset)
       // Failure is all ones, which koffi gives as a bigint: 18446744073709551615n.
@@ -155,6 +164,13 @@ export function bindSystemCalls(koffi: Koffi, library: ForeignLibrary, abi: Abi)
     munlock: (at, length) => answer(munlock(at, length)),
     fcntl: (fd, command, argument) => again(() => answer(fcntl(fd, command, 'void *', argument))),
     fileEnd: fd => Number(answer(lseek(fd, 0, SEEK_END))),
+    seekHole: (fd, offset) => seek(fd, offset, abi.SEEK_HOLE),
+    seekData: (fd, offset) => seek(fd, offset, abi.SEEK_DATA),
+    renameNew: (from, to) => {
+      const { AT_FDCWD, RENAME_NOREPLACE } = abi
+      if (renameat2 === undefined || RENAME_NOREPLACE === undefined) return unsupported()
+      return answer(renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE))
+    },
     fsync: fd => (emptyCache(fd) ? 0 : answer(fsync(fd))),
     fdatasync: fd => (emptyCache(fd) ? 0 : answer(fdatasync(fd))),
     fdatasyncAsync: async fd => ((await emptyCacheAsync(fd)) ? 0 : await answerLater(fdatasync, fd)),

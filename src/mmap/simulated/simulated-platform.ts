@@ -49,11 +49,19 @@ export function createSimulatedPlatform(options: SimulatedPlatformOptions = {}):
       disk.names.delete(from)
       disk.names.set(to, content)
     },
+    renameNew(from, to) {
+      const content = find(from)
+      if (disk.names.has(to)) throw taken(to)
+      disk.observe({ kind: 'rename', file: content.file, from, to })
+      disk.names.delete(from)
+      disk.names.set(to, content)
+    },
     remove(path) {
       disk.observe({ kind: 'remove', file: find(path).file, path })
       disk.names.delete(path)
     },
     syncFolder: path => disk.syncFolder(dirname(path)),
+    obstacle: () => undefined,
     isNetworkPath: () => false,
     files() {
       const copies = new Map<string, Uint8Array>()
@@ -71,14 +79,18 @@ function open(disk: SimulatedDisk, path: string, options: OpenFileOptions): Plat
   const { access, create = 'never' } = options
   let content = disk.names.get(path)
   if (content !== undefined && create === 'always') {
-    throw new StrideError('ERR_STRIDE_EXISTS', `open failed with EEXIST, the file exists: ${path}`, {
-      path,
-      syscall: 'open',
-    })
+    throw taken(path)
   }
   if (content === undefined && create === 'never') throw notFound(path)
   content ??= disk.create(path)
   return new SimulatedFile(disk, path, content, access)
+}
+
+function taken(path: string): StrideError {
+  return new StrideError('ERR_STRIDE_EXISTS', `open failed with EEXIST, the file exists: ${path}`, {
+    path,
+    syscall: 'open',
+  })
 }
 
 function notFound(path: string): StrideError {

@@ -87,6 +87,12 @@ export function renameFile(calls: Win32Calls, from: string, to: string): void {
   throw win32Error('MoveFileExW', -moved, from)
 }
 
+/** Gives a file a name that nobody has. @throws ERR_STRIDE_EXISTS, _NOT_FOUND, _PERMISSION, _IO; nothing changed */
+export function renameNewFile(calls: Win32Calls, from: string, to: string): void {
+  const moved = calls.moveFile(from, to, MOVEFILE_WRITE_THROUGH)
+  if (moved !== 0) throw win32Error('MoveFileExW', -moved, to)
+}
+
 /** The name is free at once. @throws ERR_STRIDE_NOT_FOUND, _BUSY where somebody maps the file, _PERMISSION, _IO */
 export function removeFile(calls: Win32Calls, path: string): void {
   const flags = FILE_DISPOSITION_DELETE | FILE_DISPOSITION_POSIX_SEMANTICS

@@ -10,6 +10,7 @@
 
 import { toNamespacedPath } from 'node:path'
 import { isError } from '../../realms.ts'
+import { unwatched } from '../detach.ts'
 import { type ForeignFunction, type Koffi, loadKoffi } from '../koffi.ts'
 import {
   CURRENT_PROCESS,
@@ -209,7 +210,7 @@ export function bindWin32Calls(koffi: Koffi): Win32Calls {
   return {
     pageBytes,
     granularity,
-    view: (address, length) => koffi.view(BigInt(address), length),
+    view: (address, length) => unwatched(koffi.view(BigInt(address), length)),
     createFile: (path, access, disposition, flags) => {
       const share = FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE
       return made(createFile(toNamespacedPath(path), access, share, null, disposition, flags, 0))

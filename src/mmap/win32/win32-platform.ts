@@ -10,7 +10,7 @@ import { networkFileSystem } from '../network-path.ts'
 import type { Platform, PlatformFile } from '../platform.ts'
 import { reserveBlocks } from './allocation.ts'
 import { byteLocks } from './byte-locks.ts'
-import { openFile, removeFile, renameFile, syncFolderOf } from './file-names.ts'
+import { openFile, removeFile, renameFile, renameNewFile, syncFolderOf } from './file-names.ts'
 import { ViewRange } from './view-range.ts'
 import type { Win32Calls } from './win32-calls.ts'
 import { Win32File } from './win32-file.ts'
@@ -25,8 +25,10 @@ export function createWin32Platform(calls: Win32Calls): Platform {
     exists,
     resolve,
     rename: (from, to, own) => renameOver(calls, from, to, own),
+    renameNew: (from, to) => renameNewFile(calls, from, to),
     remove: path => removeFile(calls, path),
     syncFolder: path => syncFolderOf(calls, path),
+    obstacle: () => undefined,
     isNetworkPath: path => networkFileSystem(path) !== undefined,
   }
 }
@@ -56,6 +58,7 @@ export function win32FileHelp(calls: Win32Calls): FileHelp {
     reserveBlocks: (file, offset, length) => reserveBlocks(calls, file, offset, length),
     readAhead() {},
     rename: (from, to, own) => renameOver(calls, from, to, own),
+    renameNew: (from, to) => renameNewFile(calls, from, to),
     remove: path => removeFile(calls, path),
     syncFolder: path => syncFolderOf(calls, path),
   }
