@@ -299,7 +299,9 @@ export class LiveWindows implements WindowPool {
       } catch (error) {
         const victim = isNoRoom(error) ? this.#leastRecent() : undefined
         if (victim === undefined) throw error
-        this.#give(this.#drop(victim))
+        const freed = this.#drop(victim)
+        if (freed !== undefined && freed.capacity >= length) return freed
+        this.#give(freed)
       }
     }
   }

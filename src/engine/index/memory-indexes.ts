@@ -29,7 +29,7 @@ export function* buildInMemory(
     ...records,
     platform: createSimulatedPlatform(),
     windows: WINDOWS,
-    mode: undefined,
+    like: undefined,
     declared: [],
     state: root,
     frames: [],
