@@ -13,7 +13,7 @@ import type { AppliedState } from './checkpointer.ts'
 import type { Committer } from './committer.ts'
 import type { CompactedStore } from './compact.ts'
 import { definitionsText, type IndexDefinition } from './index/index-definition.ts'
-import type { KeeperCalls } from './index/index-keeper.ts'
+import { isFullDisk, type KeeperCalls } from './index/index-keeper.ts'
 import type { RebuiltIndex } from './index/index-opening.ts'
 import { type IndexSet, unknownIndex } from './index/index-set.ts'
 import type { KeyIndex } from './index/key-index.ts'
@@ -213,7 +213,11 @@ export class StoreIndexes<S extends AnySchema> {
     const { identity: owner, moved, commitNumber, size, lineage } = compacted
     freeNextIndexName(platform, path, owner)
     if (set === undefined || set.all.length === 0) return undefined
-    if (!(await set.keeper.settle())) return undefined
+    if (!(await set.keeper.settle())) {
+      // Indexes that had to be built again once the new file has the name would meet the same full disk.
+      if (isFullDisk(set.keeper.failure)) throw set.keeper.failure
+      return undefined
+    }
     const windows = indexWindows(storeOptions)
     const steps = renumberIndexes(set, {
       platform,

@@ -335,9 +335,13 @@ export class Store<S extends AnySchema = AnySchema, I = NoIndexes> extends Recor
       }
       const { moved, indexes } = await compactStore(store, progress)
       this.#indexes.renumbered(moved)
-      this.#life.closeFile()
-      indexes?.takeOver()
-      this.#life.reopen()
+      try {
+        this.#life.closeFile()
+        indexes?.takeOver()
+        this.#life.reopen()
+      } catch (error) {
+        throw notReopened(error, this.path)
+      }
       this.#indexes.forgetBuilt()
       return moved
     })
@@ -474,4 +478,11 @@ export class Store<S extends AnySchema = AnySchema, I = NoIndexes> extends Recor
     this.#fileWork.assertWritable()
     return this.#life.writing
   }
+}
+
+/** The compacted file has the name, and nothing can be read any more. */
+function notReopened(error: unknown, path: string): unknown {
+  if (!(error instanceof StrideError)) return error
+  const message = `${path} was compacted, but could not be opened again, so that it is closed now: ${error.message}`
+  return new StrideError(error.code, message, { path, cause: error })
 }

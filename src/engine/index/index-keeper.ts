@@ -238,7 +238,7 @@ export class IndexKeeper {
 }
 
 /** Whether storing found no room: on the disk, or below the size that files may have. Of a sync the platform never says so. */
-function isFullDisk(error: unknown): boolean {
+export function isFullDisk(error: unknown): boolean {
   return isCode(error, 'ERR_STRIDE_NO_SPACE') || isCode(error, 'ERR_STRIDE_LIMIT')
 }
 
