@@ -64,7 +64,7 @@ export class CommitProgress {
 
   /** The frames of these commits were written. */
   write(commits: readonly SealedCommit[]): void {
-    this.#written.push(...commits)
+    for (const commit of commits) this.#written.push(commit)
     this.#writtenTo = this.#written.at(-1)?.commitNumber ?? this.#writtenTo
   }
 

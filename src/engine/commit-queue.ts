@@ -2,6 +2,7 @@
  * Commits whose frames wait to be written, in groups: what is written with one call, and shares one sync.
  */
 
+import { Fifo } from '../fifo.ts'
 import { FrameGroup } from './journal/frame-group.ts'
 import type { SealedCommit } from './seal.ts'
 
@@ -19,7 +20,7 @@ export interface CommitGroup {
 
 export class CommitQueue {
   readonly #groupBytesMax: number
-  #groups: CommitGroup[] = []
+  readonly #groups = new Fifo<CommitGroup>()
   /** Memory of a group whose commits are in the file, for the next one. */
   #spare: FrameGroup | undefined
 
@@ -33,12 +34,12 @@ export class CommitQueue {
   }
   /** Whose turn it is. */
   get first(): CommitGroup | undefined {
-    return this.#groups[0]
+    return this.#groups.first
   }
 
   /** The group that takes a frame of at most that many bytes. */
   open(bytes: number): CommitGroup {
-    const last = this.#groups.at(-1)
+    const { last } = this.#groups
     if (last !== undefined && !last.isClosed && last.frames.length + bytes <= this.#groupBytesMax) return last
     const frames = this.#spare ?? new FrameGroup()
     this.#spare = undefined
@@ -58,7 +59,7 @@ export class CommitQueue {
   }
 
   clear(): void {
-    this.#groups = []
+    this.#groups.takeAll()
   }
 
   /** Takes the memory of a group back, whose commits are in the file. */

@@ -20,7 +20,7 @@ import { type CommitGroup, CommitQueue } from './commit-queue.ts'
 import type { Durability } from './commit-waiters.ts'
 import { DataSyncs } from './data-syncs.ts'
 import { DirtyRanges } from './dirty-ranges.ts'
-import { replacedBy } from './journal/frame-read.ts'
+import { visitReplaced } from './journal/frame-read.ts'
 import type { Journal } from './journal/journal.ts'
 import { JournalLife, leaveSegment } from './journal-life.ts'
 import type { Locator } from './locator.ts'
@@ -498,13 +498,15 @@ export class Committer {
     const { staging } = locator
     const { kept, dropped, state } = this.#progress.revert()
     // What was dropped may be in the file in part: what it replaced covers it.
-    const replaced = [...dropped]
-      .reverse()
-      .flatMap(({ group, at }) => replacedBy(group.bytes, at, staging.recordSize))
     staging.revert(
       state.size,
       kept.map(({ changes }) => changes),
-      replaced,
+      lay => {
+        for (let i = dropped.length - 1; i >= 0; i--) {
+          const { group, at } = dropped[i] as SealedCommit
+          visitReplaced(group.bytes, at, staging.recordSize, lay)
+        }
+      },
     )
     this.#queue.clear()
     changed()

@@ -25,7 +25,9 @@ export class StoreBuilder {
   readonly #chunk: Buffer
   #chunkStart = 0
   #size = 0
-  readonly #deleted = new Set<number>()
+  /** A set bit is a deleted record; as many bytes as were needed so far. */
+  #deletionBits = new Uint8Array(0)
+  #deletedCount = 0
   /** One a record. */
   #checksums: Uint32Array | undefined
 
@@ -64,17 +66,17 @@ export class StoreBuilder {
 
   /** Uses up the next number for a deleted record, whose bytes are zero. */
   addDeleted(): void {
-    this.#deleted.add(this.#size)
+    this.#setDeleted(this.#size, true)
     this.addRecords(new Uint8Array(this.#identity.recordSize))
   }
 
   /** Puts another record in the place of one given before; undefined: it is deleted. */
   replace(n: number, image: Uint8Array | undefined): void {
     if (image === undefined) {
-      this.#deleted.add(n)
+      this.#setDeleted(n, true)
       return
     }
-    this.#deleted.delete(n)
+    this.#setDeleted(n, false)
     if (this.#checksums !== undefined) this.#checksums[n] = crc32(image)
     if (n >= this.#chunkStart) this.#chunk.set(image, (n - this.#chunkStart) * this.#identity.recordSize)
     else this.#file.store(image, this.#offset(n))
@@ -99,13 +101,25 @@ export class StoreBuilder {
     })
   }
 
-  #storeLiveBits(capacity: number): Partial<Root> {
-    if (this.#deleted.size === 0) return {}
-    const bits = new Uint8Array(Math.max(PAGE_BYTES, Math.ceil(capacity / 8)))
-    for (const n of this.#deleted) {
-      const byte = Math.floor(n / 8)
-      bits[byte] = (bits[byte] as number) | (1 << (n & 7))
+  #setDeleted(n: number, isDeleted: boolean): void {
+    const at = Math.floor(n / 8)
+    if (at >= this.#deletionBits.length) {
+      if (!isDeleted) return
+      const larger = new Uint8Array(Math.max(PAGE_BYTES, (at + 1) * 2))
+      larger.set(this.#deletionBits)
+      this.#deletionBits = larger
     }
+    const byte = this.#deletionBits[at] as number
+    const bit = 1 << (n & 7)
+    if (((byte & bit) !== 0) === isDeleted) return
+    this.#deletionBits[at] = byte ^ bit
+    this.#deletedCount += isDeleted ? 1 : -1
+  }
+
+  #storeLiveBits(capacity: number): Partial<Root> {
+    if (this.#deletedCount === 0) return {}
+    const bits = new Uint8Array(Math.max(PAGE_BYTES, Math.ceil(capacity / 8)))
+    bits.set(this.#deletionBits.subarray(0, bits.length))
     return { liveBitsOffset: this.#storeBehind(bits), liveBitsBytes: bits.length }
   }
 

@@ -8,6 +8,7 @@
  *   G1  rollback leaves no trace: sizes and images are as after the last seal.
  *   G2  every change ends all tokens on staged bytes (HB1 of heap-bytes.ts), before bytes are reused or found elsewhere.
  *   G3  a record changed again after it was sealed has two images; the sealed one is not touched.
+ * Below both may lie an overlay: what a journal says of records that the file does not have yet. Nothing is staged then.
  * Who encodes into it: writer.ts. Who seals it: seal.ts. Who puts it into the file: committer.ts.
  */
 
@@ -16,8 +17,7 @@ import type { RecordBytes } from '../schema/index.ts'
 import type { PlacedChanges } from './apply.ts'
 import { HeapBytes, HeapTokens } from './heap-bytes.ts'
 import { ImageSlots, recordsPerChunk } from './image-slots.ts'
-import type { Replaced } from './journal/frame-read.ts'
-import type { NetChanges } from './journal/net-changes.ts'
+import { NumberMap } from './number-map.ts'
 
 /** Records looked at one by one before a walk looks again. */
 const LOOK_AHEAD = 64
@@ -34,14 +34,31 @@ export interface SealedChanges {
   readonly slots: Float64Array
 }
 
+/** Changes that lie over the file, in memory of their own, by rising record numbers (journal/net-changes.ts). */
+export interface Overlay {
+  readonly numbers: Float64Array
+  /** Which of them is record n's; -1 for none. */
+  indexOf(n: number): number
+  /** The lowest changed record number above n; Infinity for none. */
+  after(n: number): number
+  /** What holds the image; undefined where the record is deleted. */
+  readonly sourceOf: (i: number) => HeapBytes | undefined
+  readonly positionOf: (i: number) => number
+}
+
+/** Slots of an overlay's images begin here. */
+const OVERLAY_SLOTS = 2 ** 40
+const OVERLAY_DELETION = -OVERLAY_SLOTS
+
 export class Staging {
   readonly recordSize: number
   readonly #bytesMax: number
   readonly #tailBytesMax: number
   /** Record number -> slot: from 0 on that of an image; negative, and never the same twice, for a deletion. */
-  #changes = new Map<number, number>()
+  #changes = new NumberMap()
   /** The same for what was given to commits; the newest of each record. */
-  #sealed = new Map<number, number>()
+  #sealed = new NumberMap()
+  #overlay: Overlay | undefined
   #sorted: Float64Array | undefined
   /** Changes looked for one by one since they were sorted last. */
   #lookedAhead = 0
@@ -95,7 +112,7 @@ export class Staging {
   }
   /** Changes that wait, staged or sealed; 0 where every record lies in the file as it is. */
   get changeCount(): number {
-    return this.#changes.size + this.#sealed.size
+    return this.#changes.size + this.#sealed.size + (this.#overlay?.numbers.length ?? 0)
   }
   /** Changed, deleted and revived records that no commit was given yet; appended ones are not counted. */
   get stagedCount(): number {
@@ -123,15 +140,18 @@ export class Staging {
 
   /** The slot of a changed record, negative for a deleted one; undefined where it lies in the file or the tail. */
   find(n: number): number | undefined {
-    const slot = this.#changes.get(n)
-    return slot !== undefined || this.#sealed.size === 0 ? slot : this.#sealed.get(n)
+    const slot = this.#changes.get(n) ?? this.#sealed.get(n)
+    return slot === undefined && this.#overlay !== undefined ? this.#overlaid(n, this.#overlay) : slot
   }
   /** The same as of the last seal, without what is staged since. */
   findSealed(n: number): number | undefined {
     return this.#sealed.get(n)
   }
   imageSource(slot: number): HeapBytes {
-    return this.#images.source(slot)
+    if (slot < OVERLAY_SLOTS) return this.#images.source(slot)
+    const source = this.#overlay?.sourceOf(slot - OVERLAY_SLOTS)
+    if (source === undefined) throw new InvariantError(`no image lies over the file in slot ${slot}`)
+    return source
   }
   /** What may be held across a change of these bytes: its view is null then. */
   tokenOn(memory: HeapBytes): RecordBytes {
@@ -142,7 +162,8 @@ export class Staging {
     this.#tokens.end()
   }
   imageAt(slot: number): number {
-    return this.#images.at(slot)
+    if (slot < OVERLAY_SLOTS) return this.#images.at(slot)
+    return (this.#overlay as Overlay).positionOf(slot - OVERLAY_SLOTS)
   }
   /** The same changes with the places of their images. */
   placed({ numbers, slots }: SealedChanges): PlacedChanges {
@@ -165,13 +186,14 @@ export class Staging {
    * a walk that changes records as it goes stays linear.
    */
   unchangedBelow(n: number): number {
-    const count = this.changeCount
-    if (count === 0) return Number.POSITIVE_INFINITY
+    const overlaid = this.#overlay?.after(n) ?? Number.POSITIVE_INFINITY
+    const count = this.#changes.size + this.#sealed.size
+    if (count === 0) return overlaid
     if (this.#sorted === undefined && this.#lookedAhead < count * SORT_PATIENCE) {
       let below = n + 1
       while (below <= n + LOOK_AHEAD && this.find(below) === undefined) below++
       this.#lookedAhead += below - n
-      return below
+      return Math.min(below, overlaid)
     }
     const numbers = this.#changedNumbers()
     let low = 0
@@ -181,7 +203,7 @@ export class Staging {
       if ((numbers[middle] as number) <= n) low = middle + 1
       else high = middle
     }
-    return numbers[low] ?? Number.POSITIVE_INFINITY
+    return Math.min(numbers[low] ?? Number.POSITIVE_INFINITY, overlaid)
   }
 
   /** Stages a copy of an image. `revives`: the record is deleted as of now. @throws ERR_STRIDE_LIMIT */
@@ -236,9 +258,9 @@ export class Staging {
     // A failure in between may have reverted more than that.
     if (size >= this.#size) return
     if (size < this.#baseSize) throw new InvariantError(`truncate below the committed size: ${size}`)
-    for (const n of this.#changes.keys()) {
+    this.#changes.forEach(n => {
       if (n >= size) throw new InvariantError(`a record of the forgotten batch was changed: ${n}`)
-    }
+    })
     this.#size = size
     if (size < this.#tailStart) this.startTail()
     else this.expire()
@@ -247,7 +269,9 @@ export class Staging {
   /** Drops what is staged; what was sealed stays. */
   rollback(): void {
     this.#size = this.#baseSize
-    for (const slot of this.#changes.values()) if (slot >= 0) this.#images.give(slot)
+    this.#changes.forEach((_, slot) => {
+      if (slot >= 0) this.#images.give(slot)
+    })
     this.#changes.clear()
     this.#afterRelease()
     this.#deletedDelta = this.#stagedDeletions = 0
@@ -266,7 +290,9 @@ export class Staging {
     ) {
       // Number and slot in one value: sorting brings both along.
       let i = 0
-      for (const [n, slot] of this.#changes) numbers[i++] = n * PAIRED_SLOTS + slot + PAIRED_SLOTS / 2
+      this.#changes.forEach((n, slot) => {
+        numbers[i++] = n * PAIRED_SLOTS + slot + PAIRED_SLOTS / 2
+      })
       numbers.sort()
       for (i = 0; i < count; i++) {
         const pair = numbers[i] as number
@@ -275,9 +301,12 @@ export class Staging {
         slots[i] = pair - n * PAIRED_SLOTS - PAIRED_SLOTS / 2
       }
     } else {
-      numbers.set([...this.#changes.keys()])
+      let i = 0
+      this.#changes.forEach(n => {
+        numbers[i++] = n
+      })
       numbers.sort()
-      for (let i = 0; i < count; i++) slots[i] = this.#changes.get(numbers[i] as number) as number
+      for (i = 0; i < count; i++) slots[i] = this.#changes.get(numbers[i] as number) as number
     }
     return { numbers, slots }
   }
@@ -289,7 +318,9 @@ export class Staging {
       this.#sealed = this.#changes
       this.#changes = empty
     } else {
-      for (const [n, slot] of this.#changes) this.#sealed.set(n, slot)
+      this.#changes.forEach((n, slot) => {
+        this.#sealed.set(n, slot)
+      })
       this.#changes.clear()
     }
     this.#baseSize = this.#size
@@ -318,10 +349,14 @@ export class Staging {
   }
 
   /**
-   * Drops what is staged and all sealed changes but those of `kept`, in order; `replaced` stands for what the file
-   * may hold in part.
+   * Drops what is staged and all sealed changes but those of `kept`, in order; what `eachReplaced` lays stands for what the
+   * file may hold in part: an image, or none for a record that was not there.
    */
-  revert(size: number, kept: readonly SealedChanges[], replaced: Iterable<Replaced>): void {
+  revert(
+    size: number,
+    kept: readonly SealedChanges[],
+    eachReplaced: (lay: (recordNumber: number, image: Buffer | undefined) => void) => void,
+  ): void {
     this.#baseSize = size
     this.rollback()
     this.#sealed.clear()
@@ -329,32 +364,32 @@ export class Staging {
     for (const { numbers, slots } of kept) {
       for (let i = 0; i < numbers.length; i++) this.#sealed.set(numbers[i] as number, slots[i] as number)
     }
-    for (const { recordNumber, image } of replaced) {
-      if (recordNumber >= size) continue
+    eachReplaced((recordNumber, image) => {
+      if (recordNumber >= size) return
       // Of several changes of one record the first one counts, which comes last.
       if (image === undefined) this.setDeleted(recordNumber)
-      else this.#layImage(recordNumber, new HeapBytes(image), 0)
-    }
+      else this.#layImage(recordNumber, new HeapBytes(image))
+    })
     this.#deletedDelta = this.#stagedDeletions = 0
   }
 
-  /** For a reader: the committed size is this one now, and these changes lie over the file. */
-  rebase(size: number, over?: NetChanges): void {
+  /** The committed size is this one now, and these changes lie over the file, for a reader or until recovery is through. */
+  rebase(size: number, overlay?: Overlay): void {
     this.#baseSize = this.#size = size
     this.rollback()
-    for (let i = 0; i < (over?.numbers.length ?? 0); i++) {
-      const n = over?.numbers[i] as number
-      const source = over?.sourceOf(i)
-      if (source === undefined) this.setDeleted(n)
-      else this.#layImage(n, source, over?.positionOf(i) as number)
-    }
-    this.#deletedDelta = this.#stagedDeletions = 0
+    this.#overlay = overlay !== undefined && overlay.numbers.length > 0 ? overlay : undefined
   }
 
-  #layImage(n: number, source: RecordBytes, at: number): void {
+  #overlaid(n: number, overlay: Overlay): number | undefined {
+    const i = overlay.indexOf(n)
+    if (i < 0) return undefined
+    return overlay.sourceOf(i) === undefined ? OVERLAY_DELETION : OVERLAY_SLOTS + i
+  }
+
+  #layImage(n: number, image: HeapBytes): void {
     const slot = this.#images.take(Number.POSITIVE_INFINITY)
     this.#changes.set(n, slot)
-    this.#images.set(slot, source, at)
+    this.#images.set(slot, image, 0)
   }
 
   /** Slots were freed: memory is reused from the start where nothing waits. */
@@ -369,9 +404,15 @@ export class Staging {
 
   #changedNumbers(): Float64Array {
     if (this.#sorted === undefined) {
-      const numbers = new Set(this.#changes.keys())
-      for (const n of this.#sealed.keys()) numbers.add(n)
-      this.#sorted = Float64Array.from(numbers).sort()
+      // One that is in both stands there twice, which a search does not mind.
+      const numbers = new Float64Array(this.#changes.size + this.#sealed.size)
+      let count = 0
+      const add = (n: number): void => {
+        numbers[count++] = n
+      }
+      this.#changes.forEach(add)
+      this.#sealed.forEach(add)
+      this.#sorted = numbers.sort()
       this.#lookedAhead = 0
     }
     return this.#sorted

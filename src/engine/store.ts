@@ -113,7 +113,10 @@ export class Store<S extends AnySchema = AnySchema, I = NoIndexes> extends Recor
   /** The number of the last commit that survives the loss of power; behind commitNumber with durability 'process'. */
   get durableCommitNumber(): number {
     this.prepare()
-    return this.#life.writing?.committer.durableCommitNumber ?? this.#life.reader?.state.commitNumber ?? 0
+    const { writing, file, reader } = this.#life
+    return (
+      writing?.committer.durableCommitNumber ?? file.replay?.durableCommit ?? reader?.state.commitNumber ?? 0
+    )
   }
   /** What opening had to do after a crash: commits replayed, bytes of unfinished ones dropped. */
   get recovery(): Recovery {
@@ -270,6 +273,7 @@ export class Store<S extends AnySchema = AnySchema, I = NoIndexes> extends Recor
   async flush(none?: NoOptions): Promise<void> {
     NO_OPTIONS.read(none, 'flush')
     this.assertOpen()
+    this.#life.file.replay?.secure()
     await this.#life.writing?.committer.flush()
   }
   /** Brings everything committed into the file itself, durably, and sets the journal free. Makes indexes anew that were found damaged. */

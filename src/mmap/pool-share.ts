@@ -5,10 +5,12 @@
  * for itself.
  */
 
+import { Fifo } from '../fifo.ts'
+
 const CALLS_MAX = 2
 
 let running = 0
-const queue: (() => void)[] = []
+const queue = new Fifo<() => void>()
 
 /** Starts `call` once there is room; `call` must answer when its thread is free again. */
 export async function inPoolShare<T>(call: () => Promise<T>): Promise<T> {

@@ -96,7 +96,8 @@ export function parseCanonical(text: string): { readonly root: ObjectNode; reado
   try {
     const members = placeBits(json.fields, 0)
     const { alignment, recordSize } = json
-    const size = json.nullBits?.offset ?? Math.max(...members.map(m => m.node.offset + m.node.width))
+    const size =
+      json.nullBits?.offset ?? members.reduce((end, m) => Math.max(end, m.node.offset + m.node.width), 0)
     const bits = members.reduce((sum, m) => sum + m.node.bits, 0)
     root = {
       type: 'object',

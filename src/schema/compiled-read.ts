@@ -159,7 +159,7 @@ function order(size: number, little: boolean): string {
 }
 
 function enumTable(node: EnumNode): unknown[] | ReadonlyMap<number, unknown> {
-  const codeMax = Math.max(...node.codes)
+  const codeMax = node.codes.reduce((most, code) => Math.max(most, code), 0)
   if (codeMax > TABLE_MAX) return new Map(node.codes.map((code, i) => [code, node.values[i]]))
   return Array.from({ length: codeMax + 1 }, (_, code) => node.values[node.codes.indexOf(code)])
 }

@@ -151,7 +151,7 @@ function place(declared: Declared, rules: Rules, path: string, offset: number, b
     case 'bytes':
       return { ...kindOf(declared), ...settle(declared.length, 1) }
     case 'enum': {
-      const size = codeSize(fixed.width, Math.max(...declared.codes), path)
+      const size = codeSize(fixed.width, largest(declared.codes), path)
       return { ...kindOf(declared), ...settle(size, size) }
     }
     case 'boolean': {
@@ -201,14 +201,14 @@ function placeAll(
 }
 
 function extent(nodes: readonly Node[], rules: Rules): [size: number, alignment: number, innerBits: number] {
-  const alignment = Math.max(...nodes.map(node => node.alignment))
+  const alignment = largest(nodes.map(node => node.alignment))
   const end = endOf(nodes)
   const size = rules.natural ? roundUp(end, alignment) : end
   return [size, alignment, nodes.reduce((sum, node) => sum + node.bits, 0)]
 }
 
 function endOf(nodes: readonly Node[]): number {
-  return Math.max(...nodes.map(node => node.offset + node.width))
+  return largest(nodes.map(node => node.offset + node.width))
 }
 
 function codeSize(width: number | undefined, codeMax: number, path: string): number {
@@ -232,4 +232,9 @@ function wrongPlace(path: string, reason: string): StrideError {
   return new StrideError('ERR_STRIDE_LAYOUT', `The field '${path}' cannot be placed: ${reason}`, {
     field: path,
   })
+}
+
+/** Of any number of values: a spread takes no more than the stack. */
+function largest(values: readonly number[]): number {
+  return values.reduce((most, value) => Math.max(most, value), 0)
 }

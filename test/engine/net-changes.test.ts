@@ -9,7 +9,7 @@ import { lastOfEach } from '../../src/engine/journal/net-changes.ts'
 describe('the last of each number', () => {
   test.each([
     ['sorted in pairs', 1000],
-    ['by a map, for numbers beyond 2^31', 2 ** 40],
+    ['digit by digit, for numbers beyond 2^31', 2 ** 40],
   ])('%s', (_, bound) => {
     const numbers = fc.array(
       fc.oneof(

@@ -15,7 +15,7 @@ import type { Platform, PlatformFile } from '../../mmap/platform.ts'
 import type { Codec } from '../../schema/index.ts'
 import type { AppliedState, CommitCounts } from '../checkpointer.ts'
 import type { Identity } from '../header.ts'
-import { readChanges, replacedImage } from '../journal/frame-read.ts'
+import { copyReplaced, visitChanges } from '../journal/frame-read.ts'
 import type { Frame } from '../journal/journal-scan.ts'
 import type { Locator } from '../locator.ts'
 import type { Root } from '../root.ts'
@@ -163,15 +163,24 @@ export function judgementOf(root: Root, committed: number): Judgement {
 /** The keys of all that the frames behind the file's root replaced and stored. */
 export function noteFrames(set: IndexSet, { frames, locator }: Pick<IndexOpening, 'frames' | 'locator'>): void {
   const { recordSize } = locator.addressing
+  const old = Buffer.alloc(recordSize)
+  const oldView = new DataView(old.buffer, old.byteOffset, old.length)
+  let view: DataView = oldView
   for (const { head, bytes, at } of frames) {
     if (head.commitNumber <= set.file.root.commitNumber) continue
-    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
-    for (const change of readChanges(bytes, at, head, recordSize) ?? []) {
-      const old = replacedImage(bytes, change, recordSize)
-      if (old !== undefined)
-        set.note(change.recordNumber, new DataView(old.buffer, old.byteOffset, old.length), 0)
-      if (change.imageAt >= 0) set.note(change.recordNumber, view, change.imageAt)
+    if (view.buffer !== bytes.buffer || view.byteOffset !== bytes.byteOffset) {
+      view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
     }
+    visitChanges(bytes, at, head, recordSize, change => {
+      const { recordNumber, imageAt } = change
+      if (!copyReplaced(bytes, change, recordSize, old)) {
+        if (imageAt >= 0) set.note(recordNumber, view, imageAt)
+      } else if (imageAt < 0) {
+        set.note(recordNumber, oldView, 0)
+      } else {
+        set.noteChange(recordNumber, oldView, view, imageAt)
+      }
+    })
   }
 }
 

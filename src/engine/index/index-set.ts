@@ -117,6 +117,19 @@ export class IndexSet {
     if (old !== undefined) this.note(n, old.view as DataView, locator.at)
   }
 
+  /**
+   * Record n was replaced: the old image, at the start of `old`, and the new one are noted where their keys differ. Of an equal
+   * key the pages, and what was noted before, say the same as the record.
+   */
+  noteChange(n: number, old: DataView, view: DataView, at: number): void {
+    for (const index of this.#told()) {
+      if (!index.changesKey(old, 0, view, at)) continue
+      index.added(n, old, 0)
+      index.added(n, view, at)
+    }
+    this.changes++
+  }
+
   /** Whether these bytes are record n's is to be asked of the record from now on. */
   note(n: number, view: DataView, at: number): void {
     for (const index of this.#told()) index.added(n, view, at)

@@ -21,7 +21,10 @@ export interface KeyColumns {
  * The order of the entries: place by place, which entry stands there. Yields between digits, some ten milliseconds for a
  * million entries.
  */
-export function* sortedOrder({ columns, count }: KeyColumns): Generator<void, Uint32Array> {
+export function* sortedOrder({
+  columns,
+  count,
+}: Pick<KeyColumns, 'columns' | 'count'>): Generator<void, Uint32Array> {
   let order: Uint32Array = new Uint32Array(count)
   for (let i = 0; i < count; i++) order[i] = i
   let next: Uint32Array = new Uint32Array(count)

@@ -55,15 +55,20 @@ export function readFrame(bytes: Buffer, at: number, salt: Uint8Array): FrameHea
 }
 
 function makesSense(head: FrameHead): boolean {
-  const { commitNumber, syncedCommit, size, deletedCount, appendStart, changeCount } = head
+  const { commitNumber, syncedCommit, size, deletedCount, appendStart, changeCount, payloadBytes } = head
   return (
     commitNumber < COUNT_MAX &&
     syncedCommit < commitNumber &&
     size < COUNT_MAX &&
     deletedCount <= size &&
     appendStart <= size &&
-    changeCount < COUNT_MAX
+    changeCount * CHANGE_HEAD_BYTES <= payloadBytes
   )
+}
+
+/** How many changes and appended images a frame has. */
+export function changesOf({ changeCount, size, appendStart }: FrameHead): number {
+  return changeCount + size - appendStart
 }
 
 /** Where a frame that starts at `at` ends: the next of its group starts there. */
@@ -86,80 +91,89 @@ export interface Change {
 }
 
 /**
- * The changes of a whole frame, appended records first, in the order in which they count.
- * @returns undefined where the payload contradicts its header, which no right checksum lets happen
+ * Calls with each change of a whole frame, appended records first, in the order in which they count. The change is the same
+ * object each time: a frame may hold millions.
+ * @returns false where the payload contradicts its header, which no right checksum lets happen; some calls came before then
  */
-export function readChanges(
+export function visitChanges(
   bytes: Buffer,
-  at: number,
+  frameAt: number,
   head: FrameHead,
   recordSize: number,
-): readonly Change[] | undefined {
-  const changes: Change[] = []
-  let p = at + HEADER_BYTES
+  visit: (change: Change) => void,
+): boolean {
+  const change = {
+    recordNumber: 0,
+    isDeleted: false,
+    imageAt: -1,
+    replacedAt: -1,
+    spanAt: -1,
+    spanStart: 0,
+    spanBytes: 0,
+  }
+  let p = frameAt + HEADER_BYTES
   const end = p + head.payloadBytes
-  const none = { replacedAt: -1, spanAt: -1, spanStart: 0, spanBytes: 0 }
-  if (head.appendStart > head.size || (head.size - head.appendStart) * recordSize > end - p) return undefined
+  if (head.appendStart > head.size || (head.size - head.appendStart) * recordSize > end - p) return false
   for (let n = head.appendStart; n < head.size; n++) {
-    changes.push({ recordNumber: n, isDeleted: false, imageAt: p, ...none })
+    change.recordNumber = n
+    change.imageAt = p
+    visit(change)
     p += recordSize
   }
   for (let i = 0; i < head.changeCount; i++) {
-    if (p + CHANGE_HEAD_BYTES > end) return undefined
+    if (p + CHANGE_HEAD_BYTES > end) return false
     const high = bytes.readUInt32LE(p + 4)
-    const recordNumber = bytes.readUInt32LE(p) + (high & NUMBER_HIGH_MASK) * 2 ** 32
     const kind = high >>> 24
+    change.recordNumber = bytes.readUInt32LE(p) + (high & NUMBER_HIGH_MASK) * 2 ** 32
     p += CHANGE_HEAD_BYTES
-    if (recordNumber >= head.size) return undefined
-    if (kind === CHANGE_KINDS.skip) {
-      changes.push({ recordNumber, isDeleted: true, imageAt: -1, ...none })
-      continue
+    if (change.recordNumber >= head.size) return false
+    change.isDeleted = kind === CHANGE_KINDS.skip || kind === CHANGE_KINDS.delete
+    change.imageAt = change.replacedAt = change.spanAt = -1
+    if (kind !== CHANGE_KINDS.skip) {
+      if (kind === CHANGE_KINDS.delete) change.replacedAt = p
+      else change.imageAt = p
+      p += recordSize
+      if (p > end) return false
     }
-    const image = p
-    p += recordSize
-    if (p > end) return undefined
-    if (kind === CHANGE_KINDS.delete) {
-      changes.push({ recordNumber, isDeleted: true, imageAt: -1, ...none, replacedAt: image })
-    } else if (kind === CHANGE_KINDS.insert) {
-      changes.push({ recordNumber, isDeleted: false, imageAt: image, ...none })
-    } else if (kind === CHANGE_KINDS.update) {
-      if (p + SPAN_HEAD_BYTES > end) return undefined
-      const spanStart = bytes.readUInt32LE(p)
-      const spanBytes = bytes.readUInt32LE(p + 4)
+    if (kind === CHANGE_KINDS.update) {
+      if (p + SPAN_HEAD_BYTES > end) return false
+      change.spanStart = bytes.readUInt32LE(p)
+      change.spanBytes = bytes.readUInt32LE(p + 4)
       p += SPAN_HEAD_BYTES
-      if (spanStart + spanBytes > recordSize || p + spanBytes > end) return undefined
-      const span = { replacedAt: -1, spanAt: p, spanStart, spanBytes }
-      changes.push({ recordNumber, isDeleted: false, imageAt: image, ...span })
-      p += spanBytes
-    } else {
-      return undefined
+      if (change.spanStart + change.spanBytes > recordSize || p + change.spanBytes > end) return false
+      change.spanAt = p
+      p += change.spanBytes
+    } else if (kind !== CHANGE_KINDS.skip && kind !== CHANGE_KINDS.delete && kind !== CHANGE_KINDS.insert) {
+      return false
     }
+    visit(change)
   }
-  return p === end ? changes : undefined
+  return p === end
 }
 
-/** What a record was before a commit; undefined: it was not there. */
-export interface Replaced {
-  readonly recordNumber: number
-  readonly image: Buffer | undefined
+/** Copies the image that a change replaced to the start of `target`. @returns whether there was one */
+export function copyReplaced(bytes: Buffer, change: Change, recordSize: number, target: Buffer): boolean {
+  const { imageAt, replacedAt, spanAt, spanStart, spanBytes } = change
+  if (replacedAt >= 0) {
+    bytes.copy(target, 0, replacedAt, replacedAt + recordSize)
+    return true
+  }
+  if (spanAt < 0) return false
+  bytes.copy(target, 0, imageAt, imageAt + recordSize)
+  bytes.copy(target, spanStart, spanAt, spanAt + spanBytes)
+  return true
 }
 
-/** What the frame that starts at `at`, not yet sealed perhaps, replaced. */
-export function replacedBy(bytes: Buffer, at: number, recordSize: number): readonly Replaced[] {
+/** Calls with what the frame that starts at `at`, not yet sealed perhaps, replaced; no image: the record was not there. */
+export function visitReplaced(
+  bytes: Buffer,
+  at: number,
+  recordSize: number,
+  visit: (recordNumber: number, image: Buffer | undefined) => void,
+): void {
   const head = FRAME_HEADER.decode(bytes.subarray(at, at + HEADER_BYTES))
-  const changes = readChanges(bytes, at, head, recordSize) ?? []
-  return changes.map(change => ({
-    recordNumber: change.recordNumber,
-    image: replacedImage(bytes, change, recordSize),
-  }))
-}
-
-/** The image that a change replaced, a copy; undefined where there was none. */
-export function replacedImage(bytes: Buffer, change: Change, recordSize: number): Buffer | undefined {
-  if (change.replacedAt >= 0)
-    return Buffer.from(bytes.subarray(change.replacedAt, change.replacedAt + recordSize))
-  if (change.spanAt < 0) return undefined
-  const image = Buffer.from(bytes.subarray(change.imageAt, change.imageAt + recordSize))
-  bytes.copy(image, change.spanStart, change.spanAt, change.spanAt + change.spanBytes)
-  return image
+  const image = Buffer.alloc(recordSize)
+  visitChanges(bytes, at, head, recordSize, change => {
+    visit(change.recordNumber, copyReplaced(bytes, change, recordSize, image) ? image : undefined)
+  })
 }

@@ -8,6 +8,7 @@
  *   R4  the journal is synced before the file is touched, and the root that names none before the journal is removed:
  *       after a killed process both may be in the system's cache alone. Its frames, and the root that was found, are stored again
  *       before: after a failed sync the system takes what it holds for clean, and a sync alone stores nothing.
+ *       Until that is done nothing of the journal is said to be durable.
  *   R5  until it is over nothing else writes to the file; whoever reads looks at the net changes first.
  */
 
@@ -38,6 +39,8 @@ export interface Recoverable {
 }
 
 const CHANGES_A_STEP = 1024
+/** Bytes of the journal that are stored again in one turn. */
+const JOURNAL_BYTES_A_STEP = 1024 * 1024
 
 export class Replay {
   readonly #store: Recoverable
@@ -45,6 +48,8 @@ export class Replay {
   readonly net: NetChanges
   /** The frames that it comes from. */
   readonly frames: readonly Frame[]
+  readonly #extents: JournalScan['extents']
+  #isSecured: boolean
   readonly #roots: RootKeeper
   /** Makes durable what else must be so before the journal goes. */
   beforeEnd: () => void = () => {}
@@ -55,13 +60,14 @@ export class Replay {
   #root: Root | undefined
   #isStopped = false
 
-  /** Makes durable what it relies on, and makes room. @throws ERR_STRIDE_CORRUPT, _NO_SPACE, _IO */
+  /** Makes room for the changes. @throws ERR_STRIDE_CORRUPT, _NO_SPACE, _IO */
   constructor(store: Recoverable, net: NetChanges, { frames, extents }: JournalScan) {
     this.#store = store
     this.net = net
     this.frames = frames
     this.#soundness = new Soundness(store.path, () => undefined)
-    storeAgain(store, extents)
+    this.#extents = extents
+    this.#isSecured = extents.length === 0
     this.#roots = new RootKeeper(store.file, store.root)
     this.#roots.storeFoundAgain()
     const { path, pool, addressing, root } = store
@@ -94,9 +100,30 @@ export class Replay {
     return { ...root, commitNumber, size, deletedCount, capacity: this.#capacity, lineage }
   }
 
+  /** The last commit that survives the loss of power: the journal's frames do once they are secured. */
+  get durableCommit(): number {
+    return this.#isSecured ? this.net.commitNumber : this.#store.root.commitNumber
+  }
+
+  /** Makes the frames that were read durable, blocking (R4). @throws ERR_STRIDE_IO, once; _POISONED */
+  secure(): void {
+    this.#soundness.assert()
+    if (this.#isSecured) return
+    this.#soundness.guard(() => {
+      const journal = this.#openJournal()
+      try {
+        for (const { offset, bytes } of pieces(this.#extents)) journal.store(bytes, offset)
+        journal.sync()
+      } finally {
+        journal.close()
+      }
+      this.#isSecured = true
+    })
+  }
+
   /** Does all that is left, blocking. @returns the root that counts then @throws ERR_STRIDE_IO, once; _POISONED */
   finish(): Root {
-    this.#soundness.assert()
+    this.secure()
     return this.#soundness.guard(() => {
       while (this.#step());
       if (this.#root === undefined) {
@@ -112,6 +139,7 @@ export class Replay {
     const isOver = (): boolean => this.#isStopped || this.#root !== undefined || this.#soundness.isPoisoned
     const { file } = this.#store
     try {
+      if (!(await this.#secureInTurns(isOver))) return undefined
       for (;;) {
         await nextTurn()
         if (isOver()) return undefined
@@ -135,6 +163,30 @@ export class Replay {
   /** Goes no further in the background; what is in the file already does no harm. */
   stop(): void {
     this.#isStopped = true
+  }
+
+  /** @returns whether it came to its end; a blocking one may overtake it */
+  async #secureInTurns(isOver: () => boolean): Promise<boolean> {
+    if (this.#isSecured) return true
+    const journal = this.#openJournal()
+    try {
+      for (const { offset, bytes } of pieces(this.#extents)) {
+        await nextTurn()
+        if (isOver()) return false
+        journal.store(bytes, offset)
+      }
+      await journal.syncAsync()
+    } finally {
+      journal.close()
+    }
+    if (isOver()) return false
+    this.#isSecured = true
+    return true
+  }
+
+  #openJournal(): PlatformFile {
+    const { platform, path } = this.#store
+    return platform.open(journalPathOf(path), { access: 'readwrite', create: 'never' })
   }
 
   /** @returns whether something is left */
@@ -176,15 +228,12 @@ export class Replay {
   }
 }
 
-/** Makes the frames that were read durable: the system may have them in its cache alone, and take them for clean. */
-function storeAgain({ platform, path }: Recoverable, extents: JournalScan['extents']): void {
-  if (extents.length === 0) return
-  const journal = platform.open(journalPathOf(path), { access: 'readwrite', create: 'never' })
-  try {
-    for (const { offset, bytes } of extents) journal.store(bytes, offset)
-    journal.sync()
-  } finally {
-    journal.close()
+/** The same bytes in small pieces. */
+function* pieces(extents: JournalScan['extents']): Generator<JournalScan['extents'][number]> {
+  for (const { offset, bytes } of extents) {
+    for (let at = 0; at < bytes.length; at += JOURNAL_BYTES_A_STEP) {
+      yield { offset: offset + at, bytes: bytes.subarray(at, at + JOURNAL_BYTES_A_STEP) }
+    }
   }
 }
 
