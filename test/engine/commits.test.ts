@@ -7,6 +7,7 @@ import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 import { openStore, type Store, type Transaction } from 'stridedb'
 import { beforeEach, describe, expect, test } from 'vitest'
+import { z } from 'zod'
 import { codeOf, codeOfAsync, Trade, temporaryFolder, trade } from './support.ts'
 
 let path: string
@@ -71,6 +72,19 @@ describe('a commit', () => {
     expect(await Promise.all(commits)).toEqual(Array.from({ length: 100 }, (_, i) => i + 2))
     expect(store.stats().syncs - syncs).toBeLessThanOrEqual(4)
     expect(reopened(again => again.count)).toBe(105)
+  })
+
+  test('may be asked for 150,000 times in one turn', async () => {
+    const many = openStore('many', z.object({ a: z.uint32() }), { backend: 'memory' })
+    for (let i = 0; i < 10; i++) many.append({ a: 0 })
+    const commits = Array.from({ length: 150_000 }, (_, i) => {
+      many.update(i % 10, { a: i })
+      return many.commit()
+    })
+    const numbers = await Promise.all(commits)
+    expect([numbers.length, numbers[0], numbers.at(-1)]).toEqual([150_000, 1, 150_000])
+    expect([many.commitNumber, many.field(9, 'a')]).toEqual([150_000, 149_999])
+    many.close()
   })
 
   test('in flight is finished by commitSync and by close', async () => {

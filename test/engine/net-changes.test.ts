@@ -27,4 +27,16 @@ describe('the last of each number', () => {
       }),
     )
   })
+
+  test('of five million, digit by digit', () => {
+    const count = 5_000_000
+    // Each number twice, the later ones in falling order.
+    const list = Float64Array.from({ length: count }, (_, i) => (i < count / 2 ? i : count - 1 - i))
+    const { numbers, entries } = lastOfEach(list, count)
+    let isRight = numbers.length === count / 2
+    for (let i = 0; i < numbers.length; i++) {
+      if (numbers[i] !== i || entries[i] !== count - 1 - i) isRight = false
+    }
+    expect(isRight).toBe(true)
+  })
 })

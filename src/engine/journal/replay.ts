@@ -39,7 +39,8 @@ export interface Recoverable {
 }
 
 const CHANGES_A_STEP = 1024
-/** Bytes of the journal that are stored again in one turn. */
+/** A journal of so many bytes, twice the default, is stored again before the store opens; a larger one in turns. */
+const JOURNAL_BYTES_AT_ONCE = 32 * 1024 * 1024
 const JOURNAL_BYTES_A_STEP = 1024 * 1024
 
 export class Replay {
@@ -60,7 +61,7 @@ export class Replay {
   #root: Root | undefined
   #isStopped = false
 
-  /** Makes room for the changes. @throws ERR_STRIDE_CORRUPT, _NO_SPACE, _IO */
+  /** Makes durable what it relies on, where that is not long, and makes room. @throws ERR_STRIDE_CORRUPT, _NO_SPACE, _IO */
   constructor(store: Recoverable, net: NetChanges, { frames, extents }: JournalScan) {
     this.#store = store
     this.net = net
@@ -68,6 +69,7 @@ export class Replay {
     this.#soundness = new Soundness(store.path, () => undefined)
     this.#extents = extents
     this.#isSecured = extents.length === 0
+    if (extents.reduce((sum, { bytes }) => sum + bytes.length, 0) <= JOURNAL_BYTES_AT_ONCE) this.secure()
     this.#roots = new RootKeeper(store.file, store.root)
     this.#roots.storeFoundAgain()
     const { path, pool, addressing, root } = store
