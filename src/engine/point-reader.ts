@@ -219,7 +219,8 @@ export abstract class PointReader<S extends AnySchema> extends ReaderBase {
 
   /** Position of a hot record; -1 for any other. */
   #hotAt(n: number): number {
-    const d = n - readerAccess.hotFirst(this)
+    // Whatever is no number is refused where it is looked for.
+    const d = typeof n === 'number' ? n - readerAccess.hotFirst(this) : -1
     if (d >>> 0 !== d || d >= readerAccess.hotCount(this)) return -1
     return (readerAccess.hotAt(this) + Math.imul(d, this.#source.addressing.stride)) | 0
   }

@@ -12,9 +12,9 @@
 
 import type { AnySchema } from '../schema/index.ts'
 import { GivenNumbers } from './given-numbers.ts'
-import type { WalkedRange } from './index/index-options.ts'
 import type { OrderedIndex } from './index/ordered-index.ts'
 import type { RangeCursor } from './index/range-cursor.ts'
+import type { GivenRange } from './index/range-ends.ts'
 import type { Numbering } from './numbering.ts'
 import { replaced } from './record-finder.ts'
 import type { Row } from './record-set.ts'
@@ -32,7 +32,7 @@ interface Start {
 export class RangeWalk<S extends AnySchema> implements IterableIterator<Row<S>> {
   readonly #store: IndexedStore<S>
   readonly #index: () => OrderedIndex
-  readonly #range: WalkedRange
+  readonly #range: GivenRange
   readonly #fields: readonly string[]
   #cursor: RangeCursor | undefined
   #version = -1
@@ -66,7 +66,7 @@ export class RangeWalk<S extends AnySchema> implements IterableIterator<Row<S>> 
   readonly #result: { done: boolean; value: Row<S> | undefined } = { done: false, value: undefined }
 
   /** @internal */
-  constructor(store: IndexedStore<S>, index: () => OrderedIndex, range: WalkedRange) {
+  constructor(store: IndexedStore<S>, index: () => OrderedIndex, range: GivenRange) {
     this.#store = store
     this.#index = index
     this.#range = range

@@ -2,7 +2,8 @@
  * An index as programs use it: records by key, and the keys of a range in order.
  *
  * Finds numbers (index/key-index.ts) and lets the store read the records. Everything is as reads see it at the call, staged
- * changes included.
+ * changes included. Keys and bounds that are objects are read first (index/given-key.ts): the index is looked for afterwards, since
+ * reading them may have changed or closed it.
  */
 
 import { StrideError } from '../errors.ts'
@@ -16,6 +17,7 @@ import { KEY_RANGE, type Range, type RangeOptions, WALKED_RANGE } from './index/
 import { KeyHash } from './index/key-hash.ts'
 import type { KeyIndex } from './index/key-index.ts'
 import { OrderedIndex } from './index/ordered-index.ts'
+import { GivenRange, rangeEnds } from './index/range-ends.ts'
 import type { Numbering } from './numbering.ts'
 import { RangeWalk } from './range-walk.ts'
 import type { RecordSet } from './record-set.ts'
@@ -38,10 +40,15 @@ export interface IndexedStore<S extends AnySchema> {
   consistently<T>(read: () => T): T
 }
 
-/** Values of a key, or fewer of them: a bound of a range. */
-export type Bound<Key> = Key extends readonly [infer First, ...infer Rest]
-  ? First | readonly [First] | (Rest extends readonly [] ? never : readonly [First, ...Partial<Rest>])
-  : Key
+/**
+ * Values of a key, or fewer of them: a bound of a range. A field that is a tuple is one value: keys of several fields are readonly
+ * arrays, and values of fields are not.
+ */
+export type Bound<Key> = Key extends unknown[]
+  ? Key
+  : Key extends readonly [infer First, ...infer Rest]
+    ? First | readonly [First] | (Rest extends readonly [] ? never : readonly [First, ...Partial<Rest>])
+    : Key
 
 const NEVER_READY = new HashHomes(new KeyHash(new Uint8Array(SEED_BYTES)), undefined)
 
@@ -103,14 +110,15 @@ export class StoreIndex<S extends AnySchema = AnySchema, Key = unknown> {
 
   /** One field of that record. @throws {StrideError} ERR_STRIDE_NO_RECORD where there is none */
   field<Name extends FieldName<S>>(key: Key, name: Name): FieldValue<S, Name> {
-    const n = this.#isFollowing ? -1 : this.number(key)
-    return n >= 0 ? this.#records.field(n, name) : this.#existingField(key, name)
+    if (this.#isFollowing) return this.#fieldConsistently(key, name)
+    const n = this.number(key)
+    return n >= 0 ? this.#records.field(n, name) : this.#noSuchKey()
   }
 
   /** Records of many keys as fresh objects, in the order asked; undefined where there is none. */
   getMany(keys: Iterable<Key> | ArrayLike<Key>, none?: NoOptions): (Output<S> | undefined)[] {
     refuseOptions(none, 'getMany')
-    const list = listOf(keys)
+    const list = this.#readAll(keys)
     return this.#store.consistently(() => {
       const numbers = this.#find().numbers(list)
       const found = this.#records.getMany(numbers.filter(n => n >= 0))
@@ -122,13 +130,14 @@ export class StoreIndex<S extends AnySchema = AnySchema, Key = unknown> {
   /** The numbers of many keys, as `number` finds them, -1 where there is none: `gather`, `getMany` and `prefetch` take them so. */
   numbers(keys: Iterable<Key> | ArrayLike<Key>, none?: NoOptions): Float64Array {
     refuseOptions(none, 'numbers')
-    const list = listOf(keys)
+    const list = this.#readAll(keys)
     return this.#store.consistently(() => this.#find().numbers(list))
   }
 
   /** Every number with this key, rising. */
   all(key: Key): Float64Array {
-    return this.#store.consistently(() => this.#find().all(key))
+    const given = this.#read(key)
+    return this.#store.consistently(() => this.#find().all(given))
   }
 
   /**
@@ -144,46 +153,79 @@ export class StoreIndex<S extends AnySchema = AnySchema, Key = unknown> {
    * @throws TypeError on a hash index
    */
   range(range?: RangeOptions<Bound<Key>>): RangeWalk<S> {
-    return new RangeWalk(this.#store, () => this.#ordered(), WALKED_RANGE.read(range, 'range'))
+    const given = this.#readRange(WALKED_RANGE.read(range, 'range'))
+    return new RangeWalk(this.#store, () => this.#ordered(), given)
   }
 
   /** The first record of a range. */
   first(range?: Range<Bound<Key>>): Output<S> | undefined {
-    return this.#end(KEY_RANGE.read(range, 'first'))
+    const given = this.#readRange(KEY_RANGE.read(range, 'first'))
+    return this.#end(given, given.reverse)
   }
   /** The last one. */
   last(range?: Range<Bound<Key>>): Output<S> | undefined {
-    const given = KEY_RANGE.read(range, 'last')
-    return this.#end({ ...given, reverse: !given.reverse })
+    const given = this.#readRange(KEY_RANGE.read(range, 'last'))
+    return this.#end(given, !given.reverse)
   }
   /** How many records there are in a range; all of them without one. */
   count(range?: Range<Bound<Key>>): number {
-    const given = KEY_RANGE.read(range, 'count')
+    const given = this.#readRange(KEY_RANGE.read(range, 'count'))
     return this.#store.consistently(() => this.#ordered().count(given))
   }
 
-  #end(range: Range): Output<S> | undefined {
+  #end(range: GivenRange, isReverse: boolean): Output<S> | undefined {
     return this.#store.consistently(() => {
-      const n = this.#ordered().cursor(range).next()
+      const index = this.#ordered()
+      const n = index.cursorBetween(rangeEnds(index.codec, range), isReverse).next()
       return n < 0 ? undefined : this.#records.get(n)
     })
   }
 
   #number(key: Key): number {
     this.#ask = this.#asking.next()
-    return this.#isFollowing ? this.#numberConsistently(key) : this.#find().number(key)
+    const given = this.#read(key)
+    return this.#isFollowing ? this.#numberConsistently(given) : this.#find().number(given)
   }
 
   // Apart from the above: a closure over their argument would cost each call an allocation.
   #getConsistently(key: Key): Output<S> | undefined {
+    const given = this.#read(key)
     return this.#store.consistently(() => {
-      const n = this.#find().number(key)
+      const n = this.#find().number(given)
       return n < 0 ? undefined : this.#records.get(n)
     })
   }
 
-  #numberConsistently(key: Key): number {
-    return this.#store.consistently(() => this.#find().number(key))
+  #numberConsistently(given: unknown): number {
+    return this.#store.consistently(() => this.#find().number(given))
+  }
+
+  #fieldConsistently<Name extends FieldName<S>>(key: Key, name: Name): FieldValue<S, Name> {
+    const given = this.#read(key)
+    const found = this.#store.consistently(() => {
+      const n = this.#find().number(given)
+      return n < 0 ? undefined : { value: this.#records.field(n, name) }
+    })
+    return found === undefined ? this.#noSuchKey() : found.value
+  }
+
+  /** A key that runs no code of the caller from now on. */
+  #read(key: unknown): unknown {
+    return typeof key === 'object' && key !== null ? this.#find().codec.read(key) : key
+  }
+
+  #readAll(keys: Iterable<Key> | ArrayLike<Key>): ArrayLike<unknown> {
+    const list = listOf(keys)
+    const { length } = list
+    for (let i = 0; i < length; i++) {
+      const key: unknown = list[i]
+      if (typeof key === 'object' && key !== null) return Array.from(list, each => this.#read(each))
+    }
+    return list
+  }
+
+  #readRange(range: RangeOptions): GivenRange {
+    return GivenRange.of(this.#ordered().codec.plan, range)
   }
 
   #find(): KeyIndex {
@@ -201,12 +243,7 @@ export class StoreIndex<S extends AnySchema = AnySchema, Key = unknown> {
     throw new TypeError(`The index '${this.name}' has no order: declare it with kind: 'ordered'`)
   }
 
-  #existingField<Name extends FieldName<S>>(key: Key, name: Name): FieldValue<S, Name> {
-    const found = this.#store.consistently(() => {
-      const n = this.#find().number(key)
-      return n < 0 ? undefined : { value: this.#records.field(n, name) }
-    })
-    if (found !== undefined) return found.value
+  #noSuchKey(): never {
     const { path } = this.#store
     throw new StrideError('ERR_STRIDE_NO_RECORD', `The index '${this.name}' of ${path} has no such key`, {
       path,
@@ -214,10 +251,7 @@ export class StoreIndex<S extends AnySchema = AnySchema, Key = unknown> {
   }
 }
 
-/**
- * Keys that run nobody's code when they are read: a getter in an array could ask the same index meanwhile, which looks for many
- * keys in memory of its own.
- */
+/** Keys in a list of our own, each element read once; typed arrays run nobody's code. */
 function listOf<Key>(keys: Iterable<Key> | ArrayLike<Key>): ArrayLike<Key> {
   const list = toList(keys, 'Keys') as ArrayLike<Key>
   return ArrayBuffer.isView(list) ? list : Array.from(list)

@@ -71,19 +71,21 @@ export function readerClass<B extends ReaderBaseConstructor>(
   }
   // In 32 bits the compiler checks nothing, and nothing is a double. Short in bytecode, too: V8 inlines the methods of
   // two schemas into one loop only while both fit its budget.
+  // Whatever is no number is far from hot: the slow path says what is wrong with it.
+  const ahead = `typeof n === 'number' ? n - ${call.hotFirst}(this) : -1`
   const hotAt = `${call.hotAt}(this) + d * ${recordSize} | 0`
   // Where the two paths of `field` meet there is a position, not a value: a value that may have come from a call is
   // boxed, and so is every hot one then.
   return source.run(`class Reader extends ${source.constant(base)} {
 get(n) {
-  const d = n - ${call.hotFirst}(this);
+  const d = ${ahead};
   if (d >>> 0 === d && d < ${call.hotCount}(this)) {
     return ${source.constant(decode)}(${call.view}(this), ${call.bytes}(this), ${hotAt});
   }
   return ${call.get}(this, n);
 }
 field(n, name) {
-  const d = n - ${call.hotFirst}(this);
+  const d = ${ahead};
   const at = d >>> 0 === d && d < ${call.hotCount}(this) ? ${hotAt} : ${call.locate}(this, n) | 0;
   return ${source.constant(readField)}(${call.view}(this), ${call.bytes}(this), at, name);
 }

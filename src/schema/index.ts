@@ -12,9 +12,12 @@ export {
 } from './codec.ts'
 export type { Column } from './column.ts'
 export { type FoundField, findFields, unknownField } from './fields.ts'
+export { memberValue, unknownKeys } from './fit.ts'
 export type { Row } from './infer.ts'
 export {
   BIGINTS,
+  isContainer,
+  isText,
   type LeafNode,
   type Node,
   NUMBERS,

@@ -20,7 +20,9 @@ export interface HashIndexParts extends KeyIndexParts<HashDelta> {
 
 export class HashIndex extends KeyIndex<HashDelta> {
   readonly #hash: KeyHash
+  /** Whether keys of records are one word, and whether those that are asked for are the word's value, too. */
   readonly #isWord: boolean
+  readonly #isPlainWord: boolean
   /** The key that is looked for. */
   readonly #key: Uint32Array
   readonly #hashes = new Uint32Array(HOMES_BATCH)
@@ -33,6 +35,7 @@ export class HashIndex extends KeyIndex<HashDelta> {
     super(parts)
     this.#hash = parts.hash
     this.#isWord = parts.codec.isWord
+    this.#isPlainWord = parts.codec.isPlainWord
     this.#key = parts.codec.words
     this.#homes = new HashHomes(parts.hash, this.#isWord ? parts.pages : undefined)
     this.quick = parts.codec.isUnsignedWord ? this.#homes : undefined
@@ -40,7 +43,7 @@ export class HashIndex extends KeyIndex<HashDelta> {
   }
 
   override number(key: unknown): number {
-    if (!this.#isWord) return super.number(key)
+    if (!this.#isPlainWord) return super.number(key)
     const word = this.codec.wordOf(key)
     return word < 0 ? -1 : this.#findWord(word, this.#hash.ofWord(word))
   }
@@ -48,7 +51,7 @@ export class HashIndex extends KeyIndex<HashDelta> {
   override numbers(keys: ArrayLike<unknown>): Float64Array {
     const { length } = keys
     const out = new Float64Array(length)
-    if (!this.#isWord) {
+    if (!this.#isPlainWord) {
       for (let i = 0; i < length; i++) out[i] = super.number(keys[i])
       return out
     }
@@ -96,7 +99,7 @@ export class HashIndex extends KeyIndex<HashDelta> {
     const best = this.#searchPages(hash, undefined)
     const { tree } = this
     if (tree.active.count === 0 && tree.frozen === undefined) return best
-    if (best >= 0 && tree.definition.unique) return best
+    if (best >= 0 && tree.definition.unique && !this.codec.hasNull) return best
     return this.#searchDeltas(hash, best)
   }
 

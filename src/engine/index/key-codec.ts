@@ -3,18 +3,16 @@
  *
  *   C1  the words of a record's key and of an equal value are equal, and those of unequal ones are not (key-leaf.ts, O2).
  *   C2  `extract` believes no byte: whatever the record holds, it gives some key.
+ *   KC1 no code of a caller runs while `words` and the scratch bytes are in use: given-key.ts has run it before.
  * One leaf of at most four bytes is one word, made without a detour; so is one of eight bytes two words.
  */
 
 import { InvariantError } from '../../errors.ts'
-import { isBytes } from '../../realms.ts'
-import type { LeafNode, Node } from '../../schema/index.ts'
-import { type Fit, fromRecord, fromValue } from './key-leaf.ts'
+import { isContainer, isText, type LeafNode } from '../../schema/index.ts'
+import { shown } from '../../shown-value.ts'
+import { ABSENT, GivenKey, NULL, THERE } from './given-key.ts'
+import { codeIn, type Fit, fromRecord, fromValue, named } from './key-leaf.ts'
 import type { KeyField, KeyPlan, KeyStep, LeafStep, PresenceLevel } from './key-plan.ts'
-
-const ABSENT = 0
-const NULL = 1
-const THERE = 2
 
 /** How the one leaf of a short key is read; 'steps' for every other key. */
 type Shortcut = 'steps' | 'text' | 'u8' | 'u16' | 'u32' | 'i32' | 'u64' | 'i64' | 'f64'
@@ -31,7 +29,7 @@ const SHORTCUTS: Readonly<Record<string, Shortcut>> = {
   date: 'i64',
 }
 
-/** Where a value could not be encoded whole: so many bytes of the key are fixed, and it lies just above or below them. */
+/** Where a value could not be encoded whole: so many bytes of the key are fixed, and it lies just above or below all that begin so. */
 export interface Bound {
   readonly fixedBytes: number
   readonly fit: Fit
@@ -56,6 +54,8 @@ export class KeyCodec {
   readonly #codeMax: number
   /** Where the bytes of a key stand that say whether something is there. */
   readonly #presences: readonly number[]
+  /** Enums that list null. */
+  readonly #nullables: readonly LeafStep[]
 
   constructor(plan: KeyPlan) {
     this.plan = plan
@@ -67,18 +67,23 @@ export class KeyCodec {
     const only = plan.steps.length === 1 ? (plan.steps[0] as KeyStep) : undefined
     const leaf = only?.kind === 'leaf' ? only : undefined
     this.#shortcut = leaf === undefined ? 'steps' : shortcutOf(leaf.node)
-    this.#leaf = leaf?.node.type === 'bytes' ? undefined : leaf
+    // The one step of an object, a tuple or an array is not its value.
+    const isWrapped = plan.fields.some(({ node }) => isContainer(node))
+    this.#leaf = isWrapped || leaf?.node.type === 'bytes' ? undefined : leaf
     this.#codeMax = leaf?.node.type === 'latin1' ? 0xff : 0x7f
     this.#offset = leaf?.offset ?? 0
     this.#isLittle = leaf?.node.endian !== 'big'
     this.#presences = plan.steps.filter(({ kind }) => kind === 'presence').map(({ at }) => at)
+    this.#nullables = plan.steps.filter(step => step.kind === 'leaf').filter(({ nullCode }) => nullCode >= 0)
   }
 
   /** Whether one of the values in `words` is null or absent, or has something in it that is. */
   get hasNull(): boolean {
-    for (const at of this.#presences) {
-      const word = this.words[at >>> 2] as number
-      if (((word >>> (24 - 8 * (at & 3))) & 0xff) !== THERE) return true
+    for (const at of this.#presences) if (this.#byteAt(at) !== THERE) return true
+    for (const { at, size, nullCode } of this.#nullables) {
+      let code = 0
+      for (let i = 0; i < size; i++) code = code * 256 + this.#byteAt(at + i)
+      if (code === nullCode) return true
     }
     return false
   }
@@ -88,9 +93,14 @@ export class KeyCodec {
     return this.#shortcut === 'u32' || this.#shortcut === 'i32'
   }
 
+  /** Whether a key is one word, and `wordOf` takes the value of the field. */
+  get isPlainWord(): boolean {
+    return this.isWord && this.#leaf !== undefined
+  }
+
   /** Whether that word is the value itself. */
   get isUnsignedWord(): boolean {
-    return this.#shortcut === 'u32'
+    return this.#shortcut === 'u32' && this.#leaf !== undefined
   }
 
   /** The key of the record at `at`, where it is one word. */
@@ -99,7 +109,7 @@ export class KeyCodec {
     return this.#shortcut === 'u32' ? word : (word ^ 0x80000000) >>> 0
   }
 
-  /** The word of a value, where a key is one word; -1 where no record can have it. @throws TypeError */
+  /** The word of a value, where a key is a plain word; -1 where no record can have it. @throws TypeError */
   wordOf(value: unknown): number {
     if (typeof value !== 'number') return this.#refuse(value)
     if (this.#shortcut === 'u32') return value >>> 0 === value ? value : -1
@@ -149,13 +159,7 @@ export class KeyCodec {
     const { words } = this
     const last = words.length - 1
     this.#view.setUint32(last * 4, 0)
-    let fit: Fit
-    try {
-      fit = fromValue(leaf.node, value, this.#scratch, this.#view, 0)
-    } catch (error) {
-      if (!(error instanceof TypeError)) throw error
-      throw new TypeError(`The field '${leaf.path}' of ${error.message}`)
-    }
+    const fit = this.#encodeValue(leaf, value, 0)
     for (let i = 0; i <= last; i++) words[i] = this.#view.getUint32(i * 4)
     return fit === 'exact'
   }
@@ -197,26 +201,31 @@ export class KeyCodec {
     return true
   }
 
+  /** A key that runs no code of the caller from now on: what lookups that may run again are given. @throws TypeError */
+  read(value: unknown): unknown {
+    return this.#leaf === undefined ? GivenKey.of(this.plan, value) : value
+  }
+
   /**
    * Sets `words` to the key of a value: the field's, or an array of them where the index is on several.
+   * @param value may be what `read` gave
    * @returns false where no record can have it @throws TypeError for a value of another kind
    */
   encode(value: unknown): boolean {
-    const { fields } = this.plan
-    if (this.isWord) {
-      const word = this.wordOf(value)
-      this.words[0] = word
-      return word >= 0
+    if (this.#leaf !== undefined) {
+      if (this.isWord) {
+        const word = this.wordOf(value)
+        this.words[0] = word
+        return word >= 0
+      }
+      if (this.#shortcut === 'text' && typeof value === 'string' && this.#encodeText(value)) return true
+      return this.#encodeLeaf(this.#leaf, value)
     }
-    if (this.#shortcut === 'text' && typeof value === 'string' && this.#encodeText(value)) return true
-    if (this.#leaf !== undefined) return this.#encodeLeaf(this.#leaf, value)
-    const values = fields.length === 1 ? [value] : this.#listOf(value)
-    if (values.length !== fields.length) {
-      throw new TypeError(`A key of this index has ${fields.length} values: ${values.length}`)
-    }
-    const { fixedBytes, fit } = this.#encodeFields(values, true)
+    const { fixedBytes, fit } = this.#encodeParts(GivenKey.of(this.plan, value))
+    if (fit !== 'exact') return false
+    if (fixedBytes !== this.bytes) throw new InvariantError(`a key of ${fixedBytes} bytes, not ${this.bytes}`)
     this.#load()
-    return fixedBytes === this.bytes && fit === 'exact'
+    return true
   }
 
   /**
@@ -225,15 +234,10 @@ export class KeyCodec {
    * @throws TypeError
    */
   encodeBound(value: unknown, isPrefix = false): Bound {
-    const { fields } = this.plan
-    const values = fields.length === 1 || !Array.isArray(value) ? [value] : value.slice()
-    if (values.length === 0 || values.length > fields.length) {
-      throw new TypeError(`A bound of this index has 1 to ${fields.length} values: ${values.length}`)
-    }
-    let bound = this.#encodeFields(values, false)
-    if (isPrefix) bound = this.#shorten(bound, fields[values.length - 1] as KeyField, values.at(-1))
+    const key = GivenKey.bound(this.plan, value)
+    const bound = this.#encodeParts(key)
     this.#load()
-    return bound
+    return isPrefix ? shortened(bound, key) : bound
   }
 
   /** Fills `out` with the words of `words` up to a byte, and `fill` behind it. */
@@ -249,94 +253,35 @@ export class KeyCodec {
     return show(values.length === 1 ? values[0] : values)
   }
 
-  /** A copy: a getter could ask for another key while this one is written. */
-  #listOf(value: unknown): readonly unknown[] {
-    if (Array.isArray(value)) return value.slice()
-    throw new TypeError(
-      `A key of this index is an array of ${this.plan.fields.length} values: ${String(value)}`,
-    )
+  /** Writes what was given, up to a value that no field can hold. @throws TypeError for any value of the wrong kind */
+  #encodeParts({ plan, parts }: GivenKey): Bound {
+    const { steps } = plan
+    const scratch = this.#scratch
+    scratch.fill(0)
+    let bound: Bound = { fixedBytes: 0, fit: 'exact' }
+    for (let i = 0; i < parts.length; i++) {
+      let step = steps[i] as KeyStep
+      let fit: Fit = 'exact'
+      if (step.kind === 'presence') {
+        const presence = parts[i] as number
+        scratch[step.at] = presence
+        // What is missing is zeros, which are there already.
+        if (presence !== THERE) i += step.inner
+        step = steps[i] as KeyStep
+      } else {
+        fit = this.#encodeValue(step, parts[i], step.at)
+      }
+      if (bound.fit === 'exact') bound = { fixedBytes: step.at + (fit === 'below' ? 0 : step.size), fit }
+    }
+    return bound
   }
 
-  #encodeFields(values: readonly unknown[], isWhole: boolean): Bound {
-    this.#scratch.fill(0)
-    const { fields, steps } = this.plan
-    let end = 0
-    for (let i = 0; i < values.length; i++) {
-      const field = fields[i] as KeyField
-      const step = steps[field.firstStep] as KeyStep
-      let fit: Fit
-      try {
-        if (step.kind === 'leaf' && step.size === field.end - field.at && step.node.type !== 'bytes') {
-          fit = fromValue(step.node, values[i], this.#scratch, this.#view, step.at)
-          end = fit === 'below' ? field.at : field.end
-        } else {
-          const state: EncodeState = { step: field.firstStep, fit: 'exact' }
-          end = this.#encodeNode(field.node, values[i], state, field.isOptional)
-          fit = state.fit
-        }
-      } catch (error) {
-        if (!(error instanceof TypeError)) throw error
-        throw new TypeError(`The field '${field.path}' of ${error.message}`)
-      }
-      if (fit !== 'exact') return { fixedBytes: end, fit }
-      if (isWhole && end !== field.end) throw new InvariantError(`a key of ${end} bytes, not ${field.end}`)
+  #encodeValue(step: LeafStep, value: unknown, to: number): Fit {
+    try {
+      return fromValue(step.node, value, this.#scratch, this.#view, to)
+    } catch (error) {
+      throw named(error, step.path)
     }
-    return { fixedBytes: end, fit: 'exact' }
-  }
-
-  /** @returns the byte position behind what was written */
-  #encodeNode(node: Node, value: unknown, state: EncodeState, hasPresence: boolean): number {
-    const { steps } = this.plan
-    if (hasPresence) {
-      const step = steps[state.step++] as KeyStep
-      const isThere = value !== null && value !== undefined
-      this.#scratch[step.at] = isThere ? THERE : value === null ? NULL : ABSENT
-      if (!isThere) {
-        // Zeros are there already.
-        const last = skipNode(steps, node, state)
-        return last === undefined ? step.at + 1 : last.at + last.size
-      }
-    }
-    const inner = (child: Node, inside: unknown): number =>
-      this.#encodeNode(child, inside, state, child.nullable || child.optional)
-    let end = 0
-    if (node.type === 'object') {
-      if (typeof value !== 'object' || value === null)
-        throw new TypeError(`a key takes an object: ${String(value)}`)
-      for (const { name, node: child } of node.members) {
-        end = inner(child, (value as Record<string, unknown>)[name])
-        if (state.fit !== 'exact') return end
-      }
-      return end
-    }
-    if (node.type === 'tuple' || node.type === 'array') {
-      const children =
-        node.type === 'tuple' ? node.items : Array.from({ length: node.length }, () => node.element)
-      if (!Array.isArray(value) || value.length !== children.length) {
-        throw new TypeError(`a key takes an array of ${children.length} values: ${String(value)}`)
-      }
-      for (const [i, child] of children.entries()) {
-        end = inner(child, value[i])
-        if (state.fit !== 'exact') return end
-      }
-      return end
-    }
-    const step = steps[state.step++] as LeafStep
-    state.fit = fromValue(step.node, value, this.#scratch, this.#view, step.at)
-    if (state.fit === 'exact' && node.type === 'bytes' && (value as Uint8Array).length < node.length) {
-      state.fit = 'below'
-      return step.at + step.size
-    }
-    return state.fit === 'below' ? step.at : step.at + step.size
-  }
-
-  #shorten(bound: Bound, field: KeyField, value: unknown): Bound {
-    const step = this.plan.steps[field.firstStep + (field.isOptional ? 1 : 0)] as KeyStep
-    const isText = step.kind === 'leaf' && isTextLike(step.node)
-    if (!isText || (typeof value !== 'string' && !isBytes(value))) return bound
-    const given = typeof value === 'string' ? textBytes(step.node, value) : value.length
-    if (given > step.node.length || (bound.fit === 'above' && typeof value === 'string')) return bound
-    return { fixedBytes: step.at + given, fit: 'exact' }
   }
 
   #extractSteps(view: DataView, at: number): void {
@@ -344,10 +289,17 @@ export class KeyCodec {
     const bits = at + this.plan.bitmapOffset
     for (const step of this.plan.steps) {
       if (isMissing(step.outer, view, bits)) this.#scratch.fill(0, step.at, step.at + step.size)
-      else if (step.kind === 'leaf') fromRecord(step.node, view, at + step.offset, key, step.at)
-      else this.#scratch[step.at] = presenceOf(step.levels, view, bits)
+      else if (step.kind === 'presence') this.#scratch[step.at] = presenceOf(step.levels, view, bits)
+      else if (step.sharesNull && codeIn(step.node, view, at + step.offset) === step.nullCode) {
+        this.#scratch[step.at - 1] = NULL
+        this.#scratch.fill(0, step.at, step.at + step.size)
+      } else fromRecord(step.node, view, at + step.offset, key, step.at)
     }
     this.#load()
+  }
+
+  #byteAt(at: number): number {
+    return ((this.words[at >>> 2] as number) >>> (24 - 8 * (at & 3))) & 0xff
   }
 
   #load(): void {
@@ -362,43 +314,33 @@ export class KeyCodec {
 
   #refuse(value: unknown): never {
     const { path } = this.plan.fields[0] as KeyField
-    throw new TypeError(`The field '${path}' of a key takes a number: ${String(value)}`)
+    throw new TypeError(`The field '${path}' of a key takes a number: ${shown(value)}`)
   }
 }
 
 function shortcutOf(node: LeafNode): Shortcut {
-  const isText = node.type === 'ascii' || node.type === 'latin1' || node.type === 'utf8'
-  if (isText) return node.padding === 'zero' ? 'text' : 'steps'
+  if (isText(node)) return node.padding === 'zero' ? 'text' : 'steps'
   return SHORTCUTS[node.type] ?? 'steps'
 }
 
 /** What `describe` reads a field with; a codec's readField. */
 export type ReadField = (view: DataView, bytes: Buffer, at: number, path: string) => unknown
 
-interface EncodeState {
-  step: number
-  fit: Fit
-}
-
-/** Passes the steps of a node. @returns the last of them */
-function skipNode(steps: readonly KeyStep[], node: Node, state: EncodeState): KeyStep | undefined {
-  const pass = (child: Node): void => {
-    if (child.nullable || child.optional) state.step++
-    skipNode(steps, child, state)
+/** The bound of all keys that begin with a text or with bytes, where such a value was given last. */
+function shortened(bound: Bound, key: GivenKey): Bound {
+  const last = key.lastLeaf
+  if (last === undefined || bound.fixedBytes !== last.step.at + last.step.size) return bound
+  const { step, value } = last
+  // What is null or absent is neither.
+  if (value instanceof Uint8Array && bound.fit !== 'above') {
+    return { fixedBytes: step.at + value.length, fit: 'exact' }
   }
-  if (node.type === 'object') for (const { node: child } of node.members) pass(child)
-  else if (node.type === 'tuple') for (const child of node.items) pass(child)
-  else if (node.type === 'array') for (let i = 0; i < node.length; i++) pass(node.element)
-  else state.step++
-  return steps[state.step - 1]
-}
-
-function isTextLike(node: LeafNode): node is LeafNode & { readonly length: number } {
-  return node.type === 'ascii' || node.type === 'latin1' || node.type === 'utf8' || node.type === 'bytes'
-}
-
-function textBytes(node: LeafNode, text: string): number {
-  return node.type === 'utf8' ? Buffer.byteLength(text) : text.length
+  const { node } = step
+  if (typeof value !== 'string' || !isText(node) || bound.fit !== 'exact') return bound
+  return {
+    fixedBytes: step.at + (node.type === 'utf8' ? Buffer.byteLength(value) : value.length),
+    fit: 'exact',
+  }
 }
 
 function isSet(bit: number, view: DataView, bits: number): boolean {

@@ -4,16 +4,19 @@
  *   O1  comparing bytes compares values: integers and dates by size, floats by size with -0 as 0 and NaN behind all others,
  *       false before true, enums by their code, text and bytes by their bytes, a shorter text before a longer one.
  *   O2  equal bytes mean equal values, as `===` has it, NaN equal to itself.
- *   O3  a bound that no field can hold exactly is rounded down, and says that it lies above.
+ *   O3  a value that no field can hold exactly is rounded down, and says that it lies above.
+ *   O4  f32: a value is rounded as storing it rounds. So the value that was given finds what the value that is stored finds, and a
+ *       range over given values has the records that were given values in it.
  * Text padded with spaces may end in NUL: behind its bytes, filled up with zeros, stands how many there are.
  * From a record: fromRecord. From a value that somebody asks for: fromValue.
  */
 
-import { dateMs, isBytes } from '../../realms.ts'
+import { types } from 'node:util'
 import { BIGINTS, type LeafNode, NUMBERS, type TextNode } from '../../schema/index.ts'
+import { shown } from '../../shown-value.ts'
 
-/** What fromValue wrote: the value itself, the nearest one below it, or nothing because all are above it. */
-export type Fit = 'exact' | 'above' | 'below'
+/** What fromValue wrote: the value itself, one that lies just below it or just above it, or nothing because all are above it. */
+export type Fit = 'exact' | 'above' | 'beneath' | 'below'
 
 /** Bytes of a key that a leaf takes. */
 export function keySizeOf(node: LeafNode): number {
@@ -71,9 +74,7 @@ export function fromRecord(node: LeafNode, view: DataView, at: number, key: Data
     }
     case 'boolean':
     case 'enum':
-      if (node.size === 1) key.setUint8(to, view.getUint8(at))
-      else if (node.size === 2) key.setUint16(to, view.getUint16(at, little))
-      else key.setUint32(to, view.getUint32(at, little))
+      setCode(key, to, node.size, codeIn(node, view, at))
       break
     default:
       copy(view, at, key, to, node.length)
@@ -85,21 +86,27 @@ export function fromRecord(node: LeafNode, view: DataView, at: number, key: Data
   }
 }
 
-/** The bytes of a value. @throws TypeError for a value of another kind */
+/** The code of a boolean or an enum in a record. */
+export function codeIn({ size, endian }: LeafNode, view: DataView, at: number): number {
+  if (size === 1) return view.getUint8(at)
+  return size === 2 ? view.getUint16(at, endian === 'little') : view.getUint32(at, endian === 'little')
+}
+
+/** The bytes of a value; bytes and compound keys as given-key.ts read them. @throws WrongKind */
 export function fromValue(node: LeafNode, value: unknown, bytes: Buffer, key: DataView, to: number): Fit {
   switch (node.type) {
     case 'u64':
     case 'i64':
       return bigintKey(node.type, value, key, to)
     case 'boolean':
-      if (typeof value !== 'boolean') throw wrongKind('true or false', value)
+      if (typeof value !== 'boolean') throw new WrongKind('true or false', value)
       setCode(key, to, node.size, value ? 1 : 0)
       return 'exact'
     case 'date':
       return dateKey(value, key, to)
     case 'enum': {
       const i = node.values.indexOf(value as string)
-      if (i < 0) throw wrongKind(`one of ${node.values.map(String).join(', ')}`, value)
+      if (i < 0) throw new WrongKind(`one of ${node.values.map(String).join(', ')}`, value)
       setCode(key, to, node.size, node.codes[i] as number)
       return 'exact'
     }
@@ -109,13 +116,16 @@ export function fromValue(node: LeafNode, value: unknown, bytes: Buffer, key: Da
       return narrowTextKey(node, 0xff, value, bytes, key, to)
     case 'utf8':
       return utf8Key(node, value, bytes, key, to)
-    case 'bytes':
-      if (!isBytes(value)) throw wrongKind(`a Uint8Array of ${node.length} bytes`, value)
+    case 'bytes': {
+      // Read already (given-key.ts): what a subclass makes of its methods has no say.
+      const given = value as Uint8Array
       bytes.fill(0, to, to + node.length)
-      bytes.set(value.subarray(0, node.length), to)
-      return value.length > node.length ? 'above' : 'exact'
+      bytes.set(given.subarray(0, node.length), to)
+      if (given.length === node.length) return 'exact'
+      return given.length > node.length ? 'above' : 'beneath'
+    }
     default:
-      if (typeof value !== 'number') throw wrongKind('a number', value)
+      if (typeof value !== 'number') throw new WrongKind('a number', value)
       return numberKey(node.type, value, key, to)
   }
 }
@@ -127,10 +137,10 @@ function numberKey(type: keyof typeof NUMBERS, value: number, key: DataView, to:
     return 'exact'
   }
   if (type === 'f32') return f32Key(value, key, to)
-  if (Number.isNaN(value)) throw wrongKind('a number', value)
   const { size, min, max } = NUMBERS[type]
   if (value < min) return 'below'
-  const floor = Math.min(max, Math.floor(value))
+  // NaN is behind all.
+  const floor = value <= max ? Math.floor(value) : max
   const code = floor - min
   if (size === 1) key.setUint8(to, code)
   else if (size === 2) key.setUint16(to, code)
@@ -141,14 +151,13 @@ function numberKey(type: keyof typeof NUMBERS, value: number, key: DataView, to:
 const FLOATS = new DataView(new ArrayBuffer(8))
 
 function f32Key(value: number, key: DataView, to: number): Fit {
-  const near = Math.fround(value)
-  FLOATS.setFloat32(0, near === 0 ? 0 : near)
-  let code = orderedF32(FLOATS.getUint32(0))
-  const isExact = near === value || Number.isNaN(value)
-  // Codes are in the order of the values: the next lower value has the next lower code.
-  if (!isExact && near > value) code--
-  key.setUint32(to, code)
-  return isExact ? 'exact' : 'above'
+  const { min, max } = NUMBERS.f32
+  const isBeyond = Number.isFinite(value) && (value < min || value > max)
+  // A field refuses what is beyond the largest numbers, and does not round it to them.
+  const near = isBeyond ? (value > 0 ? max : Number.NEGATIVE_INFINITY) : Math.fround(value)
+  FLOATS.setFloat32(0, near)
+  key.setUint32(to, orderedF32(FLOATS.getUint32(0)))
+  return isBeyond ? 'above' : 'exact'
 }
 
 /** The bits of a float so that unsigned order is the value's. */
@@ -173,7 +182,7 @@ function writeF64(high: number, low: number, key: DataView, to: number): void {
 }
 
 function bigintKey(type: keyof typeof BIGINTS, value: unknown, key: DataView, to: number): Fit {
-  if (typeof value !== 'bigint') throw wrongKind('a bigint', value)
+  if (typeof value !== 'bigint') throw new WrongKind('a bigint', value)
   const { min, max } = BIGINTS[type]
   if (value < min) return 'below'
   key.setBigUint64(to, (value > max ? max : value) - min)
@@ -181,8 +190,7 @@ function bigintKey(type: keyof typeof BIGINTS, value: unknown, key: DataView, to
 }
 
 function dateKey(value: unknown, key: DataView, to: number): Fit {
-  const ms = dateMs(value)
-  if (Number.isNaN(ms)) throw wrongKind('a valid Date', value)
+  const ms = timeOf(value)
   key.setUint32(to, Math.floor(ms / 2 ** 32) ^ 0x80000000)
   key.setUint32(to + 4, ms)
   return 'exact'
@@ -196,7 +204,7 @@ function narrowTextKey(
   key: DataView,
   to: number,
 ): Fit {
-  if (typeof value !== 'string') throw wrongKind('a string', value)
+  if (typeof value !== 'string') throw new WrongKind('a string', value)
   const { length } = node
   const countSize = countSizeOf(node)
   const n = Math.min(value.length, length)
@@ -219,15 +227,29 @@ function narrowTextKey(
 const LONE_SURROGATE = /\p{Surrogate}/u
 
 function utf8Key(node: TextNode, value: unknown, bytes: Buffer, key: DataView, to: number): Fit {
-  if (typeof value !== 'string') throw wrongKind('a string', value)
+  if (typeof value !== 'string') throw new WrongKind('a string', value)
   const { length } = node
   const countSize = countSizeOf(node)
-  const wide = Buffer.from(value)
+  const isWhole = !LONE_SURROGATE.test(value)
+  const wide = isWhole ? Buffer.from(value) : surrogateBytes(value)
   bytes.fill(0, to, to + length)
   wide.copy(bytes, to, 0, length)
   if (countSize !== 0) setCode(key, to + length, countSize, Math.min(wide.length, length))
   const hasPad = countSize === 0 && value.includes('\0')
-  return wide.length <= length && !hasPad && !LONE_SURROGATE.test(value) ? 'exact' : 'above'
+  return wide.length <= length && !hasPad && isWhole ? 'exact' : 'above'
+}
+
+/** UTF-8 as it would be if halves of pairs had bytes: no text of a record has them, and they stand where their code points do. */
+function surrogateBytes(text: string): Buffer {
+  const parts: Uint8Array[] = []
+  for (const character of text) {
+    const code = character.codePointAt(0) as number
+    const isHalf = code >= 0xd800 && code <= 0xdfff
+    parts.push(
+      isHalf ? Uint8Array.of(0xed, 0x80 | ((code >> 6) & 0x3f), 0x80 | (code & 0x3f)) : Buffer.from(character),
+    )
+  }
+  return Buffer.concat(parts)
 }
 
 function setCode(key: DataView, to: number, size: number, code: number): void {
@@ -242,6 +264,39 @@ function copy(from: DataView, at: number, key: DataView, to: number, length: num
   for (; i < length; i++) key.setUint8(to + i, from.getUint8(at + i))
 }
 
-function wrongKind(expected: string, value: unknown): TypeError {
-  return new TypeError(`a key takes ${expected}: ${String(value)}`)
+/** Whether a field of this kind can hold NaN. */
+export function holdsNaN(node: LeafNode): boolean {
+  return (node.type === 'f32' || node.type === 'f64') && node.nonFinite
+}
+
+const { getTime } = Date.prototype
+
+/** Milliseconds of a date of whatever realm; no method of its own is called. */
+function timeOf(value: unknown): number {
+  const ms = types.isDate(value) ? getTime.call(value) : Number.NaN
+  if (Number.isNaN(ms)) throw new WrongKind('a valid Date', value)
+  return ms
+}
+
+/** A copy of a date. @throws WrongKind */
+export function dateOf(value: unknown): Date {
+  return new Date(timeOf(value))
+}
+
+/** A copy of bytes. @throws WrongKind */
+export function bytesOf(value: unknown, length: number): Uint8Array {
+  if (!types.isUint8Array(value)) throw new WrongKind(`a Uint8Array of ${length} bytes`, value)
+  return new Uint8Array(value)
+}
+
+/** A value of a kind that the field never has. */
+export class WrongKind extends TypeError {
+  constructor(expected: string, value: unknown) {
+    super(`a key takes ${expected}: ${shown(value)}`)
+  }
+}
+
+/** The error that names the field, where a value was of the wrong kind; any other error as it is. */
+export function named(error: unknown, path: string): unknown {
+  return error instanceof WrongKind ? new TypeError(`The field '${path}' of ${error.message}`) : error
 }

@@ -42,6 +42,8 @@ export interface PresenceStep extends StepPlace {
   readonly kind: 'presence'
   /** The levels that it speaks for, outermost first. */
   readonly levels: readonly PresenceLevel[]
+  /** How many of the steps behind it are of the value that may be missing. */
+  readonly inner: number
 }
 
 export interface LeafStep extends StepPlace {
@@ -49,6 +51,10 @@ export interface LeafStep extends StepPlace {
   readonly node: LeafNode
   /** Bytes from the start of the record. */
   readonly offset: number
+  /** The code of null, where it is an enum that lists null; -1 for every other leaf. */
+  readonly nullCode: number
+  /** Whether the presence step in front of it can say null as well: then both are one key, the presence step's. */
+  readonly sharesNull: boolean
 }
 
 export type KeyStep = PresenceStep | LeafStep
@@ -73,6 +79,8 @@ export interface KeyPlan {
   readonly bytes: number
   /** Byte position of the null bits in a record. */
   readonly bitmapOffset: number
+  /** Equal for plans over the same fields of the same layout. */
+  readonly form: string
 }
 
 /**
@@ -99,7 +107,8 @@ export function planKey(layout: Layout, paths: readonly string[]): KeyPlan {
   if (steps.length > STEPS_MAX) {
     throw new StrideError('ERR_STRIDE_LIMIT', `A key has at most ${STEPS_MAX} parts: ${steps.length}`)
   }
-  return { fields, steps, bytes: at, bitmapOffset: layout.bitmap?.offset ?? 0 }
+  const form = JSON.stringify([paths, layout.canonical])
+  return { fields, steps, bytes: at, bitmapOffset: layout.bitmap?.offset ?? 0, form }
 }
 
 /** @returns the key position behind the field */
@@ -113,20 +122,27 @@ interface NodePlace {
   readonly offset: number
   readonly bit: number
   readonly outer: readonly PresenceLevel[]
-  /** Levels around it that have no byte yet. */
+  /** Levels around it that have no byte yet; for its value: those that its own byte speaks for. */
   readonly levels: readonly PresenceLevel[]
 }
 
 function addNode(steps: KeyStep[], node: Node, place: NodePlace, at: number): number {
-  const { path, offset, bit } = place
+  const { path, bit } = place
   const own = node.nullable || node.optional ? [levelOf(node, bit)] : []
   const levels = [...place.levels, ...own]
-  let { outer } = place
+  if (levels.length === 0) return addValue(steps, node, place, at)
+  const { outer } = place
+  const presence = { kind: 'presence' as const, at, size: 1, outer, levels, path, inner: 0 }
+  const first = steps.push(presence)
+  const end = addValue(steps, node, { ...place, outer: [...outer, ...levels], levels }, at + 1)
+  presence.inner = steps.length - first
+  return end
+}
+
+/** The steps of a node that is there. */
+function addValue(steps: KeyStep[], node: Node, place: NodePlace, at: number): number {
+  const { path, offset, bit, outer, levels } = place
   let next = at
-  if (levels.length > 0) {
-    steps.push({ kind: 'presence', at: next++, size: 1, outer, levels, path })
-    outer = [...outer, ...levels]
-  }
   const ownBitCount = (node.nullable ? 1 : 0) + (node.optional ? 1 : 0)
   const inside = (child: Node, name: string, childOffset: number, childBit: number): void => {
     const inner = { path: `${path}.${name}`, offset: childOffset, bit: childBit, outer, levels: [] }
@@ -151,8 +167,18 @@ function addNode(steps: KeyStep[], node: Node, place: NodePlace, at: number): nu
     return next
   }
   const size = keySizeOf(node)
-  steps.push({ kind: 'leaf', at: next, size, node, offset, outer, path })
+  const nullCode = node.type === 'enum' ? (node.codes[node.values.indexOf(null)] ?? -1) : -1
+  const sharesNull = nullCode >= 0 && levels.some(({ nullBit }) => nullBit >= 0)
+  steps.push({ kind: 'leaf', at: next, size, node, offset, outer, path, nullCode, sharesNull })
   return next + size
+}
+
+/** Whether a value can be null, or can be absent, as the levels say that a presence step speaks for. */
+export function canBeNull({ levels }: PresenceStep): boolean {
+  return levels.some(({ nullBit }) => nullBit >= 0)
+}
+export function canBeAbsent({ levels }: PresenceStep): boolean {
+  return levels.some(({ absentBit }) => absentBit >= 0)
 }
 
 function levelOf(node: Pick<Node, 'nullable' | 'optional'>, bit: number): PresenceLevel {

@@ -11,7 +11,7 @@ import { KeyIndex, type KeyIndexParts } from './key-index.ts'
 import type { OrderedDelta } from './ordered-delta.ts'
 import type { OrderedLeaf } from './ordered-leaf.ts'
 import { RangeCursor, type RangeEnds } from './range-cursor.ts'
-import { rangeEnds } from './range-ends.ts'
+import { type GivenRange, rangeEnds } from './range-ends.ts'
 import { hasKey } from './record-keys.ts'
 import { compareWords, copyWords, EntryBuffer } from './words.ts'
 
@@ -37,12 +37,12 @@ export class OrderedIndex extends KeyIndex<OrderedDelta> {
   }
 
   /** The entries of a range, in order. @throws TypeError for bounds that no key can be compared with */
-  cursor(range: Range): RangeCursor {
-    return this.cursorBetween(rangeEnds(this.codec, range), range.reverse ?? false)
+  cursor(range: Range | GivenRange): RangeCursor {
+    return this.cursorBetween(rangeEnds(this.codec, range), range.reverse === true)
   }
   /** The same, able to go on after changes. */
-  keyedCursor(range: Range): RangeCursor {
-    return this.cursorBetween(rangeEnds(this.codec, range), range.reverse ?? false, true)
+  keyedCursor(range: Range | GivenRange): RangeCursor {
+    return this.cursorBetween(rangeEnds(this.codec, range), range.reverse === true, true)
   }
 
   cursorBetween(ends: RangeEnds, isReverse: boolean, isKeyed = false): RangeCursor {
@@ -69,7 +69,7 @@ export class OrderedIndex extends KeyIndex<OrderedDelta> {
     this.#entry[this.#keyWords] = 0
     const doubtful = active.count > 0 || frozen !== undefined
     let best = this.#firstInPages(doubtful)
-    if (!doubtful || (best >= 0 && definition.unique)) return best
+    if (!doubtful || (best >= 0 && definition.unique && !this.codec.hasNull)) return best
     best = this.#lowestWaiting(active, best)
     return frozen === undefined ? best : this.#lowestWaiting(frozen, best)
   }
@@ -137,7 +137,7 @@ export class OrderedIndex extends KeyIndex<OrderedDelta> {
   }
 
   /** How many records there are in a range. @throws TypeError */
-  count(range: Range): number {
+  count(range: Range | GivenRange): number {
     const ends = rangeEnds(this.codec, range)
     if (compareWords(ends.from, 0, ends.to, 0, ends.from.length) > 0) return 0
     return this.cursorBetween(ends, false).count()

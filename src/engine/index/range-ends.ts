@@ -3,23 +3,60 @@
  *
  * A bound of fewer values than the index has fields stands for all keys that begin with them: `gte` and `lt` lie in front of
  * those, `gt` and `lte` behind. So does a value that no field can hold: the range goes on beside where it would be.
+ *   KR1 null is a bound like any other; undefined is none, and is refused: a condition is never dropped without a word.
  */
 
-import type { Range } from './index-options.ts'
+import { GivenKey } from './given-key.ts'
+import type { Range, RangeOptions } from './index-options.ts'
 import type { KeyCodec } from './key-codec.ts'
+import type { KeyPlan } from './key-plan.ts'
 import type { RangeEnds } from './range-cursor.ts'
 import { compareWords, copyWords } from './words.ts'
 
-/** @throws TypeError for a value that no key can be compared with, or two bounds at one end */
-export function rangeEnds(codec: KeyCodec, range: Range): RangeEnds {
+/** A range that was read, each bound once: it runs no code of the caller from now on, and nobody changes it. */
+export class GivenRange {
+  readonly gte: GivenKey | undefined
+  readonly gt: GivenKey | undefined
+  readonly lte: GivenKey | undefined
+  readonly lt: GivenKey | undefined
+  readonly prefix: GivenKey | undefined
+  readonly reverse: boolean
+  readonly limit: number
+  readonly offset: number
+
+  private constructor(plan: KeyPlan, range: RangeOptions) {
+    this.gte = bound(plan, range, 'gte', range.gte)
+    this.gt = bound(plan, range, 'gt', range.gt)
+    this.lte = bound(plan, range, 'lte', range.lte)
+    this.lt = bound(plan, range, 'lt', range.lt)
+    this.prefix = bound(plan, range, 'prefix', range.prefix)
+    if (this.gte !== undefined && this.gt !== undefined)
+      throw new TypeError('A range begins with gte or with gt, not with both')
+    if (this.lte !== undefined && this.lt !== undefined)
+      throw new TypeError('A range ends with lte or with lt, not with both')
+    this.reverse = range.reverse ?? false
+    this.limit = range.limit ?? Number.POSITIVE_INFINITY
+    this.offset = range.offset ?? 0
+  }
+
+  /** @throws TypeError for a value that no key can be compared with, a bound that is undefined, or two bounds at one end */
+  static of(plan: KeyPlan, range: RangeOptions | GivenRange): GivenRange {
+    return range instanceof GivenRange ? range : new GivenRange(plan, range)
+  }
+}
+
+function bound(plan: KeyPlan, range: Range, name: keyof Range, value: unknown): GivenKey | undefined {
+  if (value !== undefined) return GivenKey.bound(plan, value)
+  if (!(name in range)) return undefined
+  throw new TypeError(`The bound ${name} of a range is undefined: leave it out where there is none`)
+}
+
+/** @throws TypeError as GivenRange does */
+export function rangeEnds(codec: KeyCodec, range: RangeOptions | GivenRange): RangeEnds {
   const words = codec.wordCount + 1
   const from = new Uint32Array(words)
   const to = new Uint32Array(words).fill(0xffffffff)
-  const { gte, gt, lte, lt, prefix } = range
-  if (gte !== undefined && gt !== undefined)
-    throw new TypeError('A range begins with gte or with gt, not with both')
-  if (lte !== undefined && lt !== undefined)
-    throw new TypeError('A range ends with lte or with lt, not with both')
+  const { gte, gt, lte, lt, prefix } = GivenRange.of(codec.plan, range)
   const one = new Uint32Array(words)
   let isEmpty = false
   const raise = (): void => {
@@ -33,6 +70,7 @@ export function rangeEnds(codec: KeyCodec, range: Range): RangeEnds {
     if (block(codec, prefix, false, 'first', one)) raise()
     else isEmpty = true
     if (block(codec, prefix, true, 'last', one)) lower()
+    else isEmpty = true
   }
   const begin = gte ?? gt
   if (begin !== undefined) {
@@ -54,7 +92,7 @@ export function rangeEnds(codec: KeyCodec, range: Range): RangeEnds {
  */
 function block(
   codec: KeyCodec,
-  value: unknown,
+  value: GivenKey,
   isPrefix: boolean,
   which: 'first' | 'last' | 'before' | 'behind',
   out: Uint32Array,
@@ -63,7 +101,7 @@ function block(
   // Where the value lies beside what is encoded, nothing is equal to it.
   let side = which
   if (fit === 'above') side = which === 'first' || which === 'behind' ? 'behind' : 'last'
-  if (fit === 'below') side = which === 'first' || which === 'behind' ? 'first' : 'before'
+  if (fit === 'below' || fit === 'beneath') side = which === 'first' || which === 'behind' ? 'first' : 'before'
   const isHigh = side === 'last' || side === 'behind'
   codec.padded(fixedBytes, isHigh ? 0xff : 0, out)
   out[codec.wordCount] = isHigh ? 0xffffffff : 0

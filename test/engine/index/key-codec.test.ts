@@ -196,12 +196,18 @@ describe('a key that is asked for', () => {
       codecOn('symbol').encode('\u00e9'),
       codecOn('symbol').encode('A\0'),
     ]).toEqual([false, false, false])
-    expect([codecOn('price').encode(0.1), codecOn('price').encode(0.5)]).toEqual([false, true])
+    expect([1e39, -1e39, Number.NaN, 0.1].map(price => codecOn('price').encode(price))).toEqual([
+      false,
+      false,
+      true,
+      true,
+    ])
+    expect(codecOn('id').encode(Number.NaN)).toBe(false)
   })
 
   it('is refused if it is of another kind, naming the field', () => {
-    expect(() => codecOn('id').encode('7')).toThrow("'id' of a key takes a number: 7")
-    expect(() => codecOn('symbol', 'id').encode(['A', 'B'])).toThrow("'id' of a key takes a number: B")
+    expect(() => codecOn('id').encode('7')).toThrow("'id' of a key takes a number: '7'")
+    expect(() => codecOn('symbol', 'id').encode(['A', 'B'])).toThrow("'id' of a key takes a number: 'B'")
     expect(() => codecOn('symbol', 'id').encode('A')).toThrow('an array of 2 values')
     expect(() => codecOn('when').encode(new Date(Number.NaN))).toThrow('a valid Date')
     expect(() => codecOn('wen')).toThrow("did you mean 'when'")
