@@ -154,7 +154,7 @@ made of their fields one behind the other: unsigned integers big-endian; signed 
 the sign bit flipped, or where they are negative all bits, -0 as 0 and every NaN as ones; dates as 64-bit integers; booleans
 and enums as their codes; text and bytes as they are, padding as zeros. Behind text padded with spaces, which may end in NUL, stands
 how many bytes it has: u8, u16 or u32, the least that can count the field's. A field that can be null or absent has a byte in front:
-0 absent, 1 null, 2 there.
+0 absent, 1 null, 2 there; a literal that lists null has the 1 and zeros there, too, where the byte can say null.
 
 An entry of a hash index is two u32, little-endian: the hash of the key, and the record number. A page that is not packed has 509
 places; an entry stands at place \`floor((hash - low) * (492 / (high - low)))\` in doubles or behind it, in order, without a free place

@@ -42,6 +42,61 @@ describe.each(BACKENDS)('reading by number on the $name backend', ({ options }) 
     expect(codeOf(() => store.field(10, 'qty'))).toBe('ERR_STRIDE_NO_RECORD')
   })
 
+  test('takes nothing but a whole number from 0 for a record number, cold or hot', () => {
+    const path = pathOfFilled()
+    const flatPath = join(temporaryFolder(), 'points')
+    writeFileSync(flatPath, Buffer.alloc(9 * 20))
+    using store = openStore(path, Trade, options)
+    using reader = openStore(path, Trade, { ...options, readOnly: true })
+    using flat = openFlatFile(flatPath, Point, options)
+    const wrong = [
+      '5',
+      '',
+      null,
+      undefined,
+      true,
+      false,
+      [3],
+      new Date(4),
+      1n,
+      Object(5),
+      { valueOf: () => 6 },
+      Symbol('7'),
+    ]
+    const sets: readonly [
+      { get(n: number): unknown; field(n: number, name: never): unknown; trim(): void },
+      string,
+    ][] = [
+      [store, 'qty'],
+      [reader, 'qty'],
+      [flat, 'tag'],
+    ]
+    for (const [set, name] of sets) {
+      const calls = [
+        (n: unknown) => set.get(n as number),
+        (n: unknown) => set.field(n as number, name as never),
+      ]
+      for (const isHot of [false, true]) {
+        for (const call of calls) {
+          const warm = (): void => {
+            if (!isHot) set.trim()
+            else for (let n = 0; n < 10; n++) call(n)
+          }
+          for (const n of wrong) {
+            warm()
+            expect(() => call(n), `${typeof n} ${isHot}`).toThrow(TypeError)
+          }
+          for (const n of [1.5, Number.NaN, -1, Number.POSITIVE_INFINITY, 2 ** 53]) {
+            warm()
+            expect(() => call(n), `${n} ${isHot}`).toThrow(RangeError)
+          }
+          warm()
+          expect(call(-0)).toEqual(call(0))
+        }
+      }
+    }
+  })
+
   test('finds appended records beside those of the file', () => {
     using store = openStore(pathOfFilled(), Trade, options)
     expect(seen(store, COUNT - 1)).toEqual([20_993, 20_993])

@@ -31,7 +31,7 @@ export const INDEX_DECLARATION = new OptionTable('IndexDeclaration', {
 
 /** Which keys, and in which order. */
 export const KEY_RANGE = new OptionTable('Range', {
-  /** From this key on; a part of a key stands for all that begin with it. */
+  /** From this key on; null is a key, and a part of a key stands for all that begin with it (docs/keys.md). */
   gte: indexKey.asCondition('from the first key'),
   /** Behind this key. */
   gt: indexKey.asCondition('from the first key'),
