@@ -233,7 +233,7 @@ describe('a key that runs code when it is read', () => {
     const bound = Object.defineProperty({ x: 1 }, 'y', y) as { x: number; y: number }
     const walk = store.index('o').range({ gte: bound })
     store.append({ o: { x: 7, y: 7 }, l: [7, 7] })
-    expect([...walk.numbers()]).toEqual(expect.arrayContaining([0, 1, 2]))
+    expect([...walk.numbers()]).toEqual([0, 1, 2])
     expect(bounds).toBe(1)
   })
 
