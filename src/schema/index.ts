@@ -12,7 +12,6 @@ export {
 } from './codec.ts'
 export type { Column } from './column.ts'
 export { type FoundField, findFields, unknownField } from './fields.ts'
-export { memberValue, unknownKeys } from './fit.ts'
 export type { Row } from './infer.ts'
 export {
   BIGINTS,
@@ -21,6 +20,7 @@ export {
   type LeafNode,
   type Node,
   NUMBERS,
+  type ObjectNode,
   type TextNode,
 } from './kinds.ts'
 export { layoutOf } from './layout.ts'
@@ -29,5 +29,6 @@ export * from './public.ts'
 export { ReaderBase, type ReaderBaseConstructor, readerAccess } from './reader.ts'
 export { type RecordBytes, RowBase, type RowBaseConstructor, rowAccess } from './row.ts'
 export { schemaOf } from './schema-of.ts'
+export { memberValue } from './take.ts'
 export { WalkBase, type WalkBaseConstructor } from './walk.ts'
 export { isSchema } from './zod-reader.ts'

@@ -10,7 +10,7 @@
  * How the values become the bytes of a key: key-codec.ts.
  */
 
-import { memberValue, type Node, unknownKeys } from '../../schema/index.ts'
+import { memberValue, type Node, type ObjectNode } from '../../schema/index.ts'
 import { shown } from '../../shown-value.ts'
 import { bytesOf, dateOf, holdsNaN, named, WrongKind } from './key-leaf.ts'
 import {
@@ -119,9 +119,8 @@ function readNode(plan: KeyPlan, node: Node, value: unknown, hasPresence: boolea
       if (typeof value !== 'object' || value === null || Array.isArray(value)) {
         throw new WrongKind('an object', value)
       }
-      const [unknown] = node.loose ? [] : unknownKeys(node, value)
-      if (unknown !== undefined) throw new WrongKind(`an object without '${unknown}'`, value)
       for (const { name, node: child } of node.members) readInner(plan, child, memberValue(value, name), parts)
+      if (!node.loose) refuseOthers(node, value)
       return
     }
     case 'tuple':
@@ -143,6 +142,13 @@ function readNode(plan: KeyPlan, node: Node, value: unknown, hasPresence: boolea
       return
     default:
       parts.push(value)
+  }
+}
+
+/** A member that the schema does not have is a misspelt one: the right one would be missing without a word. */
+function refuseOthers(node: ObjectNode, value: object): void {
+  for (const key in value) {
+    if (!node.members.some(({ name }) => name === key)) throw new WrongKind(`an object without '${key}'`, value)
   }
 }
 

@@ -258,10 +258,11 @@ export class KeyCodec {
     const { steps } = plan
     const scratch = this.#scratch
     scratch.fill(0)
-    let bound: Bound = { fixedBytes: 0, fit: 'exact' }
+    let fixedBytes = 0
+    let fit: Fit = 'exact'
     for (let i = 0; i < parts.length; i++) {
       let step = steps[i] as KeyStep
-      let fit: Fit = 'exact'
+      let stepFit: Fit = 'exact'
       if (step.kind === 'presence') {
         const presence = parts[i] as number
         scratch[step.at] = presence
@@ -269,11 +270,13 @@ export class KeyCodec {
         if (presence !== THERE) i += step.inner
         step = steps[i] as KeyStep
       } else {
-        fit = this.#encodeValue(step, parts[i], step.at)
+        stepFit = this.#encodeValue(step, parts[i], step.at)
       }
-      if (bound.fit === 'exact') bound = { fixedBytes: step.at + (fit === 'below' ? 0 : step.size), fit }
+      if (fit !== 'exact') continue
+      fixedBytes = step.at + (stepFit === 'below' ? 0 : step.size)
+      fit = stepFit
     }
-    return bound
+    return { fixedBytes, fit }
   }
 
   #encodeValue(step: LeafStep, value: unknown, to: number): Fit {

@@ -11,7 +11,7 @@
  * From a record: fromRecord. From a value that somebody asks for: fromValue.
  */
 
-import { types } from 'node:util'
+import { byteCount, dateMs } from '../../realms.ts'
 import { BIGINTS, type LeafNode, NUMBERS, type TextNode } from '../../schema/index.ts'
 import { shown } from '../../shown-value.ts'
 
@@ -269,11 +269,9 @@ export function holdsNaN(node: LeafNode): boolean {
   return (node.type === 'f32' || node.type === 'f64') && node.nonFinite
 }
 
-const { getTime } = Date.prototype
-
-/** Milliseconds of a date of whatever realm; no method of its own is called. */
+/** @throws WrongKind */
 function timeOf(value: unknown): number {
-  const ms = types.isDate(value) ? getTime.call(value) : Number.NaN
+  const ms = dateMs(value)
   if (Number.isNaN(ms)) throw new WrongKind('a valid Date', value)
   return ms
 }
@@ -283,10 +281,13 @@ export function dateOf(value: unknown): Date {
   return new Date(timeOf(value))
 }
 
-/** A copy of bytes. @throws WrongKind */
+/** A copy of bytes; of too many as many as it takes to see that. @throws WrongKind */
 export function bytesOf(value: unknown, length: number): Uint8Array {
-  if (!types.isUint8Array(value)) throw new WrongKind(`a Uint8Array of ${length} bytes`, value)
-  return new Uint8Array(value)
+  const count = byteCount(value)
+  if (count < 0) throw new WrongKind(`a Uint8Array of ${length} bytes`, value)
+  const copy = new Uint8Array(Math.min(count, length + 1))
+  for (let i = 0; i < copy.length; i++) copy[i] = (value as Uint8Array)[i] as number
+  return copy
 }
 
 /** A value of a kind that the field never has. */
