@@ -10,7 +10,7 @@
  */
 
 import type { z } from 'zod'
-import { type NumberType, NUMBERS, type Padding, type TextEncoding } from './kinds.ts'
+import { NUMBERS, type NumberType, type Padding, type TextEncoding } from './kinds.ts'
 import { type FieldPlacement, PLACEMENT } from './options.ts'
 
 /** A kind of field that Zod lacks. */

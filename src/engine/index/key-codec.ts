@@ -8,6 +8,7 @@
  */
 
 import { InvariantError } from '../../errors.ts'
+import { isBytes } from '../../realms.ts'
 import { isContainer, isText, type LeafNode } from '../../schema/index.ts'
 import { shown } from '../../shown-value.ts'
 import { ABSENT, GivenKey, NULL, THERE } from './given-key.ts'
@@ -335,7 +336,7 @@ function shortened(bound: Bound, key: GivenKey): Bound {
   if (last === undefined || bound.fixedBytes !== last.step.at + last.step.size) return bound
   const { step, value } = last
   // What is null or absent is neither.
-  if (value instanceof Uint8Array && bound.fit !== 'above') {
+  if (isBytes(value) && bound.fit !== 'above') {
     return { fixedBytes: step.at + value.length, fit: 'exact' }
   }
   const { node } = step
