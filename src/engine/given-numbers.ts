@@ -7,11 +7,14 @@
 
 /** Beyond so many the list becomes bits. */
 const LISTED_MAX = 4096
+const LISTED_FIRST = 16
+const NONE: Uint32Array = new Uint32Array(0)
 
 export class GivenNumbers {
   /** Numbers from here on are never added. */
   #size: number
-  #list: number[] = []
+  #list = NONE
+  #count = 0
   /** The list's first `#known.size` numbers, for `has`. */
   #known = new Set<number>()
   #bits: Uint32Array | undefined
@@ -21,8 +24,13 @@ export class GivenNumbers {
   }
 
   add(n: number): void {
-    if (this.#bits === undefined && this.#list.length < LISTED_MAX) this.#list.push(n)
-    else this.#mark(n)
+    const at = this.#count
+    if (at === this.#list.length) {
+      this.#addBeyond(n)
+      return
+    }
+    this.#list[at] = n
+    this.#count = at + 1
   }
 
   has(n: number): boolean {
@@ -30,7 +38,7 @@ export class GivenNumbers {
     if (bits !== undefined) return ((bits[n >>> 5] as number) & (1 << (n & 31))) !== 0
     const known = this.#known
     // Each number is added once, so that both have as many.
-    for (let i = known.size; i < this.#list.length; i++) known.add(this.#list[i] as number)
+    for (let i = known.size; i < this.#count; i++) known.add(this.#list[i] as number)
     return known.has(n)
   }
 
@@ -40,7 +48,7 @@ export class GivenNumbers {
    * @param size numbers from here on are never added
    */
   renumber(numberNow: (n: number) => number, size: number): void {
-    const old = this.#bits === undefined ? this.#list : numbersOf(this.#bits)
+    const old = this.#bits === undefined ? this.#list.subarray(0, this.#count) : numbersOf(this.#bits)
     this.#size = size
     this.clear()
     for (const n of old) {
@@ -50,22 +58,32 @@ export class GivenNumbers {
   }
 
   clear(): void {
-    this.#list = []
+    this.#list = NONE
+    this.#count = 0
     this.#known = new Set()
     this.#bits = undefined
   }
 
-  #mark(n: number): void {
-    let bits = this.#bits
-    if (bits === undefined) {
-      this.#bits = bits = new Uint32Array(Math.ceil(this.#size / 32))
-      for (const listed of this.#list)
-        bits[listed >>> 5] = (bits[listed >>> 5] as number) | (1 << (listed & 31))
-      this.#list = []
-      this.#known = new Set()
+  /** The list is full, or there is none any more. */
+  #addBeyond(n: number): void {
+    const list = this.#list
+    if (this.#bits === undefined && list.length < LISTED_MAX) {
+      this.#list = new Uint32Array(Math.max(LISTED_FIRST, list.length * 4))
+      this.#list.set(list)
+      this.add(n)
+      return
     }
-    bits[n >>> 5] = (bits[n >>> 5] as number) | (1 << (n & 31))
+    if (this.#bits === undefined) {
+      this.clear()
+      this.#bits = new Uint32Array(Math.ceil(this.#size / 32))
+      for (const listed of list) mark(this.#bits, listed)
+    }
+    mark(this.#bits, n)
   }
+}
+
+function mark(bits: Uint32Array, n: number): void {
+  bits[n >>> 5] = (bits[n >>> 5] as number) | (1 << (n & 31))
 }
 
 function* numbersOf(bits: Uint32Array): Generator<number, void> {
