@@ -11,6 +11,7 @@ import { inPoolShare } from '../pool-share.ts'
 import { errnoError } from '../system-errors.ts'
 import { AddressRange } from './address-range.ts'
 import { reserveBlocks } from './allocation.ts'
+import { mayBeCopiedUp } from './copy-up.ts'
 import { fillHoles, hasHoles, readsTakeBlocks, touchHoles } from './holes.ts'
 import { MappedRegion } from './mapped-region.ts'
 import type { SystemCalls } from './system-calls.ts'
@@ -96,6 +97,8 @@ export class PosixFile extends DiskFile {
   obstacle(): string | undefined {
     if (this.#isReadingCostly() && hasHoles(this))
       return `${this.path} has holes, which take memory when they are read through a mapping`
+    if (this.access === 'read' && mayBeCopiedUp(this.path))
+      return `${this.path} lies on overlayfs, where a mapping does not follow once a writer has the file copied to the upper layer`
     try {
       const region = this.reserve(1)
       region.point(0, 1)
