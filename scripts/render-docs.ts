@@ -51,7 +51,9 @@ Rendered from src/errors.ts by \`npm run docs\`.
 
 Operational failures are a \`StrideError\` with one of these codes and the facts it knows: \`path\`, \`offset\`,
 \`recordNumber\`, \`batchIndex\`, \`field\`, \`issues\`, \`syscall\`, \`errno\`. Misuse (a fractional record number, a misspelt
-option, an unknown field) is a plain TypeError or RangeError. An InvariantError is a bug of this library.
+option, an unknown field) is a plain TypeError or RangeError. An InvariantError is a bug of this library. \`instanceof StrideError\`
+holds for errors of another copy of the library in the process, too; an error that was cloned, as by \`postMessage\`, has lost both
+class and code.
 
 ${entries.join('\n')}`
 }
@@ -72,6 +74,12 @@ Rendered from src/engine/format.ts, src/engine/journal/journal-format.ts and src
 
 A page has ${PAGE_BYTES} bytes. Record n lies at \`dataOffset + n * recordSize\`. Bytes of the array at and beyond \`size\` mean
 nothing. Record n is deleted if bit \`n % 8\` (from the lowest) of byte \`floor(n / 8)\` of the live bits is set.
+
+A record's values, where the canonical layout says little or big for more than one byte: integers and floats as they are, \`safeint\`
+as a double, -0 of an integer field as 0; \`f32\` rounded to the nearest float, ties to even, so that 0.1 is read as
+0.10000000149011612, and what lies nearer to zero than 2^-150 as 0. A finite number beyond ±3.4028234663852886e38 does not fit an
+f32: it is refused, and never stored as an infinity. Dates are milliseconds since 1970 in 64 bits; booleans, enums and literals
+codes; text and bytes have a fixed length.
 
 ## Identity
 

@@ -5,12 +5,14 @@
  * call another function at the same place each time, which costs the optimizing compiler two to five times as much.
  */
 
+import { StrideError } from '../errors.ts'
 import {
   type AnySchema,
   type Codec,
   type CodecOptions,
   codecFromCanonical,
   codecOf,
+  layoutOf,
   type ReaderBaseConstructor,
 } from '../schema/index.ts'
 import { EngineRow, type RowOwner } from './row.ts'
@@ -38,6 +40,32 @@ export function sharedCodec(
   let codec = codecs.get(key)
   if (codec === undefined) codecs.set(key, (codec = codecOf(schema, { align, endian, validate })))
   return codec
+}
+
+/** How a schema is laid out. */
+export interface LayoutRules {
+  readonly align: 'packed' | 'natural'
+  readonly endian: 'little' | 'big'
+}
+
+const RULES: readonly LayoutRules[] = [
+  { align: 'packed', endian: 'little' },
+  { align: 'natural', endian: 'little' },
+  { align: 'packed', endian: 'big' },
+  { align: 'natural', endian: 'big' },
+]
+
+/** By which rules a schema has the layout of this fingerprint: a file does not say them. Undefined by none. */
+export function rulesOf(schema: AnySchema, fingerprint: string): LayoutRules | undefined {
+  return RULES.find(rules => {
+    try {
+      return layoutOf(schema, rules).fingerprint === fingerprint
+    } catch (error) {
+      // Fixed offsets may fit one way only.
+      if (error instanceof StrideError && error.code === 'ERR_STRIDE_LAYOUT') return false
+      throw error
+    }
+  })
 }
 
 /** The codec of a layout as a file's header has it. @throws ERR_STRIDE_CORRUPT */

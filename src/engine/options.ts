@@ -56,10 +56,10 @@ export const READING = new OptionTable('ReadingOptions', {
 
 /** How a layout is made of a schema, and whether its refinements run. */
 const ENCODING = new OptionTable('EncodingOptions', {
-  /** 'natural' lays fields out as C does; of a store at creation. */
-  align: oneOf('packed', 'natural').orElse("'packed'"),
-  /** Byte order of fields that do not say their own; of a store at creation. */
-  endian: oneOf('little', 'big').orElse("'little'"),
+  /** 'natural' lays fields out as C does. A store has it from its creation; one that is there refuses another. */
+  align: oneOf('packed', 'natural').orElse("the store's, 'packed' for a new one"),
+  /** Byte order of fields that do not say their own. A store has it from its creation; one that is there refuses another. */
+  endian: oneOf('little', 'big').orElse("the store's, 'little' for a new one"),
   /** False skips refinements; layout checks always run. */
   validate: flag.or(true),
 })

@@ -15,7 +15,7 @@ import { type Addressing, offsetOf } from './addressing.ts'
 import { checkNameLength, removeLeftovers } from './beside-files.ts'
 import type { ChecksumPolicy } from './checked-records.ts'
 import { Checksums } from './checksums.ts'
-import { sharedCodec, sharedCodecOf } from './codecs.ts'
+import { rulesOf, sharedCodec, sharedCodecOf } from './codecs.ts'
 import { isCurrent } from './current-file.ts'
 import { PAGE_BYTES, SHARED_OFFSET } from './format.ts'
 import { type Identity, newIdentity, readIdentity, writeIdentity } from './header.ts'
@@ -90,7 +90,7 @@ export function openStoreFile(
   const create = writer && (options.create ?? schema !== undefined)
   if (create && schema === undefined) throw new TypeError('Creating a store takes a schema')
   // An unfit schema or a foreign file is refused before a lock file appears beside it.
-  const wanted = schema === undefined ? undefined : sharedCodec(schema, options)
+  const wanted = schema === undefined ? undefined : { schema, options, codec: sharedCodec(schema, options) }
   if (writer) checkNameLength(platform, path)
   const isAlone = options.lock === 'process'
   if (held?.lock === undefined) assertLockable(platform, path, { writer, isAlone })
@@ -112,7 +112,7 @@ export function openStoreFile(
       file = undefined
     }
     if (create && wanted !== undefined && !platform.exists(path))
-      createStoreFile(platform, path, wanted, options)
+      createStoreFile(platform, path, wanted.codec, options)
     // Who gave the file its name, new or compacted, may have died before the name was durable.
     else if (writer && held?.lock === undefined) platform.syncFolder(path)
     let opened = file === undefined || found === undefined ? openChecked(platform, path, writer, wanted) : found
@@ -141,6 +141,13 @@ function clearLeftovers(platform: Platform, path: string): void {
     removeLeftovers(platform, name)
 }
 
+/** What the opener asks for, and the codec that a file created by it would have. */
+interface Wanted {
+  readonly schema: AnySchema
+  readonly options: StoreSettings
+  readonly codec: Codec<unknown>
+}
+
 interface Checked {
   readonly file: PlatformFile
   readonly identity: Identity
@@ -148,12 +155,7 @@ interface Checked {
 }
 
 /** Opens an existing file and compares its identity with the schema. */
-function openChecked(
-  platform: Platform,
-  path: string,
-  writer: boolean,
-  wanted: Codec<unknown> | undefined,
-): Checked {
+function openChecked(platform: Platform, path: string, writer: boolean, wanted: Wanted | undefined): Checked {
   const file = platform.open(path, { access: writer ? 'readwrite' : 'read', create: 'never' })
   try {
     const identity = readIdentity(file)
@@ -207,11 +209,21 @@ function assemble(
 }
 
 /** The codec of the given schema, if it lays records out as the file does; without one, the file's own. */
-function codecFor(identity: Identity, wanted: Codec<unknown> | undefined, path: string): Codec<unknown> {
-  if (wanted === undefined) return sharedCodecOf(identity.canonicalLayout)
-  if (wanted.layout.fingerprint === identity.fingerprint) return wanted
-  const differences = diffLayouts(layoutFromCanonical(identity.canonicalLayout), wanted.layout)
-  const message = `${path} was created with another layout than this schema has: ${differences.join('; ')}`
+/** The file's codec: by the schema where it has this layout. `align` and `endian` are the file's where nothing is said of them. */
+function codecFor(identity: Identity, wanted: Wanted | undefined, path: string): Codec<unknown> {
+  const { fingerprint, canonicalLayout } = identity
+  if (wanted === undefined) return sharedCodecOf(canonicalLayout)
+  const { schema, options, codec } = wanted
+  if (codec.layout.fingerprint === fingerprint) return codec
+  const rules = rulesOf(schema, fingerprint)
+  const [align, endian] = [options.align ?? rules?.align, options.endian ?? rules?.endian]
+  if (rules !== undefined && align === rules.align && endian === rules.endian) {
+    return sharedCodec(schema, { ...rules, validate: options.validate })
+  }
+  const differences = diffLayouts(layoutFromCanonical(canonicalLayout), codec.layout)
+  const hint =
+    rules === undefined ? '' : ` (its own are align '${rules.align}', endian '${rules.endian}': leave them out)`
+  const message = `${path} was created with another layout than this schema has${hint}: ${differences.join('; ')}`
   throw new StrideError('ERR_STRIDE_SCHEMA_MISMATCH', message, { path })
 }
 

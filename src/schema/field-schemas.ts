@@ -62,7 +62,7 @@ type FloatSchema<O, Plain, A> = O extends { readonly nonFinite: true }
 
 /**
  * 32-bit float. A value is stored rounded to the nearest one, ties to even: 0.1 is read as 0.10000000149011612, and what is
- * nearer to zero than 7e-46 as 0. A number beyond ±3.4028234663852886e38 is refused, it never becomes an infinity.
+ * nearer to zero than 2^-150 as 0. A finite number beyond ±3.4028234663852886e38 is refused; it never becomes an infinity.
  */
 export function f32<const O extends FloatOptions = FloatOptions>(
   options?: O,

@@ -7,6 +7,7 @@ import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { StrideError } from '../../src/errors.ts'
 import {
+  f32,
   ascii,
   bytes,
   type Codec,
@@ -151,7 +152,39 @@ describe('a write', () => {
 
   it('rounds f32 and nothing else', () => {
     for (const codec of both(z.object({ a: z.float32(), b: z.float64() }))) {
-      expect(write(codec, { a: 0.1, b: 0.1 })).toEqual({ a: Math.fround(0.1), b: 0.1 })
+      expect(write(codec, { a: 0.1, b: 0.1 })).toEqual({ a: 0.10000000149011612, b: 0.1 })
+    }
+  })
+
+  it.each([
+    ['a tie to even below', 16_777_217, 16_777_216],
+    ['a tie to even above', 16_777_219, 16_777_220],
+    ['the largest', 3.4028234663852886e38, 3.4028234663852886e38],
+    ['the smallest', 1.401298464324817e-45, 1.401298464324817e-45],
+    ['a little above half of the smallest', 2 ** -150 * 1.001, 2 ** -149],
+    ['half of the smallest', 2 ** -150, 0],
+    ['below zero, too small', -1e-60, -0],
+    ['zero below', -0, -0],
+  ])('rounds to the nearest f32: %s', (_, given, stored) => {
+    for (const schema of [z.float32(), f32(), f32({ nonFinite: true })]) {
+      for (const codec of both(z.object({ a: schema as z.ZodType })))
+        expect(write(codec, { a: given })).toEqual({ a: stored })
+    }
+  })
+
+  it('refuses what is beyond f32 and never makes it an infinity, which only nonFinite stores', () => {
+    for (const schema of [z.float32(), f32({ nonFinite: true })] as z.ZodType[]) {
+      for (const codec of both(z.object({ a: schema }))) {
+        for (const a of [3.402823466385289e38, -3.4028235e38, 1e39, Number.MAX_VALUE, -Number.MAX_VALUE]) {
+          expect(refusalOf(() => write(codec, { a }))).toMatchObject({ code: 'ERR_STRIDE_RECORD', field: 'a' })
+        }
+      }
+    }
+    for (const a of [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, Number.NaN]) {
+      for (const codec of both(z.object({ a: f32({ nonFinite: true }) })))
+        expect(write(codec, { a })).toEqual({ a })
+      for (const codec of both(z.object({ a: z.float32() })))
+        expect(refusalOf(() => write(codec, { a })).field).toBe('a')
     }
   })
 
