@@ -57,7 +57,8 @@ function strangeSymbols(root: object): string[] {
   for (let at: object | null = root; at !== null; at = Object.getPrototypeOf(at)) {
     if ([Object.prototype, Function.prototype, Array.prototype].includes(at)) break
     for (const symbol of Object.getOwnPropertySymbols(at)) {
-      if (!known.includes(symbol as never)) strange.push(String(symbol))
+      // Registered ones are marks for other copies of the library.
+      if (!known.includes(symbol as never) && Symbol.keyFor(symbol) === undefined) strange.push(String(symbol))
     }
   }
   return strange
