@@ -27,7 +27,10 @@ export function lengthOf(buffer: ArrayBuffer): number {
  * end of the process, and abort where a program has forbidden that (worker_threads.markAsUntransferable).
  */
 export function unwatched(buffer: ArrayBuffer): ArrayBuffer {
-  return transfer === undefined ? buffer : Reflect.apply(transfer, buffer, [lengthOf(buffer)])
+  if (transfer === undefined) return buffer
+  const moved = Reflect.apply(transfer, buffer, [lengthOf(buffer)])
+  // A polyfill that copies leaves the buffer as it was.
+  return lengthOf(buffer) === 0 ? moved : buffer
 }
 
 /** Leaves the buffer with no bytes where that is possible. @returns whether it has none now */
