@@ -13,6 +13,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import { StrideError } from '../errors.ts'
 import type { PlatformFile } from '../mmap/platform.ts'
 import { createWindowPool } from '../mmap/windows.ts'
+import type { Checksums } from './checksums.ts'
 import { PAGE_BYTES } from './format.ts'
 import { indexPathOf } from './index/index-file.ts'
 import { nextIndexPathOf } from './index/next-index-file.ts'
@@ -44,6 +45,8 @@ interface BackupState extends PublishedState {
 interface BackupSource {
   /** The file that the store stands on now. */
   readonly file: () => StoreFile
+  /** Whether another process writes: what is staged over the file is then committed. */
+  readonly isReader: boolean
   /** Finds the records as they are now. */
   readonly locator: () => Locator
   readonly state: () => BackupState
@@ -182,12 +185,12 @@ class Copy {
     return true
   }
 
-  /** Some records as they are in the file, without looking at what waits; or as a dead writer's journal has them. */
+  /** Some records as they are committed: in the file, or for a reader also in what lies over it. */
   #read(n: number, end: number): CopiedRun {
-    const { consistently, locator, state } = this.#source
+    const { consistently, locator, isReader } = this.#source
     // Growth in another process moves the tables behind the array, and records come to lie where they were.
     return consistently(() =>
-      state().isOverlaid ? runUnderOverlay(locator(), n, end) : runInFile(locator(), n, end),
+      isReader ? runAsRead(locator().unchecked(), n, end) : runInFile(locator(), n, end),
     )
   }
 
@@ -228,12 +231,15 @@ interface CopiedRun {
   readonly checksums: readonly number[]
 }
 
-function runUnderOverlay(locator: Locator, n: number, end: number): CopiedRun {
-  const { stride } = locator.addressing
+function runAsRead(locator: Locator, n: number, end: number): CopiedRun {
+  const { addressing, staging, checksums } = locator
+  const { stride } = addressing
   const source = locator.run(n, Math.min(end, n + recordsOf(RUN_BYTES, stride)))
   if (source === undefined) return { bytes: undefined, checksums: [] }
   const { at, count } = locator
-  return { bytes: Buffer.from(source.bytes.subarray(at, at + count * stride)), checksums: [] }
+  const bytes = Buffer.from(source.bytes.subarray(at, at + count * stride))
+  const isInFile = checksums.exists && staging.find(n) === undefined
+  return { bytes, checksums: isInFile ? storedChecksums(checksums, n, count) : [] }
 }
 
 function runInFile({ addressing, liveness, checksums, pool }: Locator, n: number, end: number): CopiedRun {
@@ -245,8 +251,11 @@ function runInFile({ addressing, liveness, checksums, pool }: Locator, n: number
   const count = Math.min(stop - n, Math.floor((window.end - offset) / stride))
   const at = offset - window.start
   const bytes = Buffer.from(window.bytes.subarray(at, at + count * stride))
-  const stored = checksums.exists ? Array.from({ length: count }, (_, i) => checksums.stored(n + i)) : []
-  return { bytes, checksums: stored }
+  return { bytes, checksums: checksums.exists ? storedChecksums(checksums, n, count) : [] }
+}
+
+function storedChecksums(checksums: Checksums, n: number, count: number): readonly number[] {
+  return Array.from({ length: count }, (_, i) => checksums.stored(n + i))
 }
 
 function recordsOf(bytes: number, stride: number): number {

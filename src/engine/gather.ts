@@ -13,20 +13,50 @@ import type { Locator } from './locator.ts'
 import { NO_RECORD } from './record-numbers.ts'
 import { fileOrder, ReadAhead } from './visit-order.ts'
 
+/**
+ * How a column is read: at once, or beside a writer of another process in pieces, each of which is read again where a commit
+ * came between (consistent-reads.ts).
+ */
+export interface Pieces {
+  /** Records of a piece at most. */
+  readonly records: number
+  once<T>(read: () => T): T
+}
+
+export const AT_ONCE: Pieces = { records: Number.POSITIVE_INFINITY, once: read => read() }
+export const PIECE_RECORDS = 4096
+
 /** The column of every live record in number order. */
-export function gatherAll(locator: Locator, column: Column, liveCount: number): ColumnArray {
+export function gatherAll(locator: Locator, column: Column, liveCount: number, pieces: Pieces): ColumnArray {
   const out = column.allocate(liveCount)
   const end = locator.staging.size
   let filled = 0
-  for (let n = locator.nextLive(0, end); n < end; n = locator.nextLive(n, end)) {
-    const source = locator.run(n, end)
+  for (let from = 0; from < end; from += pieces.records) {
+    const to = Math.min(end, from + pieces.records)
+    filled = pieces.once(() => gatherRuns(locator, column, from, to, out, filled))
+  }
+  return out
+}
+
+/** @returns how many elements are filled then */
+function gatherRuns(
+  locator: Locator,
+  column: Column,
+  from: number,
+  to: number,
+  out: ColumnArray,
+  alreadyFilled: number,
+): number {
+  let filled = alreadyFilled
+  for (let n = locator.nextLive(from, to); n < to; n = locator.nextLive(n, to)) {
+    const source = locator.run(n, to)
     if (source === undefined) break
     const { count } = locator
     column.span(source.view as DataView, source.bytes, locator.at, count, out, filled * column.width)
     filled += count
     n += count
   }
-  return out
+  return filled
 }
 
 /** What to do about numbers without a record: throw, or fill in a value. */
@@ -39,20 +69,29 @@ export function gatherNumbers(
   numbers: ArrayLike<number>,
   windowBytes: number,
   absent: Absent,
+  pieces: Pieces,
 ): ColumnArray {
-  const out = column.allocate(numbers.length)
+  const { length } = numbers
+  const out = column.allocate(length)
   const order = fileOrder(numbers, locator.addressing, locator.pool, locator.staging.size, windowBytes)
-  if (order === undefined) {
-    gatherInOrder(locator, column, numbers, out, absent)
-    return out
+  const ahead =
+    order === undefined
+      ? undefined
+      : new ReadAhead(numbers, order, locator.addressing, (at, bytes) => locator.pool.readAhead(at, bytes))
+  const read = (from: number, to: number): void => {
+    if (order === undefined || ahead === undefined) {
+      gatherInOrder(locator, column, numbers, from, to, out, absent)
+      return
+    }
+    for (let i = from; i < to; i++) {
+      ahead.before(i)
+      const position = order[i] as number
+      gatherOne(locator, column, numbers[position] as number, out, position, absent)
+    }
   }
-  const ahead = new ReadAhead(numbers, order, locator.addressing, (at, length) =>
-    locator.pool.readAhead(at, length),
-  )
-  for (let i = 0; i < order.length; i++) {
-    ahead.before(i)
-    const position = order[i] as number
-    gatherOne(locator, column, numbers[position] as number, out, position, absent)
+  for (let from = 0; from < length; from += pieces.records) {
+    const to = Math.min(length, from + pieces.records)
+    pieces.once(() => read(from, to))
   }
   return out
 }
@@ -61,14 +100,15 @@ function gatherInOrder(
   locator: Locator,
   column: Column,
   numbers: ArrayLike<number>,
+  from: number,
+  to: number,
   out: ColumnArray,
   absent: Absent,
 ): void {
-  const { length } = numbers
   const { staging, pool } = locator
   const isFast = locator.isPlain && locator.isDense && pool.live
-  let i = 0
-  while (i < length) {
+  let i = from
+  while (i < to) {
     const n = numbers[i] as number
     const source = gatherOne(locator, column, n, out, i, absent)
     i++
@@ -76,7 +116,7 @@ function gatherInOrder(
     const window = source as Window
     locator.stretch(window, n)
     const { at, first, count } = locator
-    i = column.run(window.view as DataView, window.bytes, at, first, count, numbers, i, length, out)
+    i = column.run(window.view as DataView, window.bytes, at, first, count, numbers, i, to, out)
   }
 }
 

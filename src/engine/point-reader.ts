@@ -23,9 +23,10 @@ import {
   readerAccess,
 } from '../schema/index.ts'
 import { type Addressing, checkRecordNumber } from './addressing.ts'
+import { ConsistentReads, type Holding } from './consistent-reads.ts'
 import type { Locator } from './locator.ts'
 import type { Numbering } from './numbering.ts'
-import { type Follower, REOPENED } from './publication.ts'
+import type { Follower } from './publication.ts'
 import { noRecord } from './writer.ts'
 
 /** What records are read from; replaced as a whole when the file behind it is. */
@@ -48,11 +49,17 @@ const HOT_BYTES_MAX = 0x7fffffff
 /** What a record set reads from now. For the engine alone. */
 export let currentSource: <S extends AnySchema>(set: PointReader<S>) => Source<S>
 
+/** Tells a record set how it stays at one commit. For the engine alone. */
+export let holdBy: <S extends AnySchema>(set: PointReader<S>, holding: Holding) => void
+
 export abstract class PointReader<S extends AnySchema> extends ReaderBase {
   #source: Source<S>
   #isClosed = false
   readonly #locating = new OutOfLine((n: number) => this.#locate(n))
   readonly #getting = new OutOfLine((n: number) => this.#getElsewhere(n))
+  readonly #reads: ConsistentReads
+  /** How this set stays at one commit beside another writer. */
+  #holding: Holding | undefined
   /** The writer's sequence for which they are hot. */
   #hotSequence = 0
 
@@ -62,9 +69,18 @@ export abstract class PointReader<S extends AnySchema> extends ReaderBase {
     this.#source = source
     this.#callOthers()
     source.pool.watch(() => this.#cool())
+    this.#reads = new ConsistentReads({
+      path: source.path,
+      follower: () => this.#source.follower,
+      prepare: () => this.prepare(),
+      holding: () => this.#holding,
+    })
   }
 
   static {
+    holdBy = (set, holding) => {
+      set.#holding = holding
+    }
     currentSource = set => set.#source
   }
 
@@ -131,19 +147,18 @@ export abstract class PointReader<S extends AnySchema> extends ReaderBase {
       throw new StrideError('ERR_STRIDE_CLOSED', `${this.path} is closed`, { path: this.path })
   }
 
-  /** @internal Runs `read`, and beside another writer again until no commit came between. */
+  /** @internal Runs a short reading, and beside another writer again until no commit came between. */
   protected consistently<T>(read: () => T): T {
-    for (;;) {
-      this.prepare()
-      const { follower } = this.#source
-      if (follower === undefined) return read()
-      const value = follower.consistently(() => {
-        // What was committed since the last try counts.
-        this.prepare()
-        return read()
-      })
-      if (value !== REOPENED) return value
-    }
+    if (this.#source.follower !== undefined) return this.#reads.once(read)
+    this.prepare()
+    return read()
+  }
+
+  /** @internal Runs a reading made of several short ones, which all see the same commit. */
+  protected together<T>(read: () => T): T {
+    if (this.#source.follower !== undefined) return this.#reads.together(read)
+    this.prepare()
+    return read()
   }
 
   get path(): string {
@@ -245,9 +260,11 @@ export abstract class PointReader<S extends AnySchema> extends ReaderBase {
     if (isCopy || end - start > HOT_BYTES_MAX) return
     const { locator, follower } = this.#source
     locator.stretch(window, n)
-    readerAccess.heat(this, locator.first, locator.count | 0, locator.at | 0)
-    // An odd sequence is never equal to this one.
-    if (follower !== undefined) this.#hotSequence = follower.sequence() & ~1
+    // Not the writer's sequence now: the record was found as of this one.
+    if (follower !== undefined) this.#hotSequence = this.#holding?.sequence ?? 1
+    // While a writer stores, nothing is read without looking for what lies over the file.
+    const isHot = follower === undefined || (this.#hotSequence & 1) === 0
+    readerAccess.heat(this, locator.first, isHot ? locator.count | 0 : 0, locator.at | 0)
   }
 
   #cool(): void {

@@ -2,19 +2,18 @@
  * How the writer tells readers in other processes and threads what is committed (S2).
  *
  * Words in the shared page hold the counts and places of what is committed and in the file. A sequence is odd while
- * the writer stores over committed bytes or words. A reader notes the even sequence, reads, and looks again: if it
- * moved, the reading is repeated. Retries are bounded; an odd sequence without a writer that is ready belongs to a dead
- * writer, or to one that is opening the store, and is not waited for: reader-state.ts then reads the journal.
+ * the writer stores over committed bytes or words. A reader notes the sequence, reads, and looks again: if it moved, the
+ * reading is repeated (consistent-reads.ts). Nobody waits for an odd sequence to end: what is being stored is in the journal,
+ * which has what was there before (held-commit.ts), or what a dead writer left (reader-state.ts).
  */
 
-import { StrideError } from '../errors.ts'
 import type { PlatformFile, SharedWords } from '../mmap/platform.ts'
-import { Deadline } from '../monotonic.ts'
 import { SHARED_OFFSET, SHARED_WORD_COUNT, SHARED_WORDS } from './format.ts'
 import type { Root } from './root.ts'
 
-const WAIT_MS_MAX = 5000
-const RETRIES_MAX = 10_000
+/** Looks at the sequence of a writer that is storing: some at once, then a few a millisecond apart. */
+const QUICK_LOOKS = 20
+const LOOKS_MAX = 24
 const SLEEP = new Int32Array(new SharedArrayBuffer(4))
 
 /** What the words say. */
@@ -93,21 +92,12 @@ export class Publisher {
   }
 }
 
-/** While a reader looked its file was replaced: it follows another one now. */
-export const REOPENED = Symbol('reopened')
-
 /** A reader's side. */
 export class Follower {
   readonly #words: SharedWords
-  readonly #path: string
-  /** Whether there is a writer whose words count. */
-  readonly #isWriterReady: () => boolean
-  #isClosed = false
 
-  constructor(words: SharedWords, path: string, isWriterReady: () => boolean) {
+  constructor(words: SharedWords) {
     this.#words = words
-    this.#path = path
-    this.#isWriterReady = isWriterReady
   }
 
   /** The sequence as it is, odd or even. */
@@ -129,48 +119,21 @@ export class Follower {
     return appliedCommit(this.#words)
   }
 
-  /** Waits until no writer is between begin and publish; one that is opening the store counts as none. @returns the sequence then */
+  /**
+   * Waits a moment for a writer that is between begin and publish: most commits are stored within microseconds.
+   * @returns the sequence then, odd where it still is
+   */
   settle(): number {
     let sequence = this.sequence()
-    if ((sequence & 1) === 0) return sequence
-    const deadline = new Deadline(WAIT_MS_MAX)
-    while ((sequence & 1) === 1) {
-      if (!this.#isWriterReady()) return this.sequence()
-      if (deadline.isOver) throw this.#busy(`a commit has been going on for ${WAIT_MS_MAX} ms`)
-      Atomics.wait(SLEEP, 0, 0, 1)
+    for (let looks = 0; (sequence & 1) === 1 && looks < LOOKS_MAX; looks++) {
+      if (looks >= QUICK_LOOKS) Atomics.wait(SLEEP, 0, 0, 1)
       sequence = this.sequence()
     }
     return sequence
   }
 
-  /**
-   * Runs `read` again until no commit came between.
-   * @returns what it returned; REOPENED where reading found another file under the name
-   * @throws ERR_STRIDE_BUSY
-   */
-  consistently<T>(read: () => T): T | typeof REOPENED {
-    for (let tries = 0; tries < RETRIES_MAX; tries++) {
-      const before = this.settle()
-      try {
-        const value = read()
-        if (this.#isClosed) return REOPENED
-        if (this.sequence() === before) return value
-      } catch (error) {
-        if (this.#isClosed || this.sequence() === before) throw error
-      }
-    }
-    throw this.#busy(`${RETRIES_MAX} commits came between`)
-  }
-
   close(): void {
-    this.#isClosed = true
     this.#words.close()
-  }
-
-  #busy(why: string): StrideError {
-    return new StrideError('ERR_STRIDE_BUSY', `No consistent reading of ${this.#path}: ${why}`, {
-      path: this.#path,
-    })
   }
 }
 

@@ -12,6 +12,7 @@ import { Deadline } from '../monotonic.ts'
 import type { Addressing } from './addressing.ts'
 import type { Identity } from './header.ts'
 import { truncated } from './header.ts'
+import type { HeldCommit } from './held-commit.ts'
 import { journalPathOf } from './journal/journal.ts'
 import { scanJournal } from './journal/journal-scan.ts'
 import { collapse, type NetChanges } from './journal/net-changes.ts'
@@ -30,6 +31,10 @@ export interface ReaderState {
   readonly state: PublishedState
   /** The shared sequence that this belongs to. */
   readonly sequence: number
+  /** Whether a writer was storing the next commit into the file. */
+  readonly isUnderWay?: boolean
+  /** What looks past later commits, where the file has gone on. */
+  readonly held?: HeldCommit
   /** What lies over the file, where no writer put it there. */
   readonly overlay: NetChanges | undefined
   readonly recovery: Recovery
@@ -70,12 +75,14 @@ export function readState(store: Readable, follower: Follower): ReaderState {
 /** What the words say; undefined where they changed meanwhile. */
 function readPublished({ file, addressing }: Readable, follower: Follower): ReaderState | undefined {
   const sequence = follower.settle()
-  if ((sequence & 1) === 1) return undefined
+  const isUnderWay = (sequence & 1) === 1
+  // Until the writer has stored a commit the words tell of the one before, unless it is changing them right now.
+  if (isUnderWay && follower.appliedCommit() === 0) return undefined
   const state = follower.state()
   if (follower.sequence() !== sequence) return undefined
   const end = fileEnd(addressing, state)
   if (file.size() < end) throw truncated(file.path, end, file.size())
-  return { state, sequence, overlay: undefined, recovery: NOTHING_RECOVERED }
+  return { state, sequence, isUnderWay, overlay: undefined, recovery: NOTHING_RECOVERED }
 }
 
 /** What root and journal say; undefined where a writer changed them meanwhile. */

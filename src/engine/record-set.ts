@@ -9,7 +9,7 @@ import { type NoOptions, refuseOptions } from '../option-table.ts'
 import type { AnySchema, FieldName, GatherResult, Layout, Output, RowFields } from '../schema/index.ts'
 import { checkRecordNumber } from './addressing.ts'
 import { rowClassOf, walkClassOf } from './codecs.ts'
-import { gatherAll, gatherNumbers } from './gather.ts'
+import { AT_ONCE, gatherAll, gatherNumbers, PIECE_RECORDS, type Pieces } from './gather.ts'
 import { GATHER, type GatherOptions, NUMBER_RANGE, type NumberRange } from './options.ts'
 import { currentSource, PointReader, type Source } from './point-reader.ts'
 import { prefetchRanges, rangeEnds, readPrefetch } from './prefetch.ts'
@@ -72,7 +72,7 @@ export abstract class RecordSet<S extends AnySchema> extends PointReader<S> impl
     refuseOptions(none, 'getMany')
     const list = toRecordNumbers(numbers)
     this.prepareBulk()
-    return this.consistently(() => {
+    return this.together(() => {
       const { addressing, pool, locator, windowBytes } = currentSource(this)
       const out: (Output<S> | undefined)[] = new Array(list.length)
       const order = fileOrder(list, addressing, pool, locator.staging.size, windowBytes)
@@ -109,16 +109,16 @@ export abstract class RecordSet<S extends AnySchema> extends PointReader<S> impl
     const element = missing === undefined ? undefined : column.missing(missing)
     this.prepareBulk()
     if (list === undefined) {
-      const all = this.consistently(() => gatherAll(currentSource(this).locator, column, this.count))
+      const all = this.together(() => gatherAll(currentSource(this).locator, column, this.count, this.#pieces))
       return all as GatherResult<S, Name>
     }
     const absent = (n: number): unknown => {
       if (element === undefined) throw noRecord(n, this)
       return element()
     }
-    const asked = this.consistently(() => {
+    const asked = this.together(() => {
       const { locator, windowBytes } = currentSource(this)
-      return gatherNumbers(locator, column, list, windowBytes, absent)
+      return gatherNumbers(locator, column, list, windowBytes, absent, this.#pieces)
     })
     return asked as GatherResult<S, Name>
   }
@@ -172,7 +172,7 @@ export abstract class RecordSet<S extends AnySchema> extends PointReader<S> impl
   /** Several reads that agree with each other: runs again if another process's commit came between. */
   read<T>(fn: () => T): T {
     this.assertOpen()
-    return this.consistently(fn)
+    return this.together(fn)
   }
 
   /** Gives memory back: windows that nothing holds are unmapped, and mapped again when touched. */
@@ -196,6 +196,11 @@ export abstract class RecordSet<S extends AnySchema> extends PointReader<S> impl
 
   #getIfAny(n: number): Output<S> | undefined {
     return n === NO_RECORD ? undefined : this.get(n)
+  }
+
+  get #pieces(): Pieces {
+    if (currentSource(this).follower === undefined) return AT_ONCE
+    return { records: PIECE_RECORDS, once: read => this.consistently(read) }
   }
 
   #newRow(): EngineRow {

@@ -386,6 +386,14 @@ export class Staging {
     return overlay.sourceOf(i) === undefined ? OVERLAY_DELETION : OVERLAY_SLOTS + i
   }
 
+  /** For a reader: what record n is, whatever the file says; undefined: it is not there. */
+  lay(n: number, image: Buffer | undefined): void {
+    if (image === undefined) this.setDeleted(n)
+    else this.#layImage(n, new HeapBytes(image))
+    this.#sorted = undefined
+    this.#deletedDelta = this.#stagedDeletions = 0
+  }
+
   #layImage(n: number, image: HeapBytes): void {
     const slot = this.#images.take(Number.POSITIVE_INFINITY)
     this.#changes.set(n, slot)

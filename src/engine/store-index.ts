@@ -38,6 +38,8 @@ export interface IndexedStore<S extends AnySchema> {
   numbering(): Numbering
   /** Runs `read` so that what it sees agrees with itself. */
   consistently<T>(read: () => T): T
+  /** Runs several such readings, which all see the same commit. */
+  together<T>(read: () => T): T
 }
 
 /**
@@ -50,6 +52,8 @@ export type Bound<Key> = Key extends unknown[]
     ? First | readonly [First] | (Rest extends readonly [] ? never : readonly [First, ...Partial<Rest>])
     : Key
 
+/** Keys looked for between two looks at the writer's sequence. */
+const PIECE_KEYS = 1024
 const NEVER_READY = new HashHomes(new KeyHash(new Uint8Array(SEED_BYTES)), undefined)
 
 export class StoreIndex<S extends AnySchema = AnySchema, Key = unknown> {
@@ -119,8 +123,8 @@ export class StoreIndex<S extends AnySchema = AnySchema, Key = unknown> {
   getMany(keys: Iterable<Key> | ArrayLike<Key>, none?: NoOptions): (Output<S> | undefined)[] {
     refuseOptions(none, 'getMany')
     const list = this.#readAll(keys)
-    return this.#store.consistently(() => {
-      const numbers = this.#find().numbers(list)
+    return this.#store.together(() => {
+      const numbers = this.#numbersOf(list)
       const found = this.#records.getMany(numbers.filter(n => n >= 0))
       let next = 0
       return Array.from(numbers, n => (n < 0 ? undefined : found[next++]))
@@ -131,7 +135,7 @@ export class StoreIndex<S extends AnySchema = AnySchema, Key = unknown> {
   numbers(keys: Iterable<Key> | ArrayLike<Key>, none?: NoOptions): Float64Array {
     refuseOptions(none, 'numbers')
     const list = this.#readAll(keys)
-    return this.#store.consistently(() => this.#find().numbers(list))
+    return this.#store.together(() => this.#numbersOf(list))
   }
 
   /** Every number with this key, rising. */
@@ -179,6 +183,23 @@ export class StoreIndex<S extends AnySchema = AnySchema, Key = unknown> {
       const n = index.cursorBetween(rangeEnds(index.codec, range), isReverse).next()
       return n < 0 ? undefined : this.#records.get(n)
     })
+  }
+
+  /** Beside another writer in pieces, so that no commit comes between. */
+  #numbersOf(list: ArrayLike<unknown>): Float64Array {
+    const { length } = list
+    if (!this.#isFollowing || length <= PIECE_KEYS) {
+      return this.#store.consistently(() => this.#find().numbers(list))
+    }
+    const out = new Float64Array(length)
+    for (let from = 0; from < length; from += PIECE_KEYS) {
+      const piece = Array.from({ length: Math.min(PIECE_KEYS, length - from) }, (_, i) => list[from + i])
+      out.set(
+        this.#store.consistently(() => this.#find().numbers(piece)),
+        from,
+      )
+    }
+    return out
   }
 
   #number(key: Key): number {

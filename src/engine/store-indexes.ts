@@ -44,6 +44,7 @@ export interface IndexOwner<S extends AnySchema> {
   /** Counts what may have changed under a walk. */
   readonly version: () => number
   readonly consistently: <T>(read: () => T) => T
+  readonly together: <T>(read: () => T) => T
 }
 
 export class StoreIndexes<S extends AnySchema> {
@@ -55,8 +56,8 @@ export class StoreIndexes<S extends AnySchema> {
   #missing: readonly IndexDefinition[] = []
   /** What the opener asked for: copies, so that compact opens with the same. */
   readonly #declared: readonly IndexDefinition[]
-  /** For which of the writer's sequences a reader looked for indexes last, and what it found. */
-  #sequence = -1
+  /** The state for which a reader looked for indexes last, and what it found. */
+  #seen: ReaderState | undefined
   readonly #followed = new ReaderIndexes()
   /** Moves on whenever another set of indexes is there, or another index in it. */
   readonly #epoch = { value: 0 }
@@ -129,7 +130,7 @@ export class StoreIndexes<S extends AnySchema> {
     if (this.now()?.has(name) !== true) this.assertExists(name)
     let index = this.#named.get(name)
     if (index === undefined) {
-      const { records, version, consistently, source } = this.#store
+      const { records, version, consistently, together, source } = this.#store
       index = new StoreIndex<S>(name, {
         records,
         path: records.path,
@@ -140,6 +141,7 @@ export class StoreIndexes<S extends AnySchema> {
         version: () => version() + (this.kept.current?.changes ?? 0),
         numbering: () => source().numbering,
         consistently,
+        together,
       })
       this.#named.set(name, index)
     }
@@ -151,14 +153,14 @@ export class StoreIndexes<S extends AnySchema> {
     const { file, source, options, reader: readerNow } = this.#store
     const reader = readerNow()
     const { follower } = source()
-    if (follower === undefined || reader === undefined || this.#sequence === reader.sequence) {
+    if (follower === undefined || reader === undefined || this.#seen === reader) {
       return this.kept.current
     }
     const readable = readableIndexes(file(), source(), options)
-    this.#followed.refresh(readable, follower.appliedCommit(), reader.state)
+    this.#followed.refresh(readable, follower.appliedCommit(), reader.state, reader.held)
     if (this.#followed.set !== this.kept.current) this.#epoch.value++
     this.kept.current = this.#followed.set
-    this.#sequence = reader.sequence
+    this.#seen = reader
     return this.kept.current
   }
 
@@ -282,7 +284,7 @@ export class StoreIndexes<S extends AnySchema> {
     this.#followed.forget()
     this.kept.current = undefined
     this.#epoch.value++
-    this.#sequence = -1
+    this.#seen = undefined
   }
 
   /** Ends work that goes on when the store is closed. */

@@ -11,6 +11,7 @@ import { StrideError } from '../errors.ts'
 import type { AnySchema } from '../schema/index.ts'
 import type { AppliedState } from './checkpointer.ts'
 import { isCurrent } from './current-file.ts'
+import { HeldCommit, HeldCommitLost } from './held-commit.ts'
 import type { Recovery } from './journal/recovery.ts'
 import type { Replay } from './journal/replay.ts'
 import type { StoreSettings } from './options.ts'
@@ -50,6 +51,11 @@ export class StoreLife<S extends AnySchema> {
   #writing: WritingParts | undefined
   /** What a read-only store follows; for a writer, what is committed until recovery has put it into the file. */
   #reader: ReaderState | undefined
+  /** What keeps the reader at its commit where the file has gone on. */
+  #held: HeldCommit | undefined
+  #holds = 0
+  /** Counts the commits that a reader moved to. */
+  moves = 0
 
   /** `start` follows, once the owner has this. */
   constructor(parts: LifeParts<S>) {
@@ -96,10 +102,38 @@ export class StoreLife<S extends AnySchema> {
     }
   }
 
-  /** Before each slow read: as new as other processes' commits. */
+  /**
+   * Before each slow read: as new as other processes' commits. While a commit is held, or a writer is storing, the reader stays
+   * where it is and looks past what is newer. @throws HeldCommitLost, and whatever opening throws
+   */
   followNews(): void {
     const { follower } = this.#parts.owner.source()
-    if (follower !== undefined && follower.sequence() !== this.#reader?.sequence) this.#follow(follower)
+    if (follower === undefined || follower.sequence() === this.#reader?.sequence) return
+    const isHeld = this.#holds > 0
+    const isStoring = !isHeld && (follower.settle() & 1) === 1 && this.#file.lock.writerState() === 'ready'
+    if (isHeld && this.#stay(follower)) return
+    // Once the commit is whole it is to be seen.
+    if (isStoring && this.#stay(follower) && (this.sequence & 1) === 1) return
+    if (isHeld) {
+      this.moves++
+      throw new HeldCommitLost(this.#file.path)
+    }
+    this.#follow(follower)
+  }
+
+  /** The writer's sequence for which a reader's locator is right. */
+  get sequence(): number {
+    return this.#reader?.sequence ?? Number.NaN
+  }
+  /** Later commits are kept out of sight until `release`. */
+  hold(): void {
+    this.#holds++
+  }
+  release(): void {
+    this.#holds--
+    // Whatever came meanwhile is to be seen now.
+    if (this.#held !== undefined && this.#reader !== undefined)
+      this.#reader = { ...this.#reader, sequence: Number.NaN }
   }
 
   /** What recovery has left to do is done before anything is written. */
@@ -194,24 +228,43 @@ export class StoreLife<S extends AnySchema> {
     const { owner } = this.#parts
     const { platform, path, file } = this.#file
     const isReplaced = (): boolean => follower.isSuperseded && !isCurrent(platform, path, file)
-    if (isReplaced()) {
-      this.#openReplacement(follower)
-      return
+    for (;;) {
+      this.moves++
+      if (isReplaced()) {
+        this.#openReplacement(follower)
+        return
+      }
+      const { locator, pool, addressing } = owner.source()
+      const reader = readState(this.#file, follower)
+      // While it waited for a writer the file may have been replaced.
+      if (isReplaced()) {
+        this.#openReplacement(follower)
+        return
+      }
+      const { state, overlay } = reader
+      pool.setEnd(Math.min(fileEnd(addressing, state), this.#file.file.size()))
+      locator.liveness.place(state.liveBitsOffset)
+      locator.checksums.place(state.checksumsOffset)
+      locator.staging.rebase(state.size, overlay)
+      this.#reader = reader
+      this.#held = undefined
+      owner.changed()
+      // The writer was storing what comes behind this state; it may be whole by now.
+      if (!reader.isUnderWay || (this.#stay(follower) && (this.sequence & 1) === 1)) return
     }
-    const { locator, pool, addressing } = owner.source()
-    const reader = readState(this.#file, follower)
-    // While it waited for a writer the file may have been replaced.
-    if (isReplaced()) {
-      this.#openReplacement(follower)
-      return
-    }
-    const { state, overlay } = reader
-    pool.setEnd(Math.min(fileEnd(addressing, state), this.#file.file.size()))
-    locator.liveness.place(state.liveBitsOffset)
-    locator.checksums.place(state.checksumsOffset)
-    locator.staging.rebase(state.size, overlay)
-    this.#reader = reader
+  }
+
+  /** Goes on seeing the same commit. @returns whether the journal still holds what was replaced since */
+  #stay(follower: Follower): boolean {
+    const { owner } = this.#parts
+    const reader = this.#reader
+    if (reader === undefined) return false
+    this.#held ??= new HeldCommit(this.#file, reader.state)
+    const sequence = this.#held.layOver(owner.source().locator, follower)
+    if (sequence === undefined) return false
+    this.#reader = { ...reader, sequence, held: this.#held }
     owner.changed()
+    return true
   }
 
   #openReplacement(follower: Follower): void {

@@ -42,9 +42,7 @@ export function sourceOf<S extends AnySchema>(
   const size = file.replay?.state.size ?? file.root.size
   const ownFrom = options.readOnly ? Number.POSITIVE_INFINITY : size
   const locator = locatorOver(file, bytesMax, checksumPolicy(options), ownFrom)
-  const follower = options.readOnly
-    ? new Follower(openSharedWords(file.file), path, () => file.lock.writerState() === 'ready')
-    : undefined
+  const follower = options.readOnly ? new Follower(openSharedWords(file.file)) : undefined
   const codec = file.codec as Source<S>['codec']
   return { path, codec, addressing, pool, locator, windowBytes, follower, numbering }
 }

@@ -20,7 +20,7 @@ import { defineIndex, definitionsText, type IndexDefinition } from './index/inde
 import type { IndexDeclaration, KeyOf, NoIndexes } from './index-types.ts'
 import type { Recovery } from './journal/recovery.ts'
 import { COMMIT, type CommitOptions, PROGRESS, type ProgressOptions, type StoreSettings } from './options.ts'
-import { currentSource } from './point-reader.ts'
+import { currentSource, holdBy } from './point-reader.ts'
 import type { PublishedState } from './publication.ts'
 import { RecordSet } from './record-set.ts'
 import { readStats, type StoreStats } from './stats.ts'
@@ -57,6 +57,7 @@ export class Store<S extends AnySchema = AnySchema, I = NoIndexes> extends Recor
       prepare: () => this.prepare(),
       version: () => this.#version,
       consistently: read => this.consistently(read),
+      together: read => this.together(read),
     })
     const owner: LifeOwner<S> = {
       source: () => currentSource(this),
@@ -66,6 +67,7 @@ export class Store<S extends AnySchema = AnySchema, I = NoIndexes> extends Recor
       end: () => this.endReading(),
     }
     this.#life = new StoreLife({ file, schema, options, changesAtOnce, indexes: this.#indexes, owner })
+    if (currentSource(this).follower !== undefined) holdBy(this, this.#life)
     this.#life.start()
   }
 
@@ -366,6 +368,7 @@ export class Store<S extends AnySchema = AnySchema, I = NoIndexes> extends Recor
       await this.#life.writing?.committer.flush()
       const source = {
         file: () => this.#life.file,
+        isReader: currentSource(this).follower !== undefined,
         locator: () => currentSource(this).locator,
         state: () => this.#currentState(),
         consistently: <T>(read: () => T) => this.consistently(read),

@@ -13,8 +13,8 @@ import { createSimulatedPlatform } from '../../src/mmap/simulated/simulated-plat
 import { differenceOf, isSameState, type Rec, storedRecord, type Version } from './expected-store.ts'
 import {
   hasLateIndex,
-  openUnderTest,
   openUndeclared,
+  openUnderTest,
   type ReplayTime,
   SHAPES,
   type Shape,

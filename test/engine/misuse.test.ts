@@ -218,7 +218,16 @@ function methodsOf(type: { readonly prototype: object }): string[] {
   }
   return [...names].sort()
 }
-const PROTECTED = ['changed', 'attach', 'prepare', 'prepareBulk', 'assertOpen', 'consistently', 'endReading']
+const PROTECTED = [
+  'changed',
+  'attach',
+  'prepare',
+  'prepareBulk',
+  'assertOpen',
+  'consistently',
+  'together',
+  'endReading',
+]
 
 async function isRefused(call: () => unknown): Promise<boolean> {
   try {

@@ -7,12 +7,12 @@ import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { StrideError } from '../../src/errors.ts'
 import {
-  f32,
   ascii,
   bytes,
   type Codec,
   type CodecOptions,
   codecOf,
+  f32,
   i8,
   i16,
   latin1,

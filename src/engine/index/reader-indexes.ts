@@ -13,6 +13,7 @@ import type { Codec } from '../../schema/index.ts'
 import type { Addressing } from '../addressing.ts'
 import type { CommitCounts } from '../checkpointer.ts'
 import type { Identity } from '../header.ts'
+import { type HeldCommit, HeldCommitLost } from '../held-commit.ts'
 import { scanJournal } from '../journal/journal-scan.ts'
 import { JournalTail } from '../journal/journal-tail.ts'
 import type { Locator } from '../locator.ts'
@@ -36,6 +37,7 @@ export interface ReadableIndexes {
 }
 
 const TRIES_MAX = 100
+const NOTHING_TOLD = { held: undefined, frames: 0 }
 
 export class ReaderIndexes {
   set: IndexSet | undefined
@@ -44,20 +46,42 @@ export class ReaderIndexes {
   reason = ''
   /** Frames that the set was not told of yet. */
   #tail: JournalTail | undefined
+  /** How many frames behind a held commit the set knows the keys of. */
+  #told: { readonly held: HeldCommit | undefined; readonly frames: number } = NOTHING_TOLD
   /** What the set is up to date with. */
   #state: CommitCounts = { commitNumber: 0, size: 0, deletedCount: 0 }
 
   /**
    * Brings the indexes up to what is committed as this reader sees it.
    * @param appliedCommit the last commit that was in the file
-   * @throws ERR_STRIDE_CORRUPT, _IO
+   * @param held what keeps the reader at a commit behind that one
+   * @throws ERR_STRIDE_CORRUPT, _IO; HeldCommitLost where pages of that time are gone
    */
-  refresh(store: ReadableIndexes, appliedCommit: number, state: CommitCounts): void {
+  refresh(
+    store: ReadableIndexes,
+    appliedCommit: number,
+    state: CommitCounts,
+    held: HeldCommit | undefined,
+  ): void {
     if (this.set === undefined || !this.#goOn(this.set, store, state)) {
       this.forget()
       this.#read(store, appliedCommit, state)
     }
+    this.#lookPast(held, store, state)
     this.#state = state
+  }
+
+  /** Pages that are newer than a held commit are right but for records that changed since. */
+  #lookPast(held: HeldCommit | undefined, { locator, path }: ReadableIndexes, state: CommitCounts): void {
+    const { set } = this
+    if (held === undefined || set === undefined || set.file.root.commitNumber <= state.commitNumber) return
+    const told = this.#told.held === held ? this.#told.frames : 0
+    const frames = held.tellKeys(locator, (n, view, at) => set.note(n, view, at), told)
+    if (frames === undefined) {
+      this.forget()
+      throw new HeldCommitLost(path)
+    }
+    this.#told = { held, frames }
   }
 
   /** The store's file is another one, or closed. */
@@ -65,6 +89,7 @@ export class ReaderIndexes {
     this.set?.close()
     this.set = undefined
     this.#tail = undefined
+    this.#told = NOTHING_TOLD
   }
 
   /** Adds the commits since. @returns whether that was possible: the writer published no root, and they were all found */

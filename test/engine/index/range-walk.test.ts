@@ -8,7 +8,6 @@ import { ascii, openStore } from 'stridedb'
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { Numbering } from '../../../src/engine/numbering.ts'
-import { currentSource } from '../../../src/engine/point-reader.ts'
 import { BACKENDS, codeOf, isWindows, temporaryFolder } from '../support.ts'
 
 const Item = z.object({ id: z.uint32(), group: z.uint32(), count: z.uint32(), text: ascii(20) })
@@ -35,11 +34,10 @@ const below = (count: number): number[] => Array.from({ length: count }, (_, i) 
 
 /** Commits right behind some readings of a reader, before it has seen that nobody did. Counts the readings. */
 function commitWithin(reader: Items, commit: (reading: number) => void): { readings: number } {
-  const { follower } = currentSource(reader as never)
-  if (follower === undefined) throw new Error('not a reader')
-  const consistently = follower.consistently.bind(follower)
+  const set = reader as unknown as { consistently<T>(read: () => T): T }
+  const consistently = set.consistently.bind(set)
   const counted = { readings: 0 }
-  follower.consistently = read => {
+  set.consistently = read => {
     const reading = counted.readings++
     let isFirst = true
     return consistently(() => {
