@@ -1,10 +1,13 @@
 import { fileURLToPath } from 'node:url'
-import { defineConfig } from 'vitest/config'
+import { configDefaults, defineConfig } from 'vitest/config'
 
 const source = (path: string): string => fileURLToPath(new URL(path, import.meta.url))
 
+/** What takes long: `npm test` leaves it out, `npm run test:long` runs it alone, and `npm run test:all` runs everything. */
+const LONG = ['test/crash/**/*.test.ts', 'test/bench/**/*.test.ts', 'test/examples/**/*.test.ts']
+
 // Tests run the sources; what npm ships (dist) is tried by the examples and the package check.
-export default defineConfig({
+export default defineConfig(({ mode }) => ({
   resolve: {
     alias: [
       { find: /^stridedb$/, replacement: source('./src/index.ts') },
@@ -13,10 +16,11 @@ export default defineConfig({
     ],
   },
   test: {
-    include: ['test/**/*.test.ts'],
+    include: mode === 'long' ? LONG : ['test/**/*.test.ts'],
+    exclude: [...configDefaults.exclude, ...(mode === 'test' ? LONG : [])],
     pool: 'forks',
     testTimeout: 240_000,
     hookTimeout: 240_000,
     maxWorkers: '100%',
   },
-})
+}))

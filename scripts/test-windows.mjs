@@ -98,6 +98,8 @@ function vitest(version, files) {
     [
       'node_modules/vitest/vitest.mjs',
       'run',
+      '--mode',
+      'all',
       ...reporters,
       ...files.filter(name => existsSync(join(copy, name))),
     ],

@@ -22,7 +22,7 @@ export async function fuzz(
     resourceLimits: { maxOldGenerationSizeMb: 512 },
   })
   const repeat = (index: number): string =>
-    `STRIDEDB_SEED=${work.seed} STRIDEDB_MUTANT=${index} npx vitest run test/crash/fuzz.test.ts`
+    `STRIDEDB_SEED=${work.seed} STRIDEDB_MUTANT=${index} npx vitest run --mode all test/crash/fuzz.test.ts`
   let seen = -1
   let since = performance.now()
   let watch: NodeJS.Timeout | undefined
