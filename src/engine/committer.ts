@@ -77,7 +77,7 @@ export class Committer {
     this.#parts = parts
     const { root, file, locator } = parts
     const dirty = new DirtyRanges()
-    this.#tailStore = new TailStore(locator, dirty)
+    this.#tailStore = new TailStore(file, locator, dirty)
     this.#roots = new RootKeeper(file, root)
     this.#sealer = new Sealer(locator, this.#tailStore)
     this.#applier = new Applier(locator, dirty)
@@ -142,7 +142,7 @@ export class Committer {
 
   /** Stores the staged tail behind the committed end; a failure other than a full disk poisons. */
   storeTail(): void {
-    this.#soundness.guardSpace(() => this.#tailStore.store())
+    this.#soundness.guardSpace(() => this.#tailStore.store(true))
   }
 
   /** Seals what is staged, and resolves once it is as durable as asked. */

@@ -14,6 +14,7 @@ import type { Identity } from './header.ts'
 import { truncated } from './header.ts'
 import type { HeldCommit } from './held-commit.ts'
 import { journalPathOf } from './journal/journal.ts'
+import { assertInPlace } from './journal/in-place.ts'
 import { scanJournal } from './journal/journal-scan.ts'
 import { collapse, type NetChanges } from './journal/net-changes.ts'
 import { NOTHING_RECOVERED, type Recovery, recoveryOf } from './journal/recovery.ts'
@@ -93,6 +94,7 @@ function readLeft(store: Readable, follower: Follower, uncertain: Deadline): Rea
     const root = readRoot(file, addressing)
     const scan = scanJournal(platform, path, identity, root, follower.appliedCommit())
     const { frames } = scan
+    assertInPlace(store, frames, root.size)
     const overlay =
       frames.length === 0 ? undefined : collapse(frames, addressing.recordSize, journalPathOf(path), root)
     if (lock.writerState() === 'ready' || follower.sequence() !== sequence) return undefined

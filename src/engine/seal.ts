@@ -64,16 +64,18 @@ export class Sealer {
     const riding = this.#ridingCount()
     const bytesMax = this.frameBytesMax()
     const tail = staging.tail.bytes.subarray(0, staging.tailCount * staging.recordSize)
-    this.#tailStore.store()
+    const isInPlace = riding === 0 && staging.appendedCount > 0
+    this.#tailStore.store(isInPlace)
     const { size } = staging
     const deletedCount = deletedBefore + staging.deletedDelta
-    const isInPlace = riding === 0 && staging.appendedCount > 0
     const changes = staging.stagedChanges()
+    const inPlaceCrc = isInPlace ? this.#tailStore.checksum(changes.numbers) : undefined
     const at = group.length
     this.#encoder.begin(group, bytesMax)
     if (riding > 0) this.#encoder.appended(tail)
     this.#encodeChanges(changes)
-    const frameBytes = this.#encoder.end({ commitNumber, size, deletedCount, appendStart: size - riding })
+    const appendStart = size - riding
+    const frameBytes = this.#encoder.end({ commitNumber, size, deletedCount, appendStart, inPlaceCrc })
     staging.seal()
     return { commitNumber, size, deletedCount, changes, isInPlace, group, at, frameBytes }
   }

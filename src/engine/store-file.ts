@@ -23,6 +23,7 @@ import { indexPathOf } from './index/index-file.ts'
 import { withDefinitions } from './index/index-opening.ts'
 import { nextIndexPathOf } from './index/next-index-file.ts'
 import { journalPathOf } from './journal/journal.ts'
+import { assertInPlace } from './journal/in-place.ts'
 import { type JournalScan, scanJournal } from './journal/journal-scan.ts'
 import { NOTHING_RECOVERED, type Recovery, recover, recoveryOf } from './journal/recovery.ts'
 import type { Replay } from './journal/replay.ts'
@@ -194,6 +195,7 @@ function assemble(
   let scan: JournalScan
   try {
     scan = scanJournal(platform, path, identity, found, appliedCommit(words))
+    assertInPlace({ file, addressing }, scan.frames, found.size)
   } catch (error) {
     words.close()
     throw error

@@ -28,6 +28,12 @@ const CRC_AT = HEADER_BYTES - 4
 
 const NO_GROUP = new FrameGroup(0)
 
+/** What the encoder is told: the rest follows from its calls, or from when it is written. */
+type KnownAtSeal = Pick<FrameHead, 'commitNumber' | 'size' | 'deletedCount' | 'appendStart'> & {
+  /** Of new records that have no image here; undefined where there are none. */
+  readonly inPlaceCrc: number | undefined
+}
+
 /** The most bytes that a frame with these many changes and appended images takes, header included. */
 export function frameBytesMax(changes: number, appended: number, recordSize: number): number {
   const perChange = CHANGE_HEAD_BYTES + SPAN_HEAD_BYTES + 2 * recordSize
@@ -80,7 +86,7 @@ export class FrameEncoder {
   }
 
   /** Finishes the frame but for what is known only when it is written (`sealFrame`). @returns its bytes, padded */
-  end(head: Omit<FrameHead, 'segment' | 'syncedCommit' | 'changeCount' | 'payloadBytes'>): number {
+  end(head: KnownAtSeal): number {
     const { view, bytes } = this.#group
     const payload = this.#start + HEADER_BYTES
     const end = Math.ceil(this.#at / FRAME_ALIGNMENT) * FRAME_ALIGNMENT
@@ -95,6 +101,10 @@ export class FrameEncoder {
     putU64(view, start + AT.changeCount, this.#changes)
     putU64(view, start + AT.payloadBytes, this.#at - payload)
     view.setUint32(start + AT.payloadCrc, crc32(bytes.subarray(payload, this.#at)), true)
+    if (head.inPlaceCrc !== undefined) {
+      view.setUint32(start + AT.inPlaceCrc, head.inPlaceCrc, true)
+      view.setUint32(start + AT.hasInPlaceCrc, 1, true)
+    }
     this.#group.length = end
     return end - start
   }

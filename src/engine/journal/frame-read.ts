@@ -31,6 +31,9 @@ export interface FrameHead {
   readonly appendStart: number
   readonly changeCount: number
   readonly payloadBytes: number
+  /** CRC-32 of the new records that lie in the file alone (in-place.ts), where `hasInPlaceCrc` is 1. */
+  readonly inPlaceCrc: number
+  readonly hasInPlaceCrc: number
 }
 
 /** Whether the bytes at `at` claim to be a frame of this journal, whatever their checksums say. */
@@ -153,15 +156,24 @@ export function visitChanges(
 
 /** Copies the image that a change replaced to the start of `target`. @returns whether there was one */
 export function copyReplaced(bytes: Buffer, change: Change, recordSize: number, target: Buffer): boolean {
-  const { imageAt, replacedAt, spanAt, spanStart, spanBytes } = change
-  if (replacedAt >= 0) {
-    bytes.copy(target, 0, replacedAt, replacedAt + recordSize)
-    return true
-  }
-  if (spanAt < 0) return false
-  bytes.copy(target, 0, imageAt, imageAt + recordSize)
-  bytes.copy(target, spanStart, spanAt, spanAt + spanBytes)
+  const baseAt = replacedBaseOf(change)
+  if (baseAt < 0) return false
+  copyReplacedAt(bytes, baseAt, change.spanAt, target.subarray(0, recordSize))
   return true
+}
+
+/** Where the image lies that the replaced one is made of, as a change has it: itself, or the new one; -1 for none. */
+export function replacedBaseOf({ imageAt, replacedAt, spanAt }: Change): number {
+  return spanAt >= 0 ? imageAt : replacedAt
+}
+
+/** Copies a replaced image: the one at `baseAt`, but for the span at `spanAt`, if there is one. */
+export function copyReplacedAt(bytes: Buffer, baseAt: number, spanAt: number, target: Buffer): void {
+  bytes.copy(target, 0, baseAt, baseAt + target.length)
+  if (spanAt < 0) return
+  const spanStart = bytes.readUInt32LE(spanAt - SPAN_HEAD_BYTES)
+  const spanBytes = bytes.readUInt32LE(spanAt - SPAN_HEAD_BYTES + 4)
+  bytes.copy(target, spanStart, spanAt, spanAt + spanBytes)
 }
 
 /** Calls with what the frame that starts at `at`, not yet sealed perhaps, replaced; no image: the record was not there. */

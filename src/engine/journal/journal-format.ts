@@ -59,6 +59,20 @@ export const FRAME_HEADER = defineStruct('frame header', 88, [
   { name: 'changeCount', type: 'u64', offset: 56, meaning: 'changes in the payload' },
   { name: 'payloadBytes', type: 'u64', offset: 64, meaning: 'bytes of the payload, behind this header' },
   { name: 'payloadCrc', type: 'u32', offset: 72, meaning: 'CRC-32 of the payload' },
+  {
+    name: 'inPlaceCrc',
+    type: 'u32',
+    offset: 76,
+    meaning:
+      'CRC-32 of the new records before appendStart as they were synced in place; records with changes in the payload count as zeros',
+  },
+  {
+    name: 'hasInPlaceCrc',
+    type: 'u32',
+    offset: 80,
+    meaning:
+      '1: there are such records, and their checksum counts; 0: none, or written before there was a checksum',
+  },
 ])
 export const FRAME_MAGIC = 0x4d524653
 /** Within a group frames start at multiples of this. */

@@ -6,21 +6,23 @@
  * are mixed in every way from each two of these states, and opened for reading and for writing: refused with a code, or right.
  */
 
-import { StrideError } from 'stridedb'
+import { ascii, StrideError } from 'stridedb'
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { openStoreOn } from '../../../src/engine/open.ts'
 import type { Store } from '../../../src/engine/store.ts'
 import { createSimulatedPlatform } from '../../../src/mmap/simulated/simulated-platform.ts'
 
-const Item = z.object({ id: z.uint32(), v: z.uint32() })
+const Item = z.object({ id: z.uint32(), v: z.uint32(), pad: ascii(500) })
 type ItemStore = Store<typeof Item>
 const PATH = '/mixed/x.stride'
 const SUFFIXES = ['', '-journal', '-index', '-index-next'] as const
 const INDEXES = { byId: { on: 'id', unique: true }, byV: { on: 'v', kind: 'ordered' } } as const
 const OPTIONS = { journalBytes: 65_536, windowBytes: 65_536 } as const
 /** So many ids are asked for; all that are ever given lie below. */
-const IDS = 400
+const IDS = 500
+/** Records whose images no frame holds. */
+const BULK = 300
 
 type Files = ReadonlyMap<string, Uint8Array>
 
@@ -68,7 +70,7 @@ const shift = (store: ItemStore, by: number) => (): void => {
 async function histories(): Promise<readonly State[]> {
   const template = await after('template', new Map(), 'closed', store =>
     commit(store, () => {
-      store.appendMany(Array.from({ length: 40 }, (_, i) => ({ id: i, v: i })))
+      store.appendMany(Array.from({ length: 40 }, (_, i) => ({ id: i, v: i, pad: '' })))
     }),
   )
   const { files } = template
@@ -82,7 +84,7 @@ async function histories(): Promise<readonly State[]> {
       await commit(store, shift(store, 4))
       await store.checkpoint()
       await commit(store, () => {
-        store.append({ id: 390, v: 1 })
+        store.append({ id: 390, v: 1, pad: '' })
         store.delete(5)
       })
     }),
@@ -138,10 +140,10 @@ async function outcome(files: Files, readOnly: boolean, label: string): Promise<
     expectRight(store, label)
     if (readOnly) return 'right'
     const taken = [...store.scan()][0]?.id
-    expect(() => (store as ItemStore).append({ id: taken as number, v: 1 }), label).toThrow(
+    expect(() => (store as ItemStore).append({ id: taken as number, v: 1, pad: '' }), label).toThrow(
       /unique index 'byId'/,
     )
-    store.append({ id: IDS + 1, v: 1 })
+    store.append({ id: IDS + 1, v: 1, pad: '' })
     store.commitSync()
     expect((await store.verify()).findings, label).toEqual([])
     return 'right'
@@ -204,7 +206,7 @@ describe('files of several moments of one writer', () => {
     }
     const store = openStoreOn(platform, PATH, Item, { ...OPTIONS, indexes: INDEXES }) as ItemStore
     await commit(store, () => {
-      store.appendMany(Array.from({ length: 40 }, (_, i) => ({ id: i, v: i })))
+      store.appendMany(Array.from({ length: 40 }, (_, i) => ({ id: i, v: i, pad: '' })))
     })
     keep('first commit')
     await commit(store, shift(store, 1))
@@ -213,6 +215,15 @@ describe('files of several moments of one writer', () => {
     keep('checkpoint')
     await commit(store, shift(store, 2))
     keep('third commit')
+    // So many that no frame holds their images: they are synced in the file before their frame is written.
+    await commit(store, () => {
+      for (let n = 0; n < BULK; n++) store.append({ id: 150 + n, v: n, pad: '' })
+    })
+    keep('bulk append')
+    await commit(store, () => {
+      for (let n = 100; n < BULK; n += 50) store.update(n, { v: 7 })
+    })
+    keep('bulk append changed')
     await commit(store, shift(store, 0))
     store.close()
     keep('closed')
