@@ -151,7 +151,10 @@ function judge(how: string, result: Result, { base }: Mutant, damage: Damage): v
   const oldest = oldestAnswer(base, damage)
   if (typeof result === 'string') {
     const mayRefuse =
-      mustRefuse || ['newest root', 'journal header', 'frame'].some(kind => kinds.has(kind as Part['kind']))
+      mustRefuse ||
+      ['newest root', 'journal header', 'frame'].some(kind => kinds.has(kind as Part['kind'])) ||
+      // Either of them damaged, the record is refused at its first read.
+      (base.hasChecksums && (kinds.has('record') || kinds.has('record checksum')))
     if (!mayRefuse) fail(`${how}: refused with ${result} though nothing that counts is damaged`)
     if (!PLAIN_CODES.includes(result)) fail(`${how}: refused with ${result}, which is not about damage`)
     return
