@@ -40,6 +40,8 @@ export class Store<S extends AnySchema = AnySchema, I = NoIndexes> extends Recor
   #transaction: Transaction<S, I> | undefined
   /** closeAsync waits for what goes on, and nothing new begins. */
   #isClosing = false
+  /** Settles once no checkpoint that was asked for goes on. */
+  #checkpoints: Promise<unknown> = Promise.resolve()
   /** Counts what may have changed under a walk. */
   #version = 0
 
@@ -285,7 +287,9 @@ export class Store<S extends AnySchema = AnySchema, I = NoIndexes> extends Recor
     this.#fileWork.assertWritable()
     this.#life.finishReplay()
     if (this.#life.writing === undefined) return
-    await this.#life.writing.committer.checkpoint()
+    const done = this.#life.writing.committer.checkpoint()
+    this.#checkpoints = Promise.allSettled([this.#checkpoints, done])
+    await done
     while (this.#fileWork.done !== undefined && this.#indexes.needMending) {
       await this.#fileWork.done
       this.assertOpen()
@@ -322,6 +326,8 @@ export class Store<S extends AnySchema = AnySchema, I = NoIndexes> extends Recor
     this.#refuseStaged('compact')
     return this.#fileWork.run('compact', true, async () => {
       await committer.flush()
+      // A checkpoint works with the journal that ends here.
+      await this.#checkpoints
       this.assertOpen()
       committer.endJournal()
       const { locator } = currentSource(this)
@@ -423,6 +429,7 @@ export class Store<S extends AnySchema = AnySchema, I = NoIndexes> extends Recor
     this.#isClosing = true
     await this.#fileWork.done
     await this.#life.writing?.committer.drain()
+    await this.#checkpoints
     this.close()
   }
   [Symbol.dispose](): void {

@@ -83,6 +83,22 @@ describe('compact', () => {
     expect(store.append(trade(1))).toBe(149_999)
   })
 
+  test('lets checkpoints end that were asked for before', async () => {
+    const path = filled(20_000, [0])
+    using store = openStore(path, Trade, { journalBytes: 65_536, indexes: { byId: { on: 'id' } } })
+    for (let round = 1; round <= 4; round++) {
+      for (let n = 0; n < 300; n++) store.update(n + 1, { qty: round })
+      await store.commit()
+      await Promise.all([store.checkpoint(), store.checkpoint(), store.compact(), store.flush()])
+      expect(store.field(7, 'qty')).toBe(round)
+    }
+    for (let n = 0; n < 300; n++) store.update(n, { qty: 5 })
+    await store.commit()
+    await Promise.all([store.checkpoint(), store.checkpoint(), store.closeAsync()])
+    using again = openStore(path, Trade, { readOnly: true })
+    expect(again.field(7, 'qty')).toBe(5)
+  })
+
   test('an abort, a throwing progress and a closing leave the store as it was', async () => {
     const path = filled(100_000, [3])
     const store = openStore(path, Trade)
