@@ -226,7 +226,7 @@ export class Store<S extends AnySchema = AnySchema, I = NoIndexes> extends Recor
    * Runs a synchronous callback and commits what it staged, or, when it throws, nothing.
    * @returns what the callback returned, once the commit is durable
    * @throws what the callback throws; {StrideError} ERR_STRIDE_TRANSACTION when nested, when changes are staged
-   *   outside it, or when the callback returns a promise
+   *   outside it, or when the callback returns a promise or a generator
    */
   async transaction<T>(callback: (tx: Transaction<S, I>) => T, options?: CommitOptions): Promise<T> {
     if (typeof callback !== 'function') {

@@ -3,6 +3,7 @@
  * with the callback.
  */
 
+import { types } from 'node:util'
 import { StrideError } from '../errors.ts'
 import { type NoOptions, refuseOptions } from '../option-table.ts'
 import type { AnySchema, FieldName, FieldValue, GatherResult, Input, Output } from '../schema/index.ts'
@@ -109,7 +110,7 @@ export class Transaction<S extends AnySchema, I = NoIndexes> implements Iterable
 
 /**
  * Runs the callback, and refuses one that goes on after it returned.
- * @throws what the callback throws; ERR_STRIDE_TRANSACTION for a promise
+ * @throws what the callback throws; ERR_STRIDE_TRANSACTION for a promise or a generator
  */
 export function runCallback<S extends AnySchema, I, T>(
   transaction: Transaction<S, I>,
@@ -117,6 +118,13 @@ export function runCallback<S extends AnySchema, I, T>(
 ): T {
   try {
     const result = callback(transaction)
+    // A generator's body has not run yet: an empty commit would be taken for its changes.
+    if (types.isGeneratorObject(result)) {
+      throw new StrideError(
+        'ERR_STRIDE_TRANSACTION',
+        'A transaction is synchronous: its callback is a generator, whose body did not run',
+      )
+    }
     if (typeof (result as { then?: unknown } | null | undefined)?.then === 'function') {
       // Its rejection has nobody else to handle it.
       void Promise.resolve(result).catch(() => undefined)

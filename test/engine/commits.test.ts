@@ -189,13 +189,18 @@ describe('a transaction', () => {
     expect([...store]).toEqual([0, 1, 2, 3, 4].map(trade))
   })
 
-  test('is refused nested, beside staged changes, and with a promise; writes through the store throw inside', async () => {
+  test('is refused nested, beside staged changes, with a promise and with a generator; writes through the store throw inside', async () => {
     const nested = store.transaction(() => store.transaction(() => 1))
     expect(await codeOfAsync(nested)).toBe('ERR_STRIDE_TRANSACTION')
     const promising = store.transaction(async tx => {
       tx.update(0, { qty: 1 })
     })
     expect(await codeOfAsync(promising)).toBe('ERR_STRIDE_TRANSACTION')
+    // The bodies of generators have not run when they return.
+    const generators: readonly (() => unknown)[] = [function* () {}, async function* () {}]
+    for (const generator of generators) {
+      expect(await codeOfAsync(store.transaction(generator))).toBe('ERR_STRIDE_TRANSACTION')
+    }
     await store.transaction(tx => {
       for (const call of [
         () => store.append(trade(5)),
