@@ -4,6 +4,8 @@
  *   --kind small|long|both   which workloads; both
  *   --syncs sound|failing|both   whether a sync fails before the power goes: never, always, or for half of the images; both
  *   --from I                 begin with workload I, to repeat what was reported
+ *   --matrix-minutes N       every operation beside every other, again and again for so long; 60
+ *   --operations N           small operations that must leave nothing behind, on each backend; 10,000,000
  */
 
 import { mkdtempSync, rmSync } from 'node:fs'
@@ -13,6 +15,9 @@ import { parseArgs } from 'node:util'
 import { bundle, removeBundles } from './bundle.ts'
 import { fuzz } from './fuzz-run.ts'
 import { killAgainAndAgain } from './kill.ts'
+import { findLeaks, leakObstacle } from './leaks.ts'
+import { matrixInProcess, matrixOfPeers } from './matrix.ts'
+import { startProcess, startThread } from './matrix-peer.ts'
 import { searchPowerCuts } from './search.ts'
 
 const { values } = parseArgs({
@@ -24,6 +29,8 @@ const { values } = parseArgs({
     kind: { type: 'string', default: 'both' },
     syncs: { type: 'string', default: 'both' },
     from: { type: 'string', default: '0' },
+    'matrix-minutes': { type: 'string', default: '60' },
+    operations: { type: 'string', default: '10000000' },
   },
 })
 const seed = values.seed === undefined ? Math.floor(Math.random() * 2 ** 31) : Number(values.seed)
@@ -81,7 +88,44 @@ try {
     const { opened } = await fuzz({ seed, from: done, to })
     console.log(`${to} mutants; of the last ${to - done}, ${opened} opened`)
   }
+  await repeatMatrix(Number(values['matrix-minutes']) * 60_000)
+  if (leakObstacle !== undefined) console.log(`SKIPPED, leaks: ${leakObstacle}`)
+  else if (Number(values.operations) > 0) await lookForLeaks(Number(values.operations))
 } finally {
   removeBundles()
   rmSync(folder, { recursive: true, force: true })
+}
+
+async function repeatMatrix(forMs: number): Promise<void> {
+  const child = forMs > 0 ? await bundle('matrix-child.ts') : ''
+  const from = performance.now()
+  for (let round = 0; performance.now() - from < forMs; round++) {
+    const optionsOf = (name: string) => ({
+      path: join(folder, `${name}-${round}.stride`),
+      seed: seed + round,
+      times: 3,
+      verifyEvery: 1,
+    })
+    const tallies = [
+      await matrixInProcess(optionsOf('process')),
+      await matrixOfPeers(optionsOf('processes'), [startProcess(child), startProcess(child)]),
+      await matrixOfPeers(optionsOf('threads'), [startThread(child), startThread(child)]),
+    ]
+    const [pairs, changes] = (['pairs', 'changes'] as const).map(what =>
+      tallies.reduce((sum, tally) => sum + tally[what], 0),
+    )
+    console.log(`matrix, seed ${seed + round}: ${pairs} pairs, ${changes} changes, none lost`)
+  }
+}
+
+async function lookForLeaks(operations: number): Promise<void> {
+  const child = await bundle('leak-child.ts')
+  for (const backend of ['mapped', 'file'] as const) {
+    const path = join(folder, `leaks-${backend}.stride`)
+    const { early, late } = await findLeaks({ path, backend, seed, operations, child })
+    const heaps = [early, late].map(({ heap }) => `${(heap / 2 ** 20).toFixed(1)} MiB`)
+    console.log(
+      `${operations} small operations, ${backend}: nothing grew; the heap went from ${heaps.join(' to ')}`,
+    )
+  }
 }
