@@ -30,7 +30,7 @@ import { StoreIndexes } from './store-indexes.ts'
 import { type LifeOwner, StoreLife } from './store-life.ts'
 import { sourceOf, type WritingParts } from './store-parts.ts'
 import { runCallback, Transaction } from './transaction.ts'
-import { type VerifyResult, verifyStore } from './verify.ts'
+import { type Verifiable, type VerifyResult, verifyOpenStore } from './verify.ts'
 
 export class Store<S extends AnySchema = AnySchema, I = NoIndexes> extends RecordSet<S> {
   readonly #options: StoreSettings
@@ -300,17 +300,20 @@ export class Store<S extends AnySchema = AnySchema, I = NoIndexes> extends Recor
   /** Looks at everything that can be checked and lists what is wrong, with offsets. Changes nothing. */
   async verify(none?: NoOptions): Promise<VerifyResult> {
     NO_OPTIONS.read(none, 'verify')
-    this.assertOpen()
-    this.#life.finishReplay()
-    this.prepare()
-    return verifyStore({
-      file: this.#life.file,
-      locator: () => currentSource(this).locator,
-      state: () => this.#life.publishedState,
-      consistently: read => this.consistently(read),
-      isWriter: this.#life.writing !== undefined,
-      indexes: () => this.#indexes.now(),
-    })
+    const begin = (): Verifiable => {
+      this.assertOpen()
+      this.#life.finishReplay()
+      this.prepare()
+      return {
+        file: this.#life.file,
+        locator: () => currentSource(this).locator,
+        state: () => this.#life.publishedState,
+        consistently: read => this.consistently(read),
+        isWriter: this.#life.writing !== undefined,
+        indexes: () => this.#indexes.now(),
+      }
+    }
+    return verifyOpenStore(begin, () => this.#life.file)
   }
 
   /**

@@ -35,6 +35,7 @@ export interface VerifyResult {
 const FINDINGS_MAX = 1000
 const RECORDS_A_TURN = 20_000
 const ROOT_TRIES = 6
+const REPLACED_TRIES = 8
 
 /** What is looked at: the file, what lies over it, and what it should hold at the moment of asking. */
 export interface Verifiable {
@@ -63,6 +64,32 @@ export async function verifyStore(store: Verifiable): Promise<VerifyResult> {
   if (isReadable) verifyLiveBits(store, note)
   if (isReadable) await verifyKeys(store, note)
   return { ok: findings.length === 0, findings, recordsChecked }
+}
+
+/**
+ * The same of an open store. Where compact, or another process, replaces its file meanwhile, verifying begins again: findings are
+ * about one file.
+ * @param begin the store on the file that it stands on now; throws once it is closed
+ */
+export async function verifyOpenStore(
+  begin: () => Verifiable,
+  fileNow: () => StoreFile,
+): Promise<VerifyResult> {
+  for (let tries = 1; ; tries++) {
+    const store = begin()
+    const { file, path } = store.file
+    const isReplaced = (): boolean => fileNow().file !== file
+    try {
+      const result = await verifyStore(store)
+      if (!isReplaced()) return result
+    } catch (error) {
+      if (!isReplaced()) throw error
+    }
+    if (tries === REPLACED_TRIES) {
+      const message = `${path} was replaced ${tries} times while it was verified: verify it when it is compacted less`
+      throw new StrideError('ERR_STRIDE_BUSY', message, { path })
+    }
+  }
 }
 
 type Note = (error: unknown, offset: number, recordNumber?: number) => void

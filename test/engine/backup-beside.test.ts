@@ -96,3 +96,17 @@ test('keeps up with a writer whose journal is reused many times before the copy 
   expect(new Set(pads).size).toBe(1)
   expectWhole(copy)
 })
+
+test.skipIf(isWindows).each(['compact', 'migrate'])(
+  'verify by a reader begins again where %s replaces the file meanwhile',
+  async how => {
+    const path = join(temporaryFolder(), 'verified.stride')
+    filled(path)
+    using reader = openStore(path, Versioned, { readOnly: true })
+    const verified = reader.verify()
+    replace(path, how)
+    // The reader follows: the file that verify began with is closed.
+    const { count } = reader
+    expect(await verified).toEqual({ ok: true, findings: [], recordsChecked: count })
+  },
+)
