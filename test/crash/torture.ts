@@ -5,6 +5,7 @@
  *   --syncs sound|failing|both   whether a sync fails before the power goes: never, always, or for half of the images; both
  *   --from I                 begin with workload I, to repeat what was reported
  *   --matrix-minutes N       every operation beside every other, again and again for so long; 60
+ *   --mixed-kills N          kills during random operations of several processes; 1,000
  *   --operations N           small operations that must leave nothing behind, on each backend; 10,000,000
  */
 
@@ -18,6 +19,7 @@ import { killAgainAndAgain } from './kill.ts'
 import { findLeaks, leakObstacle } from './leaks.ts'
 import { matrixInProcess, matrixOfPeers } from './matrix.ts'
 import { startProcess, startThread } from './matrix-peer.ts'
+import { killMixedWork } from './mixed-kills.ts'
 import { searchPowerCuts } from './search.ts'
 
 const { values } = parseArgs({
@@ -30,6 +32,7 @@ const { values } = parseArgs({
     syncs: { type: 'string', default: 'both' },
     from: { type: 'string', default: '0' },
     'matrix-minutes': { type: 'string', default: '60' },
+    'mixed-kills': { type: 'string', default: '1000' },
     operations: { type: 'string', default: '10000000' },
   },
 })
@@ -88,6 +91,7 @@ try {
     const { opened } = await fuzz({ seed, from: done, to })
     console.log(`${to} mutants; of the last ${to - done}, ${opened} opened`)
   }
+  await killMixed(Number(values['mixed-kills']))
   await repeatMatrix(Number(values['matrix-minutes']) * 60_000)
   if (leakObstacle !== undefined) console.log(`SKIPPED, leaks: ${leakObstacle}`)
   else if (Number(values.operations) > 0) await lookForLeaks(Number(values.operations))
@@ -115,6 +119,25 @@ async function repeatMatrix(forMs: number): Promise<void> {
       tallies.reduce((sum, tally) => sum + tally[what], 0),
     )
     console.log(`matrix, seed ${seed + round}: ${pairs} pairs, ${changes} changes, none lost`)
+  }
+}
+
+async function killMixed(kills: number): Promise<void> {
+  if (kills === 0) return
+  const child = await bundle('mixed-child.ts')
+  for (let killed = 0; killed < kills; killed += KILLS_A_STORE) {
+    const path = join(folder, `mixed-${killed}.stride`)
+    const some = Math.min(KILLS_A_STORE, kills - killed)
+    const { acknowledged, more } = await killMixedWork({
+      path,
+      seed: seed + killed,
+      kills: some,
+      readers: 3,
+      child,
+    })
+    console.log(
+      `${killed + some} kills of mixed work: ${acknowledged} changes acknowledged, ${more} more are there`,
+    )
   }
 }
 
