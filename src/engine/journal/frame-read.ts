@@ -69,9 +69,12 @@ function makesSense(head: FrameHead): boolean {
   )
 }
 
-/** How many changes and appended images a frame has. */
-export function changesOf({ changeCount, size, appendStart }: FrameHead): number {
-  return changeCount + size - appendStart
+/** How many changes and appended images a frame has, whatever a wrong header says: no more than its payload holds. */
+export function changesOf(
+  { changeCount, size, appendStart, payloadBytes }: FrameHead,
+  recordSize: number,
+): number {
+  return changeCount + Math.min(size - appendStart, Math.floor(payloadBytes / recordSize))
 }
 
 /** Where a frame that starts at `at` ends: the next of its group starts there. */

@@ -87,7 +87,7 @@ function firstReplaced(
   first: number,
   lowest: number,
 ): Substitutes {
-  const most = frames.slice(first).reduce((sum, { head }) => sum + changesOf(head), 0)
+  const most = frames.slice(first).reduce((sum, { head }) => sum + changesOf(head, recordSize), 0)
   const list = new Float64Array(most)
   const frameOf = new Uint32Array(most)
   /** Where a whole image lies: the replaced one, or the new one that differs from it in a span; -1 for none. */

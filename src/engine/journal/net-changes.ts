@@ -78,7 +78,7 @@ export function collapse(
   before: CommitCounts,
 ): NetChanges {
   const state = frames.at(-1)?.head ?? before
-  const most = frames.reduce((sum, { head }) => sum + changesOf(head), 0)
+  const most = frames.reduce((sum, { head }) => sum + changesOf(head, recordSize), 0)
   const numbers = new Float64Array(most)
   const memories: HeapBytes[] = []
   const memoryOf = new Uint32Array(most)
