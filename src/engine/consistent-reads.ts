@@ -39,7 +39,7 @@ const FREE_ROUNDS = 10
 const ROUNDS_MAX = 30
 /** How long one short reading is tried again. */
 const PATIENCE_MS = 2000
-const TRIES_MIN = 100
+const TRIES_MIN = 10
 const TRIES_BEFORE_HOLD = 3
 const SLEEP = new Int32Array(new SharedArrayBuffer(4))
 

@@ -18,7 +18,7 @@ export const Account = z.object({
   text: ascii(16),
   version: z.uint32(),
 })
-export const ACCOUNTS = 6000
+export const ACCOUNTS = 4500
 export const INDEXES = {
   byId: { on: 'id', unique: true },
   byAmount: { on: 'amount', kind: 'ordered' },

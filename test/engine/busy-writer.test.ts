@@ -7,6 +7,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { openStore, type Store } from 'stridedb'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { bundle, removeBundles } from '../crash/bundle.ts'
@@ -48,6 +49,15 @@ async function busyStore(
   return { path, writer }
 }
 
+/** The version of record 0 once it is another one. */
+async function newVersion(reader: Accounts, before: number): Promise<number> {
+  for (;;) {
+    const version = reader.field(0, 'version')
+    if (version !== before) return version
+    await nextTurn()
+  }
+}
+
 type Accounts = Store<typeof Account, typeof INDEXES>
 const sum = (amounts: Iterable<number>): number => Array.from(amounts).reduce((a, b) => a + b, 0)
 const everyId = Array.from({ length: ACCOUNTS }, (_, id) => id)
@@ -84,9 +94,9 @@ const READINGS: Readonly<Record<string, (reader: Accounts) => unknown>> = {
     }),
   'read of lookups by key': reader =>
     reader.read(() => {
-      let total = 0
-      for (let id = 0; id < ACCOUNTS; id += 1) total += reader.index('byId').field(id, 'amount')
-      return total - SUM
+      const ids = everyId.filter(id => id % 30 === 0)
+      const total = sum(ids.map(id => reader.index('byId').field(id, 'amount')))
+      return total - sum(reader.gather('amount', ids))
     }),
   'read of an ordered index': reader =>
     reader.read(() => {
@@ -105,19 +115,14 @@ describe.each(BACKENDS)('on the $name backend', ({ options }) => {
     async (pauseMs, journalBytes) => {
       const { path } = await busyStore(pauseMs, journalBytes)
       using reader = openStore(path, Account, { ...options, readOnly: true }) as Accounts
-      let version = 0
-      const seen = new Set<number>()
-      for (let round = 0; round < 2; round++) {
-        for (const [name, read] of Object.entries(READINGS)) {
-          expect(read(reader), `${name}, round ${round}`).toBe(0)
-          // It never goes back, and goes on.
-          const now = reader.field(0, 'version')
-          expect(now, name).toBeGreaterThanOrEqual(version)
-          version = now
-          seen.add(now)
-        }
+      let version = reader.field(0, 'version')
+      for (const [name, read] of Object.entries(READINGS)) {
+        expect(read(reader), name).toBe(0)
+        // It never goes back, and goes on.
+        const now = await newVersion(reader, version)
+        expect(now, name).toBeGreaterThan(version)
+        version = now
       }
-      expect(seen.size).toBeGreaterThan(3)
       // Beside so busy a writer it may say that it cannot tell; never that something is wrong.
       const findings = await reader.verify().then(result => result.findings, codeOfError)
       expect([[], 'ERR_STRIDE_BUSY']).toContainEqual(findings)
@@ -136,8 +141,7 @@ describe.each(BACKENDS)('on the $name backend', ({ options }) => {
         if (read !== reader) read.close()
       }
       writer.kill('SIGCONT')
-      const before = reader.field(0, 'version')
-      while (reader.field(0, 'version') === before) await new Promise(resolve => setTimeout(resolve, 1))
+      await newVersion(reader, reader.field(0, 'version'))
     }
   })
 
