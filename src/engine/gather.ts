@@ -6,6 +6,7 @@
  *     that saves slides or disk reads (visit-order.ts), answered in the order asked.
  */
 
+import { StrideError } from '../errors.ts'
 import type { Window } from '../mmap/window.ts'
 import type { Column, ColumnArray, RecordBytes } from '../schema/index.ts'
 import { checkRecordNumber } from './addressing.ts'
@@ -26,7 +27,7 @@ export interface Pieces {
 export const AT_ONCE: Pieces = { records: Number.POSITIVE_INFINITY, once: read => read() }
 export const PIECE_RECORDS = 4096
 
-/** The column of every live record in number order. */
+/** The column of every live record in number order. @throws ERR_STRIDE_CORRUPT where there are not as many as are counted */
 export function gatherAll(locator: Locator, column: Column, liveCount: number, pieces: Pieces): ColumnArray {
   const out = column.allocate(liveCount)
   const end = locator.staging.size
@@ -35,7 +36,13 @@ export function gatherAll(locator: Locator, column: Column, liveCount: number, p
     const to = Math.min(end, from + pieces.records)
     filled = pieces.once(() => gatherRuns(locator, column, from, to, out, filled))
   }
+  if (filled !== liveCount) throw miscounted(locator, filled, liveCount)
   return out
+}
+
+function miscounted({ liveness }: Locator, found: number, counted: number): StrideError {
+  const message = `The live bits say that ${found} records are live, ${counted} are counted`
+  return new StrideError('ERR_STRIDE_CORRUPT', message, { offset: liveness.offset })
 }
 
 /** @returns how many elements are filled then */

@@ -9,6 +9,7 @@ import { join } from 'node:path'
 import { ascii, openStore, type Store, type StoreOptions, u8 } from 'stridedb'
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
+import { currentSource } from '../../src/engine/point-reader.ts'
 import { BACKENDS, codeOf, codeOfAsync, temporaryFolder } from './support.ts'
 
 const Item = z.object({ key: z.uint32(), value: z.float64(), name: ascii(12), flag: u8() })
@@ -183,5 +184,19 @@ describe.each(BACKENDS)('on the $name backend', ({ options }) => {
         }
       }
     }
+  })
+
+  test('a flipped live bit is damage to whoever gathers a whole column', () => {
+    const path = damagedStore([])
+    using writer = openStore(path, Item, options)
+    writer.delete(7)
+    writer.commitSync()
+    const { liveness } = currentSource(writer as never).locator
+    const { offset } = liveness
+    writer.close()
+    flip(path, offset + 100)
+    using store = openStore(path, Item, { ...options, readOnly: true })
+    expect(store.count).toBe(COUNT - 1)
+    expect(codeOf(() => store.gather('value'))).toBe('ERR_STRIDE_CORRUPT')
   })
 })
