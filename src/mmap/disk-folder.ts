@@ -84,7 +84,11 @@ export function renameNew(from: string, to: string, calls?: SystemCalls): void {
   try {
     fs.linkSync(from, to)
   } catch (error) {
-    if (!NO_LINKS.includes((error as NodeJS.ErrnoException).code)) throw nodeError(error, to)
+    // Wine has another word for it.
+    const { code } = error as NodeJS.ErrnoException
+    if (code !== 'EEXIST' && exists(to))
+      throw new StrideError('ERR_STRIDE_EXISTS', `${to} exists`, { path: to, cause: error })
+    if (!NO_LINKS.includes(code)) throw nodeError(error, to)
     renameOverClaim(from, to)
     return
   }
