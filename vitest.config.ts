@@ -19,8 +19,9 @@ export default defineConfig(({ mode }) => ({
     include: mode === 'long' ? LONG : ['test/**/*.test.ts'],
     exclude: [...configDefaults.exclude, ...(mode === 'test' ? LONG : [])],
     pool: 'forks',
-    testTimeout: 240_000,
-    hookTimeout: 240_000,
+    // Bounds on what hangs, not on how fast the machine is.
+    testTimeout: 900_000,
+    hookTimeout: 900_000,
     maxWorkers: '100%',
   },
 }))
