@@ -199,8 +199,12 @@ export abstract class RecordSet<S extends AnySchema> extends PointReader<S> impl
   }
 
   get #pieces(): Pieces {
-    if (currentSource(this).follower === undefined) return AT_ONCE
-    return { records: PIECE_RECORDS, once: read => this.consistently(read) }
+    const { follower, pool } = currentSource(this)
+    if (follower === undefined) return AT_ONCE
+    return {
+      records: pool.live ? PIECE_RECORDS.mapped : PIECE_RECORDS.copied,
+      once: read => this.consistently(read),
+    }
   }
 
   #newRow(): EngineRow {

@@ -53,7 +53,7 @@ export type Bound<Key> = Key extends unknown[]
     : Key
 
 /** Keys looked for between two looks at the writer's sequence. */
-const PIECE_KEYS = 1024
+const PIECE_KEYS = 256
 const NEVER_READY = new HashHomes(new KeyHash(new Uint8Array(SEED_BYTES)), undefined)
 
 export class StoreIndex<S extends AnySchema = AnySchema, Key = unknown> {

