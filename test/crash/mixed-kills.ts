@@ -2,7 +2,7 @@
  * Random operations of several processes over one store, each killed at random: one that writes, and readers beside it.
  *
  *   MK1  what is left is what the acknowledged changes say, and perhaps some of those that were sent and not yet acknowledged, each of
- *        them whole, in the order of their commits.
+ *        them whole. The order of those that were not acknowledged is not compared.
  *   MK2  a process that is not killed meets no error, but for what the table of operations allows.
  * kill.ts compares every byte with a numbered history, and does without compact and indexes that come and go.
  */

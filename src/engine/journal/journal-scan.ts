@@ -5,7 +5,7 @@
  *       offset; a bad frame above is the torn tail of a commit that never returned, and is dropped.
  *   V2  a root that this journal does not continue, a journal of another store, a missing one: each is an error,
  *       never a reason to go on with an older state.
- * Reads only. What a frame holds: frame.ts. Who replays: recovery.ts, and journal-overlay.ts for readers.
+ * Reads only. What a frame holds: frame-read.ts. Who replays: recovery.ts, and reader-state.ts for readers.
  */
 
 import { constants } from 'node:buffer'
