@@ -16,14 +16,14 @@ import {
   ROOT_OFFSETS,
   SHARED_OFFSET,
   SHARED_WORDS,
-} from '../src/engine/format.ts'
+} from '../src/engine/format/store-format.ts'
 import {
   CATALOG_ENTRY,
   INDEX_HEADER,
   INDEX_PAGE,
   INDEX_PAGE_BYTES,
   INDEX_ROOT,
-} from '../src/engine/index/index-format.ts'
+} from '../src/engine/format/index-format.ts'
 import {
   BLOCK_BYTES,
   CHANGE_HEAD_BYTES,
@@ -31,8 +31,8 @@ import {
   FRAME_ALIGNMENT,
   FRAME_HEADER,
   JOURNAL_HEADER,
-} from '../src/engine/journal/journal-format.ts'
-import type { StructField } from '../src/engine/struct.ts'
+} from '../src/engine/format/journal-format.ts'
+import type { StructField } from '../src/engine/format/struct.ts'
 import { ERROR_CODES } from '../src/errors.ts'
 import { optionsPage } from './render-options.ts'
 
@@ -61,7 +61,7 @@ ${entries.join('\n')}`
 function formatPage(): string {
   return `# The file format, version ${FORMAT_VERSION}
 
-Rendered from src/engine/format.ts, src/engine/journal/journal-format.ts and src/engine/index/index-format.ts by \`npm run docs\`. Numbers are little-endian.
+Rendered from src/engine/format/store-format.ts, src/engine/format/journal-format.ts and src/engine/format/index-format.ts by \`npm run docs\`. Numbers are little-endian.
 
 | offset | what |
 |---|---|

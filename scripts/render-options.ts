@@ -4,14 +4,14 @@
 
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { ENGINE_CALLS } from '../src/engine/options.ts'
+import { ENGINE_CALLS } from '../src/engine/opening/options.ts'
 import { MMAP_CALLS } from '../src/mmap/options.ts'
 import type { CallWithOptions, Option } from '../src/option-table.ts'
 import { SCHEMA_CALLS } from '../src/schema/options.ts'
 
 const SOURCES = [
-  'src/engine/options.ts',
-  'src/engine/index/index-options.ts',
+  'src/engine/opening/options.ts',
+  'src/engine/indexes/index-options.ts',
   'src/schema/options.ts',
   'src/mmap/options.ts',
 ]
@@ -27,7 +27,7 @@ export function optionsPage(): string {
   const sections = ENTRIES.map(([entry, calls]) => `## ${entry}\n\n${callTable(calls)}\n${tablesOf(calls)}`)
   return `# Options
 
-Rendered from the tables in src/engine/options.ts, src/engine/index/index-options.ts, src/schema/options.ts and
+Rendered from the tables in src/engine/opening/options.ts, src/engine/indexes/index-options.ts, src/schema/options.ts and
 src/mmap/options.ts by \`npm run docs\`. Types and checks come from the same tables.
 
 - An unknown name is refused with the nearest right one, a wrong type with a TypeError, a value out of bounds with a RangeError.

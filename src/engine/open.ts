@@ -8,8 +8,13 @@ import type { Platform } from '../mmap/platform.ts'
 import { Deadline } from '../monotonic.ts'
 import { type AnySchema, isSchema } from '../schema/index.ts'
 import { checkPath, isPlainObject, shown } from '../shown-value.ts'
-import type { IndexDeclarations, NoIndexes } from './index-types.ts'
-import { INDEXED_STORE, type IndexedStoreOptions, type StoreOptions, type StoreSettings } from './options.ts'
+import type { IndexDeclarations, NoIndexes } from './indexes/index-types.ts'
+import {
+  INDEXED_STORE,
+  type IndexedStoreOptions,
+  type StoreOptions,
+  type StoreSettings,
+} from './opening/options.ts'
 import { Store } from './store.ts'
 
 /**

@@ -2,8 +2,8 @@
  * What reading and writing cost so far.
  */
 
-import type { WindowPool } from '../mmap/window.ts'
-import type { Staging } from './staging.ts'
+import type { WindowPool } from '../mmap/window-pool/window.ts'
+import type { Staging } from './records/staging.ts'
 
 export interface StoreStats {
   readonly backend: 'mapped' | 'file' | 'memory'

@@ -7,11 +7,11 @@ import { types } from 'node:util'
 import { StrideError } from '../errors.ts'
 import { type NoOptions, refuseOptions } from '../option-table.ts'
 import type { AnySchema, FieldName, FieldValue, GatherResult, Input, Output } from '../schema/index.ts'
-import type { KeyOf, NoIndexes } from './index-types.ts'
-import type { GatherOptions, NumberRange } from './options.ts'
-import type { RecordSet, Row } from './record-set.ts'
-import type { StoreIndex } from './store-index.ts'
-import type { Writer } from './writer.ts'
+import type { KeyOf, NoIndexes } from './indexes/index-types.ts'
+import type { GatherOptions, NumberRange } from './opening/options.ts'
+import type { RecordSet, Row } from './read/record-set.ts'
+import type { StoreIndex } from './indexes/lookup/store-index.ts'
+import type { Writer } from './commit/writer.ts'
 
 /** A store, as far as a transaction reads from it. */
 interface IndexedRecords<S extends AnySchema, I> extends RecordSet<S> {

@@ -7,7 +7,7 @@
  *   P1  bytes reach a file through PlatformFile.store alone.
  *   P2  sizes, offsets and lengths are safe integers, checked before the system sees them.
  *   P3  every failure is a StrideError with code, path, syscall and errno.
- * Sliding windows over a file: windows.ts. What users map by hand: file-mapping.ts.
+ * Sliding windows over a file: create-window-pool.ts. What users map by hand: file-mapping.ts.
  */
 
 export type Access = 'read' | 'readwrite'

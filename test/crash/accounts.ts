@@ -8,7 +8,7 @@
  */
 
 import { z } from 'zod'
-import type { IndexedStoreOptions } from '../../src/engine/options.ts'
+import type { IndexedStoreOptions } from '../../src/engine/opening/options.ts'
 import { openStore } from '../../src/engine/open.ts'
 import { Violation } from './violation.ts'
 

@@ -5,13 +5,13 @@
  * closed, or died with a journal in use.
  */
 
-import { offsetOf } from '../../src/engine/addressing.ts'
-import { CHECKSUM_BYTES } from '../../src/engine/checksums.ts'
-import { IDENTITY, LAYOUT_OFFSET, ROOT, ROOT_OFFSETS } from '../../src/engine/format.ts'
-import { readIdentity } from '../../src/engine/header.ts'
+import { offsetOf } from '../../src/engine/format/addressing.ts'
+import { CHECKSUM_BYTES } from '../../src/engine/file/checksums.ts'
+import { IDENTITY, LAYOUT_OFFSET, ROOT, ROOT_OFFSETS } from '../../src/engine/format/store-format.ts'
+import { readIdentity } from '../../src/engine/format/identity.ts'
 import { frameEnd, readFrame } from '../../src/engine/journal/frame-read.ts'
-import { BLOCK_BYTES, FRAME_HEADER, JOURNAL_HEADER } from '../../src/engine/journal/journal-format.ts'
-import { fileEnd, packDefinitions, pageOf, type Root, readRoot } from '../../src/engine/root.ts'
+import { BLOCK_BYTES, FRAME_HEADER, JOURNAL_HEADER } from '../../src/engine/format/journal-format.ts'
+import { fileEnd, packDefinitions, pageOf, type Root, readRoot } from '../../src/engine/format/root.ts'
 import { createSimulatedPlatform } from '../../src/mmap/simulated/simulated-platform.ts'
 import { carryOut } from './apply-change.ts'
 import { NumberedHistory } from './numbered-history.ts'

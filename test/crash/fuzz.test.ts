@@ -18,7 +18,7 @@ const CODES = ['CORRUPT', 'TRUNCATED', 'NOT_A_STORE', 'FORMAT_NEWER', 'JOURNAL_M
 const CREDULOUS: readonly (Mutation & { readonly said: string })[] = [
   {
     name: 'the checksum of the identity is not looked at',
-    file: 'src/engine/header.ts',
+    file: 'src/engine/format/identity.ts',
     find: `if (!IDENTITY.isIntact(page))`,
     replace: `if (!IDENTITY.isIntact(page) && page.length === 0)`,
     said: 'in spite of damage to identity',

@@ -35,7 +35,7 @@ export const MUTATIONS: readonly KnownBad[] = [
   },
   {
     name: 'a checkpoint gives the journal up before the data is synced',
-    file: 'src/engine/checkpointer.ts',
+    file: 'src/engine/commit/checkpointer.ts',
     find: `    await syncDataAsync()
     if (epoch !== this.#epoch) return
     await this.#parts.companion?.checkpoint()`,
@@ -44,7 +44,7 @@ export const MUTATIONS: readonly KnownBad[] = [
   },
   {
     name: 'a change is put into the file before its frame is synced',
-    file: 'src/engine/committer.ts',
+    file: 'src/engine/commit/committer.ts',
     find: `    await journal.syncAsync()
     if (this.#isUsable) this.#apply(upTo)`,
     replace: `    this.#apply(upTo)
@@ -52,13 +52,13 @@ export const MUTATIONS: readonly KnownBad[] = [
   },
   {
     name: 'a root is stored over the durable one',
-    file: 'src/engine/root-keeper.ts',
+    file: 'src/engine/file/root-writer.ts',
     find: `rootNumber: this.#root.rootNumber + 1`,
     replace: `rootNumber: this.#root.rootNumber + 2`,
   },
   {
     name: 'the older of two roots counts',
-    file: 'src/engine/root.ts',
+    file: 'src/engine/format/root.ts',
     find: `root.rootNumber > newest.rootNumber`,
     replace: `root.rootNumber < newest.rootNumber`,
   },
@@ -72,7 +72,7 @@ export const MUTATIONS: readonly KnownBad[] = [
   },
   {
     name: 'the root of the indexes is stored before their pages are synced',
-    file: 'src/engine/index/index-file.ts',
+    file: 'src/engine/indexes/upkeep/index-file.ts',
     find: `    await this.file.syncAsync()
     if (epoch === this.#epoch) {`,
     replace: `    if (epoch === this.#epoch) {`,
@@ -80,20 +80,20 @@ export const MUTATIONS: readonly KnownBad[] = [
   },
   {
     name: 'a checkpoint gives the journal up before the indexes are brought up to date',
-    file: 'src/engine/checkpointer.ts',
+    file: 'src/engine/commit/checkpointer.ts',
     find: `    await this.#parts.companion?.checkpoint()`,
     replace: ``,
     workload: after(CHECKPOINT),
   },
   {
     name: 'recovery leaves the indexes as the last checkpoint left them',
-    file: 'src/engine/index/index-opening.ts',
+    file: 'src/engine/indexes/upkeep/index-opening.ts',
     find: `  noteFrames(set, opening)`,
     replace: ``,
   },
   {
     name: 'creating an index returns before a root names it',
-    file: 'src/engine/store-indexes.ts',
+    file: 'src/engine/opening/store-indexes.ts',
     find: `    try {
       set.keeper.publish()`,
     replace: `    try {`,
@@ -101,14 +101,14 @@ export const MUTATIONS: readonly KnownBad[] = [
   },
   {
     name: 'pages of an index are used again while a root names them',
-    file: 'src/engine/index/page-space.ts',
+    file: 'src/engine/indexes/pages/page-space.ts',
     find: `    this.#dropped.push(page)`,
     replace: `    this.giveBack(page)`,
     workload: after(MORE, CHECKPOINT, MORE, CHECKPOINT, MORE, CHECKPOINT),
   },
   {
     name: 'a sync of the journal that failed is tried again',
-    file: 'src/engine/committer.ts',
+    file: 'src/engine/commit/committer.ts',
     find: `    await journal.syncAsync()
     if (this.#isUsable) this.#apply(upTo)`,
     replace: `    await journal.syncAsync().catch(() => journal.syncAsync())
@@ -118,7 +118,7 @@ export const MUTATIONS: readonly KnownBad[] = [
   },
   {
     name: 'recovery takes the frames that it reads for durable once they are synced',
-    file: 'src/engine/journal/replay.ts',
+    file: 'src/engine/recovery/replay.ts',
     find: `  for (const { offset, bytes } of extents) {`,
     replace: `  for (const { offset, bytes } of extents.slice(extents.length)) {`,
     workload: after(UPDATES),
@@ -126,7 +126,7 @@ export const MUTATIONS: readonly KnownBad[] = [
   },
   {
     name: 'the root that opening found is taken for durable once it is synced',
-    file: 'src/engine/root-keeper.ts',
+    file: 'src/engine/file/root-writer.ts',
     find: `    writeRoot(this.#file, this.#root)
     this.#isOwn = true`,
     replace: `    this.#isOwn = true`,
@@ -135,7 +135,7 @@ export const MUTATIONS: readonly KnownBad[] = [
   },
   {
     name: 'recovery does not store live bits that look right',
-    file: 'src/engine/apply.ts',
+    file: 'src/engine/file/apply.ts',
     find: ` && !this.#storesEqual`,
     replace: ``,
     workload: after({ kind: 'commit', changes: [{ kind: 'delete', at: 1 }], how: 'async' }, { kind: 'reopen' }),
@@ -143,7 +143,7 @@ export const MUTATIONS: readonly KnownBad[] = [
   },
   {
     name: "the indexes' root that opening found is taken for durable once it is synced",
-    file: 'src/engine/index/index-file.ts',
+    file: 'src/engine/indexes/upkeep/index-file.ts',
     find: `    writeIndexRoot(this.file, this.#root)
     this.file.sync()
     this.#root = {`,

@@ -6,7 +6,7 @@
  */
 
 import { openStore, openStoreOn } from '../../src/engine/open.ts'
-import type { IndexedStoreOptions, StoreOptions } from '../../src/engine/options.ts'
+import type { IndexedStoreOptions, StoreOptions } from '../../src/engine/opening/options.ts'
 import type { Store } from '../../src/engine/store.ts'
 import type { Platform } from '../../src/mmap/platform.ts'
 import { isWholeRecord, type Rec, type RecordSchema, recordSchema } from './expected-store.ts'

@@ -9,7 +9,7 @@ import { join } from 'node:path'
 import { ascii, openStore, type Store, type StoreOptions, u8 } from 'stridedb'
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
-import { currentSource } from '../../src/engine/point-reader.ts'
+import { currentSource } from '../../src/engine/read/point-reader.ts'
 import { BACKENDS, codeOf, codeOfAsync, temporaryFolder } from './support.ts'
 
 const Item = z.object({ key: z.uint32(), value: z.float64(), name: ascii(12), flag: u8() })

@@ -9,7 +9,7 @@
 
 import { describe, expect, test } from 'vitest'
 import { openStoreOn } from '../../src/engine/open.ts'
-import type { StoreOptions } from '../../src/engine/options.ts'
+import type { StoreOptions } from '../../src/engine/opening/options.ts'
 import type { Store } from '../../src/engine/store.ts'
 import { StrideError } from '../../src/errors.ts'
 import type { DiskEvent, DiskObserver } from '../../src/mmap/simulated/simulated-disk.ts'

@@ -10,7 +10,7 @@ import { join } from 'node:path'
 import { openStore } from 'stridedb'
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
-import { currentSource } from '../../src/engine/point-reader.ts'
+import { currentSource } from '../../src/engine/read/point-reader.ts'
 import { BACKENDS, codeOf, isWindows, Trade, temporaryFolder, trade } from './support.ts'
 
 const Big = z.object({ n: z.float64(), pad: z.array(z.uint32()).length(1022) })

@@ -17,7 +17,7 @@ import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { openStore } from 'stridedb'
 import { describe, expect, test } from 'vitest'
-import { createBeside, removeLeftovers } from '../../src/engine/beside-files.ts'
+import { createBeside, removeLeftovers } from '../../src/engine/file/beside-files.ts'
 import { openStoreOn } from '../../src/engine/open.ts'
 import { choosePlatform } from '../../src/mmap/choose-platform.ts'
 import type { Platform } from '../../src/mmap/platform.ts'
@@ -67,7 +67,7 @@ describe('what a killed process left', () => {
     const folder = temporaryFolder()
     const path = join(folder, 'x')
     const script = join(folder, 'child.mjs')
-    const library = pathToFileURL(join(import.meta.dirname, '../../src/engine/beside-files.ts')).href
+    const library = pathToFileURL(join(import.meta.dirname, '../../src/engine/file/beside-files.ts')).href
     const chooser = pathToFileURL(join(import.meta.dirname, '../../src/mmap/choose-platform.ts')).href
     writeFileSync(
       script,

@@ -1,7 +1,7 @@
 /**
  * What could go wrong with the locks: readers that ask for the writer keep a new one out, or a clock that is set back makes
  * somebody wait for hours.
- * Rules of docs/durability.md: S1; of engine/locks.ts: LK1.
+ * Rules of docs/durability.md: S1; of engine/file/locks.ts: LK1.
  */
 
 import { spawnSync } from 'node:child_process'
@@ -11,7 +11,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
 import { Worker } from 'node:worker_threads'
 import { openStore } from 'stridedb'
 import { describe, expect, test } from 'vitest'
-import { lockPathOf } from '../../src/engine/locks.ts'
+import { lockPathOf } from '../../src/engine/file/locks.ts'
 import { openStoreOn } from '../../src/engine/open.ts'
 import { choosePlatform } from '../../src/mmap/choose-platform.ts'
 import type { Platform, PlatformFile } from '../../src/mmap/platform.ts'
@@ -132,6 +132,6 @@ describe('a clock that is set back', () => {
       const text = readFileSync(join(entry.parentPath, entry.name), 'utf8')
       if (/Date\.now\(|new Date\(\)|[^.]performance\.now\(/.test(text)) asking.push(entry.name)
     }
-    expect(asking).toEqual(['header.ts'])
+    expect(asking).toEqual(['identity.ts'])
   })
 })

@@ -12,7 +12,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { openStore } from 'stridedb'
-import { FORMAT_VERSION } from '../../src/engine/format.ts'
+import { FORMAT_VERSION } from '../../src/engine/format/store-format.ts'
 import { Everything, everything, INDEXES } from './golden-records.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'stridedb-golden-'))

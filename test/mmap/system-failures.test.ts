@@ -16,7 +16,7 @@ import { abiOfThisSystem } from '../../src/mmap/posix/abi.ts'
 import { createPosixPlatform, mappingObstacle } from '../../src/mmap/posix/posix-platform.ts'
 import { bindSystemCalls, type SystemCalls } from '../../src/mmap/posix/system-calls.ts'
 import { thisSystem } from '../../src/mmap/this-system.ts'
-import { createWindowPool } from '../../src/mmap/windows.ts'
+import { createWindowPool } from '../../src/mmap/window-pool/create-window-pool.ts'
 import { codeOf, newFolder, nextTurn, runScript, thrownBy, writeScript } from './places.ts'
 
 const { EAGAIN, EIO, EINTR, EINVAL, ENOMEM, EOPNOTSUPP, EFAULT } = constants.errno

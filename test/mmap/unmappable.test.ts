@@ -14,7 +14,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { loadKoffi } from '../../src/mmap/koffi.ts'
 import { createPosixPlatform } from '../../src/mmap/posix/posix-platform.ts'
 import { type SystemCalls, systemCalls } from '../../src/mmap/posix/system-calls.ts'
-import { createWindowPool } from '../../src/mmap/windows.ts'
+import { createWindowPool } from '../../src/mmap/window-pool/create-window-pool.ts'
 import { Point } from '../engine/support.ts'
 import { newFolder, runScript, thrownBy, writeScript } from './places.ts'
 

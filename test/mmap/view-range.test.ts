@@ -10,7 +10,7 @@ import { canDetach } from '../../src/mmap/detach.ts'
 import type { PlatformFile } from '../../src/mmap/platform.ts'
 import { type Win32Calls, win32Calls } from '../../src/mmap/win32/win32-calls.ts'
 import { createWin32Platform } from '../../src/mmap/win32/win32-platform.ts'
-import { createWindowPool } from '../../src/mmap/windows.ts'
+import { createWindowPool } from '../../src/mmap/window-pool/create-window-pool.ts'
 import { isWindows, newFolder, thrownBy } from './places.ts'
 
 const UNIT = 65_536

@@ -12,7 +12,12 @@ import { runInNewContext } from 'node:vm'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { PlatformFile } from '../../src/mmap/platform.ts'
-import { createWindowPool, type Window, type WindowOptions, type WindowPool } from '../../src/mmap/windows.ts'
+import {
+  createWindowPool,
+  type Window,
+  type WindowOptions,
+  type WindowPool,
+} from '../../src/mmap/window-pool/create-window-pool.ts'
 import { codeOf, isWindows, newFolder, nextTurn, PLATFORMS, thrownBy } from './places.ts'
 
 const KiB = 1024

@@ -8,7 +8,7 @@
 import { crc32 } from 'node:zlib'
 import { InvariantError } from '../../errors.ts'
 import type { RecordBytes } from '../../schema/index.ts'
-import { copyBytes } from '../copy-bytes.ts'
+import { copyBytes } from '../file/copy-bytes.ts'
 import { FrameGroup } from './frame-group.ts'
 import type { FrameHead } from './frame-read.ts'
 import {
@@ -19,7 +19,7 @@ import {
   FRAME_HEADER,
   FRAME_MAGIC,
   SPAN_HEAD_BYTES,
-} from './journal-format.ts'
+} from '../format/journal-format.ts'
 
 const HEADER_BYTES = FRAME_HEADER.size
 const KIND_SHIFT = 2 ** 24

@@ -15,7 +15,7 @@ import {
   FRAME_HEADER,
   FRAME_MAGIC,
   SPAN_HEAD_BYTES,
-} from './journal-format.ts'
+} from '../format/journal-format.ts'
 
 const HEADER_BYTES = FRAME_HEADER.size
 const NUMBER_HIGH_MASK = 0xffffff

@@ -10,8 +10,8 @@
 
 import { crc32 } from 'node:zlib'
 import type { PlatformFile } from '../../mmap/platform.ts'
-import { type Addressing, offsetOf } from '../addressing.ts'
-import { corrupt } from '../header.ts'
+import { type Addressing, offsetOf } from '../format/addressing.ts'
+import { corrupt } from '../format/identity.ts'
 import { changesOf, copyReplacedAt, replacedBaseOf, visitChanges } from './frame-read.ts'
 import type { Frame } from './journal-scan.ts'
 import { lastOfEach } from './net-changes.ts'

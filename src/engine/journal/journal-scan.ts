@@ -11,12 +11,18 @@
 import { constants } from 'node:buffer'
 import { StrideError } from '../../errors.ts'
 import type { Platform, PlatformFile } from '../../mmap/platform.ts'
-import { isBeside } from '../current-file.ts'
-import { corrupt, type Identity } from '../header.ts'
-import type { Root } from '../root.ts'
+import { isBeside } from '../file/current-file.ts'
+import { corrupt, type Identity } from '../format/identity.ts'
+import type { Root } from '../format/root.ts'
 import { type FrameHead, frameEnd, looksLikeFrame, readFrame } from './frame-read.ts'
 import { journalPathOf } from './journal.ts'
-import { BLOCK_BYTES, FRAME_ALIGNMENT, FRAME_FIELD_AT, roundToBlock, slotOffset } from './journal-format.ts'
+import {
+  BLOCK_BYTES,
+  FRAME_ALIGNMENT,
+  FRAME_FIELD_AT,
+  roundToBlock,
+  slotOffset,
+} from '../format/journal-format.ts'
 import { type JournalFacts, readJournalHeader } from './journal-header.ts'
 
 /** A whole frame, and the bytes that it lies in. */

@@ -15,11 +15,11 @@
 import { randomBytes } from 'node:crypto'
 import { InvariantError, StrideError } from '../../errors.ts'
 import type { Platform, PlatformFile } from '../../mmap/platform.ts'
-import { createBeside } from '../beside-files.ts'
-import { isCurrent } from '../current-file.ts'
-import { FORMAT_VERSION } from '../format.ts'
-import type { Identity } from '../header.ts'
-import type { Root } from '../root.ts'
+import { createBeside } from '../file/beside-files.ts'
+import { isCurrent } from '../file/current-file.ts'
+import { FORMAT_VERSION } from '../format/store-format.ts'
+import type { Identity } from '../format/identity.ts'
+import type { Root } from '../format/root.ts'
 import { sealFrame } from './frame-encode.ts'
 import type { FrameGroup } from './frame-group.ts'
 import {
@@ -29,7 +29,7 @@ import {
   roundToBlock,
   SALT_BYTES,
   slotOffset,
-} from './journal-format.ts'
+} from '../format/journal-format.ts'
 import { assertJournalOf } from './journal-header.ts'
 
 /** Where a root says that the next commit's frame is. */

@@ -5,12 +5,12 @@
  * a journal may hold a hundred million of them, more than a Map takes.
  */
 
-import type { PlacedChanges } from '../apply.ts'
-import type { CommitCounts } from '../checkpointer.ts'
-import { corrupt } from '../header.ts'
-import { HeapBytes } from '../heap-bytes.ts'
-import { sortedOrder } from '../index/radix-sort.ts'
-import type { Overlay } from '../staging.ts'
+import type { PlacedChanges } from '../file/apply.ts'
+import type { CommitCounts } from '../commit/checkpointer.ts'
+import { corrupt } from '../format/identity.ts'
+import { HeapBytes } from '../records/heap-bytes.ts'
+import { sortedOrder } from '../records/radix-sort.ts'
+import type { Overlay } from '../records/staging.ts'
 import { changesOf, visitChanges } from './frame-read.ts'
 import type { Frame } from './journal-scan.ts'
 

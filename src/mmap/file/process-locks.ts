@@ -2,7 +2,7 @@
  * Locks where koffi does not load: they exclude handles of this thread only.
  *
  * node:fs knows no locks, and words in a file would stay held when their process is killed (S5). So a store is written
- * under them only where its caller says that nobody else writes (S0, engine/locks.ts).
+ * under them only where its caller says that nobody else writes (S0, engine/file/locks.ts).
  *   PL1  all copies of this library in one thread share them, those in other realms too (node:vm, test runners): the table
  *        is a property of a module of Node, of which each thread has one. Threads share no objects, and so no table.
  */

@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { ascii, openStore } from 'stridedb'
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
-import { Numbering } from '../../../src/engine/numbering.ts'
+import { Numbering } from '../../../src/engine/read/numbering.ts'
 import { BACKENDS, codeOf, isWindows, temporaryFolder } from '../support.ts'
 
 const Item = z.object({ id: z.uint32(), group: z.uint32(), count: z.uint32(), text: ascii(20) })

@@ -9,8 +9,8 @@ import fc from 'fast-check'
 import { ascii, latin1, migrateStore, openStore, type Store, StrideError, u8 } from 'stridedb'
 import { describe, expect, it, vi } from 'vitest'
 import { z } from 'zod'
-import { PageView } from '../../../src/engine/index/page-view.ts'
-import type { WindowPool } from '../../../src/mmap/window.ts'
+import { PageView } from '../../../src/engine/indexes/pages/page-view.ts'
+import type { WindowPool } from '../../../src/mmap/window-pool/window.ts'
 import {
   BACKENDS,
   codeOf,

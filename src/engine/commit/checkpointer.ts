@@ -1,0 +1,130 @@
+/**
+ * Checkpoints: makes what commits put into the file durable there, so that their part of the journal is free again.
+ *
+ *   K1  order: data sync, root on the other page, sync; only then are the segments before the root's free.
+ *   K2  the root counts what was in the file when its segment was begun, and names that segment.
+ *   K4  what the journal keeps right beside the store is durable before the root that lets go of frames.
+ *   K3  a blocking checkpoint overtakes one that waits: the waiting one then stores nothing.
+ * A checkpoint in the background first asks the system to write dirty pieces back, one after the other with pauses, so
+ * that commits meanwhile find the disk free (bench: checkpoint-latency). When there is one: committer.ts.
+ */
+
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { PlatformFile } from '../../mmap/platform.ts'
+import { monotonicMs } from '../../monotonic.ts'
+import type { DirtyRanges } from '../file/dirty-ranges.ts'
+import type { Journal } from '../journal/journal.ts'
+import type { Root } from '../format/root.ts'
+import type { RootKeeper } from '../file/root-writer.ts'
+import type { SpaceState } from '../file/space.ts'
+
+/** A pause after each piece, in times of what the piece took. */
+const PAUSE_PER_WORK = 2
+const PAUSE_MS_MAX = 50
+
+/** What a checkpoint takes from its owner. */
+export interface CheckpointParts {
+  readonly file: PlatformFile
+  readonly roots: RootKeeper
+  readonly dirty: DirtyRanges
+  /** What the room is now; durable with the next data sync. */
+  readonly spaceState: () => SpaceState
+  /** Counted data syncs. */
+  readonly syncData: () => void
+  readonly syncDataAsync: () => Promise<void>
+  /** Whether a frame still waits to be written. */
+  readonly isIdle: () => boolean
+  /** What else is brought up to date before a root lets go of frames. */
+  readonly companion: Companion | undefined
+}
+
+/** A file beside the store that the journal keeps right until it is brought up to date (indexes/upkeep/index-checkpointer.ts). */
+export interface Companion {
+  checkpointSync(): void
+  checkpoint(): Promise<void>
+}
+
+/** How much a commit leaves. */
+export type CommitCounts = Pick<Root, 'commitNumber' | 'size' | 'deletedCount'>
+
+/** What is committed and in the file. */
+export type AppliedState = CommitCounts & Pick<Root, 'lineage'>
+
+export class Checkpointer {
+  readonly #parts: CheckpointParts
+  #running: Promise<void> | undefined
+  /** Counts blocking checkpoints; one that waited meanwhile is overtaken. */
+  #epoch = 0
+  /** Checkpoints that were finished. */
+  count = 0
+
+  constructor(parts: CheckpointParts) {
+    this.#parts = parts
+  }
+
+  /** The checkpoint that is going on, if there is one. */
+  get running(): Promise<void> | undefined {
+    return this.#running
+  }
+
+  /** Begins a checkpoint up to the beginning of the journal's active segment. `state` is in the file. */
+  start(journal: Journal, state: AppliedState, paced: boolean): Promise<void> {
+    this.#running ??= this.#run(journal, state, paced).finally(() => {
+      this.#running = undefined
+    })
+    return this.#running
+  }
+
+  /** The same, blocking. */
+  runSync(journal: Journal, state: AppliedState): void {
+    this.#epoch++
+    const { dirty, roots, syncData, isIdle } = this.#parts
+    const { place } = journal
+    dirty.take()
+    const room = this.#parts.spaceState()
+    syncData()
+    this.#parts.companion?.checkpointSync()
+    roots.store({ ...room, ...state, ...place })
+    syncData()
+    journal.release(place, isIdle())
+    this.count++
+  }
+
+  /** No checkpoint that waits stores anything from now on. */
+  stop(): void {
+    this.#epoch++
+  }
+
+  async #run(journal: Journal, state: AppliedState, paced: boolean): Promise<void> {
+    const epoch = this.#epoch
+    const { roots, spaceState, syncDataAsync, isIdle } = this.#parts
+    const { place } = journal
+    if (paced) await this.#writeBack(journal, epoch)
+    if (epoch !== this.#epoch) return
+    const { rootNumber } = roots.root
+    const room = spaceState()
+    await syncDataAsync()
+    if (epoch !== this.#epoch) return
+    await this.#parts.companion?.checkpoint()
+    if (epoch !== this.#epoch) return
+    // Growth meanwhile stored a root of its own, whose room is the newer one.
+    const grown = roots.root.rootNumber !== rootNumber
+    roots.store(grown ? { ...state, ...place } : { ...room, ...state, ...place })
+    await syncDataAsync()
+    if (epoch !== this.#epoch) return
+    journal.release(place, isIdle())
+    this.count++
+  }
+
+  /** Pauses only while the commits that go on leave room for it: full, they would have to wait. */
+  async #writeBack(journal: Journal, epoch: number): Promise<void> {
+    const { file, dirty } = this.#parts
+    for (const offset of dirty.take()) {
+      if (epoch !== this.#epoch) return
+      const start = monotonicMs()
+      await file.writeBack(offset, dirty.pieceBytes)
+      const worked = monotonicMs() - start
+      if (!journal.isHalfFull) await sleep(Math.min(PAUSE_MS_MAX, worked * PAUSE_PER_WORK))
+    }
+  }
+}

@@ -1,0 +1,122 @@
+/**
+ * How far commits have come: sealed, written, in the file, acknowledged; and who waits for which of these.
+ *
+ *   C3  commits are acknowledged and put into the file in the order of their numbers.
+ */
+
+import type { AppliedState, CommitCounts } from './checkpointer.ts'
+import { CommitWaiters, type Durability } from './commit-waiters.ts'
+import type { Root } from '../format/root.ts'
+import type { SealedCommit } from './seal.ts'
+
+/** What a failure leaves of commits that were written and are not in the file. */
+export interface Reverted {
+  /** Acknowledged: reads go on showing them. */
+  readonly kept: readonly SealedCommit[]
+  /** The others, which may be in the file in part. */
+  readonly dropped: readonly SealedCommit[]
+  readonly state: CommitCounts
+}
+
+export class CommitProgress {
+  readonly #waiters = new CommitWaiters()
+  /** Commits whose frames are written, but that are not in the file yet. */
+  #written: SealedCommit[] = []
+  #sealed: CommitCounts
+  #applied: AppliedState
+  #writtenTo: number
+  #acknowledgedTo: number
+
+  constructor(root: Root) {
+    this.#sealed = countsOf(root)
+    this.#applied = { ...this.#sealed, lineage: root.lineage }
+    this.#writtenTo = this.#acknowledgedTo = root.commitNumber
+  }
+
+  /** What is committed once everything sealed so far is. */
+  get sealed(): CommitCounts {
+    return this.#sealed
+  }
+  /** What is committed, durable and in the file. */
+  get applied(): AppliedState {
+    return this.#applied
+  }
+  /** The last commit whose frame is written. */
+  get writtenTo(): number {
+    return this.#writtenTo
+  }
+  /** The last commit that somebody was told of. */
+  get acknowledgedTo(): number {
+    return this.#acknowledgedTo
+  }
+  /** Whether everything written is synced and in the file. */
+  get isSettled(): boolean {
+    return this.#writtenTo === this.#applied.commitNumber
+  }
+  get hasWaiters(): boolean {
+    return !this.#waiters.isEmpty
+  }
+
+  /** A commit was sealed: the next one comes after it. */
+  seal(commit: SealedCommit): void {
+    this.#sealed = countsOf(commit)
+  }
+
+  /** The frames of these commits were written. */
+  write(commits: readonly SealedCommit[]): void {
+    for (const commit of commits) this.#written.push(commit)
+    this.#writtenTo = this.#written.at(-1)?.commitNumber ?? this.#writtenTo
+  }
+
+  /** Commits that were written, up to this number, and are not in the file. */
+  waitingUpTo(commitNumber: number): readonly SealedCommit[] {
+    return this.#written.filter(commit => commit.commitNumber <= commitNumber)
+  }
+
+  /** The first `count` of the commits that were written are in the file, and this is its state. */
+  apply(count: number, state: AppliedState): void {
+    const { lineage } = state
+    this.#applied = { ...countsOf(state), lineage }
+    this.#written = this.#written.slice(count)
+  }
+
+  isDone(commitNumber: number, durability: Durability): boolean {
+    return commitNumber <= (durability === 'full' ? this.#applied.commitNumber : this.#writtenTo)
+  }
+
+  /** @returns a promise of the commit's number, once it is done */
+  wait(commitNumber: number, durability: Durability): Promise<number> {
+    return this.#waiters.add(commitNumber, durability)
+  }
+
+  /** Resolves the waiters whose commits are as durable as they asked, in order. */
+  acknowledge(): void {
+    const highest = this.#waiters.resolveDone((commitNumber, durability) =>
+      this.isDone(commitNumber, durability),
+    )
+    this.#acknowledgedTo = Math.max(this.#acknowledgedTo, highest, this.#applied.commitNumber)
+  }
+
+  /** A blocking commit returns: all that is sealed is as durable as it asked. */
+  acknowledgeSealed(): void {
+    this.#acknowledgedTo = this.#sealed.commitNumber
+  }
+
+  /** Goes back to the last acknowledged commit. */
+  revert(): Reverted {
+    const kept = this.waitingUpTo(this.#acknowledgedTo)
+    const dropped = this.#written.slice(kept.length)
+    const state = countsOf(kept.at(-1) ?? this.#applied)
+    this.#sealed = state
+    this.#written = []
+    return { kept, dropped, state }
+  }
+
+  rejectAll(error: unknown): void {
+    this.#waiters.rejectAll(error)
+  }
+}
+
+function countsOf({ commitNumber, size, deletedCount }: CommitCounts): CommitCounts {
+  return { commitNumber, size, deletedCount }
+}

@@ -1,0 +1,71 @@
+/**
+ * Commits whose frames wait to be written, in groups: what is written with one call, and shares one sync.
+ */
+
+import { Fifo } from '../../fifo.ts'
+import { FrameGroup } from '../journal/frame-group.ts'
+import type { SealedCommit } from './seal.ts'
+
+/** Memory of a larger group is given back. */
+const SPARE_BYTES_MAX = 1024 * 1024
+
+export interface CommitGroup {
+  readonly frames: FrameGroup
+  readonly commits: SealedCommit[]
+  /** Bytes that the journal admitted for each of them. */
+  readonly admitted: number[]
+  /** Takes no more commits: its turn to be written has come. */
+  isClosed: boolean
+}
+
+export class CommitQueue {
+  readonly #groupBytesMax: number
+  readonly #groups = new Fifo<CommitGroup>()
+  /** Memory of a group whose commits are in the file, for the next one. */
+  #spare: FrameGroup | undefined
+
+  /** No group is larger than that unless one frame is. */
+  constructor(groupBytesMax: number) {
+    this.#groupBytesMax = groupBytesMax
+  }
+
+  get isEmpty(): boolean {
+    return this.#groups.length === 0
+  }
+  /** Whose turn it is. */
+  get first(): CommitGroup | undefined {
+    return this.#groups.first
+  }
+
+  /** The group that takes a frame of at most that many bytes. */
+  open(bytes: number): CommitGroup {
+    const { last } = this.#groups
+    if (last !== undefined && !last.isClosed && last.frames.length + bytes <= this.#groupBytesMax) return last
+    const frames = this.#spare ?? new FrameGroup()
+    this.#spare = undefined
+    const group = { frames, commits: [], admitted: [], isClosed: false }
+    this.#groups.push(group)
+    return group
+  }
+
+  /** Nothing was put into the group that was opened last: it goes if it is empty. */
+  forgo(group: CommitGroup): void {
+    if (group.commits.length === 0) this.#groups.pop()
+  }
+
+  /** The first group is written. */
+  shift(): void {
+    this.#groups.shift()
+  }
+
+  clear(): void {
+    this.#groups.takeAll()
+  }
+
+  /** Takes the memory of a group back, whose commits are in the file. */
+  recycle(frames: FrameGroup): void {
+    if (frames.bytes.length > SPARE_BYTES_MAX) return
+    frames.length = 0
+    this.#spare = frames
+  }
+}

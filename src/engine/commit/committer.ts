@@ -1,0 +1,514 @@
+/**
+ * Commits in order: frames into the journal, a sync, and only then changes into the file.
+ *
+ * What a commit takes is sealed at the call. Frames that wait are written together as one group and share one sync;
+ * commits that come during a sync share the next one.
+ *   D3  a change is put into the file only after the sync that covers its frame.
+ *   D4  records beyond the committed end are in the file already; where no frame holds them they are synced first.
+ *   D5  a failed store or sync poisons: every pending and later commit fails, nothing is retried, and reads show the
+ *       last acknowledged commit.
+ * What a commit is: seal.ts. What is written together: commit-queue.ts. How far commits have come: commit-progress.ts.
+ * Where frames go: journal/journal.ts. When the journal is emptied: checkpointer.ts.
+ */
+
+import { StrideError } from '../../errors.ts'
+import type { PlatformFile } from '../../mmap/platform.ts'
+import { Applier } from '../file/apply.ts'
+import { type AppliedState, Checkpointer, type CommitCounts, type Companion } from './checkpointer.ts'
+import { CommitProgress } from './commit-progress.ts'
+import { type CommitGroup, CommitQueue } from './commit-queue.ts'
+import type { Durability } from './commit-waiters.ts'
+import { DataSyncs } from './data-syncs.ts'
+import { DirtyRanges } from '../file/dirty-ranges.ts'
+import { visitReplaced } from '../journal/frame-read.ts'
+import type { Journal } from '../journal/journal.ts'
+import { JournalLife, leaveSegment } from './journal-life.ts'
+import type { Locator } from '../records/locator.ts'
+import type { Publisher } from '../file/publication.ts'
+import { packDefinitions, type Root } from '../format/root.ts'
+import { RootKeeper } from '../file/root-writer.ts'
+import { type SealedCommit, Sealer } from './seal.ts'
+import { Soundness } from './poison.ts'
+import type { Space, SpaceState } from '../file/space.ts'
+import { TailStore } from './tail-store.ts'
+
+export interface CommitterParts {
+  readonly file: PlatformFile
+  readonly locator: Locator
+  readonly publisher: Publisher
+  readonly root: Root
+  readonly journalBytes: number
+  /** Creates the journal, at the first commit. */
+  readonly createJournal: () => Journal
+  /** Called whenever committed bytes or counts changed. */
+  readonly changed: () => void
+  /** Called once a store or a sync failed: what is published may be half there, and nothing more follows. */
+  readonly failed: () => void
+  /** What is brought up to date beside the file, if there is something. */
+  readonly companion?: Companion | undefined
+}
+
+/** Bytes of frames that may wait for a sync behind commits that did not wait for it. */
+const UNSYNCED_BYTES_MAX = 4 * 1024 * 1024
+
+export class Committer {
+  readonly #parts: CommitterParts
+  readonly #roots: RootKeeper
+  readonly #tailStore: TailStore
+  readonly #sealer: Sealer
+  readonly #applier: Applier
+  readonly #checkpointer: Checkpointer
+  readonly #dataSyncs: DataSyncs
+  readonly #journals: JournalLife
+  /** Commits whose frames wait to be written. */
+  readonly #queue: CommitQueue
+  readonly #progress: CommitProgress
+  readonly #soundness: Soundness
+  #space: Space | undefined
+  #round: Promise<void> | undefined
+  #unsyncedBytes = 0
+  #settledNext: { readonly begin: () => void; readonly reject: (error: unknown) => void }[] = []
+  #closed = false
+  commits = 0
+  /** How often commits had to wait for a checkpoint. */
+  waits = 0
+
+  constructor(parts: CommitterParts) {
+    this.#parts = parts
+    const { root, file, locator } = parts
+    const dirty = new DirtyRanges()
+    this.#tailStore = new TailStore(file, locator, dirty)
+    this.#roots = new RootKeeper(file, root)
+    this.#sealer = new Sealer(locator, this.#tailStore)
+    this.#applier = new Applier(locator, dirty)
+    const spaceState = (): SpaceState => this.#spaceState
+    const syncData = (): void => this.#syncData()
+    const { companion } = parts
+    const create = parts.createJournal
+    this.#journals = new JournalLife({ roots: this.#roots, create, spaceState, syncData, companion })
+    this.#checkpointer = new Checkpointer({
+      file,
+      roots: this.#roots,
+      dirty,
+      spaceState,
+      syncData,
+      syncDataAsync: () => this.#dataSyncs.syncAsync(this.#progress.applied.commitNumber),
+      isIdle: () => this.#queue.isEmpty,
+      companion,
+    })
+    this.#queue = new CommitQueue(parts.journalBytes)
+    this.#dataSyncs = new DataSyncs(file, () => this.#spaceState.capacity, root.commitNumber)
+    this.#progress = new CommitProgress(root)
+    this.#soundness = new Soundness(file.path, error => this.#fail(error))
+  }
+
+  /** The room that a commit may have to make; set once, since both need each other. */
+  attachSpace(space: Space): void {
+    this.#space = space
+  }
+
+  /** The number of the last commit that was acknowledged. */
+  get commitNumber(): number {
+    return this.#progress.acknowledgedTo
+  }
+  /** The number of the last commit that survives the loss of power. */
+  get durableCommitNumber(): number {
+    return this.#progress.applied.commitNumber
+  }
+  /** Deleted records, by the commits sealed so far. */
+  get deletedCount(): number {
+    return this.#progress.sealed.deletedCount
+  }
+  /** What is committed and in the file. */
+  get applied(): AppliedState {
+    return this.#progress.applied
+  }
+  /** Syncs asked of the system since opening. */
+  get syncs(): number {
+    return this.#dataSyncs.count + this.#journals.syncs
+  }
+  get checkpoints(): number {
+    return this.#checkpointer.count
+  }
+  /** Bytes of frames that a checkpoint would set free. */
+  get journalBytes(): number {
+    return this.#journals.bytes
+  }
+
+  /** @throws ERR_STRIDE_POISONED once a store or a sync failed */
+  assertSound(): void {
+    this.#soundness.assert()
+  }
+
+  /** Stores the staged tail behind the committed end; a failure other than a full disk poisons. */
+  storeTail(): void {
+    this.#soundness.guardSpace(() => this.#tailStore.store(true))
+  }
+
+  /** Seals what is staged, and resolves once it is as durable as asked. */
+  commit(durability: Durability): Promise<number> {
+    this.assertSound()
+    this.#seal()
+    return this.#when(this.#progress.sealed.commitNumber, durability)
+  }
+
+  /** The same, blocking. */
+  commitSync(durability: Durability): number {
+    this.assertSound()
+    const progress = this.#progress
+    const isEmpty = !this.#seal()
+    const isDone = isEmpty && progress.isDone(progress.sealed.commitNumber, durability)
+    if (!isDone) this.#soundness.guard(() => this.#advanceSync(durability))
+    progress.acknowledgeSealed()
+    if (this.#hasWork) this.#startRound()
+    return progress.acknowledgedTo
+  }
+
+  /** Resolves once everything sealed so far is durable; what is only staged is not touched. */
+  flush(): Promise<number> {
+    this.assertSound()
+    return this.#when(this.#progress.sealed.commitNumber, 'full')
+  }
+
+  /** Brings everything committed into the file itself, durably; the journal is empty then. */
+  async checkpoint(): Promise<void> {
+    const target = this.#progress.sealed.commitNumber
+    await this.flush()
+    const { journal } = this.#journals
+    if (journal === undefined || journal.bytes === 0) return
+    do {
+      await this.#checkpointer.running
+      this.#assertUsable()
+      await this.#whenSettled(() => {
+        this.#soundness.guard(() => leaveSegment(journal))
+        return this.#runCheckpoint(journal, false)
+      })
+      // Commits go on meanwhile; where they had just begun the last free segment, the next one is waited for.
+    } while (this.#journals.journal === journal && this.#roots.root.commitNumber < target)
+  }
+
+  /** The file behind this store is another one now, and that failed half-way: nothing more is written. */
+  fail(error: unknown): void {
+    this.#soundness.poison(error)
+  }
+
+  /** Stores a root with the present room and waits for it; everything in the file is synced before. */
+  publishRoomSync(): void {
+    this.assertSound()
+    this.#soundness.guard(() => {
+      this.#roots.storeFoundAgain()
+      this.#syncData()
+      this.#roots.store(this.#spaceState)
+      this.#syncData()
+      this.#parts.publisher.begin()
+      this.#publish(this.#progress.applied)
+    })
+  }
+
+  /** The definitions of the store's indexes, as JSON. */
+  get definitions(): string {
+    return this.#roots.root.definitions
+  }
+
+  /** Makes other definitions durable, in both roots. @throws ERR_STRIDE_LIMIT, with nothing changed; whatever poisons */
+  storeDefinitionsSync(definitions: string): void {
+    this.assertSound()
+    packDefinitions(definitions)
+    this.#soundness.guard(() => {
+      // Whatever a root may count is synced, and so is the root that was stored last (C1, C2, C4).
+      this.#roots.storeFoundAgain()
+      this.#syncData()
+      this.#roots.storeTwice({ ...this.#spaceState, definitions }, () => this.#syncData())
+    })
+    this.republish()
+  }
+
+  /** Tells readers to look again: something beside the file is new. */
+  republish(): void {
+    if (!this.#isUsable) return
+    this.#parts.publisher.begin()
+    this.#publish(this.#progress.applied)
+  }
+
+  /** Resolves once no commit is in flight. */
+  async drain(): Promise<void> {
+    await this.#settleRounds()
+    await this.#checkpointer.running?.catch(() => undefined)
+  }
+
+  /** Finishes the commits in flight, and leaves a file that needs no journal. Twice is fine. */
+  close(): void {
+    if (this.#closed) return
+    try {
+      if (!this.#soundness.isPoisoned) this.#soundness.guard(() => this.#endJournal())
+    } finally {
+      this.#closed = true
+      this.#checkpointer.stop()
+      this.#journals.close()
+      this.#parts.file.close()
+    }
+  }
+
+  /** Finishes the commits in flight and ends the journal: the file alone holds everything. The next commit begins another. */
+  endJournal(): void {
+    this.assertSound()
+    this.#soundness.guard(() => this.#endJournal())
+  }
+
+  #endJournal(): void {
+    this.#advanceSync('full')
+    if (this.#journals.journal === undefined) return
+    this.#checkpointer.stop()
+    this.#journals.end(this.#progress.applied)
+  }
+
+  /** @returns whether there was something to seal */
+  #seal(): boolean {
+    const { staging } = this.#parts.locator
+    if (staging.isEmpty) return false
+    this.#assertUsable()
+    const bytesMax = this.#sealer.frameBytesMax()
+    if (staging.hasDeletions) this.#space?.ensureLiveBits()
+    const journal = this.#journals.journal ?? this.#startJournal()
+    journal.admit(bytesMax)
+    const group = this.#queue.open(bytesMax)
+    const commit = this.#sealInto(group, journal, bytesMax)
+    group.commits.push(commit)
+    group.admitted.push(bytesMax)
+    this.#progress.seal(commit)
+    this.commits++
+    return true
+  }
+
+  #sealInto(group: CommitGroup, journal: Journal, admitted: number): SealedCommit {
+    const { commitNumber, deletedCount } = this.#progress.sealed
+    try {
+      return this.#soundness.guardSpace(() => this.#sealer.seal(commitNumber + 1, deletedCount, group.frames))
+    } catch (error) {
+      journal.forgo(admitted)
+      this.#queue.forgo(group)
+      throw error
+    }
+  }
+
+  #startJournal(): Journal {
+    const journal = this.#journals.create()
+    this.#soundness.guard(() => this.#journals.name(journal))
+    return journal
+  }
+
+  #when(commitNumber: number, durability: Durability): Promise<number> {
+    const progress = this.#progress
+    if (progress.isDone(commitNumber, durability) && !progress.hasWaiters) return Promise.resolve(commitNumber)
+    const done = progress.wait(commitNumber, durability)
+    this.#startRound()
+    return done
+  }
+
+  #startRound(): void {
+    this.#round ??= this.#runRounds().finally(() => {
+      this.#round = undefined
+      if (this.#hasWork && this.#isUsable) this.#startRound()
+    })
+  }
+
+  get #hasWork(): boolean {
+    return !this.#queue.isEmpty || !this.#progress.isSettled
+  }
+
+  async #runRounds(): Promise<void> {
+    try {
+      // Commits of the same event-loop turn share the first round.
+      await Promise.resolve()
+      this.#progress.acknowledge()
+      while (this.#hasWork && this.#isUsable) await this.#advance()
+    } catch (error) {
+      this.#soundness.poison(error)
+    }
+  }
+
+  /** Begins work at the next moment when everything written is in the file; commits go on after it has begun. */
+  #whenSettled(begin: () => Promise<void>): Promise<void> {
+    if (this.#progress.isSettled) return begin()
+    return new Promise((resolve, reject) => {
+      this.#settledNext.push({ begin: () => resolve(begin()), reject })
+      this.#startRound()
+    })
+  }
+
+  /** One step of a round: room, data sync, frames, sync; whatever is next. */
+  async #advance(): Promise<void> {
+    const journal = this.#journals.journal as Journal
+    const group = this.#queue.first
+    if (group !== undefined && !journal.fits(group.frames.length) && this.#progress.isSettled) {
+      if (this.#rotate(journal, group.frames.length)) return
+      this.waits++
+      leaveSegment(journal)
+      await this.#runCheckpoint(journal, false)
+      return
+    }
+    if (group !== undefined && journal.fits(group.frames.length)) {
+      group.isClosed = true
+      const upTo = group.commits.at(-1)?.commitNumber ?? 0
+      if (this.#needsDataSync(group)) {
+        await this.#dataSyncs.syncAsync(upTo)
+        return
+      }
+      this.#write(journal, group)
+    }
+    if (this.#progress.isSettled) return
+    const upTo = this.#progress.writtenTo
+    await journal.syncAsync()
+    if (this.#isUsable) this.#apply(upTo)
+  }
+
+  /** All steps, blocking: until everything sealed is written, and for 'full' synced and applied. */
+  #advanceSync(durability: Durability): void {
+    const { journal } = this.#journals
+    if (journal === undefined) return
+    for (let group = this.#queue.first; group !== undefined; group = this.#queue.first) {
+      if (!journal.fits(group.frames.length)) {
+        this.#syncWritten(journal)
+        if (this.#rotate(journal, group.frames.length)) continue
+        this.waits++
+        leaveSegment(journal)
+        this.#checkpointer.runSync(journal, this.#progress.applied)
+        continue
+      }
+      if (this.#needsDataSync(group)) this.#syncData()
+      this.#write(journal, group)
+    }
+    if (durability === 'full' || this.#unsyncedBytes > UNSYNCED_BYTES_MAX) this.#syncWritten(journal)
+  }
+
+  #syncWritten(journal: Journal): void {
+    if (this.#progress.isSettled) return
+    journal.sync()
+    this.#apply(this.#progress.writtenTo)
+  }
+
+  /** Begins the next segment, and a checkpoint of those before. @returns false where no slot is free */
+  #rotate(journal: Journal, bytes: number): boolean {
+    if (!journal.rotate(bytes)) return false
+    void this.#runCheckpoint(journal, true).catch(() => undefined)
+    return true
+  }
+
+  #runCheckpoint(journal: Journal, paced: boolean): Promise<void> {
+    return (
+      this.#checkpointer.running ?? this.#checkpointer.start(journal, this.#progress.applied, paced)
+    ).catch(error => {
+      throw this.#soundness.poison(error)
+    })
+  }
+
+  #needsDataSync(group: CommitGroup): boolean {
+    return group.commits.some(commit => this.#dataSyncs.isNeededBefore(commit))
+  }
+
+  #write(journal: Journal, group: CommitGroup): void {
+    const starts = group.commits.map(({ at }) => at)
+    journal.write(group.frames, starts, group.admitted, this.#progress.applied.commitNumber)
+    this.#unsyncedBytes += group.frames.length
+    this.#queue.shift()
+    this.#progress.write(group.commits)
+    this.#progress.acknowledge()
+  }
+
+  /** Runs what waits for this moment. */
+  #settle(): void {
+    if (!this.#progress.isSettled) return
+    this.#unsyncedBytes = 0
+    for (const { begin, reject } of this.#settledNext.splice(0)) {
+      try {
+        begin()
+      } catch (error) {
+        reject(error)
+      }
+    }
+  }
+
+  /** Commits up to this one are synced: their changes go into the file. */
+  #apply(upTo: number): void {
+    const ready = this.#progress.waitingUpTo(upTo)
+    const last = ready.at(-1)
+    if (last === undefined) return
+    const { publisher, locator, changed } = this.#parts
+    const { staging } = locator
+    publisher.begin()
+    for (const { changes } of ready) {
+      if (changes.numbers.length > 0) this.#applier.apply(staging.placed(changes))
+    }
+    this.#publish(last)
+    // Only now, so that a failure before finds them as commits that may be in the file in part.
+    const { commitNumber, size, deletedCount } = last
+    const lineage = (this.#journals.journal as Journal).salt
+    this.#progress.apply(ready.length, { commitNumber, size, deletedCount, lineage })
+    for (const { changes } of ready) staging.applied(changes)
+    this.#queue.recycle(last.group)
+    changed()
+    this.#progress.acknowledge()
+    this.#settle()
+  }
+
+  #publish({ commitNumber, size, deletedCount }: CommitCounts): void {
+    this.#parts.publisher.publish({ ...this.#spaceState, commitNumber, size, deletedCount })
+  }
+
+  #syncData(): void {
+    this.#dataSyncs.sync(this.#progress.sealed.commitNumber)
+  }
+
+  async #settleRounds(): Promise<void> {
+    while (this.#round !== undefined) await this.#round
+  }
+
+  /** What room there is, as the next root would say. */
+  get #spaceState(): SpaceState {
+    return this.#space?.state ?? this.#roots.root
+  }
+
+  get #isUsable(): boolean {
+    return !this.#closed && !this.#soundness.isPoisoned
+  }
+
+  #assertUsable(): void {
+    this.assertSound()
+    if (this.#closed) {
+      const { path } = this.#parts.file
+      throw new StrideError('ERR_STRIDE_CLOSED', `${path} is closed`, { path })
+    }
+  }
+
+  /** Reads show the last acknowledged commit from now on, and whoever waits is told. */
+  #fail(error: unknown): void {
+    this.#checkpointer.stop()
+    this.#progress.acknowledge()
+    try {
+      this.#revert()
+    } finally {
+      for (const { reject } of this.#settledNext.splice(0)) reject(error)
+      this.#progress.rejectAll(error)
+      this.#parts.failed()
+    }
+  }
+
+  #revert(): void {
+    const { locator, changed } = this.#parts
+    const { staging } = locator
+    const { kept, dropped, state } = this.#progress.revert()
+    // What was dropped may be in the file in part: what it replaced covers it.
+    staging.revert(
+      state.size,
+      kept.map(({ changes }) => changes),
+      lay => {
+        for (let i = dropped.length - 1; i >= 0; i--) {
+          const { group, at } = dropped[i] as SealedCommit
+          visitReplaced(group.bytes, at, staging.recordSize, lay)
+        }
+      },
+    )
+    this.#queue.clear()
+    changed()
+  }
+}

@@ -1,0 +1,48 @@
+/**
+ * Syncs of the data file, and what they have made durable: records that lie in place, and room that was allocated.
+ */
+
+import type { PlatformFile } from '../../mmap/platform.ts'
+import type { SealedCommit } from './seal.ts'
+
+export class DataSyncs {
+  readonly #file: PlatformFile
+  /** Records that the file has room for now. */
+  readonly #capacity: () => number
+  #syncedCapacity: number
+  /** Commits up to this one have their records that lie in place synced. */
+  #syncedTo: number
+  /** Syncs asked of the system. */
+  count = 0
+
+  constructor(file: PlatformFile, capacity: () => number, commitNumber: number) {
+    this.#file = file
+    this.#capacity = capacity
+    this.#syncedCapacity = capacity()
+    this.#syncedTo = commitNumber
+  }
+
+  /** Whether the frame of this commit may only be written after a sync. */
+  isNeededBefore({ commitNumber, isInPlace, size }: SealedCommit): boolean {
+    return commitNumber > this.#syncedTo && (isInPlace || size > this.#syncedCapacity)
+  }
+
+  /** `sealedTo`: commits up to this one have their records in place. */
+  sync(sealedTo: number): void {
+    const capacity = this.#capacity()
+    this.count++
+    this.#file.sync()
+    this.#synced(sealedTo, capacity)
+  }
+  async syncAsync(sealedTo: number): Promise<void> {
+    const capacity = this.#capacity()
+    this.count++
+    await this.#file.syncAsync()
+    this.#synced(sealedTo, capacity)
+  }
+
+  #synced(sealedTo: number, capacity: number): void {
+    this.#syncedCapacity = Math.max(this.#syncedCapacity, capacity)
+    this.#syncedTo = Math.max(this.#syncedTo, sealedTo)
+  }
+}

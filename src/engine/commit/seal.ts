@@ -1,0 +1,112 @@
+/**
+ * Seals what is staged: one commit, with its frame encoded and its place in the order of commits.
+ *
+ * From here on the changes belong to the commit: rollback leaves them alone, and reads go on seeing them.
+ *   Y1  whatever can refuse a commit refuses before anything is sealed; then everything is staged as it was.
+ *   Y2  appended records are stored behind the committed end at once, where nothing reaches them (D4). Few of them
+ *       ride in the frame too, so that the commit costs one sync; many are synced in place before their frame.
+ */
+
+import { constants } from 'node:buffer'
+import { StrideError } from '../../errors.ts'
+import { FrameEncoder, frameBytesMax } from '../journal/frame-encode.ts'
+import type { FrameGroup } from '../journal/frame-group.ts'
+import type { Locator } from '../records/locator.ts'
+import type { SealedChanges } from '../records/staging.ts'
+import type { TailStore } from './tail-store.ts'
+
+/** Appended bytes that ride in a frame at most. */
+const RIDING_BYTES_MAX = 128 * 1024
+
+/** A commit that is on its way to the disk. */
+export interface SealedCommit {
+  readonly commitNumber: number
+  /** Record numbers in use, and how many of them are deleted, after it. */
+  readonly size: number
+  readonly deletedCount: number
+  readonly changes: SealedChanges
+  /** Whether records of it lie in the file alone, which must be synced before the frame is written. */
+  readonly isInPlace: boolean
+  /** Where its frame lies in its group. */
+  readonly group: FrameGroup
+  readonly at: number
+  readonly frameBytes: number
+}
+
+export class Sealer {
+  readonly #locator: Locator
+  readonly #tailStore: TailStore
+  readonly #encoder: FrameEncoder
+
+  constructor(locator: Locator, tailStore: TailStore) {
+    this.#locator = locator
+    this.#tailStore = tailStore
+    this.#encoder = new FrameEncoder(locator.staging.recordSize)
+  }
+
+  /** Whether the staged changes delete something. */
+  get deletes(): boolean {
+    return this.#locator.staging.hasDeletions
+  }
+
+  /** The most bytes that the frame of what is staged takes. @throws ERR_STRIDE_LIMIT */
+  frameBytesMax(): number {
+    const { staging } = this.#locator
+    const bytes = frameBytesMax(staging.stagedCount, this.#ridingCount(), staging.recordSize)
+    if (bytes <= constants.MAX_LENGTH) return bytes
+    const message = `A commit of ${staging.stagedCount} changes takes ${bytes} bytes of journal, more than one buffer holds`
+    throw new StrideError('ERR_STRIDE_LIMIT', message)
+  }
+
+  /** Stores the tail in place and appends the frame to the group. @throws ERR_STRIDE_NO_SPACE, _IO, nothing sealed then */
+  seal(commitNumber: number, deletedBefore: number, group: FrameGroup): SealedCommit {
+    const { staging } = this.#locator
+    const riding = this.#ridingCount()
+    const bytesMax = this.frameBytesMax()
+    const tail = staging.tail.bytes.subarray(0, staging.tailCount * staging.recordSize)
+    const isInPlace = riding === 0 && staging.appendedCount > 0
+    this.#tailStore.store(isInPlace)
+    const { size } = staging
+    const deletedCount = deletedBefore + staging.deletedDelta
+    const changes = staging.stagedChanges()
+    const inPlaceCrc = isInPlace ? this.#tailStore.checksum(changes.numbers) : undefined
+    const at = group.length
+    this.#encoder.begin(group, bytesMax)
+    if (riding > 0) this.#encoder.appended(tail)
+    this.#encodeChanges(changes)
+    const appendStart = size - riding
+    const frameBytes = this.#encoder.end({ commitNumber, size, deletedCount, appendStart, inPlaceCrc })
+    staging.seal()
+    return { commitNumber, size, deletedCount, changes, isInPlace, group, at, frameBytes }
+  }
+
+  /** How many appended records ride in the frame: all, or none. */
+  #ridingCount(): number {
+    const { staging } = this.#locator
+    const isSpilled = staging.tailStart > staging.baseSize
+    const bytes = staging.appendedCount * staging.recordSize
+    return isSpilled || bytes > RIDING_BYTES_MAX ? 0 : staging.appendedCount
+  }
+
+  #encodeChanges({ numbers, slots }: SealedChanges): void {
+    const { staging } = this.#locator
+    const locator = this.#locator
+    const encoder = this.#encoder
+    for (let i = 0; i < numbers.length; i++) {
+      const n = numbers[i] as number
+      const slot = slots[i] as number
+      // The live record that was there before this commit.
+      const replaced = locator.findSealed(n)
+      if (slot >= 0) {
+        const image = staging.imageSource(slot)
+        const at = staging.imageAt(slot)
+        if (replaced === undefined) encoder.insert(n, image, at)
+        else encoder.update(n, image, at, replaced, locator.at)
+      } else if (replaced !== undefined) {
+        encoder.delete(n, replaced, locator.at)
+      } else {
+        encoder.skip(n)
+      }
+    }
+  }
+}

@@ -1,0 +1,78 @@
+/**
+ * Stores appended records behind the committed end, where no count, live bit or index reaches them (D4).
+ *
+ * Where no frame will hold them, their checksum goes on with each piece: the frame says what must lie there (journal/in-place.ts).
+ */
+
+import { crc32 } from 'node:zlib'
+import { StrideError } from '../../errors.ts'
+import type { PlatformFile } from '../../mmap/platform.ts'
+import { offsetOf } from '../format/addressing.ts'
+import { checksumsOf } from '../file/checksums.ts'
+import type { DirtyRanges } from '../file/dirty-ranges.ts'
+import { checksumInPlace } from '../journal/in-place.ts'
+import type { Locator } from '../records/locator.ts'
+
+export class TailStore {
+  readonly #file: PlatformFile
+  readonly #locator: Locator
+  readonly #dirty: DirtyRanges
+  /** The checksum of the records [#from, #to), as they were stored. */
+  #crc = 0
+  #from = 0
+  #to = 0
+
+  constructor(file: PlatformFile, locator: Locator, dirty: DirtyRanges) {
+    this.#file = file
+    this.#locator = locator
+    this.#dirty = dirty
+  }
+
+  /**
+   * Stores the staged tail, which stays as it is.
+   * @param isInPlace no frame will hold these records
+   * @throws ERR_STRIDE_NO_SPACE, _IO
+   */
+  store(isInPlace: boolean): void {
+    const { staging, addressing, checksums } = this.#locator
+    if (staging.tailCount === 0) return
+    const tail = staging.tail.bytes.subarray(0, staging.tailCount * staging.recordSize)
+    this.#put(tail, offsetOf(addressing, staging.tailStart))
+    if (checksums.exists) {
+      this.#put(checksumsOf(tail, staging.recordSize), checksums.offsetOf(staging.tailStart))
+    }
+    if (isInPlace) this.#extend(tail)
+  }
+
+  /**
+   * The checksum of all appended records, which are in the file.
+   * @param changed records that the same commit changes, ascending: those that are new count as zeros
+   * @throws ERR_STRIDE_TRUNCATED, _IO
+   */
+  checksum(changed: Float64Array): number {
+    const { staging, addressing } = this.#locator
+    const { baseSize, size } = staging
+    const isWhole = this.#from === baseSize && this.#to === size
+    if (isWhole && (changed.at(-1) ?? -1) < baseSize) return this.#crc
+    // A record changed after it was stored, or a batch taken back: the file is read again.
+    const asZeros = { numbers: changed, put: (_: number, target: Buffer) => target.fill(0) }
+    const crc = checksumInPlace({ file: this.#file, addressing }, baseSize, size, asZeros)
+    if (crc !== undefined) return crc
+    const { path } = this.#file
+    throw new StrideError('ERR_STRIDE_TRUNCATED', `${path} was cut short while records were appended`, { path })
+  }
+
+  /** The tail goes on where the last one ended, or begins a transaction's. */
+  #extend(tail: Buffer): void {
+    const { baseSize, tailStart, size } = this.#locator.staging
+    const goesOn = this.#from === baseSize && this.#to === tailStart && tailStart > baseSize
+    if (!goesOn) this.#from = tailStart
+    this.#crc = crc32(tail, goesOn ? this.#crc : 0)
+    this.#to = size
+  }
+
+  #put(bytes: Uint8Array, offset: number): void {
+    this.#dirty.add(offset, bytes.length)
+    this.#locator.pool.store(bytes, offset)
+  }
+}

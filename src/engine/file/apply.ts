@@ -1,0 +1,94 @@
+/**
+ * Puts changes whose frames are synced into the file: images where the records lie, live bits behind them.
+ */
+
+import type { WindowPool } from '../../mmap/window-pool/window.ts'
+import type { RecordBytes } from '../../schema/index.ts'
+import { type Addressing, offsetOf } from '../format/addressing.ts'
+import { type Checksums, checksumsOf } from './checksums.ts'
+import type { DirtyRanges } from './dirty-ranges.ts'
+import type { Liveness } from './deletion-bits.ts'
+import { StoreBatch } from './store-batch.ts'
+
+/** Changes whose numbers rise, and where the image of each lies; no source where it is deleted. */
+export interface PlacedChanges {
+  readonly numbers: ArrayLike<number>
+  readonly sourceOf: (i: number) => RecordBytes | undefined
+  readonly positionOf: (i: number) => number
+}
+
+/** What changes go into. */
+export interface Applicable {
+  readonly addressing: Addressing
+  readonly pool: WindowPool
+  readonly liveness: Liveness
+  readonly checksums: Checksums
+}
+
+export class Applier {
+  readonly #addressing: Addressing
+  readonly #liveness: Liveness
+  readonly #checksums: Checksums
+  readonly #batch: StoreBatch
+  readonly #storesEqual: boolean
+
+  /** `storesEqual`: bits are stored even where they look equal, as images are: what is read may not be on the disk. */
+  constructor({ addressing, pool, liveness, checksums }: Applicable, dirty: DirtyRanges, storesEqual = false) {
+    this.#storesEqual = storesEqual
+    this.#addressing = addressing
+    this.#liveness = liveness
+    this.#checksums = checksums
+    this.#batch = new StoreBatch(pool, dirty)
+  }
+
+  /** Stores changes whose numbers rise. */
+  apply(changes: PlacedChanges): void {
+    const deleted = this.#storeImages(changes)
+    if (this.#checksums.exists) this.#storeChecksums(changes)
+    if (this.#liveness.exists) this.#storeBits(changes.numbers, deleted)
+  }
+
+  /** @returns which of the changes are deletions */
+  #storeImages({ numbers, sourceOf, positionOf }: PlacedChanges): Uint8Array {
+    const { recordSize } = this.#addressing
+    const deleted = new Uint8Array(numbers.length)
+    for (let i = 0; i < numbers.length; i++) {
+      const source = sourceOf(i)
+      if (source === undefined) deleted[i] = 1
+      else this.#batch.add(source, positionOf(i), recordSize, offsetOf(this.#addressing, numbers[i] as number))
+    }
+    this.#batch.flush()
+    return deleted
+  }
+
+  #storeChecksums({ numbers, sourceOf, positionOf }: PlacedChanges): void {
+    const { recordSize } = this.#addressing
+    for (let i = 0; i < numbers.length; i++) {
+      const source = sourceOf(i)
+      if (source === undefined) continue
+      const at = positionOf(i)
+      const bytes = checksumsOf(source.bytes.subarray(at, at + recordSize), recordSize)
+      const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
+      this.#batch.add({ view, bytes }, 0, bytes.length, this.#checksums.offsetOf(numbers[i] as number))
+    }
+    this.#batch.flush()
+  }
+
+  #storeBits(numbers: ArrayLike<number>, deleted: Uint8Array): void {
+    const bytes = Buffer.alloc(1)
+    const piece = { view: new DataView(bytes.buffer, bytes.byteOffset, 1), bytes }
+    for (let i = 0; i < numbers.length; ) {
+      const byteIndex = Math.floor((numbers[i] as number) / 8)
+      const before = this.#liveness.byteAt(byteIndex)
+      let byte = before
+      for (; i < numbers.length && Math.floor((numbers[i] as number) / 8) === byteIndex; i++) {
+        const bit = 1 << ((numbers[i] as number) & 7)
+        byte = deleted[i] === 1 ? byte | bit : byte & ~bit
+      }
+      if (byte === before && !this.#storesEqual) continue
+      bytes[0] = byte
+      this.#batch.add(piece, 0, 1, this.#liveness.offset + byteIndex)
+    }
+    this.#batch.flush()
+  }
+}

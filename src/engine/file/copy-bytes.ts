@@ -1,0 +1,28 @@
+/**
+ * Copies a record's bytes.
+ *
+ * Word by word for short ones: up to some hundred bytes that is twice as fast as a native copy (bench: commits).
+ */
+
+import type { RecordBytes } from '../../schema/index.ts'
+
+const BY_WORD_MAX = 256
+
+/** Copies `size` bytes; both sources have their views. */
+export function copyBytes(
+  from: RecordBytes,
+  fromAt: number,
+  to: RecordBytes,
+  toAt: number,
+  size: number,
+): void {
+  if (size > BY_WORD_MAX) {
+    to.bytes.set(from.bytes.subarray(fromAt, fromAt + size), toAt)
+    return
+  }
+  const source = from.view as DataView
+  const target = to.view as DataView
+  let i = 0
+  for (; i + 4 <= size; i += 4) target.setUint32(toAt + i, source.getUint32(fromAt + i, true), true)
+  for (; i < size; i++) target.setUint8(toAt + i, source.getUint8(fromAt + i))
+}

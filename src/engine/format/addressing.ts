@@ -1,0 +1,46 @@
+/**
+ * Where a record lives: arithmetic between record numbers and byte offsets.
+ *
+ * Pure functions over a data offset and a stride; nothing here touches a file or a window.
+ *   A1  offsets rise strictly with the record number and never fall into the header.
+ *   A2  every result is a safe integer: recordsMax bounds what a store may grow to.
+ * Which record is live: deletion-bits.ts. What its bytes mean: schema/codec.ts.
+ */
+
+export interface Addressing {
+  /** File offset of record 0, bytes. */
+  readonly dataOffset: number
+  /** Bytes from one record to the next. */
+  readonly stride: number
+  /** Bytes of a record; at most the stride. */
+  readonly recordSize: number
+}
+
+/** File offset of the first byte of record n. */
+export function offsetOf(addressing: Addressing, n: number): number {
+  return addressing.dataOffset + n * addressing.stride
+}
+
+/** How many records there may ever be: their live bits must stay at a safe offset too. */
+export function recordsMax(addressing: Addressing): number {
+  return Math.floor((Number.MAX_SAFE_INTEGER - addressing.dataOffset - 2 ** 40) / (addressing.stride + 1))
+}
+
+/** The first record that begins at or after this file offset. */
+export function firstRecordAt(addressing: Addressing, offset: number): number {
+  return Math.max(0, Math.ceil((offset - addressing.dataOffset) / addressing.stride))
+}
+
+/** One past the last record that lies whole before this file offset. */
+export function recordsBefore(addressing: Addressing, offset: number): number {
+  return Math.max(
+    0,
+    Math.floor((offset - addressing.dataOffset - addressing.recordSize) / addressing.stride) + 1,
+  )
+}
+
+/** Refuses what cannot be a record number. @throws TypeError, RangeError */
+export function checkRecordNumber(n: unknown): asserts n is number {
+  if (typeof n !== 'number') throw new TypeError(`A record number is a number: ${typeof n} ${String(n)}`)
+  if (!Number.isSafeInteger(n) || n < 0) throw new RangeError(`A record number is a whole number from 0: ${n}`)
+}

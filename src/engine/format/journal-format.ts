@@ -1,0 +1,110 @@
+/**
+ * What a journal's file looks like: `x.stride-journal`, there while a store is open for writing or after a crash.
+ *
+ *   block 0       header    written once, when the journal is created
+ *   block 1 …     slot 0    slotBytes; a segment of frames, from the slot's start
+ *   behind it     slot 1    slotBytes
+ *   behind it     slot 2    grown for a transaction that is larger than slotBytes
+ *
+ * Segments are numbered and take free slots in turn. The frames of one sync (a group) start on a fresh block; within
+ * a group each frame starts at a multiple of 8 behind the one before, and zeros fill the last block. What a frame
+ * holds: frame.ts. Which of them count: journal-scan.ts. docs/format.md is rendered from these tables.
+ */
+
+import { defineStruct } from './struct.ts'
+
+export const JOURNAL_MAGIC = 'STRIJRNL'
+/** Frames of one sync start at a multiple of this, so that no sector of a synced frame is written again. */
+export const BLOCK_BYTES = 4096
+export const SALT_BYTES = 8
+
+/** Whose journal this is. */
+export const JOURNAL_HEADER = defineStruct('journal header', 512, [
+  { name: 'magic', type: 'bytes', offset: 0, size: 8, meaning: 'the ASCII text STRIJRNL' },
+  { name: 'formatVersion', type: 'u32', offset: 8, meaning: "version of the format, the store file's" },
+  { name: 'recordSize', type: 'u32', offset: 12, meaning: 'bytes of a record' },
+  { name: 'storeId', type: 'bytes', offset: 16, size: 16, meaning: "the store's" },
+  { name: 'generation', type: 'u64', offset: 32, meaning: "the store's" },
+  {
+    name: 'salt',
+    type: 'bytes',
+    offset: 40,
+    size: SALT_BYTES,
+    meaning: 'random; the root and each frame repeat it',
+  },
+  { name: 'slotBytes', type: 'u64', offset: 48, meaning: 'bytes of slots 0 and 1, a multiple of 4096' },
+])
+
+/** In front of each commit. The payload follows, its own checksum here. */
+export const FRAME_HEADER = defineStruct('frame header', 88, [
+  { name: 'magic', type: 'u32', offset: 0, meaning: '0x4d524653, the ASCII text SFRM' },
+  { name: 'segment', type: 'u32', offset: 4, meaning: 'number of the segment, one more than the one before' },
+  { name: 'salt', type: 'bytes', offset: 8, size: SALT_BYTES, meaning: "the journal's" },
+  { name: 'commitNumber', type: 'u64', offset: 16, meaning: "one more than the frame's before" },
+  {
+    name: 'syncedCommit',
+    type: 'u64',
+    offset: 24,
+    meaning: 'the highest commit known synced when this was written',
+  },
+  { name: 'size', type: 'u64', offset: 32, meaning: 'record numbers in use after this commit' },
+  { name: 'deletedCount', type: 'u64', offset: 40, meaning: 'how many of them are deleted' },
+  {
+    name: 'appendStart',
+    type: 'u64',
+    offset: 48,
+    meaning:
+      'records from here to size have their images in the payload; earlier new ones were synced in place',
+  },
+  { name: 'changeCount', type: 'u64', offset: 56, meaning: 'changes in the payload' },
+  { name: 'payloadBytes', type: 'u64', offset: 64, meaning: 'bytes of the payload, behind this header' },
+  { name: 'payloadCrc', type: 'u32', offset: 72, meaning: 'CRC-32 of the payload' },
+  {
+    name: 'inPlaceCrc',
+    type: 'u32',
+    offset: 76,
+    meaning:
+      'CRC-32 of the new records before appendStart as they were synced in place; records with changes in the payload count as zeros',
+  },
+  {
+    name: 'hasInPlaceCrc',
+    type: 'u32',
+    offset: 80,
+    meaning:
+      '1: there are such records, and their checksum counts; 0: none, or written before there was a checksum',
+  },
+])
+export const FRAME_MAGIC = 0x4d524653
+/** Within a group frames start at multiples of this. */
+export const FRAME_ALIGNMENT = 8
+
+type FrameFieldName = (typeof FRAME_HEADER.fields)[number]['name']
+/** Byte positions of the frame header's fields, for who reads or writes single ones. */
+export const FRAME_FIELD_AT = Object.fromEntries(
+  FRAME_HEADER.fields.map(field => [field.name, field.offset]),
+) as Readonly<Record<FrameFieldName, number>>
+
+/** A change begins with 8 bytes: the record number in the lower 56 bits, its kind in the highest byte. */
+export const CHANGE_HEAD_BYTES = 8
+/** Where the replaced image differs: u32 first byte, u32 count, then that many bytes of the replaced image. */
+export const SPAN_HEAD_BYTES = 8
+
+/** What a change holds behind its first 8 bytes; docs/format.md lists them. */
+export const CHANGE_KINDS = {
+  /** new image, then the span of the replaced one that differs */
+  update: 1,
+  /** new image; the number was deleted, or is new with this commit */
+  insert: 2,
+  /** replaced image */
+  delete: 3,
+  /** nothing; the number is new with this commit, and deleted */
+  skip: 4,
+} as const
+
+/** Where a segment may lie, file offsets. `slot` is 0, 1 or 2. */
+export function slotOffset(slot: number, slotBytes: number): number {
+  return BLOCK_BYTES + slot * slotBytes
+}
+export function roundToBlock(bytes: number): number {
+  return Math.ceil(bytes / BLOCK_BYTES) * BLOCK_BYTES
+}

@@ -1,0 +1,303 @@
+/**
+ * How does one value become bytes whose order is the value's own?
+ *
+ *   O1  comparing bytes compares values: integers and dates by size, floats by size with -0 as 0 and NaN behind all others,
+ *       false before true, enums by their code, text and bytes by their bytes, a shorter text before a longer one.
+ *   O2  equal bytes mean equal values, as `===` has it, NaN equal to itself.
+ *   O3  a value that no field can hold exactly is rounded down, and says that it lies above.
+ *   O4  f32: a value is rounded as storing it rounds. So the value that was given finds what the value that is stored finds, and a
+ *       range over given values has the records that were given values in it.
+ * Text padded with spaces may end in NUL: behind its bytes, filled up with zeros, stands how many there are.
+ * From a record: fromRecord. From a value that somebody asks for: fromValue.
+ */
+
+import { byteCount, dateMs } from '../../../realms.ts'
+import { BIGINTS, type LeafNode, NUMBERS, type TextNode } from '../../../schema/index.ts'
+import { shown } from '../../../shown-value.ts'
+
+/** What fromValue wrote: the value itself, one that lies just below it or just above it, or nothing because all are above it. */
+export type Fit = 'exact' | 'above' | 'beneath' | 'below'
+
+/** Bytes of a key that a leaf takes. */
+export function keySizeOf(node: LeafNode): number {
+  if (node.type === 'ascii' || node.type === 'latin1' || node.type === 'utf8') {
+    return node.length + countSizeOf(node)
+  }
+  return node.size
+}
+
+/** Bytes behind a text that say how many bytes it has. */
+function countSizeOf({ padding, length }: TextNode): 0 | 1 | 2 | 4 {
+  if (padding === 'zero') return 0
+  if (length <= 0xff) return 1
+  return length <= 0xffff ? 2 : 4
+}
+
+/** The bytes of a leaf in a record, written to `key` at `to`. */
+export function fromRecord(node: LeafNode, view: DataView, at: number, key: DataView, to: number): void {
+  const little = node.endian === 'little'
+  switch (node.type) {
+    case 'u8':
+      key.setUint8(to, view.getUint8(at))
+      break
+    case 'i8':
+      key.setUint8(to, view.getUint8(at) ^ 0x80)
+      break
+    case 'u16':
+      key.setUint16(to, view.getUint16(at, little))
+      break
+    case 'i16':
+      key.setUint16(to, view.getUint16(at, little) ^ 0x8000)
+      break
+    case 'u32':
+      key.setUint32(to, view.getUint32(at, little))
+      break
+    case 'i32':
+      key.setUint32(to, view.getUint32(at, little) ^ 0x80000000)
+      break
+    case 'f32':
+      key.setUint32(to, orderedF32(view.getUint32(at, little)))
+      break
+    case 'f64':
+    case 'safeint': {
+      const high = view.getUint32(little ? at + 4 : at, little)
+      writeF64(high, view.getUint32(little ? at : at + 4, little), key, to)
+      break
+    }
+    case 'u64':
+    case 'i64':
+    case 'date': {
+      const flip = node.type === 'u64' ? 0 : 0x80000000
+      key.setUint32(to, view.getUint32(little ? at + 4 : at, little) ^ flip)
+      key.setUint32(to + 4, view.getUint32(little ? at : at + 4, little))
+      break
+    }
+    case 'boolean':
+    case 'enum':
+      setCode(key, to, node.size, codeIn(node, view, at))
+      break
+    default:
+      copy(view, at, key, to, node.length)
+      if (node.type !== 'bytes' && node.padding === 'space') {
+        let count = node.length
+        for (; count > 0 && key.getUint8(to + count - 1) === 0x20; count--) key.setUint8(to + count - 1, 0)
+        setCode(key, to + node.length, countSizeOf(node), count)
+      }
+  }
+}
+
+/** The code of a boolean or an enum in a record. */
+export function codeIn({ size, endian }: LeafNode, view: DataView, at: number): number {
+  if (size === 1) return view.getUint8(at)
+  return size === 2 ? view.getUint16(at, endian === 'little') : view.getUint32(at, endian === 'little')
+}
+
+/** The bytes of a value; bytes and compound keys as given-key.ts read them. @throws WrongKind */
+export function fromValue(node: LeafNode, value: unknown, bytes: Buffer, key: DataView, to: number): Fit {
+  switch (node.type) {
+    case 'u64':
+    case 'i64':
+      return bigintKey(node.type, value, key, to)
+    case 'boolean':
+      if (typeof value !== 'boolean') throw new WrongKind('true or false', value)
+      setCode(key, to, node.size, value ? 1 : 0)
+      return 'exact'
+    case 'date':
+      return dateKey(value, key, to)
+    case 'enum': {
+      const i = node.values.indexOf(value as string)
+      if (i < 0) throw new WrongKind(`one of ${node.values.map(String).join(', ')}`, value)
+      setCode(key, to, node.size, node.codes[i] as number)
+      return 'exact'
+    }
+    case 'ascii':
+      return narrowTextKey(node, 0x7f, value, bytes, key, to)
+    case 'latin1':
+      return narrowTextKey(node, 0xff, value, bytes, key, to)
+    case 'utf8':
+      return utf8Key(node, value, bytes, key, to)
+    case 'bytes': {
+      // Read already (given-key.ts): what a subclass makes of its methods has no say.
+      const given = value as Uint8Array
+      bytes.fill(0, to, to + node.length)
+      bytes.set(given.subarray(0, node.length), to)
+      if (given.length === node.length) return 'exact'
+      return given.length > node.length ? 'above' : 'beneath'
+    }
+    default:
+      if (typeof value !== 'number') throw new WrongKind('a number', value)
+      return numberKey(node.type, value, key, to)
+  }
+}
+
+function numberKey(type: keyof typeof NUMBERS, value: number, key: DataView, to: number): Fit {
+  if (type === 'f64' || type === 'safeint') {
+    FLOATS.setFloat64(0, value === 0 ? 0 : value)
+    writeF64(FLOATS.getUint32(0), FLOATS.getUint32(4), key, to)
+    return 'exact'
+  }
+  if (type === 'f32') return f32Key(value, key, to)
+  const { size, min, max } = NUMBERS[type]
+  if (value < min) return 'below'
+  // NaN is behind all.
+  const floor = value <= max ? Math.floor(value) : max
+  const code = floor - min
+  if (size === 1) key.setUint8(to, code)
+  else if (size === 2) key.setUint16(to, code)
+  else key.setUint32(to, code)
+  return floor === value ? 'exact' : 'above'
+}
+
+const FLOATS = new DataView(new ArrayBuffer(8))
+
+function f32Key(value: number, key: DataView, to: number): Fit {
+  const { min, max } = NUMBERS.f32
+  const isBeyond = Number.isFinite(value) && (value < min || value > max)
+  // A field refuses what is beyond the largest numbers, and does not round it to them.
+  const near = isBeyond ? (value > 0 ? max : Number.NEGATIVE_INFINITY) : Math.fround(value)
+  FLOATS.setFloat32(0, near)
+  key.setUint32(to, orderedF32(FLOATS.getUint32(0)))
+  return isBeyond ? 'above' : 'exact'
+}
+
+/** The bits of a float so that unsigned order is the value's. */
+function orderedF32(bits: number): number {
+  if ((bits & 0x7fffffff) > 0x7f800000) return 0xffffffff
+  if (bits === 0x80000000) return 0x80000000
+  return (bits & 0x80000000) !== 0 ? ~bits >>> 0 : (bits ^ 0x80000000) >>> 0
+}
+
+function writeF64(high: number, low: number, key: DataView, to: number): void {
+  const magnitude = high & 0x7fffffff
+  if (magnitude > 0x7ff00000 || (magnitude === 0x7ff00000 && low !== 0)) {
+    key.setUint32(to, 0xffffffff)
+    key.setUint32(to + 4, 0xffffffff)
+  } else if ((high & 0x80000000) === 0 || (magnitude === 0 && low === 0)) {
+    key.setUint32(to, magnitude ^ 0x80000000)
+    key.setUint32(to + 4, low)
+  } else {
+    key.setUint32(to, ~high)
+    key.setUint32(to + 4, ~low)
+  }
+}
+
+function bigintKey(type: keyof typeof BIGINTS, value: unknown, key: DataView, to: number): Fit {
+  if (typeof value !== 'bigint') throw new WrongKind('a bigint', value)
+  const { min, max } = BIGINTS[type]
+  if (value < min) return 'below'
+  key.setBigUint64(to, (value > max ? max : value) - min)
+  return value > max ? 'above' : 'exact'
+}
+
+function dateKey(value: unknown, key: DataView, to: number): Fit {
+  const ms = timeOf(value)
+  key.setUint32(to, Math.floor(ms / 2 ** 32) ^ 0x80000000)
+  key.setUint32(to + 4, ms)
+  return 'exact'
+}
+
+function narrowTextKey(
+  node: TextNode,
+  codeMax: number,
+  value: unknown,
+  bytes: Buffer,
+  key: DataView,
+  to: number,
+): Fit {
+  if (typeof value !== 'string') throw new WrongKind('a string', value)
+  const { length } = node
+  const countSize = countSizeOf(node)
+  const n = Math.min(value.length, length)
+  let hasNul = false
+  for (let i = 0; i < n; i++) {
+    const code = value.charCodeAt(i)
+    if (code > codeMax) {
+      // Behind every text that begins alike.
+      bytes.fill(0xff, to + i, to + length + countSize)
+      return 'above'
+    }
+    if (code === 0) hasNul = true
+    bytes[to + i] = code
+  }
+  bytes.fill(0, to + n, to + length)
+  if (countSize !== 0) setCode(key, to + length, countSize, n)
+  return value.length > length || (hasNul && countSize === 0) ? 'above' : 'exact'
+}
+
+const LONE_SURROGATE = /\p{Surrogate}/u
+
+function utf8Key(node: TextNode, value: unknown, bytes: Buffer, key: DataView, to: number): Fit {
+  if (typeof value !== 'string') throw new WrongKind('a string', value)
+  const { length } = node
+  const countSize = countSizeOf(node)
+  const isWhole = !LONE_SURROGATE.test(value)
+  const wide = isWhole ? Buffer.from(value) : surrogateBytes(value)
+  bytes.fill(0, to, to + length)
+  wide.copy(bytes, to, 0, length)
+  if (countSize !== 0) setCode(key, to + length, countSize, Math.min(wide.length, length))
+  const hasPad = countSize === 0 && value.includes('\0')
+  return wide.length <= length && !hasPad && isWhole ? 'exact' : 'above'
+}
+
+/** UTF-8 as it would be if halves of pairs had bytes: no text of a record has them, and they stand where their code points do. */
+function surrogateBytes(text: string): Buffer {
+  const parts: Uint8Array[] = []
+  for (const character of text) {
+    const code = character.codePointAt(0) as number
+    const isHalf = code >= 0xd800 && code <= 0xdfff
+    parts.push(
+      isHalf ? Uint8Array.of(0xed, 0x80 | ((code >> 6) & 0x3f), 0x80 | (code & 0x3f)) : Buffer.from(character),
+    )
+  }
+  return Buffer.concat(parts)
+}
+
+function setCode(key: DataView, to: number, size: number, code: number): void {
+  if (size === 1) key.setUint8(to, code)
+  else if (size === 2) key.setUint16(to, code)
+  else key.setUint32(to, code)
+}
+
+function copy(from: DataView, at: number, key: DataView, to: number, length: number): void {
+  let i = 0
+  for (; i + 4 <= length; i += 4) key.setUint32(to + i, from.getUint32(at + i))
+  for (; i < length; i++) key.setUint8(to + i, from.getUint8(at + i))
+}
+
+/** Whether a field of this kind can hold NaN. */
+export function holdsNaN(node: LeafNode): boolean {
+  return (node.type === 'f32' || node.type === 'f64') && node.nonFinite
+}
+
+/** @throws WrongKind */
+function timeOf(value: unknown): number {
+  const ms = dateMs(value)
+  if (Number.isNaN(ms)) throw new WrongKind('a valid Date', value)
+  return ms
+}
+
+/** A copy of a date. @throws WrongKind */
+export function dateOf(value: unknown): Date {
+  return new Date(timeOf(value))
+}
+
+/** A copy of bytes; of too many as many as it takes to see that. @throws WrongKind */
+export function bytesOf(value: unknown, length: number): Uint8Array {
+  const count = byteCount(value)
+  if (count < 0) throw new WrongKind(`a Uint8Array of ${length} bytes`, value)
+  const copy = new Uint8Array(Math.min(count, length + 1))
+  for (let i = 0; i < copy.length; i++) copy[i] = (value as Uint8Array)[i] as number
+  return copy
+}
+
+/** A value of a kind that the field never has. */
+export class WrongKind extends TypeError {
+  constructor(expected: string, value: unknown) {
+    super(`a key takes ${expected}: ${shown(value)}`)
+  }
+}
+
+/** The error that names the field, where a value was of the wrong kind; any other error as it is. */
+export function named(error: unknown, path: string): unknown {
+  return error instanceof WrongKind ? new TypeError(`The field '${path}' of ${error.message}`) : error
+}

@@ -1,0 +1,189 @@
+/**
+ * Which bytes make a key? The fields of an index as a row of steps, each with its place in the record and in the key.
+ *
+ * A key is as long for every record: fields lie behind each other in the order given, those of objects, tuples and arrays in
+ * their own. What can be null has one byte in front that says so, and zeros where the value would be.
+ * How a step's bytes are made: key-leaf.ts, key-codec.ts.
+ */
+
+import { StrideError } from '../../../errors.ts'
+import {
+  type FoundField,
+  findFields,
+  type Layout,
+  type LeafNode,
+  type Node,
+  unknownField,
+} from '../../../schema/index.ts'
+import { keySizeOf } from './key-leaf.ts'
+
+/** Keys of ordered indexes are at most so long: a page holds seven of them. */
+export const ORDERED_KEY_BYTES_MAX = 512
+const STEPS_MAX = 256
+
+/** Null bits that say whether something is there, counted from the bitmap's first; -1 for none. */
+export interface PresenceLevel {
+  readonly nullBit: number
+  readonly absentBit: number
+}
+
+interface StepPlace {
+  /** Byte position in the key. */
+  readonly at: number
+  readonly size: number
+  /** Levels that have a byte of their own before this one: where one of them is missing, this step is zeros. */
+  readonly outer: readonly PresenceLevel[]
+  /** Dotted path, for errors. */
+  readonly path: string
+}
+
+/** One byte: 0 absent, 1 null, 2 there. */
+export interface PresenceStep extends StepPlace {
+  readonly kind: 'presence'
+  /** The levels that it speaks for, outermost first. */
+  readonly levels: readonly PresenceLevel[]
+  /** How many of the steps behind it are of the value that may be missing. */
+  readonly inner: number
+}
+
+export interface LeafStep extends StepPlace {
+  readonly kind: 'leaf'
+  readonly node: LeafNode
+  /** Bytes from the start of the record. */
+  readonly offset: number
+  /** The code of null, where it is an enum that lists null; -1 for every other leaf. */
+  readonly nullCode: number
+  /** Whether the presence step in front of it can say null as well: then both are one key, the presence step's. */
+  readonly sharesNull: boolean
+}
+
+export type KeyStep = PresenceStep | LeafStep
+
+/** One of the fields that an index is on. */
+export interface KeyField {
+  readonly path: string
+  readonly node: Node
+  /** Whether it can be null or absent, by itself or by an object around it. */
+  readonly isOptional: boolean
+  /** Where its part of the key begins and ends. */
+  readonly at: number
+  readonly end: number
+  /** Its steps, in the plan's list. */
+  readonly firstStep: number
+}
+
+export interface KeyPlan {
+  readonly fields: readonly KeyField[]
+  readonly steps: readonly KeyStep[]
+  /** Bytes of a key. */
+  readonly bytes: number
+  /** Byte position of the null bits in a record. */
+  readonly bitmapOffset: number
+  /** Equal for plans over the same fields of the same layout. */
+  readonly form: string
+}
+
+/**
+ * The plan of an index on these fields.
+ * @throws RangeError for an unknown field, TypeError for a field named twice; ERR_STRIDE_LIMIT for too many parts
+ */
+export function planKey(layout: Layout, paths: readonly string[]): KeyPlan {
+  const known = new Map(findFields(layout.root).map(field => [field.path, field]))
+  const steps: KeyStep[] = []
+  const fields: KeyField[] = []
+  let at = 0
+  for (const [i, path] of paths.entries()) {
+    const field = known.get(path)
+    if (field === undefined) throw unknownField(path, [...known.keys()])
+    if (paths.indexOf(path) !== i) throw new TypeError(`An index names each field once: '${path}'`)
+    const firstStep = steps.length
+    const end = addField(steps, field, at)
+    const first = steps[firstStep]
+    // Not so where the byte is of what comes first inside the field.
+    const isOptional = first?.kind === 'presence' && first.path === path
+    fields.push({ path, node: field.node, isOptional, at, end, firstStep })
+    at = end
+  }
+  if (steps.length > STEPS_MAX) {
+    throw new StrideError('ERR_STRIDE_LIMIT', `A key has at most ${STEPS_MAX} parts: ${steps.length}`)
+  }
+  const form = JSON.stringify([paths, layout.canonical])
+  return { fields, steps, bytes: at, bitmapOffset: layout.bitmap?.offset ?? 0, form }
+}
+
+/** @returns the key position behind the field */
+function addField(steps: KeyStep[], { path, node, offset, bit, guards }: FoundField, at: number): number {
+  const levels = guards.map(guard => levelOf(guard.node, guard.bit))
+  return addNode(steps, node, { path, offset, bit, outer: [], levels }, at)
+}
+
+interface NodePlace {
+  readonly path: string
+  readonly offset: number
+  readonly bit: number
+  readonly outer: readonly PresenceLevel[]
+  /** Levels around it that have no byte yet; for its value: those that its own byte speaks for. */
+  readonly levels: readonly PresenceLevel[]
+}
+
+function addNode(steps: KeyStep[], node: Node, place: NodePlace, at: number): number {
+  const { path, bit } = place
+  const own = node.nullable || node.optional ? [levelOf(node, bit)] : []
+  const levels = [...place.levels, ...own]
+  if (levels.length === 0) return addValue(steps, node, place, at)
+  const { outer } = place
+  const presence = { kind: 'presence' as const, at, size: 1, outer, levels, path, inner: 0 }
+  const first = steps.push(presence)
+  const end = addValue(steps, node, { ...place, outer: [...outer, ...levels], levels }, at + 1)
+  presence.inner = steps.length - first
+  return end
+}
+
+/** The steps of a node that is there. */
+function addValue(steps: KeyStep[], node: Node, place: NodePlace, at: number): number {
+  const { path, offset, bit, outer, levels } = place
+  let next = at
+  const ownBitCount = (node.nullable ? 1 : 0) + (node.optional ? 1 : 0)
+  const inside = (child: Node, name: string, childOffset: number, childBit: number): void => {
+    const inner = { path: `${path}.${name}`, offset: childOffset, bit: childBit, outer, levels: [] }
+    next = addNode(steps, child, inner, next)
+  }
+  if (steps.length > STEPS_MAX) return next
+  if (node.type === 'object') {
+    for (const { name, node: child } of node.members)
+      inside(child, name, offset + child.offset, bit + child.bit)
+    return next
+  }
+  if (node.type === 'tuple') {
+    for (const [i, child] of node.items.entries())
+      inside(child, String(i), offset + child.offset, bit + child.bit)
+    return next
+  }
+  if (node.type === 'array') {
+    const { element, length } = node
+    for (let i = 0; i < length && steps.length <= STEPS_MAX; i++) {
+      inside(element, String(i), offset + i * element.width, bit + ownBitCount + i * element.bits)
+    }
+    return next
+  }
+  const size = keySizeOf(node)
+  const nullCode = node.type === 'enum' ? (node.codes[node.values.indexOf(null)] ?? -1) : -1
+  const sharesNull = nullCode >= 0 && levels.some(({ nullBit }) => nullBit >= 0)
+  steps.push({ kind: 'leaf', at: next, size, node, offset, outer, path, nullCode, sharesNull })
+  return next + size
+}
+
+/** Whether a value can be null, or can be absent, as the levels say that a presence step speaks for. */
+export function canBeNull({ levels }: PresenceStep): boolean {
+  return levels.some(({ nullBit }) => nullBit >= 0)
+}
+export function canBeAbsent({ levels }: PresenceStep): boolean {
+  return levels.some(({ absentBit }) => absentBit >= 0)
+}
+
+function levelOf(node: Pick<Node, 'nullable' | 'optional'>, bit: number): PresenceLevel {
+  return {
+    nullBit: node.nullable ? bit : -1,
+    absentBit: node.optional ? bit + (node.nullable ? 1 : 0) : -1,
+  }
+}

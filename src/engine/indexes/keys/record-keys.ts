@@ -1,0 +1,19 @@
+/**
+ * What do records say about keys? The bridge from an index to the records that it is about.
+ */
+
+import type { RecordBytes } from '../../../schema/index.ts'
+import type { KeyCodec } from './key-codec.ts'
+
+/** Finds live records as reads see them now; a Locator does. */
+export interface RecordAccess {
+  /** The bytes that hold live record n, with `at` set; undefined where there is none. Good until the next find. */
+  find(n: number): RecordBytes | undefined
+  readonly at: number
+}
+
+/** Whether record n is live and has this key. */
+export function hasKey(records: RecordAccess, codec: KeyCodec, n: number, key: Uint32Array): boolean {
+  const source = records.find(n)
+  return source !== undefined && codec.matches(source.view as DataView, records.at, key)
+}

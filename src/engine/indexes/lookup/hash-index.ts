@@ -1,0 +1,229 @@
+/**
+ * A hash index: finds records by their whole key.
+ *
+ * A lookup hashes the key, finds the page whose range of hashes it is in (directory.ts), its home in that page (hash-leaf.ts)
+ * and there the numbers of records with this hash, and asks each whether it has the key. Many lookups go in steps, each for
+ * all keys: hashes, then pages, then records, so that the processor waits for many cache lines at once.
+ */
+
+import type { HashDelta } from '../trees/hash-delta.ts'
+import { HashHomes, HOMES_BATCH, UNSURE } from './hash-slots.ts'
+import { HASH_ENTRY_BYTES, HASH_PLACES, homesPerHash } from '../pages/hash-leaf.ts'
+import { NO_NUMBER, PAGE_FIELD_AT } from '../../format/index-format.ts'
+import type { KeyHash } from '../keys/key-hash.ts'
+import { KeyIndex, type KeyIndexParts } from './key-index.ts'
+import { hasKey } from '../keys/record-keys.ts'
+
+export interface HashIndexParts extends KeyIndexParts<HashDelta> {
+  readonly hash: KeyHash
+}
+
+export class HashIndex extends KeyIndex<HashDelta> {
+  readonly #hash: KeyHash
+  /** Whether keys of records are one word, and whether those that are asked for are the word's value, too. */
+  readonly #isWord: boolean
+  readonly #isPlainWord: boolean
+  /** The key that is looked for. */
+  readonly #key: Uint32Array
+  readonly #hashes = new Uint32Array(HOMES_BATCH)
+  readonly #words = new Float64Array(HOMES_BATCH)
+  readonly #found = new Float64Array(HOMES_BATCH)
+  readonly #homes: HashHomes
+  override readonly quick: HashHomes | undefined
+
+  constructor(parts: HashIndexParts) {
+    super(parts)
+    this.#hash = parts.hash
+    this.#isWord = parts.codec.isWord
+    this.#isPlainWord = parts.codec.isPlainWord
+    this.#key = parts.codec.words
+    this.#homes = new HashHomes(parts.hash, this.#isWord ? parts.pages : undefined)
+    this.quick = parts.codec.isUnsignedWord ? this.#homes : undefined
+    this.tree.watch(() => this.#homes.end())
+  }
+
+  override number(key: unknown): number {
+    if (!this.#isPlainWord) return super.number(key)
+    const word = this.codec.wordOf(key)
+    return word < 0 ? -1 : this.#findWord(word, this.#hash.ofWord(word))
+  }
+
+  override numbers(keys: ArrayLike<unknown>): Float64Array {
+    const { length } = keys
+    const out = new Float64Array(length)
+    if (!this.#isPlainWord) {
+      for (let i = 0; i < length; i++) out[i] = super.number(keys[i])
+      return out
+    }
+    for (let from = 0; from < length; from += HOMES_BATCH) {
+      this.#numbersOfWords(keys, from, Math.min(length, from + HOMES_BATCH), out)
+    }
+    return out
+  }
+
+  override close(): void {
+    this.#homes.close()
+  }
+
+  override entryOf(n: number, view: DataView, at: number, entry: Uint32Array): void {
+    const { recordCodec } = this.parts
+    recordCodec.extract(view, at)
+    entry[0] = this.#hash.of(recordCodec.words)
+    entry[1] = n
+  }
+
+  protected override findNumber(): number {
+    return this.#find(this.#hash.of(this.#key))
+  }
+
+  protected override findAll(): Float64Array {
+    const hash = this.#hash.of(this.#key)
+    const found = new Set<number>()
+    this.#searchPages(hash, found)
+    for (const delta of this.#deltas()) {
+      const part = delta.partOf(hash)
+      for (let e = part.first(hash); e >= 0; e = part.following(e, hash)) {
+        const n = part.numbers[e] as number
+        if (!found.has(n) && this.#isKeyOf(n)) found.add(n)
+      }
+    }
+    return Float64Array.from(found).sort()
+  }
+
+  protected override noteKey(n: number): void {
+    this.#homes.isReady = false
+    this.tree.active.addHash(this.#hash.of(this.#key), n)
+  }
+
+  #find(hash: number): number {
+    const best = this.#searchPages(hash, undefined)
+    const { tree } = this
+    if (tree.active.count === 0 && tree.frozen === undefined) return best
+    if (best >= 0 && tree.definition.unique && !this.codec.hasNull) return best
+    return this.#searchDeltas(hash, best)
+  }
+
+  /** No other word has this hash: where nothing waits that has it, what the pages say is right. */
+  #findWord(word: number, hash: number): number {
+    const { tree } = this
+    const homes = this.#homes
+    const isWaiting = tree.active.count > 0 || tree.frozen !== undefined
+    if (isWaiting && this.#waits(hash)) {
+      this.#key[0] = word
+      return this.#find(hash)
+    }
+    if (tree.directory.pageCount === 0) return -1
+    if (homes.layOut(tree.directory)) {
+      homes.isReady = !isWaiting
+      const found = homes.find(word)
+      if (found !== UNSURE) return found
+    }
+    return this.#searchPages(hash, undefined, true)
+  }
+
+  #waits(hash: number): boolean {
+    const { active, frozen } = this.tree
+    return active.partOf(hash).first(hash) >= 0 || (frozen?.partOf(hash).first(hash) ?? -1) >= 0
+  }
+
+  /**
+   * The lowest number of a record with the key; `all` is given every one. `isRight`: an entry with the hash is one of the key,
+   * and its record is not asked.
+   */
+  #searchPages(hash: number, all: Set<number> | undefined, isRight = false): number {
+    const { directory } = this.tree
+    if (directory.pageCount === 0) return -1
+    const { pages } = this.parts
+    let page = directory.pageOfHash(hash)
+    do {
+      const start = pages.find(directory, page) + PAGE_FIELD_AT.entries
+      const { view } = pages
+      this.#homes.show(directory, page)
+      const isPacked = directory.isPacked(page)
+      const end =
+        start + (isPacked ? Math.min(directory.countOf(page), HASH_PLACES) : HASH_PLACES) * HASH_ENTRY_BYTES
+      const low = directory.fenceWord(page)
+      let at = isPacked
+        ? lowerBound(view, start, end, hash)
+        : start + Math.floor((hash - low) * homesPerHash(low, directory.fenceWord(page + 1))) * HASH_ENTRY_BYTES
+      for (; at < end; at += HASH_ENTRY_BYTES) {
+        const found = view.getUint32(at, true)
+        if (found < hash) continue
+        if (found > hash) break
+        const n = view.getUint32(at + 4, true)
+        if (n === NO_NUMBER) break
+        if (!isRight && !this.#isKeyOf(n)) continue
+        if (all === undefined) return n
+        all.add(n)
+      }
+      page++
+    } while (directory.fenceWord(page) === hash)
+    return -1
+  }
+
+  /** A lower number than `best`, or any one where that is -1, among what waits. */
+  #searchDeltas(hash: number, best: number): number {
+    for (const delta of this.#deltas()) {
+      const part = delta.partOf(hash)
+      for (let e = part.first(hash); e >= 0; e = part.following(e, hash)) {
+        const n = part.numbers[e] as number
+        if ((best < 0 || n < best) && this.#isKeyOf(n)) best = n
+      }
+    }
+    return best
+  }
+
+  #deltas(): readonly HashDelta[] {
+    const { active, frozen } = this.tree
+    return frozen === undefined ? [active] : [active, frozen]
+  }
+
+  #isKeyOf(n: number): boolean {
+    const { records, recordCodec } = this.parts
+    if (!this.#isWord) return hasKey(records, recordCodec, n, this.#key)
+    const source = records.find(n)
+    return source !== undefined && recordCodec.wordAt(source.view as DataView, records.at) === this.#key[0]
+  }
+
+  /** Looks for keys of one word, step by step. */
+  #numbersOfWords(keys: ArrayLike<unknown>, from: number, to: number, out: Float64Array): void {
+    const { codec, tree } = this
+    const hashes = this.#hashes
+    const words = this.#words
+    const count = to - from
+    for (let i = 0; i < count; i++) {
+      const word = codec.wordOf(keys[from + i])
+      words[i] = word
+      hashes[i] = word < 0 ? 0 : this.#hash.ofWord(word)
+    }
+    const found = this.#found
+    if (tree.directory.pageCount > 0 && this.#homes.layOut(tree.directory))
+      this.#homes.findMany(hashes, count, found)
+    else found.fill(UNSURE, 0, count)
+    const isWaiting = tree.waiting > 0
+    for (let i = 0; i < count; i++) {
+      const n = found[i] as number
+      const isSure =
+        n !== UNSURE && (words[i] as number) >= 0 && !(isWaiting && this.#waits(hashes[i] as number))
+      out[from + i] = isSure ? n : this.#numberOfWord(i)
+    }
+  }
+
+  /** The number of key i of those that are looked for together. */
+  #numberOfWord(i: number): number {
+    const word = this.#words[i] as number
+    return word < 0 ? -1 : this.#findWord(word, this.#hashes[i] as number)
+  }
+}
+
+/** Where the first packed entry with a hash that is not lower lies. */
+function lowerBound(view: DataView, start: number, end: number, hash: number): number {
+  let low = 0
+  let high = (end - start) / HASH_ENTRY_BYTES
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if (view.getUint32(start + middle * HASH_ENTRY_BYTES, true) < hash) low = middle + 1
+    else high = middle
+  }
+  return start + low * HASH_ENTRY_BYTES
+}

@@ -1,0 +1,361 @@
+/**
+ * Walks over the entries of a range, forwards or backwards, a page at a time.
+ *
+ *   N1  a walk goes on behind the last entry it gave, whatever was staged, committed or folded meanwhile: what is ahead is read
+ *       anew when `again` was called or the page is through.
+ *   N2  an entry that waits is asked of its record; what the pages alone have is right.
+ *   N3  what was given since `mark` can be given again: `rewind` forgets whatever was read since.
+ */
+
+import type { IndexTree } from '../trees/index-tree.ts'
+import type { KeyCodec } from '../keys/key-codec.ts'
+import type { OrderedDelta } from '../trees/ordered-delta.ts'
+import type { OrderedLeaf } from '../pages/ordered-leaf.ts'
+import type { PageView } from '../pages/page-view.ts'
+import type { RecordAccess } from '../keys/record-keys.ts'
+import { compareWords, copyWords, EntryBuffer } from '../keys/words.ts'
+
+/** The first and the last entry that may be in a range, both included. */
+export interface RangeEnds {
+  readonly from: Uint32Array
+  readonly to: Uint32Array
+}
+
+export interface CursorParts {
+  readonly tree: IndexTree<OrderedDelta>
+  readonly leaf: OrderedLeaf
+  readonly pages: PageView
+  readonly records: RecordAccess
+  /** For the keys of records that are asked. */
+  readonly codec: KeyCodec
+}
+
+/** Waiting entries that are looked at together. */
+const WAITING_MAX = 1024
+
+export class RangeCursor {
+  readonly #parts: CursorParts
+  readonly #isReverse: boolean
+  readonly #words: number
+  /** What is left of the range: the first entry, and the one behind the last. */
+  readonly #from: Uint32Array
+  readonly #end: Uint32Array
+  #isDone = false
+  /** Numbers of the page that is walked. */
+  #numbers = new Uint32Array(512)
+  #count = 0
+  #at = 0
+  /** Their entries, where they had to be read. */
+  readonly #base: EntryBuffer
+  #waiting: EntryBuffer
+  #joined: EntryBuffer
+  readonly #more: EntryBuffer
+  /** Whether the entries are kept, so that `again` knows where it was. */
+  readonly #isKeyed: boolean
+  /** What was left of the range before the page that is walked. */
+  readonly #spanFrom: Uint32Array
+  readonly #spanEnd: Uint32Array
+  /** The entries of the numbers, in rising order, from one on. */
+  #given: EntryBuffer
+  #givenFrom = 0
+  readonly #merged: EntryBuffer
+  /** Where it was at `mark`: within the page that was walked then, and, once that was left, what was left of the range. */
+  #markAt = 0
+  #isMarkWithin = false
+  readonly #markFrom: Uint32Array
+  readonly #markEnd: Uint32Array
+
+  constructor(parts: CursorParts, { from, to }: RangeEnds, isReverse: boolean, isKeyed = false) {
+    this.#parts = parts
+    this.#isKeyed = isKeyed
+    this.#isReverse = isReverse
+    this.#words = parts.leaf.entryWords
+    this.#from = from.slice()
+    this.#end = to.slice()
+    // No entry has the highest number: nothing is lost where there is no entry behind.
+    if (this.#end[this.#words - 1] !== 0xffffffff) (this.#end[this.#words - 1] as number)++
+    this.#base = new EntryBuffer(this.#words, 512)
+    this.#waiting = new EntryBuffer(this.#words)
+    this.#more = new EntryBuffer(this.#words)
+    this.#joined = new EntryBuffer(this.#words)
+    this.#spanFrom = new Uint32Array(this.#words)
+    this.#spanEnd = new Uint32Array(this.#words)
+    this.#markFrom = new Uint32Array(this.#words)
+    this.#markEnd = new Uint32Array(this.#words)
+    this.#merged = new EntryBuffer(this.#words)
+    this.#given = this.#merged
+    this.#isDone = compareWords(this.#from, 0, this.#end, 0, this.#words) >= 0
+  }
+
+  /** The next record number; -1 at the end. */
+  next(): number {
+    while (this.#at >= this.#count) {
+      if (this.#isDone) return -1
+      this.#load()
+    }
+    return this.#numbers[this.#at++] as number
+  }
+
+  /** Copies the next numbers into `out` from `at` on, at most `max`. @returns how many; 0 at the end */
+  take(out: Float64Array, at: number, max: number): number {
+    while (this.#at >= this.#count) {
+      if (this.#isDone) return 0
+      this.#load()
+    }
+    const some = Math.min(max, this.#count - this.#at)
+    for (let i = 0; i < some; i++) out[at + i] = this.#numbers[this.#at + i] as number
+    this.#at += some
+    return some
+  }
+
+  /** How many are left. The walk is at its end afterwards. */
+  count(): number {
+    let count = this.#count - this.#at
+    this.#at = this.#count
+    while (!this.#isDone) {
+      this.#load()
+      count += this.#count
+      this.#at = this.#count
+    }
+    return count
+  }
+
+  /** Something was changed: what is ahead is read anew, behind the entry that was given last. Keyed cursors only. */
+  again(): void {
+    this.#leaveMark()
+    this.#copyRest(this.#at, this.#from, this.#end)
+    this.#goOn()
+  }
+
+  /** Remembers this place, for `rewind`. Keyed cursors only. */
+  mark(): void {
+    this.#markAt = this.#at
+    this.#isMarkWithin = true
+  }
+
+  /** Goes back to the place of the last `mark`. */
+  rewind(): void {
+    if (this.#isMarkWithin) {
+      this.#at = this.#markAt
+      return
+    }
+    this.#from.set(this.#markFrom)
+    this.#end.set(this.#markEnd)
+    this.#goOn()
+  }
+
+  /**
+   * Goes on where another cursor over the same range stands, whose index is no longer the one. Keyed cursors only.
+   * @param placeNow where the place in front of a record number is now; below 0 where that is not known
+   * @returns whether that is known
+   */
+  continueFrom(other: RangeCursor, placeNow: (n: number) => number): boolean {
+    const last = this.#words - 1
+    other.#copyRest(other.#at, this.#from, this.#end)
+    const first = placeNow(this.#from[last] as number)
+    const end = placeNow(this.#end[last] as number)
+    if (first < 0 || end < 0) return false
+    this.#from[last] = first
+    this.#end[last] = end
+    this.#goOn()
+    return true
+  }
+
+  /** Reads on from the bounds that are set. */
+  #goOn(): void {
+    this.#count = this.#at = 0
+    this.#isDone = compareWords(this.#from, 0, this.#end, 0, this.#words) >= 0
+  }
+
+  /** The page that was walked at `mark` is left. */
+  #leaveMark(): void {
+    if (!this.#isMarkWithin) return
+    this.#isMarkWithin = false
+    this.#copyRest(this.#markAt, this.#markFrom, this.#markEnd)
+  }
+
+  /** What is left of the range behind the first `given` of the page that is walked: what was read and not given comes again. */
+  #copyRest(given: number, from: Uint32Array, end: Uint32Array): void {
+    const words = this.#words
+    from.set(this.#count > 0 ? this.#spanFrom : this.#from)
+    end.set(this.#count > 0 ? this.#spanEnd : this.#end)
+    if (this.#count === 0 || given === 0) return
+    const i = this.#isReverse ? this.#count - given : given - 1
+    const bound = this.#isReverse ? end : from
+    copyWords(this.#given.data, (this.#givenFrom + i) * words, bound, 0, words)
+    if (!this.#isReverse) (bound[words - 1] as number)++
+  }
+
+  /** Reads what the next page holds of the range, and moves the range's end past it. */
+  #load(): void {
+    this.#leaveMark()
+    this.#count = this.#at = 0
+    this.#spanFrom.set(this.#from)
+    this.#spanEnd.set(this.#end)
+    if (this.#isReverse) this.#loadBackwards()
+    else this.#loadForwards()
+    this.#isDone = compareWords(this.#from, 0, this.#end, 0, this.#words) >= 0
+  }
+
+  #loadForwards(): void {
+    const { directory } = this.#parts.tree
+    const { pageCount } = directory
+    const page = pageCount === 0 ? -1 : directory.pageOf(this.#from)
+    const pageEnd = new Uint32Array(this.#words)
+    const isLast = page + 1 >= pageCount
+    if (!isLast) directory.copyFence(page + 1, pageEnd)
+    const endsHere = isLast || compareWords(this.#end, 0, pageEnd, 0, this.#words) <= 0
+    if (endsHere) pageEnd.set(this.#end)
+    this.#loadSpan(page, this.#from, pageEnd)
+    this.#from.set(pageEnd)
+  }
+
+  #loadBackwards(): void {
+    const { directory } = this.#parts.tree
+    const { pageCount } = directory
+    let page = pageCount === 0 ? -1 : directory.pageOf(this.#end)
+    const pageStart = new Uint32Array(this.#words)
+    if (page >= 0) {
+      directory.copyFence(page, pageStart)
+      // The end itself is not in the range: it may be the page's fence.
+      if (page > 0 && compareWords(pageStart, 0, this.#end, 0, this.#words) === 0)
+        directory.copyFence(--page, pageStart)
+    }
+    if (compareWords(pageStart, 0, this.#from, 0, this.#words) < 0) pageStart.set(this.#from)
+    this.#loadSpan(page, pageStart, this.#end.slice())
+    const numbers = this.#numbers.subarray(0, this.#count)
+    numbers.reverse()
+    this.#end.set(pageStart)
+  }
+
+  /** The numbers of the entries from `from` to before `end`, all in one page; where much waits, of a part of them. */
+  #loadSpan(page: number, from: Uint32Array, end: Uint32Array): void {
+    const { tree, leaf, pages } = this.#parts
+    if (tree.waiting > 0) this.#collectWaiting(from, end)
+    else this.#waiting.clear()
+    if (page < 0) {
+      this.#merge(0, 0)
+      return
+    }
+    const { directory } = tree
+    const at = pages.find(directory, page)
+    const { view } = pages
+    const pageCount = Math.min(directory.countOf(page), leaf.capacity)
+    const first = leaf.lowerBound(view, at, pageCount, from)
+    const last = leaf.lowerBound(view, at, pageCount, end)
+    if (this.#waiting.count > 0) {
+      this.#base.clear()
+      leaf.readEntries(view, at, last, true, this.#base)
+      this.#merge(first, last)
+      return
+    }
+    const count = Math.max(0, last - first)
+    this.#reserve(count)
+    leaf.copyNumbers(view, at, first, count, this.#numbers)
+    this.#count = count
+    if (!this.#isKeyed) return
+    this.#base.clear()
+    leaf.readEntries(view, at, last, true, this.#base)
+    this.#given = this.#base
+    this.#givenFrom = first
+  }
+
+  /** Collects what waits from `from` to before `end`, and moves the one that is walked to where it stopped. */
+  #collectWaiting(from: Uint32Array, end: Uint32Array): void {
+    const { active, frozen } = this.#parts.tree
+    this.#waiting.clear()
+    this.#more.clear()
+    this.#collect(active, from, end, this.#waiting)
+    if (frozen !== undefined) this.#collect(frozen, from, end, this.#more)
+    if (this.#isReverse) {
+      turn(this.#waiting)
+      turn(this.#more)
+    }
+    if (frozen !== undefined) this.#joinWaiting(from, end)
+  }
+
+  #collect(delta: OrderedDelta, from: Uint32Array, end: Uint32Array, out: EntryBuffer): void {
+    const words = this.#words
+    const hasMore = this.#isReverse
+      ? delta.collectBefore(end, from, WAITING_MAX, out)
+      : delta.collectFrom(from, end, WAITING_MAX, out)
+    if (!hasMore) return
+    const bound = this.#isReverse ? from : end
+    copyWords(out.data, (out.count - 1) * words, bound, 0, words)
+    if (!this.#isReverse) (bound[words - 1] as number)++
+  }
+
+  /** What waits in both parts within these bounds, in order, each once. */
+  #joinWaiting(from: Uint32Array, end: Uint32Array): void {
+    const words = this.#words
+    const a = this.#waiting
+    const b = this.#more
+    const joined = this.#joined
+    joined.clear()
+    for (let i = 0, j = 0; i < a.count || j < b.count; ) {
+      const order =
+        i >= a.count ? 1 : j >= b.count ? -1 : compareWords(a.data, i * words, b.data, j * words, words)
+      const data = order <= 0 ? a.data : b.data
+      const at = (order <= 0 ? i : j) * words
+      if (order <= 0) i++
+      if (order >= 0) j++
+      // The second part may have stopped earlier than the first.
+      if (compareWords(data, at, from, 0, words) < 0 || compareWords(data, at, end, 0, words) >= 0) continue
+      joined.push(data, at)
+    }
+    this.#joined = a
+    this.#waiting = joined
+  }
+
+  /** The numbers of the page's entries [first, last) and of those that wait, in order; the latter if their records say so. */
+  #merge(first: number, last: number): void {
+    const words = this.#words
+    const base = this.#base
+    const waiting = this.#waiting
+    this.#reserve(Math.max(0, last - first) + waiting.count)
+    const numbers = this.#numbers
+    let count = 0
+    let i = first
+    const given = this.#merged
+    given.clear()
+    this.#given = given
+    this.#givenFrom = 0
+    const giveBase = (): void => {
+      if (this.#isKeyed) given.push(base.data, i * words)
+      numbers[count++] = base.numberAt(i++)
+    }
+    for (let w = 0; w < waiting.count; w++) {
+      while (i < last && compareWords(base.data, i * words, waiting.data, w * words, words) < 0) giveBase()
+      if (i < last && compareWords(base.data, i * words, waiting.data, w * words, words) === 0) i++
+      if (!this.#isThere(waiting, w)) continue
+      if (this.#isKeyed) given.push(waiting.data, w * words)
+      numbers[count++] = waiting.numberAt(w)
+    }
+    while (i < last) giveBase()
+    this.#count = count
+  }
+
+  #isThere(waiting: EntryBuffer, w: number): boolean {
+    const { records, codec } = this.#parts
+    const source = records.find(waiting.numberAt(w))
+    if (source === undefined) return false
+    codec.extract(source.view as DataView, records.at)
+    return compareWords(codec.words, 0, waiting.data, w * this.#words, this.#words - 1) === 0
+  }
+
+  #reserve(count: number): void {
+    if (count > this.#numbers.length) this.#numbers = new Uint32Array(Math.max(count, this.#numbers.length * 2))
+  }
+}
+
+/** Reverses a list of entries. */
+function turn(entries: EntryBuffer): void {
+  const { data, words } = entries
+  for (let i = 0, j = entries.count - 1; i < j; i++, j--) {
+    for (let k = 0; k < words; k++) {
+      const word = data[i * words + k] as number
+      data[i * words + k] = data[j * words + k] as number
+      data[j * words + k] = word
+    }
+  }
+}

@@ -1,0 +1,277 @@
+/**
+ * The records of a range of keys, one after the other, as rows or as numbers.
+ *
+ * Where something was staged or committed since the last step, the index is read again from the key on that was given last:
+ * updates and deletes ahead are seen.
+ *
+ *   K3  a walk gives a record once at most, and none that was appended after it began: it ends, whatever its loop changes.
+ *       A record whose key moves is given if the walk comes to its new key and did not give it before.
+ *   K1  what a reading gave that a commit came between was given to nobody: it begins again where the one before it ended.
+ *   K2  no step is taken over an index that was dropped, made anew or compacted since: the index is looked for again.
+ */
+
+import type { AnySchema } from '../../../schema/index.ts'
+import { GivenNumbers } from '../../records/given-numbers.ts'
+import type { OrderedIndex } from './ordered-index.ts'
+import type { RangeCursor } from './range-cursor.ts'
+import type { GivenRange } from './range-ends.ts'
+import type { Numbering } from '../../read/numbering.ts'
+import { replaced } from '../../read/record-finder.ts'
+import type { Row } from '../../read/record-set.ts'
+import type { IndexedStore } from './store-index.ts'
+
+const CHUNK = 4096
+
+interface Start {
+  cursor: RangeCursor | undefined
+  of: OrderedIndex | undefined
+  numbering: Numbering | undefined
+  isTried: boolean
+}
+
+export class RangeWalk<S extends AnySchema> implements IterableIterator<Row<S>> {
+  readonly #store: IndexedStore<S>
+  readonly #index: () => OrderedIndex
+  readonly #range: GivenRange
+  readonly #fields: readonly string[]
+  #cursor: RangeCursor | undefined
+  #version = -1
+  #epoch = -1
+  /** The numbers that the cursor's place is told by. */
+  #numbering: Numbering | undefined
+  #left: number
+  /** Whether the walk has ended, or was ended. */
+  #isOver = false
+  /** Records from this number on were appended since the walk began. */
+  #size: number
+  readonly #given: GivenNumbers
+  /** The numbers that `size` and `given` are told by. */
+  #givenBy: Numbering
+  /** Of what the walk began over; whether that is still so. */
+  readonly #firstVersion: number
+  readonly #firstEpoch: number
+  #isAsAtFirst = true
+  #row: Row<S> | undefined
+  /** The index that the cursor is over. */
+  #of: OrderedIndex | undefined
+  /** Where the reading that goes on began. */
+  readonly #start: Start = {
+    cursor: undefined,
+    of: undefined,
+    numbering: undefined,
+    isTried: false,
+  }
+  #tryStep: (() => number) | undefined
+  /** What each step answers with. */
+  readonly #result: { done: boolean; value: Row<S> | undefined } = { done: false, value: undefined }
+
+  /** @internal */
+  constructor(store: IndexedStore<S>, index: () => OrderedIndex, range: GivenRange) {
+    this.#store = store
+    this.#index = index
+    this.#range = range
+    this.#left = range.limit
+    this.#isOver = range.limit === 0
+    this.#fields = index().tree.definition.on
+    this.#size = store.records.size
+    this.#given = new GivenNumbers(this.#size)
+    this.#givenBy = store.numbering()
+    this.#firstVersion = store.version()
+    this.#firstEpoch = store.epoch.value
+  }
+
+  [Symbol.iterator](): this {
+    return this
+  }
+
+  next(): IteratorResult<Row<S>> {
+    if (this.#isOver) return { done: true, value: undefined }
+    const n = this.#store.isFollowing ? this.#stepConsistently() : this.#step()
+    if (n < 0) return this.return()
+    this.#given.add(n)
+    if (--this.#left === 0) this.#isOver = true
+    return this.#result as IteratorResult<Row<S>>
+  }
+
+  return(): IteratorResult<Row<S>> {
+    this.#isOver = true
+    return { done: true, value: undefined }
+  }
+
+  /** The numbers of the records that are left, in order. */
+  numbers(): Float64Array {
+    if (this.#isOver) return new Float64Array(0)
+    const numbers = this.#consistently(() => {
+      const cursor = this.#cursorNow()
+      const most = this.#left
+      let out = new Float64Array(Math.min(most, CHUNK))
+      let count = 0
+      while (count < most) {
+        if (count === out.length) {
+          const grown = new Float64Array(Math.min(count * 2, most))
+          grown.set(out)
+          out = grown
+        }
+        const some = cursor.take(out, count, out.length - count)
+        if (some === 0) break
+        count += this.#isAsAtFirst ? some : this.#keepDue(out, count, some)
+      }
+      return out.slice(0, count)
+    })
+    this.#isOver = true
+    return numbers
+  }
+
+  /** Points the row at the next record. @returns its number; -1 at the end */
+  #step(): number {
+    const cursor = this.#cursorNow()
+    let n = cursor.next()
+    if (!this.#isAsAtFirst) while (n >= 0 && !this.#isDue(n)) n = cursor.next()
+    if (n < 0) return -1
+    const row = this.#row
+    // What is ahead was there when it was read, and nothing has changed since.
+    if (row === undefined) this.#result.value = this.#row = this.#store.records.row(n)
+    else row.seek(n)
+    return n
+  }
+
+  /** Whether a record is one to give (K3). */
+  #isDue(n: number): boolean {
+    return n < this.#size && !this.#given.has(n)
+  }
+
+  /** Moves those to give, of `some` numbers from `at` on, together. @returns how many they are */
+  #keepDue(numbers: Float64Array, at: number, some: number): number {
+    let kept = at
+    for (let i = at; i < at + some; i++) {
+      const n = numbers[i] as number
+      if (this.#isDue(n)) numbers[kept++] = n
+    }
+    return kept - at
+  }
+
+  /** Passes over so many records: they count as given. */
+  #skip(cursor: RangeCursor, count: number): void {
+    const passed = new Float64Array(Math.min(count, CHUNK))
+    for (let left = count; left > 0; ) {
+      const some = cursor.take(passed, 0, Math.min(left, passed.length))
+      if (some === 0) return
+      const due = this.#isAsAtFirst ? some : this.#keepDue(passed, 0, some)
+      for (let i = 0; i < due; i++) this.#given.add(passed[i] as number)
+      left -= due
+    }
+  }
+
+  /** Runs `read` as the store does, each time from the place that the walk is at now. */
+  #consistently<T>(read: () => T): T {
+    this.#begin()
+    try {
+      return this.#store.consistently(() => {
+        this.#beginTry()
+        return read()
+      })
+    } catch (error) {
+      this.#goBack()
+      throw error
+    }
+  }
+
+  // Apart from the above: closures would cost each row an allocation.
+  #stepConsistently(): number {
+    this.#begin()
+    this.#tryStep ??= () => {
+      this.#beginTry()
+      return this.#step()
+    }
+    try {
+      return this.#store.consistently(this.#tryStep)
+    } catch (error) {
+      this.#goBack()
+      throw error
+    }
+  }
+
+  #begin(): void {
+    const start = this.#start
+    start.cursor = this.#cursor
+    start.of = this.#of
+    start.numbering = this.#numbering
+    start.isTried = false
+    this.#cursor?.mark()
+  }
+
+  #beginTry(): void {
+    if (this.#start.isTried) this.#goBack()
+    this.#start.isTried = true
+  }
+
+  #goBack(): void {
+    const { cursor, of, numbering } = this.#start
+    this.#cursor = cursor
+    this.#of = of
+    this.#numbering = numbering
+    this.#version = -1
+    // Before the first step only the offset may have been passed over.
+    if (cursor === undefined) this.#given.clear()
+    cursor?.rewind()
+  }
+
+  #cursorNow(): RangeCursor {
+    const store = this.#store
+    const old = this.#cursor
+    if (old !== undefined && store.version() === this.#version && store.epoch.value === this.#epoch) return old
+    const index = this.#index()
+    // Looking for the index may have moved them on.
+    const version = store.version()
+    const epoch = store.epoch.value
+    this.#isAsAtFirst = version === this.#firstVersion && epoch === this.#firstEpoch
+    const numbering = store.numbering()
+    if (numbering !== this.#givenBy) this.#renumberGiven(numbering)
+    const cursor = this.#cursorOver(index, old)
+    this.#cursor = cursor
+    this.#of = index
+    this.#numbering = numbering
+    this.#version = version
+    this.#epoch = epoch
+    return cursor
+  }
+
+  /** After a compact. */
+  #renumberGiven(numbering: Numbering): void {
+    const before = this.#givenBy
+    const size = before.placeNow(this.#size)
+    // Another process compacted: a walk that has begun cannot go on, and one that has not gives all there is then.
+    if (size < 0) {
+      if (this.#cursor !== undefined) return
+      this.#size = this.#store.records.size
+    } else {
+      this.#size = size
+      this.#given.renumber(n => before.numberNow(n), size)
+    }
+    this.#givenBy = numbering
+  }
+
+  /** A cursor that goes on where the old one is. @throws RangeError, ERR_STRIDE_REPLACED */
+  #cursorOver(index: OrderedIndex, old: RangeCursor | undefined): RangeCursor {
+    if (old !== undefined && this.#of === index) {
+      old.again()
+      return old
+    }
+    const { name, on } = index.tree.definition
+    if (on.join() !== this.#fields.join()) {
+      throw new RangeError(
+        `The index '${name}' was made anew over ${on.join(', ')}: a walk over ${this.#fields.join(', ')} cannot go on`,
+      )
+    }
+    const cursor = index.keyedCursor(this.#range)
+    if (old === undefined) {
+      if (this.#range.offset > 0) this.#skip(cursor, this.#range.offset)
+      return cursor
+    }
+    const numbering = this.#numbering as Numbering
+    if (!cursor.continueFrom(old, n => numbering.placeNow(n))) {
+      throw replaced(this.#store.path, `a walk over the index '${name}'`)
+    }
+    return cursor
+  }
+}

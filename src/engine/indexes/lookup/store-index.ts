@@ -1,0 +1,279 @@
+/**
+ * An index as programs use it: records by key, and the keys of a range in order.
+ *
+ * Finds numbers (indexes/lookup/key-index.ts) and lets the store read the records. Everything is as reads see it at the call, staged
+ * changes included. Keys and bounds that are objects are read first (indexes/keys/given-key.ts): the index is looked for afterwards, since
+ * reading them may have changed or closed it.
+ */
+
+import { StrideError } from '../../../errors.ts'
+import { type NoOptions, refuseOptions } from '../../../option-table.ts'
+import { OutOfLine } from '../../../out-of-line.ts'
+import type { AnySchema, FieldName, FieldValue, Output } from '../../../schema/index.ts'
+import { toList } from '../../records/given-list.ts'
+import { HashHomes, UNSURE } from './hash-slots.ts'
+import { SEED_BYTES } from '../../format/index-format.ts'
+import { KEY_RANGE, type Range, type RangeOptions, WALKED_RANGE } from '../index-options.ts'
+import { KeyHash } from '../keys/key-hash.ts'
+import type { KeyIndex } from './key-index.ts'
+import { OrderedIndex } from './ordered-index.ts'
+import { GivenRange, rangeEnds } from './range-ends.ts'
+import type { Numbering } from '../../read/numbering.ts'
+import { RangeWalk } from './range-walk.ts'
+import type { RecordSet } from '../../read/record-set.ts'
+
+/** What an index needs of its store. */
+export interface IndexedStore<S extends AnySchema> {
+  readonly records: RecordSet<S>
+  readonly path: string
+  /** Whether another process writes, so that what was read has to be looked at again. */
+  readonly isFollowing: boolean
+  /** The index as it is now. @throws RangeError, ERR_STRIDE_CLOSED */
+  find(): KeyIndex
+  /** Moves on whenever `find` may answer otherwise. */
+  readonly epoch: { readonly value: number }
+  /** Counts whatever may change what is found. */
+  version(): number
+  /** The numbers that records have now. */
+  numbering(): Numbering
+  /** Runs `read` so that what it sees agrees with itself. */
+  consistently<T>(read: () => T): T
+  /** Runs several such readings, which all see the same commit. */
+  together<T>(read: () => T): T
+}
+
+/**
+ * Values of a key, or fewer of them: a bound of a range. A field that is a tuple is one value: keys of several fields are readonly
+ * arrays, and values of fields are not.
+ */
+export type Bound<Key> = Key extends unknown[]
+  ? Key
+  : Key extends readonly [infer First, ...infer Rest]
+    ? First | readonly [First] | (Rest extends readonly [] ? never : readonly [First, ...Partial<Rest>])
+    : Key
+
+/** Keys looked for between two looks at the writer's sequence. */
+const PIECE_KEYS = 256
+const NEVER_READY = new HashHomes(new KeyHash(new Uint8Array(SEED_BYTES)), undefined)
+
+export class StoreIndex<S extends AnySchema = AnySchema, Key = unknown> {
+  readonly name: string
+  readonly #store: IndexedStore<S>
+  readonly #records: RecordSet<S>
+  readonly #isFollowing: boolean
+  /** What `find` answered last, and when. */
+  #found: KeyIndex | undefined
+  #foundAt = -1
+  /** Answers where the index is plain and has keys of u32. */
+  #quick: HashHomes = NEVER_READY
+  readonly #asking = new OutOfLine((key: Key) => this.#number(key))
+  #ask = this.#asking.next()
+
+  /** @internal */
+  constructor(name: string, store: IndexedStore<S>) {
+    this.name = name
+    this.#store = store
+    this.#records = store.records
+    this.#isFollowing = store.isFollowing
+  }
+
+  /** Its fields, in order. */
+  get on(): readonly string[] {
+    return this.#store.find().tree.definition.on
+  }
+  get kind(): 'hash' | 'ordered' {
+    return this.#store.find().tree.definition.kind
+  }
+  get unique(): boolean {
+    return this.#store.find().tree.definition.unique
+  }
+
+  /**
+   * The number of the record with this key, of several the lowest; -1 where there is none.
+   * @throws TypeError for a key of another kind
+   */
+  number(key: Key): number {
+    const quick = this.#quick
+    if (quick.isReady && typeof key === 'number' && key >>> 0 === key) {
+      const n = quick.find(key)
+      if (n !== UNSURE) return n
+    }
+    return this.#ask(key)
+  }
+
+  /** The record with this key, of several the one with the lowest number; undefined where there is none. */
+  get(key: Key): Output<S> | undefined {
+    if (this.#isFollowing) return this.#getConsistently(key)
+    const n = this.number(key)
+    return n < 0 ? undefined : this.#records.get(n)
+  }
+
+  has(key: Key): boolean {
+    return this.number(key) >= 0
+  }
+
+  /** One field of that record. @throws {StrideError} ERR_STRIDE_NO_RECORD where there is none */
+  field<Name extends FieldName<S>>(key: Key, name: Name): FieldValue<S, Name> {
+    if (this.#isFollowing) return this.#fieldConsistently(key, name)
+    const n = this.number(key)
+    return n >= 0 ? this.#records.field(n, name) : this.#noSuchKey()
+  }
+
+  /** Records of many keys as fresh objects, in the order asked; undefined where there is none. */
+  getMany(keys: Iterable<Key> | ArrayLike<Key>, none?: NoOptions): (Output<S> | undefined)[] {
+    refuseOptions(none, 'getMany')
+    const list = this.#readAll(keys)
+    return this.#store.together(() => {
+      const numbers = this.#numbersOf(list)
+      const found = this.#records.getMany(numbers.filter(n => n >= 0))
+      let next = 0
+      return Array.from(numbers, n => (n < 0 ? undefined : found[next++]))
+    })
+  }
+
+  /** The numbers of many keys, as `number` finds them, -1 where there is none: `gather`, `getMany` and `prefetch` take them so. */
+  numbers(keys: Iterable<Key> | ArrayLike<Key>, none?: NoOptions): Float64Array {
+    refuseOptions(none, 'numbers')
+    const list = this.#readAll(keys)
+    return this.#store.together(() => this.#numbersOf(list))
+  }
+
+  /** Every number with this key, rising. */
+  all(key: Key): Float64Array {
+    const given = this.#read(key)
+    return this.#store.consistently(() => this.#find().all(given))
+  }
+
+  /**
+   * The records of a range of keys in their order, records of one key in that of their numbers; lazily, with one row that
+   * is pointed from record to record.
+   *
+   * A walk gives each record at most once, and none that was appended after this call: it ends, whatever its loop changes.
+   * Updates and deletes ahead of it are seen; a record whose key is moved ahead is given there unless it was given before, and
+   * one whose key is moved behind the walk is not given. It goes on behind the record it gave last, also where the store is
+   * compacted. A step throws RangeError once the index is dropped, or made anew over other fields; made anew over the same, it goes on. Beside
+   * another process that compacts, a walk that has begun ends with ERR_STRIDE_REPLACED: which records it gave is not known by
+   * their new numbers.
+   * @throws TypeError on a hash index
+   */
+  range(range?: RangeOptions<Bound<Key>>): RangeWalk<S> {
+    const given = this.#readRange(WALKED_RANGE.read(range, 'range'))
+    return new RangeWalk(this.#store, () => this.#ordered(), given)
+  }
+
+  /** The first record of a range. */
+  first(range?: Range<Bound<Key>>): Output<S> | undefined {
+    const given = this.#readRange(KEY_RANGE.read(range, 'first'))
+    return this.#end(given, given.reverse)
+  }
+  /** The last one. */
+  last(range?: Range<Bound<Key>>): Output<S> | undefined {
+    const given = this.#readRange(KEY_RANGE.read(range, 'last'))
+    return this.#end(given, !given.reverse)
+  }
+  /** How many records there are in a range; all of them without one. */
+  count(range?: Range<Bound<Key>>): number {
+    const given = this.#readRange(KEY_RANGE.read(range, 'count'))
+    return this.#store.consistently(() => this.#ordered().count(given))
+  }
+
+  #end(range: GivenRange, isReverse: boolean): Output<S> | undefined {
+    return this.#store.consistently(() => {
+      const index = this.#ordered()
+      const n = index.cursorBetween(rangeEnds(index.codec, range), isReverse).next()
+      return n < 0 ? undefined : this.#records.get(n)
+    })
+  }
+
+  /** Beside another writer in pieces, so that no commit comes between. */
+  #numbersOf(list: ArrayLike<unknown>): Float64Array {
+    const { length } = list
+    if (!this.#isFollowing || length <= PIECE_KEYS) {
+      return this.#store.consistently(() => this.#find().numbers(list))
+    }
+    const out = new Float64Array(length)
+    for (let from = 0; from < length; from += PIECE_KEYS) {
+      const piece = Array.from({ length: Math.min(PIECE_KEYS, length - from) }, (_, i) => list[from + i])
+      out.set(
+        this.#store.consistently(() => this.#find().numbers(piece)),
+        from,
+      )
+    }
+    return out
+  }
+
+  #number(key: Key): number {
+    this.#ask = this.#asking.next()
+    const given = this.#read(key)
+    return this.#isFollowing ? this.#numberConsistently(given) : this.#find().number(given)
+  }
+
+  // Apart from the above: a closure over their argument would cost each call an allocation.
+  #getConsistently(key: Key): Output<S> | undefined {
+    const given = this.#read(key)
+    return this.#store.consistently(() => {
+      const n = this.#find().number(given)
+      return n < 0 ? undefined : this.#records.get(n)
+    })
+  }
+
+  #numberConsistently(given: unknown): number {
+    return this.#store.consistently(() => this.#find().number(given))
+  }
+
+  #fieldConsistently<Name extends FieldName<S>>(key: Key, name: Name): FieldValue<S, Name> {
+    const given = this.#read(key)
+    const found = this.#store.consistently(() => {
+      const n = this.#find().number(given)
+      return n < 0 ? undefined : { value: this.#records.field(n, name) }
+    })
+    return found === undefined ? this.#noSuchKey() : found.value
+  }
+
+  /** A key that runs no code of the caller from now on. */
+  #read(key: unknown): unknown {
+    return typeof key === 'object' && key !== null ? this.#find().codec.read(key) : key
+  }
+
+  #readAll(keys: Iterable<Key> | ArrayLike<Key>): ArrayLike<unknown> {
+    const list = listOf(keys)
+    const { length } = list
+    for (let i = 0; i < length; i++) {
+      const key: unknown = list[i]
+      if (typeof key === 'object' && key !== null) return Array.from(list, each => this.#read(each))
+    }
+    return list
+  }
+
+  #readRange(range: RangeOptions): GivenRange {
+    return GivenRange.of(this.#ordered().codec.plan, range)
+  }
+
+  #find(): KeyIndex {
+    const { epoch } = this.#store
+    if (this.#found !== undefined && this.#foundAt === epoch.value && !this.#isFollowing) return this.#found
+    this.#found = this.#store.find()
+    this.#foundAt = epoch.value
+    this.#quick = (this.#isFollowing ? undefined : this.#found.quick) ?? NEVER_READY
+    return this.#found
+  }
+
+  #ordered(): OrderedIndex {
+    const index = this.#find()
+    if (index instanceof OrderedIndex) return index
+    throw new TypeError(`The index '${this.name}' has no order: declare it with kind: 'ordered'`)
+  }
+
+  #noSuchKey(): never {
+    const { path } = this.#store
+    throw new StrideError('ERR_STRIDE_NO_RECORD', `The index '${this.name}' of ${path} has no such key`, {
+      path,
+    })
+  }
+}
+
+/** Keys in a list of our own, each element read once; typed arrays run nobody's code. */
+function listOf<Key>(keys: Iterable<Key> | ArrayLike<Key>): ArrayLike<Key> {
+  const list = toList(keys, 'Keys') as ArrayLike<Key>
+  return ArrayBuffer.isView(list) ? list : Array.from(list)
+}

@@ -1,0 +1,223 @@
+/**
+ * Which page of an index may hold an entry? The pages in order, each with its place in the file and its fence.
+ *
+ * A page holds the entries from its fence up to the next page's; the first fence is below every entry. Fences are kept apart
+ * from what the pages hold, so that a page's range stays as it was when it was made. All of it is in memory: 16 bytes and more
+ * a page, half a percent of the pages. A table over the first word of the fences leaves few of them to be compared.
+ *   F1  fences never fall; the first is all zeros.
+ */
+
+import { InvariantError } from '../../../errors.ts'
+import { compareWords, copyWords } from '../keys/words.ts'
+
+/** Set in a page's place where its entries are packed. */
+export const PACKED_FLAG = 0x80000000
+const PLACE_MASK = 0x7fffffff
+
+/** Pages that take the place of others, in order. */
+export class PageList {
+  readonly entryWords: number
+  readonly places: number[] = []
+  readonly checksums: number[] = []
+  readonly counts: number[] = []
+  readonly fences: number[] = []
+
+  constructor(entryWords: number) {
+    this.entryWords = entryWords
+  }
+
+  get count(): number {
+    return this.places.length
+  }
+
+  push(place: number, isPacked: boolean, checksum: number, count: number, fence: ArrayLike<number>): void {
+    this.places.push(isPacked ? (place | PACKED_FLAG) >>> 0 : place)
+    this.checksums.push(checksum)
+    this.counts.push(count)
+    for (let i = 0; i < this.entryWords; i++) this.fences.push(fence[i] as number)
+  }
+}
+
+/** These pages in place of `removed` ones from `from` on. */
+export interface PageEdit {
+  readonly from: number
+  readonly removed: number
+  readonly added: PageList
+}
+
+/** The arrays of a directory as they stand in a catalog. */
+export interface DirectoryArrays {
+  readonly places: Uint32Array
+  readonly checksums: Uint32Array
+  readonly counts: Uint32Array
+  readonly fences: Uint32Array
+}
+
+export class Directory {
+  readonly entryWords: number
+  arrays: DirectoryArrays
+  /** Whether a page was found damaged: the next checkpoint makes the index anew. */
+  isDamaged = false
+  /** Entries of all pages. */
+  entries = 0
+  /** One past the last page of the file that is one of these. */
+  end = 0
+  #low = 0
+  #scale = 0
+  /** How many pages have their fence in a bucket before this one. */
+  #before: Uint32Array = new Uint32Array(2)
+
+  /** @param arrays checked by the caller: as many of each as there are pages, fences in order */
+  constructor(entryWords: number, arrays: DirectoryArrays) {
+    this.entryWords = entryWords
+    this.arrays = arrays
+    this.#index()
+  }
+
+  static empty(entryWords: number): Directory {
+    const none = new Uint32Array(0)
+    return new Directory(entryWords, { places: none, checksums: none, counts: none, fences: none })
+  }
+
+  get pageCount(): number {
+    return this.arrays.places.length
+  }
+  /** The page of the file that page i is. */
+  placeOf(i: number): number {
+    return (this.arrays.places[i] as number) & PLACE_MASK
+  }
+  isPacked(i: number): boolean {
+    return (this.arrays.places[i] as number) >= PACKED_FLAG
+  }
+  countOf(i: number): number {
+    return this.arrays.counts[i] as number
+  }
+  /** First word of page i's fence; 2^32 behind the last page. */
+  fenceWord(i: number): number {
+    return i < this.pageCount ? (this.arrays.fences[i * this.entryWords] as number) : 2 ** 32
+  }
+
+  /** The last page whose fence is not after an entry; the first page where all are. There is one at least. */
+  pageOf(entry: Uint32Array): number {
+    const { fences } = this.arrays
+    const { entryWords } = this
+    const word = entry[0] as number
+    const bucket = this.#bucketOf(word)
+    let low = this.#before[bucket] as number
+    let high = this.#before[bucket + 1] as number
+    // The first page in [low, high) whose fence is after the entry.
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      if (compareWords(fences, middle * entryWords, entry, 0, entryWords) <= 0) low = middle + 1
+      else high = middle
+    }
+    return low === 0 ? 0 : low - 1
+  }
+
+  /** Which entry of page i an entry is about, if keys lie evenly between the page's fence and the next one. */
+  guess(entry: Uint32Array, i: number): number {
+    const low = this.fenceWord(i)
+    const span = this.fenceWord(i + 1) - low
+    const guess = (((entry[0] as number) - low) / span) * this.countOf(i)
+    // Where all begin with the same word nothing can be told.
+    return guess > 0 ? Math.min(guess, 0xffff) | 0 : 0
+  }
+
+  /** The page of an entry of two words: a hash, and number 0. */
+  pageOfHash(hash: number): number {
+    const { fences } = this.arrays
+    const bucket = this.#bucketOf(hash)
+    let low = this.#before[bucket] as number
+    const high = this.#before[bucket + 1] as number
+    while (low < high) {
+      const fence = fences[low * 2] as number
+      if (fence > hash || (fence === hash && (fences[low * 2 + 1] as number) > 0)) break
+      low++
+    }
+    return low === 0 ? 0 : low - 1
+  }
+
+  /** Whether the fence of page i is after an entry; behind the last page there is nothing but such fences. */
+  isBefore(entry: Uint32Array, entryAt: number, i: number): boolean {
+    if (i >= this.pageCount) return true
+    return compareWords(entry, entryAt, this.arrays.fences, i * this.entryWords, this.entryWords) < 0
+  }
+
+  /** Whether page i may hold entries with this key. */
+  startsWith(key: Uint32Array, i: number): boolean {
+    if (i >= this.pageCount) return false
+    return compareWords(key, 0, this.arrays.fences, i * this.entryWords, this.entryWords - 1) >= 0
+  }
+
+  copyFence(i: number, to: Uint32Array): void {
+    copyWords(this.arrays.fences, i * this.entryWords, to, 0, this.entryWords)
+  }
+
+  /** Puts pages in the place of others; edits in rising order, apart from each other. @returns places that are left */
+  apply(edits: readonly PageEdit[]): number[] {
+    const left: number[] = []
+    const grown = edits.reduce((sum, { added, removed }) => sum + added.count - removed, 0)
+    const count = this.pageCount + grown
+    const next = {
+      places: new Uint32Array(count),
+      checksums: new Uint32Array(count),
+      counts: new Uint32Array(count),
+      fences: new Uint32Array(count * this.entryWords),
+    }
+    let from = 0
+    let to = 0
+    const keep = (end: number): void => {
+      const { places, checksums, counts, fences } = this.arrays
+      next.places.set(places.subarray(from, end), to)
+      next.checksums.set(checksums.subarray(from, end), to)
+      next.counts.set(counts.subarray(from, end), to)
+      next.fences.set(fences.subarray(from * this.entryWords, end * this.entryWords), to * this.entryWords)
+      to += end - from
+      from = end
+    }
+    for (const { from: at, removed, added } of edits) {
+      if (at < from) throw new InvariantError(`pages ${at} and ${from} are replaced out of order`)
+      keep(at)
+      for (let i = at; i < at + removed; i++) left.push(this.placeOf(i))
+      from = at + removed
+      next.places.set(added.places, to)
+      next.checksums.set(added.checksums, to)
+      next.counts.set(added.counts, to)
+      next.fences.set(added.fences, to * this.entryWords)
+      to += added.count
+    }
+    keep(this.pageCount)
+    this.arrays = next
+    this.#index()
+    return left
+  }
+
+  #bucketOf(word: number): number {
+    const bucket = Math.floor((word - this.#low) * this.#scale)
+    const last = this.#before.length - 2
+    return Math.max(0, Math.min(bucket, last))
+  }
+
+  #index(): void {
+    const { counts } = this.arrays
+    const { pageCount } = this
+    this.entries = 0
+    this.end = 0
+    for (let i = 0; i < pageCount; i++) {
+      this.entries += counts[i] as number
+      this.end = Math.max(this.end, this.placeOf(i) + 1)
+    }
+    // The first fence is zeros, whatever the keys are.
+    this.#low = pageCount > 1 ? this.fenceWord(1) : 0
+    const high = pageCount > 1 ? this.fenceWord(pageCount - 1) : 0
+    const buckets = Math.max(1, pageCount * 2)
+    this.#scale = buckets / (high - this.#low + 1)
+    const before = new Uint32Array(buckets + 1)
+    this.#before = before
+    for (let i = 0; i < pageCount; i++) {
+      const bucket = this.#bucketOf(this.fenceWord(i))
+      before[bucket + 1] = (before[bucket + 1] as number) + 1
+    }
+    for (let b = 0; b < buckets; b++) before[b + 1] = (before[b + 1] as number) + (before[b] as number)
+  }
+}

@@ -1,0 +1,79 @@
+/**
+ * A page of a hash index: entries by hash, each near the place that its hash says.
+ *
+ * A page holds one range of hashes. Where in the range a hash lies says where in the page its entry is looked for, its
+ * home; entries stand there or behind it, in order, with free places between them: ordered linear probing (Amble and
+ * Knuth, 1974). A lookup thus touches one or two cache lines of a page, and knows at the first larger hash that there is
+ * none. Pages are made anew as a whole, so that nothing is ever moved.
+ *   H1  an entry stands at or behind its home, and between both there is no free place.
+ *   H2  a page that cannot be so made, because hashes are alike, is packed: no free places, found by halving.
+ */
+
+import { NO_NUMBER, PAGE_ENTRIES_BYTES, PAGE_FIELD_AT } from '../../format/index-format.ts'
+import type { LeafFormat, PageBytes, PageRange } from './leaf-format.ts'
+import type { EntryBuffer } from '../keys/words.ts'
+
+export const HASH_ENTRY_BYTES = 8
+export const HASH_PLACES = Math.floor(PAGE_ENTRIES_BYTES / HASH_ENTRY_BYTES)
+/** Homes lie in the first so many places; entries of the last homes may stand behind them. */
+const HOMES = HASH_PLACES - 17
+const CAPACITY = 470
+const TARGET = 410
+
+/** Homes a hash in a page with these fences: the home of a hash is (hash - low) times this, rounded down. */
+export function homesPerHash(low: number, high: number): number {
+  return high > low ? HOMES / (high - low) : 0
+}
+
+export const HASH_LEAF: LeafFormat = {
+  entryWords: 2,
+  capacity: CAPACITY,
+  target: TARGET,
+
+  writeEntries(entries: EntryBuffer, from: number, count: number, range: PageRange, page: PageBytes): boolean {
+    const { data } = entries
+    const { bytes, view } = page
+    const isPacked = !spread(data, from, count, range)
+    const start = PAGE_FIELD_AT.entries
+    // A free place has the highest hash, at which every search ends, and NO_NUMBER.
+    bytes.fill(0xff, start, start + HASH_PLACES * HASH_ENTRY_BYTES)
+    for (let i = 0; i < count; i++) {
+      const at = start + (isPacked ? i : (PLACES[i] as number)) * HASH_ENTRY_BYTES
+      view.setUint32(at, data[(from + i) * 2] as number, true)
+      view.setUint32(at + 4, data[(from + i) * 2 + 1] as number, true)
+    }
+    return isPacked
+  },
+
+  readEntries(view: DataView, at: number, count: number, isPacked: boolean, out: EntryBuffer): void {
+    out.reserve(HASH_PLACES)
+    const start = at + PAGE_FIELD_AT.entries
+    const places = isPacked ? Math.min(count, HASH_PLACES) : HASH_PLACES
+    const { data } = out
+    let to = out.count * 2
+    for (let place = 0; place < places; place++) {
+      const number = view.getUint32(start + place * HASH_ENTRY_BYTES + 4, true)
+      if (!isPacked && number === NO_NUMBER) continue
+      data[to++] = view.getUint32(start + place * HASH_ENTRY_BYTES, true)
+      data[to++] = number
+    }
+    out.count = to / 2
+  },
+}
+
+/** Where the entries of the page that is being made go. */
+const PLACES = new Uint16Array(HASH_PLACES)
+
+/** @returns whether each entry found a place at or behind its home */
+function spread(data: Uint32Array, from: number, count: number, { low, high }: PageRange): boolean {
+  const scale = homesPerHash(low, high)
+  let next = 0
+  for (let i = 0; i < count; i++) {
+    const home = Math.floor(((data[(from + i) * 2] as number) - low) * scale)
+    const place = Math.max(home, next)
+    if (place >= HASH_PLACES) return false
+    PLACES[i] = place
+    next = place + 1
+  }
+  return true
+}

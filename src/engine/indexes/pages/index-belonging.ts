@@ -1,0 +1,94 @@
+/**
+ * Does an index file belong to a store, and to the history that the store's file holds?
+ *
+ *   IB1  a file counts only where its store id and generation are the store's and its lineage leads to the store's root. Copies of
+ *        one store that went on by themselves have commits of equal numbers and different lineages (root.ts).
+ *   IB2  a file that is no index file of this store, by magic and store id, is never replaced or removed.
+ */
+
+import { StrideError } from '../../../errors.ts'
+import type { Platform, PlatformFile } from '../../../mmap/platform.ts'
+import { FORMAT_VERSION } from '../../format/store-format.ts'
+import type { Identity } from '../../format/identity.ts'
+import { NO_LINEAGE, type Root } from '../../format/root.ts'
+import { INDEX_HEADER, INDEX_MAGIC } from '../../format/index-format.ts'
+import type { IndexedCommit } from './index-root.ts'
+
+export type IndexOwner = Pick<Identity, 'storeId' | 'generation'>
+
+/** The seed that keys are hashed with, or why the header is not this store's. */
+export function checkIndexHeader(file: PlatformFile, owner: IndexOwner): Uint8Array | string {
+  const bytes = headerBytes(file)
+  const { formatVersion, generation, seed } = INDEX_HEADER.decode(bytes)
+  const stranger = whyStranger(bytes, owner.storeId)
+  if (stranger !== undefined) return stranger
+  if (formatVersion > FORMAT_VERSION) return `it has format version ${formatVersion}`
+  if (!INDEX_HEADER.isIntact(bytes)) return 'its header fails its checksum'
+  if (generation !== owner.generation)
+    return `it is of generation ${generation}, the store of ${owner.generation}`
+  return seed
+}
+
+/** The generation that an index file says it is of. */
+export function generationOf(file: PlatformFile): number {
+  return INDEX_HEADER.decode(headerBytes(file)).generation
+}
+
+/** @throws ERR_STRIDE_EXISTS where the name is taken by what is no index file of this store */
+export function assertReplaceable(platform: Platform, path: string, storeId: string): void {
+  if (!platform.exists(path)) return
+  const why = whyNotOurs(platform, path, storeId)
+  if (why === undefined) return
+  const message = `${path} is where the store keeps its indexes, and ${why}: move or remove that file`
+  throw new StrideError('ERR_STRIDE_EXISTS', message, { path })
+}
+
+/** Whether an index file of this store has the name. */
+export function isIndexOf(platform: Platform, path: string, storeId: string): boolean {
+  try {
+    return platform.exists(path) && whyNotOurs(platform, path, storeId) === undefined
+  } catch (error) {
+    if (error instanceof StrideError) return false
+    throw error
+  }
+}
+
+/**
+ * Why an index file of this store and generation does not describe what the store holds, or cannot be brought up to date from the
+ * journal; undefined where it does. `root`: the store's, as it is in its file; `committed`: the last commit behind it.
+ */
+export function whyOtherHistory(
+  { commitNumber, lineage }: IndexedCommit,
+  root: Pick<Root, 'commitNumber' | 'lineage' | 'journalSalt' | 'formatVersion'>,
+  committed: number,
+): string | undefined {
+  if (commitNumber < root.commitNumber)
+    return `it is of commit ${commitNumber}, the store's root of ${root.commitNumber}`
+  if (commitNumber > committed) return `it is of commit ${commitNumber}, the store of ${committed}`
+  // Commits behind the root are those of the journal that it names.
+  const expected = commitNumber === root.commitNumber ? root.lineage : root.journalSalt
+  const isOld = root.formatVersion === 1 && lineage === NO_LINEAGE
+  return lineage === expected || isOld ? undefined : `it is of another history of commit ${commitNumber}`
+}
+
+function whyNotOurs(platform: Platform, path: string, storeId: string): string | undefined {
+  const file = platform.open(path, { access: 'read', create: 'never' })
+  try {
+    return whyStranger(headerBytes(file), storeId)
+  } finally {
+    file.close()
+  }
+}
+
+function whyStranger(header: Uint8Array, storeId: string): string | undefined {
+  const found = INDEX_HEADER.decode(header)
+  if (Buffer.from(found.magic).toString('latin1') !== INDEX_MAGIC) return 'it is no index file'
+  return Buffer.from(found.storeId).toString('hex') === storeId ? undefined : 'it belongs to another store'
+}
+
+/** The header's bytes; zeros where the file is shorter. */
+function headerBytes(file: PlatformFile): Uint8Array {
+  const bytes = new Uint8Array(INDEX_HEADER.size)
+  file.read(bytes, 0)
+  return bytes
+}

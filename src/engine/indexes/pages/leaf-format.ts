@@ -1,0 +1,69 @@
+/**
+ * What every page of entries has, whichever index it belongs to: a head, entries in rising order, a checksum.
+ *
+ * Two kinds of page stand behind it: hash-leaf.ts and ordered-leaf.ts. Which pages there are: directory.ts.
+ */
+
+import { crc32 } from 'node:zlib'
+import { INDEX_PAGE_BYTES, INDEX_PAGE_MAGIC, PAGE_CRC_AT, PAGE_FIELD_AT } from '../../format/index-format.ts'
+import type { EntryBuffer } from '../keys/words.ts'
+
+/** A page in memory that is being made. */
+export interface PageBytes {
+  readonly bytes: Buffer
+  readonly view: DataView
+}
+
+/** The range of entries that a page may hold: from its own fence to the next page's. */
+export interface PageRange {
+  /** First words of both fences; `high` is 2^32 behind the last page. */
+  readonly low: number
+  readonly high: number
+}
+
+export interface LeafFormat {
+  /** Words of an entry: the key's, and one of the record number. */
+  readonly entryWords: number
+  /** Most entries of a page. */
+  readonly capacity: number
+  /** How many entries pages are given where there is a choice, so that some more find room. */
+  readonly target: number
+  /** Writes the entries from `from` on into a page whose head is there. @returns whether they are packed */
+  writeEntries(entries: EntryBuffer, from: number, count: number, range: PageRange, page: PageBytes): boolean
+  /** Appends `count` entries of the page at `at` to `out`, or as many as can be there: any bytes are read safely. */
+  readEntries(view: DataView, at: number, count: number, isPacked: boolean, out: EntryBuffer): void
+}
+
+/** Writes a whole page. @returns its checksum and whether its entries are packed */
+export function writeLeaf(
+  format: LeafFormat,
+  indexNumber: number,
+  entries: EntryBuffer,
+  from: number,
+  count: number,
+  range: PageRange,
+  page: PageBytes,
+): { readonly checksum: number; readonly isPacked: boolean } {
+  const { bytes, view } = page
+  bytes.fill(0)
+  const isPacked = format.writeEntries(entries, from, count, range, page)
+  view.setUint32(PAGE_FIELD_AT.magic, INDEX_PAGE_MAGIC, true)
+  view.setUint32(PAGE_FIELD_AT.indexNumber, indexNumber, true)
+  view.setUint32(PAGE_FIELD_AT.count, count, true)
+  view.setUint32(PAGE_FIELD_AT.packed, isPacked ? 1 : 0, true)
+  const checksum = crc32(bytes.subarray(0, PAGE_CRC_AT))
+  view.setUint32(PAGE_CRC_AT, checksum, true)
+  return { checksum, isPacked }
+}
+
+/** The checksum that a page's bytes have, if the one that stands in it is right; undefined where it is not. */
+export function checksumOfLeaf(bytes: Buffer, at: number): number | undefined {
+  const checksum = crc32(bytes.subarray(at, at + PAGE_CRC_AT))
+  return bytes.readUInt32LE(at + PAGE_CRC_AT) === checksum ? checksum : undefined
+}
+
+/** Memory for one page. */
+export function newPage(): PageBytes {
+  const bytes = Buffer.alloc(INDEX_PAGE_BYTES)
+  return { bytes, view: new DataView(bytes.buffer, bytes.byteOffset, bytes.length) }
+}

@@ -1,0 +1,103 @@
+/**
+ * Where is a page of the index file in memory, and is it whole? For lookups, of which each reads one page and forgets it.
+ *
+ *   P1  the view of one window is kept from lookup to lookup, and given up the moment its window goes.
+ *   P2  a page is compared with its checksum before it is believed for the first time since the file was opened.
+ *   P3  what `find` showed is good until the next call that reads, stages or commits.
+ * Several indexes share one file, and with it this.
+ */
+
+import type { WindowPool } from '../../../mmap/window-pool/window.ts'
+import { corrupt } from '../../format/identity.ts'
+import type { Directory } from './directory.ts'
+import { INDEX_PAGE_BYTES } from '../../format/index-format.ts'
+import { checksumOfLeaf } from './leaf-format.ts'
+
+const NO_VIEW = new DataView(new ArrayBuffer(0))
+
+export class PageView {
+  readonly #path: string
+  readonly #pool: WindowPool
+  /** The window that the last page lies in. */
+  view: DataView = NO_VIEW
+  /** Which bytes of the file a kept view shows; none where `end` is 0. */
+  #start = 0
+  #end = 0
+  /** 1 for each page of the file that was compared with its checksum. */
+  #checked = new Uint8Array(0)
+  readonly #watchers = new Set<() => void>()
+
+  constructor(path: string, pool: WindowPool) {
+    this.#path = path
+    this.#pool = pool
+    pool.watch(() => this.#letGo())
+  }
+
+  /**
+   * Lets `view` show page i of a directory. @returns its position there
+   * @throws ERR_STRIDE_CORRUPT for a damaged page, _TRUNCATED, _IO
+   */
+  find(directory: Directory, i: number): number {
+    const place = directory.placeOf(i)
+    if (this.#checked[place] !== 1) this.#check(directory, i)
+    return this.at(place * INDEX_PAGE_BYTES)
+  }
+
+  /** The same for a page that `isChecked`, by its offset in the file. */
+  at(offset: number): number {
+    const isKept = offset >= this.#start && offset + INDEX_PAGE_BYTES <= this.#end
+    return isKept ? offset - this.#start : this.#acquire(offset)
+  }
+
+  isChecked(place: number): boolean {
+    return this.#checked[place] === 1
+  }
+
+  /** Calls `gone` each time the window may have gone whose view was kept. @returns what ends that */
+  watch(gone: () => void): () => void {
+    // A watcher of its own, should one function watch twice.
+    const watcher = (): void => gone()
+    this.#watchers.add(watcher)
+    return () => {
+      this.#watchers.delete(watcher)
+    }
+  }
+
+  /** The view, if it shows all of the file below `end`, and positions in it are 32-bit numbers. */
+  whole(end: number): DataView | undefined {
+    if (end < INDEX_PAGE_BYTES) return undefined
+    this.at(end - INDEX_PAGE_BYTES)
+    return this.#start === 0 && this.#end >= end && this.#end < 2 ** 31 ? this.view : undefined
+  }
+
+  #check(directory: Directory, i: number): void {
+    const place = directory.placeOf(i)
+    const offset = place * INDEX_PAGE_BYTES
+    const window = this.#pool.acquire(offset, INDEX_PAGE_BYTES)
+    if (checksumOfLeaf(window.bytes, offset - window.start) !== directory.arrays.checksums[i]) {
+      directory.isDamaged = true
+      throw corrupt(this.#path, offset, 'a page of an index fails its checksum')
+    }
+    if (place >= this.#checked.length) {
+      const grown = new Uint8Array(Math.max(directory.end, this.#checked.length * 2))
+      grown.set(this.#checked)
+      this.#checked = grown
+    }
+    this.#checked[place] = 1
+  }
+
+  #acquire(offset: number): number {
+    const window = this.#pool.acquire(offset, INDEX_PAGE_BYTES)
+    this.view = window.view as DataView
+    this.#start = window.start
+    // A copy is read again for each use.
+    this.#end = this.#pool.live && window.isCopy !== true ? window.end : 0
+    return offset - window.start
+  }
+
+  #letGo(): void {
+    this.view = NO_VIEW
+    this.#end = 0
+    for (const gone of this.#watchers) gone()
+  }
+}

@@ -1,0 +1,64 @@
+/**
+ * Writes pages of entries into free places, neighbouring ones with one call.
+ */
+
+import type { WindowPool } from '../../../mmap/window-pool/window.ts'
+import { INDEX_PAGE_BYTES } from '../../format/index-format.ts'
+import { type LeafFormat, type PageBytes, type PageRange, writeLeaf } from './leaf-format.ts'
+import type { PageSpace } from './page-space.ts'
+import type { EntryBuffer } from '../keys/words.ts'
+
+const BATCH_PAGES = 64
+
+export interface WrittenPage {
+  readonly place: number
+  readonly isPacked: boolean
+  readonly checksum: number
+}
+
+export class PageWriter {
+  readonly #pool: WindowPool
+  readonly #space: PageSpace
+  readonly #batch = Buffer.alloc(BATCH_PAGES * INDEX_PAGE_BYTES)
+  readonly #pages: readonly PageBytes[]
+  #first = 0
+  #count = 0
+
+  constructor(pool: WindowPool, space: PageSpace) {
+    this.#pool = pool
+    this.#space = space
+    this.#pages = Array.from({ length: BATCH_PAGES }, (_, i) => {
+      const bytes = this.#batch.subarray(i * INDEX_PAGE_BYTES, (i + 1) * INDEX_PAGE_BYTES)
+      return { bytes, view: new DataView(bytes.buffer, bytes.byteOffset, bytes.length) }
+    })
+  }
+
+  /** Makes a page; it is in the file once `flush` was called. @throws ERR_STRIDE_NO_SPACE, _IO */
+  write(
+    format: LeafFormat,
+    indexNumber: number,
+    entries: EntryBuffer,
+    from: number,
+    count: number,
+    range: PageRange,
+  ): WrittenPage {
+    const place = this.#space.take()
+    if (this.#count === BATCH_PAGES || (this.#count > 0 && place !== this.#first + this.#count)) this.flush()
+    if (this.#count === 0) this.#first = place
+    const page = this.#pages[this.#count++] as PageBytes
+    const { checksum, isPacked } = writeLeaf(format, indexNumber, entries, from, count, range, page)
+    return { place, isPacked, checksum }
+  }
+
+  /** Forgets pages that are not in the file yet; whoever took them gives them back. */
+  discard(): void {
+    this.#count = 0
+  }
+
+  flush(): void {
+    if (this.#count === 0) return
+    const bytes = this.#batch.subarray(0, this.#count * INDEX_PAGE_BYTES)
+    this.#pool.store(bytes, this.#first * INDEX_PAGE_BYTES)
+    this.#count = 0
+  }
+}

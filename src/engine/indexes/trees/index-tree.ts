@@ -1,0 +1,138 @@
+/**
+ * One index: the pages in the file, and over them what waits to come in.
+ *
+ * What waits is in two parts while pages are made anew: what that takes over, and what came since. Either may hold an entry;
+ * reads look at both (lookups: hash-index.ts, ordered-index.ts).
+ */
+
+import type { Delta } from './delta.ts'
+import { Directory } from '../pages/directory.ts'
+import { Fold, type FoldParts } from './fold.ts'
+import { HashDelta } from './hash-delta.ts'
+import { HASH_LEAF } from '../pages/hash-leaf.ts'
+import type { IndexDefinition } from '../keys/index-definition.ts'
+import type { LeafFormat } from '../pages/leaf-format.ts'
+import { OrderedDelta } from './ordered-delta.ts'
+import { OrderedLeaf } from '../pages/ordered-leaf.ts'
+import { EntryBuffer } from '../keys/words.ts'
+
+/** The kind of page that an index with keys of so many bytes has. */
+export function leafFormatOf({ kind }: IndexDefinition, keyBytes: number): LeafFormat {
+  return kind === 'hash' ? HASH_LEAF : new OrderedLeaf(keyBytes)
+}
+
+export class IndexTree<D extends Delta = Delta> {
+  /** Stands in each of its pages. */
+  readonly indexNumber: number
+  readonly definition: IndexDefinition
+  readonly format: LeafFormat
+  #directory: Directory
+  /** What came since the last fold began. */
+  active: D
+  /** What the fold that is going on takes over. */
+  frozen: D | undefined
+  /** What waits according to the root that was published last: rows of words. */
+  named: Uint32Array = new Uint32Array(0)
+  readonly #newDelta: () => D
+  #fold: Fold | undefined
+  #changed = (): void => {}
+
+  constructor(
+    indexNumber: number,
+    definition: IndexDefinition,
+    format: LeafFormat,
+    directory: Directory,
+    newDelta: () => D,
+  ) {
+    this.indexNumber = indexNumber
+    this.definition = definition
+    this.format = format
+    this.#directory = directory
+    this.#newDelta = newDelta
+    this.active = newDelta()
+  }
+
+  get directory(): Directory {
+    return this.#directory
+  }
+  /** Pages in place of the ones that were there. */
+  set directory(directory: Directory) {
+    this.#directory = directory
+    this.#changed()
+  }
+
+  /** Calls `changed` whenever pages may be others, or what waits may wait elsewhere. One caller. */
+  watch(changed: () => void): void {
+    this.#changed = changed
+  }
+
+  /** A tree whose deltas fit its kind. */
+  static over(
+    indexNumber: number,
+    definition: IndexDefinition,
+    format: LeafFormat,
+    directory = Directory.empty(format.entryWords),
+  ): IndexTree {
+    const newDelta = (): Delta =>
+      definition.kind === 'hash' ? new HashDelta() : new OrderedDelta(format.entryWords)
+    return new IndexTree(indexNumber, definition, format, directory, newDelta)
+  }
+
+  /** What a root says waits, when its file is opened. */
+  restore(named: Uint32Array): void {
+    this.#changed()
+    this.named = named
+    for (let at = 0; at < named.length; at += this.format.entryWords) this.active.add(named, at)
+  }
+
+  /** Entries that wait. */
+  get waiting(): number {
+    return this.active.count + (this.frozen?.count ?? 0)
+  }
+  get isFolding(): boolean {
+    return this.#fold !== undefined
+  }
+
+  /** What waits for records below `size`, for a root to name. */
+  pending(size: number): Uint32Array {
+    const out = new EntryBuffer(this.format.entryWords)
+    this.frozen?.collectBelow(size, out)
+    this.active.collectBelow(size, out)
+    return out.data.slice(0, out.count * out.words)
+  }
+
+  /** Begins to take over what waits now. */
+  beginFold(parts: Omit<FoldParts, 'indexNumber' | 'format' | 'directory' | 'carry'>): void {
+    this.#changed()
+    const frozen = this.active
+    this.active = this.#newDelta()
+    this.frozen = frozen
+    const { indexNumber, format, directory } = this
+    const carry = (data: Uint32Array, at: number): void => this.active.add(data, at)
+    this.#fold = new Fold({ ...parts, indexNumber, format, directory, carry }, frozen)
+  }
+
+  /** Gives up: what was to be taken over goes on waiting. */
+  endFold(): void {
+    this.#changed()
+    this.#fold?.abandon()
+    this.#fold = undefined
+    const { frozen } = this
+    if (frozen === undefined) return
+    for (const stream = frozen.stream(); !stream.isDone; stream.next()) this.active.add(stream.data, stream.at)
+    this.frozen = undefined
+  }
+
+  /** Goes on with it. @returns what Fold.step says @throws ERR_STRIDE_CORRUPT, _NO_SPACE, _IO */
+  foldStep(deadlineMs: number): 'more' | 'portion' | 'done' {
+    const fold = this.#fold
+    if (fold === undefined) return 'done'
+    this.#changed()
+    const state = fold.step(deadlineMs)
+    if (state === 'done') {
+      this.#fold = undefined
+      this.frozen = undefined
+    }
+    return state
+  }
+}

@@ -1,0 +1,362 @@
+/**
+ * The index file of a store: opened, created, and brought from one published root to the next.
+ *
+ *   X1  what a root names is synced before the root is stored, and the root before anything it no longer reaches is free.
+ *   X2  while the file is open for writing both roots are whole: the first writing stores the newest one again over the
+ *       other, once that is synced, so that damage to either never brings an older state back.
+ *   X3  a file that is not this store's, or damaged, is no error: it says why, and is built again from the records.
+ * Which pages are free: page-space.ts. What a catalog holds: index-catalog.ts.
+ */
+
+import { randomBytes } from 'node:crypto'
+import { crc32 } from 'node:zlib'
+import type { Platform, PlatformFile } from '../../../mmap/platform.ts'
+import {
+  createWindowPool,
+  type WindowOptions,
+  type WindowPool,
+} from '../../../mmap/window-pool/create-window-pool.ts'
+import { isBeside } from '../../file/current-file.ts'
+import { FORMAT_VERSION } from '../../format/store-format.ts'
+import { NO_LINEAGE } from '../../format/root.ts'
+import { type FileAccess, writeWhole } from '../../file/whole-file.ts'
+import { assertReplaceable, checkIndexHeader, generationOf, type IndexOwner } from '../pages/index-belonging.ts'
+import {
+  type CatalogEntry,
+  decodeCatalog,
+  encodeCatalog,
+  littleEndian,
+  littleEndianWords,
+} from '../pages/index-catalog.ts'
+import type { IndexDefinition } from '../keys/index-definition.ts'
+import {
+  FIXED_PAGES,
+  INDEX_HEADER,
+  INDEX_MAGIC,
+  INDEX_PAGE_BYTES,
+  SEED_BYTES,
+} from '../../format/index-format.ts'
+import { type IndexedCommit, type IndexRoot, newestIndexRoot, writeIndexRoot } from '../pages/index-root.ts'
+import type { IndexTree } from '../trees/index-tree.ts'
+import { PageSpace } from '../pages/page-space.ts'
+import { PageView } from '../pages/page-view.ts'
+
+export function indexPathOf(path: string): string {
+  return `${path}-index`
+}
+
+/** How the file is reached. */
+export interface IndexAccess {
+  readonly platform: Platform
+  readonly windows: Pick<WindowOptions, 'windowBytes' | 'mappedBytesMax' | 'advice' | 'readsFirst'>
+  readonly readOnly: boolean
+}
+
+const FIRST_ROOT: IndexRoot = {
+  rootNumber: 1,
+  commitNumber: 0,
+  size: 0,
+  pages: FIXED_PAGES,
+  catalogList: 0,
+  catalogBytes: 0,
+  catalogCrc: 0,
+  indexCount: 0,
+  lineage: NO_LINEAGE,
+}
+
+/**
+ * Creates the file without an index, in place of one of the same store that may be there.
+ * @throws ERR_STRIDE_EXISTS where another file has the name, _NO_SPACE, _IO
+ */
+export function createIndexFile(
+  platform: Platform,
+  path: string,
+  owner: IndexOwner,
+  access: FileAccess,
+  seed: Uint8Array = randomBytes(SEED_BYTES),
+): void {
+  assertReplaceable(platform, path, owner.storeId)
+  writeWhole(platform, path, access, file => {
+    file.allocate(0, FIXED_PAGES * INDEX_PAGE_BYTES)
+    const header = INDEX_HEADER.encode({
+      magic: Buffer.from(INDEX_MAGIC),
+      formatVersion: FORMAT_VERSION,
+      storeId: Buffer.from(owner.storeId, 'hex'),
+      generation: owner.generation,
+      seed: Buffer.from(seed),
+    })
+    file.store(header, 0)
+    writeIndexRoot(file, FIRST_ROOT)
+    writeIndexRoot(file, { ...FIRST_ROOT, rootNumber: FIRST_ROOT.rootNumber + 1 })
+  })
+}
+
+/** What a file holds, as far as it can be believed. */
+interface Loaded {
+  readonly root: IndexRoot
+  readonly entries: readonly CatalogEntry[]
+  /** Pages that the catalog takes, its list included. */
+  readonly catalogPages: readonly number[]
+}
+
+export class IndexFile {
+  readonly file: PlatformFile
+  readonly pool: WindowPool
+  /** Its pages, for lookups. */
+  readonly view: PageView
+  /** What keys are hashed with. */
+  readonly seed: Uint8Array
+  readonly space: PageSpace
+  /** The indexes as the root has them, in order; `trees` are made from them. */
+  readonly entries: readonly CatalogEntry[]
+  #root: IndexRoot
+  #catalogPages: readonly number[]
+  #isTwinned = false
+  /** Counts publications; one that waits gives up where another one began. */
+  #epoch = 0
+
+  private constructor(file: PlatformFile, pool: WindowPool, seed: Uint8Array, loaded: Loaded) {
+    const { root, entries, catalogPages } = loaded
+    this.file = file
+    this.pool = pool
+    this.view = new PageView(file.path, pool)
+    this.seed = seed
+    this.entries = entries
+    this.#root = root
+    pool.setEnd(root.pages * INDEX_PAGE_BYTES)
+    this.space = new PageSpace(file, pool, root.pages, usedPages(loaded))
+    this.#catalogPages = catalogPages
+  }
+
+  /** Opens the file. @returns why it is of no use, where it is not @throws ERR_STRIDE_PERMISSION, _IO */
+  static open(path: string, owner: IndexOwner, access: IndexAccess): IndexFile | string {
+    const { platform, readOnly, windows } = access
+    if (!isBeside(platform, path)) return 'there is no index file'
+    const file = platform.open(path, { access: readOnly ? 'read' : 'readwrite', create: 'never' })
+    let pool: WindowPool | undefined
+    try {
+      const seed = checkIndexHeader(file, owner)
+      const loaded = typeof seed === 'string' ? seed : load(file)
+      if (typeof seed !== 'string' && typeof loaded !== 'string') {
+        pool = createWindowPool(file, { ...windows, itemBytesMax: INDEX_PAGE_BYTES })
+        return new IndexFile(file, pool, seed, loaded)
+      }
+      file.close()
+      return typeof seed === 'string' ? seed : (loaded as string)
+    } catch (error) {
+      pool?.close()
+      file.close()
+      throw error
+    }
+  }
+
+  /** What indexes a file of this store had, whatever generation it is of; none where it cannot be read. */
+  static definitionsOf(
+    platform: Platform,
+    path: string,
+    { storeId }: Pick<IndexOwner, 'storeId'>,
+  ): readonly IndexDefinition[] {
+    if (!platform.exists(path)) return []
+    const file = platform.open(path, { access: 'read', create: 'never' })
+    try {
+      if (typeof checkIndexHeader(file, { storeId, generation: generationOf(file) }) === 'string') return []
+      const loaded = load(file)
+      return typeof loaded === 'string' ? [] : loaded.entries.map(entry => entry.definition)
+    } finally {
+      file.close()
+    }
+  }
+
+  get path(): string {
+    return this.file.path
+  }
+  /** The root that was published last. */
+  get root(): IndexRoot {
+    return this.#root
+  }
+  get bytes(): number {
+    return this.space.pages * INDEX_PAGE_BYTES
+  }
+
+  /** Before the first page is written: both roots name what counts (X2). */
+  beginWriting(): void {
+    if (this.#isTwinned) return
+    this.#isTwinned = true
+    // The newest root may be in memory alone, left there by a process whose sync failed or never came: it must not go with
+    // the other. After a failed sync only bytes that are stored again reach the disk.
+    writeIndexRoot(this.file, this.#root)
+    this.file.sync()
+    this.#root = { ...this.#root, rootNumber: this.#root.rootNumber + 1 }
+    writeIndexRoot(this.file, this.#root)
+    this.file.sync()
+  }
+
+  /**
+   * Names what the trees are as of a commit. Pending entries of records at or above its size are left out.
+   * @throws ERR_STRIDE_NO_SPACE before anything is published, _IO
+   */
+  publish(trees: readonly IndexTree[], commit: IndexedCommit): void {
+    this.#publish(trees, { ...commit, named: trees.map(tree => tree.pending(commit.size)) })
+  }
+
+  /** Like `publish`, off the event loop; the trees may go on changing meanwhile. Given up where another root is published. */
+  publishAsync(trees: readonly IndexTree[], commit: IndexedCommit): Promise<void> {
+    return this.#publishAsync(trees, { ...commit, named: trees.map(tree => tree.pending(commit.size)) })
+  }
+
+  /**
+   * Names the pages that the trees have now, as of the commit of the last root, whose waiting entries stay: what else these pages
+   * may have wrongly is in the journal since. Frees the pages that were dropped.
+   */
+  publishPages(trees: readonly IndexTree[]): void {
+    this.#publish(trees, { ...this.#commit, named: trees.map(tree => tree.named) })
+  }
+
+  publishPagesAsync(trees: readonly IndexTree[]): Promise<void> {
+    return this.#publishAsync(trees, { ...this.#commit, named: trees.map(tree => tree.named) })
+  }
+
+  /** The commit that the last root is of. */
+  get #commit(): IndexedCommit {
+    const { commitNumber, size, lineage } = this.#root
+    return { commitNumber, size, lineage }
+  }
+
+  close(): void {
+    this.pool.close()
+    this.file.close()
+  }
+
+  async #publishAsync(trees: readonly IndexTree[], state: NamedState): Promise<void> {
+    const epoch = ++this.#epoch
+    this.beginWriting()
+    const { root, pages } = this.#storeCatalog(trees, state)
+    await this.file.syncAsync()
+    if (epoch === this.#epoch) {
+      writeIndexRoot(this.file, root)
+      await this.file.syncAsync()
+    }
+    if (epoch === this.#epoch) this.#published(trees, state, root, pages)
+    else for (const page of pages) this.space.giveBack(page)
+  }
+
+  #publish(trees: readonly IndexTree[], state: NamedState): void {
+    this.#epoch++
+    this.beginWriting()
+    const { root, pages } = this.#storeCatalog(trees, state)
+    this.file.sync()
+    writeIndexRoot(this.file, root)
+    this.file.sync()
+    this.#published(trees, state, root, pages)
+  }
+
+  /** Stores what the next root names. @returns that root, and the pages that it takes */
+  #storeCatalog(trees: readonly IndexTree[], { commitNumber, size, lineage, named }: NamedState): NextRoot {
+    const entries = trees.map(({ indexNumber, definition, directory, format }, i) => {
+      const { arrays } = directory
+      return {
+        indexNumber,
+        definition,
+        entryWords: format.entryWords,
+        arrays,
+        pending: named[i] as Uint32Array,
+      }
+    })
+    const catalog = encodeCatalog(entries)
+    const count = Math.ceil(catalog.length / INDEX_PAGE_BYTES)
+    const places = Uint32Array.from(this.space.takeMany(count))
+    for (let from = 0; from < count; ) {
+      let to = from + 1
+      while (to < count && places[to] === (places[to - 1] as number) + 1) to++
+      const bytes = catalog.subarray(from * INDEX_PAGE_BYTES, to * INDEX_PAGE_BYTES)
+      this.pool.store(bytes, (places[from] as number) * INDEX_PAGE_BYTES)
+      from = to
+    }
+    const list = littleEndian(places)
+    const listPages = Math.ceil(list.length / INDEX_PAGE_BYTES)
+    const catalogList = listPages === 0 ? 0 : this.#takeRun(listPages, places)
+    if (listPages > 0) this.pool.store(list, catalogList * INDEX_PAGE_BYTES)
+    const root = {
+      rootNumber: this.#root.rootNumber + 1,
+      commitNumber,
+      size,
+      pages: this.space.pages,
+      catalogList,
+      catalogBytes: catalog.length,
+      catalogCrc: crc32(catalog),
+      indexCount: trees.length,
+      lineage,
+    }
+    return { root, pages: [...places, ...runOf(catalogList, listPages)] }
+  }
+
+  /** @throws ERR_STRIDE_NO_SPACE, with the other pages of the catalog given back */
+  #takeRun(count: number, others: Iterable<number>): number {
+    try {
+      return this.space.takeRun(count)
+    } catch (error) {
+      for (const page of others) this.space.giveBack(page)
+      throw error
+    }
+  }
+
+  #published(
+    trees: readonly IndexTree[],
+    { named }: NamedState,
+    root: IndexRoot,
+    pages: readonly number[],
+  ): void {
+    for (const page of this.#catalogPages) this.space.drop(page)
+    this.#catalogPages = pages
+    this.#root = root
+    for (const [i, tree] of trees.entries()) tree.named = named[i] as Uint32Array
+    this.space.published()
+  }
+}
+
+/** What a root names beside the pages: rows of words for each tree. */
+interface NamedState extends IndexedCommit {
+  readonly named: readonly Uint32Array[]
+}
+
+interface NextRoot {
+  readonly root: IndexRoot
+  readonly pages: readonly number[]
+}
+
+/** What the newest root names, or why it cannot be believed. */
+function load(file: PlatformFile): Loaded | string {
+  const root = newestIndexRoot(file)
+  if (root === undefined) return 'both of its roots fail their checksums'
+  const { pages, catalogList, catalogBytes, catalogCrc, indexCount } = root
+  if (pages < FIXED_PAGES || pages * INDEX_PAGE_BYTES > file.size()) return 'it is cut short'
+  const count = Math.ceil(catalogBytes / INDEX_PAGE_BYTES)
+  const listPages = Math.ceil((count * 4) / INDEX_PAGE_BYTES)
+  if (count > 0 && (catalogList < FIXED_PAGES || catalogList + listPages > pages))
+    return 'its root names no catalog'
+  const list = Buffer.alloc(count * 4)
+  if (file.read(list, catalogList * INDEX_PAGE_BYTES) < list.length)
+    return 'its list of the catalog is cut short'
+  const places = littleEndianWords(list)
+  const catalog = Buffer.alloc(count * INDEX_PAGE_BYTES)
+  for (const [i, place] of places.entries()) {
+    if (place < FIXED_PAGES || place >= pages) return 'its catalog is not in the file'
+    const target = catalog.subarray(i * INDEX_PAGE_BYTES, (i + 1) * INDEX_PAGE_BYTES)
+    if (file.read(target, place * INDEX_PAGE_BYTES) < target.length) return 'its catalog is cut short'
+  }
+  const bytes = catalog.subarray(0, catalogBytes)
+  if (crc32(bytes) !== catalogCrc) return 'its catalog fails its checksum'
+  const entries = decodeCatalog(bytes, indexCount, pages)
+  if (typeof entries === 'string') return entries
+  return { root, entries, catalogPages: [...places, ...runOf(catalogList, listPages)] }
+}
+
+function runOf(first: number, count: number): number[] {
+  return Array.from({ length: count }, (_, i) => first + i)
+}
+
+function* usedPages({ catalogPages, entries }: Loaded): Iterable<number> {
+  for (let page = 0; page < FIXED_PAGES; page++) yield page
+  yield* catalogPages
+  for (const { arrays } of entries) for (const place of arrays.places) yield place & 0x7fffffff
+}

@@ -1,0 +1,208 @@
+/**
+ * Opens the indexes of a store: those that its root defines and those that are declared, as the index file has them and with what
+ * the journal adds.
+ *
+ *   V1  the pages of the file are right as of the commit of its root, but for what the root says waits. The keys of all images
+ *       in frames behind that commit, replaced ones included, and those of records appended since, join what waits: recovery
+ *       is as long as the journal, and doing it again does no harm.
+ *   V2  an index file that is missing, damaged, or of another history or commit than the store (index-belonging.ts) is rebuilt from
+ *       the records, and so is an index that it does not have, or has by another definition; `recovery` says so.
+ *   V3  the root decides which indexes there are (D10): what else the file has is dropped.
+ */
+
+import { InvariantError } from '../../../errors.ts'
+import type { Platform, PlatformFile } from '../../../mmap/platform.ts'
+import type { Codec } from '../../../schema/index.ts'
+import type { AppliedState, CommitCounts } from '../../commit/checkpointer.ts'
+import type { Identity } from '../../format/identity.ts'
+import { copyReplaced, visitChanges } from '../../journal/frame-read.ts'
+import type { Frame } from '../../journal/journal-scan.ts'
+import type { Locator } from '../../records/locator.ts'
+import type { Root } from '../../format/root.ts'
+import { whyOtherHistory } from '../pages/index-belonging.ts'
+import {
+  definitionsFrom,
+  definitionsText,
+  type IndexDefinition,
+  isSameDefinition,
+} from '../keys/index-definition.ts'
+import { createIndexFile, type IndexAccess, IndexFile, indexPathOf } from './index-file.ts'
+import type { KeeperCalls } from './index-checkpointer.ts'
+import { IndexSet } from './index-set.ts'
+import { type Judgement, openEitherIndexFile, settleNextIndexFile } from './next-index-file.ts'
+
+export interface IndexOpening {
+  readonly platform: Platform
+  readonly path: string
+  readonly identity: Identity
+  readonly codec: Codec<unknown>
+  readonly locator: Locator
+  readonly windows: IndexAccess['windows']
+  /** The store's file, whose owner and permission bits a created index file gets. */
+  readonly like: PlatformFile | undefined
+  /** What the opener asks for, beside what the root says. */
+  readonly declared: readonly IndexDefinition[]
+  /** The root that the store was opened with, and what is committed: the root, or the journal's last. */
+  readonly root: Root
+  readonly state: CommitCounts
+  /** What the journal has behind that root. */
+  readonly frames: readonly Frame[]
+  readonly applied: () => AppliedState
+  readonly calls: KeeperCalls
+}
+
+export interface OpenedIndexes {
+  readonly set: IndexSet
+  /** Why indexes were built from the records; empty where none was. */
+  readonly rebuilt: readonly RebuiltIndex[]
+  /** What the store has, and is still to be built. */
+  readonly missing: readonly IndexDefinition[]
+}
+
+/** An index that opening built from the records. */
+export interface RebuiltIndex {
+  readonly index: string
+  readonly reason: string
+}
+
+/** The root with the definitions of its indexes: until version 2 only the index file had them. */
+export function withDefinitions(root: Root, platform: Platform, path: string, identity: Identity): Root {
+  if (root.formatVersion > 1) return root
+  const left = IndexFile.definitionsOf(platform, indexPathOf(path), identity)
+  return { ...root, definitions: definitionsText(left) }
+}
+
+/** What the store has according to its root, with what is declared in the place of others of the same name and beside them. */
+export function wantedIndexes({ root, declared, path, codec }: IndexOpening): readonly IndexDefinition[] {
+  const named = new Map(declared.map(definition => [definition.name, definition]))
+  const defined = definitionsFrom(root.definitions, path).filter(({ on }) =>
+    on.every(field => codec.hasField(field)),
+  )
+  const wanted = new Map([...defined.map(definition => [definition.name, definition] as const), ...named])
+  return [...wanted.values()]
+}
+
+/**
+ * Opens the file for writing, or makes it.
+ * @returns undefined where the store has no index
+ * @throws ERR_STRIDE_EXISTS where another file has its name, _NO_SPACE, _IO
+ */
+export function openIndexes(opening: IndexOpening): OpenedIndexes | undefined {
+  const { path, platform, identity, windows } = opening
+  const access = { platform, windows, readOnly: false }
+  const judge = judgementOf(opening.root, opening.state.commitNumber)
+  settleNextIndexFile(path, identity, access, judge)
+  const wanted = wantedIndexes(opening)
+  if (wanted.length === 0) return undefined
+  const found = openEitherIndexFile(path, identity, access, judge)
+  if (typeof found === 'string') {
+    const rebuilt = wanted.map(({ name }) => ({ index: name, reason: found }))
+    return { set: createIndexes(opening), missing: wanted, rebuilt }
+  }
+  try {
+    return restored(found, opening, wanted)
+  } catch (error) {
+    found.close()
+    throw error
+  }
+}
+
+/** Makes the file, without an index, in place of one that may be there. @throws ERR_STRIDE_EXISTS, _NO_SPACE, _IO */
+export function createIndexes(opening: IndexOpening): IndexSet {
+  const { platform, path, identity, windows, like } = opening
+  const indexPath = indexPathOf(path)
+  createIndexFile(platform, indexPath, identity, like)
+  const file = IndexFile.open(indexPath, identity, { platform, windows, readOnly: false })
+  if (typeof file === 'string') throw new InvariantError(`a new index file cannot be opened: ${file}`)
+  return setOver(file, opening)
+}
+
+/** Takes over what the file has and is wanted; the pages of everything else are free with the next root. */
+function restored(file: IndexFile, opening: IndexOpening, wanted: readonly IndexDefinition[]): OpenedIndexes {
+  const set = setOver(file, opening)
+  const found = new Map(file.entries.map(entry => [entry.definition.name, entry.definition]))
+  for (const entry of file.entries) {
+    const same = wanted.find(({ name }) => name === entry.definition.name)
+    if (same !== undefined && isSameDefinition(same, entry.definition)) set.restore(entry)
+    else for (const place of entry.arrays.places) file.space.drop(place & 0x7fffffff)
+  }
+  const missing = wanted.filter(({ name }) => set.definitions.every(definition => definition.name !== name))
+  const defined = new Set(definitionsFrom(opening.root.definitions, opening.path).map(({ name }) => name))
+  const reasonFor = ({ name }: IndexDefinition): string => {
+    if (found.has(name)) return 'it is declared otherwise than it was'
+    return defined.has(name) ? 'the index file does not have it' : 'it was not there yet'
+  }
+  noteFrames(set, opening)
+  noteAppended(set, opening, file.root.size)
+  const rebuilt = missing.map(definition => ({ index: definition.name, reason: reasonFor(definition) }))
+  return { set, rebuilt, missing }
+}
+
+/** For who publishes nothing. */
+export const UNHEARD: KeeperCalls = { published: () => {}, failed: () => {} }
+
+/** For a reader: what a file has of the store's indexes, with what the journal says beyond it; nothing is ever written. */
+export function indexesAsLeft(
+  file: IndexFile,
+  left: Omit<IndexOpening, 'like' | 'declared' | 'applied' | 'calls'>,
+): IndexSet {
+  const { state, root } = left
+  const applied = (): AppliedState => ({ ...state, lineage: root.lineage })
+  const opening = { ...left, like: undefined, declared: [], applied, calls: UNHEARD }
+  return restored(file, opening, wantedIndexes(opening)).set
+}
+
+function setOver(file: IndexFile, opening: IndexOpening): IndexSet {
+  const { path, codec, locator, applied, calls } = opening
+  const { layout } = codec
+  const readField = (view: DataView, bytes: Buffer, at: number, name: string): unknown =>
+    codec.readField(view, bytes, at, name)
+  return new IndexSet({ path, file, layout, locator, applied, readField, calls })
+}
+
+/** Why a file cannot be brought up to date from the journal. One without any index has nothing to bring. */
+export function judgementOf(root: Root, committed: number): Judgement {
+  return file => (file.entries.length === 0 ? undefined : whyOtherHistory(file.root, root, committed))
+}
+
+/** The keys of all that the frames behind the file's root replaced and stored. */
+export function noteFrames(set: IndexSet, { frames, locator }: Pick<IndexOpening, 'frames' | 'locator'>): void {
+  const { recordSize } = locator.addressing
+  const old = Buffer.alloc(recordSize)
+  const oldView = new DataView(old.buffer, old.byteOffset, old.length)
+  let view: DataView = oldView
+  for (const { head, bytes, at } of frames) {
+    if (head.commitNumber <= set.file.root.commitNumber) continue
+    if (view.buffer !== bytes.buffer || view.byteOffset !== bytes.byteOffset) {
+      view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
+    }
+    visitChanges(bytes, at, head, recordSize, change => {
+      const { recordNumber, imageAt } = change
+      if (!copyReplaced(bytes, change, recordSize, old)) {
+        if (imageAt >= 0) set.note(recordNumber, view, imageAt)
+      } else if (imageAt < 0) {
+        set.note(recordNumber, oldView, 0)
+      } else {
+        set.noteChange(recordNumber, oldView, view, imageAt)
+      }
+    })
+  }
+}
+
+/** The keys of records from `from` on, which were appended. */
+export function noteAppended(
+  set: IndexSet,
+  { locator, state }: Pick<IndexOpening, 'locator' | 'state'>,
+  from: number,
+): void {
+  const { size } = state
+  for (let n = locator.nextLive(from, size); n < size; n = locator.nextLive(n, size)) {
+    const source = locator.run(n, size)
+    if (source === undefined) return
+    const { at, count } = locator
+    const { stride } = locator.addressing
+    const view = source.view as DataView
+    for (let i = 0; i < count; i++) set.note(n + i, view, at + i * stride)
+    n += count
+  }
+}

@@ -1,0 +1,27 @@
+/**
+ * The indexes that a store has now: none at first, perhaps, and some once one is created.
+ */
+
+import type { Companion } from '../../commit/checkpointer.ts'
+import type { StagedKeys } from '../../commit/writer.ts'
+import type { IndexSet } from './index-set.ts'
+
+export class LateIndexes implements StagedKeys, Companion {
+  current: IndexSet | undefined
+
+  adding(n: number, view: DataView, at: number): void {
+    this.current?.adding(n, view, at)
+  }
+  changing(n: number, view: DataView, at: number): void {
+    this.current?.changing(n, view, at)
+  }
+  deleting(n: number): void {
+    this.current?.deleting(n)
+  }
+  checkpointSync(): void {
+    this.current?.keeper.checkpointSync()
+  }
+  async checkpoint(): Promise<void> {
+    await this.current?.keeper.checkpoint()
+  }
+}

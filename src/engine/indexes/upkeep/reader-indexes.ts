@@ -1,0 +1,151 @@
+/**
+ * The indexes of a store that another process writes, or left: the pages that its last root of the index file names, and what
+ * root and journal of the store say beyond them, in this process's memory.
+ *
+ *   Z1  looked at anew whenever the writer's sequence moved; it moves, too, when the writer publishes a root of the index file,
+ *       so that no page is read that the writer may use again.
+ *   Z2  the store's root is read before the index file's, and again after the journal: then the frames behind it lead from the
+ *       index file's commit to what is committed.
+ */
+
+import type { Platform, PlatformFile } from '../../../mmap/platform.ts'
+import type { Codec } from '../../../schema/index.ts'
+import type { Addressing } from '../../format/addressing.ts'
+import type { CommitCounts } from '../../commit/checkpointer.ts'
+import type { Identity } from '../../format/identity.ts'
+import { type HeldCommit, HeldCommitLost } from '../../recovery/held-commit.ts'
+import { scanJournal } from '../../journal/journal-scan.ts'
+import { JournalTail } from '../../journal/journal-tail.ts'
+import type { Locator } from '../../records/locator.ts'
+import { readRoot } from '../../format/root.ts'
+import { definitionsFrom, type IndexDefinition } from '../keys/index-definition.ts'
+import type { IndexAccess } from './index-file.ts'
+import { indexesAsLeft, judgementOf, noteAppended, noteFrames, withDefinitions } from './index-opening.ts'
+import { newestIndexRoot } from '../pages/index-root.ts'
+import type { IndexSet } from './index-set.ts'
+import { openEitherIndexFile } from './next-index-file.ts'
+
+export interface ReadableIndexes {
+  readonly platform: Platform
+  readonly path: string
+  readonly file: PlatformFile
+  readonly identity: Identity
+  readonly addressing: Addressing
+  readonly codec: Codec<unknown>
+  readonly locator: Locator
+  readonly windows: IndexAccess['windows']
+}
+
+const TRIES_MAX = 100
+const NOTHING_TOLD = { held: undefined, frames: 0 }
+
+export class ReaderIndexes {
+  set: IndexSet | undefined
+  /** What the store's root says that there is, and, where nothing can be looked up, why not. */
+  definitions: readonly IndexDefinition[] = []
+  reason = ''
+  /** Frames that the set was not told of yet. */
+  #tail: JournalTail | undefined
+  /** How many frames behind a held commit the set knows the keys of. */
+  #told: { readonly held: HeldCommit | undefined; readonly frames: number } = NOTHING_TOLD
+  /** What the set is up to date with. */
+  #state: CommitCounts = { commitNumber: 0, size: 0, deletedCount: 0 }
+
+  /**
+   * Brings the indexes up to what is committed as this reader sees it.
+   * @param appliedCommit the last commit that was in the file
+   * @param held what keeps the reader at a commit behind that one
+   * @throws ERR_STRIDE_CORRUPT, _IO; HeldCommitLost where pages of that time are gone
+   */
+  refresh(
+    store: ReadableIndexes,
+    appliedCommit: number,
+    state: CommitCounts,
+    held: HeldCommit | undefined,
+  ): void {
+    if (this.set === undefined || !this.#goOn(this.set, store, state)) {
+      this.forget()
+      this.#read(store, appliedCommit, state)
+    }
+    this.#lookPast(held, store, state)
+    this.#state = state
+  }
+
+  /** Pages that are newer than a held commit are right but for records that changed since. */
+  #lookPast(held: HeldCommit | undefined, { locator, path }: ReadableIndexes, state: CommitCounts): void {
+    const { set } = this
+    if (held === undefined || set === undefined || set.file.root.commitNumber <= state.commitNumber) return
+    const told = this.#told.held === held ? this.#told.frames : 0
+    const frames = held.tellKeys(locator, (n, view, at) => set.note(n, view, at), told)
+    if (frames === undefined) {
+      this.forget()
+      throw new HeldCommitLost(path)
+    }
+    this.#told = { held, frames }
+  }
+
+  /** The store's file is another one, or closed. */
+  forget(): void {
+    this.set?.close()
+    this.set = undefined
+    this.#tail = undefined
+    this.#told = NOTHING_TOLD
+  }
+
+  /** Adds the commits since. @returns whether that was possible: the writer published no root, and they were all found */
+  #goOn(set: IndexSet, { locator }: ReadableIndexes, state: CommitCounts): boolean {
+    if (state.commitNumber < this.#state.commitNumber) return false
+    if (newestIndexRoot(set.file.file)?.rootNumber !== set.file.root.rootNumber) return false
+    const frames = this.#tail?.read(state.commitNumber)
+    if (frames === undefined) return false
+    noteFrames(set, { frames, locator })
+    noteAppended(set, { locator, state }, this.#state.size)
+    return true
+  }
+
+  /** Reads what there is, again where it changed meanwhile. */
+  #read(store: ReadableIndexes, appliedCommit: number, state: CommitCounts): void {
+    const { platform, path, file, identity, addressing, windows } = store
+    for (let tries = 1; ; tries++) {
+      const isLast = tries === TRIES_MAX
+      const root = withDefinitions(readRoot(file, addressing), platform, path, identity)
+      const isUnchanged = (): boolean => readRoot(file, addressing).rootNumber === root.rootNumber
+      this.definitions = definitionsFrom(root.definitions, path)
+      if (this.definitions.length === 0) return
+      // How far a journal leads is known once it was read, below; the writer may be ahead of this reader's state.
+      const end = root.journalSegment === 0 ? root.commitNumber : Number.POSITIVE_INFINITY
+      const access = { platform, windows, readOnly: true }
+      const found = openEitherIndexFile(path, identity, access, judgementOf(root, end))
+      if (typeof found === 'string') {
+        this.reason = found
+        // A catalog that is written over while it is read is damaged for a moment only.
+        if (isLast || (isUnchanged() && !/catalog|both of its roots/.test(found))) return
+        continue
+      }
+      try {
+        const { frames } = scanJournal(platform, path, identity, root, appliedCommit)
+        if (isLast || isUnchanged()) {
+          const why = judgementOf(root, frames.at(-1)?.head.commitNumber ?? root.commitNumber)(found)
+          if (why !== undefined) {
+            found.close()
+            this.reason = why
+            return
+          }
+          this.set = indexesAsLeft(found, { ...store, root, state, frames })
+          const frame = frames.at(-1)
+          this.#tail =
+            frame === undefined
+              ? new JournalTail(store, root.commitNumber)
+              : new JournalTail(store, frame.head.commitNumber, { frame, salt: root.journalSalt })
+          return
+        }
+      } catch (error) {
+        found.close()
+        // The journal went on while it was read.
+        if (isLast || isUnchanged()) throw error
+        continue
+      }
+      found.close()
+    }
+  }
+}

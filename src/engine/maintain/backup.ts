@@ -1,0 +1,263 @@
+/**
+ * Backup: the committed records as a new store file, while the store stays open and goes on committing.
+ *
+ *   D9  records are copied as they are in the file. Commits that come meanwhile change records that were copied already: the
+ *       frames of these commits are read from the journal after each turn and laid over the copy, which in the end is the state
+ *       of the last of them. The copy is verified before it gets its name.
+ *   B2  an existing target is refused; aborting or failing leaves nothing.
+ *   B3  everything in a copy comes from one file. Where another process replaces the store's file meanwhile (compact,
+ *       migrateStore), the copy begins again: commit numbers do not tell the two files apart, the open file does.
+ */
+
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { StrideError } from '../../errors.ts'
+import type { PlatformFile } from '../../mmap/platform.ts'
+import { createWindowPool } from '../../mmap/window-pool/create-window-pool.ts'
+import type { Checksums } from '../file/checksums.ts'
+import { PAGE_BYTES } from '../format/store-format.ts'
+import { indexPathOf } from '../indexes/upkeep/index-file.ts'
+import { nextIndexPathOf } from '../indexes/upkeep/next-index-file.ts'
+import { journalPathOf } from '../journal/journal.ts'
+import type { Frame } from '../journal/journal-scan.ts'
+import { JournalTail } from '../journal/journal-tail.ts'
+import { collapse } from '../journal/net-changes.ts'
+import type { Locator } from '../records/locator.ts'
+import { lockPathOf } from '../file/locks.ts'
+import type { ProgressOptions } from '../opening/options.ts'
+import type { PublishedState } from '../file/publication.ts'
+import { StoreBuilder } from './store-builder.ts'
+import { fileEnd, newLineage, readRoot } from '../format/root.ts'
+import { locatorOver, type StoreFile } from '../opening/store-file.ts'
+import { verifyStore } from './verify.ts'
+import { writeNew } from '../file/whole-file.ts'
+
+const RECORDS_A_TURN_BYTES = 4 * 1024 * 1024
+/** What is read between two looks at the writer's sequence. */
+const RUN_BYTES = 256 * 1024
+const TRIES_MAX = 8
+
+/** What is committed and in the file now. */
+interface BackupState extends PublishedState {
+  /** Whether some of it is not in the file, but in the journal that a dead writer left. */
+  readonly isOverlaid: boolean
+}
+
+interface BackupSource {
+  /** The file that the store stands on now. */
+  readonly file: () => StoreFile
+  /** Whether another process writes: what is staged over the file is then committed. */
+  readonly isReader: boolean
+  /** Finds the records as they are now. */
+  readonly locator: () => Locator
+  readonly state: () => BackupState
+  /** Runs a reading again until no commit of another process came between. */
+  readonly consistently: <T>(read: () => T) => T
+  /** The definitions of the store's indexes now, as a root has them. */
+  readonly definitions: () => string
+  readonly target: string
+}
+
+/** @throws ERR_STRIDE_EXISTS, _NO_SPACE, _IO, _BUSY, _CLOSED; the signal's reason */
+export async function backupStore(source: BackupSource, options: ProgressOptions): Promise<void> {
+  const { platform, path } = source.file()
+  refuseTarget(source)
+  for (let tries = 0; tries < TRIES_MAX; tries++) {
+    const isWhole = await writeNew(platform, source.target, async file => {
+      source.state()
+      const copy = new Copy(source, source.file(), file)
+      if (!(await copy.make(options))) return false
+      await verifyCopy(copy.from, file, options)
+      return true
+    })
+    if (isWhole) return
+  }
+  const message = `${path} changed so fast that ${TRIES_MAX} copies of it were overtaken: back it up when less is written`
+  throw new StrideError('ERR_STRIDE_BUSY', message, { path })
+}
+
+/** What is there already is never replaced, nor is a name taken that the store, or the copy, gives another meaning. */
+function refuseTarget({ file, target }: BackupSource): void {
+  const { platform, path } = file()
+  const own = [path, journalPathOf(path), lockPathOf(path), indexPathOf(path), nextIndexPathOf(path)]
+  const taken = [target, journalPathOf(target)].find(name => own.includes(name) || platform.exists(name))
+  if (taken === undefined) return
+  throw new StrideError('ERR_STRIDE_EXISTS', `The backup's target exists: ${taken}`, { path: taken })
+}
+
+/** Looks at the whole copy before it gets its name. @throws ERR_STRIDE_CORRUPT naming the first thing that is wrong */
+async function verifyCopy(from: StoreFile, file: PlatformFile, options: ProgressOptions): Promise<void> {
+  const { addressing, windowBytes } = from
+  const pool = createWindowPool(file, {
+    windowBytes,
+    mappedBytesMax: Number.POSITIVE_INFINITY,
+    itemBytesMax: Math.max(addressing.recordSize, PAGE_BYTES),
+    advice: 'sequential',
+  })
+  try {
+    const root = readRoot(file, addressing)
+    pool.setEnd(fileEnd(addressing, root))
+    const copy = { ...from, file, pool, root }
+    const locator = locatorOver(copy, 0, 'never')
+    const { findings } = await verifyStore({
+      file: copy,
+      locator: () => locator,
+      state: () => root,
+      consistently: read => read(),
+      isWriter: false,
+    })
+    const [first] = findings
+    options.signal?.throwIfAborted()
+    if (first === undefined) return
+    const { code, message, offset, recordNumber } = first
+    throw new StrideError(code, `Not backed up: ${message}`, {
+      path: from.path,
+      offset,
+      ...(recordNumber === undefined ? {} : { recordNumber }),
+    })
+  } finally {
+    pool.close()
+  }
+}
+
+/** One try to copy one file. */
+class Copy {
+  /** The file that is copied. */
+  readonly from: StoreFile
+  readonly #source: BackupSource
+  readonly #builder: StoreBuilder
+  /** Where the copying began. */
+  readonly #first: BackupState
+  readonly #tail: JournalTail
+  /** The indexes that the store had then. */
+  readonly #definitions: string
+
+  constructor(source: BackupSource, from: StoreFile, target: PlatformFile) {
+    this.from = from
+    this.#source = source
+    this.#first = source.state()
+    this.#definitions = source.definitions()
+    this.#tail = new JournalTail(from, this.#first.commitNumber)
+    this.#builder = new StoreBuilder(target, from.identity, source.locator().checksums.exists)
+  }
+
+  /** @returns whether the copy is the state of one commit; not where the file was replaced or the journal let go of frames */
+  async make({ signal, progress }: ProgressOptions): Promise<boolean> {
+    const builder = this.#builder
+    const perTurn = Math.max(1, Math.floor(RECORDS_A_TURN_BYTES / this.from.addressing.stride))
+    for (;;) {
+      signal?.throwIfAborted()
+      const state = this.#stateNow()
+      if (state === undefined) return false
+      const isLast = state.size - builder.size <= perTurn
+      const end = isLast ? state.size : builder.size + perTurn
+      const laid = this.#copyUpTo(end) ? this.#layFrames() : undefined
+      if (laid === undefined) return false
+      // Another process may have appended since: then there is a little more to copy.
+      if (isLast && builder.size === laid.size) {
+        // An index that was created or dropped meanwhile may not fit these records: unique ones say what they may be.
+        if (this.#source.definitions() !== this.#definitions) return false
+        builder.finish({ ...laid, definitions: this.#definitions, lineage: newLineage() })
+        progress?.(laid.size, laid.size)
+        return true
+      }
+      if (isLast) continue
+      progress?.(builder.size, state.size)
+      await nextTurn()
+    }
+  }
+
+  /** What is committed now; undefined where another file is open, or the writer whose journal was laid over the file is not dead. */
+  #stateNow(): BackupState | undefined {
+    const state = this.#source.state()
+    if (this.#source.file() !== this.from || state.isOverlaid !== this.#first.isOverlaid) return undefined
+    return state.isOverlaid && state.commitNumber !== this.#first.commitNumber ? undefined : state
+  }
+
+  /** @returns false where another file was opened meanwhile */
+  #copyUpTo(end: number): boolean {
+    const builder = this.#builder
+    while (builder.size < end) {
+      const { bytes, checksums } = this.#read(builder.size, end)
+      if (this.#source.file() !== this.from) return false
+      if (bytes === undefined) builder.addDeleted()
+      else builder.addRecords(bytes, checksums.length === 0 ? undefined : i => checksums[i] as number)
+    }
+    return true
+  }
+
+  /** Some records as they are committed: in the file, or for a reader also in what lies over it. */
+  #read(n: number, end: number): CopiedRun {
+    const { consistently, locator, isReader } = this.#source
+    // Growth in another process moves the tables behind the array, and records come to lie where they were.
+    return consistently(() =>
+      isReader ? runAsRead(locator().unchecked(), n, end) : runInFile(locator(), n, end),
+    )
+  }
+
+  /** Brings the copied records up to the last commit. @returns its state; undefined where the journal does not lead there */
+  #layFrames(): BackupState | undefined {
+    const state = this.#stateNow()
+    if (state === undefined || state.isOverlaid) return state
+    let frames: readonly Frame[] | undefined
+    try {
+      frames = this.#tail.read(state.commitNumber)
+    } catch (error) {
+      // A journal of the next file, perhaps only half there.
+      if (this.#stateNow() === undefined) return undefined
+      throw error
+    }
+    if (frames === undefined || this.#stateNow() === undefined) return undefined
+    if (frames.length > 0) this.#lay(frames)
+    return state
+  }
+
+  #lay(frames: readonly Frame[]): void {
+    const { path, addressing } = this.from
+    const { recordSize } = addressing
+    const net = collapse(frames, recordSize, journalPathOf(path), this.#first)
+    for (let i = 0; i < net.numbers.length; i++) {
+      const n = net.numbers[i] as number
+      // The others are copied later, as they are then.
+      if (n >= this.#builder.size) break
+      const at = net.positionOf(i)
+      this.#builder.replace(n, net.sourceOf(i)?.bytes.subarray(at, at + recordSize))
+    }
+  }
+}
+
+/** Some neighbours, copied; no bytes for a deleted record. */
+interface CopiedRun {
+  readonly bytes: Buffer | undefined
+  readonly checksums: readonly number[]
+}
+
+function runAsRead(locator: Locator, n: number, end: number): CopiedRun {
+  const { addressing, staging, checksums } = locator
+  const { stride } = addressing
+  const source = locator.run(n, Math.min(end, n + recordsOf(RUN_BYTES, stride)))
+  if (source === undefined) return { bytes: undefined, checksums: [] }
+  const { at, count } = locator
+  const bytes = Buffer.from(source.bytes.subarray(at, at + count * stride))
+  const isInFile = checksums.exists && staging.find(n) === undefined
+  return { bytes, checksums: isInFile ? storedChecksums(checksums, n, count) : [] }
+}
+
+function runInFile({ addressing, liveness, checksums, pool }: Locator, n: number, end: number): CopiedRun {
+  if (liveness.isDeleted(n)) return { bytes: undefined, checksums: [] }
+  const { stride, dataOffset, recordSize } = addressing
+  const stop = liveness.nextDeleted(n, Math.min(end, n + recordsOf(RUN_BYTES, stride)))
+  const offset = dataOffset + n * stride
+  const window = pool.acquire(offset, recordSize, (stop - n) * stride)
+  const count = Math.min(stop - n, Math.floor((window.end - offset) / stride))
+  const at = offset - window.start
+  const bytes = Buffer.from(window.bytes.subarray(at, at + count * stride))
+  return { bytes, checksums: checksums.exists ? storedChecksums(checksums, n, count) : [] }
+}
+
+function storedChecksums(checksums: Checksums, n: number, count: number): readonly number[] {
+  return Array.from({ length: count }, (_, i) => checksums.stored(n + i))
+}
+
+function recordsOf(bytes: number, stride: number): number {
+  return Math.max(1, Math.floor(bytes / stride))
+}

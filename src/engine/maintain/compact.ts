@@ -1,0 +1,138 @@
+/**
+ * Compact: the same store without its deleted records, in a new file of the next generation.
+ *
+ *   M1  the file alone holds everything before the first record is copied, and nothing is written to it meanwhile.
+ *   M2  readers are told before the new file takes the name, and told again where it did not.
+ */
+
+import type { PlatformFile } from '../../mmap/platform.ts'
+import type { Committer } from '../commit/committer.ts'
+import { assertCurrent, isCurrent } from '../file/current-file.ts'
+import { type Identity, newIdentity } from '../format/identity.ts'
+import type { NextIndexes } from '../indexes/upkeep/renumber.ts'
+import type { Locator } from '../records/locator.ts'
+import type { ProgressOptions } from '../opening/options.ts'
+import type { PublishedState, Publisher } from '../file/publication.ts'
+import { StoreBuilder } from './store-builder.ts'
+import { newLineage } from '../format/root.ts'
+import type { StoreFile } from '../opening/store-file.ts'
+import { runInTurns, type Steps } from '../file/steps.ts'
+import { replaceWhole } from '../file/whole-file.ts'
+
+/** For a record number that no longer exists. */
+export const GONE = -1
+
+const BYTES_A_TURN = 4 * 1024 * 1024
+
+export interface Compactable {
+  readonly file: StoreFile
+  readonly locator: Locator
+  readonly committer: Committer
+  readonly publisher: Publisher
+  /** What is committed, all of it in the file. */
+  readonly state: PublishedState
+  /** The definitions of the store's indexes, as its root has them. */
+  readonly definitions: string
+  /** @throws ERR_STRIDE_CLOSED once the store is closed */
+  readonly assertOpen: () => void
+  /** Writes the indexes of the new file, before it takes the name. */
+  readonly renumber: (store: CompactedStore) => Promise<NextIndexes | undefined>
+}
+
+/** What the new file holds. */
+export interface CompactedStore {
+  readonly identity: Identity
+  readonly commitNumber: number
+  readonly size: number
+  /** Random: the file goes on with a history of its own. */
+  readonly lineage: string
+  /** For each old record number the new one, or GONE. */
+  readonly moved: Float64Array
+}
+
+/**
+ * Writes the live records beside the file and takes its name. Nothing is staged, and no journal is there.
+ * @returns for each old record number the new one, or GONE; and its indexes, which take over once the old ones are closed
+ */
+export async function compactStore(
+  store: Compactable,
+  options: ProgressOptions,
+): Promise<{ readonly moved: Float64Array; readonly indexes: NextIndexes | undefined }> {
+  const { file, publisher, committer, state, assertOpen } = store
+  const { platform, path, lock } = file
+  const moved = new Float64Array(state.size).fill(GONE)
+  let indexes: NextIndexes | undefined
+  const write = async (target: PlatformFile): Promise<void> => {
+    indexes = await store.renumber(await runInTurns(copyLive(store, target, moved), options))
+  }
+  /** Where that cannot be found out, another file may have the name. */
+  const hasName = (): boolean => {
+    try {
+      return isCurrent(platform, path, file.file)
+    } catch {
+      return false
+    }
+  }
+  let isTold = false
+  const replacing = (): void => {
+    assertOpen()
+    options.signal?.throwIfAborted()
+    assertCurrent(platform, path, file.file)
+    isTold = true
+    // Readers that come from now on wait until the new file says what it holds.
+    lock.retract()
+    publisher.supersede()
+  }
+  try {
+    await replaceWhole(platform, file.file, write, replacing)
+  } catch (error) {
+    indexes?.discard()
+    if (!isTold) throw error
+    if (hasName()) {
+      publisher.reinstate(state)
+      lock.announce()
+    } else {
+      // What is written to the old file would be lost.
+      committer.fail(error)
+    }
+    throw error
+  }
+  return { moved, indexes }
+}
+
+function* copyLive(
+  { file, locator: checked, state, definitions, assertOpen }: Compactable,
+  target: PlatformFile,
+  moved: Float64Array,
+): Steps<CompactedStore> {
+  // A damaged record keeps its checksum, so that its damage stays visible; unless each read is to refuse it.
+  const locator = checked.checksumPolicy === 'each' ? checked : checked.unchecked()
+  const { addressing, checksums } = locator
+  const { size } = state
+  const identity = newIdentity(file.codec.layout, file.identity)
+  const builder = new StoreBuilder(target, identity, checksums.exists)
+  let sinceTurn = 0
+  for (let n = locator.nextLive(0, size); n < size; n = locator.nextLive(n, size)) {
+    const source = locator.run(n, size)
+    if (source === undefined) break
+    const { at } = locator
+    const count = Math.min(locator.count, Math.ceil(BYTES_A_TURN / addressing.stride))
+    for (let i = 0; i < count; i++) moved[n + i] = builder.size + i
+    const first = n
+    builder.addRecords(source.bytes.subarray(at, at + count * addressing.stride), i =>
+      checksums.stored(first + i),
+    )
+    n += count
+    sinceTurn += count * addressing.stride
+    if (sinceTurn < BYTES_A_TURN) continue
+    sinceTurn = 0
+    yield { done: n, total: size }
+    assertOpen()
+  }
+  const { commitNumber } = state
+  const lineage = newLineage()
+  builder.finish({ commitNumber, deletedCount: 0, definitions, lineage })
+  yield { done: size, total: size }
+  assertOpen()
+  return { identity, commitNumber, size: builder.size, lineage, moved }
+}

@@ -1,0 +1,47 @@
+/**
+ * Work on a store's whole file that takes many turns of the event loop: compact, backup. One at a time.
+ */
+
+import { StrideError } from '../../errors.ts'
+
+interface Running {
+  readonly name: string
+  readonly blocksWrites: boolean
+  /** Resolves when it is over, however it ended. */
+  readonly done: Promise<void>
+}
+
+export class FileWork {
+  readonly #path: string
+  #running: Running | undefined
+
+  constructor(path: string) {
+    this.#path = path
+  }
+
+  /** Resolves once no such work goes on. */
+  get done(): Promise<void> | undefined {
+    return this.#running?.done
+  }
+
+  /** @throws ERR_STRIDE_BUSY while work goes on that takes the store as it is */
+  assertWritable(): void {
+    if (this.#running?.blocksWrites === true) throw this.#busy('Changes', this.#running)
+  }
+
+  /** @param blocksWrites whether the store takes no changes meanwhile @throws ERR_STRIDE_BUSY while other work goes on */
+  run<T>(name: string, blocksWrites: boolean, work: () => Promise<T>): Promise<T> {
+    if (this.#running !== undefined) throw this.#busy(name, this.#running)
+    const result = work()
+    const end = (): void => {
+      this.#running = undefined
+    }
+    this.#running = { name, blocksWrites, done: result.then(end, end) }
+    return result
+  }
+
+  #busy(what: string, { name }: Running): StrideError {
+    const path = this.#path
+    return new StrideError('ERR_STRIDE_BUSY', `${what} must wait for the ${name} of ${path} to end`, { path })
+  }
+}

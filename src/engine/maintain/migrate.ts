@@ -1,0 +1,220 @@
+/**
+ * Migrate: the same records under a changed schema, written beside and renamed.
+ *
+ * Record numbers stay; deleted records stay deleted. The old file is whole until the new one takes its name.
+ */
+
+import { StrideError } from '../../errors.ts'
+import type { PlatformFile } from '../../mmap/platform.ts'
+import { createWindowPool } from '../../mmap/window-pool/create-window-pool.ts'
+import type { SettledOptions } from '../../option-table.ts'
+import { type AnySchema, type Codec, codecOf, type Input } from '../../schema/index.ts'
+import { checkPath, shown } from '../../shown-value.ts'
+import { PAGE_BYTES } from '../format/store-format.ts'
+import { type Identity, newIdentity } from '../format/identity.ts'
+import { definitionsFrom, definitionsText, type IndexDefinition } from '../indexes/keys/index-definition.ts'
+import { buildInMemory } from '../indexes/upkeep/memory-indexes.ts'
+import { freeNextIndexName } from '../indexes/upkeep/next-index-file.ts'
+import { INDEXED_STORE, MIGRATION, type MigrateOptions } from '../opening/options.ts'
+import type { Publisher } from '../file/publication.ts'
+import { StoreBuilder } from './store-builder.ts'
+import { fileEnd, newLineage, readRoot } from '../format/root.ts'
+import { locatorOver, openStoreFile, type StoreFile } from '../opening/store-file.ts'
+import { runAtOnce, runInTurns, type Steps } from '../file/steps.ts'
+import { replaceWhole, writeWhole } from '../file/whole-file.ts'
+
+/** A record as the old schema has it. */
+export type OldRecord = Record<string, unknown>
+
+/** The new record of an old one. */
+type RecordMap<S extends AnySchema> = (record: OldRecord, recordNumber: number) => Input<S>
+
+const BYTES_A_STEP = 1024 * 1024
+
+/**
+ * Gives the store at `path` another schema. Blocks; nobody else may write meanwhile.
+ *
+ * @param map makes the new record of an old one; without it fields of the same name are taken over and new ones
+ *   must have a default
+ * @returns how many live records there are
+ * @throws {StrideError} ERR_STRIDE_RECORD naming the first record that does not fit, _DUPLICATE_KEY where two would have one key in a
+ *   unique index, _SCHEMA_MISMATCH where the field of a unique index goes, _BUSY, _NO_LOCK, _NO_SPACE, _IO; what `signal`
+ *   aborts with; the old file is untouched then
+ */
+export function migrateStore<S extends AnySchema>(
+  path: string,
+  schema: S,
+  map?: RecordMap<S>,
+  options?: MigrateOptions,
+): number {
+  const given = MIGRATION.read(options, 'migrateStore')
+  const migration = begin(path, schema, map, given)
+  const { old } = migration
+  try {
+    let live = 0
+    writeWhole(old.platform, old.path, old.file, file => {
+      live = runAtOnce(copyRecords(migration, file), given)
+      tellReaders(old)
+    })
+    return live
+  } finally {
+    end(old)
+  }
+}
+
+/** The same without blocking the event loop. */
+export async function migrateStoreAsync<S extends AnySchema>(
+  path: string,
+  schema: S,
+  map?: RecordMap<S>,
+  options?: MigrateOptions,
+): Promise<number> {
+  const given = MIGRATION.read(options, 'migrateStoreAsync')
+  const migration = begin(path, schema, map, given)
+  const { old } = migration
+  try {
+    let live = 0
+    const write = async (file: PlatformFile): Promise<void> => {
+      live = await runInTurns(copyRecords(migration, file), given)
+    }
+    await replaceWhole(old.platform, old.file, write, () => {
+      given.signal?.throwIfAborted()
+      tellReaders(old)
+    })
+    return live
+  } finally {
+    end(old)
+  }
+}
+
+interface Migration {
+  readonly old: StoreFile
+  readonly codec: Codec<unknown>
+  readonly map: (record: OldRecord, recordNumber: number) => unknown
+}
+
+/** Opens the old file for writing, so that nobody else does. */
+function begin<S extends AnySchema>(
+  path: string,
+  schema: S,
+  map: RecordMap<S> | undefined,
+  { align, endian, validate, lockTimeoutMs, lock }: SettledOptions<typeof MIGRATION>,
+): Migration {
+  checkPath(path, 'migrateStore')
+  if (map !== undefined && typeof map !== 'function') {
+    throw new TypeError(`migrateStore takes a function that makes the new records, then options: ${shown(map)}`)
+  }
+  const codec = codecOf(schema, { align, endian, validate }) as Codec<unknown>
+  const old = openStoreFile(path, undefined, INDEXED_STORE.read({ lockTimeoutMs, lock }, 'migrateStore'))
+  const publisher = old.publisher as Publisher
+  publisher.publish(old.root)
+  old.lock.announce()
+  const kept = (record: OldRecord): unknown =>
+    Object.fromEntries(Object.entries(record).filter(([name]) => codec.hasField(name)))
+  return { old, codec, map: map ?? kept }
+}
+
+/** Readers that come from now on wait until the lock is released. */
+function tellReaders(old: StoreFile): void {
+  freeNextIndexName(old.platform, old.path, old.identity)
+  old.lock.retract()
+  old.publisher?.supersede()
+}
+
+function end(old: StoreFile): void {
+  old.publisher?.close()
+  old.pool.close()
+  old.file.close()
+  old.lock.release()
+}
+
+/** @returns how many of the records are live */
+function* copyRecords({ old, codec, map }: Migration, file: PlatformFile): Steps<number> {
+  const { size, checksumsOffset } = old.root
+  const kept = keptIndexes(old, codec)
+  const { stride } = old.addressing
+  const locator = locatorOver(old, 0, 'each')
+  const identity = newIdentity(codec.layout, old.identity)
+  const builder = new StoreBuilder(file, identity, checksumsOffset > 0)
+  const bytes = Buffer.alloc(identity.recordSize)
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
+  const perStep = Math.ceil(BYTES_A_STEP / stride)
+  let live = 0
+  for (let n = 0; n < size; n++) {
+    if (n % perStep === 0 && n > 0) yield { done: n, total: size }
+    const source = locator.find(n, (size - n) * stride)
+    if (source === undefined) {
+      builder.addDeleted()
+      continue
+    }
+    const record = old.codec.decode(source.view as DataView, source.bytes, locator.at) as OldRecord
+    try {
+      codec.encode(map(record, n), view, bytes, 0)
+    } catch (error) {
+      throw ofRecord(error, old.path, n)
+    }
+    builder.addRecords(bytes)
+    live++
+  }
+  builder.finish({ ...old.root, lineage: newLineage(), definitions: definitionsText(kept) })
+  for (const _ of checkUnique(old, codec, identity, file, kept)) yield { done: size, total: size }
+  yield { done: size, total: size }
+  return live
+}
+
+/**
+ * The indexes that the new schema can have. The others are dropped with their fields, but for unique ones: what they promise of the other
+ * fields would go without a word.
+ * @throws ERR_STRIDE_SCHEMA_MISMATCH
+ */
+function keptIndexes({ root, path }: StoreFile, codec: Codec<unknown>): readonly IndexDefinition[] {
+  return definitionsFrom(root.definitions, path).filter(({ name, on, unique }) => {
+    const gone = on.find(field => !codec.hasField(field))
+    if (gone === undefined || !unique) return gone === undefined
+    const message = `The unique index '${name}' is on '${gone}', which the new schema does not have: drop the index first`
+    throw new StrideError('ERR_STRIDE_SCHEMA_MISMATCH', message, { path, field: gone })
+  })
+}
+
+/** The new records are such that the indexes can be had: whoever opens the store builds them. @throws ERR_STRIDE_DUPLICATE_KEY, _LIMIT */
+function* checkUnique(
+  { path, windowBytes }: StoreFile,
+  codec: Codec<unknown>,
+  identity: Identity,
+  file: PlatformFile,
+  indexes: readonly IndexDefinition[],
+): Steps<void> {
+  const unique = indexes.filter(index => index.unique)
+  if (unique.length === 0) return
+  const { recordSize, dataOffset } = identity
+  const addressing = { dataOffset, stride: recordSize, recordSize }
+  const pool = createWindowPool(file, {
+    windowBytes,
+    mappedBytesMax: Number.POSITIVE_INFINITY,
+    itemBytesMax: Math.max(recordSize, PAGE_BYTES),
+    advice: 'sequential',
+  })
+  try {
+    const root = readRoot(file, addressing)
+    pool.setEnd(fileEnd(addressing, root))
+    const locator = locatorOver({ addressing, pool, root }, 0, 'never')
+    const set = yield* buildInMemory({ path, identity, codec, locator, root }, unique)
+    set.close()
+  } finally {
+    pool.close()
+  }
+}
+
+/** The same refusal with the record's number; other errors as they are. */
+function ofRecord(error: unknown, path: string, recordNumber: number): unknown {
+  if (!(error instanceof StrideError)) return error
+  const { field, issues } = error
+  const message = `Record ${recordNumber} does not fit the new schema: ${error.message}`
+  return new StrideError(error.code, message, {
+    path,
+    recordNumber,
+    ...(field === undefined ? {} : { field }),
+    ...(issues === undefined ? {} : { issues }),
+    cause: error,
+  })
+}

@@ -1,0 +1,242 @@
+/**
+ * Verify: everything that can be checked about a store's file, as findings with offsets.
+ *
+ * Reads only. Works through the records in turns, so that the event loop stays free, and never throws for what is
+ * wrong with the file: each thing wrong is a finding.
+ */
+
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises'
+import { type ErrorCode, StrideError } from '../../errors.ts'
+import { offsetOf } from '../format/addressing.ts'
+import { readIdentity } from '../format/identity.ts'
+import type { IndexSet } from '../indexes/upkeep/index-set.ts'
+import { verifyIndexes } from '../indexes/upkeep/verify-indexes.ts'
+import { scanJournal } from '../journal/journal-scan.ts'
+import type { Locator } from '../records/locator.ts'
+import type { PublishedState } from '../file/publication.ts'
+import { readRoot, readRootPages } from '../format/root.ts'
+import type { StoreFile } from '../opening/store-file.ts'
+
+export interface Finding {
+  readonly code: ErrorCode
+  readonly message: string
+  /** Bytes from the start of the file. */
+  readonly offset: number
+  readonly recordNumber?: number
+}
+
+export interface VerifyResult {
+  readonly ok: boolean
+  readonly findings: readonly Finding[]
+  /** Live records that were decoded. */
+  readonly recordsChecked: number
+}
+
+const FINDINGS_MAX = 1000
+const RECORDS_A_TURN = 20_000
+const ROOT_TRIES = 6
+const REPLACED_TRIES = 8
+
+/** What is looked at: the file, what lies over it, and what it should hold at the moment of asking. */
+export interface Verifiable {
+  readonly file: StoreFile
+  /** Finds the records as they are now. */
+  readonly locator: () => Locator
+  readonly state: () => PublishedState
+  /** Runs a reading again until no commit of another process came between. */
+  readonly consistently: <T>(read: () => T) => T
+  /** Whether this process writes: then its journal is looked at too, and what is staged is not. */
+  readonly isWriter: boolean
+  /** The indexes as they are now. */
+  readonly indexes?: () => IndexSet | undefined
+}
+
+export async function verifyStore(store: Verifiable): Promise<VerifyResult> {
+  const findings: Finding[] = []
+  const note: Note = (error, offset, recordNumber) => {
+    if (!(error instanceof StrideError) || error.code === 'ERR_STRIDE_CLOSED') throw error
+    if (findings.length >= FINDINGS_MAX) return
+    const place = recordNumber === undefined ? {} : { recordNumber }
+    findings.push({ code: error.code, message: error.message, offset: error.offset ?? offset, ...place })
+  }
+  const isReadable = await verifyHeader(store, note)
+  const recordsChecked = isReadable ? await verifyRecords(store, note) : 0
+  if (isReadable) verifyLiveBits(store, note)
+  if (isReadable) await verifyKeys(store, note)
+  return { ok: findings.length === 0, findings, recordsChecked }
+}
+
+/**
+ * The same of an open store. Where compact, or another process, replaces its file meanwhile, verifying begins again: findings are
+ * about one file.
+ * @param begin the store on the file that it stands on now; throws once it is closed
+ */
+export async function verifyOpenStore(
+  begin: () => Verifiable,
+  fileNow: () => StoreFile,
+): Promise<VerifyResult> {
+  for (let tries = 1; ; tries++) {
+    const store = begin()
+    const { file, path } = store.file
+    const isReplaced = (): boolean => fileNow().file !== file
+    try {
+      const result = await verifyStore(store)
+      if (!isReplaced()) return result
+    } catch (error) {
+      if (!isReplaced()) throw error
+    }
+    if (tries === REPLACED_TRIES) {
+      const message = `${path} was replaced ${tries} times while it was verified: verify it when it is compacted less`
+      throw new StrideError('ERR_STRIDE_BUSY', message, { path })
+    }
+  }
+}
+
+type Note = (error: unknown, offset: number, recordNumber?: number) => void
+
+/** Identity, roots and journal. @returns whether there is a root to go on with */
+async function verifyHeader(store: Verifiable, note: Note): Promise<boolean> {
+  const { file: storeFile, isWriter, state } = store
+  const { file, addressing, platform, path, identity } = storeFile
+  try {
+    readIdentity(file)
+  } catch (error) {
+    note(error, 0)
+  }
+  for (const page of await readPages(store, note)) {
+    if (page.root === undefined) {
+      note(new StrideError('ERR_STRIDE_CORRUPT', 'One of the two roots fails its checksum', {}), page.offset)
+    }
+  }
+  try {
+    const root = readRoot(file, addressing)
+    if (isWriter) scanJournal(platform, path, identity, root, state().commitNumber)
+    return true
+  } catch (error) {
+    note(error, 0)
+    return false
+  }
+}
+
+/** Another process may be storing one of them: then it is looked at again. */
+async function readPages(
+  { file: { file }, isWriter }: Verifiable,
+  note: Note,
+): Promise<ReturnType<typeof readRootPages>> {
+  try {
+    for (let tries = 1; ; tries++) {
+      const pages = readRootPages(file)
+      if (isWriter || tries === ROOT_TRIES || pages.every(({ root }) => root !== undefined)) return pages
+      await sleep(tries)
+    }
+  } catch (error) {
+    note(error, 0)
+    return []
+  }
+}
+
+/** Decodes each live record. @returns how many there were */
+async function verifyRecords(store: Verifiable, note: Note): Promise<number> {
+  const { addressing } = store.file
+  let live = 0
+  for (let n = 0; n < store.state().size; n++) {
+    if (n % RECORDS_A_TURN === RECORDS_A_TURN - 1) await nextTurn()
+    const offset = offsetOf(addressing, n)
+    try {
+      const { isLive, damage } = store.consistently(() => verifyRecord(store, n))
+      if (isLive) live++
+      if (damage !== undefined) note(located(damage, offset), offset, n)
+    } catch (error) {
+      note(error, offset, n)
+      return live
+    }
+  }
+  return live
+}
+
+function verifyRecord(
+  { file: { codec }, locator: locatorNow, isWriter }: Verifiable,
+  n: number,
+): { readonly isLive: boolean; readonly damage?: unknown } {
+  const locator = locatorNow().unchecked()
+  const source = isWriter ? locator.findSealed(n) : locator.find(n)
+  if (source === undefined) return { isLive: false }
+  try {
+    codec.decode(source.view as DataView, source.bytes, locator.at)
+    const isInFile = isWriter || locator.staging.find(n) === undefined
+    if (locator.checksums.exists && isInFile) locator.check(n)
+    return { isLive: true }
+  } catch (damage) {
+    return { isLive: true, damage }
+  }
+}
+
+/** Compares the live bits with the counts, in one go: a commit in between would make both look wrong. */
+function verifyLiveBits(store: Verifiable, note: Note): void {
+  const { liveBitsOffset } = store.state()
+  try {
+    for (const { finding, recordNumber } of store.consistently(() => strayBits(store))) {
+      note(finding, liveBitsOffset, recordNumber)
+    }
+  } catch (error) {
+    note(error, liveBitsOffset)
+  }
+}
+
+interface StrayBits {
+  readonly finding: StrideError
+  readonly recordNumber?: number
+}
+
+function strayBits({ file, locator: locatorNow, state, isWriter }: Verifiable): readonly StrayBits[] {
+  const locator = locatorNow()
+  const { liveness } = locator
+  const { size, capacity, deletedCount } = state()
+  const { path } = file
+  const found: StrayBits[] = []
+  const stray = liveness.nextDeleted(size, capacity)
+  if (stray < capacity) {
+    const message = `Record ${stray} is marked as deleted but lies beyond the end, ${size}`
+    found.push({ finding: new StrideError('ERR_STRIDE_CORRUPT', message, { path }), recordNumber: stray })
+  }
+  let deleted = 0
+  const isOverlaid = !isWriter && locator.staging.changeCount > 0
+  for (let n = 0; n < size; n++) {
+    if (!isOverlaid) n = liveness.nextDeleted(n, size)
+    if (n < size && (!isOverlaid || !locator.isLive(n))) deleted++
+  }
+  if (deleted !== deletedCount) {
+    const message = `${deletedCount} records are counted as deleted, the live bits say ${deleted}`
+    found.push({ finding: new StrideError('ERR_STRIDE_CORRUPT', message, { path }) })
+  }
+  return found
+}
+
+/** Compares indexes and records. Beside another writer in one go: between two looks it may have changed both. */
+async function verifyKeys({ indexes, locator, isWriter, consistently }: Verifiable, note: Note): Promise<void> {
+  type Found = Parameters<Note>
+  if (!isWriter) {
+    const found = consistently(() => {
+      const notes: Found[] = []
+      const set = indexes?.()
+      if (set !== undefined)
+        for (const _ of verifyIndexes(set, locator().unchecked(), (...one) => notes.push(one)));
+      return notes
+    })
+    for (const one of found) note(...one)
+    return
+  }
+  const set = indexes?.()
+  if (set === undefined) return
+  for (const _ of verifyIndexes(set, locator().unchecked(), note)) {
+    await nextTurn()
+    // Replaced with the whole file, which then was made from records that were looked at.
+    if (indexes?.() !== set) return
+  }
+}
+
+/** A decoding error says where in the window it was; findings say where in the file. */
+function located(error: unknown, offset: number): unknown {
+  if (!(error instanceof StrideError)) return error
+  return new StrideError(error.code, error.message, { offset, ...(error.field ? { field: error.field } : {}) })
+}

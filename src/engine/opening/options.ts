@@ -1,0 +1,243 @@
+/**
+ * Which options do stores and flat files take, when they are opened and in each of their calls?
+ *
+ * One row an option: types, checks and docs/options.md come from here. A new option is one row more. Those of indexes:
+ * indexes/index-options.ts. How they are read: option-table.ts.
+ */
+
+import type { Advice } from '../../mmap/platform.ts'
+import {
+  abortSignal,
+  callback,
+  fieldValue,
+  flag,
+  named,
+  oneOf,
+  permissionBits,
+  whole,
+} from '../../option-kinds.ts'
+import {
+  type CallWithOptions,
+  NO_OPTIONS,
+  type OptionsOf,
+  OptionTable,
+  type SettledOptions,
+} from '../../option-table.ts'
+import type { Durability } from '../commit/commit-waiters.ts'
+import { defineIndex, type IndexDefinition } from '../indexes/keys/index-definition.ts'
+import { checkIndexName, INDEX_DECLARATION, KEY_RANGE, WALKED_RANGE } from '../indexes/index-options.ts'
+import type { IndexDeclarations } from '../indexes/index-types.ts'
+import type { Allocation } from '../file/space.ts'
+
+export type Backend = 'auto' | 'mapped' | 'file' | 'memory'
+
+const KIB = 1024
+const MIB = 1024 * KIB
+const GIB = 1024 * MIB
+
+const WINDOW_BYTES_MIN = 64 * KIB
+
+/** Options of reading, common to stores and flat files. */
+export const READING = new OptionTable('ReadingOptions', {
+  /** Nothing is changed, and a writer elsewhere is no obstacle. */
+  readOnly: flag.or(false),
+  /**
+   * How the bytes are reached: mapped, or by positioned reads and writes ('file'), or kept in memory and gone at
+   * close ('memory'). 'auto' maps where that can be trusted and says what it took in `store.backend`.
+   */
+  backend: oneOf<Backend>('auto', 'mapped', 'file', 'memory').or('auto'),
+  /** Bytes of a sliding window. */
+  windowBytes: whole({ min: WINDOW_BYTES_MIN, max: GIB, isPowerOfTwo: true }).or(GIB),
+  /** Bound on all windows together, at least one window; unbounded, the system evicts by itself. */
+  maxMappedBytes: whole({ unit: 'bytes', orInfinity: true }).or(Number.POSITIVE_INFINITY),
+  /** 'normal' reads single pages for lookups and ahead for scans; the others pass on to the system (madvise). */
+  advice: oneOf<Advice>('normal', 'random', 'sequential').or('normal'),
+})
+
+/** How a layout is made of a schema, and whether its refinements run. */
+const ENCODING = new OptionTable('EncodingOptions', {
+  /** 'natural' lays fields out as C does. A store has it from its creation; one that is there refuses another. */
+  align: oneOf('packed', 'natural').orElse("the store's, 'packed' for a new one"),
+  /** Byte order of fields that do not say their own. A store has it from its creation; one that is there refuses another. */
+  endian: oneOf('little', 'big').orElse("the store's, 'little' for a new one"),
+  /** False skips refinements; layout checks always run. */
+  validate: flag.or(true),
+})
+
+const lockTimeoutMs = whole({ unit: 'milliseconds' }).or(0)
+const lock = oneOf('system', 'process').or('system')
+const stagedBytesMax = whole({ unit: 'bytes' }).or(GIB)
+
+export const STORE = new OptionTable('StoreOptions', {
+  ...READING.rows,
+  ...ENCODING.rows,
+  /** Whether an absent file is created. */
+  create: flag.orElse('true where a schema is given'),
+  /** Records to make room for at once. */
+  capacity: whole({ unit: 'records' }).or(0),
+  /** 'sparse' leaves blocks to be found when they are written: a full disk then shows at a later call. */
+  allocate: oneOf<Allocation>('blocks', 'sparse').or('blocks'),
+  /** When a commit counts as done: 'full' once it survives the loss of power, 'process' once it survives a killed process. */
+  durability: oneOf<Durability>('full', 'process').or('full'),
+  /** Bytes of journal after which a checkpoint starts; at twice that commits wait. */
+  journalBytes: whole({ min: 64 * KIB, max: GIB, unit: 'bytes' }).or(16 * MIB),
+  /** Whether the store keeps a checksum for each record, 4 bytes each, so that a damaged record is an error; only at creation. */
+  checksums: flag.or(false),
+  /** When a record is compared with its checksum: true, each time it is read, about 0.3 us a record; false, by `verify` alone. */
+  verifyReads: flag.orElse('once, when it is read first'),
+  /** Whether append fills the numbers of deleted records. */
+  reuseNumbers: flag.or(false),
+  /** Bound on staged bytes in memory. */
+  stagedBytesMax,
+  /** How long opening waits for another writer. */
+  lockTimeoutMs,
+  /**
+   * What keeps a second writer out. 'system': a lock of the kernel; where none can be had, because koffi does not load, opening
+   * for writing is ERR_STRIDE_NO_LOCK. 'process': the caller promises that no other process and no other thread writes; the
+   * kernel's lock is taken all the same where it can be had.
+   */
+  lock,
+  /** Permission bits of a created file. */
+  mode: permissionBits.orElse('0o600, its owner alone'),
+})
+
+/** The same with indexes. */
+export const INDEXED_STORE = new OptionTable('IndexedStoreOptions', {
+  ...STORE.rows,
+  /**
+   * Indexes by name, kept with the store from now on, whoever opens it. One that is not there yet is built from the records;
+   * one that is declared otherwise than before is built anew. A read-only opener finds those that are there.
+   */
+  indexes: named(INDEX_DECLARATION, 'index', checkIndexName).orElse('none'),
+})
+
+export const FLAT_FILE = new OptionTable('FlatFileOptions', {
+  ...READING.rows,
+  ...ENCODING.rows,
+  /** File offset of record 0. */
+  offset: whole({ unit: 'bytes' }).or(0),
+  /** Bytes from one record to the next, at least the record size. */
+  stride: whole({ min: 1, unit: 'bytes' }).orElse('the record size'),
+  /** How many records there are. */
+  count: whole({ unit: 'records' }).orElse('as many as the file holds'),
+  /** Bound on staged bytes in memory. */
+  stagedBytesMax,
+})
+
+/** How long work tells where it is, and is ended. */
+export const PROGRESS = new OptionTable('ProgressOptions', {
+  /** Aborting rejects with the signal's reason, and leaves everything as it was before the call. */
+  signal: abortSignal.orElse('none'),
+  /** Called after each part with records done so far and in all, deleted ones included. What it throws ends the work. */
+  progress: callback<(done: number, total: number) => void>('done, total').orElse('none'),
+})
+
+export const MIGRATION = new OptionTable('MigrateOptions', {
+  ...ENCODING.rows,
+  /** How long opening waits for another writer. */
+  lockTimeoutMs,
+  /** What keeps a second writer out, as in `openStore`. */
+  lock,
+  ...PROGRESS.rows,
+})
+
+/** How one commit differs from the store's others. */
+export const COMMIT = new OptionTable('CommitOptions', {
+  /** 'full' resolves once the commit survives the loss of power, 'process' once it survives a killed process. */
+  durability: oneOf<Durability>('full', 'process').orElse("the store's own"),
+})
+
+/** Record numbers from one up to, and without, another. */
+export const NUMBER_RANGE = new OptionTable('NumberRange', {
+  /** The first record number. */
+  from: whole().asCondition('0'),
+  /** The record number behind the last. */
+  to: whole().asCondition('the end'),
+})
+
+export const GATHER = new OptionTable('GatherOptions', {
+  /** What stands for a record that is not there: a value that the field could hold; of a float or date NaN, too. */
+  missing: fieldValue.orElse('an absent record throws ERR_STRIDE_NO_RECORD'),
+})
+
+export type ReadingOptions = OptionsOf<typeof READING>
+export type StoreOptions = OptionsOf<typeof STORE>
+export type FlatFileOptions = OptionsOf<typeof FLAT_FILE>
+export type MigrateOptions = OptionsOf<typeof MIGRATION>
+export type ProgressOptions = OptionsOf<typeof PROGRESS>
+/** How one commit differs from the store's others. */
+export type CommitOptions = OptionsOf<typeof COMMIT>
+/** Record numbers from `from` (0 when left out) up to, and without, `to` (the end when left out). */
+export type NumberRange = OptionsOf<typeof NUMBER_RANGE>
+export type GatherOptions = OptionsOf<typeof GATHER>
+
+/** The options of a store, with those indexes that a program declares. */
+export interface IndexedStoreOptions<I = IndexDeclarations> extends StoreOptions {
+  /**
+   * Indexes by name, kept with the store from now on, whoever opens it. One that is not there yet is built from the records;
+   * one that is declared otherwise than before is built anew. A read-only opener finds those that are there.
+   */
+  readonly indexes?: I | undefined
+}
+
+/** Options of a store as it keeps them. */
+export type StoreSettings = SettledOptions<typeof INDEXED_STORE>
+export type FlatFileSettings = SettledOptions<typeof FLAT_FILE>
+
+/** Every call that takes options, as docs/options.md lists them. */
+export const ENGINE_CALLS: readonly CallWithOptions[] = [
+  { call: 'openStore(path, schema, options)', table: INDEXED_STORE },
+  { call: 'openStoreAsync(path, schema, options)', table: INDEXED_STORE },
+  { call: 'openFlatFile(path, schema, options)', table: FLAT_FILE },
+  { call: 'migrateStore(path, schema, map, options)', table: MIGRATION },
+  { call: 'migrateStoreAsync(path, schema, map, options)', table: MIGRATION },
+  { call: 'store.scan(range)', table: NUMBER_RANGE },
+  { call: 'store.prefetch(range)', table: NUMBER_RANGE },
+  { call: 'store.gather(name, numbers, options)', table: GATHER },
+  { call: 'store.commit(options)', table: COMMIT },
+  { call: 'store.commitSync(options)', table: COMMIT },
+  { call: 'store.transaction(callback, options)', table: COMMIT },
+  { call: 'store.getMany(numbers)', table: NO_OPTIONS },
+  { call: 'store.appendMany(records)', table: NO_OPTIONS },
+  { call: 'store.dropIndex(name)', table: NO_OPTIONS },
+  { call: 'store.flush()', table: NO_OPTIONS },
+  { call: 'store.checkpoint()', table: NO_OPTIONS },
+  { call: 'store.verify()', table: NO_OPTIONS },
+  { call: 'store.compact(options)', table: PROGRESS },
+  { call: 'store.backup(path, options)', table: PROGRESS },
+  { call: 'store.createIndex(name, declaration)', table: INDEX_DECLARATION },
+  { call: 'store.createIndex(name, declaration, options)', table: PROGRESS },
+  { call: 'index.range(range)', table: WALKED_RANGE },
+  { call: 'index.first(range)', table: KEY_RANGE },
+  { call: 'index.last(range)', table: KEY_RANGE },
+  { call: 'index.count(range)', table: KEY_RANGE },
+  { call: 'index.getMany(keys)', table: NO_OPTIONS },
+  { call: 'index.numbers(keys)', table: NO_OPTIONS },
+  { call: 'tx.getMany(numbers)', table: NO_OPTIONS },
+  { call: 'tx.appendMany(records)', table: NO_OPTIONS },
+  { call: 'tx.gather(name, numbers, options)', table: GATHER },
+  { call: 'tx.scan(range)', table: NUMBER_RANGE },
+  { call: 'file.commit()', table: NO_OPTIONS },
+  { call: 'file.commitSync()', table: NO_OPTIONS },
+]
+
+/** The declared indexes, checked as far as that goes without a schema. @throws TypeError */
+export function indexDefinitions({ indexes }: StoreSettings): readonly IndexDefinition[] {
+  if (indexes === undefined) return []
+  return Object.entries(indexes).map(([name, declaration]) => defineIndex(name, declaration))
+}
+
+/** Window size and bound. */
+export function windowSizes({ windowBytes, maxMappedBytes, advice }: SettledOptions<typeof READING>): {
+  windowBytes: number
+  mappedBytesMax: number
+  readsFirst: boolean
+} {
+  // A bound below one window makes the window smaller, so that the bound holds.
+  const bounded = 2 ** Math.floor(Math.log2(Math.max(WINDOW_BYTES_MIN, maxMappedBytes / 4)))
+  return {
+    windowBytes: Math.min(windowBytes, bounded),
+    mappedBytesMax: maxMappedBytes,
+    readsFirst: advice !== 'sequential',
+  }
+}

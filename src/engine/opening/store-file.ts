@@ -1,0 +1,290 @@
+/**
+ * A store's file, created or opened: identity checked, schema compared, locks held, windows ready.
+ *
+ *   O2  whatever is refused leaves every file as it was.
+ * How a file appears whole (O1): whole-file.ts.
+ */
+
+import { StrideError } from '../../errors.ts'
+import { type ChosenPlatform, choosePlatform, insteadOfMapping } from '../../mmap/choose-platform.ts'
+import type { Platform, PlatformFile } from '../../mmap/platform.ts'
+import type { WindowPool } from '../../mmap/window-pool/window.ts'
+import { createWindowPool } from '../../mmap/window-pool/create-window-pool.ts'
+import { type AnySchema, type Codec, diffLayouts, layoutFromCanonical } from '../../schema/index.ts'
+import { type Addressing, offsetOf } from '../format/addressing.ts'
+import { checkNameLength, removeLeftovers } from '../file/beside-files.ts'
+import type { ChecksumPolicy } from '../file/checked-records.ts'
+import { Checksums } from '../file/checksums.ts'
+import { rulesOf, sharedCodec, sharedCodecOf } from '../read/codecs.ts'
+import { isCurrent } from '../file/current-file.ts'
+import { PAGE_BYTES, SHARED_OFFSET } from '../format/store-format.ts'
+import { type Identity, newIdentity, readIdentity, writeIdentity } from '../format/identity.ts'
+import { indexPathOf } from '../indexes/upkeep/index-file.ts'
+import { withDefinitions } from '../indexes/upkeep/index-opening.ts'
+import { nextIndexPathOf } from '../indexes/upkeep/next-index-file.ts'
+import { journalPathOf } from '../journal/journal.ts'
+import { assertInPlace } from '../journal/in-place.ts'
+import { type JournalScan, scanJournal } from '../journal/journal-scan.ts'
+import { NOTHING_RECOVERED, type Recovery, recover, recoveryOf } from '../recovery/recovery.ts'
+import type { Replay } from '../recovery/replay.ts'
+import { Liveness } from '../file/deletion-bits.ts'
+import { Locator } from '../records/locator.ts'
+import { assertLockable, StoreLock } from '../file/locks.ts'
+import { indexDefinitions, type StoreSettings, windowSizes } from './options.ts'
+import { appliedCommit, openSharedWords, Publisher } from '../file/publication.ts'
+import { FIRST_ROOT, fileEnd, type Root, readRoot, writeRoot } from '../format/root.ts'
+import { Staging } from '../records/staging.ts'
+import { writeWholeNew } from '../file/whole-file.ts'
+
+/** Everything that belongs to one open file. */
+export interface StoreFile {
+  readonly path: string
+  readonly platform: Platform
+  /** Why the backend is not the one that maps, where that was decided here. */
+  readonly backendReason: string | undefined
+  readonly file: PlatformFile
+  readonly identity: Identity
+  readonly codec: Codec<unknown>
+  readonly addressing: Addressing
+  readonly pool: WindowPool
+  readonly windowBytes: number
+  /** The root that counts; for a reader, which follows others, as good as at opening. */
+  readonly root: Root
+  readonly lock: StoreLock
+  /** What opening for writing had to do. */
+  readonly recovery: Recovery
+  /** Commits that are on their way from the journal into the file, over `root`. */
+  readonly replay?: Replay
+  /** Only for writing; says nothing yet. */
+  readonly publisher: Publisher | undefined
+}
+
+/** What the caller has already, from before or of its own. */
+export interface Held extends ChosenPlatform {
+  readonly lock?: StoreLock
+}
+
+/** A byte of the data file far behind its end, which its writer holds locked. */
+const FILE_LOCK_BYTE = 2 ** 52
+
+/** How many changes a recovery puts into the file before the store opens, where the caller can go on without. */
+export const CHANGES_AT_ONCE = 4096
+
+/**
+ * Opens the file, or creates it where the options say so.
+ * @param changesAtOnce how many changes recovery puts into the file at once; more are left to `replay`
+ * @throws ERR_STRIDE_NOT_FOUND, _NOT_A_STORE, _FORMAT_NEWER, _CORRUPT, _TRUNCATED, _SCHEMA_MISMATCH, _BUSY, _NO_LOCK,
+ *   _IS_DIRECTORY, _PERMISSION, _NO_SPACE, _IO
+ */
+export function openStoreFile(
+  givenPath: string,
+  schema: AnySchema | undefined,
+  options: StoreSettings,
+  held?: Held,
+  changesAtOnce = Number.POSITIVE_INFINITY,
+): StoreFile {
+  const { backend } = options
+  let chosen: ChosenPlatform = held ?? choosePlatform(backend, givenPath)
+  const { platform } = chosen
+  const path = platform.resolve(givenPath)
+  const writer = !options.readOnly
+  const create = writer && (options.create ?? schema !== undefined)
+  if (create && schema === undefined) throw new TypeError('Creating a store takes a schema')
+  // An unfit schema or a foreign file is refused before a lock file appears beside it.
+  const wanted = schema === undefined ? undefined : { schema, options, codec: sharedCodec(schema, options) }
+  if (writer) checkNameLength(platform, path)
+  const isAlone = options.lock === 'process'
+  if (held?.lock === undefined) assertLockable(platform, path, { writer, isAlone })
+  const found = platform.exists(path) || !create ? openChecked(platform, path, writer, wanted) : undefined
+  let file = found?.file
+  let lock: StoreLock | undefined
+  try {
+    const lockOptions = {
+      writer,
+      timeoutMs: options.lockTimeoutMs,
+      mode: options.mode,
+      like: found?.file,
+      isAlone,
+    }
+    lock = held?.lock ?? StoreLock.take(platform, path, lockOptions)
+    if (found !== undefined && file !== undefined && !isCurrent(platform, path, file)) {
+      // It was replaced while this opener waited.
+      file.close()
+      file = undefined
+    }
+    if (create && wanted !== undefined && !platform.exists(path))
+      createStoreFile(platform, path, wanted.codec, options)
+    // Who gave the file its name, new or compacted, may have died before the name was durable.
+    else if (writer && held?.lock === undefined) platform.syncFolder(path)
+    let opened = file === undefined || found === undefined ? openChecked(platform, path, writer, wanted) : found
+    file = opened.file
+    const other = held === undefined ? insteadOfMapping(chosen, backend, file) : undefined
+    if (other !== undefined) {
+      file.close()
+      file = undefined
+      chosen = other
+      opened = openChecked(chosen.platform, path, writer, wanted)
+      file = opened.file
+    }
+    if (writer) lockFile(file)
+    if (writer && held?.lock === undefined) clearLeftovers(platform, path)
+    return assemble(path, chosen, opened, lock, options, changesAtOnce)
+  } catch (error) {
+    file?.close()
+    if (lock !== held?.lock) lock?.release()
+    throw error
+  }
+}
+
+/** What processes that died while they wrote the store, its journal or its indexes anew left there. */
+function clearLeftovers(platform: Platform, path: string): void {
+  for (const name of [path, journalPathOf(path), indexPathOf(path), nextIndexPathOf(path)])
+    removeLeftovers(platform, name)
+}
+
+/** What the opener asks for, and the codec that a file created by it would have. */
+interface Wanted {
+  readonly schema: AnySchema
+  readonly options: StoreSettings
+  readonly codec: Codec<unknown>
+}
+
+interface Checked {
+  readonly file: PlatformFile
+  readonly identity: Identity
+  readonly codec: Codec<unknown>
+}
+
+/** Opens an existing file and compares its identity with the schema. */
+function openChecked(platform: Platform, path: string, writer: boolean, wanted: Wanted | undefined): Checked {
+  const file = platform.open(path, { access: writer ? 'readwrite' : 'read', create: 'never' })
+  try {
+    const identity = readIdentity(file)
+    return { file, identity, codec: codecFor(identity, wanted, path) }
+  } catch (error) {
+    file.close()
+    throw error
+  }
+}
+
+function assemble(
+  path: string,
+  { platform, reason: backendReason }: ChosenPlatform,
+  { file, identity, codec }: Checked,
+  lock: StoreLock,
+  options: StoreSettings,
+  changesAtOnce: number,
+): StoreFile {
+  const { recordSize, dataOffset } = identity
+  const addressing = { dataOffset, stride: recordSize, recordSize }
+  const found = withDefinitions(readRoot(file, addressing), platform, path, identity)
+  const sizes = windowSizes(options)
+  const pool = createWindowPool(file, {
+    ...sizes,
+    itemBytesMax: Math.max(recordSize, PAGE_BYTES),
+    advice: options.advice,
+  })
+  pool.setEnd(fileEnd(addressing, found))
+  const { windowBytes } = sizes
+  const opened = { path, platform, backendReason, file, identity, codec, addressing, pool, windowBytes, lock }
+  if (options.readOnly) {
+    return { ...opened, root: found, recovery: NOTHING_RECOVERED, publisher: undefined }
+  }
+  // What is damaged is refused before the first byte is changed (O2); from then on readers wait.
+  const words = openSharedWords(file)
+  let scan: JournalScan
+  try {
+    scan = scanJournal(platform, path, identity, found, appliedCommit(words))
+    assertInPlace({ file, addressing }, scan.frames, found.size)
+  } catch (error) {
+    words.close()
+    throw error
+  }
+  const publisher = new Publisher(words)
+  try {
+    const recovered = recover({ ...opened, root: found }, scan, changesAtOnce)
+    return { ...opened, ...recovered, recovery: recoveryOf(scan), publisher }
+  } catch (error) {
+    publisher.close()
+    throw error
+  }
+}
+
+/** The codec of the given schema, if it lays records out as the file does; without one, the file's own. */
+/** The file's codec: by the schema where it has this layout. `align` and `endian` are the file's where nothing is said of them. */
+function codecFor(identity: Identity, wanted: Wanted | undefined, path: string): Codec<unknown> {
+  const { fingerprint, canonicalLayout } = identity
+  if (wanted === undefined) return sharedCodecOf(canonicalLayout)
+  const { schema, options, codec } = wanted
+  if (codec.layout.fingerprint === fingerprint) return codec
+  const rules = rulesOf(schema, fingerprint)
+  const [align, endian] = [options.align ?? rules?.align, options.endian ?? rules?.endian]
+  if (rules !== undefined && align === rules.align && endian === rules.endian) {
+    return sharedCodec(schema, { ...rules, validate: options.validate })
+  }
+  const differences = diffLayouts(layoutFromCanonical(canonicalLayout), codec.layout)
+  const hint =
+    rules === undefined ? '' : ` (its own are align '${rules.align}', endian '${rules.endian}': leave them out)`
+  const message = `${path} was created with another layout than this schema has${hint}: ${differences.join('; ')}`
+  throw new StrideError('ERR_STRIDE_SCHEMA_MISMATCH', message, { path })
+}
+
+/** Two names of one file have two lock files: the file itself is locked too. @throws ERR_STRIDE_BUSY */
+function lockFile(file: PlatformFile): void {
+  if (file.tryLock(FILE_LOCK_BYTE, 'exclusive')) return
+  const message = `Another writer has the file of ${file.path} open, by another name or with another lock file`
+  throw new StrideError('ERR_STRIDE_BUSY', message, { path: file.path })
+}
+
+function createStoreFile(
+  platform: Platform,
+  path: string,
+  codec: Codec<unknown>,
+  options: StoreSettings,
+): void {
+  const hasIndexes = indexDefinitions(options).length > 0
+  for (const beside of [journalPathOf(path), ...(hasIndexes ? [indexPathOf(path)] : [])]) {
+    if (!platform.exists(beside)) continue
+    const message = `${path} is not there, but another store's file, or somebody else's, has the name of one beside it: ${beside}`
+    throw new StrideError('ERR_STRIDE_EXISTS', message, { path: beside })
+  }
+  const identity = newIdentity(codec.layout)
+  const { capacity } = options
+  const addressing = { ...identity, stride: identity.recordSize }
+  const arrayEnd = offsetOf(addressing, capacity)
+  const checksumsOffset = options.checksums ? Math.ceil(arrayEnd / PAGE_BYTES) * PAGE_BYTES : 0
+  const root = { ...FIRST_ROOT, capacity, checksumsOffset }
+  writeWholeNew(platform, path, options.mode, file => {
+    const end = Math.max(fileEnd(addressing, root), checksumsOffset + (checksumsOffset > 0 ? PAGE_BYTES : 0))
+    if (options.allocate === 'sparse') file.resize(end)
+    else file.allocate(0, end)
+    writeIdentity(file, identity)
+    writeHeaderPages(file, root)
+  })
+}
+
+/** Stores both roots and an idle shared page into a new file. */
+export function writeHeaderPages(file: PlatformFile, root: Root): void {
+  file.store(new Uint8Array(PAGE_BYTES), SHARED_OFFSET)
+  writeRoot(file, { ...root, rootNumber: root.rootNumber + 1 })
+  writeRoot(file, root)
+}
+
+/**
+ * Finds the records of an open file.
+ * @param bytesMax how much may be staged
+ * @param ownFrom records from this number on will come from this process
+ */
+export function locatorOver(
+  { addressing, pool, root }: Pick<StoreFile, 'addressing' | 'pool' | 'root'>,
+  bytesMax: number,
+  policy: ChecksumPolicy,
+  ownFrom = Number.POSITIVE_INFINITY,
+): Locator {
+  const liveness = new Liveness(pool)
+  liveness.place(root.liveBitsOffset)
+  const checksums = new Checksums(pool)
+  checksums.place(root.checksumsOffset)
+  const staging = new Staging(addressing.recordSize, root.size, bytesMax)
+  return new Locator(addressing, pool, staging, liveness, checksums, policy, ownFrom)
+}

@@ -1,0 +1,172 @@
+/**
+ * What a store is made of over an opened file: what it reads from, and, for a writer, what stages and commits.
+ */
+
+import type { AnySchema } from '../../schema/index.ts'
+import type { ChecksumPolicy } from '../file/checked-records.ts'
+import type { AppliedState } from '../commit/checkpointer.ts'
+import { Committer } from '../commit/committer.ts'
+import { assertCurrent } from '../file/current-file.ts'
+import type { IndexDefinition } from '../indexes/keys/index-definition.ts'
+import type { KeeperCalls } from '../indexes/upkeep/index-checkpointer.ts'
+import {
+  createIndexes,
+  type IndexOpening,
+  type OpenedIndexes,
+  openIndexes,
+} from '../indexes/upkeep/index-opening.ts'
+import type { IndexSet } from '../indexes/upkeep/index-set.ts'
+import type { LateIndexes } from '../indexes/upkeep/late-indexes.ts'
+import type { ReadableIndexes } from '../indexes/upkeep/reader-indexes.ts'
+import { Journal } from '../journal/journal.ts'
+import { Numbering } from '../read/numbering.ts'
+import { type StoreSettings, windowSizes } from './options.ts'
+import { Follower, openSharedWords, type Publisher } from '../file/publication.ts'
+import type { Source } from '../read/record-set.ts'
+import { Space } from '../file/space.ts'
+import { locatorOver, type StoreFile } from './store-file.ts'
+import { Writer } from '../commit/writer.ts'
+
+/** The parts that only a writer has. */
+export interface WritingParts {
+  readonly writer: Writer
+  readonly committer: Committer
+  readonly space: Space
+  readonly publisher: Publisher
+}
+
+/** What a record set reads from. */
+export function sourceOf<S extends AnySchema>(
+  file: StoreFile,
+  options: StoreSettings,
+  numbering = new Numbering(),
+): Source<S> {
+  const { path, addressing, pool, windowBytes } = file
+  // A reader's overlay is as large as the journal that a writer left.
+  const bytesMax = options.readOnly ? Number.POSITIVE_INFINITY : options.stagedBytesMax
+  const size = file.replay?.state.size ?? file.root.size
+  const ownFrom = options.readOnly ? Number.POSITIVE_INFINITY : size
+  const locator = locatorOver(file, bytesMax, checksumPolicy(options), ownFrom)
+  const follower = options.readOnly ? new Follower(openSharedWords(file.file)) : undefined
+  const codec = file.codec as Source<S>['codec']
+  return { path, codec, addressing, pool, locator, windowBytes, follower, numbering }
+}
+
+function checksumPolicy({ verifyReads }: StoreSettings): ChecksumPolicy {
+  if (verifyReads === undefined) return 'first'
+  return verifyReads ? 'each' : 'never'
+}
+
+/** Makes the writer's parts, and tells readers that it is ready. `changed`: see Writer and Committer. */
+export function startWriting<S extends AnySchema>(
+  opened: StoreFile,
+  { codec, locator }: Source<S>,
+  options: StoreSettings,
+  changed: () => void,
+  indexes: LateIndexes,
+): WritingParts {
+  const { platform, path, file, pool, addressing, root, identity } = opened
+  const { journalBytes, allocate, reuseNumbers } = options
+  const publisher = opened.publisher as Publisher
+  const createJournal = (): Journal => {
+    assertCurrent(platform, path, file)
+    return Journal.create(platform, path, identity, { slotBytes: journalBytes, like: file })
+  }
+  // Readers look at root and journal from now on.
+  const failed = (): void => opened.lock.retract()
+  const committer = new Committer({
+    file,
+    locator,
+    publisher,
+    root,
+    journalBytes,
+    createJournal,
+    changed,
+    failed,
+    companion: indexes,
+  })
+  const { liveness, checksums } = locator
+  const publish = (): void => committer.publishRoomSync()
+  const space = new Space({
+    file,
+    pool,
+    addressing,
+    liveness,
+    checksums,
+    allocation: allocate,
+    publish,
+    state: root,
+  })
+  committer.attachSpace(space)
+  publisher.publish(root)
+  opened.lock.announce()
+  const storeTail = (): void => committer.storeTail()
+  const writer = new Writer({ codec, locator, space, storeTail, reuseNumbers, path, changed, indexes })
+  return { writer, committer, space, publisher }
+}
+
+/** Opens the indexes of a file for writing. @returns undefined where the store has none */
+export function openStoreIndexes<S extends AnySchema>(
+  file: StoreFile,
+  source: Source<S>,
+  options: StoreSettings,
+  declared: readonly IndexDefinition[],
+  applied: () => AppliedState,
+  calls: KeeperCalls,
+): OpenedIndexes | undefined {
+  const { root, replay } = file
+  const frames = replay?.frames ?? []
+  const state = replay?.state ?? root
+  return openIndexes({
+    ...openingOf(file, source, options),
+    calls,
+    declared,
+    root,
+    state,
+    frames,
+    applied,
+  })
+}
+
+/** Makes the index file of a store that has none. */
+export function newStoreIndexes<S extends AnySchema>(
+  file: StoreFile,
+  source: Source<S>,
+  options: StoreSettings,
+  applied: () => AppliedState,
+  calls: KeeperCalls,
+): IndexSet {
+  const state = applied()
+  const opening = {
+    ...openingOf(file, source, options),
+    declared: [],
+    root: file.root,
+    state,
+    frames: [],
+    applied,
+    calls,
+  }
+  return createIndexes(opening)
+}
+
+/** What a reader's indexes are read from. */
+export function readableIndexes<S extends AnySchema>(
+  file: StoreFile,
+  source: Source<S>,
+  options: StoreSettings,
+): ReadableIndexes {
+  return { ...openingOf(file, source, options), file: file.file, addressing: source.addressing }
+}
+
+function openingOf<S extends AnySchema>(
+  { platform, path, file, identity, codec }: StoreFile,
+  { locator }: Source<S>,
+  options: StoreSettings,
+): Pick<IndexOpening, 'platform' | 'path' | 'identity' | 'codec' | 'locator' | 'windows' | 'like'> {
+  return { platform, path, identity, codec, locator, windows: indexWindows(options), like: file }
+}
+
+/** How the windows of an index file slide. */
+export function indexWindows(options: StoreSettings): IndexOpening['windows'] {
+  return { ...windowSizes(options), advice: options.advice }
+}

@@ -1,0 +1,113 @@
+/**
+ * One codec, one row class and one class of stores a schema, however often it is opened.
+ *
+ * Each compiled codec has functions of its own; a program that opens the same schema several times would otherwise
+ * call another function at the same place each time, which costs the optimizing compiler two to five times as much.
+ */
+
+import { StrideError } from '../../errors.ts'
+import {
+  type AnySchema,
+  type Codec,
+  type CodecOptions,
+  codecFromCanonical,
+  codecOf,
+  layoutOf,
+  type ReaderBaseConstructor,
+} from '../../schema/index.ts'
+import { EngineRow, type RowOwner } from './row.ts'
+import { RowScan } from './scan.ts'
+
+export type RowClass = new (owner: RowOwner) => EngineRow
+
+/** Schemas of files that were opened without one; the oldest goes. */
+const CANONICAL_MAX = 64
+
+const bySchema = new WeakMap<AnySchema, Map<string, Codec<unknown>>>()
+const byCanonical = new Map<string, Codec<unknown>>()
+const readerClasses = new WeakMap<Codec<unknown>, Map<unknown, ReaderBaseConstructor>>()
+const walkClasses = new WeakMap<Codec<unknown>, typeof RowScan>()
+const rowClasses = new WeakMap<Codec<unknown>, RowClass>()
+
+/** The codec of a schema. @throws ERR_STRIDE_LAYOUT */
+export function sharedCodec(
+  schema: AnySchema,
+  { align, endian, validate }: Pick<CodecOptions, 'align' | 'endian' | 'validate'>,
+): Codec<unknown> {
+  const key = `${align} ${endian} ${validate}`
+  let codecs = bySchema.get(schema)
+  if (codecs === undefined) bySchema.set(schema, (codecs = new Map()))
+  let codec = codecs.get(key)
+  if (codec === undefined) codecs.set(key, (codec = codecOf(schema, { align, endian, validate })))
+  return codec
+}
+
+/** How a schema is laid out. */
+export interface LayoutRules {
+  readonly align: 'packed' | 'natural'
+  readonly endian: 'little' | 'big'
+}
+
+const RULES: readonly LayoutRules[] = [
+  { align: 'packed', endian: 'little' },
+  { align: 'natural', endian: 'little' },
+  { align: 'packed', endian: 'big' },
+  { align: 'natural', endian: 'big' },
+]
+
+/** By which rules a schema has the layout of this fingerprint: a file does not say them. Undefined by none. */
+export function rulesOf(schema: AnySchema, fingerprint: string): LayoutRules | undefined {
+  return RULES.find(rules => {
+    try {
+      return layoutOf(schema, rules).fingerprint === fingerprint
+    } catch (error) {
+      // Fixed offsets may fit one way only.
+      if (error instanceof StrideError && error.code === 'ERR_STRIDE_LAYOUT') return false
+      throw error
+    }
+  })
+}
+
+/** The codec of a layout as a file's header has it. @throws ERR_STRIDE_CORRUPT */
+export function sharedCodecOf(canonicalLayout: string): Codec<unknown> {
+  let codec = byCanonical.get(canonicalLayout)
+  if (codec === undefined) {
+    codec = codecFromCanonical(canonicalLayout) as Codec<unknown>
+    if (byCanonical.size >= CANONICAL_MAX) byCanonical.delete(byCanonical.keys().next().value as string)
+    byCanonical.set(canonicalLayout, codec)
+  }
+  return codec
+}
+
+/**
+ * The class of stores that read records of this codec, side by side: `base`, with `get` and `field` generated where
+ * they can be.
+ */
+export function readerClassOf<C>(base: C, codec: Codec<unknown>): C {
+  let classes = readerClasses.get(codec)
+  if (classes === undefined) readerClasses.set(codec, (classes = new Map()))
+  let readerClass = classes.get(base)
+  if (readerClass === undefined) {
+    readerClass = codec.readerClass(base as ReaderBaseConstructor)
+    Object.defineProperty(readerClass, 'name', { value: (base as ReaderBaseConstructor).name })
+    classes.set(base, readerClass)
+  }
+  return readerClass as C
+}
+
+/** The class of walks over records of this codec, side by side. */
+export function walkClassOf(codec: Codec<unknown>): typeof RowScan {
+  let walkClass = walkClasses.get(codec)
+  if (walkClass === undefined) walkClasses.set(codec, (walkClass = codec.walkClass(RowScan)))
+  return walkClass
+}
+
+/** The class of rows that read records of this codec. */
+export function rowClassOf(codec: Codec<unknown>): RowClass {
+  let rowClass = rowClasses.get(codec)
+  if (rowClass === undefined) {
+    rowClass = codec.rowClass(EngineRow) as unknown as RowClass
+    rowClasses.set(codec, rowClass)
+  }
+  return rowClass
+}

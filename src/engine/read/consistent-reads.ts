@@ -1,0 +1,153 @@
+/**
+ * Reads beside a writer of another process that agree with each other (S2).
+ *
+ *   CS1  `once` runs a short reading until no commit came between; it is whole then.
+ *   CS2  `together` runs a reading made of several short ones, which all see one commit. A commit in between does not disturb it:
+ *        what it replaced is taken from the journal (held-commit.ts).
+ *   CS3  both end: with a value, or after a bounded number of rounds or time with ERR_STRIDE_BUSY, which says what to do.
+ */
+
+import { StrideError } from '../../errors.ts'
+import { Deadline } from '../../monotonic.ts'
+import { HeldCommitLost } from '../recovery/held-commit.ts'
+import type { Follower } from '../file/publication.ts'
+
+/** How a reader stays at one commit. */
+export interface Holding {
+  /** The writer's sequence for which reading is right. */
+  readonly sequence: number
+  /** Counts the commits that this reader moved to. */
+  readonly moves: number
+  /** From now on later commits are kept out of sight. */
+  hold(): void
+  release(): void
+}
+
+/** The reader whose reads these are. */
+export interface ReadingStore {
+  readonly path: string
+  /** Who tells of the writer now; another one where the file was replaced. */
+  readonly follower: () => Follower | undefined
+  /** Brings the reader up to the writer's sequence. @throws ERR_STRIDE_CLOSED and whatever opening throws */
+  readonly prepare: () => void
+  readonly holding: () => Holding | undefined
+}
+
+/** A reading made of more short ones than these is not run again in full. */
+const SHORT_READS = 64
+const FREE_ROUNDS = 10
+const ROUNDS_MAX = 30
+/** How long one short reading is tried again. */
+const PATIENCE_MS = 2000
+const TRIES_MIN = 10
+const TRIES_BEFORE_HOLD = 3
+const SLEEP = new Int32Array(new SharedArrayBuffer(4))
+
+export class ConsistentReads {
+  readonly #store: ReadingStore
+  #isTogether = false
+  /** Short readings begun so far. */
+  #count = 0
+
+  constructor(store: ReadingStore) {
+    this.#store = store
+  }
+
+  /** Runs a reading of what lies in memory, again where a commit came between. @throws ERR_STRIDE_BUSY */
+  once<T>(read: () => T): T {
+    const hold = new Hold(this.#isTogether ? undefined : this.#store.holding())
+    try {
+      return this.#tryOnce(read, hold)
+    } finally {
+      hold.end()
+    }
+  }
+
+  #tryOnce<T>(read: () => T, hold: Hold): T {
+    const store = this.#store
+    let deadline: Deadline | undefined
+    for (let tries = 1; ; tries++) {
+      this.#count++
+      try {
+        store.prepare()
+        const follower = store.follower()
+        const sequence = store.holding()?.sequence
+        const isUndisturbed = (): boolean =>
+          follower === store.follower() && (follower === undefined || follower.sequence() === sequence)
+        try {
+          const value = read()
+          if (isUndisturbed()) return value
+        } catch (error) {
+          if (error instanceof HeldCommitLost || isUndisturbed()) throw error
+        }
+        // Catching up with each commit may take longer than the next one.
+        if (tries % TRIES_BEFORE_HOLD === 0) hold.begin()
+      } catch (error) {
+        if (!(error instanceof HeldCommitLost) || this.#isTogether) throw error
+        hold.end()
+        Atomics.wait(SLEEP, 0, 0, 1)
+      }
+      deadline ??= new Deadline(PATIENCE_MS)
+      if (tries >= TRIES_MIN && deadline.isOver) {
+        throw this.#busy(`for ${PATIENCE_MS} ms commits came between: read less at once`)
+      }
+    }
+  }
+
+  /** Runs readings that all see one commit. It may run again, so it should do nothing but read. @throws ERR_STRIDE_BUSY */
+  together<T>(read: () => T): T {
+    const store = this.#store
+    store.prepare()
+    const holding = store.holding()
+    if (this.#isTogether || holding === undefined) return read()
+    let isLong = false
+    for (let round = 1; ; round++) {
+      store.prepare()
+      const holds = isLong || round > FREE_ROUNDS
+      const { moves } = holding
+      const before = this.#count
+      if (holds) holding.hold()
+      this.#isTogether = true
+      try {
+        const value = read()
+        if (holding.moves === moves) return value
+      } catch (error) {
+        if (holding.moves === moves && !(error instanceof HeldCommitLost)) throw error
+      } finally {
+        this.#isTogether = false
+        if (holds) holding.release()
+      }
+      isLong = this.#count - before > SHORT_READS
+      if (round === ROUNDS_MAX) {
+        throw this.#busy(
+          `${ROUNDS_MAX} times the journal let go of what it needs: give the writer a larger journalBytes`,
+        )
+      }
+    }
+  }
+
+  #busy(why: string): StrideError {
+    const { path } = this.#store
+    return new StrideError('ERR_STRIDE_BUSY', `No consistent reading of ${path}: ${why}`, { path })
+  }
+}
+
+/** A commit that is held at most once at a time. */
+class Hold {
+  readonly #holding: Holding | undefined
+  #isHeld = false
+
+  constructor(holding: Holding | undefined) {
+    this.#holding = holding
+  }
+
+  begin(): void {
+    if (this.#isHeld || this.#holding === undefined) return
+    this.#holding.hold()
+    this.#isHeld = true
+  }
+  end(): void {
+    if (this.#isHeld) this.#holding?.release()
+    this.#isHeld = false
+  }
+}

@@ -1,0 +1,149 @@
+/**
+ * One column of many records at once: into a typed array, or a string array for text.
+ *
+ *   - all live records: run after run, each decoded by one generated loop;
+ *   - records by number: a generated loop over one window as long as the numbers stay in it; in file order where
+ *     that saves slides or disk reads (visit-order.ts), answered in the order asked.
+ */
+
+import { StrideError } from '../../errors.ts'
+import type { Window } from '../../mmap/window-pool/window.ts'
+import type { Column, ColumnArray, RecordBytes } from '../../schema/index.ts'
+import { checkRecordNumber } from '../format/addressing.ts'
+import type { Locator } from '../records/locator.ts'
+import { NO_RECORD } from '../records/record-numbers.ts'
+import { fileOrder, ReadAhead } from './visit-order.ts'
+
+/**
+ * How a column is read: at once, or beside a writer of another process in pieces, each of which is read again where a commit
+ * came between (consistent-reads.ts).
+ */
+export interface Pieces {
+  /** Records of a piece at most. */
+  readonly records: number
+  once<T>(read: () => T): T
+}
+
+export const AT_ONCE: Pieces = { records: Number.POSITIVE_INFINITY, once: read => read() }
+/** What is read by position takes longer: fewer of it fit between two commits. */
+export const PIECE_RECORDS = { mapped: 4096, copied: 256 } as const
+
+/** The column of every live record in number order. @throws ERR_STRIDE_CORRUPT where there are not as many as are counted */
+export function gatherAll(locator: Locator, column: Column, liveCount: number, pieces: Pieces): ColumnArray {
+  const out = column.allocate(liveCount)
+  const end = locator.staging.size
+  let filled = 0
+  for (let from = 0; from < end; from += pieces.records) {
+    const to = Math.min(end, from + pieces.records)
+    filled = pieces.once(() => gatherRuns(locator, column, from, to, out, filled))
+  }
+  if (filled !== liveCount) throw miscounted(locator, filled, liveCount)
+  return out
+}
+
+function miscounted({ liveness }: Locator, found: number, counted: number): StrideError {
+  const message = `The live bits say that ${found} records are live, ${counted} are counted`
+  return new StrideError('ERR_STRIDE_CORRUPT', message, { offset: liveness.offset })
+}
+
+/** @returns how many elements are filled then */
+function gatherRuns(
+  locator: Locator,
+  column: Column,
+  from: number,
+  to: number,
+  out: ColumnArray,
+  alreadyFilled: number,
+): number {
+  let filled = alreadyFilled
+  for (let n = locator.nextLive(from, to); n < to; n = locator.nextLive(n, to)) {
+    const source = locator.run(n, to)
+    if (source === undefined) break
+    const { count } = locator
+    column.span(source.view as DataView, source.bytes, locator.at, count, out, filled * column.width)
+    filled += count
+    n += count
+  }
+  return filled
+}
+
+/** What to do about numbers without a record: throw, or fill in a value. */
+export type Absent = (n: number) => unknown
+
+/** The column of the records asked for, in that order. */
+export function gatherNumbers(
+  locator: Locator,
+  column: Column,
+  numbers: ArrayLike<number>,
+  windowBytes: number,
+  absent: Absent,
+  pieces: Pieces,
+): ColumnArray {
+  const { length } = numbers
+  const out = column.allocate(length)
+  const order = fileOrder(numbers, locator.addressing, locator.pool, locator.staging.size, windowBytes)
+  const ahead =
+    order === undefined
+      ? undefined
+      : new ReadAhead(numbers, order, locator.addressing, (at, bytes) => locator.pool.readAhead(at, bytes))
+  const read = (from: number, to: number): void => {
+    if (order === undefined || ahead === undefined) {
+      gatherInOrder(locator, column, numbers, from, to, out, absent)
+      return
+    }
+    for (let i = from; i < to; i++) {
+      ahead.before(i)
+      const position = order[i] as number
+      gatherOne(locator, column, numbers[position] as number, out, position, absent)
+    }
+  }
+  for (let from = 0; from < length; from += pieces.records) {
+    const to = Math.min(length, from + pieces.records)
+    pieces.once(() => read(from, to))
+  }
+  return out
+}
+
+function gatherInOrder(
+  locator: Locator,
+  column: Column,
+  numbers: ArrayLike<number>,
+  from: number,
+  to: number,
+  out: ColumnArray,
+  absent: Absent,
+): void {
+  const { staging, pool } = locator
+  const isFast = locator.isPlain && locator.isDense && pool.live
+  let i = from
+  while (i < to) {
+    const n = numbers[i] as number
+    const source = gatherOne(locator, column, n, out, i, absent)
+    i++
+    if (source === undefined || !isFast || n >= staging.tailStart) continue
+    const window = source as Window
+    locator.stretch(window, n)
+    const { at, first, count } = locator
+    i = column.run(window.view as DataView, window.bytes, at, first, count, numbers, i, to, out)
+  }
+}
+
+function gatherOne(
+  locator: Locator,
+  column: Column,
+  n: number,
+  out: ColumnArray,
+  position: number,
+  absent: Absent,
+): RecordBytes | undefined {
+  if (n !== NO_RECORD) checkRecordNumber(n)
+  const source = n === NO_RECORD ? undefined : locator.find(n)
+  const { width } = column
+  if (source === undefined) {
+    const value = absent(n)
+    for (let k = 0; k < width; k++) out[position * width + k] = value as never
+    return undefined
+  }
+  column.span(source.view as DataView, source.bytes, locator.at, 1, out, position * width)
+  return source
+}

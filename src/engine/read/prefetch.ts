@@ -1,0 +1,62 @@
+/**
+ * Which bytes a bulk read will need: record numbers or a range of them as ascending byte ranges.
+ */
+
+import { type Addressing, checkRecordNumber, offsetOf } from '../format/addressing.ts'
+import { NUMBER_RANGE, type NumberRange } from '../opening/options.ts'
+import { NO_RECORD, toRecordNumbers } from '../records/record-numbers.ts'
+
+export interface ByteRange {
+  readonly offset: number
+  readonly length: number
+}
+
+/** Neighbours closer than this are asked for in one range. */
+const GAP_BYTES = 64 * 1024
+
+/** What `prefetch` was given, read. */
+export type PrefetchWhat = ArrayLike<number> | NumberRange
+
+/** @throws TypeError, RangeError */
+export function readPrefetch(
+  what: Iterable<number> | ArrayLike<number> | NumberRange | undefined,
+): PrefetchWhat {
+  return isNumbers(what) ? toRecordNumbers(what) : NUMBER_RANGE.read(what, 'prefetch')
+}
+
+/** The ends of a range, bounded by the records there are. */
+export function rangeEnds(range: NumberRange, size: number): { readonly from: number; readonly to: number } {
+  const { from = 0, to = size } = range
+  return { from: Math.min(from, size), to: Math.min(to, size) }
+}
+
+/** The bytes of these records, ascending, neighbours joined. Numbers past the end are left out. @throws RangeError */
+export function prefetchRanges(what: PrefetchWhat, addressing: Addressing, size: number): ByteRange[] {
+  if (!('length' in what)) {
+    const { from, to } = rangeEnds(what, size)
+    if (to <= from) return []
+    return [{ offset: offsetOf(addressing, from), length: (to - from) * addressing.stride }]
+  }
+  const numbers = Float64Array.from(what).sort()
+  const ranges: { offset: number; length: number }[] = []
+  for (const n of numbers) {
+    if (n === NO_RECORD) continue
+    checkRecordNumber(n)
+    if (n >= size) break
+    const offset = offsetOf(addressing, n)
+    const last = ranges.at(-1)
+    if (last !== undefined && offset - (last.offset + last.length) < GAP_BYTES) {
+      last.length = Math.max(last.length, offset + addressing.recordSize - last.offset)
+    } else {
+      ranges.push({ offset, length: addressing.recordSize })
+    }
+  }
+  return ranges
+}
+
+function isNumbers(
+  what: Iterable<number> | ArrayLike<number> | NumberRange | undefined,
+): what is Iterable<number> | ArrayLike<number> {
+  if (typeof what !== 'object' || what === null) return false
+  return Symbol.iterator in what || 'length' in what || ArrayBuffer.isView(what)
+}

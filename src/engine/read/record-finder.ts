@@ -1,0 +1,107 @@
+/**
+ * What rows and walks ask a record set for: one record by number, or a run of neighbours.
+ *
+ * Looks each time whether the set is open and as new as other processes' commits, and turns an absent record into an
+ * error. Where the bytes are: locator.ts.
+ */
+
+import { StrideError } from '../../errors.ts'
+import type { Codec, RecordBytes } from '../../schema/index.ts'
+import { checkRecordNumber } from '../format/addressing.ts'
+import { HeapBytes } from '../records/heap-bytes.ts'
+import type { Locator } from '../records/locator.ts'
+import { GONE, type Numbering } from './numbering.ts'
+import type { RowOwner } from './row.ts'
+import type { RunFinder } from './scan.ts'
+import { noRecord } from '../commit/writer.ts'
+
+interface Findable {
+  readonly path: string
+  readonly codec: Codec<unknown>
+  readonly locator: Locator
+  readonly numbering: Numbering
+}
+
+export class RecordFinder implements RowOwner, RunFinder {
+  readonly #source: () => Findable
+  readonly #prepare: () => void
+  /** Byte position of the record, or of the run's first one, that was found last. */
+  locatedAt = 0
+  /** What that record is numbered by. */
+  locatedBy: Numbering
+  /** Length of the run found last. */
+  runCount = 0
+
+  /** `source` may answer with another one after each `prepare`. */
+  constructor(source: () => Findable, prepare: () => void) {
+    this.#source = source
+    this.#prepare = prepare
+    this.locatedBy = source().numbering
+  }
+
+  get stride(): number {
+    return this.#source().locator.addressing.stride
+  }
+
+  get numbering(): Numbering {
+    return this.#source().numbering
+  }
+
+  prepare(): void {
+    this.#prepare()
+  }
+
+  locate(n: number): RecordBytes {
+    checkRecordNumber(n)
+    this.#prepare()
+    const source = this.#source()
+    const found = source.locator.find(n)
+    if (found === undefined) throw noRecord(n, source)
+    this.locatedAt = source.locator.at
+    this.locatedBy = source.numbering
+    return held(source, found)
+  }
+
+  numberNow(n: number, numbering: Numbering): number {
+    this.#prepare()
+    const now = numbering.numberNow(n)
+    if (now >= 0) return now
+    const source = this.#source()
+    throw now === GONE ? noRecord(n, source) : replaced(source.path, 'a row on a record')
+  }
+
+  placeNow(n: number, numbering: Numbering): number {
+    const place = numbering.placeNow(n)
+    if (place < 0) throw replaced(this.#source().path, 'a walk over records')
+    return place
+  }
+
+  decode(view: DataView, bytes: Buffer, at: number): unknown {
+    return this.#source().codec.decode(view, bytes, at)
+  }
+
+  nextLive(n: number, end: number): number {
+    return this.#source().locator.nextLive(n, end)
+  }
+
+  run(n: number, end: number): RecordBytes {
+    const source = this.#source()
+    const found = source.locator.run(n, end)
+    if (found === undefined) throw noRecord(n, source)
+    this.locatedAt = source.locator.at
+    this.locatedBy = source.numbering
+    this.runCount = source.locator.count
+    return held(source, found)
+  }
+}
+
+/** @param who what was held since before */
+export function replaced(path: string, who: string): StrideError {
+  const message = `Another process compacted ${path}: ${who} cannot tell where it was`
+  return new StrideError('ERR_STRIDE_REPLACED', message, { path })
+}
+
+/** The bytes as a row or walk may keep them: until they go, or something is changed. */
+function held({ locator }: Findable, found: RecordBytes): RecordBytes {
+  return found instanceof HeapBytes ? locator.staging.tokenOn(found) : found
+}

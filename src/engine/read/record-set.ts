@@ -1,0 +1,213 @@
+/**
+ * The reading face: everything that answers questions about records, shared by stores and flat files.
+ *
+ * One record by its number: point-reader.ts. All of them: scan.ts. One column: gather.ts. What changes records:
+ * writer.ts.
+ */
+
+import { type NoOptions, refuseOptions } from '../../option-table.ts'
+import type { AnySchema, FieldName, GatherResult, Layout, Output, RowFields } from '../../schema/index.ts'
+import { checkRecordNumber } from '../format/addressing.ts'
+import { rowClassOf, walkClassOf } from './codecs.ts'
+import { AT_ONCE, gatherAll, gatherNumbers, PIECE_RECORDS, type Pieces } from './gather.ts'
+import { GATHER, type GatherOptions, NUMBER_RANGE, type NumberRange } from '../opening/options.ts'
+import { currentSource, PointReader, type Source } from './point-reader.ts'
+import { prefetchRanges, rangeEnds, readPrefetch } from './prefetch.ts'
+import { RecordFinder } from './record-finder.ts'
+import { NO_RECORD, toRecordNumbers } from '../records/record-numbers.ts'
+import type { EngineRow } from './row.ts'
+import { ObjectScan, RowScan } from './scan.ts'
+import { fileOrder, ReadAhead } from './visit-order.ts'
+import { noRecord } from '../commit/writer.ts'
+
+export type { Source } from './point-reader.ts'
+
+/** A re-pointable accessor over one record: its fields, `number`, `seek(n)` and `toObject()`. */
+export type Row<S extends AnySchema> = RowFields<S> & {
+  readonly number: number
+  seek(n: number): Row<S>
+  toObject(): Output<S>
+}
+
+export abstract class RecordSet<S extends AnySchema> extends PointReader<S> implements Iterable<Output<S>> {
+  readonly #finder: RecordFinder
+
+  /** @internal */
+  protected constructor(source: Source<S>) {
+    super(source)
+    this.#finder = new RecordFinder(
+      () => currentSource(this),
+      () => this.prepare(),
+    )
+  }
+
+  /** Bytes of a record. */
+  get recordSize(): number {
+    return currentSource(this).addressing.recordSize
+  }
+  /** Offsets, sizes and types of the fields. */
+  get layout(): Layout {
+    return currentSource(this).codec.layout
+  }
+  /** Record numbers in use, deleted ones included: the highest plus 1. */
+  get size(): number {
+    this.prepare()
+    return currentSource(this).locator.staging.size
+  }
+  /** Live records. */
+  abstract get count(): number
+
+  /** Whether there is a live record with this number. */
+  has(n: number): boolean {
+    checkRecordNumber(n)
+    this.prepare()
+    return currentSource(this).locator.isLive(n)
+  }
+
+  /**
+   * Records as fresh objects in the order asked, undefined for absent ones, -1 among them. Cold pages are visited in file
+   * order.
+   */
+  getMany(numbers: Iterable<number> | ArrayLike<number>, none?: NoOptions): (Output<S> | undefined)[] {
+    refuseOptions(none, 'getMany')
+    const list = toRecordNumbers(numbers)
+    this.prepareBulk()
+    return this.together(() => {
+      const { addressing, pool, locator, windowBytes } = currentSource(this)
+      const out: (Output<S> | undefined)[] = new Array(list.length)
+      const order = fileOrder(list, addressing, pool, locator.staging.size, windowBytes)
+      if (order === undefined) {
+        for (let i = 0; i < list.length; i++) out[i] = this.#getIfAny(list[i] as number)
+        return out
+      }
+      const ahead = new ReadAhead(list, order, addressing, (offset, length) => pool.readAhead(offset, length))
+      for (let i = 0; i < order.length; i++) {
+        ahead.before(i)
+        const position = order[i] as number
+        out[position] = this.#getIfAny(list[position] as number)
+      }
+      return out
+    })
+  }
+
+  /**
+   * One column. Without numbers: of all live records in number order, `count` elements. With numbers: of those
+   * records, in that order; an absent one, -1 among them, throws ERR_STRIDE_NO_RECORD unless `missing` says what to put
+   * there: a value that the field could hold, or for floats and dates NaN.
+   *
+   * @returns the field's own typed array (int64 BigInt64Array, date Float64Array of milliseconds, boolean Uint8Array),
+   *   string[] for enum and text, (T | null)[] for nullable fields; tuples flattened
+   */
+  gather<Name extends FieldName<S>>(
+    name: Name,
+    numbers?: Iterable<number> | ArrayLike<number>,
+    options?: GatherOptions,
+  ): GatherResult<S, Name> {
+    const { missing } = GATHER.read(options, 'gather')
+    const list = numbers === undefined ? undefined : toRecordNumbers(numbers)
+    const column = currentSource(this).codec.column(name)
+    const element = missing === undefined ? undefined : column.missing(missing)
+    this.prepareBulk()
+    if (list === undefined) {
+      const all = this.together(() => gatherAll(currentSource(this).locator, column, this.count, this.#pieces))
+      return all as GatherResult<S, Name>
+    }
+    const absent = (n: number): unknown => {
+      if (element === undefined) throw noRecord(n, this)
+      return element()
+    }
+    const asked = this.together(() => {
+      const { locator, windowBytes } = currentSource(this)
+      return gatherNumbers(locator, column, list, windowBytes, absent, this.#pieces)
+    })
+    return asked as GatherResult<S, Name>
+  }
+
+  /**
+   * Live records in number order as one re-pointed row, its fields decoded when touched.
+   *
+   * The end is fixed at this call: updates and deletes ahead are seen, appends are not. After a compact the walk goes on behind
+   * the record it gave last. A step throws {StrideError} ERR_STRIDE_CLOSED after close, and _REPLACED once another process
+   * compacted.
+   */
+  scan(range?: NumberRange): IterableIterator<Row<S>> {
+    const given = NUMBER_RANGE.read(range, 'scan')
+    this.prepareBulk()
+    const { codec, locator, addressing } = currentSource(this)
+    const { from, to } = rangeEnds(given, locator.staging.size)
+    const Walk = locator.isDense ? walkClassOf(codec) : RowScan
+    const scan = new Walk(this.#finder, addressing.stride, this.#newRow(), from, to)
+    return scan as unknown as IterableIterator<Row<S>>
+  }
+
+  /** Live records in number order as fresh objects; walks as `scan` does. */
+  [Symbol.iterator](): IterableIterator<Output<S>> {
+    this.prepareBulk()
+    const { codec, locator } = currentSource(this)
+    const decode = (view: DataView, bytes: Buffer, at: number): Output<S> => codec.decode(view, bytes, at)
+    return new ObjectScan(this.#finder, currentSource(this).addressing.stride, decode, 0, locator.staging.size)
+  }
+
+  /**
+   * A row on record n, which shows what the record holds whenever it is read, and stays with it through a compact.
+   * @throws {StrideError} ERR_STRIDE_NO_RECORD; when read, also once the record is deleted, _CLOSED, and _REPLACED once another
+   *   process compacted
+   */
+  row(n: number): Row<S> {
+    return this.#newRow().seek(n) as unknown as Row<S>
+  }
+
+  /**
+   * Brings records into memory off the event loop, so that reading them does not wait for the disk.
+   * @param what record numbers, -1 for none, or a range of them; everything when left out
+   */
+  async prefetch(what?: Iterable<number> | ArrayLike<number> | NumberRange, none?: NoOptions): Promise<void> {
+    refuseOptions(none, 'prefetch')
+    const given = readPrefetch(what)
+    this.prepareBulk()
+    const { addressing, locator, pool } = currentSource(this)
+    await pool.prefetch(prefetchRanges(given, addressing, locator.staging.size))
+  }
+
+  /** Several reads that agree with each other: runs again if another process's commit came between. */
+  read<T>(fn: () => T): T {
+    this.assertOpen()
+    return this.together(fn)
+  }
+
+  /** Gives memory back: windows that nothing holds are unmapped, and mapped again when touched. */
+  trim(): void {
+    this.assertOpen()
+    this.changed()
+    currentSource(this).pool.trim()
+  }
+
+  /** What console.log shows: what it is, not what it is made of. */
+  [Symbol.for('nodejs.util.inspect.custom')](): object {
+    const { path, recordSize } = this
+    return this.isClosed ? { path, recordSize, closed: true } : { path, recordSize, count: this.count }
+  }
+
+  /** @internal Before each bulk read: also the file's size (S6). */
+  protected prepareBulk(): void {
+    this.prepare()
+    currentSource(this).pool.checkSize()
+  }
+
+  #getIfAny(n: number): Output<S> | undefined {
+    return n === NO_RECORD ? undefined : this.get(n)
+  }
+
+  get #pieces(): Pieces {
+    const { follower, pool } = currentSource(this)
+    if (follower === undefined) return AT_ONCE
+    return {
+      records: pool.live ? PIECE_RECORDS.mapped : PIECE_RECORDS.copied,
+      once: read => this.consistently(read),
+    }
+  }
+
+  #newRow(): EngineRow {
+    return new (rowClassOf(currentSource(this).codec))(this.#finder)
+  }
+}

@@ -1,0 +1,94 @@
+/**
+ * In which order many records are visited: as asked, or in the order of the file.
+ *
+ * Warm records that one window shows are fastest in the order asked. Where windows would slide or pages come
+ * from the disk, records are visited block by block in file order, so that each block is fetched once.
+ */
+
+import type { WindowPool } from '../../mmap/window-pool/window.ts'
+import { type Addressing, offsetOf } from '../format/addressing.ts'
+
+const BLOCK_BYTES = 64 * 1024
+const BLOCK_COUNT_MAX = 1 << 20
+const SAMPLES = 24
+/** Fewer records than this are not worth an order of their own. */
+const COUNT_MIN = 64
+/** Blocks whose read-ahead is asked for before the first of them is visited. */
+const BLOCKS_AHEAD = 64
+
+/**
+ * Positions in `numbers`, sorted by the block of the file that each record lies in; undefined where the order
+ * asked is as good. Counting sort: O(n + blocks).
+ */
+export function fileOrder(
+  numbers: ArrayLike<number>,
+  addressing: Addressing,
+  pool: WindowPool,
+  size: number,
+  windowBytes: number,
+): Uint32Array | undefined {
+  const { length } = numbers
+  if (length < COUNT_MIN || size === 0) return undefined
+  const fileBytes = size * addressing.stride
+  if (fileBytes <= windowBytes && !isCold(numbers, addressing, pool, size)) return undefined
+
+  const blockBytes = Math.max(BLOCK_BYTES, Math.ceil(fileBytes / BLOCK_COUNT_MAX))
+  const recordsPerBlock = Math.max(1, Math.floor(blockBytes / addressing.stride))
+  const blocks = Math.ceil(size / recordsPerBlock) + 1
+  const starts = new Uint32Array(blocks + 1)
+  const blockOf = (i: number): number => {
+    const n = numbers[i] as number
+    return n >= 0 && n < size ? Math.floor(n / recordsPerBlock) : blocks - 1
+  }
+  for (let i = 0; i < length; i++) (starts[blockOf(i) + 1] as number)++
+  for (let b = 0; b < blocks; b++) (starts[b + 1] as number) += starts[b] as number
+  const order = new Uint32Array(length)
+  for (let i = 0; i < length; i++) order[(starts[blockOf(i)] as number)++] = i
+  return order
+}
+
+/** Whether a sample of the records finds pages that are not in memory. */
+function isCold(numbers: ArrayLike<number>, addressing: Addressing, pool: WindowPool, size: number): boolean {
+  const step = Math.max(1, Math.floor(numbers.length / SAMPLES))
+  for (let i = 0; i < numbers.length; i += step) {
+    const n = numbers[i] as number
+    if (n >= 0 && n < size && !pool.isResident(offsetOf(addressing, Math.floor(n)))) return true
+  }
+  return false
+}
+
+/** Asks for the pages of records some way ahead of a walk in file order; call it before each visit. */
+export class ReadAhead {
+  readonly #numbers: ArrayLike<number>
+  readonly #order: Uint32Array
+  readonly #addressing: Addressing
+  readonly #ask: (offset: number, length: number) => void
+  #asked = 0
+  #blockEnd = 0
+
+  constructor(
+    numbers: ArrayLike<number>,
+    order: Uint32Array,
+    addressing: Addressing,
+    ask: (offset: number, length: number) => void,
+  ) {
+    this.#numbers = numbers
+    this.#order = order
+    this.#addressing = addressing
+    this.#ask = ask
+  }
+
+  /** The walk is about to visit order[position]. */
+  before(position: number): void {
+    const until = Math.min(this.#order.length, position + BLOCKS_AHEAD)
+    for (; this.#asked < until; this.#asked++) {
+      const n = this.#numbers[this.#order[this.#asked] as number] as number
+      if (!(n >= 0)) continue
+      const offset = offsetOf(this.#addressing, Math.floor(n))
+      if (offset < this.#blockEnd && offset >= this.#blockEnd - BLOCK_BYTES) continue
+      const start = Math.floor(offset / BLOCK_BYTES) * BLOCK_BYTES
+      this.#blockEnd = start + BLOCK_BYTES
+      this.#ask(start, BLOCK_BYTES)
+    }
+  }
+}

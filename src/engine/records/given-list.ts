@@ -1,0 +1,33 @@
+/**
+ * What is a list? An array, a typed array, an iterable or an array-like object, as callers give record numbers and keys.
+ *
+ * A text is none, though it can be iterated: whoever gives one means one key.
+ */
+
+import { types } from 'node:util'
+import { shown } from '../../shown-value.ts'
+
+/** The most that an array holds. */
+const LENGTH_MAX = 2 ** 32 - 1
+
+/**
+ * The list as something with a length and elements; an iterable is read to its end. Elements of an array may be getters still.
+ * @param what names the elements in messages: 'Record numbers'
+ * @throws TypeError for what is no list
+ */
+export function toList(list: unknown, what: string): ArrayLike<unknown> {
+  if (typeof list !== 'object' || list === null || types.isDataView(list) || types.isStringObject(list)) {
+    throw noList(what, shown(list))
+  }
+  if (ArrayBuffer.isView(list)) return list as unknown as ArrayLike<unknown>
+  const items = Array.isArray(list) || !(Symbol.iterator in list) ? list : Array.from(list as Iterable<unknown>)
+  const { length } = items as Partial<ArrayLike<unknown>>
+  if (Number.isSafeInteger(length) && (length as number) >= 0 && (length as number) <= LENGTH_MAX) {
+    return items as ArrayLike<unknown>
+  }
+  throw noList(what, length === undefined ? shown(list) : `length ${shown(length)}`)
+}
+
+function noList(what: string, given: string): TypeError {
+  return new TypeError(`${what} come as an array, a typed array or an iterable: ${given}`)
+}

@@ -1,0 +1,198 @@
+/**
+ * Where the bytes of a record are right now: a staged image, the tail of appended records, or a window.
+ *
+ *   R1  a record that is staged as changed is found where it is staged, never in the file.
+ *   R2  what find and run answer is good until the next call that reads, stages or commits: then look again.
+ * Arithmetic alone: addressing.ts. Which records are deleted in the file: deletion-bits.ts.
+ */
+
+import type { Window, WindowPool } from '../../mmap/window-pool/window.ts'
+import type { RecordBytes } from '../../schema/index.ts'
+import { type Addressing, firstRecordAt, offsetOf, recordsBefore } from '../format/addressing.ts'
+import { CheckedRecords, type ChecksumPolicy } from '../file/checked-records.ts'
+import type { Checksums } from '../file/checksums.ts'
+import type { Liveness } from '../file/deletion-bits.ts'
+import type { Staging } from './staging.ts'
+
+export class Locator {
+  readonly addressing: Addressing
+  readonly pool: WindowPool
+  readonly staging: Staging
+  readonly liveness: Liveness
+  readonly checksums: Checksums
+  readonly #checked: CheckedRecords
+  #unchecked: Locator | undefined
+  /** Byte position, in what find or run answered last, of the record that was asked for. */
+  at = 0
+  /** How many records from there on run() or stretch() found. */
+  count = 0
+  /** The first record of what stretch() found. */
+  first = 0
+
+  constructor(
+    addressing: Addressing,
+    pool: WindowPool,
+    staging: Staging,
+    liveness: Liveness,
+    checksums: Checksums,
+    /** When a record found in the file is compared with its checksum, where there are checksums. */
+    policy: ChecksumPolicy = 'never',
+    /** Records from this number on were not there when the file was opened, and come from this process. */
+    ownFrom = Number.POSITIVE_INFINITY,
+  ) {
+    this.addressing = addressing
+    this.pool = pool
+    this.staging = staging
+    this.liveness = liveness
+    this.checksums = checksums
+    this.#checked = new CheckedRecords({ policy, addressing, pool, liveness, checksums, ownFrom })
+  }
+
+  get checksumPolicy(): ChecksumPolicy {
+    return this.#checked.policy
+  }
+
+  /** The same records, none of them compared with its checksum: for work that must get past a damaged one. */
+  unchecked(): Locator {
+    const { addressing, pool, staging, liveness, checksums } = this
+    this.#unchecked ??= new Locator(addressing, pool, staging, liveness, checksums)
+    return this.#unchecked
+  }
+
+  /** Whether each record in use lies in the file, live and unchanged, so that arithmetic alone finds it. */
+  get isPlain(): boolean {
+    return this.staging.changeCount === 0 && !this.liveness.exists && !this.#checked.isEach
+  }
+
+  /** Whether neighbours lie side by side, so that generated loops can walk them. */
+  get isDense(): boolean {
+    return this.addressing.stride === this.addressing.recordSize && !this.#checked.isEach
+  }
+
+  isLive(n: number): boolean {
+    if (n >= this.staging.size) return false
+    if (this.staging.changeCount > 0) {
+      const slot = this.staging.find(n)
+      if (slot !== undefined) return slot >= 0
+    }
+    return n >= this.staging.baseSize || !this.liveness.isDeleted(n)
+  }
+
+  /** The bytes that hold record n, with `at` set; undefined where it is deleted or past the end. */
+  find(n: number, ahead?: number): RecordBytes | undefined {
+    const { staging } = this
+    if (n >= staging.size) return undefined
+    if (staging.changeCount > 0) {
+      const slot = staging.find(n)
+      if (slot !== undefined) {
+        if (slot < 0) return undefined
+        this.at = staging.imageAt(slot)
+        return staging.imageSource(slot)
+      }
+    }
+    if (n >= staging.tailStart) {
+      this.at = (n - staging.tailStart) * staging.recordSize
+      return staging.tail
+    }
+    if (this.liveness.exists && n < staging.baseSize && this.liveness.isDeleted(n)) return undefined
+    if (this.#checked.isActive && n < staging.baseSize && !this.#checked.has(n)) {
+      this.#checked.compare(n, staging.baseSize)
+    }
+    return this.#windowOf(n, ahead)
+  }
+
+  /** Compares a record in the file with its checksum. @throws ERR_STRIDE_CORRUPT naming record and offset */
+  check(n: number): void {
+    this.#checked.assertIntact(n)
+  }
+
+  /** The bytes of record n as of the last seal, without what is staged since; `at` is set. */
+  findSealed(n: number): RecordBytes | undefined {
+    const { staging } = this
+    if (n >= staging.baseSize) return undefined
+    const slot = staging.findSealed(n)
+    if (slot !== undefined) {
+      if (slot < 0) return undefined
+      this.at = staging.imageAt(slot)
+      return staging.imageSource(slot)
+    }
+    return this.liveness.isDeleted(n) ? undefined : this.#windowOf(n)
+  }
+
+  /**
+   * The bytes of record n and of as many live neighbours after it, below end, as lie in the same bytes one
+   * stride apart; `at` and `count` are set. Undefined, and count 0, where n itself is absent.
+   */
+  run(n: number, end: number): RecordBytes | undefined {
+    const { staging, addressing } = this
+    const limit = Math.min(end, staging.size)
+    const source = this.find(n, Math.max(1, limit - n) * addressing.stride)
+    if (source === undefined) {
+      this.count = 0
+      return undefined
+    }
+    let stop = this.isDense ? limit : n + 1
+    if (staging.changeCount > 0) {
+      if (staging.find(n) !== undefined) stop = n + 1
+      else stop = Math.min(stop, staging.unchangedBelow(n))
+    }
+    if (n < staging.tailStart && stop > n + 1) {
+      stop = Math.min(stop, staging.tailStart, recordsBefore(addressing, (source as Window).end))
+      if (this.liveness.exists && stop > n + 1) {
+        const at = this.at
+        const limited = Math.min(stop, staging.baseSize)
+        const deleted = this.liveness.nextDeleted(n, limited)
+        if (deleted < limited) stop = deleted
+        this.at = at
+        if (source.view === null) return this.run(n, n + 1)
+      }
+    }
+    if (this.#checked.isActive && stop > n + 1 && n < staging.baseSize) stop = this.#checked.endFrom(n, stop)
+    this.count = Math.max(1, stop - n)
+    return source
+  }
+
+  /**
+   * The records around n, which was found in this window, that may be read there by arithmetic: `first` and `count` are set,
+   * and `at` is the position of the first.
+   */
+  stretch(window: Window, n: number): void {
+    const { addressing, staging } = this
+    let first = firstRecordAt(addressing, window.start)
+    let end = Math.min(recordsBefore(addressing, window.end), staging.tailStart)
+    if (this.#checked.isActive) {
+      first = this.#checked.startTo(n, first)
+      end = this.#checked.endFrom(n, end)
+    }
+    this.first = first
+    this.count = end - first
+    this.at = offsetOf(addressing, first) - window.start
+  }
+
+  /** The first live record number in [n, end), or end. */
+  nextLive(n: number, end: number): number {
+    // The end may have moved back since the caller asked for it.
+    const last = Math.min(end, this.staging.size)
+    let at = n
+    while (at < last) {
+      if (this.staging.changeCount > 0 && this.staging.find(at) !== undefined) {
+        if (this.isLive(at)) return at
+        at++
+        continue
+      }
+      if (at >= this.staging.baseSize) return at
+      const stop = Math.min(last, this.staging.baseSize, this.staging.unchangedBelow(at))
+      at = this.liveness.nextLive(at, stop)
+      if (at < stop) return at
+    }
+    return end
+  }
+
+  /** The window that holds record n, which lies in the file. */
+  #windowOf(n: number, ahead?: number): Window {
+    const offset = offsetOf(this.addressing, n)
+    const window = this.pool.acquire(offset, this.addressing.recordSize, ahead)
+    this.at = offset - window.start
+    return window
+  }
+}

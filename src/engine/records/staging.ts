@@ -1,0 +1,428 @@
+/**
+ * What was changed and is not yet in the file, and where its bytes wait.
+ *
+ * Two layers lie over the file. What is staged can still be rolled back; what was given to a commit (sealed) waits for
+ * its sync and is then put into the file. Changed records wait as whole images in heap memory. Appended records wait
+ * in one chunk, the tail; a full tail goes to the file behind the committed end, where no count, live bit or index
+ * reaches it, so that a bulk load needs one chunk of memory.
+ *   G1  rollback leaves no trace: sizes and images are as after the last seal.
+ *   G2  every change ends all tokens on staged bytes (HB1 of heap-bytes.ts), before bytes are reused or found elsewhere.
+ *   G3  a record changed again after it was sealed has two images; the sealed one is not touched.
+ * Below both may lie an overlay: what a journal says of records that the file does not have yet. Nothing is staged then.
+ * Who encodes into it: writer.ts. Who seals it: seal.ts. Who puts it into the file: committer.ts.
+ */
+
+import { InvariantError } from '../../errors.ts'
+import type { RecordBytes } from '../../schema/index.ts'
+import type { PlacedChanges } from '../file/apply.ts'
+import { HeapBytes, HeapTokens } from './heap-bytes.ts'
+import { ImageSlots, recordsPerChunk } from './image-slots.ts'
+import { NumberMap } from './number-map.ts'
+
+/** Records looked at one by one before a walk looks again. */
+const LOOK_AHEAD = 64
+/** Looks that cost as much as sorting one change. */
+const SORT_PATIENCE = 8
+
+/** Numbers below the first and slots below the second fit into one double together. */
+const PAIRED_NUMBERS = 2 ** 31
+const PAIRED_SLOTS = 2 ** 21
+
+/** The changes given to one commit: numbers rise; each slot is that of an image, or negative for a deletion. */
+export interface SealedChanges {
+  readonly numbers: Float64Array
+  readonly slots: Float64Array
+}
+
+/** Changes that lie over the file, in memory of their own, by rising record numbers (journal/net-changes.ts). */
+export interface Overlay {
+  readonly numbers: Float64Array
+  /** Which of them is record n's; -1 for none. */
+  indexOf(n: number): number
+  /** The lowest changed record number above n; Infinity for none. */
+  after(n: number): number
+  /** What holds the image; undefined where the record is deleted. */
+  readonly sourceOf: (i: number) => HeapBytes | undefined
+  readonly positionOf: (i: number) => number
+}
+
+/** Slots of an overlay's images begin here. */
+const OVERLAY_SLOTS = 2 ** 40
+const OVERLAY_DELETION = -OVERLAY_SLOTS
+
+export class Staging {
+  readonly recordSize: number
+  readonly #bytesMax: number
+  readonly #tailBytesMax: number
+  /** Record number -> slot: from 0 on that of an image; negative, and never the same twice, for a deletion. */
+  #changes = new NumberMap()
+  /** The same for what was given to commits; the newest of each record. */
+  #sealed = new NumberMap()
+  #overlay: Overlay | undefined
+  #sorted: Float64Array | undefined
+  /** Changes looked for one by one since they were sorted last. */
+  #lookedAhead = 0
+  readonly #images: ImageSlots
+  #deletions = 0
+  /** Commits that were given changes and are not in the file yet. */
+  #sealedCommits = 0
+  /** Deletions staged since the last seal, those taken back included. */
+  #stagedDeletions = 0
+  #deletedDelta = 0
+
+  /** What rows and walks hold. */
+  readonly #tokens = new HeapTokens()
+  #tail: HeapBytes
+  #tailStart: number
+  #baseSize: number
+  #size: number
+
+  constructor(recordSize: number, size: number, bytesMax: number) {
+    this.recordSize = recordSize
+    this.#bytesMax = bytesMax
+    this.#tailBytesMax = recordsPerChunk(recordSize) * recordSize
+    this.#images = new ImageSlots(recordSize)
+    this.#tail = new HeapBytes(Buffer.alloc(0))
+    this.#tailStart = size
+    this.#baseSize = size
+    this.#size = size
+  }
+
+  /** Record numbers in use as the writing process sees them. */
+  get size(): number {
+    return this.#size
+  }
+  /** Record numbers in use by what was given to commits so far. */
+  get baseSize(): number {
+    return this.#baseSize
+  }
+  /** Records from this number on lie in the tail; those before it in the file. */
+  get tailStart(): number {
+    return this.#tailStart
+  }
+  get tail(): HeapBytes {
+    return this.#tail
+  }
+  get tailCount(): number {
+    return this.#size - this.#tailStart
+  }
+  /** Whether the tail has no room for another record. */
+  get isTailFull(): boolean {
+    return (this.tailCount + 1) * this.recordSize > this.#tail.bytes.length
+  }
+  /** Changes that wait, staged or sealed; 0 where every record lies in the file as it is. */
+  get changeCount(): number {
+    return this.#changes.size + this.#sealed.size + (this.#overlay?.numbers.length ?? 0)
+  }
+  /** Changed, deleted and revived records that no commit was given yet; appended ones are not counted. */
+  get stagedCount(): number {
+    return this.#changes.size
+  }
+  get appendedCount(): number {
+    return this.#size - this.#baseSize
+  }
+  /** Whether nothing is staged that a commit would take. */
+  get isEmpty(): boolean {
+    return this.#changes.size === 0 && this.#size === this.#baseSize
+  }
+  /** Whether a record's deletion is staged. */
+  get hasDeletions(): boolean {
+    return this.#stagedDeletions > 0
+  }
+  /** How the number of deleted records changes with what is staged. */
+  get deletedDelta(): number {
+    return this.#deletedDelta
+  }
+  /** Bytes of heap memory that wait. */
+  get bytes(): number {
+    return this.#images.bytes + this.#tail.bytes.length
+  }
+
+  /** The slot of a changed record, negative for a deleted one; undefined where it lies in the file or the tail. */
+  find(n: number): number | undefined {
+    const slot = this.#changes.get(n) ?? this.#sealed.get(n)
+    return slot === undefined && this.#overlay !== undefined ? this.#overlaid(n, this.#overlay) : slot
+  }
+  /** The same as of the last seal, without what is staged since. */
+  findSealed(n: number): number | undefined {
+    return this.#sealed.get(n)
+  }
+  imageSource(slot: number): HeapBytes {
+    if (slot < OVERLAY_SLOTS) return this.#images.source(slot)
+    const source = this.#overlay?.sourceOf(slot - OVERLAY_SLOTS)
+    if (source === undefined) throw new InvariantError(`no image lies over the file in slot ${slot}`)
+    return source
+  }
+  /** What may be held across a change of these bytes: its view is null then. */
+  tokenOn(memory: HeapBytes): RecordBytes {
+    return this.#tokens.on(memory)
+  }
+  /** Ends all tokens. */
+  expire(): void {
+    this.#tokens.end()
+  }
+  imageAt(slot: number): number {
+    if (slot < OVERLAY_SLOTS) return this.#images.at(slot)
+    return (this.#overlay as Overlay).positionOf(slot - OVERLAY_SLOTS)
+  }
+  /** The same changes with the places of their images. */
+  placed({ numbers, slots }: SealedChanges): PlacedChanges {
+    return {
+      numbers,
+      sourceOf: i => ((slots[i] as number) < 0 ? undefined : this.#images.source(slots[i] as number)),
+      positionOf: i => this.imageAt(slots[i] as number),
+    }
+  }
+  /** The bytes of an image; undefined for a deletion. */
+  imageOf(slot: number): Buffer | undefined {
+    if (slot < 0) return undefined
+    const at = this.imageAt(slot)
+    return this.#images.source(slot).bytes.subarray(at, at + this.recordSize)
+  }
+
+  /**
+   * A number above n below which no record from n + 1 on is changed; Infinity where there is none at all.
+   * Exact once the changes are sorted, which is put off until as much looking ahead was done as sorting costs:
+   * a walk that changes records as it goes stays linear.
+   */
+  unchangedBelow(n: number): number {
+    const overlaid = this.#overlay?.after(n) ?? Number.POSITIVE_INFINITY
+    const count = this.#changes.size + this.#sealed.size
+    if (count === 0) return overlaid
+    if (this.#sorted === undefined && this.#lookedAhead < count * SORT_PATIENCE) {
+      let below = n + 1
+      while (below <= n + LOOK_AHEAD && this.find(below) === undefined) below++
+      this.#lookedAhead += below - n
+      return Math.min(below, overlaid)
+    }
+    const numbers = this.#changedNumbers()
+    let low = 0
+    let high = numbers.length
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      if ((numbers[middle] as number) <= n) low = middle + 1
+      else high = middle
+    }
+    return Math.min(numbers[low] ?? Number.POSITIVE_INFINITY, overlaid)
+  }
+
+  /** Stages a copy of an image. `revives`: the record is deleted as of now. @throws ERR_STRIDE_LIMIT */
+  setImage(n: number, image: RecordBytes, revives: boolean): void {
+    this.expire()
+    let slot = this.#changes.get(n)
+    if (slot === undefined || slot < 0) {
+      if (slot === undefined) this.#sorted = undefined
+      slot = this.#images.take(this.#bytesMax - this.bytes)
+      this.#changes.set(n, slot)
+    }
+    this.#images.set(slot, image, 0)
+    if (revives) this.#deletedDelta--
+  }
+
+  /** Stages the deletion of a record that is live as of now. */
+  setDeleted(n: number): void {
+    this.expire()
+    const slot = this.#changes.get(n)
+    if (slot === undefined) this.#sorted = undefined
+    else if (slot >= 0) this.#images.give(slot)
+    this.#changes.set(n, -++this.#deletions)
+    this.#stagedDeletions++
+    this.#deletedDelta++
+  }
+
+  /** Begins an empty tail behind the records so far, whose bytes are in the file. */
+  startTail(): void {
+    this.expire()
+    this.#tailStart = this.#size
+  }
+
+  /** Enlarges a tail that is still small. @returns false where it has its full size and must be spilled */
+  growTail(): boolean {
+    const full = this.#tailBytesMax
+    const { length } = this.#tail.bytes
+    if (length >= full) return false
+    this.expire()
+    const bytes = Buffer.alloc(length === 0 ? Math.min(full, 16 * this.recordSize) : Math.min(full, length * 4))
+    this.#tail.bytes.copy(bytes)
+    this.#tail = new HeapBytes(bytes)
+    return true
+  }
+
+  /** One more record was encoded at the tail's end. @returns its number */
+  appended(): number {
+    return this.#size++
+  }
+
+  /** Forgets the records from `size` on; they were appended since. */
+  truncate(size: number): void {
+    // A failure in between may have reverted more than that.
+    if (size >= this.#size) return
+    if (size < this.#baseSize) throw new InvariantError(`truncate below the committed size: ${size}`)
+    this.#changes.forEach(n => {
+      if (n >= size) throw new InvariantError(`a record of the forgotten batch was changed: ${n}`)
+    })
+    this.#size = size
+    if (size < this.#tailStart) this.startTail()
+    else this.expire()
+  }
+
+  /** Drops what is staged; what was sealed stays. */
+  rollback(): void {
+    this.#size = this.#baseSize
+    this.#changes.forEach((_, slot) => {
+      if (slot >= 0) this.#images.give(slot)
+    })
+    this.#changes.clear()
+    this.#afterRelease()
+    this.#deletedDelta = this.#stagedDeletions = 0
+    this.startTail()
+  }
+
+  /** What is staged, in rising order; `seal` gives it to a commit. */
+  stagedChanges(): SealedChanges {
+    const count = this.#changes.size
+    const numbers = new Float64Array(count)
+    const slots = new Float64Array(count)
+    if (
+      this.#size <= PAIRED_NUMBERS &&
+      this.#images.count < PAIRED_SLOTS / 2 &&
+      this.#deletions < PAIRED_SLOTS / 2
+    ) {
+      // Number and slot in one value: sorting brings both along.
+      let i = 0
+      this.#changes.forEach((n, slot) => {
+        numbers[i++] = n * PAIRED_SLOTS + slot + PAIRED_SLOTS / 2
+      })
+      numbers.sort()
+      for (i = 0; i < count; i++) {
+        const pair = numbers[i] as number
+        const n = Math.floor(pair / PAIRED_SLOTS)
+        numbers[i] = n
+        slots[i] = pair - n * PAIRED_SLOTS - PAIRED_SLOTS / 2
+      }
+    } else {
+      let i = 0
+      this.#changes.forEach(n => {
+        numbers[i++] = n
+      })
+      numbers.sort()
+      for (i = 0; i < count; i++) slots[i] = this.#changes.get(numbers[i] as number) as number
+    }
+    return { numbers, slots }
+  }
+
+  /** What is staged belongs to a commit now; its appended records are in the file. */
+  seal(): void {
+    if (this.#sealed.size === 0) {
+      const empty = this.#sealed
+      this.#sealed = this.#changes
+      this.#changes = empty
+    } else {
+      this.#changes.forEach((n, slot) => {
+        this.#sealed.set(n, slot)
+      })
+      this.#changes.clear()
+    }
+    this.#baseSize = this.#size
+    this.#sealedCommits++
+    this.#deletedDelta = this.#stagedDeletions = 0
+    this.startTail()
+  }
+
+  /** The changes of a commit, the oldest of those sealed, are in the file now. */
+  applied({ numbers, slots }: SealedChanges): void {
+    this.#sealedCommits--
+    if (this.#changes.size === 0 && this.#sealedCommits === 0) {
+      // Nothing else waits: all memory is free again.
+      this.#sealed.clear()
+      this.#afterRelease()
+      return
+    }
+    for (let i = 0; i < numbers.length; i++) {
+      const n = numbers[i] as number
+      const slot = slots[i] as number
+      if (slot >= 0) this.#images.give(slot)
+      // A later commit may have changed it again.
+      if (this.#sealed.get(n) === slot) this.#sealed.delete(n)
+    }
+    this.#afterRelease()
+  }
+
+  /**
+   * Drops what is staged and all sealed changes but those of `kept`, in order; what `eachReplaced` lays stands for what the
+   * file may hold in part: an image, or none for a record that was not there.
+   */
+  revert(
+    size: number,
+    kept: readonly SealedChanges[],
+    eachReplaced: (lay: (recordNumber: number, image: Buffer | undefined) => void) => void,
+  ): void {
+    this.#baseSize = size
+    this.rollback()
+    this.#sealed.clear()
+    this.#sealedCommits = kept.length
+    for (const { numbers, slots } of kept) {
+      for (let i = 0; i < numbers.length; i++) this.#sealed.set(numbers[i] as number, slots[i] as number)
+    }
+    eachReplaced((recordNumber, image) => {
+      if (recordNumber >= size) return
+      // Of several changes of one record the first one counts, which comes last.
+      if (image === undefined) this.setDeleted(recordNumber)
+      else this.#layImage(recordNumber, new HeapBytes(image))
+    })
+    this.#deletedDelta = this.#stagedDeletions = 0
+  }
+
+  /** The committed size is this one now, and these changes lie over the file, for a reader or until recovery is through. */
+  rebase(size: number, overlay?: Overlay): void {
+    this.#baseSize = this.#size = size
+    this.rollback()
+    this.#overlay = overlay !== undefined && overlay.numbers.length > 0 ? overlay : undefined
+  }
+
+  #overlaid(n: number, overlay: Overlay): number | undefined {
+    const i = overlay.indexOf(n)
+    if (i < 0) return undefined
+    return overlay.sourceOf(i) === undefined ? OVERLAY_DELETION : OVERLAY_SLOTS + i
+  }
+
+  /** For a reader: what record n is, whatever the file says; undefined: it is not there. */
+  lay(n: number, image: Buffer | undefined): void {
+    if (image === undefined) this.setDeleted(n)
+    else this.#layImage(n, new HeapBytes(image))
+    this.#sorted = undefined
+    this.#deletedDelta = this.#stagedDeletions = 0
+  }
+
+  #layImage(n: number, image: HeapBytes): void {
+    const slot = this.#images.take(Number.POSITIVE_INFINITY)
+    this.#changes.set(n, slot)
+    this.#images.set(slot, image, 0)
+  }
+
+  /** Slots were freed: memory is reused from the start where nothing waits. */
+  #afterRelease(): void {
+    this.expire()
+    this.#sorted = undefined
+    this.#lookedAhead = 0
+    if (this.changeCount > 0) return
+    this.#images.clear()
+    this.#deletions = 0
+  }
+
+  #changedNumbers(): Float64Array {
+    if (this.#sorted === undefined) {
+      // One that is in both stands there twice, which a search does not mind.
+      const numbers = new Float64Array(this.#changes.size + this.#sealed.size)
+      let count = 0
+      const add = (n: number): void => {
+        numbers[count++] = n
+      }
+      this.#changes.forEach(add)
+      this.#sealed.forEach(add)
+      this.#sorted = numbers.sort()
+      this.#lookedAhead = 0
+    }
+    return this.#sorted
+  }
+}

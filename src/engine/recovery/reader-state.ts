@@ -1,0 +1,115 @@
+/**
+ * What a read-only opener sees: the state that a live writer publishes, or the root and the journal that a dead one left.
+ *
+ *   S2  while a writer is ready, the shared words tell what is committed; otherwise the journal's whole frames are laid
+ *       over the file in this process's memory, and nothing is written. That is right while a writer opens the store, too:
+ *       what recovery puts into the file is what these frames say.
+ */
+
+import { StrideError } from '../../errors.ts'
+import type { Platform, PlatformFile } from '../../mmap/platform.ts'
+import { Deadline } from '../../monotonic.ts'
+import type { Addressing } from '../format/addressing.ts'
+import type { Identity } from '../format/identity.ts'
+import { truncated } from '../format/identity.ts'
+import type { HeldCommit } from './held-commit.ts'
+import { journalPathOf } from '../journal/journal.ts'
+import { assertInPlace } from '../journal/in-place.ts'
+import { scanJournal } from '../journal/journal-scan.ts'
+import { collapse, type NetChanges } from '../journal/net-changes.ts'
+import { NOTHING_RECOVERED, type Recovery, recoveryOf } from './recovery.ts'
+import type { StoreLock } from '../file/locks.ts'
+import type { Follower, PublishedState } from '../file/publication.ts'
+import { fileEnd, type Root, readRoot } from '../format/root.ts'
+
+const WAIT_MS_MAX = 10_000
+/** Where no lock tells whether somebody writes, what looks damaged may be a checkpoint that is under way: so long. */
+const UNCERTAIN_MS = 500
+const POLL_MS = 2
+const SLEEP = new Int32Array(new SharedArrayBuffer(4))
+
+export interface ReaderState {
+  readonly state: PublishedState
+  /** The shared sequence that this belongs to. */
+  readonly sequence: number
+  /** Whether a writer was storing the next commit into the file. */
+  readonly isUnderWay?: boolean
+  /** What looks past later commits, where the file has gone on. */
+  readonly held?: HeldCommit
+  /** What lies over the file, where no writer put it there. */
+  readonly overlay: NetChanges | undefined
+  readonly recovery: Recovery
+}
+
+interface Readable {
+  readonly platform: Platform
+  readonly path: string
+  readonly file: PlatformFile
+  readonly identity: Identity
+  readonly addressing: Addressing
+  readonly lock: StoreLock
+}
+
+/** @throws ERR_STRIDE_BUSY, _CORRUPT, _JOURNAL_MISSING, _TRUNCATED, _IO */
+export function readState(store: Readable, follower: Follower): ReaderState {
+  const deadline = new Deadline(WAIT_MS_MAX)
+  const uncertain = new Deadline(store.platform.lockObstacle === undefined ? 0 : UNCERTAIN_MS)
+  for (;;) {
+    const writer = store.lock.writerState()
+    if (writer === 'ready') {
+      const published = readPublished(store, follower)
+      if (published !== undefined) return published
+    } else if (writer === 'none' || !follower.isSuperseded) {
+      const left = readLeft(store, follower, uncertain)
+      if (left !== undefined) return left
+    }
+    if (deadline.isOver) {
+      const { path } = store
+      throw new StrideError('ERR_STRIDE_BUSY', `A writer has been replacing ${path} for ${WAIT_MS_MAX} ms`, {
+        path,
+      })
+    }
+    Atomics.wait(SLEEP, 0, 0, POLL_MS)
+  }
+}
+
+/** What the words say; undefined where they changed meanwhile. */
+function readPublished({ file, addressing }: Readable, follower: Follower): ReaderState | undefined {
+  const sequence = follower.settle()
+  const isUnderWay = (sequence & 1) === 1
+  // Until the writer has stored a commit the words tell of the one before, unless it is changing them right now.
+  if (isUnderWay && follower.appliedCommit() === 0) return undefined
+  const state = follower.state()
+  if (follower.sequence() !== sequence) return undefined
+  const end = fileEnd(addressing, state)
+  if (file.size() < end) throw truncated(file.path, end, file.size())
+  return { state, sequence, isUnderWay, overlay: undefined, recovery: NOTHING_RECOVERED }
+}
+
+/** What root and journal say; undefined where a writer changed them meanwhile. */
+function readLeft(store: Readable, follower: Follower, uncertain: Deadline): ReaderState | undefined {
+  const { platform, path, file, identity, addressing, lock } = store
+  const sequence = follower.sequence()
+  try {
+    const root = readRoot(file, addressing)
+    const scan = scanJournal(platform, path, identity, root, follower.appliedCommit())
+    const { frames } = scan
+    assertInPlace(store, frames, root.size)
+    const overlay =
+      frames.length === 0 ? undefined : collapse(frames, addressing.recordSize, journalPathOf(path), root)
+    if (lock.writerState() === 'ready' || follower.sequence() !== sequence) return undefined
+    const state = overlay === undefined ? root : laidOver(root, overlay)
+    const end = fileEnd(addressing, state)
+    if (file.size() < end) throw truncated(file.path, end, file.size())
+    return { state, sequence, overlay, recovery: recoveryOf(scan) }
+  } catch (error) {
+    // A writer that opens the store ends the journal, or finds the same damage and goes.
+    if (uncertain.isOver && lock.writerState() === 'none' && follower.sequence() === sequence) throw error
+    return undefined
+  }
+}
+
+/** What is committed with these changes; records of theirs may lie in the file behind the room that the root knows. */
+function laidOver(root: Root, { commitNumber, size, deletedCount }: NetChanges): PublishedState {
+  return { ...root, commitNumber, size, deletedCount, capacity: Math.max(root.capacity, size) }
+}

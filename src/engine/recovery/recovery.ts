@@ -1,0 +1,62 @@
+/**
+ * What opening for writing does after a crash: finds out what the journal holds that the file does not.
+ *
+ * Few changes are put into the file before the store opens; many of them while it is open already, since each may
+ * lie on a page of its own that has to be read and written.
+ * Which frames count: journal-scan.ts. How they get into the file: replay.ts.
+ */
+
+import type { RebuiltIndex } from '../indexes/upkeep/index-opening.ts'
+import { type Root, readRootPages } from '../format/root.ts'
+import { journalPathOf } from '../journal/journal.ts'
+import type { DroppedFrames, JournalScan } from '../journal/journal-scan.ts'
+import { collapse } from '../journal/net-changes.ts'
+import { type Recoverable, Replay } from './replay.ts'
+
+/** What opening had to do. */
+export interface Recovery {
+  /** Commits that the file itself did not hold yet. */
+  readonly commitsReplayed: number
+  /** Bytes of the journal behind the last whole commit that were dropped. */
+  readonly bytesDropped: number
+  /** Where they lay, and why they were dropped. */
+  readonly dropped?: DroppedFrames
+  /** Indexes that were built from the records, and why: theirs was missing, foreign or damaged, or not there yet. */
+  readonly indexesBuilt?: readonly RebuiltIndex[]
+}
+
+export const NOTHING_RECOVERED: Recovery = { commitsReplayed: 0, bytesDropped: 0 }
+
+export function recoveryOf({ frames, dropped }: JournalScan): Recovery {
+  return {
+    commitsReplayed: frames.length,
+    bytesDropped: dropped?.bytes ?? 0,
+    ...(dropped === undefined ? {} : { dropped }),
+  }
+}
+
+export interface Recovered {
+  /** The root that counts, as it is in the file. */
+  readonly root: Root
+  /** What is still to be put into the file. */
+  readonly replay?: Replay
+}
+
+/**
+ * Puts what was scanned into the file and ends the journal; more than `changesAtOnce` changes are left to the replay that is
+ * returned, a negative number leaves all of it. A store that was closed needs none.
+ * @throws ERR_STRIDE_CORRUPT, _NO_SPACE, _IO
+ */
+export function recover(store: Recoverable, scan: JournalScan, changesAtOnce: number): Recovered {
+  const { root } = store
+  if (isAtRest(store)) return { root }
+  const net = collapse(scan.frames, store.addressing.recordSize, journalPathOf(store.path), root)
+  const replay = new Replay(store, net, scan)
+  return net.numbers.length > changesAtOnce ? { root, replay } : { root: replay.finish() }
+}
+
+/** Whether the file alone holds everything, both roots say so, and no journal is left. */
+function isAtRest({ platform, path, file, root }: Recoverable): boolean {
+  const isWhole = readRootPages(file).every(page => page.root !== undefined)
+  return root.journalSegment === 0 && isWhole && !platform.exists(journalPathOf(path))
+}

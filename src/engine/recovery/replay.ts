@@ -1,0 +1,249 @@
+/**
+ * Puts the commits of a journal that was left into the file, and ends the journal.
+ *
+ *   R1  every image is stored again, even if it looks equal: the one that is there may be torn, or in the system's cache alone.
+ *   R2  the root that ends the journal is stored only after the data is synced; a crash in between finds the same
+ *       journal again, and replays it again.
+ *   R3  nothing is written behind frames that were read: the next journal has another salt.
+ *   R4  the journal is synced before the file is touched, and the root that names none before the journal is removed:
+ *       after a killed process both may be in the system's cache alone. Its frames, and the root that was found, are stored again
+ *       before: after a failed sync the system takes what it holds for clean, and a sync alone stores nothing.
+ *       Until that is done nothing of the journal is said to be durable.
+ *   R5  until it is over nothing else writes to the file; whoever reads looks at the net changes first.
+ */
+
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import type { Platform, PlatformFile } from '../../mmap/platform.ts'
+import type { WindowPool } from '../../mmap/window-pool/window.ts'
+import { type Addressing, offsetOf } from '../format/addressing.ts'
+import { Applier, type PlacedChanges } from '../file/apply.ts'
+import { Checksums } from '../file/checksums.ts'
+import { DirtyRanges } from '../file/dirty-ranges.ts'
+import { corrupt } from '../format/identity.ts'
+import { Liveness } from '../file/deletion-bits.ts'
+import { fileEnd, type Root } from '../format/root.ts'
+import { RootKeeper } from '../file/root-writer.ts'
+import { Soundness } from '../commit/poison.ts'
+import { journalPathOf } from '../journal/journal.ts'
+import type { Frame, JournalScan } from '../journal/journal-scan.ts'
+import type { NetChanges } from '../journal/net-changes.ts'
+
+/** What a replay works on. */
+export interface Recoverable {
+  readonly platform: Platform
+  readonly path: string
+  readonly file: PlatformFile
+  readonly addressing: Addressing
+  readonly pool: WindowPool
+  readonly root: Root
+}
+
+const CHANGES_A_STEP = 1024
+/** A journal of so many bytes, twice the default, is stored again before the store opens; a larger one in turns. */
+const JOURNAL_BYTES_AT_ONCE = 32 * 1024 * 1024
+const JOURNAL_BYTES_A_STEP = 1024 * 1024
+
+export class Replay {
+  readonly #store: Recoverable
+  /** The last image of each record that the journal changes. */
+  readonly net: NetChanges
+  /** The frames that it comes from. */
+  readonly frames: readonly Frame[]
+  readonly #extents: JournalScan['extents']
+  #isSecured: boolean
+  readonly #roots: RootKeeper
+  /** Makes durable what else must be so before the journal goes. */
+  beforeEnd: () => void = () => {}
+  readonly #soundness: Soundness
+  readonly #applier: Applier
+  readonly #capacity: number
+  #done = 0
+  #root: Root | undefined
+  #isStopped = false
+
+  /** Makes durable what it relies on, where that is not long, and makes room. @throws ERR_STRIDE_CORRUPT, _NO_SPACE, _IO */
+  constructor(store: Recoverable, net: NetChanges, { frames, extents }: JournalScan) {
+    this.#store = store
+    this.net = net
+    this.frames = frames
+    this.#soundness = new Soundness(store.path, () => undefined)
+    this.#extents = extents
+    this.#isSecured = extents.length === 0
+    if (extents.reduce((sum, { bytes }) => sum + bytes.length, 0) <= JOURNAL_BYTES_AT_ONCE) this.secure()
+    this.#roots = new RootKeeper(store.file, store.root)
+    this.#roots.storeFoundAgain()
+    const { path, pool, addressing, root } = store
+    const liveness = new Liveness(pool)
+    liveness.place(root.liveBitsOffset)
+    const checksums = new Checksums(pool)
+    checksums.place(root.checksumsOffset)
+    this.#capacity = Math.max(root.capacity, net.size)
+    if (this.#capacity > root.capacity) {
+      if (liveness.exists || checksums.exists) {
+        // Growth writes a root of its own where tables lie behind the array.
+        const what = `the journal has ${net.size} records, the array ${root.capacity}`
+        throw corrupt(path, root.liveBitsOffset, what)
+      }
+      const start = offsetOf(addressing, root.capacity)
+      store.file.allocate(start, offsetOf(addressing, this.#capacity) - start)
+    }
+    if (net.deletedCount > 0 && !liveness.exists) {
+      throw corrupt(path, 0, `the journal has ${net.deletedCount} deleted records, but there are no live bits`)
+    }
+    pool.setEnd(fileEnd(addressing, { ...root, capacity: this.#capacity }))
+    this.#applier = new Applier({ addressing, pool, liveness, checksums }, new DirtyRanges(), true)
+  }
+
+  /** What is committed, and where it lies once it is in the file. */
+  get state(): Root {
+    const { commitNumber, size, deletedCount } = this.net
+    const { root } = this.#store
+    const lineage = commitNumber > root.commitNumber ? root.journalSalt : root.lineage
+    return { ...root, commitNumber, size, deletedCount, capacity: this.#capacity, lineage }
+  }
+
+  /** The last commit that survives the loss of power: the journal's frames do once they are secured. */
+  get durableCommit(): number {
+    return this.#isSecured ? this.net.commitNumber : this.#store.root.commitNumber
+  }
+
+  /** Makes the frames that were read durable, blocking (R4). @throws ERR_STRIDE_IO, once; _POISONED */
+  secure(): void {
+    this.#soundness.assert()
+    if (this.#isSecured) return
+    this.#soundness.guard(() => {
+      const journal = this.#openJournal()
+      try {
+        for (const { offset, bytes } of pieces(this.#extents)) journal.store(bytes, offset)
+        journal.sync()
+      } finally {
+        journal.close()
+      }
+      this.#isSecured = true
+    })
+  }
+
+  /** Does all that is left, blocking. @returns the root that counts then @throws ERR_STRIDE_IO, once; _POISONED */
+  finish(): Root {
+    this.secure()
+    return this.#soundness.guard(() => {
+      while (this.#step());
+      if (this.#root === undefined) {
+        this.#store.file.sync()
+        this.#end()
+      }
+      return this.#root as Root
+    })
+  }
+
+  /** Does the same in turns of the event loop. @returns the root; undefined where it was finished or stopped meanwhile */
+  async run(): Promise<Root | undefined> {
+    const isOver = (): boolean => this.#isStopped || this.#root !== undefined || this.#soundness.isPoisoned
+    const { file } = this.#store
+    try {
+      if (!(await this.#secureInTurns(isOver))) return undefined
+      for (;;) {
+        await nextTurn()
+        if (isOver()) return undefined
+        if (!this.#step()) break
+      }
+      await file.syncAsync()
+      if (isOver()) return undefined
+      this.#end()
+      return this.#root
+    } catch (error) {
+      if (!isOver()) this.#soundness.poison(error)
+      return undefined
+    }
+  }
+
+  /** Whether it failed: nothing more is written then. */
+  get isPoisoned(): boolean {
+    return this.#soundness.isPoisoned
+  }
+
+  /** Goes no further in the background; what is in the file already does no harm. */
+  stop(): void {
+    this.#isStopped = true
+  }
+
+  /** @returns whether it came to its end; a blocking one may overtake it */
+  async #secureInTurns(isOver: () => boolean): Promise<boolean> {
+    if (this.#isSecured) return true
+    const journal = this.#openJournal()
+    try {
+      for (const { offset, bytes } of pieces(this.#extents)) {
+        await nextTurn()
+        if (isOver()) return false
+        journal.store(bytes, offset)
+      }
+      await journal.syncAsync()
+    } finally {
+      journal.close()
+    }
+    if (isOver()) return false
+    this.#isSecured = true
+    return true
+  }
+
+  #openJournal(): PlatformFile {
+    const { platform, path } = this.#store
+    return platform.open(journalPathOf(path), { access: 'readwrite', create: 'never' })
+  }
+
+  /** @returns whether something is left */
+  #step(): boolean {
+    const { net } = this
+    const from = this.#done
+    if (from >= net.numbers.length) return false
+    // Storing a part of a page that is not in memory waits for the disk: the next step's pages are asked for now.
+    if (from === 0) this.#readAhead(0)
+    this.#readAhead(from + CHANGES_A_STEP)
+    this.#applier.apply(part(net, from, from + CHANGES_A_STEP))
+    this.#done = from + CHANGES_A_STEP
+    return true
+  }
+
+  #readAhead(from: number): void {
+    const { net } = this
+    const { pool, addressing } = this.#store
+    // A few are no slower one by one.
+    if (net.numbers.length < CHANGES_A_STEP) return
+    for (const n of net.numbers.subarray(from, from + CHANGES_A_STEP)) {
+      if (n < net.size) pool.readAhead(offsetOf(addressing, n), addressing.recordSize)
+    }
+  }
+
+  /** The data is synced: the file alone holds everything, and says so. */
+  #end(): void {
+    const { platform, path, file } = this.#store
+    const { commitNumber, size, deletedCount, capacity, lineage } = this.state
+    const sync = (): void => file.sync()
+    this.beforeEnd()
+    this.#roots.storeAtRest({ commitNumber, size, deletedCount, capacity, lineage }, sync)
+    sync()
+    if (platform.exists(journalPathOf(path))) {
+      platform.remove(journalPathOf(path))
+      platform.syncFolder(path)
+    }
+    this.#root = this.#roots.root
+  }
+}
+
+/** The same bytes in small pieces. */
+function* pieces(extents: JournalScan['extents']): Generator<JournalScan['extents'][number]> {
+  for (const { offset, bytes } of extents) {
+    for (let at = 0; at < bytes.length; at += JOURNAL_BYTES_A_STEP) {
+      yield { offset: offset + at, bytes: bytes.subarray(at, at + JOURNAL_BYTES_A_STEP) }
+    }
+  }
+}
+
+/** The changes [from, to). */
+function part({ numbers, sourceOf, positionOf }: NetChanges, from: number, to: number): PlacedChanges {
+  return {
+    numbers: numbers.subarray(from, to),
+    sourceOf: i => sourceOf(from + i),
+    positionOf: i => positionOf(from + i),
+  }
+}

@@ -1,0 +1,422 @@
+/**
+ * Windows over mapped memory: which part of the file is where, and which window gives way.
+ *
+ * Window k shows the file from k * windowBytes on, and so far into its neighbour that no item is split.
+ *   L1  an acquire that finds its window costs a division, a lookup and three comparisons: 10 to 15 ns.
+ *   L2  at the end of each turn of the event loop every token is null; the first acquire of the next one asks for
+ *       the file's size before any of them shows bytes again (S6).
+ *   L3  the sum of all bytes shown stays within mappedBytesMax, unless all windows are pinned: then one more is
+ *       allowed. The least recently used one goes first.
+ *   L4  with `readsFirst` a lookup shows no window until that pays: it reads by position (lone-lookups.ts).
+ *   L5  a window needs as much buffer as it shows, rounded up to a power of two, so that a small store is small
+ *       and a growing one seldom needs another.
+ * The first pages of a walk in order, and bringing pages in: read-ahead.ts.
+ */
+
+import { StrideError } from '../../errors.ts'
+import { checkRange, roundUp } from '../bounds.ts'
+import { LOOKUP_BYTES_MAX, LoneLookups } from './lone-lookups.ts'
+import type { PlatformFile, Region } from '../platform.ts'
+import { ShownWindow } from './shown-window.ts'
+import { NO_SLOT, SlotTable } from './slot-table.ts'
+import { closedError, truncatedError } from '../system-errors.ts'
+import { atTurnEnd } from '../turn.ts'
+import type { Window, WindowOptions, WindowPool, WindowStats } from './window.ts'
+import { advanceWalk, endWalk, prefetchWindows, type ReadRange, WALK_BYTES_MIN } from './read-ahead.ts'
+import { WindowSlot } from './window-slot.ts'
+
+const REGION_BYTES_MIN = 64 * 1024
+/** Linux allows 65,530 mappings a process (vm.max_map_count), for everybody in it. */
+const WINDOWS_MAX = 8192
+
+export class LiveWindows implements WindowPool {
+  readonly live = true
+  readonly #file: PlatformFile
+  readonly #options: WindowOptions
+  readonly #pageBytes: number
+  readonly #overlap: number
+  readonly #inverse: number
+  readonly #slots = new SlotTable()
+  /** Undefined where every acquire shows a window. */
+  readonly #lookups: LoneLookups | undefined
+  #recent: WindowSlot = NO_SLOT
+  #active: WindowSlot[] = []
+  /** A region that had to give way together with another one, kept for the next window: see #makeRoom. */
+  #spare: Region | undefined
+  #clock = 0
+  #epoch = 0
+  #mappedBytes = 0
+  #slides = 0
+  #end = 0
+  #isTurnOpen = false
+  #isClosed = false
+  #gone = (): void => {}
+
+  constructor(file: PlatformFile, options: WindowOptions, pageBytes: number) {
+    this.#file = file
+    this.#options = options
+    this.#pageBytes = pageBytes
+    this.#overlap = roundUp(options.itemBytesMax, Math.max(4096, pageBytes))
+    // Exact: windowBytes is a power of two.
+    this.#inverse = 1 / options.windowBytes
+    if (options.readsFirst === true && options.itemBytesMax <= LOOKUP_BYTES_MAX)
+      this.#lookups = new LoneLookups(file)
+  }
+
+  acquire(offset: number, length: number, ahead?: number): Window {
+    const k = Math.floor(offset * this.#inverse)
+    let slot = this.#recent
+    if (slot.k !== k) {
+      slot = this.#slots.head(k)
+      if (slot.k !== k) return this.#acquireElsewhere(k, offset, length, ahead)
+      slot.stamp = ++this.#clock
+      this.#recent = slot
+    }
+    const token = ahead === undefined ? slot.token : slot.aheadToken
+    if (token.view !== null && offset + length <= token.end) return token
+    return this.#acquireAgain(slot, offset, length, ahead)
+  }
+
+  checkSize(): void {
+    this.#assertOpen()
+    const size = this.#file.size()
+    if (size < this.#end) {
+      this.#suspend()
+      throw truncatedError(this.#file.path, this.#end, size)
+    }
+    this.#openTurn()
+  }
+
+  setEnd(end: number): void {
+    this.#assertOpen()
+    checkRange(0, end)
+    this.#lookups?.end()
+    if (end < this.#end) {
+      for (const slot of [...this.#slots.all]) if (slot.end > end) this.#give(this.#drop(slot))
+    }
+    // Where the file grew, a window follows when somebody asks for what is beyond its end.
+    this.#end = end
+  }
+
+  expire(): void {
+    this.#epoch++
+    this.#suspendAll()
+  }
+
+  watch(gone: () => void): void {
+    this.#gone = gone
+  }
+
+  pin(window: Window): void {
+    const slot = this.#slotOf(window)
+    // A copy is in nobody's way: it is read again when it is wanted again.
+    if (slot === undefined && window.view !== null) return
+    if (slot === undefined) throw closedError(`a window of ${this.#file.path} at offset ${window.start}`)
+    slot.pins++
+  }
+
+  unpin(window: Window): void {
+    const slot = this.#slotOf(window)
+    if (slot !== undefined && slot.pins > 0) slot.pins--
+  }
+
+  store(bytes: Uint8Array, offset: number): void {
+    this.#assertOpen()
+    this.#file.store(bytes, offset)
+    this.#lookups?.stored(offset, offset + bytes.byteLength)
+  }
+
+  async prefetch(ranges: readonly ReadRange[]): Promise<void> {
+    this.#assertOpen()
+    await prefetchWindows(ranges, {
+      windowBytes: this.#options.windowBytes,
+      file: this.#file,
+      end: () => (this.#isClosed ? 0 : this.#end),
+      slotAt: k => this.#slotWithoutSliding(k),
+    })
+  }
+
+  readAhead(offset: number, length: number): void {
+    this.#assertOpen()
+    this.#file.readAhead(offset, length)
+  }
+
+  isResident(offset: number): boolean {
+    this.#assertOpen()
+    if (offset < 0 || offset >= this.#end) return true
+    const slot = this.#slotWithoutSliding(Math.floor(offset * this.#inverse))
+    if (slot?.region === undefined || offset >= slot.end) return true
+    return slot.region.residentPages(offset - slot.start, 1) > 0
+  }
+
+  trim(): void {
+    this.#assertOpen()
+    for (const slot of [...this.#slots.all]) if (slot.pins === 0) this.#give(this.#drop(slot))
+    this.#giveSpare()
+  }
+
+  stats(): WindowStats {
+    let residentPages = 0
+    for (const slot of this.#slots.all) {
+      const length = Math.min(slot.length, this.#options.windowBytes)
+      residentPages += slot.region?.residentPages(0, length) ?? 0
+    }
+    return {
+      windows: this.#slots.size,
+      mappedBytes: this.#mappedBytes,
+      residentBytes: Math.min(residentPages * this.#pageBytes, this.#mappedBytes),
+      slides: this.#slides,
+    }
+  }
+
+  close(): void {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    for (const slot of [...this.#slots.all]) this.#give(this.#drop(slot))
+    this.#giveSpare()
+    this.#lookups?.end()
+    this.#active = []
+    this.#recent = NO_SLOT
+  }
+
+  /** @internal See turn.ts. */
+  endTurn(): void {
+    this.#suspend()
+  }
+
+  /** Not in front of its bucket: another window was used since, or the file is not shown there at all. */
+  #acquireElsewhere(k: number, offset: number, length: number, ahead: number | undefined): Window {
+    this.#checkWanted(offset, length)
+    let slot = this.#slots.find(k)
+    if (slot === undefined) {
+      const lookups = this.#lookups
+      if (ahead === undefined && lookups !== undefined && !lookups.hasEarned(k, this.#lengthOf(k))) {
+        if (!this.#isTurnOpen) this.checkSize()
+        return lookups.read(k, offset, length)
+      }
+      slot = this.#place(k)
+    }
+    slot.stamp = ++this.#clock
+    this.#recent = slot
+    return this.#acquireAgain(slot, offset, length, ahead)
+  }
+
+  /** Shown, but suspended, expired, too short, or asked for by a walk. */
+  #acquireAgain(slot: WindowSlot, offset: number, length: number, ahead: number | undefined): Window {
+    this.#checkWanted(offset, length)
+    if (!this.#isTurnOpen) this.checkSize()
+    if (offset + length > slot.end) this.#extend(slot)
+    this.#activate(slot)
+    if (ahead === undefined || ahead < WALK_BYTES_MIN || this.#options.advice !== 'normal') {
+      if (slot.walkEnd > slot.walkStart && slot.aheadToken.view === null) endWalk(slot)
+      return slot.resume(this.#epoch)
+    }
+    return slot.resumeAhead(advanceWalk(slot, offset, length, ahead))
+  }
+
+  #checkWanted(offset: number, length: number): void {
+    this.#assertOpen()
+    checkRange(offset, length)
+    if (length > this.#options.itemBytesMax) {
+      throw new RangeError(`An item is at most ${this.#options.itemBytesMax} bytes long: ${length}`)
+    }
+    if (offset + length > this.#end) {
+      throw new RangeError(
+        `[${offset}, ${offset + length}) reaches past the end at ${this.#end}: ${this.#file.path}`,
+      )
+    }
+  }
+
+  #place(k: number): WindowSlot {
+    this.checkSize()
+    const start = k * this.#options.windowBytes
+    const end = Math.min(this.#end, start + this.#options.windowBytes + this.#overlap)
+    const slot = new WindowSlot()
+    this.#showIn(slot, k, start, end, this.#makeRoom(end - start))
+    return slot
+  }
+
+  /** Shows what the file has gained beyond the end of a window; its old tokens end. */
+  #extend(slot: WindowSlot): void {
+    const { k, start, pins } = slot
+    const end = Math.min(this.#end, start + this.#options.windowBytes + this.#overlap)
+    this.checkSize()
+    const region = this.#makeRoom(end - start, this.#drop(slot))
+    this.#showIn(slot, k, start, end, region)
+    slot.pins = pins
+  }
+
+  #showIn(slot: WindowSlot, k: number, start: number, end: number, region: Region): void {
+    try {
+      slot.show(k, start, end, region)
+      if (this.#options.advice === 'sequential') region.advise(0, end - start, 'sequential')
+      // One cold touch would otherwise read as far ahead as the device is set to, 8 MiB where this was measured.
+      else region.advise(0, end - start, 'random')
+    } catch (error) {
+      slot.drop()
+      region.release()
+      throw error
+    }
+    this.#slots.add(slot)
+    this.#mappedBytes += end - start
+    this.#slides++
+  }
+
+  /**
+   * Lets go of windows until `length` more bytes may be shown. @returns a region for them: `held` where it is large enough
+   *
+   * Two may have to go for one that comes, where the file's last window is short. The region that is left over is kept:
+   * to V8, reserving one is fresh external memory.
+   */
+  #makeRoom(length: number, held?: Region): Region {
+    const isLargeEnough = held !== undefined && held.capacity >= length
+    let region = isLargeEnough ? held : undefined
+    if (!isLargeEnough) this.#give(held)
+    while (this.#mappedBytes + length > this.#options.mappedBytesMax || this.#slots.size >= WINDOWS_MAX) {
+      const victim = this.#leastRecent()
+      if (victim === undefined) break
+      const freed = this.#drop(victim)
+      if (region !== undefined && region.capacity >= length) {
+        this.#keep(freed)
+      } else {
+        this.#keep(region)
+        region = freed
+      }
+    }
+    if (region !== undefined && region.capacity >= length) return region
+    this.#keep(region)
+    const spare = this.#spare
+    if (spare === undefined || spare.capacity < length) return this.#reserve(length)
+    this.#spare = undefined
+    return spare
+  }
+
+  /** Where the process may map no more, windows give way until there is room for this one. */
+  #reserve(length: number): Region {
+    for (;;) {
+      try {
+        return this.#file.reserve(this.#capacityFor(length))
+      } catch (error) {
+        const victim = isNoRoom(error) ? this.#leastRecent() : undefined
+        if (victim === undefined) throw error
+        const freed = this.#drop(victim)
+        if (freed !== undefined && freed.capacity >= length) return freed
+        this.#give(freed)
+      }
+    }
+  }
+
+  /** The larger of this region and the spare one stays, showing nothing. */
+  #keep(region: Region | undefined): void {
+    if (region === undefined) return
+    const other = this.#spare
+    if (other !== undefined && other.capacity >= region.capacity) {
+      this.#give(region)
+      return
+    }
+    this.#give(other)
+    region.clear()
+    this.#spare = region
+  }
+
+  #giveSpare(): void {
+    this.#give(this.#spare)
+    this.#spare = undefined
+  }
+
+  #capacityFor(length: number): number {
+    const most = this.#options.windowBytes + this.#overlap
+    return Math.min(most, Math.max(REGION_BYTES_MIN, 2 ** Math.ceil(Math.log2(length))))
+  }
+
+  #leastRecent(): WindowSlot | undefined {
+    let least: WindowSlot | undefined
+    for (const slot of this.#slots.all) {
+      if (slot.pins === 0 && (least === undefined || slot.stamp < least.stamp)) least = slot
+    }
+    return least
+  }
+
+  /** The slot that shows window k, placed now if that takes no other one away. */
+  #slotWithoutSliding(k: number): WindowSlot | undefined {
+    const slot = this.#slots.find(k)
+    if (slot !== undefined) {
+      if (slot.end < Math.min(this.#end, slot.start + this.#options.windowBytes)) this.#extend(slot)
+      return slot
+    }
+    const length = this.#lengthOf(k)
+    const fits = this.#mappedBytes + length <= this.#options.mappedBytesMax && this.#slots.size < WINDOWS_MAX
+    return fits ? this.#place(k) : undefined
+  }
+
+  /** Bytes that window k shows, or would show. */
+  #lengthOf(k: number): number {
+    const { windowBytes } = this.#options
+    return Math.min(this.#end - k * windowBytes, windowBytes + this.#overlap)
+  }
+
+  #slotOf(window: Window): WindowSlot | undefined {
+    const slot = window instanceof ShownWindow ? window.origin : undefined
+    return slot instanceof WindowSlot && slot.k >= 0 && slot.start === window.start ? slot : undefined
+  }
+
+  #drop(slot: WindowSlot): Region | undefined {
+    if (this.#slots.remove(slot)) this.#mappedBytes -= slot.length
+    if (this.#recent === slot) this.#recent = NO_SLOT
+    this.#gone()
+    this.#deactivate(slot)
+    return slot.drop()
+  }
+
+  #give(region: Region | undefined): void {
+    region?.release()
+  }
+
+  #openTurn(): void {
+    if (this.#isTurnOpen) return
+    this.#isTurnOpen = true
+    atTurnEnd(this)
+  }
+
+  #suspend(): void {
+    this.#isTurnOpen = false
+    this.#suspendAll()
+  }
+
+  #suspendAll(): void {
+    this.#lookups?.end()
+    for (const slot of this.#active) {
+      slot.suspend()
+      slot.activeAt = -1
+    }
+    this.#active = []
+    this.#gone()
+  }
+
+  #activate(slot: WindowSlot): void {
+    if (slot.activeAt >= 0) return
+    slot.activeAt = this.#active.length
+    this.#active.push(slot)
+  }
+
+  /** Slots that slid away are not kept until the turn ends: a long turn has many. */
+  #deactivate(slot: WindowSlot): void {
+    const at = slot.activeAt
+    if (at < 0) return
+    const last = this.#active.pop() as WindowSlot
+    if (last !== slot) {
+      this.#active[at] = last
+      last.activeAt = at
+    }
+    slot.activeAt = -1
+  }
+
+  #assertOpen(): void {
+    if (this.#isClosed)
+      throw new StrideError('ERR_STRIDE_CLOSED', `${this.#file.path} is closed`, { path: this.#file.path })
+  }
+}
+
+function isNoRoom(error: unknown): boolean {
+  return error instanceof StrideError && ['ERR_STRIDE_LIMIT', 'ERR_STRIDE_NO_SPACE'].includes(error.code)
+}
