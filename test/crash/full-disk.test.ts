@@ -4,7 +4,7 @@
  *
  * Each scenario of the fault sweep, on a tmpfs with so many bytes left; then there is room again, and runWithFault's
  * promises (fault-run.ts, Y1 to Y4) must hold.
- * Rules of docs/durability.md: S6.
+ * Rules of docs/concurrency.md: S6.
  */
 
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, statfsSync, truncateSync, writeFileSync } from 'node:fs'

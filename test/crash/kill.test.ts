@@ -1,7 +1,7 @@
 /**
  * What could go wrong: a process is killed in the middle of anything, and a commit that it was told of is lost, another
  * one is there in part, the next opener is locked out, or a reader beside it sees what was never committed.
- * Rules of docs/durability.md: D1, S1, S2.
+ * Rules of docs/durability.md: D1; of docs/concurrency.md: S1, S2.
  */
 
 import { join } from 'node:path'

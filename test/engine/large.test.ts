@@ -1,7 +1,7 @@
 /**
  * What could go wrong past the sizes that 32 bits count: offsets that wrap at 4 GiB, numbers at 2^31, live bits far
  * behind, a file that is shortened, a full disk.
- * Rules of docs/durability.md: S6.
+ * Rules of docs/concurrency.md: S6.
  */
 
 import { execFileSync, spawnSync } from 'node:child_process'

@@ -1,7 +1,7 @@
 /**
- * What could go wrong with the locks: readers that ask for the writer keep a new one out, or a clock that is set back makes
- * somebody wait for hours.
- * Rules of docs/durability.md: S1; of engine/file/locks.ts: LK1.
+ * What could go wrong with the locks: readers that ask for the writer keep a new one out, a network file system has two openers,
+ * or a clock that is set back makes somebody wait for hours.
+ * Rules of docs/concurrency.md: S1; of engine/file/locks.ts: LK1.
  */
 
 import { spawnSync } from 'node:child_process'
@@ -98,6 +98,21 @@ describe('asking for the writer', () => {
   })
 })
 
+describe('a network file system', () => {
+  test('lets one opener in at a time, for reading or for writing', () => {
+    const path = join(temporaryFolder(), 'points.stride')
+    const platform: Platform = { ...choosePlatform('file', path).platform, isNetworkPath: () => true }
+    const open = (readOnly: boolean) => openStoreOn(platform, path, Point, { readOnly })
+    open(false).close()
+    for (const isFirstReader of [true, false]) {
+      const first = open(isFirstReader)
+      for (const isReader of [true, false]) expect(codeOf(() => open(isReader))).toBe('ERR_STRIDE_BUSY')
+      first.close()
+    }
+    open(true).close()
+  })
+})
+
 describe('a clock that is set back', () => {
   test('makes nobody wait: each wait ends where it would have ended', () => {
     const path = join(temporaryFolder(), 'points.stride')
@@ -132,6 +147,6 @@ describe('a clock that is set back', () => {
       const text = readFileSync(join(entry.parentPath, entry.name), 'utf8')
       if (/Date\.now\(|new Date\(\)|[^.]performance\.now\(/.test(text)) asking.push(entry.name)
     }
-    expect(asking).toEqual(['identity.ts'])
+    expect(asking).toEqual(['header.ts'])
   })
 })

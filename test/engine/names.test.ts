@@ -1,7 +1,7 @@
 /**
  * What could go wrong with names: a store reached by two of them has two writers, a journal lands beside another store
  * after a change of the working directory, files of another store are replaced or removed.
- * Rules of docs/durability.md: D8, S1.
+ * Rules of docs/durability.md: D8; of docs/concurrency.md: S1.
  */
 
 import {

@@ -1,7 +1,7 @@
 /**
  * What could go wrong between openers: two writers at once, a lock that outlives its process, a reader that sees what
  * is not committed, misses what is, or shows half of a commit.
- * Rules of docs/durability.md: S1, S2.
+ * Rules of docs/concurrency.md: S1, S2.
  */
 
 import { type ChildProcess, spawn } from 'node:child_process'

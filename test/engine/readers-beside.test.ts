@@ -2,7 +2,7 @@
  * Read-only openers beside a writer that grows, compacts, migrates, fails or died. What could go wrong: a reading mixes two
  * states, records that a commit put behind the room of the root are not reached, damage is reported where there is none, a
  * failed writer makes every reading wait.
- * Rules of docs/durability.md: S2, D9.
+ * Rules of docs/durability.md: D9; of docs/concurrency.md: S2.
  */
 
 import { copyFileSync } from 'node:fs'

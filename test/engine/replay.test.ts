@@ -2,7 +2,7 @@
  * Many changes in a journal that was left go into the file while the store is open. What could go wrong: a reading in
  * between sees an older state or a mixture, a change gets lost under what is replayed, a reader beside waits for ever, the
  * journal goes too early or stays.
- * Rules of docs/durability.md: D1, D2, S2.
+ * Rules of docs/durability.md: D1, D2; of docs/concurrency.md: S2.
  */
 
 import { copyFileSync, existsSync } from 'node:fs'

@@ -1,7 +1,7 @@
 /**
  * What could go wrong: a mapping that should not change a file does, a size is taken wrongly, views of one file
  * disagree with each other or with plain reads, a use after the end shows foreign bytes.
- * Rules of docs/durability.md: S3.
+ * Rules of docs/concurrency.md: S3.
  */
 
 import * as fs from 'node:fs'

@@ -1,7 +1,7 @@
 /**
  * What could go wrong: an implementation of the seam behaves otherwise than the next one, and the engine, which
  * does not know which it has, is right on one and wrong on the other.
- * Rules of docs/durability.md: S5.
+ * Rules of docs/concurrency.md: S5.
  */
 
 import { join } from 'node:path'

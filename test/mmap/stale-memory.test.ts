@@ -2,7 +2,7 @@
  * What could go wrong: somebody keeps a view longer than its mapping, or a file is shortened under a window, and
  * the process dies by a signal, or shows bytes of another file. Each case runs in a child, since the bad outcome
  * is its death; Node 20, which cannot detach buffers, and newer ones run where they are installed.
- * Rules of docs/durability.md: S4.
+ * Rules of docs/concurrency.md: S4.
  */
 
 import { spawnSync } from 'node:child_process'

@@ -1,7 +1,7 @@
 /**
  * What could go wrong: an item that crosses the edge of a window is split, a token shows another part of the file
  * than it says, a pinned window slides away, a read is served from bytes of yesterday, memory grows without bound.
- * Rules of docs/durability.md: S4.
+ * Rules of docs/concurrency.md: S4.
  */
 
 import { closeSync, mkdtempSync, openSync, readSync, rmSync, writeFileSync } from 'node:fs'

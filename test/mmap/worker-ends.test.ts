@@ -147,7 +147,7 @@ if (isMainThread) {
   const view = mapping.view()
   const shared = SharedMemory.open(name(workerData.i), { size: 8192 })
   shared.view().bytes[0] = 1
-  // Maps nothing: that is the moment that is not safe (docs/architecture.md, Worker threads).
+  // Maps nothing: that is the moment that is not safe (docs/concurrency.md, Worker threads that end).
   const work = (): void => { for (;;) { view.bytes[0] = 1; view.flush(0, 10) } }
   ;(globalThis as any).kept = [view, shared]
   parentPort!.postMessage(view.bytes[5])

@@ -1,7 +1,7 @@
 /**
  * A region that shows a file itself: sliding is one mmap(MAP_FIXED) over a range that keeps its buffer.
  *
- * 9 to 12 us a slide and no garbage, against a new buffer each time (docs/architecture.md has the figures).
+ * 9 to 12 us a slide and no garbage, against a new buffer each time (docs/performance.md has the figures).
  *   G1  where the last point() reached further, zeros lie again; a point() that fails leaves zeros everywhere.
  *   G2  read-only for its holder: the pages are MAP_SHARED and PROT_READ.
  * Who decides what is shown: ../live-windows.ts.

@@ -11,7 +11,7 @@
  *        addresses that belong to somebody else.
  *   TL4  a range whose buffer a user has had may have been moved to a thread that lives: zeros are laid there. Others are unmapped.
  * When that is done: where a thread begins to map, and where a worker ends whose parent has loaded this library. Linux alone has
- * /proc; what other systems keep: docs/architecture.md, Worker threads.
+ * /proc; what other systems keep: docs/concurrency.md, Worker threads that end.
  */
 
 import * as fs from 'node:fs'
