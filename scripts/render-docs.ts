@@ -74,6 +74,8 @@ Rendered from src/engine/format/store-format.ts, src/engine/format/journal-forma
 
 A page has ${PAGE_BYTES} bytes. Record n lies at \`dataOffset + n * recordSize\`. Bytes of the array at and beyond \`size\` mean
 nothing. Record n is deleted if bit \`n % 8\` (from the lowest) of byte \`floor(n / 8)\` of the live bits is set.
+Where there are checksums, entry n is the CRC-32 of record n, or the ASCII text GONE if the record is deleted. A live record whose
+CRC-32 would be that text has its lowest bit flipped.
 
 A record's values, where the canonical layout says little or big for more than one byte: integers and floats as they are, \`safeint\`
 as a double, -0 of an integer field as 0; \`f32\` rounded to the nearest float, ties to even, so that 0.1 is read as

@@ -87,7 +87,7 @@ export class FlatFile<S extends AnySchema = AnySchema> extends RecordSet<S> {
       })
       if (count > 0) pool.setEnd(offsetOf(addressing, count - 1) + recordSize)
       const staging = new Staging(recordSize, count, options.stagedBytesMax)
-      const locator = new Locator(addressing, pool, staging, new Liveness(pool), new Checksums(pool))
+      const locator = new Locator(addressing, pool, staging, new Liveness(pool), new Checksums(pool, false))
       const { windowBytes } = sizes
       const source: Source<S> = {
         path,

@@ -14,7 +14,7 @@ test('the structures on disk are where format version 2 has them', () => {
   const places = (fields: readonly { readonly name: string; readonly offset: number }[]): string =>
     fields.map(({ name, offset }) => `${name}@${offset}`).join(' ')
   expect(places(IDENTITY.fields)).toBe(
-    'magic@0 formatVersion@8 recordSize@12 dataOffset@16 layoutBytes@24 layoutCrc@28 fingerprint@32 storeId@64 generation@80 createdMs@88',
+    'magic@0 formatVersion@8 recordSize@12 dataOffset@16 layoutBytes@24 layoutCrc@28 fingerprint@32 storeId@64 generation@80 createdMs@88 marksDeleted@96',
   )
   expect(places(ROOT.fields)).toBe(
     'magic@0 commitNumber@8 rootNumber@16 size@24 deletedCount@32 capacity@40 liveBitsOffset@48 liveBitsBytes@56 journalSalt@64 journalSegment@72 journalOffset@76 checksumsOffset@84 formatVersion@92 lineage@96 definitionsBytes@104 definitionsCrc@108',

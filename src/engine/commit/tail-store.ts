@@ -7,9 +7,8 @@
 import { crc32 } from 'node:zlib'
 import { StrideError } from '../../errors.ts'
 import type { PlatformFile } from '../../mmap/platform.ts'
-import { offsetOf } from '../format/addressing.ts'
-import { checksumsOf } from '../file/checksums.ts'
 import type { DirtyRanges } from '../file/dirty-ranges.ts'
+import { offsetOf } from '../format/addressing.ts'
 import { checksumInPlace } from '../journal/in-place.ts'
 import type { Locator } from '../records/locator.ts'
 
@@ -39,7 +38,7 @@ export class TailStore {
     const tail = staging.tail.bytes.subarray(0, staging.tailCount * staging.recordSize)
     this.#put(tail, offsetOf(addressing, staging.tailStart))
     if (checksums.exists) {
-      this.#put(checksumsOf(tail, staging.recordSize), checksums.offsetOf(staging.tailStart))
+      this.#put(checksums.entriesOf(tail, staging.recordSize), checksums.offsetOf(staging.tailStart))
     }
     if (isInPlace) this.#extend(tail)
   }

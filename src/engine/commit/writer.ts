@@ -119,7 +119,7 @@ export class Writer {
     this.#enter('put')
     try {
       checkRecordNumber(n)
-      if (!this.#parts.locator.isLive(n)) throw noRecord(n, this.#parts)
+      if (!this.#parts.locator.isLiveForChange(n)) throw noRecord(n, this.#parts)
       this.#encode(n, () => this.#parts.codec.encode(record, this.#scratchView, this.#scratch, 0))
       this.#parts.indexes?.changing(n, this.#scratchView, 0)
       this.#stageScratch(n, false)
@@ -134,12 +134,21 @@ export class Writer {
     this.#busy = false
     checkRecordNumber(n)
     const { locator } = this.#parts
-    if (!locator.isLive(n)) return false
+    if (!locator.isLiveForChange(n)) {
+      // Stored again, the bit and the checksum of a deleted record agree.
+      if (locator.hasContradiction(n)) this.#stageDeletion(n, false)
+      return false
+    }
     this.#parts.indexes?.deleting(n)
-    locator.staging.setDeleted(n)
-    if (n < this.#freeHint) this.#freeHint = n
-    this.#parts.changed()
+    this.#stageDeletion(n, true)
     return true
+  }
+
+  #stageDeletion(n: number, wasLive: boolean): void {
+    const { locator, changed } = this.#parts
+    locator.staging.setDeleted(n, wasLive)
+    if (n < this.#freeHint) this.#freeHint = n
+    changed()
   }
 
   /** After a rollback other numbers may be free. */
@@ -171,7 +180,7 @@ export class Writer {
     const { locator } = this.#parts
     const { staging } = locator
     for (let n = this.#freeHint; n < staging.size; n++) {
-      if (!locator.isLive(n)) {
+      if (!locator.isLiveForChange(n)) {
         this.#freeHint = n
         return n
       }

@@ -1,13 +1,13 @@
 /**
- * Puts changes whose frames are synced into the file: images where the records lie, live bits behind them.
+ * Puts changes whose frames are synced into the file: images where the records lie, checksums and live bits behind them.
  */
 
 import type { WindowPool } from '../../mmap/window-pool/window.ts'
 import type { RecordBytes } from '../../schema/index.ts'
 import { type Addressing, offsetOf } from '../format/addressing.ts'
-import { type Checksums, checksumsOf } from './checksums.ts'
-import type { DirtyRanges } from './dirty-ranges.ts'
+import { CHECKSUM_BYTES, type Checksums, DELETED_ENTRY } from './checksums.ts'
 import type { Liveness } from './deletion-bits.ts'
+import type { DirtyRanges } from './dirty-ranges.ts'
 import { StoreBatch } from './store-batch.ts'
 
 /** Changes whose numbers rise, and where the image of each lies; no source where it is deleted. */
@@ -63,12 +63,16 @@ export class Applier {
 
   #storeChecksums({ numbers, sourceOf, positionOf }: PlacedChanges): void {
     const { recordSize } = this.#addressing
+    const bytes = Buffer.alloc(CHECKSUM_BYTES)
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
     for (let i = 0; i < numbers.length; i++) {
       const source = sourceOf(i)
-      if (source === undefined) continue
-      const at = positionOf(i)
-      const bytes = checksumsOf(source.bytes.subarray(at, at + recordSize), recordSize)
-      const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
+      const at = source === undefined ? 0 : positionOf(i)
+      const entry =
+        source === undefined
+          ? DELETED_ENTRY
+          : this.#checksums.entryOf(source.bytes.subarray(at, at + recordSize))
+      bytes.writeUInt32LE(entry)
       this.#batch.add({ view, bytes }, 0, bytes.length, this.#checksums.offsetOf(numbers[i] as number))
     }
     this.#batch.flush()

@@ -3,6 +3,8 @@
  *
  *   CR1  no reading call returns a record that was not compared with its checksum since the file was opened.
  *   CR2  a damaged record is an error of its own; its neighbours stay readable.
+ *   CR3  no reading call passes over a record as deleted, nor takes one for live, before its deletion bit was compared with its
+ *        entry in the checksum table (Q2 of checksums.ts).
  *
  * Records are compared in blocks of neighbours, and a bit a block remembers that all of them were right: after its first read a
  * record costs what it costs without checksums. What this process stored itself is not compared. Where bytes are read from the
@@ -10,11 +12,10 @@
  * The checksums themselves: checksums.ts. Who asks: locator.ts.
  */
 
-import { crc32 } from 'node:zlib'
 import { StrideError } from '../../errors.ts'
 import type { Window, WindowPool } from '../../mmap/window-pool/window.ts'
 import { type Addressing, offsetOf } from '../format/addressing.ts'
-import type { Checksums } from './checksums.ts'
+import { type Checksums, DELETED_ENTRY } from './checksums.ts'
 import type { Liveness } from './deletion-bits.ts'
 
 /** When a record is compared with its checksum: whenever it is read, when it is read first, or by `verify` alone. */
@@ -33,8 +34,8 @@ export interface CheckedParts {
 /** Neighbours that are compared together: a few pages, so that a cold lookup does not read much more than it asked for. */
 const BLOCK_BYTES = 16 * 1024
 const BLOCK_RECORDS_MAX = 1024
-/** Checksums of one block, while it is compared. */
-const found = new Uint32Array(BLOCK_RECORDS_MAX)
+/** Entries of one block, while it is compared. */
+const entries = new Uint32Array(BLOCK_RECORDS_MAX)
 
 export class CheckedRecords {
   readonly #parts: CheckedParts
@@ -101,14 +102,27 @@ export class CheckedRecords {
   }
 
   /**
-   * Compares record n, which lies in the file, and where that is cheap its neighbours.
+   * Compares record n, which lies in the file, live or deleted, and where that is cheap its neighbours.
    * @param end record numbers in use
    * @throws ERR_STRIDE_CORRUPT naming record and offset
    */
   compare(n: number, end: number): void {
-    // What a lone lookup gets holds no neighbours.
-    const isLone = this.#assertIntact(n)
-    if (this.isEach || isLone) return
+    // What a lone lookup gets holds no neighbours, and nothing is read of a deleted record.
+    if (this.#assertIntact(n) && !this.isEach) this.#compareBlock(n, end)
+  }
+
+  /** Compares the records [from, to), all of which are deleted by their bits. @throws ERR_STRIDE_CORRUPT naming record and offset */
+  compareDeleted(from: number, to: number, end: number): void {
+    for (let n = from; n < to; n++) {
+      if (this.has(n)) n = this.endFrom(n, to) - 1
+      else {
+        this.assertMark(n, true, to - n)
+        if (!this.isEach) this.#compareBlock(n, end)
+      }
+    }
+  }
+
+  #compareBlock(n: number, end: number): void {
     const block = Math.floor(n / this.#blockRecords)
     const patience = this.#patience.get(block) ?? 0
     if (patience > 0) {
@@ -129,38 +143,80 @@ export class CheckedRecords {
     }
   }
 
-  /** Compares one record. @throws ERR_STRIDE_CORRUPT naming record and offset */
+  /** Compares one record and its deletion bit. @throws ERR_STRIDE_CORRUPT naming record and offset */
   assertIntact(n: number): void {
     this.#assertIntact(n)
   }
 
-  /** @returns whether the record was read alone */
-  #assertIntact(n: number): boolean {
-    const { addressing, pool, checksums } = this.#parts
-    const { recordSize } = addressing
-    const offset = offsetOf(addressing, n)
-    const { bytes, start, isCopy } = pool.acquire(offset, recordSize)
-    const computed = crc32(bytes.subarray(offset - start, offset - start + recordSize))
-    if (computed === checksums.stored(n)) return isCopy === true
-    const message = `Record ${n} does not have the checksum that was stored with it`
-    throw new StrideError('ERR_STRIDE_CORRUPT', message, { recordNumber: n, offset })
+  /** Whether record n, were it live, has its checksum. */
+  hasEntry(n: number): boolean {
+    return this.#hasEntry(n, this.#windowOf(n))
   }
 
-  /** Whether the live records [from, to) all have their checksums. */
+  #windowOf(n: number): Window {
+    const { addressing, pool } = this.#parts
+    return pool.acquire(offsetOf(addressing, n), addressing.recordSize)
+  }
+
+  #hasEntry(n: number, { bytes, start }: Window): boolean {
+    const { addressing, checksums } = this.#parts
+    const at = offsetOf(addressing, n) - start
+    const computed = checksums.entryOf(bytes.subarray(at, at + addressing.recordSize))
+    return computed === checksums.stored(n)
+  }
+
+  /**
+   * Compares a deletion bit with the entry of its record, and nothing of the record's bytes.
+   * @param isDeleted what the bit says
+   * @param ahead how many records a walk will ask for
+   * @throws ERR_STRIDE_CORRUPT naming record and offset
+   */
+  assertMark(n: number, isDeleted: boolean, ahead?: number): void {
+    const { checksums } = this.#parts
+    if (checksums.marksDeleted && checksums.isMarked(n, ahead) !== isDeleted)
+      throw this.#damaged(n, 'deletion bit')
+  }
+
+  /** @returns whether neighbours of the record are at hand */
+  #assertIntact(n: number): boolean {
+    const { liveness, checksums } = this.#parts
+    if (liveness.isDeleted(n)) {
+      this.assertMark(n, true)
+      return false
+    }
+    const window = this.#windowOf(n)
+    if (this.#hasEntry(n, window)) return window.isCopy !== true
+    throw this.#damaged(n, checksums.isMarked(n) ? 'deletion bit' : 'bytes')
+  }
+
+  #damaged(n: number, what: 'deletion bit' | 'bytes'): StrideError {
+    const message =
+      what === 'bytes'
+        ? `Record ${n} does not have the checksum that was stored with it`
+        : `The deletion bit of record ${n} contradicts its checksum`
+    const offset = offsetOf(this.#parts.addressing, n)
+    return new StrideError('ERR_STRIDE_CORRUPT', message, { recordNumber: n, offset })
+  }
+
+  /** Whether the records [from, to) all have their checksums, and deleted ones the entry of a deleted record. */
   #isIntact(from: number, to: number): boolean {
     const { addressing, pool, liveness, checksums } = this.#parts
     const { stride, recordSize } = addressing
+    // The table, the bits and the records may lie in windows that take each other's place.
+    for (let n = from; n < to; n++) entries[n - from] = checksums.stored(n, to - n)
     for (let n = from; n < to; ) {
-      const offset = offsetOf(addressing, n)
-      const window: Window = pool.acquire(offset, recordSize, (to - n) * stride)
-      for (; n < to && offsetOf(addressing, n) + recordSize <= window.end; n++) {
-        const at = offsetOf(addressing, n) - window.start
-        found[n - from] = crc32(window.bytes.subarray(at, at + recordSize))
+      const live = liveness.nextLive(n, to)
+      if (checksums.marksDeleted) {
+        for (; n < live; n++) if (entries[n - from] !== DELETED_ENTRY) return false
       }
-    }
-    // The table may lie in another window than the records, and take its place.
-    for (let n = from; n < to; n++) {
-      if (found[n - from] !== checksums.stored(n) && !liveness.isDeleted(n)) return false
+      const stop = liveness.nextDeleted(live, to)
+      for (n = live; n < stop; ) {
+        const window: Window = pool.acquire(offsetOf(addressing, n), recordSize, (stop - n) * stride)
+        for (; n < stop && offsetOf(addressing, n) + recordSize <= window.end; n++) {
+          const at = offsetOf(addressing, n) - window.start
+          if (checksums.entryOf(window.bytes.subarray(at, at + recordSize)) !== entries[n - from]) return false
+        }
+      }
     }
     return true
   }

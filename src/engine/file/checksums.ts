@@ -3,16 +3,30 @@
  *
  * A store has them if it was created with `checksums: true`. They are stored with the record: at once for one behind the
  * committed end, with the change for a committed one, so that both are synced, replayed and dropped together.
- *   Q1  the checksum of a live record is that of its bytes in the file; entries of others mean nothing.
+ *   Q1  the entry of a live record is the CRC-32 of its bytes in the file, and never DELETED_ENTRY.
+ *   Q2  the entry of a deleted record is DELETED_ENTRY, so that a flipped deletion bit contradicts the table. Files made before
+ *       this rule say so in their identity (`marksDeleted`); there the entry means nothing.
+ * Entries at and beyond the committed size mean nothing. Who compares: checked-records.ts.
  */
 
 import { crc32 } from 'node:zlib'
+import type { WindowPool } from '../../mmap/window-pool/window.ts'
 import { PAGE_BYTES } from '../format/store-format.ts'
 import { SideTable } from './side-table.ts'
 
 export const CHECKSUM_BYTES = 4
+/** The entry of a deleted record: the ASCII text GONE. */
+export const DELETED_ENTRY = 0x454e4f47
 
 export class Checksums extends SideTable {
+  /** Whether entries of deleted records are DELETED_ENTRY (Q2). */
+  readonly marksDeleted: boolean
+
+  constructor(pool: WindowPool, marksDeleted: boolean) {
+    super(pool)
+    this.marksDeleted = marksDeleted
+  }
+
   override bytesFor(capacity: number): number {
     return Math.max(PAGE_BYTES, capacity * CHECKSUM_BYTES)
   }
@@ -22,19 +36,45 @@ export class Checksums extends SideTable {
     return this.offset + n * CHECKSUM_BYTES
   }
 
-  /** What the table says of record n. */
-  stored(n: number): number {
-    const window = this.windowAt(n * CHECKSUM_BYTES, CHECKSUM_BYTES)
+  /** The entry of record n. A walk says how many records it will ask for. */
+  stored(n: number, ahead = 1): number {
+    const window = this.windowAt(n * CHECKSUM_BYTES, CHECKSUM_BYTES, ahead * CHECKSUM_BYTES)
     return (window.view as DataView).getUint32(this.offsetOf(n) - window.start, true)
+  }
+
+  /** Whether the entry of record n says that it is deleted. */
+  isMarked(n: number, ahead?: number): boolean {
+    return this.marksDeleted && this.stored(n, ahead) === DELETED_ENTRY
+  }
+
+  /** The entry that a live record with these bytes has in this table. */
+  entryOf(record: Uint8Array): number {
+    return this.marksDeleted ? liveEntryOf(record) : crc32(record)
+  }
+
+  /** The entry of live record n for a file that keeps Q1 and Q2: damage stays visible there. */
+  entryToCopy(n: number, ahead?: number): number {
+    const entry = this.stored(n, ahead)
+    return this.marksDeleted ? entry : toLiveEntry(entry)
+  }
+
+  /** The entries of live records that lie side by side, as the table holds them. */
+  entriesOf(records: Uint8Array, recordSize: number): Buffer {
+    const count = records.length / recordSize
+    const bytes = Buffer.alloc(count * CHECKSUM_BYTES)
+    for (let i = 0; i < count; i++) {
+      const entry = this.entryOf(records.subarray(i * recordSize, (i + 1) * recordSize))
+      bytes.writeUInt32LE(entry, i * CHECKSUM_BYTES)
+    }
+    return bytes
   }
 }
 
-/** The checksums of records that lie side by side, as the table holds them. */
-export function checksumsOf(records: Uint8Array, recordSize: number): Buffer {
-  const count = records.length / recordSize
-  const bytes = Buffer.alloc(count * CHECKSUM_BYTES)
-  for (let i = 0; i < count; i++) {
-    bytes.writeUInt32LE(crc32(records.subarray(i * recordSize, (i + 1) * recordSize)), i * CHECKSUM_BYTES)
-  }
-  return bytes
+/** The entry of a live record with these bytes (Q1). */
+export function liveEntryOf(record: Uint8Array): number {
+  return toLiveEntry(crc32(record))
+}
+
+function toLiveEntry(crc: number): number {
+  return crc === DELETED_ENTRY ? DELETED_ENTRY ^ 1 : crc
 }

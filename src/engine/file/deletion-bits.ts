@@ -8,6 +8,7 @@
  * them: apply.ts.
  */
 
+import { StrideError } from '../../errors.ts'
 import { PAGE_BYTES } from '../format/store-format.ts'
 import { SideTable } from './side-table.ts'
 
@@ -59,4 +60,10 @@ export class Liveness extends SideTable {
     const window = this.windowAt(at, 1, Math.min(ahead, WALK_BYTES))
     return (window.view as DataView).getUint8(this.offset + at - window.start)
   }
+}
+
+/** The error where a walk over all live records found another number of them than the root counts. */
+export function miscounted({ offset }: Liveness, found: number, counted: number): StrideError {
+  const message = `The live bits say that ${found} records are live, ${counted} are counted`
+  return new StrideError('ERR_STRIDE_CORRUPT', message, { offset })
 }

@@ -34,6 +34,8 @@ export interface Identity {
   readonly storeId: string
   readonly generation: number
   readonly createdMs: number
+  /** Whether the checksum table marks deleted records (Q2 of checksums.ts). */
+  readonly marksDeleted: boolean
 }
 
 /** A fresh identity for a layout. @throws ERR_STRIDE_LIMIT */
@@ -56,6 +58,7 @@ export function newIdentity(
     storeId: previous?.storeId ?? randomBytes(16).toString('hex'),
     generation: previous === undefined ? 0 : previous.generation + 1,
     createdMs: Date.now(),
+    marksDeleted: true,
   }
 }
 
@@ -73,6 +76,7 @@ export function writeIdentity(file: PlatformFile, identity: Identity): void {
     storeId: Buffer.from(identity.storeId, 'hex'),
     generation: identity.generation,
     createdMs: identity.createdMs,
+    marksDeleted: identity.marksDeleted ? 1 : 0,
   })
   file.store(layout, LAYOUT_OFFSET)
   file.store(page, IDENTITY_OFFSET)
@@ -117,6 +121,7 @@ export function readIdentity(file: PlatformFile): Identity {
     storeId: Buffer.from(values.storeId).toString('hex'),
     generation: values.generation,
     createdMs: values.createdMs,
+    marksDeleted: values.marksDeleted === 1,
   }
 }
 

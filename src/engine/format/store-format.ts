@@ -49,6 +49,13 @@ export const IDENTITY = defineStruct('identity', PAGE_BYTES, [
     meaning: 'how often the file was rewritten by compact or migrate',
   },
   { name: 'createdMs', type: 'f64', offset: 88, meaning: 'creation time, milliseconds since 1970' },
+  {
+    name: 'marksDeleted',
+    type: 'u32',
+    offset: 96,
+    meaning:
+      '1: the checksum entry of a deleted record is the ASCII text GONE; 0, in older files: it means nothing',
+  },
 ])
 
 /**

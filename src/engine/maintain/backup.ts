@@ -14,6 +14,11 @@ import { StrideError } from '../../errors.ts'
 import type { PlatformFile } from '../../mmap/platform.ts'
 import { createWindowPool } from '../../mmap/window-pool/create-window-pool.ts'
 import type { Checksums } from '../file/checksums.ts'
+import { lockPathOf } from '../file/locks.ts'
+import type { PublishedState } from '../file/publication.ts'
+import { writeNew } from '../file/whole-file.ts'
+import { readIdentity } from '../format/identity.ts'
+import { fileEnd, newLineage, readRoot } from '../format/root.ts'
 import { PAGE_BYTES } from '../format/store-format.ts'
 import { indexPathOf } from '../indexes/upkeep/index-file.ts'
 import { nextIndexPathOf } from '../indexes/upkeep/next-index-file.ts'
@@ -21,15 +26,11 @@ import { journalPathOf } from '../journal/journal.ts'
 import type { Frame } from '../journal/journal-scan.ts'
 import { JournalTail } from '../journal/journal-tail.ts'
 import { collapse } from '../journal/net-changes.ts'
-import type { Locator } from '../records/locator.ts'
-import { lockPathOf } from '../file/locks.ts'
 import type { ProgressOptions } from '../opening/options.ts'
-import type { PublishedState } from '../file/publication.ts'
-import { StoreBuilder } from './store-builder.ts'
-import { fileEnd, newLineage, readRoot } from '../format/root.ts'
 import { locatorOver, type StoreFile } from '../opening/store-file.ts'
+import type { Locator } from '../records/locator.ts'
+import { StoreBuilder } from './store-builder.ts'
 import { verifyStore } from './verify.ts'
-import { writeNew } from '../file/whole-file.ts'
 
 const RECORDS_A_TURN_BYTES = 4 * 1024 * 1024
 /** What is read between two looks at the writer's sequence. */
@@ -96,7 +97,7 @@ async function verifyCopy(from: StoreFile, file: PlatformFile, options: Progress
   try {
     const root = readRoot(file, addressing)
     pool.setEnd(fileEnd(addressing, root))
-    const copy = { ...from, file, pool, root }
+    const copy = { ...from, file, pool, root, identity: readIdentity(file) }
     const locator = locatorOver(copy, 0, 'never')
     const { findings } = await verifyStore({
       file: copy,
@@ -137,7 +138,8 @@ class Copy {
     this.#first = source.state()
     this.#definitions = source.definitions()
     this.#tail = new JournalTail(from, this.#first.commitNumber)
-    this.#builder = new StoreBuilder(target, from.identity, source.locator().checksums.exists)
+    const identity = { ...from.identity, marksDeleted: true }
+    this.#builder = new StoreBuilder(target, identity, source.locator().checksums.exists)
   }
 
   /** @returns whether the copy is the state of one commit; not where the file was replaced or the journal let go of frames */
@@ -235,15 +237,22 @@ function runAsRead(locator: Locator, n: number, end: number): CopiedRun {
   const { addressing, staging, checksums } = locator
   const { stride } = addressing
   const source = locator.run(n, Math.min(end, n + recordsOf(RUN_BYTES, stride)))
-  if (source === undefined) return { bytes: undefined, checksums: [] }
+  const isInFile = checksums.exists && staging.find(n) === undefined
+  if (source === undefined) {
+    if (isInFile) locator.check(n)
+    return { bytes: undefined, checksums: [] }
+  }
   const { at, count } = locator
   const bytes = Buffer.from(source.bytes.subarray(at, at + count * stride))
-  const isInFile = checksums.exists && staging.find(n) === undefined
   return { bytes, checksums: isInFile ? storedChecksums(checksums, n, count) : [] }
 }
 
-function runInFile({ addressing, liveness, checksums, pool }: Locator, n: number, end: number): CopiedRun {
-  if (liveness.isDeleted(n)) return { bytes: undefined, checksums: [] }
+function runInFile(locator: Locator, n: number, end: number): CopiedRun {
+  const { addressing, liveness, checksums, pool } = locator
+  if (liveness.isDeleted(n)) {
+    if (checksums.exists) locator.check(n)
+    return { bytes: undefined, checksums: [] }
+  }
   const { stride, dataOffset, recordSize } = addressing
   const stop = liveness.nextDeleted(n, Math.min(end, n + recordsOf(RUN_BYTES, stride)))
   const offset = dataOffset + n * stride
@@ -255,7 +264,7 @@ function runInFile({ addressing, liveness, checksums, pool }: Locator, n: number
 }
 
 function storedChecksums(checksums: Checksums, n: number, count: number): readonly number[] {
-  return Array.from({ length: count }, (_, i) => checksums.stored(n + i))
+  return Array.from({ length: count }, (_, i) => checksums.entryToCopy(n + i, count - i))
 }
 
 function recordsOf(bytes: number, stride: number): number {

@@ -8,16 +8,17 @@
 import type { PlatformFile } from '../../mmap/platform.ts'
 import type { Committer } from '../commit/committer.ts'
 import { assertCurrent, isCurrent } from '../file/current-file.ts'
-import { type Identity, newIdentity } from '../format/identity.ts'
-import type { NextIndexes } from '../indexes/upkeep/renumber.ts'
-import type { Locator } from '../records/locator.ts'
-import type { ProgressOptions } from '../opening/options.ts'
+import { miscounted } from '../file/deletion-bits.ts'
 import type { PublishedState, Publisher } from '../file/publication.ts'
-import { StoreBuilder } from './store-builder.ts'
-import { newLineage } from '../format/root.ts'
-import type { StoreFile } from '../opening/store-file.ts'
 import { runInTurns, type Steps } from '../file/steps.ts'
 import { replaceWhole } from '../file/whole-file.ts'
+import { type Identity, newIdentity } from '../format/identity.ts'
+import { newLineage } from '../format/root.ts'
+import type { NextIndexes } from '../indexes/upkeep/renumber.ts'
+import type { ProgressOptions } from '../opening/options.ts'
+import type { StoreFile } from '../opening/store-file.ts'
+import type { Locator } from '../records/locator.ts'
+import { StoreBuilder } from './store-builder.ts'
 
 /** For a record number that no longer exists. */
 export const GONE = -1
@@ -111,8 +112,14 @@ function* copyLive(
   const { size } = state
   const identity = newIdentity(file.codec.layout, file.identity)
   const builder = new StoreBuilder(target, identity, checksums.exists)
+  const nextLive = (from: number): number => {
+    const next = locator.nextLive(from, size)
+    // A record that only looks deleted would be lost.
+    locator.checkBits(from, next, true)
+    return next
+  }
   let sinceTurn = 0
-  for (let n = locator.nextLive(0, size); n < size; n = locator.nextLive(n, size)) {
+  for (let n = nextLive(0); n < size; n = nextLive(n)) {
     const source = locator.run(n, size)
     if (source === undefined) break
     const { at } = locator
@@ -120,8 +127,9 @@ function* copyLive(
     for (let i = 0; i < count; i++) moved[n + i] = builder.size + i
     const first = n
     builder.addRecords(source.bytes.subarray(at, at + count * addressing.stride), i =>
-      checksums.stored(first + i),
+      checksums.entryToCopy(first + i, count - i),
     )
+    locator.checkBits(first, first + count, false)
     n += count
     sinceTurn += count * addressing.stride
     if (sinceTurn < BYTES_A_TURN) continue
@@ -129,7 +137,9 @@ function* copyLive(
     yield { done: n, total: size }
     assertOpen()
   }
-  const { commitNumber } = state
+  const { commitNumber, deletedCount } = state
+  if (builder.size !== size - deletedCount)
+    throw miscounted(locator.liveness, builder.size, size - deletedCount)
   const lineage = newLineage()
   builder.finish({ commitNumber, deletedCount: 0, definitions, lineage })
   yield { done: size, total: size }

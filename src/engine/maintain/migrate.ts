@@ -10,18 +10,19 @@ import { createWindowPool } from '../../mmap/window-pool/create-window-pool.ts'
 import type { SettledOptions } from '../../option-table.ts'
 import { type AnySchema, type Codec, codecOf, type Input } from '../../schema/index.ts'
 import { checkPath, shown } from '../../shown-value.ts'
-import { PAGE_BYTES } from '../format/store-format.ts'
+import { miscounted } from '../file/deletion-bits.ts'
+import type { Publisher } from '../file/publication.ts'
+import { runAtOnce, runInTurns, type Steps } from '../file/steps.ts'
+import { replaceWhole, writeWhole } from '../file/whole-file.ts'
 import { type Identity, newIdentity } from '../format/identity.ts'
+import { fileEnd, newLineage, readRoot } from '../format/root.ts'
+import { PAGE_BYTES } from '../format/store-format.ts'
 import { definitionsFrom, definitionsText, type IndexDefinition } from '../indexes/keys/index-definition.ts'
 import { buildInMemory } from '../indexes/upkeep/memory-indexes.ts'
 import { freeNextIndexName } from '../indexes/upkeep/next-index-file.ts'
 import { INDEXED_STORE, MIGRATION, type MigrateOptions } from '../opening/options.ts'
-import type { Publisher } from '../file/publication.ts'
-import { StoreBuilder } from './store-builder.ts'
-import { fileEnd, newLineage, readRoot } from '../format/root.ts'
 import { locatorOver, openStoreFile, type StoreFile } from '../opening/store-file.ts'
-import { runAtOnce, runInTurns, type Steps } from '../file/steps.ts'
-import { replaceWhole, writeWhole } from '../file/whole-file.ts'
+import { StoreBuilder } from './store-builder.ts'
 
 /** A record as the old schema has it. */
 export type OldRecord = Record<string, unknown>
@@ -156,6 +157,8 @@ function* copyRecords({ old, codec, map }: Migration, file: PlatformFile): Steps
     builder.addRecords(bytes)
     live++
   }
+  const counted = size - old.root.deletedCount
+  if (live !== counted) throw miscounted(locator.liveness, live, counted)
   builder.finish({ ...old.root, lineage: newLineage(), definitions: definitionsText(kept) })
   for (const _ of checkUnique(old, codec, identity, file, kept)) yield { done: size, total: size }
   yield { done: size, total: size }
@@ -197,7 +200,7 @@ function* checkUnique(
   try {
     const root = readRoot(file, addressing)
     pool.setEnd(fileEnd(addressing, root))
-    const locator = locatorOver({ addressing, pool, root }, 0, 'never')
+    const locator = locatorOver({ addressing, pool, root, identity }, 0, 'never')
     const set = yield* buildInMemory({ path, identity, codec, locator, root }, unique)
     set.close()
   } finally {

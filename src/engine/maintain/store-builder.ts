@@ -5,13 +5,12 @@
  * them; the root comes last.
  */
 
-import { crc32 } from 'node:zlib'
 import type { PlatformFile } from '../../mmap/platform.ts'
+import { CHECKSUM_BYTES, DELETED_ENTRY, liveEntryOf } from '../file/checksums.ts'
 import { offsetOf } from '../format/addressing.ts'
-import { CHECKSUM_BYTES } from '../file/checksums.ts'
-import { PAGE_BYTES } from '../format/store-format.ts'
 import { type Identity, writeIdentity } from '../format/identity.ts'
 import { FIRST_ROOT, type Root } from '../format/root.ts'
+import { PAGE_BYTES } from '../format/store-format.ts'
 import { writeHeaderPages } from '../opening/store-file.ts'
 
 const CHUNK_BYTES = 1024 * 1024
@@ -47,7 +46,8 @@ export class StoreBuilder {
 
   /**
    * Takes whole records; they get the next numbers.
-   * @param checksumOf what the store they come from says of the i-th, so that damage stays visible; else it is computed
+   * @param checksumOf the checksum entry of the i-th in the store they come from, so that damage stays visible; else it is
+   *   computed
    */
   addRecords(bytes: Uint8Array, checksumOf?: (i: number) => number): void {
     const { recordSize } = this.#identity
@@ -67,17 +67,18 @@ export class StoreBuilder {
   /** Uses up the next number for a deleted record, whose bytes are zero. */
   addDeleted(): void {
     this.#setDeleted(this.#size, true)
-    this.addRecords(new Uint8Array(this.#identity.recordSize))
+    this.addRecords(new Uint8Array(this.#identity.recordSize), () => DELETED_ENTRY)
   }
 
   /** Puts another record in the place of one given before; undefined: it is deleted. */
   replace(n: number, image: Uint8Array | undefined): void {
     if (image === undefined) {
       this.#setDeleted(n, true)
+      if (this.#checksums !== undefined) this.#checksums[n] = DELETED_ENTRY
       return
     }
     this.#setDeleted(n, false)
-    if (this.#checksums !== undefined) this.#checksums[n] = crc32(image)
+    if (this.#checksums !== undefined) this.#checksums[n] = liveEntryOf(image)
     if (n >= this.#chunkStart) this.#chunk.set(image, (n - this.#chunkStart) * this.#identity.recordSize)
     else this.#file.store(image, this.#offset(n))
   }
@@ -157,7 +158,7 @@ export class StoreBuilder {
       this.#checksums.set(old)
     }
     for (let i = 0; i < count; i++) {
-      const value = checksumOf?.(i) ?? crc32(records.subarray(i * recordSize, (i + 1) * recordSize))
+      const value = checksumOf?.(i) ?? liveEntryOf(records.subarray(i * recordSize, (i + 1) * recordSize))
       this.#checksums[first + i] = value
     }
   }

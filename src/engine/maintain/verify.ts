@@ -135,7 +135,7 @@ async function readPages(
   }
 }
 
-/** Decodes each live record. @returns how many there were */
+/** Decodes each live record, and compares each record and deletion bit with its checksum. @returns how many were live */
 async function verifyRecords(store: Verifiable, note: Note): Promise<number> {
   const { addressing } = store.file
   let live = 0
@@ -160,14 +160,14 @@ function verifyRecord(
 ): { readonly isLive: boolean; readonly damage?: unknown } {
   const locator = locatorNow().unchecked()
   const source = isWriter ? locator.findSealed(n) : locator.find(n)
-  if (source === undefined) return { isLive: false }
+  const isLive = source !== undefined
   try {
-    codec.decode(source.view as DataView, source.bytes, locator.at)
+    if (isLive) codec.decode(source.view as DataView, source.bytes, locator.at)
     const isInFile = isWriter || locator.staging.find(n) === undefined
     if (locator.checksums.exists && isInFile) locator.check(n)
-    return { isLive: true }
+    return { isLive }
   } catch (damage) {
-    return { isLive: true, damage }
+    return { isLive, damage }
   }
 }
 

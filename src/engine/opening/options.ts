@@ -81,7 +81,7 @@ export const STORE = new OptionTable('StoreOptions', {
   durability: oneOf<Durability>('full', 'process').or('full'),
   /** Bytes of journal after which a checkpoint starts; at twice that commits wait. */
   journalBytes: whole({ min: 64 * KIB, max: GIB, unit: 'bytes' }).or(16 * MIB),
-  /** Whether the store keeps a checksum for each record, 4 bytes each, so that a damaged record is an error; only at creation. */
+  /** Whether the store keeps a checksum for each record, 4 bytes each, so that a damaged record or deletion bit is an error; only at creation. */
   checksums: flag.or(false),
   /** When a record is compared with its checksum: true, each time it is read, about 0.3 us a record; false, by `verify` alone. */
   verifyReads: flag.orElse('once, when it is read first'),

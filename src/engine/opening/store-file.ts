@@ -276,14 +276,14 @@ export function writeHeaderPages(file: PlatformFile, root: Root): void {
  * @param ownFrom records from this number on will come from this process
  */
 export function locatorOver(
-  { addressing, pool, root }: Pick<StoreFile, 'addressing' | 'pool' | 'root'>,
+  { addressing, pool, root, identity }: Pick<StoreFile, 'addressing' | 'pool' | 'root' | 'identity'>,
   bytesMax: number,
   policy: ChecksumPolicy,
   ownFrom = Number.POSITIVE_INFINITY,
 ): Locator {
   const liveness = new Liveness(pool)
   liveness.place(root.liveBitsOffset)
-  const checksums = new Checksums(pool)
+  const checksums = new Checksums(pool, identity.marksDeleted)
   checksums.place(root.checksumsOffset)
   const staging = new Staging(addressing.recordSize, root.size, bytesMax)
   return new Locator(addressing, pool, staging, liveness, checksums, policy, ownFrom)

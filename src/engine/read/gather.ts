@@ -6,9 +6,9 @@
  *     that saves slides or disk reads (visit-order.ts), answered in the order asked.
  */
 
-import { StrideError } from '../../errors.ts'
 import type { Window } from '../../mmap/window-pool/window.ts'
 import type { Column, ColumnArray, RecordBytes } from '../../schema/index.ts'
+import { miscounted } from '../file/deletion-bits.ts'
 import { checkRecordNumber } from '../format/addressing.ts'
 import type { Locator } from '../records/locator.ts'
 import { NO_RECORD } from '../records/record-numbers.ts'
@@ -37,13 +37,8 @@ export function gatherAll(locator: Locator, column: Column, liveCount: number, p
     const to = Math.min(end, from + pieces.records)
     filled = pieces.once(() => gatherRuns(locator, column, from, to, out, filled))
   }
-  if (filled !== liveCount) throw miscounted(locator, filled, liveCount)
+  if (filled !== liveCount) throw miscounted(locator.liveness, filled, liveCount)
   return out
-}
-
-function miscounted({ liveness }: Locator, found: number, counted: number): StrideError {
-  const message = `The live bits say that ${found} records are live, ${counted} are counted`
-  return new StrideError('ERR_STRIDE_CORRUPT', message, { offset: liveness.offset })
 }
 
 /** @returns how many elements are filled then */

@@ -75,7 +75,26 @@ export class Locator {
       const slot = this.staging.find(n)
       if (slot !== undefined) return slot >= 0
     }
-    return n >= this.staging.baseSize || !this.liveness.isDeleted(n)
+    if (n >= this.staging.baseSize || !this.liveness.exists) return true
+    const isDeleted = this.liveness.isDeleted(n)
+    if (this.#checked.isActive && !this.#checked.has(n)) this.#checked.assertMark(n, isDeleted)
+    return !isDeleted
+  }
+
+  /**
+   * Whether record n is there to be changed. Where its deletion bit contradicts its checksum, the record is live if its bytes have
+   * the checksum: the change stores bit and checksum again.
+   */
+  isLiveForChange(n: number): boolean {
+    return this.hasContradiction(n) ? this.#checked.hasEntry(n) : this.unchecked().isLive(n)
+  }
+
+  /** Whether the deletion bit of record n in the file contradicts its checksum. */
+  hasContradiction(n: number): boolean {
+    const { staging, liveness, checksums } = this
+    if (!checksums.marksDeleted || !checksums.exists || !liveness.exists) return false
+    const isInFile = n < staging.baseSize && (staging.changeCount === 0 || staging.find(n) === undefined)
+    return isInFile && checksums.isMarked(n) !== liveness.isDeleted(n)
   }
 
   /** The bytes that hold record n, with `at` set; undefined where it is deleted or past the end. */
@@ -94,16 +113,25 @@ export class Locator {
       this.at = (n - staging.tailStart) * staging.recordSize
       return staging.tail
     }
-    if (this.liveness.exists && n < staging.baseSize && this.liveness.isDeleted(n)) return undefined
     if (this.#checked.isActive && n < staging.baseSize && !this.#checked.has(n)) {
       this.#checked.compare(n, staging.baseSize)
     }
+    if (this.liveness.exists && n < staging.baseSize && this.liveness.isDeleted(n)) return undefined
     return this.#windowOf(n, ahead)
   }
 
-  /** Compares a record in the file with its checksum. @throws ERR_STRIDE_CORRUPT naming record and offset */
+  /** Compares a record in the file and its deletion bit with its checksum. @throws ERR_STRIDE_CORRUPT naming record and offset */
   check(n: number): void {
     this.#checked.assertIntact(n)
+  }
+
+  /**
+   * Compares the deletion bits of the records [from, to), which lie in the file and are all deleted, or all live, by them.
+   * @throws ERR_STRIDE_CORRUPT naming record and offset
+   */
+  checkBits(from: number, to: number, areDeleted: boolean): void {
+    if (!this.checksums.exists) return
+    for (let n = from; n < to; n++) this.#checked.assertMark(n, areDeleted, to - n)
   }
 
   /** The bytes of record n as of the last seal, without what is staged since; `at` is set. */
@@ -182,7 +210,11 @@ export class Locator {
       }
       if (at >= this.staging.baseSize) return at
       const stop = Math.min(last, this.staging.baseSize, this.staging.unchangedBelow(at))
-      at = this.liveness.nextLive(at, stop)
+      const live = this.liveness.nextLive(at, stop)
+      if (live > at && this.#checked.isActive) {
+        this.#checked.compareDeleted(at, live, this.staging.baseSize)
+      }
+      at = live
       if (at < stop) return at
     }
     return end

@@ -219,15 +219,15 @@ export class Staging {
     if (revives) this.#deletedDelta--
   }
 
-  /** Stages the deletion of a record that is live as of now. */
-  setDeleted(n: number): void {
+  /** Stages the deletion of a record. `wasLive`: it is counted as live as of now. */
+  setDeleted(n: number, wasLive = true): void {
     this.expire()
     const slot = this.#changes.get(n)
     if (slot === undefined) this.#sorted = undefined
     else if (slot >= 0) this.#images.give(slot)
     this.#changes.set(n, -++this.#deletions)
     this.#stagedDeletions++
-    this.#deletedDelta++
+    if (wasLive) this.#deletedDelta++
   }
 
   /** Begins an empty tail behind the records so far, whose bytes are in the file. */

@@ -15,15 +15,15 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Platform, PlatformFile } from '../../mmap/platform.ts'
 import type { WindowPool } from '../../mmap/window-pool/window.ts'
-import { type Addressing, offsetOf } from '../format/addressing.ts'
+import { Soundness } from '../commit/poison.ts'
 import { Applier, type PlacedChanges } from '../file/apply.ts'
 import { Checksums } from '../file/checksums.ts'
-import { DirtyRanges } from '../file/dirty-ranges.ts'
-import { corrupt } from '../format/identity.ts'
 import { Liveness } from '../file/deletion-bits.ts'
-import { fileEnd, type Root } from '../format/root.ts'
+import { DirtyRanges } from '../file/dirty-ranges.ts'
 import { RootKeeper } from '../file/root-writer.ts'
-import { Soundness } from '../commit/poison.ts'
+import { type Addressing, offsetOf } from '../format/addressing.ts'
+import { corrupt, type Identity } from '../format/identity.ts'
+import { fileEnd, type Root } from '../format/root.ts'
 import { journalPathOf } from '../journal/journal.ts'
 import type { Frame, JournalScan } from '../journal/journal-scan.ts'
 import type { NetChanges } from '../journal/net-changes.ts'
@@ -36,6 +36,7 @@ export interface Recoverable {
   readonly addressing: Addressing
   readonly pool: WindowPool
   readonly root: Root
+  readonly identity: Identity
 }
 
 const CHANGES_A_STEP = 1024
@@ -75,7 +76,7 @@ export class Replay {
     const { path, pool, addressing, root } = store
     const liveness = new Liveness(pool)
     liveness.place(root.liveBitsOffset)
-    const checksums = new Checksums(pool)
+    const checksums = new Checksums(pool, store.identity.marksDeleted)
     checksums.place(root.checksumsOffset)
     this.#capacity = Math.max(root.capacity, net.size)
     if (this.#capacity > root.capacity) {
