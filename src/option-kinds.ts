@@ -89,7 +89,7 @@ export const indexKey = new Option<KeyType>('a key of the index, or its first va
 })
 
 /** The beginning of keys, checked likewise. */
-export const keyPrefix = new Option<unknown>('a text, or the first values of a key', (value, name) =>
+export const keyPrefix = new Option<KeyType>('a text, or the first values of a key', (value, name) =>
   indexKey.read(value, name),
 )
 

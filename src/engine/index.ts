@@ -6,7 +6,13 @@ export { FlatFile, openFlatFile } from './flat-file.ts'
 export type { IndexDefinition } from './indexes/keys/index-definition.ts'
 export type { RebuiltIndex } from './indexes/upkeep/index-opening.ts'
 export type { IndexKind, Range, RangeOptions } from './indexes/index-options.ts'
-export type { IndexDeclaration, IndexDeclarations, KeyOf, NoIndexes } from './indexes/index-types.ts'
+export type {
+  HashStoreIndex,
+  IndexDeclaration,
+  IndexDeclarations,
+  KeyOf,
+  NoIndexes,
+} from './indexes/index-types.ts'
 export type { DroppedFrames } from './journal/journal-scan.ts'
 export type { Recovery } from './recovery/recovery.ts'
 export { migrateStore, migrateStoreAsync, type OldRecord } from './maintain/migrate.ts'

@@ -8,7 +8,7 @@ import type { Platform } from '../mmap/platform.ts'
 import { Deadline } from '../monotonic.ts'
 import { type AnySchema, isSchema } from '../schema/index.ts'
 import { checkPath, isPlainObject, shown } from '../shown-value.ts'
-import type { IndexDeclarations, NoIndexes } from './indexes/index-types.ts'
+import type { IndexDeclarations, NoIndexes, OnlyKnownIndexes } from './indexes/index-types.ts'
 import {
   INDEXED_STORE,
   type IndexedStoreOptions,
@@ -28,7 +28,7 @@ import { Store } from './store.ts'
 export function openStore<S extends AnySchema, const I extends IndexDeclarations<S> = NoIndexes>(
   path: string,
   schema: S,
-  options?: IndexedStoreOptions<I>,
+  options?: IndexedStoreOptions<I> & OnlyKnownIndexes<I>,
 ): Store<S, I>
 export function openStore(path: string, options?: IndexedStoreOptions): Store
 export function openStore<S extends AnySchema>(
@@ -108,7 +108,7 @@ const POLL_MS = 10
 export async function openStoreAsync<S extends AnySchema, const I extends IndexDeclarations<S> = NoIndexes>(
   path: string,
   schema: S,
-  options?: IndexedStoreOptions<I>,
+  options?: IndexedStoreOptions<I> & OnlyKnownIndexes<I>,
 ): Promise<Store<S, I>>
 export async function openStoreAsync(path: string, options?: IndexedStoreOptions): Promise<Store>
 export async function openStoreAsync<S extends AnySchema>(

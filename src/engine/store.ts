@@ -10,6 +10,7 @@ import type { Platform } from '../mmap/platform.ts'
 import { NO_OPTIONS, type NoOptions, refuseOptions } from '../option-table.ts'
 import type { AnySchema, Input } from '../schema/index.ts'
 import { checkPath, shown } from '../shown-value.ts'
+import type { Synchronous } from '../synchronous.ts'
 import { backupStore } from './maintain/backup.ts'
 import { readerClassOf } from './read/codecs.ts'
 import type { Durability } from './commit/commit-waiters.ts'
@@ -17,7 +18,13 @@ import type { Committer } from './commit/committer.ts'
 import { type CompactedStore, compactStore } from './maintain/compact.ts'
 import { FileWork } from './maintain/exclusive-work.ts'
 import { defineIndex, definitionsText, type IndexDefinition } from './indexes/keys/index-definition.ts'
-import type { IndexDeclaration, KeyOf, NoIndexes } from './indexes/index-types.ts'
+import type {
+  IndexDeclaration,
+  IndexOn,
+  NoIndexes,
+  OnlyKnownOptions,
+  OtherName,
+} from './indexes/index-types.ts'
 import type { Recovery } from './recovery/recovery.ts'
 import {
   COMMIT,
@@ -35,10 +42,10 @@ import type { StoreIndex } from './indexes/lookup/store-index.ts'
 import { StoreIndexes } from './opening/store-indexes.ts'
 import { type LifeOwner, StoreLife } from './opening/store-life.ts'
 import { sourceOf, type WritingParts } from './opening/store-parts.ts'
-import { runCallback, Transaction } from './transaction.ts'
+import { nestedTransaction, runCallback, Transaction } from './transaction.ts'
 import { type Verifiable, type VerifyResult, verifyOpenStore } from './maintain/verify.ts'
 
-export class Store<S extends AnySchema = AnySchema, I = NoIndexes> extends RecordSet<S> {
+export class Store<S extends AnySchema = AnySchema, out I = NoIndexes> extends RecordSet<S> {
   readonly #options: StoreSettings
   readonly #life: StoreLife<S>
   readonly #indexes: StoreIndexes<S>
@@ -137,11 +144,14 @@ export class Store<S extends AnySchema = AnySchema, I = NoIndexes> extends Recor
 
   /**
    * An index, by its name: finds records by key, and the keys of ranges. Good for as long as the store.
+   *
+   * Where indexes were declared at opening, only their names compile, and a variable of type string. `createIndex` gives the
+   * index that it made. Where none were declared any name does.
    * @throws RangeError where the store has no such index; {StrideError} ERR_STRIDE_CLOSED
    */
-  index<Name extends keyof I & string>(name: Name): StoreIndex<S, KeyOf<S, I[Name]>>
-  index(name: string): StoreIndex<S>
-  index(name: string): StoreIndex<S> {
+  index<Name extends keyof I & string>(name: Name): IndexOn<S, I[Name]>
+  index<Name extends string>(name: OtherName<I, Name>): StoreIndex<S>
+  index(name: string): unknown {
     return this.#indexes.named(name)
   }
   /** The indexes that the store has. */
@@ -155,8 +165,14 @@ export class Store<S extends AnySchema = AnySchema, I = NoIndexes> extends Recor
    * @throws {StrideError} ERR_STRIDE_DUPLICATE_KEY where two records have one key in a unique index, _EXISTS where there is an
    *   index of this name, _TRANSACTION while changes are staged, _NO_SPACE, _IO; TypeError, RangeError for what cannot be
    *   meant; what `signal` aborts with: there is no such index then
+   * @returns the index, as `index(name)` gives it
    */
-  async createIndex(name: string, declaration: IndexDeclaration<S>, options?: ProgressOptions): Promise<void> {
+  async createIndex<const D extends IndexDeclaration<S>>(
+    name: string,
+    declaration: D & OnlyKnownOptions<D>,
+    options?: ProgressOptions,
+  ): Promise<IndexOn<S, D>>
+  async createIndex(name: string, declaration: unknown, options?: ProgressOptions): Promise<StoreIndex<S>> {
     const definition = defineIndex(name, declaration)
     const progress = PROGRESS.read(options, 'createIndex')
     const { committer } = this.#writable()
@@ -164,6 +180,7 @@ export class Store<S extends AnySchema = AnySchema, I = NoIndexes> extends Recor
     await this.#fileWork.run('createIndex', false, () =>
       this.#indexes.create(definition, () => committer.flush(), progress),
     )
+    return this.#indexes.named(name)
   }
   /** Forgets an index. @throws RangeError where there is none of this name; {StrideError} ERR_STRIDE_NO_SPACE, _IO */
   async dropIndex(name: string, none?: NoOptions): Promise<void> {
@@ -234,11 +251,18 @@ export class Store<S extends AnySchema = AnySchema, I = NoIndexes> extends Recor
    * @throws what the callback throws; {StrideError} ERR_STRIDE_TRANSACTION when nested, when changes are staged
    *   outside it, or when the callback returns a promise or a generator
    */
-  async transaction<T>(callback: (tx: Transaction<S, I>) => T, options?: CommitOptions): Promise<T> {
+  async transaction<T>(
+    callback: ((tx: Transaction<S, I>) => T) & Synchronous<T>,
+    options?: CommitOptions,
+  ): Promise<T> {
     if (typeof callback !== 'function') {
       throw new TypeError(`transaction takes a function: ${shown(callback)}`)
     }
     const durability = this.#durabilityOf(options, 'transaction')
+    if (this.#transaction !== undefined) {
+      this.#transaction.hadNested = true
+      throw nestedTransaction()
+    }
     const { writer, committer } = this.#writable()
     if (!currentSource(this).locator.staging.isEmpty) {
       throw new StrideError(

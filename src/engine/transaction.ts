@@ -3,26 +3,28 @@
  * with the callback.
  */
 
-import { types } from 'node:util'
 import { StrideError } from '../errors.ts'
 import { type NoOptions, refuseOptions } from '../option-table.ts'
 import type { AnySchema, FieldName, FieldValue, GatherResult, Input, Output } from '../schema/index.ts'
-import type { KeyOf, NoIndexes } from './indexes/index-types.ts'
+import { unfinished } from '../synchronous.ts'
+import type { IndexOn, NoIndexes, OtherName } from './indexes/index-types.ts'
 import type { GatherOptions, NumberRange } from './opening/options.ts'
 import type { RecordSet, Row } from './read/record-set.ts'
 import type { StoreIndex } from './indexes/lookup/store-index.ts'
 import type { Writer } from './commit/writer.ts'
 
 /** A store, as far as a transaction reads from it. */
-interface IndexedRecords<S extends AnySchema, I> extends RecordSet<S> {
-  index<Name extends keyof I & string>(name: Name): StoreIndex<S, KeyOf<S, I[Name]>>
-  index(name: string): StoreIndex<S>
+interface IndexedRecords<S extends AnySchema, out I> extends RecordSet<S> {
+  index<Name extends keyof I & string>(name: Name): IndexOn<S, I[Name]>
+  index<Name extends string>(name: OtherName<I, Name>): StoreIndex<S>
 }
 
-export class Transaction<S extends AnySchema, I = NoIndexes> implements Iterable<Output<S>> {
+export class Transaction<S extends AnySchema, out I = NoIndexes> implements Iterable<Output<S>> {
   readonly #records: IndexedRecords<S, I>
   readonly #writer: Writer
   #isOver = false
+  /** @internal Whether the callback tried to begin another one. */
+  hadNested = false
 
   /** @internal */
   constructor(records: IndexedRecords<S, I>, writer: Writer) {
@@ -67,9 +69,9 @@ export class Transaction<S extends AnySchema, I = NoIndexes> implements Iterable
     return this.#records.row(n)
   }
   /** An index, which finds what the transaction staged. */
-  index<Name extends keyof I & string>(name: Name): StoreIndex<S, KeyOf<S, I[Name]>>
-  index(name: string): StoreIndex<S>
-  index(name: string): StoreIndex<S> {
+  index<Name extends keyof I & string>(name: Name): IndexOn<S, I[Name]>
+  index<Name extends string>(name: OtherName<I, Name>): StoreIndex<S>
+  index(name: string): unknown {
     return this.#records.index(name)
   }
   [Symbol.iterator](): IterableIterator<Output<S>> {
@@ -118,23 +120,27 @@ export function runCallback<S extends AnySchema, I, T>(
 ): T {
   try {
     const result = callback(transaction)
-    // A generator's body has not run yet: an empty commit would be taken for its changes.
-    if (types.isGeneratorObject(result)) {
-      throw new StrideError(
-        'ERR_STRIDE_TRANSACTION',
-        'A transaction is synchronous: its callback is a generator, whose body did not run',
-      )
-    }
-    if (typeof (result as { then?: unknown } | null | undefined)?.then === 'function') {
-      // Its rejection has nobody else to handle it.
-      void Promise.resolve(result).catch(() => undefined)
-      throw new StrideError(
-        'ERR_STRIDE_TRANSACTION',
-        'A transaction is synchronous: its callback returned a promise',
-      )
-    }
-    return result
+    const kind = unfinished(result)
+    if (kind === undefined) return result
+    throw kind === 'a promise' && transaction.hadNested ? nestedTransaction() : notSynchronous(kind)
   } finally {
     transaction.end()
   }
+}
+
+/** What a transaction inside another one is told. */
+export function nestedTransaction(): StrideError {
+  const message =
+    'Transactions do not nest: store.transaction was called inside the callback of another one. Make all changes through the `tx` of the outer one'
+  return new StrideError('ERR_STRIDE_TRANSACTION', message)
+}
+
+function notSynchronous(kind: 'a promise' | 'a generator'): StrideError {
+  // The body of a generator has not run yet: an empty commit would be taken for its changes.
+  const what =
+    kind === 'a promise'
+      ? 'its callback returned a promise'
+      : 'its callback is a generator, whose body did not run'
+  const message = `A transaction is synchronous, and ${what}: do what has to be awaited before it begins. Nothing was changed`
+  return new StrideError('ERR_STRIDE_TRANSACTION', message)
 }

@@ -8,7 +8,7 @@
  */
 
 import { z } from 'zod'
-import type { IndexedStoreOptions } from '../../src/engine/opening/options.ts'
+import type { StoreOptions } from '../../src/engine/opening/options.ts'
 import { openStore } from '../../src/engine/open.ts'
 import { Violation } from './violation.ts'
 
@@ -31,7 +31,7 @@ export interface Change {
   readonly by: number
 }
 
-export const openAccounts = (path: string, options: IndexedStoreOptions = {}) =>
+export const openAccounts = (path: string, options: StoreOptions = {}) =>
   openStore(path, Account, {
     checksums: true,
     reuseNumbers: true,

@@ -4,7 +4,7 @@
  */
 
 import { join } from 'node:path'
-import { openStore, type Store } from 'stridedb'
+import { openFlatFile, openStore, type Store } from 'stridedb'
 import { describe, expect, test } from 'vitest'
 import { codeOf, codeOfAsync, Point, temporaryFolder } from './support.ts'
 
@@ -150,5 +150,85 @@ describe('under a steady load of commits', () => {
     await store.closeAsync()
     expect(await Promise.all(loads)).toEqual(['ERR_STRIDE_CLOSED', 'ERR_STRIDE_CLOSED'])
     expect(openStore(path, Point).recovery.commitsReplayed).toBe(0)
+  })
+})
+
+describe('a callback that is not done when it returns', () => {
+  /** As JavaScript calls: the types refuse all of these. */
+  const UNFINISHED: readonly (readonly [string, string, () => never])[] = [
+    ['an async function', 'a promise', (async () => 0) as () => never],
+    [
+      'an async function that throws',
+      'a promise',
+      (async () => Promise.reject(new Error('lost'))) as () => never,
+    ],
+    ['a function that returns a promise', 'a promise', (() => Promise.resolve(0)) as () => never],
+    // biome-ignore lint/suspicious/noThenProperty: a promise of another library
+    ['a function that returns a thenable', 'a promise', (() => ({ then: () => 0 })) as () => never],
+    ['a generator', 'a generator', function* () {} as () => never],
+    ['an async generator', 'a generator', async function* () {} as () => never],
+  ]
+
+  test.each(UNFINISHED)('is refused by read: %s', (_, kind, callback) => {
+    const { store, path } = three()
+    const flat = openFlatFile(path, Point, { offset: store.layout.recordSize, count: 1, readOnly: true })
+    const reader = openStore(path, Point, { readOnly: true })
+    for (const records of [store, reader, flat]) {
+      expect(() => records.read(callback)).toThrow(TypeError)
+      expect(() => records.read(callback)).toThrow(
+        `read takes a synchronous function, and this one returned ${kind}`,
+      )
+      // It did not stay in the reading that was refused.
+      expect(records.read(() => records.size)).toBe(records.size)
+      records.close()
+    }
+  })
+
+  test.each(UNFINISHED)('is refused by transaction, which changes nothing: %s', async (_, kind, callback) => {
+    const { store } = three()
+    const writes = (tx: { append(record: { x: number; tag: number }): number }) => {
+      tx.append({ x: 4, tag: 4 })
+      return callback()
+    }
+    const refused = store.transaction(writes)
+    await expect(refused).rejects.toThrow(kind === 'a promise' ? 'returned a promise' : 'is a generator')
+    await expect(refused).rejects.toMatchObject({ code: 'ERR_STRIDE_TRANSACTION' })
+    expect(xs(store)).toEqual([1, 2, 3])
+    store.close()
+  })
+})
+
+describe('a transaction inside another one', () => {
+  const NESTED: readonly (readonly [string, (store: PointStore) => Promise<unknown>])[] = [
+    [
+      'whose promise is returned',
+      store => store.transaction((() => store.transaction(() => 0)) as () => never),
+    ],
+    [
+      'that is awaited',
+      store => store.transaction((async () => await store.transaction(() => 0)) as () => never),
+    ],
+    [
+      'whose promise is kept',
+      async store => {
+        let inner: Promise<unknown> | undefined
+        await store.transaction(tx => {
+          inner = store.transaction(() => 0)
+          inner.catch(() => undefined)
+          tx.append({ x: 4, tag: 4 })
+        })
+        await inner
+      },
+    ],
+  ]
+
+  test.each(NESTED)('is refused by name: %s', async (name, nest) => {
+    const { store } = three()
+    const nested = nest(store)
+    await expect(nested).rejects.toThrow('Transactions do not nest')
+    await expect(nested).rejects.toMatchObject({ code: 'ERR_STRIDE_TRANSACTION' })
+    expect(xs(store)).toEqual(name === 'whose promise is kept' ? [1, 2, 3, 4] : [1, 2, 3])
+    await store.transaction(tx => tx.append({ x: 5, tag: 5 }))
+    store.close()
   })
 })

@@ -7,6 +7,7 @@
 import type { OptionsOf } from '../../option-table.ts'
 import type { AnySchema, FieldName, FieldValue } from '../../schema/index.ts'
 import type { INDEX_DECLARATION } from './index-options.ts'
+import type { StoreIndex } from './lookup/store-index.ts'
 
 /** An index as it is declared for a schema. */
 export interface IndexDeclaration<S extends AnySchema = AnySchema>
@@ -28,6 +29,35 @@ export type KeyOf<S extends AnySchema, D> = D extends { readonly on: infer On }
         : { readonly [I in keyof On]: On[I] extends string ? FieldValue<S, On[I]> : never }
       : unknown
   : unknown
+
+/** Joins the type of a declaration: a name that no declaration has, a misspelt one, does not compile. */
+export type OnlyKnownOptions<D> = { readonly [Option in Exclude<keyof D, keyof IndexDeclaration>]: never }
+/** Joins the type of options: the same of each declared index. Apart from them, so that the indexes are inferred from what was given. */
+export interface OnlyKnownIndexes<I> {
+  readonly indexes?: { readonly [Name in keyof I]: OnlyKnownOptions<I[Name]> } | undefined
+}
+
+/** A name that is not one of declared indexes: any where none was declared, otherwise one that is known at run time alone. */
+export type OtherName<I, Name extends string> = [keyof I] extends [never]
+  ? Name
+  : string extends Name
+    ? Name
+    : never
+
+/** The index of a declaration. */
+export type IndexOn<S extends AnySchema, D> = D extends {
+  readonly on: unknown
+  readonly kind?: 'hash' | undefined
+}
+  ? HashStoreIndex<S, KeyOf<S, D>>
+  : StoreIndex<S, KeyOf<S, D>>
+/** An index without order, of kind 'hash': it finds keys, and a call that needs an order does not compile. */
+export type HashStoreIndex<S extends AnySchema = AnySchema, Key = unknown> = StoreIndex<S, Key> & {
+  readonly range: never
+  readonly first: never
+  readonly last: never
+  readonly count: never
+}
 
 /** No index was declared. */
 export type NoIndexes = Readonly<Record<never, never>>

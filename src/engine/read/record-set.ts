@@ -7,6 +7,8 @@
 
 import { type NoOptions, refuseOptions } from '../../option-table.ts'
 import type { AnySchema, FieldName, GatherResult, Layout, Output, RowFields } from '../../schema/index.ts'
+import { shown } from '../../shown-value.ts'
+import { type Synchronous, unfinished } from '../../synchronous.ts'
 import { checkRecordNumber } from '../format/addressing.ts'
 import { rowClassOf, walkClassOf } from './codecs.ts'
 import { AT_ONCE, gatherAll, gatherNumbers, PIECE_RECORDS, type Pieces } from './gather.ts'
@@ -169,10 +171,21 @@ export abstract class RecordSet<S extends AnySchema> extends PointReader<S> impl
     await pool.prefetch(prefetchRanges(given, addressing, locator.staging.size))
   }
 
-  /** Several reads that agree with each other: runs again if another process's commit came between. */
-  read<T>(fn: () => T): T {
+  /**
+   * Several reads that agree with each other: runs again if another process's commit came between.
+   * @throws TypeError where the function returns a promise or a generator, which read after it returned
+   */
+  read<T>(fn: (() => T) & Synchronous<T>): T {
+    if (typeof fn !== 'function') throw new TypeError(`read takes a function: ${shown(fn)}`)
     this.assertOpen()
-    return this.together(fn)
+    return this.together(() => {
+      const result = fn()
+      const kind = unfinished(result)
+      if (kind === undefined) return result
+      throw new TypeError(
+        `read takes a synchronous function, and this one returned ${kind}: what it reads after it returned would belong to other commits. Read first, then await`,
+      )
+    })
   }
 
   /** Gives memory back: windows that nothing holds are unmapped, and mapped again when touched. */

@@ -209,9 +209,9 @@ describe('arrays of index definitions', () => {
   it('are copies: what the caller does to them reaches no file', async () => {
     for (const kind of ['hash', 'ordered'] as const) {
       const path = join(temporaryFolder(), 'x.stride')
-      const on = ['v', 'id']
+      const on: ('v' | 'id')[] = ['v', 'id']
       const declared = { pair: { on, kind, unique: true } }
-      const store = openStore(path, Item, { indexes: declared as never })
+      const store = openStore(path, Item, { indexes: declared })
       store.appendMany(Array.from({ length: 100 }, (_, i) => ({ id: 1000 - i, v: i })))
       await store.commit()
       on.sort()

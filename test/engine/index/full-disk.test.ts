@@ -103,7 +103,7 @@ describe('a sync of the index file that fails', () => {
     close: async store => store.close(),
     createIndex: store => store.createIndex('bySymbol', { on: 'symbol' }),
     dropIndex: store => store.dropIndex('byPrice'),
-  } satisfies Record<string, (store: ReturnType<typeof open>) => Promise<void>>
+  } satisfies Record<string, (store: ReturnType<typeof open>) => Promise<unknown>>
 
   for (const [name, call] of Object.entries(calls)) {
     for (const errno of ['ENOSPC', 'EFBIG', 'EIO'] as const) {

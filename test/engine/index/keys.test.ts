@@ -154,7 +154,7 @@ describe('a field with one part', () => {
         store.append({ t: [v], i: [-v], o: { x: v }, a: [`t${v}`], deep: { l: [[new Date(v)]] }, k: v })
       const record = store.get(3) as z.output<typeof One>
       for (const field of fields) {
-        const index = store.index(field)
+        const index = store.index<string>(field)
         expect(index.number(record[field] as never), field).toBe(3)
         expect([...index.numbers([record[field], record[field]] as never)], field).toEqual([3, 3])
         if (kind === 'ordered')
