@@ -30,7 +30,6 @@ afterEach(async () => {
 })
 
 const SUM = ACCOUNTS * 1000
-const codeOfError = (error: { code?: string }): string => error.code ?? String(error)
 
 async function busyStore(
   pauseMs: number,
@@ -124,9 +123,7 @@ describe.each(BACKENDS)('on the $name backend', ({ name, options }) => {
         expect(now, name).toBeGreaterThan(version)
         version = now
       }
-      // Beside so busy a writer it may say that it cannot tell; never that something is wrong.
-      const findings = await reader.verify().then(result => result.findings, codeOfError)
-      expect([[], 'ERR_STRIDE_BUSY']).toContainEqual(findings)
+      expect(await reader.verify()).toMatchObject({ ok: true, findings: [] })
     },
   )
 

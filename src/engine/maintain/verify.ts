@@ -7,15 +7,15 @@
 
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises'
 import { type ErrorCode, StrideError } from '../../errors.ts'
+import type { PublishedState } from '../file/publication.ts'
 import { offsetOf } from '../format/addressing.ts'
 import { readIdentity } from '../format/identity.ts'
+import { readRoot, readRootPages } from '../format/root.ts'
 import type { IndexSet } from '../indexes/upkeep/index-set.ts'
 import { verifyIndexes } from '../indexes/upkeep/verify-indexes.ts'
 import { scanJournal } from '../journal/journal-scan.ts'
-import type { Locator } from '../records/locator.ts'
-import type { PublishedState } from '../file/publication.ts'
-import { readRoot, readRootPages } from '../format/root.ts'
 import type { StoreFile } from '../opening/store-file.ts'
+import type { Locator } from '../records/locator.ts'
 
 export interface Finding {
   readonly code: ErrorCode
@@ -139,8 +139,10 @@ async function readPages(
 async function verifyRecords(store: Verifiable, note: Note): Promise<number> {
   const { addressing } = store.file
   let live = 0
-  for (let n = 0; n < store.state().size; n++) {
+  let { size } = store.state()
+  for (let n = 0; n < size; n++) {
     if (n % RECORDS_A_TURN === RECORDS_A_TURN - 1) await nextTurn()
+    if (n % RECORDS_A_TURN === RECORDS_A_TURN - 1 || n === size - 1) ({ size } = store.state())
     const offset = offsetOf(addressing, n)
     try {
       const { isLive, damage } = store.consistently(() => verifyRecord(store, n))
@@ -212,27 +214,11 @@ function strayBits({ file, locator: locatorNow, state, isWriter }: Verifiable): 
   return found
 }
 
-/** Compares indexes and records. Beside another writer in one go: between two looks it may have changed both. */
-async function verifyKeys({ indexes, locator, isWriter, consistently }: Verifiable, note: Note): Promise<void> {
-  type Found = Parameters<Note>
-  if (!isWriter) {
-    const found = consistently(() => {
-      const notes: Found[] = []
-      const set = indexes?.()
-      if (set !== undefined)
-        for (const _ of verifyIndexes(set, locator().unchecked(), (...one) => notes.push(one)));
-      return notes
-    })
-    for (const one of found) note(...one)
-    return
-  }
-  const set = indexes?.()
-  if (set === undefined) return
-  for (const _ of verifyIndexes(set, locator().unchecked(), note)) {
-    await nextTurn()
-    // Replaced with the whole file, which then was made from records that were looked at.
-    if (indexes?.() !== set) return
-  }
+/** Compares indexes and records in turns, each piece of work at one commit. */
+async function verifyKeys({ indexes, locator, consistently: once }: Verifiable, note: Note): Promise<void> {
+  if (indexes === undefined) return
+  const store = { indexes, locator: () => locator().unchecked(), once }
+  for (const _ of verifyIndexes(store, note)) await nextTurn()
 }
 
 /** A decoding error says where in the window it was; findings say where in the file. */

@@ -8,9 +8,8 @@ import { join } from 'node:path'
 import { ascii } from 'stridedb'
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
-import { checkPages } from '../../../src/engine/indexes/trees/check-pages.ts'
-import { IndexFile } from '../../../src/engine/indexes/upkeep/index-file.ts'
 import type { IndexOptions } from '../../../src/engine/indexes/index-options.ts'
+import { IndexFile } from '../../../src/engine/indexes/upkeep/index-file.ts'
 import { codeOf, temporaryFolder } from '../support.ts'
 import { HeapRecords } from './heap-records.ts'
 import { accessOf, IndexUnderTest } from './index-under-test.ts'
@@ -48,13 +47,7 @@ function built(path: string, options: IndexOptions, count = 4_000): IndexUnderTe
 /** What is wrong with the pages that the newest root of a file names. */
 function wrongPages(path: string, records: HeapRecords, options: IndexOptions): string[] {
   const test = new IndexUnderTest(records, options, path, accessOf('file', true))
-  const notes: string[] = []
-  for (const _ of checkPages(
-    test.tree,
-    test.file.pool,
-    (_at, what) => notes.push(what),
-    () => {},
-  ));
+  const notes = test.wrongPages()
   test.close()
   return notes
 }
@@ -141,13 +134,7 @@ describe('damaged bytes of an index file', () => {
         if (typeof opened === 'string') continue
         opened.close()
         const damaged = new IndexUnderTest(records, options, file, accessOf('file'))
-        const notes: string[] = []
-        for (const _ of checkPages(
-          damaged.tree,
-          damaged.file.pool,
-          (_at, what) => notes.push(what),
-          () => {},
-        ));
+        const notes = damaged.wrongPages()
         const hit = [...used].some(place => at < (place + 1) * PAGE && at + count > place * PAGE)
         // A damaged root leaves the one before, which is as right as its journal.
         const isNewest = damaged.file.root.rootNumber === rootNumber

@@ -8,7 +8,6 @@ import fc from 'fast-check'
 import { ascii, u8 } from 'stridedb'
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
-import { checkPages } from '../../../src/engine/indexes/trees/check-pages.ts'
 import type { IndexOptions } from '../../../src/engine/indexes/index-options.ts'
 import { temporaryFolder } from '../support.ts'
 import { HeapRecords } from './heap-records.ts'
@@ -146,13 +145,7 @@ describe('an index', () => {
               if (test.tree.foldStep(0) === 'portion') test.file.publishPages([test.tree])
             test.fold()
             checkAll(test, on)
-            const notes: string[] = []
-            for (const _ of checkPages(
-              test.tree,
-              test.file.pool,
-              (_at, what) => notes.push(what),
-              () => {},
-            ));
+            const notes = test.wrongPages()
             expect(notes).toEqual([])
             expect(test.tree.directory.entries).toBe(sortedNumbers(records, on).length)
           } finally {
@@ -181,13 +174,7 @@ describe('an index', () => {
           expect(test.tree.directory.entries).toBe(27_000)
           checkAll(test, on)
           test.publish()
-          const notes: string[] = []
-          for (const _ of checkPages(
-            test.tree,
-            test.file.pool,
-            (_at, what) => notes.push(what),
-            () => {},
-          ));
+          const notes = test.wrongPages()
           expect(notes).toEqual([])
           test.close()
         }

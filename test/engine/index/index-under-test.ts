@@ -2,22 +2,23 @@
  * One index in a file of its own over heap records, put together as a store does it: staged, folded, published, opened.
  */
 
-import { BulkBuild } from '../../../src/engine/indexes/trees/bulk-build.ts'
-import type { Verdict } from '../../../src/engine/indexes/trees/fold.ts'
-import type { HashDelta } from '../../../src/engine/indexes/trees/hash-delta.ts'
-import { HashIndex } from '../../../src/engine/indexes/lookup/hash-index.ts'
-import { directoryOf } from '../../../src/engine/indexes/pages/index-catalog.ts'
-import { defineIndex } from '../../../src/engine/indexes/keys/index-definition.ts'
-import { createIndexFile, type IndexAccess, IndexFile } from '../../../src/engine/indexes/upkeep/index-file.ts'
 import type { IndexOptions } from '../../../src/engine/indexes/index-options.ts'
-import { IndexTree, leafFormatOf } from '../../../src/engine/indexes/trees/index-tree.ts'
+import { defineIndex } from '../../../src/engine/indexes/keys/index-definition.ts'
 import { KeyCodec } from '../../../src/engine/indexes/keys/key-codec.ts'
 import { KeyHash } from '../../../src/engine/indexes/keys/key-hash.ts'
-import type { KeyIndex } from '../../../src/engine/indexes/lookup/key-index.ts'
 import { planKey } from '../../../src/engine/indexes/keys/key-plan.ts'
-import type { OrderedDelta } from '../../../src/engine/indexes/trees/ordered-delta.ts'
-import { OrderedIndex } from '../../../src/engine/indexes/lookup/ordered-index.ts'
 import { compareWords } from '../../../src/engine/indexes/keys/words.ts'
+import { HashIndex } from '../../../src/engine/indexes/lookup/hash-index.ts'
+import type { KeyIndex } from '../../../src/engine/indexes/lookup/key-index.ts'
+import { OrderedIndex } from '../../../src/engine/indexes/lookup/ordered-index.ts'
+import { directoryOf } from '../../../src/engine/indexes/pages/index-catalog.ts'
+import { BulkBuild } from '../../../src/engine/indexes/trees/bulk-build.ts'
+import { checkPage } from '../../../src/engine/indexes/trees/check-pages.ts'
+import type { Verdict } from '../../../src/engine/indexes/trees/fold.ts'
+import type { HashDelta } from '../../../src/engine/indexes/trees/hash-delta.ts'
+import { IndexTree, leafFormatOf } from '../../../src/engine/indexes/trees/index-tree.ts'
+import type { OrderedDelta } from '../../../src/engine/indexes/trees/ordered-delta.ts'
+import { createIndexFile, type IndexAccess, IndexFile } from '../../../src/engine/indexes/upkeep/index-file.ts'
 import { choosePlatform } from '../../../src/mmap/choose-platform.ts'
 import type { HeapRecords } from './heap-records.ts'
 
@@ -136,6 +137,15 @@ export class IndexUnderTest {
       ...(passEntriesMax === undefined ? {} : { passEntriesMax }),
     })
     for (const _ of build.run());
+  }
+
+  /** What is wrong with each page. */
+  wrongPages(): string[] {
+    const notes: string[] = []
+    for (let i = 0; i < this.tree.directory.pageCount; i++) {
+      checkPage(this.tree, i, this.file.pool, (_, what) => notes.push(what))
+    }
+    return notes
   }
 
   close(): void {

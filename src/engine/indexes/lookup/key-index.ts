@@ -14,7 +14,6 @@ import type { IndexTree } from '../trees/index-tree.ts'
 import type { KeyCodec } from '../keys/key-codec.ts'
 import type { PageView } from '../pages/page-view.ts'
 import type { RecordAccess } from '../keys/record-keys.ts'
-import { compareWords, EntryBuffer } from '../keys/words.ts'
 
 export interface KeyIndexParts<D extends Delta> {
   readonly tree: IndexTree<D>
@@ -107,19 +106,15 @@ export abstract class KeyIndex<D extends Delta = Delta> {
     const { tree, parts } = this
     const { directory, format } = tree
     if (directory.pageCount === 0) return false
-    const page = directory.pageOf(entry)
-    const at = parts.pages.find(directory, page)
-    const entries = new EntryBuffer(format.entryWords, format.capacity)
-    format.readEntries(parts.pages.view, at, directory.countOf(page), directory.isPacked(page), entries)
-    // The first entry that is not before it.
-    let low = 0
-    let high = entries.count
-    while (low < high) {
-      const middle = (low + high) >>> 1
-      if (compareWords(entries.data, middle * entries.words, entry, 0, entries.words) < 0) low = middle + 1
-      else high = middle
+    const i = directory.pageOf(entry)
+    const at = parts.pages.find(directory, i)
+    const page = {
+      count: directory.countOf(i),
+      isPacked: directory.isPacked(i),
+      low: directory.fenceWord(i),
+      high: directory.fenceWord(i + 1),
     }
-    return low < entries.count && compareWords(entries.data, low * entries.words, entry, 0, entries.words) === 0
+    return format.hasEntry(parts.pages.view, at, page, entry)
   }
 
   /** The key of record n as a text, equal for equal keys; undefined where it has a null in it, or there is no such record. */

@@ -10,7 +10,7 @@
  */
 
 import { NO_NUMBER, PAGE_ENTRIES_BYTES, PAGE_FIELD_AT } from '../../format/index-format.ts'
-import type { LeafFormat, PageBytes, PageRange } from './leaf-format.ts'
+import type { LeafFormat, PageBytes, PageRange, PlacedPage } from './leaf-format.ts'
 import type { EntryBuffer } from '../keys/words.ts'
 
 export const HASH_ENTRY_BYTES = 8
@@ -59,6 +59,43 @@ export const HASH_LEAF: LeafFormat = {
     }
     out.count = to / 2
   },
+
+  hasEntry(
+    view: DataView,
+    at: number,
+    { count, isPacked, low, high }: PlacedPage,
+    entry: Uint32Array,
+  ): boolean {
+    const [hash, number] = entry as unknown as readonly [number, number]
+    const start = at + PAGE_FIELD_AT.entries
+    const places = isPacked ? Math.min(count, HASH_PLACES) : HASH_PLACES
+    let place = isPacked
+      ? lowerPlace(view, start, places, hash, number)
+      : Math.floor((hash - low) * homesPerHash(low, high))
+    for (; place < places; place++) {
+      const found = view.getUint32(start + place * HASH_ENTRY_BYTES, true)
+      const foundNumber = view.getUint32(start + place * HASH_ENTRY_BYTES + 4, true)
+      if (foundNumber === NO_NUMBER || found > hash || (found === hash && foundNumber >= number)) {
+        return found === hash && foundNumber === number
+      }
+    }
+    return false
+  },
+}
+
+/** The first of the packed entries that is not before an entry. */
+function lowerPlace(view: DataView, start: number, places: number, hash: number, number: number): number {
+  let low = 0
+  let high = places
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    const found = view.getUint32(start + middle * HASH_ENTRY_BYTES, true)
+    const isBefore =
+      found === hash ? view.getUint32(start + middle * HASH_ENTRY_BYTES + 4, true) < number : found < hash
+    if (isBefore) low = middle + 1
+    else high = middle
+  }
+  return low
 }
 
 /** Where the entries of the page that is being made go. */

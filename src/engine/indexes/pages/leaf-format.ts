@@ -21,6 +21,12 @@ export interface PageRange {
   readonly high: number
 }
 
+/** What a directory says of a page. */
+export interface PlacedPage extends PageRange {
+  readonly count: number
+  readonly isPacked: boolean
+}
+
 export interface LeafFormat {
   /** Words of an entry: the key's, and one of the record number. */
   readonly entryWords: number
@@ -32,6 +38,8 @@ export interface LeafFormat {
   writeEntries(entries: EntryBuffer, from: number, count: number, range: PageRange, page: PageBytes): boolean
   /** Appends `count` entries of the page at `at` to `out`, or as many as can be there: any bytes are read safely. */
   readEntries(view: DataView, at: number, count: number, isPacked: boolean, out: EntryBuffer): void
+  /** Whether the page at `at` has an entry of its range: a search that reads a few entries of the page. */
+  hasEntry(view: DataView, at: number, page: PlacedPage, entry: Uint32Array): boolean
 }
 
 /** Writes a whole page. @returns its checksum and whether its entries are packed */

@@ -6,7 +6,7 @@
  */
 
 import { PAGE_ENTRIES_BYTES, PAGE_FIELD_AT } from '../../format/index-format.ts'
-import type { LeafFormat, PageBytes, PageRange } from './leaf-format.ts'
+import type { LeafFormat, PageBytes, PageRange, PlacedPage } from './leaf-format.ts'
 import type { EntryBuffer } from '../keys/words.ts'
 
 /** The part of a full page that pages are given where there is a choice. */
@@ -71,6 +71,11 @@ export class OrderedLeaf implements LeafFormat {
       from += stride
     }
     out.count += some
+  }
+
+  hasEntry(view: DataView, at: number, { count }: PlacedPage, entry: Uint32Array): boolean {
+    const i = this.lowerBound(view, at, count, entry)
+    return i < Math.min(count, this.capacity) && this.compare(view, at, i, entry) === 0
   }
 
   /** The record number of entry i of the page at `at`. */

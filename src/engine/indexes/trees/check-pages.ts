@@ -1,5 +1,5 @@
 /**
- * Is every page of an index whole, and where the directory says? What is wrong is told with its offset; nothing is thrown.
+ * Is a page of an index whole, and where the directory says? What is wrong is reported with its offset; nothing is thrown.
  */
 
 import type { WindowPool } from '../../../mmap/window-pool/window.ts'
@@ -11,28 +11,23 @@ import { compareWords, EntryBuffer } from '../keys/words.ts'
 /** Told what is wrong with the page at `offset`. */
 export type PageNote = (offset: number, what: string) => void
 
-const PAGES_A_YIELD = 256
-
-/** Looks at every page of a tree, and shows its entries to `see`. Yields now and then. */
-export function* checkPages(
+/** Looks at page i of a tree. @returns its entries; undefined where something is wrong with it */
+export function checkPage(
   tree: IndexTree,
+  i: number,
   pool: WindowPool,
   note: PageNote,
-  see: (entries: EntryBuffer) => void,
-): Generator<void> {
+): EntryBuffer | undefined {
   const entries = new EntryBuffer(tree.format.entryWords, tree.format.capacity)
-  for (let i = 0; i < tree.directory.pageCount; i++) {
-    const offset = tree.directory.placeOf(i) * INDEX_PAGE_BYTES
-    entries.clear()
-    const wrong = checkPage(tree, i, pool, offset, entries)
-    if (wrong === undefined) see(entries)
-    else note(offset, `page ${i} of index '${tree.definition.name}' ${wrong}`)
-    if (i % PAGES_A_YIELD === PAGES_A_YIELD - 1) yield
-  }
+  const offset = tree.directory.placeOf(i) * INDEX_PAGE_BYTES
+  const wrong = readPage(tree, i, pool, offset, entries)
+  if (wrong === undefined) return entries
+  note(offset, `page ${i} of index '${tree.definition.name}' ${wrong}`)
+  return undefined
 }
 
 /** What is wrong with page i, if something is; its entries are in `entries` otherwise. */
-function checkPage(
+function readPage(
   { directory, format, indexNumber }: IndexTree,
   i: number,
   pool: WindowPool,
