@@ -6,18 +6,6 @@
 import { writeFileSync } from 'node:fs'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import {
-  DEFINITIONS_AT,
-  FORMAT_VERSION,
-  IDENTITY,
-  IDENTITY_OFFSET,
-  LAYOUT_OFFSET,
-  PAGE_BYTES,
-  ROOT,
-  ROOT_OFFSETS,
-  SHARED_OFFSET,
-  SHARED_WORDS,
-} from '../src/engine/format/store-format.ts'
-import {
   CATALOG_ENTRY,
   INDEX_HEADER,
   INDEX_PAGE,
@@ -32,6 +20,18 @@ import {
   FRAME_HEADER,
   JOURNAL_HEADER,
 } from '../src/engine/format/journal-format.ts'
+import {
+  DEFINITIONS_AT,
+  FORMAT_VERSION,
+  IDENTITY,
+  IDENTITY_OFFSET,
+  LAYOUT_OFFSET,
+  PAGE_BYTES,
+  ROOT,
+  ROOT_OFFSETS,
+  SHARED_OFFSET,
+  SHARED_WORDS,
+} from '../src/engine/format/store-format.ts'
 import type { StructField } from '../src/engine/format/struct.ts'
 import { ERROR_CODES } from '../src/errors.ts'
 import { optionsPage } from './render-options.ts'

@@ -6,12 +6,14 @@ import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { ENGINE_CALLS } from '../src/engine/opening/options.ts'
 import { MMAP_CALLS } from '../src/mmap/options.ts'
-import type { CallWithOptions, Option } from '../src/option-table.ts'
+import type { CallWithOptions, Option } from '../src/options/option-table.ts'
 import { SCHEMA_CALLS } from '../src/schema/options.ts'
 
 const SOURCES = [
   'src/engine/opening/options.ts',
-  'src/engine/indexes/index-options.ts',
+  'src/engine/file/progress-options.ts',
+  'src/engine/read/read-options.ts',
+  'src/engine/indexes/keys/index-options.ts',
   'src/schema/options.ts',
   'src/mmap/options.ts',
 ]
@@ -27,8 +29,7 @@ export function optionsPage(): string {
   const sections = ENTRIES.map(([entry, calls]) => `## ${entry}\n\n${callTable(calls)}\n${tablesOf(calls)}`)
   return `# Options
 
-Rendered from the tables in src/engine/opening/options.ts, src/engine/indexes/index-options.ts, src/schema/options.ts and
-src/mmap/options.ts by \`npm run docs\`. Types and checks come from the same tables.
+Rendered by \`npm run docs\` from the tables of options in src. Types and checks come from the same tables.
 
 - An unknown name is refused with the nearest right one, a wrong type with a TypeError, a value out of bounds with a RangeError.
 - \`undefined\` is as good as absent, except for a bound of a range: a bound that got lost would answer with more records.

@@ -4,7 +4,7 @@
 
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { Fifo } from '../src/fifo.ts'
+import { Fifo } from '../src/runtime/fifo.ts'
 
 describe('a queue', () => {
   test('answers as an array does', () => {

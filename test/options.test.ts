@@ -42,7 +42,7 @@ import { z } from 'zod'
 import { sentencesOf } from '../scripts/render-options.ts'
 import { ENGINE_CALLS } from '../src/engine/opening/options.ts'
 import { MMAP_CALLS } from '../src/mmap/options.ts'
-import type { CallWithOptions, Option } from '../src/option-table.ts'
+import type { CallWithOptions, Option } from '../src/options/option-table.ts'
 import { SCHEMA_CALLS } from '../src/schema/options.ts'
 import { removeFolder } from './remove-folder.ts'
 

@@ -1,30 +1,30 @@
 /**
  * A foreign file of fixed-size records, in place: the reading face of RecordSet over a file without a header.
  *
- *   X1  nothing is written but records that were changed, where they lie; the file never changes its size.
- *   X2  commit is durable but not atomic: a crash inside it may leave some of its changes.
+ *   FF1  nothing is written but records that were changed, where they lie; the file never changes its size.
+ *   FF2  commit is durable but not atomic: a crash inside it may leave some of its changes.
  */
 
 import { StrideError } from '../errors.ts'
 import { type ChosenPlatform, choosePlatform, insteadOfMapping } from '../mmap/choose-platform.ts'
 import type { Platform, PlatformFile } from '../mmap/platform.ts'
 import { createWindowPool } from '../mmap/window-pool/create-window-pool.ts'
-import { NO_OPTIONS, type NoOptions } from '../option-table.ts'
+import { NO_OPTIONS, type NoOptions } from '../options/option-table.ts'
+import { checkPath } from '../options/shown-value.ts'
 import type { AnySchema, Input } from '../schema/index.ts'
-import { checkPath } from '../shown-value.ts'
-import { type Addressing, offsetOf } from './format/addressing.ts'
+import { Writer } from './commit/writer.ts'
 import { Checksums } from './file/checksums.ts'
-import { readerClassOf, sharedCodec } from './read/codecs.ts'
-import { truncated } from './format/identity.ts'
 import { Liveness } from './file/deletion-bits.ts'
-import { Locator } from './records/locator.ts'
-import { Numbering } from './read/numbering.ts'
+import { type Addressing, offsetOf } from './format/addressing.ts'
+import { truncated } from './format/identity.ts'
 import { FLAT_FILE, type FlatFileOptions, type FlatFileSettings, windowSizes } from './opening/options.ts'
+import { readerClassOf, sharedCodec } from './read/codecs.ts'
+import { Numbering } from './read/numbering.ts'
 import { currentSource } from './read/point-reader.ts'
 import { RecordSet, type Source } from './read/record-set.ts'
+import { Locator } from './records/locator.ts'
 import { Staging } from './records/staging.ts'
 import { readStats, type StoreStats } from './stats.ts'
-import { Writer } from './commit/writer.ts'
 
 /**
  * Opens any file of fixed-size records where it lies; nothing is converted.

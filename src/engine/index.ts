@@ -1,11 +1,8 @@
 /** Records in a file: stores, flat files, and what they answer with. */
 
 export type { Durability } from './commit/commit-waiters.ts'
-export { GONE } from './maintain/compact.ts'
+export type { ProgressOptions } from './file/progress-options.ts'
 export { FlatFile, openFlatFile } from './flat-file.ts'
-export type { IndexDefinition } from './indexes/keys/index-definition.ts'
-export type { RebuiltIndex } from './indexes/upkeep/index-opening.ts'
-export type { IndexKind, Range, RangeOptions } from './indexes/index-options.ts'
 export type {
   HashStoreIndex,
   IndexDeclaration,
@@ -13,25 +10,26 @@ export type {
   KeyOf,
   NoIndexes,
 } from './indexes/index-types.ts'
+export type { IndexDefinition } from './indexes/keys/index-definition.ts'
+export type { IndexKind, Range, RangeOptions } from './indexes/keys/index-options.ts'
+export type { RangeWalk } from './indexes/lookup/range-walk.ts'
+export { type Bound, StoreIndex } from './indexes/lookup/store-index.ts'
 export type { DroppedFrames } from './journal/journal-scan.ts'
-export type { Recovery } from './recovery/recovery.ts'
+export { GONE } from './maintain/compact.ts'
 export { migrateStore, migrateStoreAsync, type OldRecord } from './maintain/migrate.ts'
+export type { Finding, VerifyResult } from './maintain/verify.ts'
 export { openStore, openStoreAsync } from './open.ts'
 export type {
   Backend,
   CommitOptions,
   FlatFileOptions,
-  GatherOptions,
   IndexedStoreOptions,
   MigrateOptions,
-  NumberRange,
-  ProgressOptions,
   StoreOptions,
 } from './opening/options.ts'
-export type { RangeWalk } from './indexes/lookup/range-walk.ts'
+export type { GatherOptions, NumberRange } from './read/read-options.ts'
 export type { Row } from './read/record-set.ts'
+export type { RebuiltIndex, Recovery } from './recovery/recovery.ts'
 export type { StoreStats } from './stats.ts'
 export { Store } from './store.ts'
-export { type Bound, StoreIndex } from './indexes/lookup/store-index.ts'
 export { Transaction } from './transaction.ts'
-export type { Finding, VerifyResult } from './maintain/verify.ts'

@@ -5,9 +5,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { StrideError } from '../errors.ts'
 import type { Platform } from '../mmap/platform.ts'
-import { Deadline } from '../monotonic.ts'
+import { checkPath, isPlainObject, shown } from '../options/shown-value.ts'
+import { Deadline } from '../runtime/monotonic.ts'
 import { type AnySchema, isSchema } from '../schema/index.ts'
-import { checkPath, isPlainObject, shown } from '../shown-value.ts'
 import type { IndexDeclarations, NoIndexes, OnlyKnownIndexes } from './indexes/index-types.ts'
 import {
   INDEXED_STORE,

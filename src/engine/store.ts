@@ -7,17 +7,14 @@
 
 import { StrideError } from '../errors.ts'
 import type { Platform } from '../mmap/platform.ts'
-import { NO_OPTIONS, type NoOptions, refuseOptions } from '../option-table.ts'
+import { NO_OPTIONS, type NoOptions, refuseOptions } from '../options/option-table.ts'
+import { checkPath, shown } from '../options/shown-value.ts'
+import type { Synchronous } from '../runtime/synchronous.ts'
 import type { AnySchema, Input } from '../schema/index.ts'
-import { checkPath, shown } from '../shown-value.ts'
-import type { Synchronous } from '../synchronous.ts'
-import { backupStore } from './maintain/backup.ts'
-import { readerClassOf } from './read/codecs.ts'
 import type { Durability } from './commit/commit-waiters.ts'
 import type { Committer } from './commit/committer.ts'
-import { type CompactedStore, compactStore } from './maintain/compact.ts'
-import { FileWork } from './maintain/exclusive-work.ts'
-import { defineIndex, definitionsText, type IndexDefinition } from './indexes/keys/index-definition.ts'
+import { PROGRESS, type ProgressOptions } from './file/progress-options.ts'
+import type { PublishedState } from './file/publication.ts'
 import type {
   IndexDeclaration,
   IndexOn,
@@ -25,25 +22,24 @@ import type {
   OnlyKnownOptions,
   OtherName,
 } from './indexes/index-types.ts'
-import type { Recovery } from './recovery/recovery.ts'
-import {
-  COMMIT,
-  type CommitOptions,
-  PROGRESS,
-  type ProgressOptions,
-  type StoreSettings,
-} from './opening/options.ts'
-import { currentSource, holdBy } from './read/point-reader.ts'
-import type { PublishedState } from './file/publication.ts'
-import { RecordSet } from './read/record-set.ts'
-import { readStats, type StoreStats } from './stats.ts'
-import { CHANGES_AT_ONCE, openStoreFile, type StoreFile } from './opening/store-file.ts'
+import { defineIndex, definitionsText, type IndexDefinition } from './indexes/keys/index-definition.ts'
 import type { StoreIndex } from './indexes/lookup/store-index.ts'
+import type { CompactedStore } from './indexes/upkeep/renumber.ts'
+import { backupStore } from './maintain/backup.ts'
+import { compactStore } from './maintain/compact.ts'
+import { FileWork } from './maintain/exclusive-work.ts'
+import { type Verifiable, type VerifyResult, verifyOpenStore } from './maintain/verify.ts'
+import { COMMIT, type CommitOptions, type StoreSettings } from './opening/options.ts'
+import { CHANGES_AT_ONCE, openStoreFile, type StoreFile } from './opening/store-file.ts'
 import { StoreIndexes } from './opening/store-indexes.ts'
 import { type LifeOwner, StoreLife } from './opening/store-life.ts'
 import { sourceOf, type WritingParts } from './opening/store-parts.ts'
+import { readerClassOf } from './read/codecs.ts'
+import { currentSource, holdBy } from './read/point-reader.ts'
+import { RecordSet } from './read/record-set.ts'
+import type { Recovery } from './recovery/recovery.ts'
+import { readStats, type StoreStats } from './stats.ts'
 import { nestedTransaction, runCallback, Transaction } from './transaction.ts'
-import { type Verifiable, type VerifyResult, verifyOpenStore } from './maintain/verify.ts'
 
 export class Store<S extends AnySchema = AnySchema, out I = NoIndexes> extends RecordSet<S> {
   readonly #options: StoreSettings
@@ -97,7 +93,7 @@ export class Store<S extends AnySchema = AnySchema, out I = NoIndexes> extends R
     const held = platform === undefined ? undefined : { platform }
     // Recovery is left to the store: its indexes need the journal, too.
     const file = openStoreFile(path, schema, options, held, -1)
-    // Beside another writer reads are checked (F3 of point-reader.ts), which is not generated.
+    // Beside another writer reads are checked (PO3 of point-reader.ts), which is not generated.
     const Reader = options.readOnly ? Store : readerClassOf(Store, file.codec)
     return new Reader(file, schema, options, changesAtOnce) as Store<S, I>
   }

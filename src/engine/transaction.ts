@@ -4,14 +4,14 @@
  */
 
 import { StrideError } from '../errors.ts'
-import { type NoOptions, refuseOptions } from '../option-table.ts'
+import { type NoOptions, refuseOptions } from '../options/option-table.ts'
+import { unfinished } from '../runtime/synchronous.ts'
 import type { AnySchema, FieldName, FieldValue, GatherResult, Input, Output } from '../schema/index.ts'
-import { unfinished } from '../synchronous.ts'
-import type { IndexOn, NoIndexes, OtherName } from './indexes/index-types.ts'
-import type { GatherOptions, NumberRange } from './opening/options.ts'
-import type { RecordSet, Row } from './read/record-set.ts'
-import type { StoreIndex } from './indexes/lookup/store-index.ts'
 import type { Writer } from './commit/writer.ts'
+import type { IndexOn, NoIndexes, OtherName } from './indexes/index-types.ts'
+import type { StoreIndex } from './indexes/lookup/store-index.ts'
+import type { GatherOptions, NumberRange } from './read/read-options.ts'
+import type { RecordSet, Row } from './read/record-set.ts'
 
 /** A store, as far as a transaction reads from it. */
 interface IndexedRecords<S extends AnySchema, out I> extends RecordSet<S> {

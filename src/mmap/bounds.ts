@@ -1,5 +1,5 @@
 /**
- * Offsets and lengths are safe integers before any system call sees them (P2).
+ * Offsets and lengths are safe integers before any system call sees them (PF2).
  */
 
 /** @throws TypeError for what is no number, RangeError naming what is out of bounds */

@@ -1,11 +1,11 @@
 /**
  * A file on disk through node:fs: what mapping and reading by position have in common.
  *
- *   K1  bytes are stored by pwrite. Storing through a mapping is not faster for durable commits, and on a file
+ *   DK1  bytes are stored by pwrite. Storing through a mapping is not faster for durable commits, and on a file
  *       system that copies on write a full disk would be a SIGBUS instead of ERR_STRIDE_NO_SPACE.
- *   K2  a sync is never retried, and two syncs of one file description never overlap (D5): asynchronous ones
+ *   DK2  a sync is never retried, and two syncs of one file description never overlap (D5): asynchronous ones
  *       queue, and a blocking one that meets them uses a description of its own, opened before the first store.
- *   K3  close() lets go of the locks at once; the descriptor itself goes when the last sync has returned, so
+ *   DK3  close() lets go of the locks at once; the descriptor itself goes when the last sync has returned, so
  *       that its number is not taken by another file meanwhile.
  *   LK2  locks lie on a description that is never mapped. A mapping keeps its description, and the locks on it, after the
  *       descriptor is closed: Node closes the descriptors of a worker thread that ends, if node:fs opened them; mappings stay.
@@ -244,7 +244,7 @@ export abstract class DiskFile implements PlatformFile {
     if (this.#held.size > 0) this.#locks.unlockAll(this.#lockDescriptor(), this.path)
   }
 
-  /** A second description of the file: locks lie on it (LK2), and a blocking sync uses it while asynchronous ones run (K2). */
+  /** A second description of the file: locks lie on it (LK2), and a blocking sync uses it while asynchronous ones run (DK2). */
   #openTwin(): void {
     if (this.#twin !== undefined) return
     const { O_RDONLY, O_RDWR } = fs.constants

@@ -22,7 +22,10 @@ const NO_LINKS: readonly (string | undefined)[] = [...NOT_OFFERED, 'EPERM', 'EML
 /** As many links as Linux follows. */
 const LINKS_MAX = 40
 
-/** Whether the path names a file, links followed (DF1). @throws ERR_STRIDE_PERMISSION, _LIMIT (name too long), _NOT_FOUND (a part is no folder), _IO */
+/**
+ * Whether the path names a file, links followed (DF1).
+ * @throws ERR_STRIDE_PERMISSION, _LIMIT (name too long), _NOT_FOUND (a part is no folder), _IO
+ */
 export function exists(path: string): boolean {
   try {
     fs.statSync(path)

@@ -1,23 +1,24 @@
 /**
  * A file opened for mapping, by hand: any view of it, anywhere, as many as wanted.
  *
- *   B1  'readwrite' views are the file; 'read' and 'copy' ones are private to the process and never change it.
- *   B2  size given: the file grows to it with blocks allocated, or nothing changed. Size 0 or none: the file's own.
- *   B3  close() ends all views; what was stored through them reaches the file, closed or not.
+ *   FM1  'readwrite' views are the file; 'read' and 'copy' ones are private to the process and never change it.
+ *   FM2  size given: the file grows to it with blocks allocated, or nothing changed. Size 0 or none: the file's own.
+ *   FM3  close() ends all views; what was stored through them reaches the file, closed or not.
  * Records, commits and recovery are the engine's; here a crash may leave any mixture of pages.
  */
 
 import * as fs from 'node:fs'
 import { tmpdir } from 'node:os'
 import { StrideError } from '../errors.ts'
-import { checkPath } from '../shown-value.ts'
+import { checkPath } from '../options/shown-value.ts'
 import { checkOffset, checkRange } from './bounds.ts'
 import { exists } from './disk-folder.ts'
 import { type MappedView, makeView, unmapAll, type ViewOwner } from './mapped-view.ts'
-import { type MappingSystem, mappingSystem, type ViewAccess } from './mapping-system.ts'
+import type { MappingSystem, ViewAccess } from './mapping-system.ts'
 import { FILE_MAPPING, type FileMappingOptions } from './options.ts'
 import type { PlatformFile } from './platform.ts'
 import { closedError, readOnlyError, truncatedError } from './system-errors.ts'
+import { mappingSystem } from './this-system.ts'
 
 export class FileMapping {
   readonly #file: PlatformFile
@@ -76,8 +77,8 @@ export class FileMapping {
   /**
    * Part of the file as memory: any offset, any length, as many as wanted, overlapping as they like.
    * @param length bytes; to the end where left out
-   * @throws RangeError past the end, TypeError for what is no number; {StrideError} ERR_STRIDE_CLOSED, _TRUNCATED (the file became shorter),
-   *   _LIMIT (Node 20 shows at most 4 GiB in one view), _NO_SPACE (no address space)
+   * @throws RangeError past the end, TypeError for what is no number; {StrideError} ERR_STRIDE_CLOSED,
+   *   _TRUNCATED (the file became shorter), _LIMIT (Node 20 shows at most 4 GiB in one view), _NO_SPACE (no address space)
    */
   view(offset = 0, length?: number): MappedView {
     this.#assertOpen()

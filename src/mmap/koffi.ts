@@ -9,7 +9,7 @@
  */
 
 import nodeModule from 'node:module'
-import { isError } from '../realms.ts'
+import { isError } from '../runtime/realms.ts'
 
 /** A bound C function. `async` runs it in Node's thread pool; koffi.errno() is right inside the callback only. */
 export interface ForeignFunction {

@@ -1,10 +1,10 @@
 /**
  * A view: part of a file, or of shared memory, as bytes in the hands of a user.
  *
- *   V1  any offset, any length: the memory begins at the page before, and `bytes` at the byte asked for.
- *   V2  stores through a view of access 'readwrite' are seen by all others of the file at once, in every process,
+ *   VW1  any offset, any length: the memory begins at the page before, and `bytes` at the byte asked for.
+ *   VW2  stores through a view of access 'readwrite' are seen by all others of the file at once, in every process,
  *       and by plain reads; on the device they are after flush().
- *   V3  after unmap(), and after resize() or close() of its mapping, a view throws ERR_STRIDE_CLOSED. What was kept
+ *   VW3  after unmap(), and after resize() or close() of its mapping, a view throws ERR_STRIDE_CLOSED. What was kept
  *       of it (a DataView, a typed array) has no bytes on Node 22 and later; on Node 20, which cannot take them
  *       away, it reads zeros. It never ends the process and never shows another file.
  */

@@ -5,9 +5,7 @@
  * Windows of a store slide and are read-only; views of users lie still, may be written, and may be kept too long.
  */
 
-import { StrideError } from '../errors.ts'
 import type { OpenFileOptions, PlatformFile } from './platform.ts'
-import { thisSystem } from './this-system.ts'
 
 /** 'read' and 'copy' are private to the process: stores stay in its memory and never reach the file. */
 export type ViewAccess = 'read' | 'readwrite' | 'copy'
@@ -54,18 +52,4 @@ export interface MappingSystem {
   openTemporary(folder: string, mode: number): PlatformFile
   map(source: Mappable, offset: number, length: number, access: ViewAccess): MappedMemory
   openShared(name: string, size: number | undefined, mode: number): SharedObject
-}
-
-let system: MappingSystem | undefined
-
-/** @throws ERR_STRIDE_NOT_MAPPABLE where nothing can be mapped; `what` is named in the message */
-export function mappingSystem(what: string): MappingSystem {
-  if (system !== undefined) return system
-  const { system: found, reason } = thisSystem()
-  const obstacle = found === undefined ? reason : found.obstacle()
-  if (found === undefined || obstacle !== undefined) {
-    throw new StrideError('ERR_STRIDE_NOT_MAPPABLE', `${what} cannot be mapped: ${obstacle}`, { path: what })
-  }
-  system = found.createMapping()
-  return system
 }

@@ -2,8 +2,8 @@
  * Which options do mappings and shared memory take? One row an option: types, checks and docs/options.md come from here.
  */
 
-import { flag, oneOf, permissionBits, whole } from '../option-kinds.ts'
-import { type CallWithOptions, type OptionsOf, OptionTable } from '../option-table.ts'
+import { flag, oneOf, permissionBits, whole } from '../options/option-kinds.ts'
+import { type CallWithOptions, type OptionsOf, OptionTable } from '../options/option-table.ts'
 import type { ViewAccess } from './mapping-system.ts'
 
 export const FILE_MAPPING = new OptionTable('FileMappingOptions', {

@@ -4,9 +4,9 @@
  * Four implementations stand behind it: posix (Linux, macOS) and win32 map through koffi, file reads and
  * writes by position through node:fs, simulated keeps files in memory and sees every store, sync and size
  * change. Nothing above this interface asks which of them it runs on.
- *   P1  bytes reach a file through PlatformFile.store alone.
- *   P2  sizes, offsets and lengths are safe integers, checked before the system sees them.
- *   P3  every failure is a StrideError with code, path, syscall and errno.
+ *   PF1  bytes reach a file through PlatformFile.store alone.
+ *   PF2  sizes, offsets and lengths are safe integers, checked before the system sees them.
+ *   PF3  every failure is a StrideError with code, path, syscall and errno.
  * Sliding windows over a file: create-window-pool.ts. What users map by hand: file-mapping.ts.
  */
 
@@ -32,7 +32,10 @@ export interface Platform {
   readonly lockObstacle?: string
   /** @throws ERR_STRIDE_NOT_FOUND, _EXISTS, _IS_DIRECTORY, _PERMISSION, _IO */
   open(path: string, options: OpenFileOptions): PlatformFile
-  /** False only where there is certainly no such file. @throws ERR_STRIDE_PERMISSION, _LIMIT (name too long), _NOT_FOUND (a part of the path is no folder), _IO */
+  /**
+   * False only where there is certainly no such file.
+   * @throws ERR_STRIDE_PERMISSION, _LIMIT (name too long), _NOT_FOUND (a part of the path is no folder), _IO
+   */
   exists(path: string): boolean
   /** The one absolute name of a file, links followed: it stays right when the working directory changes. */
   resolve(path: string): string

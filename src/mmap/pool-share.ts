@@ -5,7 +5,7 @@
  * for itself.
  */
 
-import { Fifo } from '../fifo.ts'
+import { Fifo } from '../runtime/fifo.ts'
 
 const CALLS_MAX = 2
 

@@ -1,17 +1,18 @@
 /**
  * Memory with a name and without a file, for processes that work together.
  *
- *   H1  it exists while somebody has it open. Who opens it when nobody has is first: `created`, all zeros.
- *   H2  what a killed process left behind is no object any more: the next opener is first.
- *   H3  the memory is the same for all: aligned words work with Atomics.load, store, add across processes.
+ *   SM1  it exists while somebody has it open. Who opens it when nobody has is first: `created`, all zeros.
+ *   SM2  what a killed process left behind is no object any more: the next opener is first.
+ *   SM3  the memory is the same for all: aligned words work with Atomics.load, store, add across processes.
  */
 
-import { shown } from '../shown-value.ts'
+import { shown } from '../options/shown-value.ts'
 import { checkOffset } from './bounds.ts'
 import { type MappedView, makeView, unmapAll, type ViewOwner } from './mapped-view.ts'
-import { type MappingSystem, mappingSystem, type SharedObject } from './mapping-system.ts'
+import type { MappingSystem, SharedObject } from './mapping-system.ts'
 import { SHARED_MEMORY, type SharedMemoryOptions } from './options.ts'
 import { closedError } from './system-errors.ts'
+import { mappingSystem } from './this-system.ts'
 
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,199}$/
 

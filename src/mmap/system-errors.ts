@@ -1,10 +1,10 @@
 /**
- * A failure of the operating system as a StrideError: which code it gets, with path, syscall and errno (P3).
+ * A failure of the operating system as a StrideError: which code it gets, with path, syscall and errno (PF3).
  */
 
 import { getSystemErrorName } from 'node:util'
 import { type ErrorCode, StrideError } from '../errors.ts'
-import { isError } from '../realms.ts'
+import { isError } from '../runtime/realms.ts'
 
 /** errno names with a code of their own; every other is ERR_STRIDE_IO. */
 const CODES: Readonly<Record<string, ErrorCode>> = {

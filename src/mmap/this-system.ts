@@ -2,6 +2,7 @@
  * What the system that this process runs on gives: mapping, help for files that are not mapped, or neither and why.
  */
 
+import { StrideError } from '../errors.ts'
 import type { FileHelp } from './file/file-platform.ts'
 import type { MappingSystem } from './mapping-system.ts'
 import type { Platform } from './platform.ts'
@@ -61,4 +62,18 @@ function posix(): ThisSystemResult {
       obstacle: () => posixObstacle(calls),
     },
   }
+}
+
+let mapping: MappingSystem | undefined
+
+/** @throws ERR_STRIDE_NOT_MAPPABLE where nothing can be mapped; `what` is named in the message */
+export function mappingSystem(what: string): MappingSystem {
+  if (mapping !== undefined) return mapping
+  const { system, reason } = thisSystem()
+  const obstacle = system === undefined ? reason : system.obstacle()
+  if (system === undefined || obstacle !== undefined) {
+    throw new StrideError('ERR_STRIDE_NOT_MAPPABLE', `${what} cannot be mapped: ${obstacle}`, { path: what })
+  }
+  mapping = system.createMapping()
+  return mapping
 }

@@ -1,9 +1,9 @@
 /**
  * What text says a layout completely? Its canonical form, and the way back.
  *
- *   C1  equal layouts have equal text, whatever schema, options or library version they came from.
- *   C2  the text alone rebuilds the layout: offsets are stated, not derived.
- *   C3  what only concerns writing (defaults, refinements, loose objects) is not part of it.
+ *   CA1  equal layouts have equal text, whatever schema, options or library version they came from.
+ *   CA2  the text alone rebuilds the layout: offsets are stated, not derived.
+ *   CA3  what only concerns writing (defaults, refinements, loose objects) is not part of it.
  * The text lies in file headers: a change here is a change of the file format.
  */
 
@@ -15,17 +15,17 @@ import {
   hasByteOrder,
   type Node,
   NUMBERS,
+  type NullBitmap,
   type ObjectNode,
   ownBits,
 } from './kinds.ts'
-import type { Layout } from './layout.ts'
 
 export const CANONICAL_VERSION = 1
 
 type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json }
 
 /** Order and spelling of the keys are part of the format. */
-export function canonicalText(root: ObjectNode, bitmap: Layout['bitmap']): string {
+export function canonicalText(root: ObjectNode, bitmap: NullBitmap | null): string {
   const text: Record<string, Json> = {
     version: CANONICAL_VERSION,
     recordSize: root.width,
@@ -82,7 +82,10 @@ function fieldJson(node: Node, name?: string): Json {
 }
 
 /** The tree that a canonical text describes. @throws ERR_STRIDE_CORRUPT, ERR_STRIDE_FORMAT_NEWER */
-export function parseCanonical(text: string): { readonly root: ObjectNode; readonly bitmap: Layout['bitmap'] } {
+export function parseCanonical(text: string): {
+  readonly root: ObjectNode
+  readonly bitmap: NullBitmap | null
+} {
   let json: RecordJson
   try {
     json = JSON.parse(text) as RecordJson

@@ -1,18 +1,14 @@
 /**
- * How is one field read from many records? The shape of a column, and the walk that is its reference.
+ * How is one field read from many records? The shape of a column.
  *
- *   G1  numbers come in the field's own typed array; dates in a Float64Array of milliseconds, booleans in a
+ *   CL1  numbers come in the field's own typed array; dates in a Float64Array of milliseconds, booleans in a
  *       Uint8Array; everything that can be null, text, enums and objects in a plain array.
- *   G2  tuples and arrays are flattened: `width` elements a record.
- * The loops that do this fast: compiled-column.ts.
+ *   CL2  tuples and arrays are flattened: `width` elements a record.
+ * The walk that is its reference: plain-column.ts. The loops that do this fast: compiled-column.ts.
  */
 
-import { dateMs, isDate } from '../realms.ts'
 import type { FoundField } from './fields.ts'
 import { BIGINTS, isNumber, type Node, NUMBERS, ownBits } from './kinds.ts'
-import type { Layout } from './layout.ts'
-import { missingElement } from './missing.ts'
-import { imageAt, plainField } from './plain-codec.ts'
 
 export type TypedColumn =
   | Uint8Array
@@ -110,39 +106,6 @@ export function allocateColumn(array: ElementArray, elements: number): ColumnArr
   return new CONSTRUCTORS[array](elements)
 }
 
-/** The reference column. */
-export function plainColumn(layout: Layout, field: FoundField): Column {
-  const shape = columnShape(field)
-  const { array, width } = shape
-  const readInto = (view: DataView, bytes: Buffer, at: number, out: ColumnArray, index: number): void => {
-    const value = plainField(field, imageAt(layout, view, bytes, at))
-    if (width === 1 && !isFlattened(field.node)) {
-      ;(out as unknown[])[index] = elementOf(value, array)
-      return
-    }
-    // A null object around a flattened field leaves one element, the null itself.
-    const elements: unknown[] = field.guards.length > 0 ? [value] : flatten(field.node, value, [])
-    for (let i = 0; i < width; i++) (out as unknown[])[index + i] = elementOf(elements[i], array)
-  }
-  return {
-    width,
-    missing: value => missingElement(field, shape, value),
-    allocate: length => allocateColumn(array, length * width),
-    span(view, bytes, at, count, out, outIndex) {
-      for (let i = 0; i < count; i++)
-        readInto(view, bytes, at + i * layout.recordSize, out, outIndex + i * width)
-    },
-    run(view, bytes, base, first, count, numbers, i, end, out) {
-      for (let n = i; n < end; n++) {
-        const ahead = (numbers[n] as number) - first
-        if (!(ahead >= 0 && ahead < count && Number.isInteger(ahead))) return n
-        readInto(view, bytes, base + ahead * layout.recordSize, out, n * width)
-      }
-      return end
-    },
-  }
-}
-
 function collectLeaves(node: Node, leaves: Node[]): void {
   if (!isFlattened(node)) leaves.push(node)
   else if (node.type === 'tuple') for (const item of node.items) collectLeaves(item, leaves)
@@ -155,18 +118,4 @@ function arrayOf(node: Node): ElementArray {
   if (node.type === 'u64' || node.type === 'i64') return BIGINTS[node.type].array
   if (node.type === 'date') return 'Float64Array'
   return node.type === 'boolean' ? 'Uint8Array' : 'Array'
-}
-
-function flatten(node: Node, value: unknown, out: unknown[]): unknown[] {
-  if (!isFlattened(node)) out.push(value)
-  else if (node.type === 'tuple')
-    for (const [i, item] of node.items.entries()) flatten(item, (value as unknown[])[i], out)
-  else if (node.type === 'array') for (const item of value as unknown[]) flatten(node.element, item, out)
-  return out
-}
-
-function elementOf(value: unknown, array: ElementArray): unknown {
-  if (array === 'Array') return value
-  if (isDate(value)) return dateMs(value)
-  return typeof value === 'boolean' ? Number(value) : value
 }

@@ -1,12 +1,12 @@
 /**
  * How is a layout read and written at full speed? Generated functions with every offset in them as a constant.
  *
- *   X1  byte for byte, and refusal for refusal, the plain codec's equal; and the same reads of the record in the same order.
- *   X2  where a stored code is not one of the expected, the plain codec reads the field again and says why.
+ *   CC1  byte for byte, and refusal for refusal, the plain codec's equal; and the same reads of the record in the same order.
+ *   CC2  where a stored code is not one of the expected, the plain codec reads the field again and says why.
  * What is generated: compiled-read.ts, compiled-write.ts, compiled-column.ts, compiled-classes.ts.
  */
 
-import { isError } from '../realms.ts'
+import { isError } from '../runtime/realms.ts'
 import type { Codec, CopyingWriter } from './codec.ts'
 import type { Column } from './column.ts'
 import { readerClass, rowClass, walkClass } from './compiled-classes.ts'

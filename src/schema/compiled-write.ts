@@ -3,11 +3,11 @@
  *
  * Each function gives null, or the issues of what did not fit; fit.ts words them. It goes on after the first one, so that the
  * values are read in the same order, and as often, as the plain codec reads them (TK1, TK2 of take.ts).
- *   W1  the conditions are those of fit.ts, and what is stored is what plain-codec.ts stores.
- *   W2  bytes without a value are zero before these statements run, wherever a field can be null or has gaps.
+ *   CW1  the conditions are those of fit.ts, and what is stored is what plain-codec.ts stores.
+ *   CW2  bytes without a value are zero before these statements run, wherever a field can be null or has gaps.
  */
 
-import { byteCount, copyBytes, dateMs } from '../realms.ts'
+import { byteCount, copyBytes, dateMs } from '../runtime/realms.ts'
 import { zeroBytes } from './compiled-checks.ts'
 import { UNROLLED_MAX } from './compiled-read.ts'
 import { inside, misfit, type Place, unknownKey, wrongLength } from './fit.ts'

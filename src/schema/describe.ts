@@ -3,8 +3,8 @@
  */
 
 import type { z } from 'zod'
-import { NO_OPTIONS } from '../option-table.ts'
-import { shown } from '../shown-value.ts'
+import { NO_OPTIONS } from '../options/option-table.ts'
+import { shown } from '../options/shown-value.ts'
 import { cStruct } from './describe-c.ts'
 import { numpyDtype } from './describe-numpy.ts'
 import { type Layout, layoutOf } from './layout.ts'

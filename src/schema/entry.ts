@@ -2,7 +2,7 @@
  * What `stridedb/schema` shows: a Zod object as a layout and a codec, without any file. The engine takes more, from index.ts.
  */
 
-export { codecFromCanonical, codecOf, layoutFromCanonical } from './codec.ts'
+export { codecFromCanonical, codecOf, layoutFromCanonical } from './codec-of.ts'
 export { layoutOf } from './layout.ts'
 export { diffLayouts } from './layout-diff.ts'
 export * from './public.ts'

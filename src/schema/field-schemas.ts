@@ -6,9 +6,9 @@
  */
 
 import { z } from 'zod'
-import { NO_OPTIONS, type NoOptions } from '../option-table.ts'
-import { byteCount } from '../realms.ts'
-import { shown } from '../shown-value.ts'
+import { NO_OPTIONS, type NoOptions } from '../options/option-table.ts'
+import { shown } from '../options/shown-value.ts'
+import { byteCount } from '../runtime/realms.ts'
 import { mark, markChecks } from './field-marks.ts'
 import type { NumberType, TextEncoding } from './kinds.ts'
 import { type FieldPlacement, FLOAT, type FloatOptions, PLACEMENT, TEXT, type TextOptions } from './options.ts'

@@ -2,7 +2,7 @@
  * Which fields does a layout have, by name? Introspection for people, descriptions and lookups by path.
  */
 
-import { nearestName } from '../option-names.ts'
+import { nearestName } from '../options/option-names.ts'
 import {
   type Endian,
   type EnumValue,

@@ -1,16 +1,16 @@
 /**
  * Why does a value not fit its field? Reasons in the shape of Zod's issues.
  *
- *   F1  a value without issues is stored so that reading gives it back. Two values lose something: f32 rounds, and an
+ *   FI1  a value without issues is stored so that reading gives it back. Two values lose something: f32 rounds, and an
  *       integer field stores -0 as 0.
- *   F2  nothing is cut, wrapped or converted to make it fit.
- *   F3  no code of the value runs: neither here nor in the words that an error shows it with.
+ *   FI2  nothing is cut, wrapped or converted to make it fit.
+ *   FI3  no code of the value runs: neither here nor in the words that an error shows it with.
  * The plain codec asks here whether a value fits (take.ts). The compiled codec tests the same conditions in line, and asks
  * here for the reasons only.
  */
 
 import { InvariantError, type Issue, StrideError } from '../errors.ts'
-import { byteCount, className, dateMs, isDate } from '../realms.ts'
+import { byteCount, className, dateMs, isDate } from '../runtime/realms.ts'
 import {
   BIGINTS,
   type BigIntType,

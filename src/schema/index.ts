@@ -3,13 +3,8 @@
  * entry.ts.
  */
 
-export {
-  type Codec,
-  codecFromCanonical,
-  codecOf,
-  layoutFromCanonical,
-  type RowConstructor,
-} from './codec.ts'
+export type { Codec, RowConstructor } from './codec.ts'
+export { codecFromCanonical, codecOf, layoutFromCanonical } from './codec-of.ts'
 export type { Column } from './column.ts'
 export { type FoundField, findFields, unknownField } from './fields.ts'
 export type { Row } from './infer.ts'

@@ -3,7 +3,7 @@
  *
  * Two trees share these kinds. `Declared` is what a schema says (zod-reader.ts makes it); `Node` is the same
  * tree with every offset and null bit settled (layout.ts makes it). Codecs and descriptions walk Nodes only.
- *   K1  type names are part of the canonical form and so of files: they never change their meaning.
+ *   KN1  type names are part of the canonical form and so of files: they never change their meaning.
  */
 
 /** Byte order. */
@@ -158,6 +158,14 @@ interface DeclaredArray extends ArrayKind<Declared>, Fixed {}
 
 /** A field as its schema declares it. */
 export type Declared = (LeafKind & Fixed) | DeclaredObject | DeclaredTuple | DeclaredArray
+
+/** Null bits of a record, behind its fields. */
+export interface NullBitmap {
+  /** Bytes from the record's start. */
+  readonly offset: number
+  /** Bytes. */
+  readonly size: number
+}
 
 interface Placed extends Presence, Place {}
 export interface ObjectNode extends ObjectKind<Node>, Placed {}

@@ -1,9 +1,9 @@
 /**
  * Where does each field lie? Offsets, sizes and null bits of a declared record.
  *
- *   L1  fields follow each other in order of declaration: packed, or as a C compiler places them ('natural').
- *   L2  no two fields share a byte, and every field ends within the record.
- *   L3  null bits exist only if some field needs them. They lie in one bitmap behind the last field, counted
+ *   LY1  fields follow each other in order of declaration: packed, or as a C compiler places them ('natural').
+ *   LY2  no two fields share a byte, and every field ends within the record.
+ *   LY3  null bits exist only if some field needs them. They lie in one bitmap behind the last field, counted
  *       from bit 0 of its first byte; set means null (and absent, for the second bit of a nullish field), so
  *       that zeroed bytes are present values. Offsets of fields do not depend on it.
  * What a layout's text looks like: canonical.ts. Its fields by name: fields.ts.
@@ -11,7 +11,7 @@
 
 import type { z } from 'zod'
 import { StrideError } from '../errors.ts'
-import type { SettledOptions } from '../option-table.ts'
+import type { SettledOptions } from '../options/option-table.ts'
 import { canonicalText, fingerprintOf } from './canonical.ts'
 import { type FieldInfo, listFields } from './fields.ts'
 import {
@@ -21,6 +21,7 @@ import {
   type Member,
   type Node,
   NUMBERS,
+  type NullBitmap,
   type ObjectNode,
   ownBits,
 } from './kinds.ts'
@@ -33,7 +34,7 @@ export interface Layout {
   /** Every field in order of declaration, those of nested objects behind their object. */
   readonly fields: readonly FieldInfo[]
   /** Null bits: byte offset and size; null where no field needs any. */
-  readonly bitmap: { readonly offset: number; readonly size: number } | null
+  readonly bitmap: NullBitmap | null
   /** Stable JSON text that says the whole layout; equal exactly for equal layouts. */
   readonly canonical: string
   /** SHA-256 of the canonical text, 64 hex digits. */

@@ -6,7 +6,7 @@
  *   MV3  an object is a fresh one in each place, as those that are read are.
  */
 
-import { dateMs, isDate } from '../realms.ts'
+import { dateMs, isDate } from '../runtime/realms.ts'
 import type { ColumnShape } from './column.ts'
 import type { FoundField } from './fields.ts'
 import { DATE_MS_MAX, type Node, ownBits } from './kinds.ts'

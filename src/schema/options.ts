@@ -2,8 +2,8 @@
  * Which options do field types, layouts and codecs take? One row an option: types, checks and docs/options.md come from here.
  */
 
-import { flag, oneOf, whole, wholes } from '../option-kinds.ts'
-import { type CallWithOptions, NO_OPTIONS, type OptionsOf, OptionTable } from '../option-table.ts'
+import { flag, oneOf, whole, wholes } from '../options/option-kinds.ts'
+import { type CallWithOptions, NO_OPTIONS, type OptionsOf, OptionTable } from '../options/option-table.ts'
 import type { Endian, Padding } from './kinds.ts'
 
 export const PLACEMENT = new OptionTable('FieldPlacement', {

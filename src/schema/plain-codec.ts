@@ -1,14 +1,14 @@
 /**
  * What do a record's bytes mean? The reference codec: it walks the layout and does one obvious thing a field.
  *
- *   P1  every byte of the record is written: padding and null fields are zero.
- *   P2  a record is copied and looked at whole (take.ts) before the first byte is written from the copy.
- *   P3  bytes that stand for no value are reported with the field and its offset, never guessed.
+ *   PC1  every byte of the record is written: padding and null fields are zero.
+ *   PC2  a record is copied and looked at whole (take.ts) before the first byte is written from the copy.
+ *   PC3  bytes that stand for no value are reported with the field and its offset, never guessed.
  * The same, compiled to straight-line code: compiled-codec.ts. Both agree byte for byte.
  */
 
 import { StrideError } from '../errors.ts'
-import { dateMs } from '../realms.ts'
+import { dateMs } from '../runtime/realms.ts'
 import { type FoundField, findFields } from './fields.ts'
 import { isRecord, notChanges, refusal } from './fit.ts'
 import {

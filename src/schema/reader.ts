@@ -3,12 +3,12 @@
  *
  * A reader keeps the memory of the record that it found last, and how far neighbouring records lie hot around it: there
  * a record is found by arithmetic.
- *   P1  while no record is hot every record is asked for through `locate` and `get`. Whoever takes the memory away, or changes
+ *   RD1  while no record is hot every record is asked for through `locate` and `get`. Whoever takes the memory away, or changes
  *       what lies there, calls `cool` first; nothing else is looked at.
- *   P2  a class of its own for each layout: what the compiler learns at a call of `field` is then about that layout, and
+ *   RD2  a class of its own for each layout: what the compiler learns at a call of `field` is then about that layout, and
  *       two stores of two schemas in one loop cost what two of one schema do (`npm run bench -- random-field`).
- *   P3  `locate` and `get` are called out of line (out-of-line.ts), so that loops have room for the rest.
- *   P4  the state is in private fields, and `readerAccess` is the only way to it (R2 of row.ts).
+ *   RD3  `locate` and `get` are called out of line (out-of-line.ts), so that loops have room for the rest.
+ *   RD4  the state is in private fields, and `readerAccess` is the only way to it (RO2 of row.ts).
  */
 
 import { InvariantError } from '../errors.ts'

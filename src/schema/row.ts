@@ -1,9 +1,9 @@
 /**
  * How does a row read a field where it lies? One getter a field, generated onto a class of the caller's.
  *
- *   R1  a getter looks at the source's view on each use; null means that the bytes are gone, and it calls `refresh`, which
+ *   RO1  a getter looks at the source's view on each use; null means that the bytes are gone, and it calls `refresh`, which
  *       points the row at them again and may change everything else.
- *   R2  a row's state is in private fields, and `rowAccess` is the only way to it: a program that copies, prints or walks over
+ *   RO2  a row's state is in private fields, and `rowAccess` is the only way to it: a program that copies, prints or walks over
  *       a row's properties finds no mapped memory.
  */
 

@@ -1,7 +1,7 @@
 /**
  * Which schema would have this layout? A Zod object rebuilt from a layout alone.
  *
- *   T1  layoutOf(schemaOf(layout), { recordSize: layout.recordSize }) has the layout's fingerprint.
+ *   SO1  layoutOf(schemaOf(layout), { recordSize: layout.recordSize }) has the layout's fingerprint.
  * Types, defaults and refinements are not in a layout and do not come back.
  */
 

@@ -9,7 +9,7 @@
  */
 
 import type { Issue } from '../errors.ts'
-import { byteCount, dateMs, isDate } from '../realms.ts'
+import { byteCount, dateMs, isDate } from '../runtime/realms.ts'
 import { inside, isRecord, misfit, reasonAgainst, unknownKey, wrongLength } from './fit.ts'
 import type { ArrayNode, Node, ObjectNode, TupleNode } from './kinds.ts'
 

@@ -2,9 +2,9 @@
  * How does a walk go from one record to the next? `next`, generated onto a class of the caller's.
  *
  * A walk points one row at neighbouring records, a run, and is its own result object.
- *   K1  a step within the run is an addition, taken while the run's memory has not gone. Every other step is asked of
+ *   WA1  a step within the run is an addition, taken while the run's memory has not gone. Every other step is asked of
  *       `leap`; whoever points the row elsewhere meanwhile sets `stopAt` to 0.
- *   K2  a class of its own for each layout, as readers have (P2 of reader.ts).
+ *   WA2  a class of its own for each layout, as readers have (RD2 of reader.ts).
  */
 
 import type { RowBase } from './row.ts'

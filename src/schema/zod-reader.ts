@@ -1,17 +1,17 @@
 /**
  * What does a Zod schema say about bytes? The only file that knows Zod's insides (schema._zod.def, Zod 4.6).
  *
- *   Z1  a schema without a fixed size is refused by name, with the field's path and what to use instead.
- *   Z2  every check beyond the layout's own makes the schema refined: Zod then runs on each write, over the fields that have them, or over the
- *       whole record where it has one itself.
- *   Z3  nothing that changes a value (transform, trim, coerce, catch) is let through: what is written is what
+ *   ZR1  a schema without a fixed size is refused by name, with the field's path and what to use instead.
+ *   ZR2  every check beyond the layout's own makes the schema refined: Zod then runs on each write, over the fields that have them,
+ *        or over the whole record where it has one itself.
+ *   ZR3  nothing that changes a value (transform, trim, coerce, catch) is let through: what is written is what
  *       was given, with or without validation.
  * Where the fields come to lie: layout.ts.
  */
 
 import type { z } from 'zod'
 import { type Issue, StrideError } from '../errors.ts'
-import { className, isError } from '../realms.ts'
+import { className, isError } from '../runtime/realms.ts'
 import { type FieldMetadata, isLayoutCheck, markOf, UnreadableMark } from './field-marks.ts'
 import type { Declared, EnumValue, Kind, Member, NumberType } from './kinds.ts'
 

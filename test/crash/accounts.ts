@@ -8,8 +8,8 @@
  */
 
 import { z } from 'zod'
-import type { StoreOptions } from '../../src/engine/opening/options.ts'
 import { openStore } from '../../src/engine/open.ts'
+import type { StoreOptions } from '../../src/engine/opening/options.ts'
 import { Violation } from './violation.ts'
 
 export const Account = z.object({ id: z.uint32(), amount: z.int32(), proof: z.int32() })

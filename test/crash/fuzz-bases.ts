@@ -6,12 +6,12 @@
  */
 
 import { offsetOf } from '../../src/engine/format/addressing.ts'
-import { CHECKSUM_BYTES } from '../../src/engine/file/checksums.ts'
-import { IDENTITY, LAYOUT_OFFSET, ROOT, ROOT_OFFSETS } from '../../src/engine/format/store-format.ts'
 import { readIdentity } from '../../src/engine/format/identity.ts'
-import { frameEnd, readFrame } from '../../src/engine/journal/frame-read.ts'
 import { BLOCK_BYTES, FRAME_HEADER, JOURNAL_HEADER } from '../../src/engine/format/journal-format.ts'
 import { fileEnd, packDefinitions, pageOf, type Root, readRoot } from '../../src/engine/format/root.ts'
+import { CHECKSUM_BYTES } from '../../src/engine/format/side-table-sizes.ts'
+import { IDENTITY, LAYOUT_OFFSET, ROOT, ROOT_OFFSETS } from '../../src/engine/format/store-format.ts'
+import { frameEnd, readFrame } from '../../src/engine/journal/frame-read.ts'
 import { createSimulatedPlatform } from '../../src/mmap/simulated/simulated-platform.ts'
 import { carryOut } from './apply-change.ts'
 import { NumberedHistory } from './numbered-history.ts'

@@ -4,8 +4,8 @@
  */
 
 import { crc32 } from 'node:zlib'
-import { IDENTITY, LAYOUT_OFFSET, ROOT, SHARED_OFFSET } from '../../src/engine/format/store-format.ts'
 import { FRAME_FIELD_AT, FRAME_HEADER, JOURNAL_HEADER } from '../../src/engine/format/journal-format.ts'
+import { IDENTITY, LAYOUT_OFFSET, ROOT, SHARED_OFFSET } from '../../src/engine/format/store-format.ts'
 import type { StructField } from '../../src/engine/format/struct.ts'
 import { type Base, JOURNAL_PATH, type Part } from './fuzz-bases.ts'
 import type { Random } from './random.ts'

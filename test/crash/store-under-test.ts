@@ -2,7 +2,7 @@
  * The part of a store's public contract that the harness uses, and how it opens and reads one.
  *
  * Everything is imported from the sources by path, so that a mutated twin of the engine can be bundled with the
- * harness (mutants.ts).
+ * harness (canaries.test.ts).
  */
 
 import { openStore, openStoreOn } from '../../src/engine/open.ts'

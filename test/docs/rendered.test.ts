@@ -3,8 +3,8 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { renderedDocs } from '../../scripts/render-docs.ts'
-import { IDENTITY, ROOT } from '../../src/engine/format/store-format.ts'
 import { CHANGE_KINDS, FRAME_HEADER, JOURNAL_HEADER } from '../../src/engine/format/journal-format.ts'
+import { IDENTITY, ROOT } from '../../src/engine/format/store-format.ts'
 
 test.each(Object.entries(renderedDocs()))('%s is what npm run docs renders', (path, text) => {
   expect(readFileSync(path, 'utf8')).toBe(text)

@@ -1,7 +1,7 @@
 /**
  * Backups by a reader while another process replaces the store's file or commits without pause. What could go wrong: the copy
  * mixes records of two files, some of them twice and others lost, and `verify` finds nothing wrong with it; or the copying never
- * ends. Rules B3 and D9 of backup.ts.
+ * ends. Rules BK3 and D9 of backup.ts.
  */
 
 import { spawnSync } from 'node:child_process'

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { OutOfLine } from '../../src/out-of-line.ts'
+import { OutOfLine } from '../../src/runtime/out-of-line.ts'
 
 describe('a call kept out of line', () => {
   it('goes to another function than the time before, which does the same', () => {

@@ -11,7 +11,7 @@ import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { canDetach } from '../../src/mmap/detach.ts'
 import { FileMapping, type FileMappingOptions, type MappedView } from '../../src/mmap/index.ts'
-import { mappingSystem } from '../../src/mmap/mapping-system.ts'
+import { mappingSystem } from '../../src/mmap/this-system.ts'
 import { Companion, codeOf, isWindows, newFolder, thrownBy, writeScript } from './places.ts'
 
 const GiB = 1024 ** 3

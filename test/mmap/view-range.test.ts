@@ -1,7 +1,7 @@
 /**
  * What could go wrong on Windows, where a view is taken away before the next one is laid over its addresses: another thread
  * takes them in between, and a buffer shows its memory; a view that cannot be made leaves the old one, or nothing.
- * Rules of docs/concurrency.md: S4. Of src/mmap/win32/view-range.ts: M1, M2, M5.
+ * Rules of docs/concurrency.md: S4. Of src/mmap/win32/view-range.ts: VR1, VR2, VR5.
  */
 
 import { join } from 'node:path'

@@ -9,13 +9,13 @@ import { describe, expect, it, onTestFinished } from 'vitest'
 import type { PlatformFile } from '../../src/mmap/platform.ts'
 import { createPosixPlatform } from '../../src/mmap/posix/posix-platform.ts'
 import { type SystemCalls, systemCalls } from '../../src/mmap/posix/system-calls.ts'
-import { coalesce } from '../../src/mmap/window-pool/read-ahead.ts'
 import {
   createWindowPool,
   type Window,
   type WindowOptions,
   type WindowPool,
 } from '../../src/mmap/window-pool/create-window-pool.ts'
+import { coalesce } from '../../src/mmap/window-pool/read-ahead.ts'
 import { newFolder, nextTurn } from './places.ts'
 
 const MiB = 1024 * 1024

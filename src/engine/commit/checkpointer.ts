@@ -1,22 +1,22 @@
 /**
  * Checkpoints: makes what commits put into the file durable there, so that their part of the journal is free again.
  *
- *   K1  order: data sync, root on the other page, sync; only then are the segments before the root's free.
- *   K2  the root counts what was in the file when its segment was begun, and names that segment.
- *   K4  what the journal keeps right beside the store is durable before the root that lets go of frames.
- *   K3  a blocking checkpoint overtakes one that waits: the waiting one then stores nothing.
+ *   CH1  order: data sync, root on the other page, sync; only then are the segments before the root's free.
+ *   CH2  the root counts what was in the file when its segment was begun, and names that segment.
+ *   CH4  what the journal keeps right beside the store is durable before the root that lets go of frames.
+ *   CH3  a blocking checkpoint overtakes one that waits: the waiting one then stores nothing.
  * A checkpoint in the background first asks the system to write dirty pieces back, one after the other with pauses, so
  * that commits meanwhile find the disk free (bench: checkpoint-latency). When there is one: committer.ts.
  */
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { PlatformFile } from '../../mmap/platform.ts'
-import { monotonicMs } from '../../monotonic.ts'
+import { monotonicMs } from '../../runtime/monotonic.ts'
 import type { DirtyRanges } from '../file/dirty-ranges.ts'
-import type { Journal } from '../journal/journal.ts'
-import type { Root } from '../format/root.ts'
 import type { RootKeeper } from '../file/root-writer.ts'
 import type { SpaceState } from '../file/space.ts'
+import type { AppliedState } from '../format/root.ts'
+import type { Journal } from '../journal/journal.ts'
 
 /** A pause after each piece, in times of what the piece took. */
 const PAUSE_PER_WORK = 2
@@ -43,12 +43,6 @@ export interface Companion {
   checkpointSync(): void
   checkpoint(): Promise<void>
 }
-
-/** How much a commit leaves. */
-export type CommitCounts = Pick<Root, 'commitNumber' | 'size' | 'deletedCount'>
-
-/** What is committed and in the file. */
-export type AppliedState = CommitCounts & Pick<Root, 'lineage'>
 
 export class Checkpointer {
   readonly #parts: CheckpointParts

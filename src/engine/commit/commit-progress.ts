@@ -1,12 +1,11 @@
 /**
  * How far commits have come: sealed, written, in the file, acknowledged; and who waits for which of these.
  *
- *   C3  commits are acknowledged and put into the file in the order of their numbers.
+ *   RT3  commits are acknowledged and put into the file in the order of their numbers.
  */
 
-import type { AppliedState, CommitCounts } from './checkpointer.ts'
+import type { AppliedState, CommitCounts, Root } from '../format/root.ts'
 import { CommitWaiters, type Durability } from './commit-waiters.ts'
-import type { Root } from '../format/root.ts'
 import type { SealedCommit } from './seal.ts'
 
 /** What a failure leaves of commits that were written and are not in the file. */

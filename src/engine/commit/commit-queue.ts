@@ -2,7 +2,7 @@
  * Commits whose frames wait to be written, in groups: what is written with one call, and shares one sync.
  */
 
-import { Fifo } from '../../fifo.ts'
+import { Fifo } from '../../runtime/fifo.ts'
 import { FrameGroup } from '../journal/frame-group.ts'
 import type { SealedCommit } from './seal.ts'
 

@@ -3,7 +3,7 @@
  * nobody waits for somebody else's durability.
  */
 
-import { Fifo } from '../../fifo.ts'
+import { Fifo } from '../../runtime/fifo.ts'
 
 /** When a commit counts as done: once it survives the loss of power, or of the process. */
 export type Durability = 'full' | 'process'

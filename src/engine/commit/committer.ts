@@ -14,22 +14,22 @@
 import { StrideError } from '../../errors.ts'
 import type { PlatformFile } from '../../mmap/platform.ts'
 import { Applier } from '../file/apply.ts'
-import { type AppliedState, Checkpointer, type CommitCounts, type Companion } from './checkpointer.ts'
+import { DirtyRanges } from '../file/dirty-ranges.ts'
+import type { Publisher } from '../file/publication.ts'
+import { RootKeeper } from '../file/root-writer.ts'
+import type { Space, SpaceState } from '../file/space.ts'
+import { type AppliedState, type CommitCounts, packDefinitions, type Root } from '../format/root.ts'
+import { visitReplaced } from '../journal/frame-read.ts'
+import type { Journal } from '../journal/journal.ts'
+import type { Locator } from '../records/locator.ts'
+import { Checkpointer, type Companion } from './checkpointer.ts'
 import { CommitProgress } from './commit-progress.ts'
 import { type CommitGroup, CommitQueue } from './commit-queue.ts'
 import type { Durability } from './commit-waiters.ts'
 import { DataSyncs } from './data-syncs.ts'
-import { DirtyRanges } from '../file/dirty-ranges.ts'
-import { visitReplaced } from '../journal/frame-read.ts'
-import type { Journal } from '../journal/journal.ts'
 import { JournalLife, leaveSegment } from './journal-life.ts'
-import type { Locator } from '../records/locator.ts'
-import type { Publisher } from '../file/publication.ts'
-import { packDefinitions, type Root } from '../format/root.ts'
-import { RootKeeper } from '../file/root-writer.ts'
-import { type SealedCommit, Sealer } from './seal.ts'
 import { Soundness } from './poison.ts'
-import type { Space, SpaceState } from '../file/space.ts'
+import { type SealedCommit, Sealer } from './seal.ts'
 import { TailStore } from './tail-store.ts'
 
 export interface CommitterParts {
@@ -215,7 +215,7 @@ export class Committer {
     this.assertSound()
     packDefinitions(definitions)
     this.#soundness.guard(() => {
-      // Whatever a root may count is synced, and so is the root that was stored last (C1, C2, C4).
+      // Whatever a root may count is synced, and so is the root that was stored last (RT1, RT2, RT4).
       this.#roots.storeFoundAgain()
       this.#syncData()
       this.#roots.storeTwice({ ...this.#spaceState, definitions }, () => this.#syncData())

@@ -2,14 +2,15 @@
  * When a store has a journal: from its first commit, which names it in a root, until it is closed or rewritten, when a
  * root says that the file alone holds everything.
  *
- *   L1  a root names a journal only after everything that it counts is synced, room that was made since included.
- *   L2  a journal is removed only after the root that names none is synced.
+ *   JL1  a root names a journal only after everything that it counts is synced, room that was made since included.
+ *   JL2  a journal is removed only after the root that names none is synced.
  */
 
-import type { AppliedState, Companion } from './checkpointer.ts'
-import type { Journal } from '../journal/journal.ts'
 import type { RootKeeper } from '../file/root-writer.ts'
 import type { SpaceState } from '../file/space.ts'
+import type { AppliedState } from '../format/root.ts'
+import type { Journal } from '../journal/journal.ts'
+import type { Companion } from './checkpointer.ts'
 
 export interface JournalLifeParts {
   readonly roots: RootKeeper

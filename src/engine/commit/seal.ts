@@ -2,8 +2,8 @@
  * Seals what is staged: one commit, with its frame encoded and its place in the order of commits.
  *
  * From here on the changes belong to the commit: rollback leaves them alone, and reads go on seeing them.
- *   Y1  whatever can refuse a commit refuses before anything is sealed; then everything is staged as it was.
- *   Y2  appended records are stored behind the committed end at once, where nothing reaches them (D4). Few of them
+ *   SL1  whatever can refuse a commit refuses before anything is sealed; then everything is staged as it was.
+ *   SL2  appended records are stored behind the committed end at once, where nothing reaches them (D4). Few of them
  *       ride in the frame too, so that the commit costs one sync; many are synced in place before their frame.
  */
 

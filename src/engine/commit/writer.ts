@@ -1,18 +1,19 @@
 /**
  * Stages changes: encodes and checks records before anything of them is kept.
  *
- *   E1  a refused record, or batch with one, changes nothing.
- *   E2  the error says which record, or which position of the batch, and which field.
+ *   WT1  a refused record, or batch with one, changes nothing.
+ *   WT2  the error says which record, or which position of the batch, and which field.
  * Where staged bytes wait: staging.ts. When they become durable: committer.ts.
  */
 
 import { StrideError } from '../../errors.ts'
+import { shown } from '../../options/shown-value.ts'
 import type { Codec, RecordBytes } from '../../schema/index.ts'
-import { shown } from '../../shown-value.ts'
-import { checkRecordNumber } from '../format/addressing.ts'
 import { copyBytes } from '../file/copy-bytes.ts'
-import type { Locator } from '../records/locator.ts'
 import type { Space } from '../file/space.ts'
+import { checkRecordNumber } from '../format/addressing.ts'
+import type { Locator } from '../records/locator.ts'
+import { noRecord } from '../records/record-numbers.ts'
 
 export interface WriterParts {
   readonly codec: Codec<unknown>
@@ -219,12 +220,6 @@ export class Writer {
       throw withFacts(error, { recordNumber: n }, `Record ${n}`)
     }
   }
-}
-
-export function noRecord(n: number, store: { readonly path: string }): StrideError {
-  const why = n < 0 ? 'is the number of no record' : 'is deleted or past the end'
-  const message = `There is no record ${n} in ${store.path}: ${n < 0 ? n : 'it'} ${why}`
-  return new StrideError('ERR_STRIDE_NO_RECORD', message, { path: store.path, recordNumber: n })
 }
 
 /** The same refusal with the record's place added; other errors as they are. */

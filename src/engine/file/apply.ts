@@ -5,7 +5,9 @@
 import type { WindowPool } from '../../mmap/window-pool/window.ts'
 import type { RecordBytes } from '../../schema/index.ts'
 import { type Addressing, offsetOf } from '../format/addressing.ts'
-import { CHECKSUM_BYTES, type Checksums, DELETED_ENTRY } from './checksums.ts'
+
+import { CHECKSUM_BYTES } from '../format/side-table-sizes.ts'
+import { type Checksums, DELETED_ENTRY } from './checksums.ts'
 import type { Liveness } from './deletion-bits.ts'
 import type { DirtyRanges } from './dirty-ranges.ts'
 import { StoreBatch } from './store-batch.ts'

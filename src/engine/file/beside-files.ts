@@ -10,10 +10,10 @@
 
 import { StrideError } from '../../errors.ts'
 import type { Platform, PlatformFile } from '../../mmap/platform.ts'
-import { isCurrent, names } from './current-file.ts'
-import { MAGIC } from '../format/store-format.ts'
 import { INDEX_MAGIC } from '../format/index-format.ts'
 import { JOURNAL_MAGIC } from '../format/journal-format.ts'
+import { MAGIC } from '../format/store-format.ts'
+import { isCurrent, names } from './current-file.ts'
 
 const ENDINGS = ['-new-q8z3kf', '-new-w5t0xn', '-new-j2m7vd'] as const
 /** Far behind the end of any file, and another byte than a store's writer locks. */

@@ -3,18 +3,17 @@
  *
  * A store has them if it was created with `checksums: true`. They are stored with the record: at once for one behind the
  * committed end, with the change for a committed one, so that both are synced, replayed and dropped together.
- *   Q1  the entry of a live record is the CRC-32 of its bytes in the file, and never DELETED_ENTRY.
- *   Q2  the entry of a deleted record is DELETED_ENTRY, so that a flipped deletion bit contradicts the table. Files made before
+ *   CK1  the entry of a live record is the CRC-32 of its bytes in the file, and never DELETED_ENTRY.
+ *   CK2  the entry of a deleted record is DELETED_ENTRY, so that a flipped deletion bit contradicts the table. Files made before
  *       this rule say so in their identity (`marksDeleted`); there the entry means nothing.
  * Entries at and beyond the committed size mean nothing. Who compares: checked-records.ts.
  */
 
 import { crc32 } from 'node:zlib'
 import type { WindowPool } from '../../mmap/window-pool/window.ts'
-import { PAGE_BYTES } from '../format/store-format.ts'
+import { CHECKSUM_BYTES, checksumTableBytes } from '../format/side-table-sizes.ts'
 import { SideTable } from './side-table.ts'
 
-export const CHECKSUM_BYTES = 4
 /** The entry of a deleted record: the ASCII text GONE. */
 export const DELETED_ENTRY = 0x454e4f47
 
@@ -28,7 +27,7 @@ export class Checksums extends SideTable {
   }
 
   override bytesFor(capacity: number): number {
-    return Math.max(PAGE_BYTES, capacity * CHECKSUM_BYTES)
+    return checksumTableBytes(capacity)
   }
 
   /** Where the checksum of record n lies, file offset. */

@@ -8,7 +8,10 @@ import type { Platform, PlatformFile } from '../../mmap/platform.ts'
 /** What opening a name answers where the file that was open cannot have it any more. */
 const GONE: readonly string[] = ['ERR_STRIDE_NOT_FOUND', 'ERR_STRIDE_IS_DIRECTORY', 'ERR_STRIDE_NOT_MAPPABLE']
 
-/** Whether the path still names the file that this descriptor has open. @throws ERR_STRIDE_PERMISSION, _IO where that cannot be found out */
+/**
+ * Whether the path still names the file that this descriptor has open.
+ * @throws ERR_STRIDE_PERMISSION, _IO where that cannot be found out
+ */
 export function isCurrent(platform: Platform, path: string, file: PlatformFile): boolean {
   return names(platform, path, file.identity())
 }
@@ -29,7 +32,10 @@ export function names(platform: Platform, path: string, identity: string): boole
   }
 }
 
-/** Whether a file beside a store is there. One whose name is longer than the file system allows was never made. @throws ERR_STRIDE_PERMISSION, _IO */
+/**
+ * Whether a file beside a store is there. One whose name is longer than the file system allows was never made.
+ * @throws ERR_STRIDE_PERMISSION, _IO
+ */
 export function isBeside(platform: Platform, path: string): boolean {
   try {
     return platform.exists(path)

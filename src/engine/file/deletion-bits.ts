@@ -3,13 +3,13 @@
  *
  * The bits exist only once something was deleted. They lie behind the record array's capacity and are read
  * where they lie, through windows; a clear bit means live, so that freshly allocated zeros need no writing.
- *   L1  bits at and beyond the committed size are clear.
+ *   DB1  bits at and beyond the committed size are clear.
  * Deletions that are only staged: staging.ts. Where the bits move when the store grows: space.ts. Who sets
  * them: apply.ts.
  */
 
 import { StrideError } from '../../errors.ts'
-import { PAGE_BYTES } from '../format/store-format.ts'
+import { deletionBitmapBytes } from '../format/side-table-sizes.ts'
 import { SideTable } from './side-table.ts'
 
 /** Bytes read at once when a whole range of bits is walked. */
@@ -17,7 +17,7 @@ const WALK_BYTES = 64 * 1024
 
 export class Liveness extends SideTable {
   override bytesFor(capacity: number): number {
-    return Math.max(PAGE_BYTES, Math.ceil(capacity / 8))
+    return deletionBitmapBytes(capacity)
   }
 
   isDeleted(n: number): boolean {

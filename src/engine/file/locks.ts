@@ -13,7 +13,8 @@
 
 import { StrideError } from '../../errors.ts'
 import type { Platform, PlatformFile } from '../../mmap/platform.ts'
-import { Deadline } from '../../monotonic.ts'
+import { Deadline } from '../../runtime/monotonic.ts'
+import { lockPathOf } from '../format/file-names.ts'
 
 const WRITER_BYTE = 0
 const NETWORK_BYTE = 1
@@ -100,10 +101,6 @@ export function assertLockable(
   const alternatives = "open it with readOnly: true, or with lock: 'process' where nobody else writes it"
   const message = `${path} is not opened for writing, since nothing would keep out a second writer (${lockObstacle}): ${alternatives}`
   throw new StrideError('ERR_STRIDE_NO_LOCK', message, { path })
-}
-
-export function lockPathOf(path: string): string {
-  return `${path}-lock`
 }
 
 /** Undefined for a reader where there is no lock file and none may be made: then nobody can be writing here. */

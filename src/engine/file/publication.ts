@@ -8,8 +8,8 @@
  */
 
 import type { PlatformFile, SharedWords } from '../../mmap/platform.ts'
-import { SHARED_OFFSET, SHARED_WORD_COUNT, SHARED_WORDS } from '../format/store-format.ts'
 import type { Root } from '../format/root.ts'
+import { SHARED_OFFSET, SHARED_WORD_COUNT, SHARED_WORDS } from '../format/store-format.ts'
 
 /** Looks at the sequence of a writer that is storing: some at once, then a few a millisecond apart. */
 const QUICK_LOOKS = 20

@@ -1,16 +1,16 @@
 /**
  * The root that counts now, and the writing of the next one.
  *
- *   C1  a root is stored only after the sync that covers everything it counts; the caller has done that.
- *   C2  a root is never stored over the copy that is known to be durable: each is synced before the next is stored.
- *   C4  the root that was found at opening may be in the system's cache alone, marked clean after a sync that failed: it is
+ *   RT1  a root is stored only after the sync that covers everything it counts; the caller has done that.
+ *   RT2  a root is never stored over the copy that is known to be durable: each is synced before the next is stored.
+ *   RT4  the root that was found at opening may be in the system's cache alone, marked clean after a sync that failed: it is
  *       stored again before the sync that lets the other page be written.
  */
 
 import { InvariantError } from '../../errors.ts'
 import type { PlatformFile } from '../../mmap/platform.ts'
-import { FORMAT_VERSION } from '../format/store-format.ts'
 import { NO_JOURNAL, type Root, writeRoot } from '../format/root.ts'
+import { FORMAT_VERSION } from '../format/store-format.ts'
 
 export class RootKeeper {
   readonly #file: PlatformFile
@@ -46,7 +46,7 @@ export class RootKeeper {
     sync()
   }
 
-  /** Stores the root that was found again, onto its own page; before the sync that comes before the next root (C4). */
+  /** Stores the root that was found again, onto its own page; before the sync that comes before the next root (RT4). */
   storeFoundAgain(): void {
     if (this.#isOwn) return
     writeRoot(this.#file, this.#root)

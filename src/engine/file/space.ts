@@ -1,10 +1,10 @@
 /**
  * Room for records: how a store's file grows, and where the tables behind the array go then.
  *
- *   H1  blocks are allocated before a record is stored into them, so a full disk is an error and never a SIGBUS.
- *   H2  where there are tables, copies are written behind the new capacity, synced and named by the root before any
+ *   SP1  blocks are allocated before a record is stored into them, so a full disk is an error and never a SIGBUS.
+ *   SP2  where there are tables, copies are written behind the new capacity, synced and named by the root before any
  *       record may be stored over the old ones.
- *   H3  a growth that fails leaves capacity, tables and file as they were.
+ *   SP3  a growth that fails leaves capacity, tables and file as they were.
  * What the root says of it: root.ts. What the tables hold: deletion-bits.ts, checksums.ts.
  */
 
@@ -12,10 +12,10 @@ import { StrideError } from '../../errors.ts'
 import type { PlatformFile } from '../../mmap/platform.ts'
 import type { WindowPool } from '../../mmap/window-pool/window.ts'
 import { type Addressing, offsetOf, recordsMax } from '../format/addressing.ts'
-import type { Checksums } from './checksums.ts'
-import { PAGE_BYTES } from '../format/store-format.ts'
-import type { Liveness } from './deletion-bits.ts'
 import type { Root } from '../format/root.ts'
+import { PAGE_BYTES } from '../format/store-format.ts'
+import type { Checksums } from './checksums.ts'
+import type { Liveness } from './deletion-bits.ts'
 import type { SideTable } from './side-table.ts'
 
 const EXTENT_BYTES_MIN = 256 * 1024

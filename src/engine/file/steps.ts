@@ -3,7 +3,7 @@
  */
 
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import type { ProgressOptions } from '../opening/options.ts'
+import type { ProgressOptions } from './progress-options.ts'
 
 /** Records done so far, and in all. */
 export interface Done {

@@ -1,8 +1,8 @@
 /**
  * Stores many small pieces into a file with few calls: neighbours go together, with the bytes between them.
  *
- *   I1  bytes between two pieces are stored as they are: whoever reads them sees no change.
- *   I2  pieces come with rising offsets.
+ *   SB1  bytes between two pieces are stored as they are: whoever reads them sees no change.
+ *   SB2  pieces come with rising offsets.
  * A store call costs as much as copying some kilobytes; that is how far apart neighbours may be (bench: commits).
  */
 

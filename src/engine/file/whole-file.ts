@@ -1,6 +1,7 @@
 /**
- * Writing a whole file beside its name: it appears under the name whole and durable, or not at all (O1).
+ * Writing a whole file beside its name.
  *
+ *   OF1  it appears under the name whole and durable, or not at all.
  * What a file beside is called, and what a killed process leaves: beside-files.ts.
  */
 
@@ -11,7 +12,10 @@ import { names } from './current-file.ts'
 
 export type { FileAccess } from './beside-files.ts'
 
-/** Writes a file beside `path` and gives it that name, which nobody has, once it is durable. Failing leaves nothing behind. @throws ERR_STRIDE_EXISTS */
+/**
+ * Writes a file beside `path` and gives it that name, which nobody has, once it is durable. Failing leaves nothing behind.
+ * @throws ERR_STRIDE_EXISTS
+ */
 export function writeWholeNew(
   platform: Platform,
   path: string,

@@ -2,8 +2,8 @@
  * Where a record lives: arithmetic between record numbers and byte offsets.
  *
  * Pure functions over a data offset and a stride; nothing here touches a file or a window.
- *   A1  offsets rise strictly with the record number and never fall into the header.
- *   A2  every result is a safe integer: recordsMax bounds what a store may grow to.
+ *   AD1  offsets rise strictly with the record number and never fall into the header.
+ *   AD2  every result is a safe integer: recordsMax bounds what a store may grow to.
  * Which record is live: deletion-bits.ts. What its bytes mean: schema/codec.ts.
  */
 

@@ -8,7 +8,7 @@
  *
  * Segments are numbered and take free slots in turn. The frames of one sync (a group) start on a fresh block; within
  * a group each frame starts at a multiple of 8 behind the one before, and zeros fill the last block. What a frame
- * holds: frame.ts. Which of them count: journal-scan.ts. docs/format.md is rendered from these tables.
+ * holds: frame-read.ts. Which of them count: journal-scan.ts. docs/format.md is rendered from these tables.
  */
 
 import { defineStruct } from './struct.ts'

@@ -10,7 +10,8 @@ import { crc32, deflateRawSync, inflateRawSync } from 'node:zlib'
 import { StrideError } from '../../errors.ts'
 import type { PlatformFile } from '../../mmap/platform.ts'
 import { type Addressing, recordsMax } from './addressing.ts'
-import { CHECKSUM_BYTES } from '../file/checksums.ts'
+import { corrupt, truncated } from './identity.ts'
+import { checksumTableBytes } from './side-table-sizes.ts'
 import {
   DEFINITIONS_AT,
   DEFINITIONS_BYTES_MAX,
@@ -21,7 +22,6 @@ import {
   ROOT_MAGIC_1,
   ROOT_OFFSETS,
 } from './store-format.ts'
-import { corrupt, truncated } from './identity.ts'
 
 /** What one root says. All counts are safe integers. */
 export interface Root {
@@ -150,6 +150,12 @@ function rootFrom(page: Buffer, path: string, offset: number): Root | undefined 
   }
 }
 
+/** How much a commit leaves. */
+export type CommitCounts = Pick<Root, 'commitNumber' | 'size' | 'deletedCount'>
+
+/** What is committed and in the file. */
+export type AppliedState = CommitCounts & Pick<Root, 'lineage'>
+
 /** Counts are safe integers, and stay so for as long as anybody counts on. */
 function isCount(value: number): boolean {
   return value >= 0 && value < 2 ** 52
@@ -173,8 +179,7 @@ export function fileEnd(
 ): number {
   const arrayEnd = addressing.dataOffset + root.capacity * addressing.stride
   const liveBitsEnd = root.liveBitsOffset === 0 ? 0 : root.liveBitsOffset + root.liveBitsBytes
-  const checksumsEnd =
-    root.checksumsOffset === 0 ? 0 : root.checksumsOffset + Math.max(PAGE_BYTES, root.capacity * CHECKSUM_BYTES)
+  const checksumsEnd = root.checksumsOffset === 0 ? 0 : root.checksumsOffset + checksumTableBytes(root.capacity)
   return Math.max(arrayEnd, liveBitsEnd, checksumsEnd)
 }
 

@@ -1,8 +1,8 @@
 /**
  * How a structure on disk is described: one table of fields, from which it is read, written and documented.
  *
- *   T1  numbers are little-endian; a u64 holds a safe integer.
- *   T2  the last four bytes of a structure are the CRC-32 (zlib's) of all bytes before them.
+ *   SR1  numbers are little-endian; a u64 holds a safe integer.
+ *   SR2  the last four bytes of a structure are the CRC-32 (zlib's) of all bytes before them.
  * Which structures there are: store-format.ts.
  */
 

@@ -4,9 +4,9 @@
  * Types only; nothing here exists at run time.
  */
 
-import type { OptionsOf } from '../../option-table.ts'
+import type { OptionsOf } from '../../options/option-table.ts'
 import type { AnySchema, FieldName, FieldValue } from '../../schema/index.ts'
-import type { INDEX_DECLARATION } from './index-options.ts'
+import type { INDEX_DECLARATION } from './keys/index-options.ts'
 import type { StoreIndex } from './lookup/store-index.ts'
 
 /** An index as it is declared for a schema. */

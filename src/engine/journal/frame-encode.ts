@@ -9,8 +9,6 @@ import { crc32 } from 'node:zlib'
 import { InvariantError } from '../../errors.ts'
 import type { RecordBytes } from '../../schema/index.ts'
 import { copyBytes } from '../file/copy-bytes.ts'
-import { FrameGroup } from './frame-group.ts'
-import type { FrameHead } from './frame-read.ts'
 import {
   FRAME_FIELD_AT as AT,
   CHANGE_HEAD_BYTES,
@@ -20,6 +18,8 @@ import {
   FRAME_MAGIC,
   SPAN_HEAD_BYTES,
 } from '../format/journal-format.ts'
+import { FrameGroup } from './frame-group.ts'
+import type { FrameHead } from './frame-read.ts'
 
 const HEADER_BYTES = FRAME_HEADER.size
 const KIND_SHIFT = 2 ** 24

@@ -4,9 +4,9 @@
 
 import { StrideError } from '../../errors.ts'
 import type { PlatformFile } from '../../mmap/platform.ts'
-import { FORMAT_VERSION } from '../format/store-format.ts'
 import { corrupt, type Identity } from '../format/identity.ts'
 import { JOURNAL_HEADER, JOURNAL_MAGIC } from '../format/journal-format.ts'
+import { FORMAT_VERSION } from '../format/store-format.ts'
 
 export interface JournalFacts {
   readonly salt: Buffer

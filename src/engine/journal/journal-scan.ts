@@ -1,9 +1,9 @@
 /**
  * Reads a journal: which commits it holds behind those that the root counts, and whether anything is missing.
  *
- *   V1  a bad frame at or below the highest commit that any whole frame says was synced is damage, and named with its
+ *   JS1  a bad frame at or below the highest commit that any whole frame says was synced is damage, and named with its
  *       offset; a bad frame above is the torn tail of a commit that never returned, and is dropped.
- *   V2  a root that this journal does not continue, a journal of another store, a missing one: each is an error,
+ *   JS2  a root that this journal does not continue, a journal of another store, a missing one: each is an error,
  *       never a reason to go on with an older state.
  * Reads only. What a frame holds: frame-read.ts. Who replays: recovery.ts, and reader-state.ts for readers.
  */
@@ -12,10 +12,8 @@ import { constants } from 'node:buffer'
 import { StrideError } from '../../errors.ts'
 import type { Platform, PlatformFile } from '../../mmap/platform.ts'
 import { isBeside } from '../file/current-file.ts'
+import { journalPathOf } from '../format/file-names.ts'
 import { corrupt, type Identity } from '../format/identity.ts'
-import type { Root } from '../format/root.ts'
-import { type FrameHead, frameEnd, looksLikeFrame, readFrame } from './frame-read.ts'
-import { journalPathOf } from './journal.ts'
 import {
   BLOCK_BYTES,
   FRAME_ALIGNMENT,
@@ -23,6 +21,8 @@ import {
   roundToBlock,
   slotOffset,
 } from '../format/journal-format.ts'
+import type { Root } from '../format/root.ts'
+import { type FrameHead, frameEnd, looksLikeFrame, readFrame } from './frame-read.ts'
 import { type JournalFacts, readJournalHeader } from './journal-header.ts'
 
 /** A whole frame, and the bytes that it lies in. */

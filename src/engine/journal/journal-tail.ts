@@ -10,10 +10,10 @@
  */
 
 import type { Platform, PlatformFile } from '../../mmap/platform.ts'
+import { journalPathOf } from '../format/file-names.ts'
 import type { Identity } from '../format/identity.ts'
-import { frameEnd, looksLikeFrame, readFrame } from './frame-read.ts'
-import { journalPathOf } from './journal.ts'
 import { FRAME_HEADER, roundToBlock } from '../format/journal-format.ts'
+import { frameEnd, looksLikeFrame, readFrame } from './frame-read.ts'
 import { type JournalFacts, readJournalHeader } from './journal-header.ts'
 import { type Frame, framesBehind } from './journal-scan.ts'
 

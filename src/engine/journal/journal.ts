@@ -1,14 +1,14 @@
 /**
  * The journal's writing side: where the next frames go, and which segments are free for them.
  *
- *   N1  the file appears under its name whole, synced, before any root names its salt.
- *   N2  each write starts on a fresh block: no sector that holds an acknowledged frame is written again.
- *   N3  a segment is begun only when everything before it is synced; its slot is taken again only once a synced root
+ *   JO1  the file appears under its name whole, synced, before any root names its salt.
+ *   JO2  each write starts on a fresh block: no sector that holds an acknowledged frame is written again.
+ *   JO3  a segment is begun only when everything before it is synced; its slot is taken again only once a synced root
  *       no longer needs it.
- *   N4  a frame is admitted only once there are blocks for it, so that a full disk is known before anything is sealed.
+ *   JO4  a frame is admitted only once there are blocks for it, so that a full disk is known before anything is sealed.
  *       Blocks are made by writing zeros, some of them ahead: the first write to a block that is only allocated makes a
  *       sync slower (148 us against 93).
- *   N5  a segment that a root may name begins within the durable size of the file, so that a cut file shows.
+ *   JO5  a segment that a root may name begins within the durable size of the file, so that a cut file shows.
  * What the bytes mean: journal-format.ts, frame-encode.ts. Who decides when: committer.ts, checkpointer.ts.
  */
 
@@ -17,11 +17,8 @@ import { InvariantError, StrideError } from '../../errors.ts'
 import type { Platform, PlatformFile } from '../../mmap/platform.ts'
 import { createBeside } from '../file/beside-files.ts'
 import { isCurrent } from '../file/current-file.ts'
-import { FORMAT_VERSION } from '../format/store-format.ts'
+import { journalPathOf } from '../format/file-names.ts'
 import type { Identity } from '../format/identity.ts'
-import type { Root } from '../format/root.ts'
-import { sealFrame } from './frame-encode.ts'
-import type { FrameGroup } from './frame-group.ts'
 import {
   BLOCK_BYTES,
   JOURNAL_HEADER,
@@ -30,6 +27,10 @@ import {
   SALT_BYTES,
   slotOffset,
 } from '../format/journal-format.ts'
+import type { Root } from '../format/root.ts'
+import { FORMAT_VERSION } from '../format/store-format.ts'
+import { sealFrame } from './frame-encode.ts'
+import type { FrameGroup } from './frame-group.ts'
 import { assertJournalOf } from './journal-header.ts'
 
 /** Where a root says that the next commit's frame is. */
@@ -52,10 +53,6 @@ interface Segment {
   readonly slot: Slot
   /** Where the next group starts, bytes from the slot's start. */
   end: number
-}
-
-export function journalPathOf(path: string): string {
-  return `${path}-journal`
 }
 
 export interface JournalOptions {

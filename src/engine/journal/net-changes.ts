@@ -6,8 +6,8 @@
  */
 
 import type { PlacedChanges } from '../file/apply.ts'
-import type { CommitCounts } from '../commit/checkpointer.ts'
 import { corrupt } from '../format/identity.ts'
+import type { CommitCounts } from '../format/root.ts'
 import { HeapBytes } from '../records/heap-bytes.ts'
 import { sortedOrder } from '../records/radix-sort.ts'
 import type { Overlay } from '../records/staging.ts'

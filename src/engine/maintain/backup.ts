@@ -4,8 +4,8 @@
  *   D9  records are copied as they are in the file. Commits that come meanwhile change records that were copied already: the
  *       frames of these commits are read from the journal after each turn and laid over the copy, which in the end is the state
  *       of the last of them. The copy is verified before it gets its name.
- *   B2  an existing target is refused; aborting or failing leaves nothing.
- *   B3  everything in a copy comes from one file. Where another process replaces the store's file meanwhile (compact,
+ *   BK2  an existing target is refused; aborting or failing leaves nothing.
+ *   BK3  everything in a copy comes from one file. Where another process replaces the store's file meanwhile (compact,
  *       migrateStore), the copy begins again: commit numbers do not tell the two files apart, the open file does.
  */
 
@@ -14,19 +14,16 @@ import { StrideError } from '../../errors.ts'
 import type { PlatformFile } from '../../mmap/platform.ts'
 import { createWindowPool } from '../../mmap/window-pool/create-window-pool.ts'
 import type { Checksums } from '../file/checksums.ts'
-import { lockPathOf } from '../file/locks.ts'
+import type { ProgressOptions } from '../file/progress-options.ts'
 import type { PublishedState } from '../file/publication.ts'
 import { writeNew } from '../file/whole-file.ts'
+import { indexPathOf, journalPathOf, lockPathOf, nextIndexPathOf } from '../format/file-names.ts'
 import { readIdentity } from '../format/identity.ts'
 import { fileEnd, newLineage, readRoot } from '../format/root.ts'
 import { PAGE_BYTES } from '../format/store-format.ts'
-import { indexPathOf } from '../indexes/upkeep/index-file.ts'
-import { nextIndexPathOf } from '../indexes/upkeep/next-index-file.ts'
-import { journalPathOf } from '../journal/journal.ts'
 import type { Frame } from '../journal/journal-scan.ts'
 import { JournalTail } from '../journal/journal-tail.ts'
 import { collapse } from '../journal/net-changes.ts'
-import type { ProgressOptions } from '../opening/options.ts'
 import { locatorOver, type StoreFile } from '../opening/store-file.ts'
 import type { Locator } from '../records/locator.ts'
 import { StoreBuilder } from './store-builder.ts'

@@ -1,21 +1,21 @@
 /**
  * Compact: the same store without its deleted records, in a new file of the next generation.
  *
- *   M1  the file alone holds everything before the first record is copied, and nothing is written to it meanwhile.
- *   M2  readers are told before the new file takes the name, and told again where it did not.
+ *   CM1  the file alone holds everything before the first record is copied, and nothing is written to it meanwhile.
+ *   CM2  readers are told before the new file takes the name, and told again where it did not.
  */
 
 import type { PlatformFile } from '../../mmap/platform.ts'
 import type { Committer } from '../commit/committer.ts'
 import { assertCurrent, isCurrent } from '../file/current-file.ts'
 import { miscounted } from '../file/deletion-bits.ts'
+import type { ProgressOptions } from '../file/progress-options.ts'
 import type { PublishedState, Publisher } from '../file/publication.ts'
 import { runInTurns, type Steps } from '../file/steps.ts'
 import { replaceWhole } from '../file/whole-file.ts'
-import { type Identity, newIdentity } from '../format/identity.ts'
+import { newIdentity } from '../format/identity.ts'
 import { newLineage } from '../format/root.ts'
-import type { NextIndexes } from '../indexes/upkeep/renumber.ts'
-import type { ProgressOptions } from '../opening/options.ts'
+import type { CompactedStore, NextIndexes } from '../indexes/upkeep/renumber.ts'
 import type { StoreFile } from '../opening/store-file.ts'
 import type { Locator } from '../records/locator.ts'
 import { StoreBuilder } from './store-builder.ts'
@@ -38,17 +38,6 @@ export interface Compactable {
   readonly assertOpen: () => void
   /** Writes the indexes of the new file, before it takes the name. */
   readonly renumber: (store: CompactedStore) => Promise<NextIndexes | undefined>
-}
-
-/** What the new file holds. */
-export interface CompactedStore {
-  readonly identity: Identity
-  readonly commitNumber: number
-  readonly size: number
-  /** Random: the file goes on with a history of its own. */
-  readonly lineage: string
-  /** For each old record number the new one, or GONE. */
-  readonly moved: Float64Array
 }
 
 /**

@@ -6,10 +6,11 @@
  */
 
 import type { PlatformFile } from '../../mmap/platform.ts'
-import { CHECKSUM_BYTES, DELETED_ENTRY, liveEntryOf } from '../file/checksums.ts'
+import { DELETED_ENTRY, liveEntryOf } from '../file/checksums.ts'
 import { offsetOf } from '../format/addressing.ts'
 import { type Identity, writeIdentity } from '../format/identity.ts'
 import { FIRST_ROOT, type Root } from '../format/root.ts'
+import { CHECKSUM_BYTES, checksumTableBytes, deletionBitmapBytes } from '../format/side-table-sizes.ts'
 import { PAGE_BYTES } from '../format/store-format.ts'
 import { writeHeaderPages } from '../opening/store-file.ts'
 
@@ -119,14 +120,14 @@ export class StoreBuilder {
 
   #storeLiveBits(capacity: number): Partial<Root> {
     if (this.#deletedCount === 0) return {}
-    const bits = new Uint8Array(Math.max(PAGE_BYTES, Math.ceil(capacity / 8)))
+    const bits = new Uint8Array(deletionBitmapBytes(capacity))
     bits.set(this.#deletionBits.subarray(0, bits.length))
     return { liveBitsOffset: this.#storeBehind(bits), liveBitsBytes: bits.length }
   }
 
   #storeChecksums(capacity: number): Partial<Root> {
     if (this.#checksums === undefined) return {}
-    const bytes = new Uint8Array(Math.max(PAGE_BYTES, capacity * CHECKSUM_BYTES))
+    const bytes = new Uint8Array(checksumTableBytes(capacity))
     const view = new DataView(bytes.buffer)
     for (let n = 0; n < capacity; n++) view.setUint32(n * CHECKSUM_BYTES, this.#checksums[n] as number, true)
     return { checksumsOffset: this.#storeBehind(bytes) }

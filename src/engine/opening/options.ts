@@ -2,32 +2,25 @@
  * Which options do stores and flat files take, when they are opened and in each of their calls?
  *
  * One row an option: types, checks and docs/options.md come from here. A new option is one row more. Those of indexes:
- * indexes/index-options.ts. How they are read: option-table.ts.
+ * indexes/keys/index-options.ts. How they are read: option-table.ts.
  */
 
 import type { Advice } from '../../mmap/platform.ts'
-import {
-  abortSignal,
-  callback,
-  fieldValue,
-  flag,
-  named,
-  oneOf,
-  permissionBits,
-  whole,
-} from '../../option-kinds.ts'
+import { flag, named, oneOf, permissionBits, whole } from '../../options/option-kinds.ts'
 import {
   type CallWithOptions,
   NO_OPTIONS,
   type OptionsOf,
   OptionTable,
   type SettledOptions,
-} from '../../option-table.ts'
+} from '../../options/option-table.ts'
 import type { Durability } from '../commit/commit-waiters.ts'
-import { defineIndex, type IndexDefinition } from '../indexes/keys/index-definition.ts'
-import { checkIndexName, INDEX_DECLARATION, KEY_RANGE, WALKED_RANGE } from '../indexes/index-options.ts'
-import type { IndexDeclarations } from '../indexes/index-types.ts'
+import { PROGRESS } from '../file/progress-options.ts'
 import type { Allocation } from '../file/space.ts'
+import type { IndexDeclarations } from '../indexes/index-types.ts'
+import { defineIndex, type IndexDefinition } from '../indexes/keys/index-definition.ts'
+import { checkIndexName, INDEX_DECLARATION, KEY_RANGE, WALKED_RANGE } from '../indexes/keys/index-options.ts'
+import { GATHER, NUMBER_RANGE } from '../read/read-options.ts'
 
 export type Backend = 'auto' | 'mapped' | 'file' | 'memory'
 
@@ -81,7 +74,10 @@ export const STORE = new OptionTable('StoreOptions', {
   durability: oneOf<Durability>('full', 'process').or('full'),
   /** Bytes of journal after which a checkpoint starts; at twice that commits wait. */
   journalBytes: whole({ min: 64 * KIB, max: GIB, unit: 'bytes' }).or(16 * MIB),
-  /** Whether the store keeps a checksum for each record, 4 bytes each, so that a damaged record or deletion bit is an error; only at creation. */
+  /**
+   * Whether the store keeps a checksum for each record, 4 bytes each, so that a damaged record or deletion bit is an error; only
+   * at creation.
+   */
   checksums: flag.or(false),
   /** When a record is compared with its checksum: true, each time it is read, about 0.3 us a record; false, by `verify` alone. */
   verifyReads: flag.orElse('once, when it is read first'),
@@ -124,14 +120,6 @@ export const FLAT_FILE = new OptionTable('FlatFileOptions', {
   stagedBytesMax,
 })
 
-/** How long work tells where it is, and is ended. */
-export const PROGRESS = new OptionTable('ProgressOptions', {
-  /** Aborting rejects with the signal's reason, and leaves everything as it was before the call. */
-  signal: abortSignal.orElse('none'),
-  /** Called after each part with records done so far and in all, deleted ones included. What it throws ends the work. */
-  progress: callback<(done: number, total: number) => void>('done, total').orElse('none'),
-})
-
 export const MIGRATION = new OptionTable('MigrateOptions', {
   ...ENCODING.rows,
   /** How long opening waits for another writer. */
@@ -147,29 +135,12 @@ export const COMMIT = new OptionTable('CommitOptions', {
   durability: oneOf<Durability>('full', 'process').orElse("the store's own"),
 })
 
-/** Record numbers from one up to, and without, another. */
-export const NUMBER_RANGE = new OptionTable('NumberRange', {
-  /** The first record number. */
-  from: whole().asCondition('0'),
-  /** The record number behind the last. */
-  to: whole().asCondition('the end'),
-})
-
-export const GATHER = new OptionTable('GatherOptions', {
-  /** What stands for a record that is not there: a value that the field could hold; of a float or date NaN, too. */
-  missing: fieldValue.orElse('an absent record throws ERR_STRIDE_NO_RECORD'),
-})
-
 export type ReadingOptions = OptionsOf<typeof READING>
 export type StoreOptions = OptionsOf<typeof STORE>
 export type FlatFileOptions = OptionsOf<typeof FLAT_FILE>
 export type MigrateOptions = OptionsOf<typeof MIGRATION>
-export type ProgressOptions = OptionsOf<typeof PROGRESS>
 /** How one commit differs from the store's others. */
 export type CommitOptions = OptionsOf<typeof COMMIT>
-/** Record numbers from `from` (0 when left out) up to, and without, `to` (the end when left out). */
-export type NumberRange = OptionsOf<typeof NUMBER_RANGE>
-export type GatherOptions = OptionsOf<typeof GATHER>
 
 /** The options of a store, with those indexes that a program declares. */
 export interface IndexedStoreOptions<I = IndexDeclarations> extends StoreOptions {

@@ -1,40 +1,38 @@
 /**
  * A store's file, created or opened: identity checked, schema compared, locks held, windows ready.
  *
- *   O2  whatever is refused leaves every file as it was.
- * How a file appears whole (O1): whole-file.ts.
+ *   OF2  whatever is refused leaves every file as it was.
+ * How a file appears whole (OF1): whole-file.ts.
  */
 
 import { StrideError } from '../../errors.ts'
 import { type ChosenPlatform, choosePlatform, insteadOfMapping } from '../../mmap/choose-platform.ts'
 import type { Platform, PlatformFile } from '../../mmap/platform.ts'
-import type { WindowPool } from '../../mmap/window-pool/window.ts'
 import { createWindowPool } from '../../mmap/window-pool/create-window-pool.ts'
+import type { WindowPool } from '../../mmap/window-pool/window.ts'
 import { type AnySchema, type Codec, diffLayouts, layoutFromCanonical } from '../../schema/index.ts'
-import { type Addressing, offsetOf } from '../format/addressing.ts'
 import { checkNameLength, removeLeftovers } from '../file/beside-files.ts'
 import type { ChecksumPolicy } from '../file/checked-records.ts'
 import { Checksums } from '../file/checksums.ts'
-import { rulesOf, sharedCodec, sharedCodecOf } from '../read/codecs.ts'
 import { isCurrent } from '../file/current-file.ts'
-import { PAGE_BYTES, SHARED_OFFSET } from '../format/store-format.ts'
+import { Liveness } from '../file/deletion-bits.ts'
+import { assertLockable, StoreLock } from '../file/locks.ts'
+import { appliedCommit, openSharedWords, Publisher } from '../file/publication.ts'
+import { writeWholeNew } from '../file/whole-file.ts'
+import { type Addressing, offsetOf } from '../format/addressing.ts'
+import { indexPathOf, journalPathOf, nextIndexPathOf } from '../format/file-names.ts'
 import { type Identity, newIdentity, readIdentity, writeIdentity } from '../format/identity.ts'
-import { indexPathOf } from '../indexes/upkeep/index-file.ts'
+import { FIRST_ROOT, fileEnd, type Root, readRoot, writeRoot } from '../format/root.ts'
+import { PAGE_BYTES, SHARED_OFFSET } from '../format/store-format.ts'
 import { withDefinitions } from '../indexes/upkeep/index-opening.ts'
-import { nextIndexPathOf } from '../indexes/upkeep/next-index-file.ts'
-import { journalPathOf } from '../journal/journal.ts'
 import { assertInPlace } from '../journal/in-place.ts'
 import { type JournalScan, scanJournal } from '../journal/journal-scan.ts'
+import { rulesOf, sharedCodec, sharedCodecOf } from '../read/codecs.ts'
+import { Locator } from '../records/locator.ts'
+import { Staging } from '../records/staging.ts'
 import { NOTHING_RECOVERED, type Recovery, recover, recoveryOf } from '../recovery/recovery.ts'
 import type { Replay } from '../recovery/replay.ts'
-import { Liveness } from '../file/deletion-bits.ts'
-import { Locator } from '../records/locator.ts'
-import { assertLockable, StoreLock } from '../file/locks.ts'
 import { indexDefinitions, type StoreSettings, windowSizes } from './options.ts'
-import { appliedCommit, openSharedWords, Publisher } from '../file/publication.ts'
-import { FIRST_ROOT, fileEnd, type Root, readRoot, writeRoot } from '../format/root.ts'
-import { Staging } from '../records/staging.ts'
-import { writeWholeNew } from '../file/whole-file.ts'
 
 /** Everything that belongs to one open file. */
 export interface StoreFile {
@@ -190,7 +188,7 @@ function assemble(
   if (options.readOnly) {
     return { ...opened, root: found, recovery: NOTHING_RECOVERED, publisher: undefined }
   }
-  // What is damaged is refused before the first byte is changed (O2); from then on readers wait.
+  // What is damaged is refused before the first byte is changed (OF2); from then on readers wait.
   const words = openSharedWords(file)
   let scan: JournalScan
   try {

@@ -2,23 +2,23 @@
  * Which file a store stands on: begins to write into it, goes on with its recovery while it is open, follows the process that
  * writes it, and moves to the file that took its place.
  *
- *   A1  a writer stands on one file until it replaced it itself (compact); a reader moves whenever another process did.
- *   A2  what recovery found is put into the file before anything else is written; reads have it from memory until then.
+ *   LF1  a writer stands on one file until it replaced it itself (compact); a reader moves whenever another process did.
+ *   LF2  what recovery found is put into the file before anything else is written; reads have it from memory until then.
  * Opening a file: store-file.ts. What a writer is made of: store-parts.ts. What a reader follows: reader-state.ts.
  */
 
 import { StrideError } from '../../errors.ts'
 import type { AnySchema } from '../../schema/index.ts'
-import type { AppliedState } from '../commit/checkpointer.ts'
 import { isCurrent } from '../file/current-file.ts'
+import type { Follower, PublishedState } from '../file/publication.ts'
+import type { AppliedState } from '../format/root.ts'
+import { fileEnd, type Root } from '../format/root.ts'
+import type { Source } from '../read/record-set.ts'
 import { HeldCommit, HeldCommitLost } from '../recovery/held-commit.ts'
+import { type ReaderState, readState } from '../recovery/reader-state.ts'
 import type { Recovery } from '../recovery/recovery.ts'
 import type { Replay } from '../recovery/replay.ts'
 import type { StoreSettings } from './options.ts'
-import type { Follower, PublishedState } from '../file/publication.ts'
-import { type ReaderState, readState } from '../recovery/reader-state.ts'
-import type { Source } from '../read/record-set.ts'
-import { fileEnd, type Root } from '../format/root.ts'
 import { openStoreFile, type StoreFile } from './store-file.ts'
 import type { StoreIndexes } from './store-indexes.ts'
 import { sourceOf, startWriting, type WritingParts } from './store-parts.ts'

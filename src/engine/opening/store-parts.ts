@@ -3,10 +3,13 @@
  */
 
 import type { AnySchema } from '../../schema/index.ts'
-import type { ChecksumPolicy } from '../file/checked-records.ts'
-import type { AppliedState } from '../commit/checkpointer.ts'
 import { Committer } from '../commit/committer.ts'
+import { Writer } from '../commit/writer.ts'
+import type { ChecksumPolicy } from '../file/checked-records.ts'
 import { assertCurrent } from '../file/current-file.ts'
+import { Follower, openSharedWords, type Publisher } from '../file/publication.ts'
+import { Space } from '../file/space.ts'
+import type { AppliedState } from '../format/root.ts'
 import type { IndexDefinition } from '../indexes/keys/index-definition.ts'
 import type { KeeperCalls } from '../indexes/upkeep/index-checkpointer.ts'
 import {
@@ -20,12 +23,9 @@ import type { LateIndexes } from '../indexes/upkeep/late-indexes.ts'
 import type { ReadableIndexes } from '../indexes/upkeep/reader-indexes.ts'
 import { Journal } from '../journal/journal.ts'
 import { Numbering } from '../read/numbering.ts'
-import { type StoreSettings, windowSizes } from './options.ts'
-import { Follower, openSharedWords, type Publisher } from '../file/publication.ts'
 import type { Source } from '../read/record-set.ts'
-import { Space } from '../file/space.ts'
+import { type StoreSettings, windowSizes } from './options.ts'
 import { locatorOver, type StoreFile } from './store-file.ts'
-import { Writer } from '../commit/writer.ts'
 
 /** The parts that only a writer has. */
 export interface WritingParts {

@@ -8,9 +8,9 @@
  */
 
 import { StrideError } from '../../errors.ts'
-import { Deadline } from '../../monotonic.ts'
-import { HeldCommitLost } from '../recovery/held-commit.ts'
+import { Deadline } from '../../runtime/monotonic.ts'
 import type { Follower } from '../file/publication.ts'
+import { HeldCommitLost } from '../recovery/held-commit.ts'
 
 /** How a reader stays at one commit. */
 export interface Holding {

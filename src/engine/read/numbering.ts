@@ -1,9 +1,9 @@
 /**
  * The numbers that records have until compact gives them others, and how a place among the old ones is found among the new.
  *
- *   U1  a place keeps its neighbours: whatever record lay in front of it, or behind, does so by its new number, too.
- *   U2  a record keeps itself: its new number is told as long as it was live.
- *   U3  what a compact did is kept for as long as something holds the numbering from before it, and no longer.
+ *   NU1  a place keeps its neighbours: whatever record lay in front of it, or behind, does so by its new number, too.
+ *   NU2  a record keeps itself: its new number is told as long as it was live.
+ *   NU3  what a compact did is kept for as long as something holds the numbering from before it, and no longer.
  */
 
 /** Higher than any record number: a place behind all. */

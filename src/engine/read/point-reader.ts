@@ -1,18 +1,18 @@
 /**
  * One record, or one field of it, by its number: what `get` and `field` of stores and flat files do.
  *
- *   F1  a read of a hot record is arithmetic: one subtraction, one comparison, one DataView read.
- *   F2  hot are the records of one window while each of them lies there live and unstaged; whatever changes that calls
+ *   PO1  a read of a hot record is arithmetic: one subtraction, one comparison, one DataView read.
+ *   PO2  hot are the records of one window while each of them lies there live and unstaged; whatever changes that calls
  *       `changed`, and a pool calls what was given to its `watch` when a window goes: either ends it before anything
  *       else happens.
- *   F3  a read-only set reads between two looks at the writer's sequence (publication.ts).
- *   F4  what leads to mapped memory is private: programs reach nothing of it from a store.
- * The same without F3, generated for a layout: schema/reader.ts. Where a record is that is not hot: locator.ts.
+ *   PO3  a read-only set reads between two looks at the writer's sequence (publication.ts).
+ *   PO4  what leads to mapped memory is private: programs reach nothing of it from a store.
+ * The same without PO3, generated for a layout: schema/reader.ts. Where a record is that is not hot: locator.ts.
  */
 
 import { InvariantError, StrideError } from '../../errors.ts'
 import type { Window, WindowPool } from '../../mmap/window-pool/window.ts'
-import { OutOfLine } from '../../out-of-line.ts'
+import { OutOfLine } from '../../runtime/out-of-line.ts'
 import {
   type AnySchema,
   type Codec,
@@ -22,12 +22,12 @@ import {
   ReaderBase,
   readerAccess,
 } from '../../schema/index.ts'
-import { type Addressing, checkRecordNumber } from '../format/addressing.ts'
-import { ConsistentReads, type Holding } from './consistent-reads.ts'
-import type { Locator } from '../records/locator.ts'
-import type { Numbering } from './numbering.ts'
 import type { Follower } from '../file/publication.ts'
-import { noRecord } from '../commit/writer.ts'
+import { type Addressing, checkRecordNumber } from '../format/addressing.ts'
+import type { Locator } from '../records/locator.ts'
+import { noRecord } from '../records/record-numbers.ts'
+import { ConsistentReads, type Holding } from './consistent-reads.ts'
+import type { Numbering } from './numbering.ts'
 
 /** What records are read from; replaced as a whole when the file behind it is. */
 export interface Source<S extends AnySchema> {

@@ -3,8 +3,8 @@
  */
 
 import { type Addressing, checkRecordNumber, offsetOf } from '../format/addressing.ts'
-import { NUMBER_RANGE, type NumberRange } from '../opening/options.ts'
 import { NO_RECORD, toRecordNumbers } from '../records/record-numbers.ts'
+import { NUMBER_RANGE, type NumberRange } from './read-options.ts'
 
 export interface ByteRange {
   readonly offset: number

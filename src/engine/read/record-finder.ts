@@ -10,10 +10,10 @@ import type { Codec, RecordBytes } from '../../schema/index.ts'
 import { checkRecordNumber } from '../format/addressing.ts'
 import { HeapBytes } from '../records/heap-bytes.ts'
 import type { Locator } from '../records/locator.ts'
+import { noRecord } from '../records/record-numbers.ts'
 import { GONE, type Numbering } from './numbering.ts'
 import type { RowOwner } from './row.ts'
 import type { RunFinder } from './scan.ts'
-import { noRecord } from '../commit/writer.ts'
 
 interface Findable {
   readonly path: string

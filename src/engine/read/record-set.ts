@@ -5,22 +5,21 @@
  * writer.ts.
  */
 
-import { type NoOptions, refuseOptions } from '../../option-table.ts'
+import { type NoOptions, refuseOptions } from '../../options/option-table.ts'
+import { shown } from '../../options/shown-value.ts'
+import { type Synchronous, unfinished } from '../../runtime/synchronous.ts'
 import type { AnySchema, FieldName, GatherResult, Layout, Output, RowFields } from '../../schema/index.ts'
-import { shown } from '../../shown-value.ts'
-import { type Synchronous, unfinished } from '../../synchronous.ts'
 import { checkRecordNumber } from '../format/addressing.ts'
+import { NO_RECORD, noRecord, toRecordNumbers } from '../records/record-numbers.ts'
 import { rowClassOf, walkClassOf } from './codecs.ts'
 import { AT_ONCE, gatherAll, gatherNumbers, PIECE_RECORDS, type Pieces } from './gather.ts'
-import { GATHER, type GatherOptions, NUMBER_RANGE, type NumberRange } from '../opening/options.ts'
 import { currentSource, PointReader, type Source } from './point-reader.ts'
 import { prefetchRanges, rangeEnds, readPrefetch } from './prefetch.ts'
+import { GATHER, type GatherOptions, NUMBER_RANGE, type NumberRange } from './read-options.ts'
 import { RecordFinder } from './record-finder.ts'
-import { NO_RECORD, toRecordNumbers } from '../records/record-numbers.ts'
 import type { EngineRow } from './row.ts'
 import { ObjectScan, RowScan } from './scan.ts'
 import { fileOrder, ReadAhead } from './visit-order.ts'
-import { noRecord } from '../commit/writer.ts'
 
 export type { Source } from './point-reader.ts'
 

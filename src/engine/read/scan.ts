@@ -1,14 +1,14 @@
 /**
  * Walking over all live records in number order: as one re-pointed row, or as fresh objects.
  *
- *   N1  the end is fixed when the walk starts; updates and deletions ahead are seen, appends are not.
- *   N2  a step inside a run of neighbours costs an addition; a run ends with its window, or where a record
- *       is deleted or staged, and also when its bytes go (R2 of locator.ts).
- *   N3  a walk goes on behind the record it gave last when `compact` gives the records other numbers; where those are not
+ *   SN1  the end is fixed when the walk starts; updates and deletions ahead are seen, appends are not.
+ *   SN2  a step inside a run of neighbours costs an addition; a run ends with its window, or where a record
+ *       is deleted or staged, and also when its bytes go (LC2 of locator.ts).
+ *   SN3  a walk goes on behind the record it gave last when `compact` gives the records other numbers; where those are not
  *       known (another process compacted) it ends with ERR_STRIDE_REPLACED. After `close()` it throws, wherever it is.
  */
 
-import { OutOfLine } from '../../out-of-line.ts'
+import { OutOfLine } from '../../runtime/out-of-line.ts'
 import type { RecordBytes } from '../../schema/index.ts'
 import { rowAccess, WalkBase } from '../../schema/index.ts'
 import type { Numbering } from './numbering.ts'

@@ -5,7 +5,7 @@
  */
 
 import { types } from 'node:util'
-import { shown } from '../../shown-value.ts'
+import { shown } from '../../options/shown-value.ts'
 
 /** The most that an array holds. */
 const LENGTH_MAX = 2 ** 32 - 1

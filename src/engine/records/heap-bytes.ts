@@ -4,7 +4,7 @@
  *   HB1  rows and walks hold a token on the memory, never the memory itself. The next change of anything staged sets the
  *        view of every token to null, so that whoever holds one looks again.
  *   HB2  a change that nobody holds a token across costs one comparison.
- * What is kept in the memory: staging.ts, image-slots.ts. The same for windows of the file: mmap/window.ts.
+ * What is kept in the memory: staging.ts, image-slots.ts. The same for windows of the file: mmap/window-pool/window.ts.
  */
 
 import type { RecordBytes } from '../../schema/index.ts'

@@ -1,17 +1,17 @@
 /**
  * Where the bytes of a record are right now: a staged image, the tail of appended records, or a window.
  *
- *   R1  a record that is staged as changed is found where it is staged, never in the file.
- *   R2  what find and run answer is good until the next call that reads, stages or commits: then look again.
+ *   LC1  a record that is staged as changed is found where it is staged, never in the file.
+ *   LC2  what find and run answer is good until the next call that reads, stages or commits: then look again.
  * Arithmetic alone: addressing.ts. Which records are deleted in the file: deletion-bits.ts.
  */
 
 import type { Window, WindowPool } from '../../mmap/window-pool/window.ts'
 import type { RecordBytes } from '../../schema/index.ts'
-import { type Addressing, firstRecordAt, offsetOf, recordsBefore } from '../format/addressing.ts'
 import { CheckedRecords, type ChecksumPolicy } from '../file/checked-records.ts'
 import type { Checksums } from '../file/checksums.ts'
 import type { Liveness } from '../file/deletion-bits.ts'
+import { type Addressing, firstRecordAt, offsetOf, recordsBefore } from '../format/addressing.ts'
 import type { Staging } from './staging.ts'
 
 export class Locator {

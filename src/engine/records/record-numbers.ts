@@ -8,6 +8,7 @@
  *   NR1  -1 stands for no record, as an index's `numbers` and `compact` write it: in a list it is absent, and no error.
  */
 
+import { StrideError } from '../../errors.ts'
 import { toList } from './given-list.ts'
 
 /** In a list of record numbers: no record. */
@@ -32,4 +33,11 @@ export function toRecordNumbers(numbers: Iterable<number> | ArrayLike<number>): 
     copy[i] = n
   }
   return copy
+}
+
+/** What a call throws that needs record n and does not find it. */
+export function noRecord(n: number, store: { readonly path: string }): StrideError {
+  const why = n < 0 ? 'is the number of no record' : 'is deleted or past the end'
+  const message = `There is no record ${n} in ${store.path}: ${n < 0 ? n : 'it'} ${why}`
+  return new StrideError('ERR_STRIDE_NO_RECORD', message, { path: store.path, recordNumber: n })
 }

@@ -5,9 +5,9 @@
  * its sync and is then put into the file. Changed records wait as whole images in heap memory. Appended records wait
  * in one chunk, the tail; a full tail goes to the file behind the committed end, where no count, live bit or index
  * reaches it, so that a bulk load needs one chunk of memory.
- *   G1  rollback leaves no trace: sizes and images are as after the last seal.
- *   G2  every change ends all tokens on staged bytes (HB1 of heap-bytes.ts), before bytes are reused or found elsewhere.
- *   G3  a record changed again after it was sealed has two images; the sealed one is not touched.
+ *   ST1  rollback leaves no trace: sizes and images are as after the last seal.
+ *   ST2  every change ends all tokens on staged bytes (HB1 of heap-bytes.ts), before bytes are reused or found elsewhere.
+ *   ST3  a record changed again after it was sealed has two images; the sealed one is not touched.
  * Below both may lie an overlay: what a journal says of records that the file does not have yet. Nothing is staged then.
  * Who encodes into it: writer.ts. Who seals it: seal.ts. Who puts it into the file: committer.ts.
  */

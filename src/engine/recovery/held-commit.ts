@@ -14,14 +14,14 @@
  */
 
 import { StrideError } from '../../errors.ts'
-import { offsetOf } from '../format/addressing.ts'
+import type { PlatformFile } from '../../mmap/platform.ts'
+import type { Follower, PublishedState } from '../file/publication.ts'
+import { type Addressing, offsetOf } from '../format/addressing.ts'
+import { fileEnd, readRoot } from '../format/root.ts'
 import { copyReplaced, frameEnd, visitChanges } from '../journal/frame-read.ts'
 import type { Frame } from '../journal/journal-scan.ts'
-import { JournalTail } from '../journal/journal-tail.ts'
+import { type JournalOwner, JournalTail } from '../journal/journal-tail.ts'
 import type { Locator } from '../records/locator.ts'
-import type { Follower, PublishedState } from '../file/publication.ts'
-import { fileEnd, readRoot } from '../format/root.ts'
-import type { StoreFile } from '../opening/store-file.ts'
 
 /** The commit that a reading began with cannot be seen any more: the reading begins again, with a later one. */
 export class HeldCommitLost extends StrideError {
@@ -38,8 +38,14 @@ export type NoteKey = (n: number, view: DataView, at: number) => void
 /** How many bytes of frames are kept for indexes. */
 const KEPT_BYTES_MAX = 64 * 1024 * 1024
 
+/** The store that is read. */
+export interface HeldStore extends JournalOwner {
+  readonly file: PlatformFile
+  readonly addressing: Addressing
+}
+
 export class HeldCommit {
-  readonly #file: StoreFile
+  readonly #file: HeldStore
   readonly #size: number
   readonly #tail: JournalTail
   /** Frames behind the held commit; undefined once they became too many to keep. */
@@ -47,7 +53,7 @@ export class HeldCommit {
   #frameBytes = 0
 
   /** @param state what is committed as the reader sees it, laid over or in the file */
-  constructor(file: StoreFile, { commitNumber, size }: PublishedState) {
+  constructor(file: HeldStore, { commitNumber, size }: PublishedState) {
     this.#file = file
     this.#size = size
     this.#tail = new JournalTail(file, commitNumber)

@@ -8,19 +8,19 @@
 
 import { StrideError } from '../../errors.ts'
 import type { Platform, PlatformFile } from '../../mmap/platform.ts'
-import { Deadline } from '../../monotonic.ts'
+import { Deadline } from '../../runtime/monotonic.ts'
+import type { StoreLock } from '../file/locks.ts'
+import type { Follower, PublishedState } from '../file/publication.ts'
 import type { Addressing } from '../format/addressing.ts'
+import { journalPathOf } from '../format/file-names.ts'
 import type { Identity } from '../format/identity.ts'
 import { truncated } from '../format/identity.ts'
-import type { HeldCommit } from './held-commit.ts'
-import { journalPathOf } from '../journal/journal.ts'
+import { fileEnd, type Root, readRoot } from '../format/root.ts'
 import { assertInPlace } from '../journal/in-place.ts'
 import { scanJournal } from '../journal/journal-scan.ts'
 import { collapse, type NetChanges } from '../journal/net-changes.ts'
+import type { HeldCommit } from './held-commit.ts'
 import { NOTHING_RECOVERED, type Recovery, recoveryOf } from './recovery.ts'
-import type { StoreLock } from '../file/locks.ts'
-import type { Follower, PublishedState } from '../file/publication.ts'
-import { fileEnd, type Root, readRoot } from '../format/root.ts'
 
 const WAIT_MS_MAX = 10_000
 /** Where no lock tells whether somebody writes, what looks damaged may be a checkpoint that is under way: so long. */

@@ -6,12 +6,17 @@
  * Which frames count: journal-scan.ts. How they get into the file: replay.ts.
  */
 
-import type { RebuiltIndex } from '../indexes/upkeep/index-opening.ts'
+import { journalPathOf } from '../format/file-names.ts'
 import { type Root, readRootPages } from '../format/root.ts'
-import { journalPathOf } from '../journal/journal.ts'
 import type { DroppedFrames, JournalScan } from '../journal/journal-scan.ts'
 import { collapse } from '../journal/net-changes.ts'
 import { type Recoverable, Replay } from './replay.ts'
+
+/** An index that opening built from the records. */
+export interface RebuiltIndex {
+  readonly index: string
+  readonly reason: string
+}
 
 /** What opening had to do. */
 export interface Recovery {

@@ -1,15 +1,15 @@
 /**
  * Puts the commits of a journal that was left into the file, and ends the journal.
  *
- *   R1  every image is stored again, even if it looks equal: the one that is there may be torn, or in the system's cache alone.
- *   R2  the root that ends the journal is stored only after the data is synced; a crash in between finds the same
+ *   RP1  every image is stored again, even if it looks equal: the one that is there may be torn, or in the system's cache alone.
+ *   RP2  the root that ends the journal is stored only after the data is synced; a crash in between finds the same
  *       journal again, and replays it again.
- *   R3  nothing is written behind frames that were read: the next journal has another salt.
- *   R4  the journal is synced before the file is touched, and the root that names none before the journal is removed:
+ *   RP3  nothing is written behind frames that were read: the next journal has another salt.
+ *   RP4  the journal is synced before the file is touched, and the root that names none before the journal is removed:
  *       after a killed process both may be in the system's cache alone. Its frames, and the root that was found, are stored again
  *       before: after a failed sync the system takes what it holds for clean, and a sync alone stores nothing.
  *       Until that is done nothing of the journal is said to be durable.
- *   R5  until it is over nothing else writes to the file; whoever reads looks at the net changes first.
+ *   RP5  until it is over nothing else writes to the file; whoever reads looks at the net changes first.
  */
 
 import { setImmediate as nextTurn } from 'node:timers/promises'
@@ -22,9 +22,9 @@ import { Liveness } from '../file/deletion-bits.ts'
 import { DirtyRanges } from '../file/dirty-ranges.ts'
 import { RootKeeper } from '../file/root-writer.ts'
 import { type Addressing, offsetOf } from '../format/addressing.ts'
+import { journalPathOf } from '../format/file-names.ts'
 import { corrupt, type Identity } from '../format/identity.ts'
 import { fileEnd, type Root } from '../format/root.ts'
-import { journalPathOf } from '../journal/journal.ts'
 import type { Frame, JournalScan } from '../journal/journal-scan.ts'
 import type { NetChanges } from '../journal/net-changes.ts'
 
@@ -108,7 +108,7 @@ export class Replay {
     return this.#isSecured ? this.net.commitNumber : this.#store.root.commitNumber
   }
 
-  /** Makes the frames that were read durable, blocking (R4). @throws ERR_STRIDE_IO, once; _POISONED */
+  /** Makes the frames that were read durable, blocking (RP4). @throws ERR_STRIDE_IO, once; _POISONED */
   secure(): void {
     this.#soundness.assert()
     if (this.#isSecured) return

@@ -1,21 +1,21 @@
 /**
  * A range of addresses that one ArrayBuffer lies over, from reservation to release.
  *
- *   M1  while the buffer can be reached, its addresses are mapped to something: a file's bytes, or zeros. So no
+ *   AR1  while the buffer can be reached, its addresses are mapped to something: a file's bytes, or zeros. So no
  *       use of it, however late, ends the process or shows memory of somebody else (S4).
- *   M2  after release() nothing shows the file: where the runtime can detach (Node 22 and later) the buffer has
+ *   AR2  after release() nothing shows the file: where the runtime can detach (Node 22 and later) the buffer has
  *       no bytes, and zeros lie where they were.
- *   M3  an asynchronous call that runs over the range keeps it from being unmapped until it has returned.
- *   M4  a buffer that was in a user's hands keeps its addresses until it is collected, detached or not: zlib and crypto
+ *   AR3  an asynchronous call that runs over the range keeps it from being unmapped until it has returned.
+ *   AR4  a buffer that was in a user's hands keeps its addresses until it is collected, detached or not: zlib and crypto
  *       work on such bytes in threads of their own, and hold the buffer until they are done. One that was moved
  *       elsewhere (transfer) keeps them for ever, since nobody can tell when it is gone.
- *   M5  a worker thread writes its ranges down, so that they are taken away after its end (thread-ledger.ts).
+ *   AR5  a worker thread writes its ranges down, so that they are taken away after its end (thread-ledger.ts).
  * What lies over the range: mapped-region.ts for windows, mapped-view.ts for views of users.
  */
 
 import { constants } from 'node:os'
 import { InvariantError, StrideError } from '../../errors.ts'
-import { isError } from '../../realms.ts'
+import { isError } from '../../runtime/realms.ts'
 import { roundUp } from '../bounds.ts'
 import { BUFFER_BYTES_MAX } from '../buffer-limit.ts'
 import { canDetach, detach, lengthOf } from '../detach.ts'
@@ -128,7 +128,7 @@ export class AddressRange {
     if (result < 0) throw errnoError('mmap', -result, this.#path)
   }
 
-  /** Runs an asynchronous call over the range, which stays mapped until it has returned (M3). */
+  /** Runs an asynchronous call over the range, which stays mapped until it has returned (AR3). */
   async during<T>(call: () => Promise<T>): Promise<T> {
     this.#inFlight++
     try {
@@ -139,7 +139,7 @@ export class AddressRange {
     }
   }
 
-  /** Takes the file's bytes away, and the buffer's length where the runtime can (M2). Twice is fine. */
+  /** Takes the file's bytes away, and the buffer's length where the runtime can (AR2). Twice is fine. */
   release(): void {
     if (this.#released) return
     this.#released = true

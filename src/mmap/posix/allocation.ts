@@ -3,7 +3,7 @@
  *
  * posix_fallocate where there is one, F_PREALLOCATE on macOS, zeros written where the file system knows neither.
  * On file systems that copy on write a block reserved so does not protect an overwrite: stores there go through
- * pwrite anyway (P1).
+ * pwrite anyway (PF1).
  */
 
 import { constants, endianness } from 'node:os'

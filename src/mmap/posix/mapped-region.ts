@@ -2,9 +2,9 @@
  * A region that shows a file itself: sliding is one mmap(MAP_FIXED) over a range that keeps its buffer.
  *
  * 9 to 12 us a slide and no garbage, against a new buffer each time (docs/performance.md has the figures).
- *   G1  where the last point() reached further, zeros lie again; a point() that fails leaves zeros everywhere.
- *   G2  read-only for its holder: the pages are MAP_SHARED and PROT_READ.
- * Who decides what is shown: ../live-windows.ts.
+ *   PR1  where the last point() reached further, zeros lie again; a point() that fails leaves zeros everywhere.
+ *   PR2  read-only for its holder: the pages are MAP_SHARED and PROT_READ.
+ * Who decides what is shown: window-pool/live-windows.ts.
  */
 
 import { constants } from 'node:os'
@@ -91,7 +91,7 @@ export class MappedRegion implements Region {
     if (pages > kept && this.#advice !== 'normal') this.#madvise(kept, pages - kept, this.#advice)
   }
 
-  /** A range whose holes cannot be touched shows nothing (G1). */
+  /** A range whose holes cannot be touched shows nothing (PR1). */
   #touchHoles(at: number, length: number, offset: number): void {
     try {
       this.#file.touchHoles(this.#range.address + at, offset, length)

@@ -1,12 +1,12 @@
 /**
  * Who is first, and who is last, at an object of shared memory: the lifetime that Windows gives by handles.
  *
- *   Z1  who has the object open holds a shared lock on it; the locks die with their process.
- *   Z2  whoever gets the lock alone is the only one: at opening he is first, and whatever a killed process left
+ *   SJ1  who has the object open holds a shared lock on it; the locks die with their process.
+ *   SJ2  whoever gets the lock alone is the only one: at opening he is first, and whatever a killed process left
  *       is made anew; at closing he is last, and removes the name.
- *   Z3  between opening and locking the name may have been removed or given to another object: what was locked
+ *   SJ3  between opening and locking the name may have been removed or given to another object: what was locked
  *       counts only if the name still leads to it.
- *   Z4  openers come one after the other: two that were both still finding out would each take the other one for
+ *   SJ4  openers come one after the other: two that were both still finding out would each take the other one for
  *       somebody who has it open, and nobody would be first.
  * Linux: shm_open. macOS knows no locks on those: a file in the folder for temporary ones serves, not yet run there.
  */
@@ -14,7 +14,7 @@
 import * as fs from 'node:fs'
 import { constants } from 'node:os'
 import { type ErrorCode, StrideError } from '../../errors.ts'
-import { Deadline } from '../../monotonic.ts'
+import { Deadline } from '../../runtime/monotonic.ts'
 import type { SharedObject } from '../mapping-system.ts'
 import { errnoError, withCodes } from '../system-errors.ts'
 import { PosixFile } from './posix-file.ts'

@@ -1,14 +1,14 @@
 /**
  * The C functions of a POSIX system, bound once, with plain numbers in and errno out.
  *
- *   C1  each answers 0 or an address, or the errno as a negative number, read at once; an asynchronous call
+ *   SC1  each answers 0 or an address, or the errno as a negative number, read at once; an asynchronous call
  *       reads it inside its callback, the only place where it is right.
- *   C2  lengths are guarded by the callers; EINTR is retried here where calling again is harmless.
+ *   SC2  lengths are guarded by the callers; EINTR is retried here where calling again is harmless.
  * The numbers they take: abi.ts.
  */
 
 import { constants } from 'node:os'
-import { isError } from '../../realms.ts'
+import { isError } from '../../runtime/realms.ts'
 import { unwatched } from '../detach.ts'
 import { type ForeignFunction, type ForeignLibrary, type Koffi, loadKoffi } from '../koffi.ts'
 import { type Abi, abiOfThisSystem } from './abi.ts'

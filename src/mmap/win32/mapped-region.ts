@@ -1,9 +1,9 @@
 /**
  * A region that shows a file itself: sliding takes the old view away and lays another one over the same addresses.
  *
- *   G1  where the last point() reached further, zeros lie again; a point() that fails leaves zeros everywhere.
- *   G2  read-only for its holder: the section is PAGE_READONLY.
- * Who decides what is shown: ../live-windows.ts.
+ *   WR1  where the last point() reached further, zeros lie again; a point() that fails leaves zeros everywhere.
+ *   WR2  read-only for its holder: the section is PAGE_READONLY.
+ * Who decides what is shown: window-pool/live-windows.ts.
  */
 
 import { InvariantError, StrideError } from '../../errors.ts'

@@ -1,14 +1,14 @@
 /**
  * An object of shared memory on Windows: a named section in the page file, which lives as long as somebody has it open.
  *
- *   Z1  the system says who is first (ERROR_ALREADY_EXISTS), and takes the name away with the last handle, however its
+ *   SE1  the system says who is first (ERROR_ALREADY_EXISTS), and takes the name away with the last handle, however its
  *       process ended.
- *   Z2  a section knows its size in pages alone: the bytes that were asked for stand on a page of their own behind it,
+ *   SE2  a section knows its size in pages alone: the bytes that were asked for stand on a page of their own behind it,
  *       written by who is first. Later openers wait for them.
  */
 
 import { type ErrorCode, StrideError } from '../../errors.ts'
-import { Deadline } from '../../monotonic.ts'
+import { Deadline } from '../../runtime/monotonic.ts'
 import { roundUp } from '../bounds.ts'
 import type { Mappable, SharedObject } from '../mapping-system.ts'
 import { FILE_MAP_READ, FILE_MAP_WRITE, PAGE_READWRITE } from './constants.ts'

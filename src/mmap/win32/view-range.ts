@@ -3,15 +3,15 @@
  *
  * Windows has no call that lays one thing over another: what lies there is taken away first, and for a moment the
  * addresses are free. The rules are those of posix/address-range.ts as far as that allows:
- *   M1  while the buffer can be reached, a view of the file or zeros lie there. Between the end of a view and the next
+ *   VR1  while the buffer can be reached, a view of the file or zeros lie there. Between the end of a view and the next
  *       multiple of 64 KiB lies nothing, and nobody can put anything there.
- *   M2  after release() nothing shows the file: where the runtime can detach (Node 22 and later) the buffer has no
+ *   VR2  after release() nothing shows the file: where the runtime can detach (Node 22 and later) the buffer has no
  *       bytes, and zeros lie where they were.
- *   M3  an asynchronous call that runs over the range keeps its addresses until it has returned.
- *   M4  a buffer that was in a user's hands keeps its addresses, with zeros there, until it is collected; one that was
+ *   VR3  an asynchronous call that runs over the range keeps its addresses until it has returned.
+ *   VR4  a buffer that was in a user's hands keeps its addresses, with zeros there, until it is collected; one that was
  *       moved elsewhere keeps them for ever. A thread of zlib or crypto that is reading at the very moment of the
  *       change ends the process: docs/windows.md.
- *   M5  where another thread took the addresses in that moment, a range that slides moves elsewhere and gets a new buffer.
+ *   VR5  where another thread took the addresses in that moment, a range that slides moves elsewhere and gets a new buffer.
  * Who shows what: mapped-region.ts for windows, win32-mapping.ts for views of users.
  */
 
@@ -128,7 +128,7 @@ export class ViewRange {
     if (!this.#zeros(PAGE_READONLY)) this.#move()
   }
 
-  /** Runs an asynchronous call over the range, whose addresses stay taken until it has returned (M3). */
+  /** Runs an asynchronous call over the range, whose addresses stay taken until it has returned (VR3). */
   async during<T>(call: () => Promise<T>): Promise<T> {
     this.#inFlight++
     try {
@@ -139,7 +139,7 @@ export class ViewRange {
     }
   }
 
-  /** Takes the file's bytes away, and the buffer's length where the runtime can (M2). Twice is fine. */
+  /** Takes the file's bytes away, and the buffer's length where the runtime can (VR2). Twice is fine. */
   release(): void {
     if (this.#isReleased) return
     this.#isReleased = true

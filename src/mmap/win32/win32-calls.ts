@@ -1,15 +1,15 @@
 /**
  * The functions of kernel32, bound once, with plain numbers in and out.
  *
- *   C1  each answers what it made (a handle, an address, a size) or 0, and where it failed the code of GetLastError
+ *   WN1  each answers what it made (a handle, an address, a size) or 0, and where it failed the code of GetLastError
  *       as a negative number, read at once: after a success the code is stale.
- *   C2  handles and file descriptors are two names of one thing: node:fs reads and writes through the descriptor that
+ *   WN2  handles and file descriptors are two names of one thing: node:fs reads and writes through the descriptor that
  *       `fdOf` makes of a handle, and closing that descriptor closes the handle.
  * The numbers they take: constants.ts. What a code means: win32-errors.ts.
  */
 
 import { toNamespacedPath } from 'node:path'
-import { isError } from '../../realms.ts'
+import { isError } from '../../runtime/realms.ts'
 import { unwatched } from '../detach.ts'
 import { type ForeignFunction, type Koffi, loadKoffi } from '../koffi.ts'
 import {

@@ -1,5 +1,5 @@
 /**
- * A failure of Win32 as a StrideError: which code it gets, with path, function, and the Win32 code and its name (P3).
+ * A failure of Win32 as a StrideError: which code it gets, with path, function, and the Win32 code and its name (PF3).
  */
 
 import { type ErrorCode, StrideError } from '../../errors.ts'

@@ -1,22 +1,22 @@
 /**
  * Windows where nothing is mapped: copies, read when they are asked for.
  *
- *   Y1  an acquire without `ahead` reads exactly its bytes, each time: a copy made earlier may be older than what
+ *   WC1  an acquire without `ahead` reads exactly its bytes, each time: a copy made earlier may be older than what
  *       another process has written since.
- *   Y2  an acquire with `ahead` reads a chunk and serves the walk from it, until the turn of the event loop ends,
+ *   WC2  an acquire with `ahead` reads a chunk and serves the walk from it, until the turn of the event loop ends,
  *       the pool is told to expire, or bytes are stored over it.
- *   Y3  a handful of buffers is used in turn; a token ends when its buffer is read into again.
+ *   WC3  a handful of buffers is used in turn; a token ends when its buffer is read into again.
  * Windows that show the file itself: live-windows.ts.
  */
 
 import { StrideError } from '../../errors.ts'
 import { checkRange } from '../bounds.ts'
 import type { PlatformFile, Region } from '../platform.ts'
-import { ShownWindow } from './shown-window.ts'
 import { closedError, truncatedError } from '../system-errors.ts'
 import { atTurnEnd } from '../turn.ts'
-import type { Window, WindowOptions, WindowPool, WindowStats } from './window.ts'
 import { coalesce, type ReadRange } from './read-ahead.ts'
+import { ShownWindow } from './shown-window.ts'
+import type { Window, WindowOptions, WindowPool, WindowStats } from './window.ts'
 
 const COPIES = 8
 const CHUNK_BYTES_MAX = 256 * 1024

@@ -5,9 +5,9 @@
  * (copied-windows.ts). What a window promises its holder: window.ts.
  */
 
+import type { PlatformFile } from '../platform.ts'
 import { CopiedWindows } from './copied-windows.ts'
 import { LiveWindows } from './live-windows.ts'
-import type { PlatformFile } from '../platform.ts'
 import type { WindowOptions, WindowPool } from './window.ts'
 
 export type { Window, WindowOptions, WindowPool, WindowStats } from './window.ts'

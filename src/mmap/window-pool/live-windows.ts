@@ -2,27 +2,27 @@
  * Windows over mapped memory: which part of the file is where, and which window gives way.
  *
  * Window k shows the file from k * windowBytes on, and so far into its neighbour that no item is split.
- *   L1  an acquire that finds its window costs a division, a lookup and three comparisons: 10 to 15 ns.
- *   L2  at the end of each turn of the event loop every token is null; the first acquire of the next one asks for
+ *   LW1  an acquire that finds its window costs a division, a lookup and three comparisons: 10 to 15 ns.
+ *   LW2  at the end of each turn of the event loop every token is null; the first acquire of the next one asks for
  *       the file's size before any of them shows bytes again (S6).
- *   L3  the sum of all bytes shown stays within mappedBytesMax, unless all windows are pinned: then one more is
+ *   LW3  the sum of all bytes shown stays within mappedBytesMax, unless all windows are pinned: then one more is
  *       allowed. The least recently used one goes first.
- *   L4  with `readsFirst` a lookup shows no window until that pays: it reads by position (lone-lookups.ts).
- *   L5  a window needs as much buffer as it shows, rounded up to a power of two, so that a small store is small
+ *   LW4  with `readsFirst` a lookup shows no window until that pays: it reads by position (lone-lookups.ts).
+ *   LW5  a window needs as much buffer as it shows, rounded up to a power of two, so that a small store is small
  *       and a growing one seldom needs another.
  * The first pages of a walk in order, and bringing pages in: read-ahead.ts.
  */
 
 import { StrideError } from '../../errors.ts'
 import { checkRange, roundUp } from '../bounds.ts'
-import { LOOKUP_BYTES_MAX, LoneLookups } from './lone-lookups.ts'
 import type { PlatformFile, Region } from '../platform.ts'
-import { ShownWindow } from './shown-window.ts'
-import { NO_SLOT, SlotTable } from './slot-table.ts'
 import { closedError, truncatedError } from '../system-errors.ts'
 import { atTurnEnd } from '../turn.ts'
-import type { Window, WindowOptions, WindowPool, WindowStats } from './window.ts'
+import { LOOKUP_BYTES_MAX, LoneLookups } from './lone-lookups.ts'
 import { advanceWalk, endWalk, prefetchWindows, type ReadRange, WALK_BYTES_MIN } from './read-ahead.ts'
+import { ShownWindow } from './shown-window.ts'
+import { NO_SLOT, SlotTable } from './slot-table.ts'
+import type { Window, WindowOptions, WindowPool, WindowStats } from './window.ts'
 import { WindowSlot } from './window-slot.ts'
 
 const REGION_BYTES_MIN = 64 * 1024

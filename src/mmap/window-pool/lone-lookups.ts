@@ -4,18 +4,18 @@
  * Showing a window costs 10 us and, where it needs a new address range, collections of the whole heap, since V8 counts
  * all its bytes as external memory: 1 to 8 ms for each GiB even in a small heap. That pays for records that are looked up
  * again and again, not for a few, nor for those that wait for the disk, where a page fault is no faster than a read.
- *   Q1  a window is earned by as many reads from memory as cost what showing it costs: 16, and 8 for each MiB that it
+ *   LL1  a window is earned by as many reads from memory as cost what showing it costs: 16, and 8 for each MiB that it
  *       shows. A read that waited for the disk counts a sixteenth, since a page fault would have waited as long. So no
  *       program pays more than about twice what the better way costs.
- *   Q2  what is handed out is a copy, read anew at each acquire; it ends when another one takes its place, when
+ *   LL2  what is handed out is a copy, read anew at each acquire; it ends when another one takes its place, when
  *       bytes are stored over it, at expire() and with the turn of the event loop.
  * What a window shows once it is earned: live-windows.ts.
  */
 
-import { monotonicMs } from '../../monotonic.ts'
+import { monotonicMs } from '../../runtime/monotonic.ts'
 import type { PlatformFile } from '../platform.ts'
-import { ShownWindow } from './shown-window.ts'
 import { truncatedError } from '../system-errors.ts'
+import { ShownWindow } from './shown-window.ts'
 
 const COPIES = 8
 /** A positioned read of cached bytes takes 0.6 to 2 us, one from the fastest disks 10. */

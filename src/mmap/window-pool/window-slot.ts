@@ -1,8 +1,8 @@
 /**
  * One window of a pool: the memory it has, the part of the file it shows, and the tokens that were given out.
  *
- *   T1  a token's view is null from the moment its bytes may be others; it never comes back after that.
- *   T2  a token that only waited for the next turn of the event loop is the same object afterwards.
+ *   WS1  a token's view is null from the moment its bytes may be others; it never comes back after that.
+ *   WS2  a token that only waited for the next turn of the event loop is the same object afterwards.
  * Which part of the file goes where, and which goes next: live-windows.ts.
  */
 

@@ -1,9 +1,9 @@
 /**
  * A window: what its holder may read, and until when.
  *
- * Rule W1: look at `view` before each use. Null means the bytes are no longer there (the pool slid the window
- * away, the event-loop turn ended, the file closed): acquire again. Never keep `view` or `bytes` in a variable
- * across a call that may acquire.
+ *   WD1  look at `view` before each use. Null means that the bytes are no longer there: the pool slid the window away, the turn of
+ *        the event loop ended, or the file was closed. Acquire again then. Never keep `view` or `bytes` in a variable across a
+ *        call that may acquire.
  * How windows slide: create-window-pool.ts.
  */
 

@@ -2,8 +2,8 @@
  * Records in one buffer of the heap, for tests of the index structures: encoded by the real codec, found by number.
  */
 
-import type { RecordRuns } from '../../../src/engine/indexes/trees/bulk-build.ts'
 import type { RecordAccess } from '../../../src/engine/indexes/keys/record-keys.ts'
+import type { RecordRuns } from '../../../src/engine/indexes/trees/bulk-build.ts'
 import { type AnySchema, type Codec, codecOf, type RecordBytes } from '../../../src/schema/index.ts'
 
 export class HeapRecords implements RecordAccess, RecordRuns {

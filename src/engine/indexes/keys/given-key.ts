@@ -10,8 +10,8 @@
  * How the values become the bytes of a key: key-codec.ts.
  */
 
+import { shown } from '../../../options/shown-value.ts'
 import { memberValue, type Node, type ObjectNode } from '../../../schema/index.ts'
-import { shown } from '../../../shown-value.ts'
 import { bytesOf, dateOf, holdsNaN, named, WrongKind } from './key-leaf.ts'
 import {
   canBeAbsent,

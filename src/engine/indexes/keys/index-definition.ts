@@ -6,7 +6,7 @@
  */
 
 import { StrideError } from '../../../errors.ts'
-import { checkIndexName, INDEX_DECLARATION, type IndexKind } from '../index-options.ts'
+import { checkIndexName, INDEX_DECLARATION, type IndexKind } from './index-options.ts'
 
 /** The same with its defaults filled in; what the index file holds as JSON. */
 export interface IndexDefinition {

@@ -1,16 +1,16 @@
 /**
  * The key of a record, and of a value that somebody asks for: as words that compare as the keys do.
  *
- *   C1  the words of a record's key and of an equal value are equal, and those of unequal ones are not (key-leaf.ts, O2).
- *   C2  `extract` believes no byte: whatever the record holds, it gives some key.
+ *   KC1  the words of a record's key and of an equal value are equal, and those of unequal ones are not (key-leaf.ts, KL2).
+ *   KC2  `extract` believes no byte: whatever the record holds, it gives some key.
  *   KC1 no code of a caller runs while `words` and the scratch bytes are in use: given-key.ts has run it before.
  * One leaf of at most four bytes is one word, made without a detour; so is one of eight bytes two words.
  */
 
 import { InvariantError } from '../../../errors.ts'
-import { isBytes } from '../../../realms.ts'
+import { shown } from '../../../options/shown-value.ts'
+import { isBytes } from '../../../runtime/realms.ts'
 import { isContainer, isText, type LeafNode } from '../../../schema/index.ts'
-import { shown } from '../../../shown-value.ts'
 import { ABSENT, GivenKey, NULL, THERE } from './given-key.ts'
 import { codeIn, type Fit, fromRecord, fromValue, named } from './key-leaf.ts'
 import type { KeyField, KeyPlan, KeyStep, LeafStep, PresenceLevel } from './key-plan.ts'

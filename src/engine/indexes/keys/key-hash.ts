@@ -3,7 +3,7 @@
  *
  * One word is mixed reversibly, so that two different keys of four bytes never meet. Longer keys go through
  * HalfSipHash-1-3 (Aumasson and Bernstein, as in Linux's hsiphash), whose collisions cannot be prepared without its key.
- * Equal hashes cost a look at each record that has one, and nothing else (leaf-search.ts).
+ * Equal hashes cost a look at each record that has one, and nothing else (hash-leaf.ts).
  */
 
 export class KeyHash {

@@ -1,19 +1,19 @@
 /**
  * How does one value become bytes whose order is the value's own?
  *
- *   O1  comparing bytes compares values: integers and dates by size, floats by size with -0 as 0 and NaN behind all others,
+ *   KL1  comparing bytes compares values: integers and dates by size, floats by size with -0 as 0 and NaN behind all others,
  *       false before true, enums by their code, text and bytes by their bytes, a shorter text before a longer one.
- *   O2  equal bytes mean equal values, as `===` has it, NaN equal to itself.
- *   O3  a value that no field can hold exactly is rounded down, and says that it lies above.
- *   O4  f32: a value is rounded as storing it rounds. So the value that was given finds what the value that is stored finds, and a
+ *   KL2  equal bytes mean equal values, as `===` has it, NaN equal to itself.
+ *   KL3  a value that no field can hold exactly is rounded down, and says that it lies above.
+ *   KL4  f32: a value is rounded as storing it rounds. So the value that was given finds what the value that is stored finds, and a
  *       range over given values has the records that were given values in it.
  * Text padded with spaces may end in NUL: behind its bytes, filled up with zeros, stands how many there are.
  * From a record: fromRecord. From a value that somebody asks for: fromValue.
  */
 
-import { byteCount, dateMs } from '../../../realms.ts'
+import { shown } from '../../../options/shown-value.ts'
+import { byteCount, dateMs } from '../../../runtime/realms.ts'
 import { BIGINTS, type LeafNode, NUMBERS, type TextNode } from '../../../schema/index.ts'
-import { shown } from '../../../shown-value.ts'
 
 /** What fromValue wrote: the value itself, one that lies just below it or just above it, or nothing because all are above it. */
 export type Fit = 'exact' | 'above' | 'beneath' | 'below'

@@ -2,7 +2,7 @@
  * How are entries compared? As rows of 32-bit words: the key's, most significant first, then the record number.
  *
  * In memory every entry of an index is so many words, whatever its key: a hash is one word, an ordered key its bytes in
- * big-endian order. Comparing words compares keys (key-codec.ts, O1).
+ * big-endian order. Comparing words compares keys (KL1 of key-leaf.ts).
  */
 
 /** Below 0, 0 or above 0 as the first row of words is before, equal to or after the second one. */

@@ -6,13 +6,13 @@
  * all keys: hashes, then pages, then records, so that the processor waits for many cache lines at once.
  */
 
-import type { HashDelta } from '../trees/hash-delta.ts'
-import { HashHomes, HOMES_BATCH, UNSURE } from './hash-slots.ts'
-import { HASH_ENTRY_BYTES, HASH_PLACES, homesPerHash } from '../pages/hash-leaf.ts'
 import { NO_NUMBER, PAGE_FIELD_AT } from '../../format/index-format.ts'
 import type { KeyHash } from '../keys/key-hash.ts'
-import { KeyIndex, type KeyIndexParts } from './key-index.ts'
 import { hasKey } from '../keys/record-keys.ts'
+import { HASH_ENTRY_BYTES, HASH_PLACES, homesPerHash } from '../pages/hash-leaf.ts'
+import type { HashDelta } from '../trees/hash-delta.ts'
+import { HashHomes, HOMES_BATCH, UNSURE } from './hash-slots.ts'
+import { KeyIndex, type KeyIndexParts } from './key-index.ts'
 
 export interface HashIndexParts extends KeyIndexParts<HashDelta> {
   readonly hash: KeyHash

@@ -4,14 +4,14 @@
  * A table over the highest bits of hashes leaves one or two pages to choose from; each page has the scale of its homes and its
  * position beside it. How many lookups the processor works on at once is a matter of how few instructions one takes: all here
  * is 32-bit numbers in typed arrays, and a lookup is one short loop. Some 20 bytes a page, made anew when the directory changes.
- *   H3  `find` and `findMany` are called only while `isLaidOut`; whatever moves a page or its window ends that at once.
- *   H4  `isReady` says in addition that nothing waits: what `find` answers is right.
+ *   HS3  `find` and `findMany` are called only while `isLaidOut`; whatever moves a page or its window ends that at once.
+ *   HS4  `isReady` says in addition that nothing waits: what `find` answers is right.
  */
 
-import type { Directory } from '../pages/directory.ts'
-import { HASH_PLACES, homesPerHash } from '../pages/hash-leaf.ts'
 import { INDEX_PAGE_BYTES, PAGE_FIELD_AT } from '../../format/index-format.ts'
 import type { KeyHash } from '../keys/key-hash.ts'
+import type { Directory } from '../pages/directory.ts'
+import { HASH_PLACES, homesPerHash } from '../pages/hash-leaf.ts'
 import type { PageView } from '../pages/page-view.ts'
 
 /** No answer: it takes a closer look. */

@@ -1,19 +1,19 @@
 /**
  * What every index can do, whichever its kind: find the numbers of keys, and take note of what is staged.
  *
- *   I1  what is found are live records that have the key as reads see them at the call, staged changes included.
- *   I2  of several records with one key, `number` finds the one with the lowest number.
+ *   KI1  what is found are live records that have the key as reads see them at the call, staged changes included.
+ *   KI2  of several records with one key, `number` finds the one with the lowest number.
  * Kinds: hash-index.ts, ordered-index.ts.
  */
 
 import { StrideError } from '../../../errors.ts'
-import type { Delta } from '../trees/delta.ts'
-import type { HashHomes } from './hash-slots.ts'
 import { INDEXED_NUMBERS_MAX } from '../../format/index-format.ts'
-import type { IndexTree } from '../trees/index-tree.ts'
 import type { KeyCodec } from '../keys/key-codec.ts'
-import type { PageView } from '../pages/page-view.ts'
 import type { RecordAccess } from '../keys/record-keys.ts'
+import type { PageView } from '../pages/page-view.ts'
+import type { Delta } from '../trees/delta.ts'
+import type { IndexTree } from '../trees/index-tree.ts'
+import type { HashHomes } from './hash-slots.ts'
 
 export interface KeyIndexParts<D extends Delta> {
   readonly tree: IndexTree<D>

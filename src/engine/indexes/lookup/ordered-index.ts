@@ -6,14 +6,14 @@
  * Ranges: range-cursor.ts.
  */
 
-import type { Range } from '../index-options.ts'
-import { KeyIndex, type KeyIndexParts } from './key-index.ts'
-import type { OrderedDelta } from '../trees/ordered-delta.ts'
-import type { OrderedLeaf } from '../pages/ordered-leaf.ts'
-import { RangeCursor, type RangeEnds } from './range-cursor.ts'
-import { type GivenRange, rangeEnds } from './range-ends.ts'
+import type { Range } from '../keys/index-options.ts'
 import { hasKey } from '../keys/record-keys.ts'
 import { compareWords, copyWords, EntryBuffer } from '../keys/words.ts'
+import type { OrderedLeaf } from '../pages/ordered-leaf.ts'
+import type { OrderedDelta } from '../trees/ordered-delta.ts'
+import { KeyIndex, type KeyIndexParts } from './key-index.ts'
+import { RangeCursor, type RangeEnds } from './range-cursor.ts'
+import { type GivenRange, rangeEnds } from './range-ends.ts'
 
 /** Waiting entries of one key that are looked at together. */
 const SOME = 64

@@ -1,19 +1,19 @@
 /**
  * Walks over the entries of a range, forwards or backwards, a page at a time.
  *
- *   N1  a walk goes on behind the last entry it gave, whatever was staged, committed or folded meanwhile: what is ahead is read
+ *   RC1  a walk goes on behind the last entry it gave, whatever was staged, committed or folded meanwhile: what is ahead is read
  *       anew when `again` was called or the page is through.
- *   N2  an entry that waits is asked of its record; what the pages alone have is right.
- *   N3  what was given since `mark` can be given again: `rewind` forgets whatever was read since.
+ *   RC2  an entry that waits is asked of its record; what the pages alone have is right.
+ *   RC3  what was given since `mark` can be given again: `rewind` forgets whatever was read since.
  */
 
-import type { IndexTree } from '../trees/index-tree.ts'
 import type { KeyCodec } from '../keys/key-codec.ts'
-import type { OrderedDelta } from '../trees/ordered-delta.ts'
-import type { OrderedLeaf } from '../pages/ordered-leaf.ts'
-import type { PageView } from '../pages/page-view.ts'
 import type { RecordAccess } from '../keys/record-keys.ts'
 import { compareWords, copyWords, EntryBuffer } from '../keys/words.ts'
+import type { OrderedLeaf } from '../pages/ordered-leaf.ts'
+import type { PageView } from '../pages/page-view.ts'
+import type { IndexTree } from '../trees/index-tree.ts'
+import type { OrderedDelta } from '../trees/ordered-delta.ts'
 
 /** The first and the last entry that may be in a range, both included. */
 export interface RangeEnds {

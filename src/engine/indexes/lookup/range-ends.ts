@@ -7,11 +7,11 @@
  */
 
 import { GivenKey } from '../keys/given-key.ts'
-import type { Range, RangeOptions } from '../index-options.ts'
+import type { Range, RangeOptions } from '../keys/index-options.ts'
 import type { KeyCodec } from '../keys/key-codec.ts'
 import type { KeyPlan } from '../keys/key-plan.ts'
-import type { RangeEnds } from './range-cursor.ts'
 import { compareWords, copyWords } from '../keys/words.ts'
+import type { RangeEnds } from './range-cursor.ts'
 
 /** A range that was read, each bound once: it runs no code of the caller from now on, and nobody changes it. */
 export class GivenRange {

@@ -4,21 +4,21 @@
  * Where something was staged or committed since the last step, the index is read again from the key on that was given last:
  * updates and deletes ahead are seen.
  *
- *   K3  a walk gives a record once at most, and none that was appended after it began: it ends, whatever its loop changes.
+ *   RK3  a walk gives a record once at most, and none that was appended after it began: it ends, whatever its loop changes.
  *       A record whose key moves is given if the walk comes to its new key and did not give it before.
- *   K1  what a reading gave that a commit came between was given to nobody: it begins again where the one before it ended.
- *   K2  no step is taken over an index that was dropped, made anew or compacted since: the index is looked for again.
+ *   RK1  what a reading gave that a commit came between was given to nobody: it begins again where the one before it ended.
+ *   RK2  no step is taken over an index that was dropped, made anew or compacted since: the index is looked for again.
  */
 
 import type { AnySchema } from '../../../schema/index.ts'
-import { GivenNumbers } from '../../records/given-numbers.ts'
-import type { OrderedIndex } from './ordered-index.ts'
-import type { RangeCursor } from './range-cursor.ts'
-import type { GivenRange } from './range-ends.ts'
 import type { Numbering } from '../../read/numbering.ts'
 import { replaced } from '../../read/record-finder.ts'
 import type { Row } from '../../read/record-set.ts'
-import type { IndexedStore } from './store-index.ts'
+import { GivenNumbers } from '../../records/given-numbers.ts'
+import type { IndexedStore } from './indexed-store.ts'
+import type { OrderedIndex } from './ordered-index.ts'
+import type { RangeCursor } from './range-cursor.ts'
+import type { GivenRange } from './range-ends.ts'
 
 const CHUNK = 4096
 
@@ -135,7 +135,7 @@ export class RangeWalk<S extends AnySchema> implements IterableIterator<Row<S>> 
     return n
   }
 
-  /** Whether a record is one to give (K3). */
+  /** Whether a record is one to give (RK3). */
   #isDue(n: number): boolean {
     return n < this.#size && !this.#given.has(n)
   }

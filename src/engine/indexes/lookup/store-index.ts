@@ -7,40 +7,20 @@
  */
 
 import { StrideError } from '../../../errors.ts'
-import { type NoOptions, refuseOptions } from '../../../option-table.ts'
-import { OutOfLine } from '../../../out-of-line.ts'
+import { type NoOptions, refuseOptions } from '../../../options/option-table.ts'
+import { OutOfLine } from '../../../runtime/out-of-line.ts'
 import type { AnySchema, FieldName, FieldValue, Output } from '../../../schema/index.ts'
-import { toList } from '../../records/given-list.ts'
-import { HashHomes, UNSURE } from './hash-slots.ts'
 import { SEED_BYTES } from '../../format/index-format.ts'
-import { KEY_RANGE, type Range, type RangeOptions, WALKED_RANGE } from '../index-options.ts'
+import type { RecordSet } from '../../read/record-set.ts'
+import { toList } from '../../records/given-list.ts'
+import { KEY_RANGE, type Range, type RangeOptions, WALKED_RANGE } from '../keys/index-options.ts'
 import { KeyHash } from '../keys/key-hash.ts'
+import { HashHomes, UNSURE } from './hash-slots.ts'
+import type { IndexedStore } from './indexed-store.ts'
 import type { KeyIndex } from './key-index.ts'
 import { OrderedIndex } from './ordered-index.ts'
 import { GivenRange, rangeEnds } from './range-ends.ts'
-import type { Numbering } from '../../read/numbering.ts'
 import { RangeWalk } from './range-walk.ts'
-import type { RecordSet } from '../../read/record-set.ts'
-
-/** What an index needs of its store. */
-export interface IndexedStore<S extends AnySchema> {
-  readonly records: RecordSet<S>
-  readonly path: string
-  /** Whether another process writes, so that what was read has to be looked at again. */
-  readonly isFollowing: boolean
-  /** The index as it is now. @throws RangeError, ERR_STRIDE_CLOSED */
-  find(): KeyIndex
-  /** Moves on whenever `find` may answer otherwise. */
-  readonly epoch: { readonly value: number }
-  /** Counts whatever may change what is found. */
-  version(): number
-  /** The numbers that records have now. */
-  numbering(): Numbering
-  /** Runs `read` so that what it sees agrees with itself. */
-  consistently<T>(read: () => T): T
-  /** Runs several such readings, which all see the same commit. */
-  together<T>(read: () => T): T
-}
 
 /**
  * Values of a key, or fewer of them: a bound of a range. A field that is a tuple is one value: keys of several fields are readonly
@@ -151,9 +131,9 @@ export class StoreIndex<S extends AnySchema = AnySchema, Key = unknown> {
    * A walk gives each record at most once, and none that was appended after this call: it ends, whatever its loop changes.
    * Updates and deletes ahead of it are seen; a record whose key is moved ahead is given there unless it was given before, and
    * one whose key is moved behind the walk is not given. It goes on behind the record it gave last, also where the store is
-   * compacted. A step throws RangeError once the index is dropped, or made anew over other fields; made anew over the same, it goes on. Beside
-   * another process that compacts, a walk that has begun ends with ERR_STRIDE_REPLACED: which records it gave is not known by
-   * their new numbers.
+   * compacted. A step throws RangeError once the index is dropped, or made anew over other fields; made anew over the same, it
+   * goes on. Beside another process that compacts, a walk that has begun ends with ERR_STRIDE_REPLACED: which records it gave is
+   * not known by their new numbers.
    * @throws TypeError on a hash index
    */
   range(range?: RangeOptions<Bound<Key>>): RangeWalk<S> {

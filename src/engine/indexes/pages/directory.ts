@@ -4,7 +4,7 @@
  * A page holds the entries from its fence up to the next page's; the first fence is below every entry. Fences are kept apart
  * from what the pages hold, so that a page's range stays as it was when it was made. All of it is in memory: 16 bytes and more
  * a page, half a percent of the pages. A table over the first word of the fences leaves few of them to be compared.
- *   F1  fences never fall; the first is all zeros.
+ *   DI1  fences never fall; the first is all zeros.
  */
 
 import { InvariantError } from '../../../errors.ts'

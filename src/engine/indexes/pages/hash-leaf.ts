@@ -5,13 +5,13 @@
  * home; entries stand there or behind it, in order, with free places between them: ordered linear probing (Amble and
  * Knuth, 1974). A lookup thus touches one or two cache lines of a page, and knows at the first larger hash that there is
  * none. Pages are made anew as a whole, so that nothing is ever moved.
- *   H1  an entry stands at or behind its home, and between both there is no free place.
- *   H2  a page that cannot be so made, because hashes are alike, is packed: no free places, found by halving.
+ *   HL1  an entry stands at or behind its home, and between both there is no free place.
+ *   HL2  a page that cannot be so made, because hashes are alike, is packed: no free places, found by halving.
  */
 
 import { NO_NUMBER, PAGE_ENTRIES_BYTES, PAGE_FIELD_AT } from '../../format/index-format.ts'
-import type { LeafFormat, PageBytes, PageRange, PlacedPage } from './leaf-format.ts'
 import type { EntryBuffer } from '../keys/words.ts'
+import type { LeafFormat, PageBytes, PageRange, PlacedPage } from './leaf-format.ts'
 
 export const HASH_ENTRY_BYTES = 8
 export const HASH_PLACES = Math.floor(PAGE_ENTRIES_BYTES / HASH_ENTRY_BYTES)

@@ -8,10 +8,10 @@
 
 import { StrideError } from '../../../errors.ts'
 import type { Platform, PlatformFile } from '../../../mmap/platform.ts'
-import { FORMAT_VERSION } from '../../format/store-format.ts'
 import type { Identity } from '../../format/identity.ts'
-import { NO_LINEAGE, type Root } from '../../format/root.ts'
 import { INDEX_HEADER, INDEX_MAGIC } from '../../format/index-format.ts'
+import { NO_LINEAGE, type Root } from '../../format/root.ts'
+import { FORMAT_VERSION } from '../../format/store-format.ts'
 import type { IndexedCommit } from './index-root.ts'
 
 export type IndexOwner = Pick<Identity, 'storeId' | 'generation'>

@@ -3,10 +3,10 @@
  */
 
 import { endianness } from 'node:os'
-import { Directory, type DirectoryArrays } from './directory.ts'
-import { definitionFrom, definitionText, type IndexDefinition } from '../keys/index-definition.ts'
 import { CATALOG_ENTRY, FIXED_PAGES } from '../../format/index-format.ts'
+import { definitionFrom, definitionText, type IndexDefinition } from '../keys/index-definition.ts'
 import { compareWords } from '../keys/words.ts'
+import { Directory, type DirectoryArrays } from './directory.ts'
 
 /** One index as a catalog has it. */
 export interface CatalogEntry {

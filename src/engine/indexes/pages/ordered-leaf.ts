@@ -6,8 +6,8 @@
  */
 
 import { PAGE_ENTRIES_BYTES, PAGE_FIELD_AT } from '../../format/index-format.ts'
-import type { LeafFormat, PageBytes, PageRange, PlacedPage } from './leaf-format.ts'
 import type { EntryBuffer } from '../keys/words.ts'
+import type { LeafFormat, PageBytes, PageRange, PlacedPage } from './leaf-format.ts'
 
 /** The part of a full page that pages are given where there is a choice. */
 const TARGET_FILL = 0.9

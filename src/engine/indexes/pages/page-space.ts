@@ -1,9 +1,9 @@
 /**
  * Which pages of the index file are free? A page is used while either of the two roots reaches it.
  *
- *   S1  a page that is dropped stays as it is until a root that no longer reaches it has been published, and another one
+ *   PS1  a page that is dropped stays as it is until a root that no longer reaches it has been published, and another one
  *       after that: then neither root on disk reaches it.
- *   S2  room is allocated before it is written, so that a full disk changes nothing that any root reaches.
+ *   PS2  room is allocated before it is written, so that a full disk changes nothing that any root reaches.
  */
 
 import type { PlatformFile } from '../../../mmap/platform.ts'

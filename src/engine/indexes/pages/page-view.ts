@@ -1,16 +1,16 @@
 /**
  * Where is a page of the index file in memory, and is it whole? For lookups, of which each reads one page and forgets it.
  *
- *   P1  the view of one window is kept from lookup to lookup, and given up the moment its window goes.
- *   P2  a page is compared with its checksum before it is believed for the first time since the file was opened.
- *   P3  what `find` showed is good until the next call that reads, stages or commits.
+ *   PV1  the view of one window is kept from lookup to lookup, and given up the moment its window goes.
+ *   PV2  a page is compared with its checksum before it is believed for the first time since the file was opened.
+ *   PV3  what `find` showed is good until the next call that reads, stages or commits.
  * Several indexes share one file, and with it this.
  */
 
 import type { WindowPool } from '../../../mmap/window-pool/window.ts'
 import { corrupt } from '../../format/identity.ts'
-import type { Directory } from './directory.ts'
 import { INDEX_PAGE_BYTES } from '../../format/index-format.ts'
+import type { Directory } from './directory.ts'
 import { checksumOfLeaf } from './leaf-format.ts'
 
 const NO_VIEW = new DataView(new ArrayBuffer(0))

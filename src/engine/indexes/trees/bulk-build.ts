@@ -7,12 +7,12 @@
 
 import type { WindowPool } from '../../../mmap/window-pool/window.ts'
 import type { RecordBytes } from '../../../schema/index.ts'
+import { type KeyColumns, sortedOrder } from '../../records/radix-sort.ts'
+import { compareWords, EntryBuffer } from '../keys/words.ts'
 import { type Directory, type PageEdit, PageList } from '../pages/directory.ts'
 import type { LeafFormat } from '../pages/leaf-format.ts'
 import type { PageSpace } from '../pages/page-space.ts'
 import { PageWriter } from '../pages/page-writer.ts'
-import { type KeyColumns, sortedOrder } from '../../records/radix-sort.ts'
-import { compareWords, EntryBuffer } from '../keys/words.ts'
 
 /** Live records in number order; a Locator gives them. */
 export interface RecordRuns {

@@ -4,8 +4,8 @@
  * An entry here says: whether the record with this number has this key is not to be read from the pages. It is put here
  * for the old key and the new one of each record that is appended, changed or deleted, when that is staged; a rollback needs
  * no undoing, since an entry claims nothing. Who finds one asks the record.
- *   D1  for each record that is not as the pages have it, its entry in the pages and its present one are here.
- *   D2  an entry that is here needlessly costs a look at a record, and nothing else.
+ *   DL1  for each record that is not as the pages have it, its entry in the pages and its present one are here.
+ *   DL2  an entry that is here needlessly costs a look at a record, and nothing else.
  * In heap memory: hash-delta.ts, ordered-delta.ts. When the pages take them over: fold.ts.
  */
 

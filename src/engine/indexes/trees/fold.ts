@@ -1,25 +1,25 @@
 /**
  * Takes waiting entries over into the pages: page after page in key order, each written anew in a free place.
  *
- *   M1  a page that is read is checked first; a page that a root reaches is never written.
- *   M2  an entry is kept or dropped by what its record says. Where that is not settled, because the record is staged or changed
+ *   FO1  a page that is read is checked first; a page that a root reaches is never written.
+ *   FO2  an entry is kept or dropped by what its record says. Where that is not settled, because the record is staged or changed
  *       meanwhile, the pages are left as they are and the entry goes on waiting.
- *   M3  doing it again does no harm: an entry that is there is not put in twice.
- *   M4  pages read before a portion ends are found as they were; its pages appear all at once.
+ *   FO3  doing it again does no harm: an entry that is there is not put in twice.
+ *   FO4  pages read before a portion ends are found as they were; its pages appear all at once.
  * Neighbouring pages that change are filled anew together, so that pages stay well filled under random inserts, and a page
  * that overflows shares with its neighbours before there is one more (as in a B*-tree).
  */
 
 import type { WindowPool } from '../../../mmap/window-pool/window.ts'
-import { monotonicMs } from '../../../monotonic.ts'
+import { monotonicMs } from '../../../runtime/monotonic.ts'
 import { corrupt } from '../../format/identity.ts'
-import type { Delta, EntryStream } from './delta.ts'
-import { type Directory, type PageEdit, PageList } from '../pages/directory.ts'
 import { INDEX_PAGE_BYTES } from '../../format/index-format.ts'
+import { compareWords, copyWords, EntryBuffer } from '../keys/words.ts'
+import { type Directory, type PageEdit, PageList } from '../pages/directory.ts'
 import { checksumOfLeaf, type LeafFormat } from '../pages/leaf-format.ts'
 import type { PageSpace } from '../pages/page-space.ts'
 import { PageWriter } from '../pages/page-writer.ts'
-import { compareWords, copyWords, EntryBuffer } from '../keys/words.ts'
+import type { Delta, EntryStream } from './delta.ts'
 
 /** What a record says about an entry. */
 export type Verdict = 'there' | 'gone' | 'unsettled'

@@ -5,8 +5,8 @@
  * millisecond). Adding goes in front of a chain, so that a key which a million records share costs no more than others.
  */
 
-import type { Delta, EntryStream } from './delta.ts'
 import type { EntryBuffer } from '../keys/words.ts'
+import type { Delta, EntryStream } from './delta.ts'
 
 const PARTS = 256
 const PART_SHIFT = 24

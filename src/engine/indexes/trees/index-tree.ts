@@ -5,16 +5,16 @@
  * reads look at both (lookups: hash-index.ts, ordered-index.ts).
  */
 
-import type { Delta } from './delta.ts'
+import type { IndexDefinition } from '../keys/index-definition.ts'
+import { EntryBuffer } from '../keys/words.ts'
 import { Directory } from '../pages/directory.ts'
+import { HASH_LEAF } from '../pages/hash-leaf.ts'
+import type { LeafFormat } from '../pages/leaf-format.ts'
+import { OrderedLeaf } from '../pages/ordered-leaf.ts'
+import type { Delta } from './delta.ts'
 import { Fold, type FoldParts } from './fold.ts'
 import { HashDelta } from './hash-delta.ts'
-import { HASH_LEAF } from '../pages/hash-leaf.ts'
-import type { IndexDefinition } from '../keys/index-definition.ts'
-import type { LeafFormat } from '../pages/leaf-format.ts'
 import { OrderedDelta } from './ordered-delta.ts'
-import { OrderedLeaf } from '../pages/ordered-leaf.ts'
-import { EntryBuffer } from '../keys/words.ts'
 
 /** The kind of page that an index with keys of so many bytes has. */
 export function leafFormatOf({ kind }: IndexDefinition, keyBytes: number): LeafFormat {

@@ -5,8 +5,8 @@
  * more than some ten microseconds, however many entries wait.
  */
 
-import type { Delta, EntryStream } from './delta.ts'
 import { compareWords, copyWords, type EntryBuffer } from '../keys/words.ts'
+import type { Delta, EntryStream } from './delta.ts'
 
 const LEAF_ENTRIES = 256
 

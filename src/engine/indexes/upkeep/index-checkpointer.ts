@@ -1,24 +1,24 @@
 /**
  * Keeps the index file in step with the store: folds what waits into the pages, and publishes roots.
  *
- *   U1  before a root of the store lets go of journal frames, a root of the index file that covers their commits is durable.
- *   U2  little that waits is named by the root and goes on waiting, so that a small checkpoint writes little; much is folded.
- *   U3  a full disk stops the upkeep, not the store: reading goes on from what is there and what waits in memory, and the next
+ *   IC1  before a root of the store lets go of journal frames, a root of the index file that covers their commits is durable.
+ *   IC2  little that waits is named by the root and goes on waiting, so that a small checkpoint writes little; much is folded.
+ *   IC3  a full disk stops the upkeep, not the store: reading goes on from what is there and what waits in memory, and the next
  *       checkpoint tries again. Where the process ends before one succeeds, opening builds the indexes anew. Other failures
  *       are the caller's to poison with.
- *   U4  a blocking checkpoint overtakes one that waits.
+ *   IC4  a blocking checkpoint overtakes one that waits.
  */
 
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { type ErrorCode, StrideError } from '../../../errors.ts'
-import { monotonicMs } from '../../../monotonic.ts'
+import { monotonicMs } from '../../../runtime/monotonic.ts'
 import type { RecordBytes } from '../../../schema/index.ts'
-import type { AppliedState } from '../../commit/checkpointer.ts'
+import type { AppliedState } from '../../format/root.ts'
 import type { Locator } from '../../records/locator.ts'
+import { compareWords } from '../keys/words.ts'
+import type { KeyIndex } from '../lookup/key-index.ts'
 import type { Verdict } from '../trees/fold.ts'
 import type { IndexFile } from './index-file.ts'
-import type { KeyIndex } from '../lookup/key-index.ts'
-import { compareWords } from '../keys/words.ts'
 
 /** 'anew': the pages were made anew, as of what is staged now. */
 type FoldState = 'more' | 'portion' | 'done' | 'anew'

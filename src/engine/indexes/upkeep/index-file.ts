@@ -1,10 +1,10 @@
 /**
  * The index file of a store: opened, created, and brought from one published root to the next.
  *
- *   X1  what a root names is synced before the root is stored, and the root before anything it no longer reaches is free.
- *   X2  while the file is open for writing both roots are whole: the first writing stores the newest one again over the
+ *   IF1  what a root names is synced before the root is stored, and the root before anything it no longer reaches is free.
+ *   IF2  while the file is open for writing both roots are whole: the first writing stores the newest one again over the
  *       other, once that is synced, so that damage to either never brings an older state back.
- *   X3  a file that is not this store's, or damaged, is no error: it says why, and is built again from the records.
+ *   IF3  a file that is not this store's, or damaged, is no error: it says why, and is built again from the records.
  * Which pages are free: page-space.ts. What a catalog holds: index-catalog.ts.
  */
 
@@ -17,9 +17,17 @@ import {
   type WindowPool,
 } from '../../../mmap/window-pool/create-window-pool.ts'
 import { isBeside } from '../../file/current-file.ts'
-import { FORMAT_VERSION } from '../../format/store-format.ts'
-import { NO_LINEAGE } from '../../format/root.ts'
 import { type FileAccess, writeWhole } from '../../file/whole-file.ts'
+import {
+  FIXED_PAGES,
+  INDEX_HEADER,
+  INDEX_MAGIC,
+  INDEX_PAGE_BYTES,
+  SEED_BYTES,
+} from '../../format/index-format.ts'
+import { NO_LINEAGE } from '../../format/root.ts'
+import { FORMAT_VERSION } from '../../format/store-format.ts'
+import type { IndexDefinition } from '../keys/index-definition.ts'
 import { assertReplaceable, checkIndexHeader, generationOf, type IndexOwner } from '../pages/index-belonging.ts'
 import {
   type CatalogEntry,
@@ -28,22 +36,10 @@ import {
   littleEndian,
   littleEndianWords,
 } from '../pages/index-catalog.ts'
-import type { IndexDefinition } from '../keys/index-definition.ts'
-import {
-  FIXED_PAGES,
-  INDEX_HEADER,
-  INDEX_MAGIC,
-  INDEX_PAGE_BYTES,
-  SEED_BYTES,
-} from '../../format/index-format.ts'
 import { type IndexedCommit, type IndexRoot, newestIndexRoot, writeIndexRoot } from '../pages/index-root.ts'
-import type { IndexTree } from '../trees/index-tree.ts'
 import { PageSpace } from '../pages/page-space.ts'
 import { PageView } from '../pages/page-view.ts'
-
-export function indexPathOf(path: string): string {
-  return `${path}-index`
-}
+import type { IndexTree } from '../trees/index-tree.ts'
 
 /** How the file is reached. */
 export interface IndexAccess {
@@ -178,7 +174,7 @@ export class IndexFile {
     return this.space.pages * INDEX_PAGE_BYTES
   }
 
-  /** Before the first page is written: both roots name what counts (X2). */
+  /** Before the first page is written: both roots name what counts (IF2). */
   beginWriting(): void {
     if (this.#isTwinned) return
     this.#isTwinned = true

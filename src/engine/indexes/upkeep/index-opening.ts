@@ -2,32 +2,33 @@
  * Opens the indexes of a store: those that its root defines and those that are declared, as the index file has them and with what
  * the journal adds.
  *
- *   V1  the pages of the file are right as of the commit of its root, but for what the root says waits. The keys of all images
+ *   IO1  the pages of the file are right as of the commit of its root, but for what the root says waits. The keys of all images
  *       in frames behind that commit, replaced ones included, and those of records appended since, join what waits: recovery
  *       is as long as the journal, and doing it again does no harm.
- *   V2  an index file that is missing, damaged, or of another history or commit than the store (index-belonging.ts) is rebuilt from
+ *   IO2  an index file that is missing, damaged, or of another history or commit than the store (index-belonging.ts) is rebuilt from
  *       the records, and so is an index that it does not have, or has by another definition; `recovery` says so.
- *   V3  the root decides which indexes there are (D10): what else the file has is dropped.
+ *   IO3  the root decides which indexes there are (D10): what else the file has is dropped.
  */
 
 import { InvariantError } from '../../../errors.ts'
 import type { Platform, PlatformFile } from '../../../mmap/platform.ts'
 import type { Codec } from '../../../schema/index.ts'
-import type { AppliedState, CommitCounts } from '../../commit/checkpointer.ts'
+import { indexPathOf } from '../../format/file-names.ts'
 import type { Identity } from '../../format/identity.ts'
+import type { AppliedState, CommitCounts, Root } from '../../format/root.ts'
 import { copyReplaced, visitChanges } from '../../journal/frame-read.ts'
 import type { Frame } from '../../journal/journal-scan.ts'
 import type { Locator } from '../../records/locator.ts'
-import type { Root } from '../../format/root.ts'
-import { whyOtherHistory } from '../pages/index-belonging.ts'
+import type { RebuiltIndex } from '../../recovery/recovery.ts'
 import {
   definitionsFrom,
   definitionsText,
   type IndexDefinition,
   isSameDefinition,
 } from '../keys/index-definition.ts'
-import { createIndexFile, type IndexAccess, IndexFile, indexPathOf } from './index-file.ts'
+import { whyOtherHistory } from '../pages/index-belonging.ts'
 import type { KeeperCalls } from './index-checkpointer.ts'
+import { createIndexFile, type IndexAccess, IndexFile } from './index-file.ts'
 import { IndexSet } from './index-set.ts'
 import { type Judgement, openEitherIndexFile, settleNextIndexFile } from './next-index-file.ts'
 
@@ -57,12 +58,6 @@ export interface OpenedIndexes {
   readonly rebuilt: readonly RebuiltIndex[]
   /** What the store has, and is still to be built. */
   readonly missing: readonly IndexDefinition[]
-}
-
-/** An index that opening built from the records. */
-export interface RebuiltIndex {
-  readonly index: string
-  readonly reason: string
 }
 
 /** The root with the definitions of its indexes: until version 2 only the index file had them. */

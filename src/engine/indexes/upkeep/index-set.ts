@@ -1,33 +1,33 @@
 /**
  * The indexes of an open store: found by name, told of everything that is staged, kept in step with the file.
  *
- *   W1  a record that would break a unique index is refused before anything is staged, naming both records.
- *   W2  what a rollback takes back needs nothing here: entries that wait ask the record (delta.ts).
+ *   IS1  a record that would break a unique index is refused before anything is staged, naming both records.
+ *   IS2  what a rollback takes back needs nothing here: entries that wait ask the record (delta.ts).
  * Opening and recovery: index-opening.ts. When the file is written: index-checkpointer.ts.
  */
 
 import { StrideError } from '../../../errors.ts'
-import { nearestName } from '../../../option-names.ts'
+import { nearestName } from '../../../options/option-names.ts'
 import type { Layout, RecordBytes } from '../../../schema/index.ts'
-import type { AppliedState } from '../../commit/checkpointer.ts'
-import type { Locator } from '../../records/locator.ts'
-import type { ProgressOptions } from '../../opening/options.ts'
+import type { ProgressOptions } from '../../file/progress-options.ts'
 import type { Steps } from '../../file/steps.ts'
-import { BulkBuild } from '../trees/bulk-build.ts'
-import { Directory } from '../pages/directory.ts'
-import type { HashDelta } from '../trees/hash-delta.ts'
-import { HashIndex } from '../lookup/hash-index.ts'
-import { type CatalogEntry, directoryOf } from '../pages/index-catalog.ts'
+import type { AppliedState } from '../../format/root.ts'
+import type { Locator } from '../../records/locator.ts'
 import type { IndexDefinition } from '../keys/index-definition.ts'
-import type { IndexFile } from './index-file.ts'
-import { IndexKeeper, type KeeperCalls } from './index-checkpointer.ts'
-import { IndexTree, leafFormatOf } from '../trees/index-tree.ts'
 import { KeyCodec, type ReadField } from '../keys/key-codec.ts'
 import { KeyHash } from '../keys/key-hash.ts'
-import type { KeyIndex } from '../lookup/key-index.ts'
 import { ORDERED_KEY_BYTES_MAX, planKey } from '../keys/key-plan.ts'
-import type { OrderedDelta } from '../trees/ordered-delta.ts'
+import { HashIndex } from '../lookup/hash-index.ts'
+import type { KeyIndex } from '../lookup/key-index.ts'
 import { OrderedIndex } from '../lookup/ordered-index.ts'
+import { Directory } from '../pages/directory.ts'
+import { type CatalogEntry, directoryOf } from '../pages/index-catalog.ts'
+import { BulkBuild } from '../trees/bulk-build.ts'
+import type { HashDelta } from '../trees/hash-delta.ts'
+import { IndexTree, leafFormatOf } from '../trees/index-tree.ts'
+import type { OrderedDelta } from '../trees/ordered-delta.ts'
+import { IndexKeeper, type KeeperCalls } from './index-checkpointer.ts'
+import type { IndexFile } from './index-file.ts'
 
 export type BuildOptions = ProgressOptions
 

@@ -1,22 +1,18 @@
 /**
  * The index file that compact writes for the store's next file (renumber.ts), until it has the name of the old one.
  *
- *   W1  it is durable, name included, before the store's file is replaced. From then on the index file is of the generation before,
+ *   NI1  it is durable, name included, before the store's file is replaced. From then on the index file is of the generation before,
  *       and this one counts: a crash between the two renames loses no index.
- *   W2  whatever may replace the store's file frees its name first, durably: nothing that an abandoned compact left is ever
+ *   NI2  whatever may replace the store's file frees its name first, durably: nothing that an abandoned compact left is ever
  *       taken for the indexes of a later file, and none that took over stands under this name only. A file of somebody else that
  *       has the name stays there: it is never taken for an index file of this store.
  */
 
 import { StrideError } from '../../../errors.ts'
 import type { Platform } from '../../../mmap/platform.ts'
+import { indexPathOf, nextIndexPathOf } from '../../format/file-names.ts'
 import { assertReplaceable, type IndexOwner, isIndexOf } from '../pages/index-belonging.ts'
-import { type IndexAccess, IndexFile, indexPathOf } from './index-file.ts'
-
-/** @param path the store's */
-export function nextIndexPathOf(path: string): string {
-  return `${indexPathOf(path)}-next`
-}
+import { type IndexAccess, IndexFile } from './index-file.ts'
 
 /** Why an index file of the store and its generation does not count, where it does not. */
 export type Judgement = (file: IndexFile) => string | undefined

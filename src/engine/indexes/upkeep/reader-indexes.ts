@@ -2,26 +2,26 @@
  * The indexes of a store that another process writes, or left: the pages that its last root of the index file names, and what
  * root and journal of the store say beyond them, in this process's memory.
  *
- *   Z1  looked at anew whenever the writer's sequence moved; it moves, too, when the writer publishes a root of the index file,
+ *   RI1  looked at anew whenever the writer's sequence moved; it moves, too, when the writer publishes a root of the index file,
  *       so that no page is read that the writer may use again.
- *   Z2  the store's root is read before the index file's, and again after the journal: then the frames behind it lead from the
+ *   RI2  the store's root is read before the index file's, and again after the journal: then the frames behind it lead from the
  *       index file's commit to what is committed.
  */
 
 import type { Platform, PlatformFile } from '../../../mmap/platform.ts'
 import type { Codec } from '../../../schema/index.ts'
 import type { Addressing } from '../../format/addressing.ts'
-import type { CommitCounts } from '../../commit/checkpointer.ts'
 import type { Identity } from '../../format/identity.ts'
-import { type HeldCommit, HeldCommitLost } from '../../recovery/held-commit.ts'
+import type { CommitCounts } from '../../format/root.ts'
+import { readRoot } from '../../format/root.ts'
 import { scanJournal } from '../../journal/journal-scan.ts'
 import { JournalTail } from '../../journal/journal-tail.ts'
 import type { Locator } from '../../records/locator.ts'
-import { readRoot } from '../../format/root.ts'
+import { type HeldCommit, HeldCommitLost } from '../../recovery/held-commit.ts'
 import { definitionsFrom, type IndexDefinition } from '../keys/index-definition.ts'
+import { newestIndexRoot } from '../pages/index-root.ts'
 import type { IndexAccess } from './index-file.ts'
 import { indexesAsLeft, judgementOf, noteAppended, noteFrames, withDefinitions } from './index-opening.ts'
-import { newestIndexRoot } from '../pages/index-root.ts'
 import type { IndexSet } from './index-set.ts'
 import { openEitherIndexFile } from './next-index-file.ts'
 

@@ -7,21 +7,33 @@
 
 import { InvariantError } from '../../../errors.ts'
 import type { Platform } from '../../../mmap/platform.ts'
-import { corrupt } from '../../format/identity.ts'
 import type { Steps } from '../../file/steps.ts'
+import { indexPathOf, nextIndexPathOf } from '../../format/file-names.ts'
+import { corrupt, type Identity } from '../../format/identity.ts'
+import { EntryBuffer } from '../keys/words.ts'
 import { PageList } from '../pages/directory.ts'
 import { assertReplaceable, type IndexOwner } from '../pages/index-belonging.ts'
-import { createIndexFile, type IndexAccess, IndexFile, indexPathOf } from './index-file.ts'
 import type { IndexedCommit } from '../pages/index-root.ts'
-import type { IndexSet } from './index-set.ts'
-import { IndexTree } from '../trees/index-tree.ts'
-import { discardNextIndexFile, nextIndexPathOf, takeOver } from './next-index-file.ts'
 import { PageWriter } from '../pages/page-writer.ts'
-import { EntryBuffer } from '../keys/words.ts'
+import { IndexTree } from '../trees/index-tree.ts'
+import { createIndexFile, type IndexAccess, IndexFile } from './index-file.ts'
+import type { IndexSet } from './index-set.ts'
+import { discardNextIndexFile, takeOver } from './next-index-file.ts'
 
 const PAGES_A_YIELD = 64
 /** Above every record number. */
 const BEHIND_ALL = 0xffffffff
+
+/** What a data file holds that compact has written. */
+export interface CompactedStore {
+  readonly identity: Identity
+  readonly commitNumber: number
+  readonly size: number
+  /** Random: the file goes on with a history of its own. */
+  readonly lineage: string
+  /** For each old record number the new one, or GONE. */
+  readonly moved: Float64Array
+}
 
 export interface Renumbering {
   readonly platform: Platform

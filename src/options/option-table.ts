@@ -5,8 +5,8 @@
  *        change made later changes nothing. Symbols are no names and are not looked at.
  *   OT2  an unknown name, a wrong type, a value out of bounds and what is no plain object are refused.
  *   OT3  undefined is as good as absent, except for a condition of a query: without it the query would answer with more.
- * What one option may hold: option-kinds.ts. The rows: options.ts of each layer. The sentence about an option is the comment
- * above its row, so that editors show it too.
+ * What one option may hold: option-kinds.ts. The rows stand in each folder, in files whose names end in options.ts. The sentence
+ * about an option is the comment above its row, so that editors show it too.
  */
 
 import { nearestName } from './option-names.ts'

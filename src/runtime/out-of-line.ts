@@ -5,7 +5,7 @@
  * (--max-inlined-bytecode-size). A slow path that was busy while the process was young takes all of it, for ever: no loop
  * has the fast path in it then, and each step costs a call and its boxed numbers: a field 53 ns in some processes and 25 in
  * others, as the moment of compilation has it (docs/performance.md, Scan).
- *   O1  a call whose function changed is left a call. So there are two that do the same, and each run puts the other one in
+ *   OL1  a call whose function changed is left a call. So there are two that do the same, and each run puts the other one in
  *       the place of the one that was called.
  */
 

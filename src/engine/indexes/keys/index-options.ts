@@ -2,9 +2,9 @@
  * Which options do the calls of an index take? Rows of a declaration and of a range.
  */
 
-import { flag, indexKey, keyPrefix, oneOf, textOrTexts, whole } from '../../option-kinds.ts'
-import { type OptionsOf, OptionTable, type SettledOptions } from '../../option-table.ts'
-import { shown } from '../../shown-value.ts'
+import { flag, indexKey, keyPrefix, oneOf, textOrTexts, whole } from '../../../options/option-kinds.ts'
+import { type OptionsOf, OptionTable, type SettledOptions } from '../../../options/option-table.ts'
+import { shown } from '../../../options/shown-value.ts'
 
 export type IndexKind = 'hash' | 'ordered'
 
