@@ -7,7 +7,8 @@ import { StrideError } from '../errors.ts'
 import type { Platform } from '../mmap/platform.ts'
 import { checkPath, isPlainObject, shown } from '../options/shown-value.ts'
 import { Deadline } from '../runtime/monotonic.ts'
-import { type AnySchema, isSchema } from '../schema/index.ts'
+import { type AnySchema, isOldSchema, isSchema, refuseOldSchema } from '../schema/index.ts'
+import { folderIsMissing } from './file/absent-folder.ts'
 import type { IndexDeclarations, NoIndexes, OnlyKnownIndexes } from './indexes/index-types.ts'
 import {
   INDEXED_STORE,
@@ -54,6 +55,7 @@ function readArguments<S extends AnySchema>(
   maybeOptions: unknown,
 ): Opening<S> {
   checkPath(path, call)
+  for (const given of [schemaOrOptions, maybeOptions]) refuseOldSchema(given, `The schema given to ${call}`)
   if (isSchema(schemaOrOptions)) {
     return { path, schema: schemaOrOptions as S, options: INDEXED_STORE.read(maybeOptions, call) }
   }
@@ -70,21 +72,23 @@ function readArguments<S extends AnySchema>(
 
 /** Whether fields were given without an object around them; no getter runs. */
 function hasSchema(given: object): boolean {
-  return Object.values(Object.getOwnPropertyDescriptors(given)).some(({ value }) => isSchema(value))
+  const values = Object.values(Object.getOwnPropertyDescriptors(given))
+  return values.some(({ value }) => isSchema(value) || isOldSchema(value))
 }
 
 function openAsTold<S extends AnySchema>({ path, schema }: Opening<S>, options: StoreSettings): Store<S> {
-  if (schema !== undefined) return Store.open(path, schema, options)
   try {
-    return Store.open<S>(path, undefined, options)
+    return Store.open<S>(path, schema, options)
   } catch (error) {
-    throw schemaIsMissing(error, options) ?? error
+    if (!(error instanceof StrideError) || error.code !== 'ERR_STRIDE_NOT_FOUND') throw error
+    throw (
+      folderIsMissing(error, path, 'opened') ?? (schema === undefined ? schemaIsMissing(error, options) : error)
+    )
   }
 }
 
 /** What an absent file means where no schema was given. */
-function schemaIsMissing(error: unknown, options: StoreSettings): StrideError | undefined {
-  if (!(error instanceof StrideError) || error.code !== 'ERR_STRIDE_NOT_FOUND') return undefined
+function schemaIsMissing(error: StrideError, options: StoreSettings): StrideError {
   const { path = '' } = error
   const isCreatable = !options.readOnly && options.create !== false
   const advice = isCreatable ? ': give a schema to create it' : ''

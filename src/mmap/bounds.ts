@@ -6,10 +6,10 @@
 export function checkOffset(name: string, value: number): void {
   if (typeof value !== 'number') {
     const shown = typeof value === 'bigint' ? `${String(value)}n` : String(value)
-    throw new TypeError(`${name} is a number, not a ${typeof value}: ${shown}`)
+    throw new TypeError(`${name} must be a number, not a ${typeof value}: ${shown}`)
   }
   if (!Number.isSafeInteger(value) || value < 0) {
-    throw new RangeError(`${name} is a whole number of bytes from 0 to 2^53 - 1: ${value}`)
+    throw new RangeError(`${name} must be a whole number of bytes from 0 to 2^53 - 1: ${value}`)
   }
 }
 

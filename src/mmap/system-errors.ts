@@ -5,6 +5,7 @@
 import { getSystemErrorName } from 'node:util'
 import { type ErrorCode, StrideError } from '../errors.ts'
 import { isError } from '../runtime/realms.ts'
+import { missingFolder } from './missing-folder.ts'
 
 /** errno names with a code of their own; every other is ERR_STRIDE_IO. */
 const CODES: Readonly<Record<string, ErrorCode>> = {
@@ -65,15 +66,16 @@ const WORDS: Readonly<Record<string, string>> = {
   ENFILE: 'the system has too many files open',
 }
 
-function withWords(name: string): string {
-  const words = WORDS[name]
+function withWords(name: string, path: string): string {
+  const isAbsent = name === 'ENOENT' || name === 'ENOTDIR'
+  const words = (isAbsent ? missingFolder(path) : undefined) ?? WORDS[name]
   return words === undefined ? name : `${name}, ${words}`
 }
 
 /** The error for a positive errno that a system call answered. */
 export function errnoError(syscall: string, errno: number, path: string, offset?: number): StrideError {
   const name = errnoName(errno)
-  const message = `${syscall} failed with ${withWords(name)}: ${path}${offset === undefined ? '' : `, offset ${offset}`}`
+  const message = `${syscall} failed with ${withWords(name, path)}: ${path}${offset === undefined ? '' : `, offset ${offset}`}`
   return new StrideError(codeFor(syscall, CODES[name]), message, {
     path,
     syscall,
@@ -94,7 +96,7 @@ export function nodeError(error: unknown, path: string): unknown {
   const facts = { path, errno: Math.abs(errno), cause: error, ...(syscall === undefined ? {} : { syscall }) }
   return new StrideError(
     codeFor(syscall, CODES[code]),
-    `${syscall ?? 'a call'} failed with ${withWords(code)}: ${path}`,
+    `${syscall ?? 'a call'} failed with ${withWords(code, path)}: ${path}`,
     facts,
   )
 }

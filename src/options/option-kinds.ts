@@ -11,7 +11,7 @@ import { isPlainObject, shown } from './shown-value.ts'
 
 /** true or false; nothing that is merely truthy. */
 export const flag = new Option<boolean>('true or false', (value, name) => {
-  if (typeof value !== 'boolean') throw new TypeError(`${name} is true or false: ${shown(value)}`)
+  if (typeof value !== 'boolean') throw new TypeError(`${name} must be true or false: ${shown(value)}`)
   return value
 })
 
@@ -19,7 +19,7 @@ export const flag = new Option<boolean>('true or false', (value, name) => {
 export function oneOf<const Choice extends string>(...choices: readonly Choice[]): Option<Choice> {
   return new Option<Choice>(`one of ${choices.map(choice => `'${choice}'`).join(', ')}`, (value, name) => {
     if (choices.includes(value as Choice)) return value as Choice
-    throw new TypeError(`${name} is one of ${choices.join(', ')}: ${shown(value)}`)
+    throw new TypeError(`${name} must be one of ${choices.join(', ')}: ${shown(value)}`)
   })
 }
 
@@ -41,11 +41,11 @@ export function whole(bounds: WholeBounds = {}): Option<number> {
   const { min = 0, max = Number.MAX_SAFE_INTEGER, orInfinity = false, isPowerOfTwo = false } = bounds
   const type = wholeType(bounds)
   return new Option<number>(bounds.unit === undefined ? type : `${type} (${bounds.unit})`, (value, name) => {
-    if (typeof value !== 'number') throw new TypeError(`${name} is ${type}: ${shown(value)}`)
+    if (typeof value !== 'number') throw new TypeError(`${name} must be ${type}: ${shown(value)}`)
     if (orInfinity && value === Number.POSITIVE_INFINITY) return value
     const fits = Number.isSafeInteger(value) && value >= min && value <= max
     if (fits && (!isPowerOfTwo || Number.isInteger(Math.log2(value)))) return value
-    throw new RangeError(`${name} is ${type}: ${value}`)
+    throw new RangeError(`${name} must be ${type}: ${value}`)
   })
 }
 
@@ -62,7 +62,8 @@ export const permissionBits = whole({ max: 0o777, isOctal: true })
 /** A function that the library calls. */
 export function callback<F extends (...args: never) => unknown>(parameters: string): Option<F> {
   return new Option<F>(`a function (${parameters})`, (value, name) => {
-    if (typeof value !== 'function') throw new TypeError(`${name} is a function: ${shown(value)}`)
+    if (typeof value !== 'function')
+      throw new TypeError(`${name} must be a function (${parameters}): ${shown(value)}`)
     return value as F
   })
 }
@@ -70,7 +71,7 @@ export function callback<F extends (...args: never) => unknown>(parameters: stri
 /** An AbortSignal, of this realm or another: known by what it says it is, and by what is asked of it. */
 export const abortSignal = new Option<AbortSignal>('an AbortSignal', (value, name) => {
   if (isAbortSignal(value)) return value
-  throw new TypeError(`${name} is an AbortSignal: ${shown(value)}`)
+  throw new TypeError(`${name} must be an AbortSignal: ${shown(value)}`)
 })
 
 function isAbortSignal(value: unknown): value is AbortSignal {
@@ -83,7 +84,7 @@ function isAbortSignal(value: unknown): value is AbortSignal {
 /** A key of the index, or some of its values; the index itself says whether it can be one. */
 export const indexKey = new Option<KeyType>('a key of the index, or its first values', (value, name) => {
   if (typeof value === 'function' || typeof value === 'symbol') {
-    throw new TypeError(`${name} is a key of the index: ${shown(value)}`)
+    throw new TypeError(`${name} must be a key of the index: ${shown(value)}`)
   }
   return keptCopy(value) as KeyType
 })
@@ -103,13 +104,13 @@ export const textOrTexts = new Option<string | readonly string[]>(
     if (typeof value === 'string') return value
     const texts = Array.isArray(value) ? Array.from(value as readonly unknown[]) : []
     if (texts.length > 0 && texts.every(text => typeof text === 'string')) return Object.freeze(texts)
-    throw new TypeError(`${name} is a text, or an array of texts: ${shown(value)}`)
+    throw new TypeError(`${name} must be a text, or an array of texts: ${shown(value)}`)
   },
 )
 
 /** A list of whole numbers from 0. */
 export const wholes = new Option<readonly number[]>('an array of whole numbers from 0', (value, name) => {
-  if (!Array.isArray(value)) throw new TypeError(`${name} is an array of whole numbers: ${shown(value)}`)
+  if (!Array.isArray(value)) throw new TypeError(`${name} must be an array of whole numbers: ${shown(value)}`)
   const numbers: unknown[] = Array.from(value as readonly unknown[])
   const element = whole()
   return Object.freeze(numbers.map((number, i) => element.read(number, `${name}[${i}]`)))
@@ -122,7 +123,10 @@ export function named<Rows extends OptionRows>(
   checkName: (name: string) => void,
 ): Option<Readonly<Record<string, Settled<Rows>>>> {
   return new Option(`an object: a name and ${table.name} for each ${what}`, (value, name) => {
-    if (!isPlainObject(value)) throw new TypeError(`${name} are named, { byId: { on: 'id' } }: ${shown(value)}`)
+    if (!isPlainObject(value))
+      throw new TypeError(
+        `${name} must be an object of names and declarations, { byId: { on: 'id' } }: ${shown(value)}`,
+      )
     // Without a prototype, so that every name is an own one.
     const kept: Record<string, Settled<Rows>> = Object.create(null)
     for (const key of Object.getOwnPropertyNames(value)) {

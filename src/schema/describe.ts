@@ -9,7 +9,7 @@ import { cStruct } from './describe-c.ts'
 import { numpyDtype } from './describe-numpy.ts'
 import { type Layout, layoutOf } from './layout.ts'
 import { LAYOUT, type LayoutOptions } from './options.ts'
-import { isSchema } from './zod-reader.ts'
+import { isSchema, refuseOldSchema } from './zod-version.ts'
 
 export interface Description {
   /** Sizes, offsets and fields, ready for JSON.stringify. */
@@ -41,6 +41,7 @@ export function describe(of: Layout | z.ZodType, options?: LayoutOptions): Descr
 
 /** A layout as it is: options would say what it has settled already. */
 function settledLayout(of: Layout, options: LayoutOptions | undefined): Layout {
+  refuseOldSchema(of, 'The schema given to describe')
   if (typeof of !== 'object' || of === null || !Array.isArray(of.fields)) {
     throw new TypeError(`describe takes a Zod object, or a layout: ${shown(of)}`)
   }

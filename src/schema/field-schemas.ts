@@ -11,6 +11,7 @@ import { shown } from '../options/shown-value.ts'
 import { byteCount } from '../runtime/realms.ts'
 import { mark, markChecks } from './field-marks.ts'
 import type { NumberType, TextEncoding } from './kinds.ts'
+import { isSchema, refuseOldSchema } from './zod-version.ts'
 import { type FieldPlacement, FLOAT, type FloatOptions, PLACEMENT, TEXT, type TextOptions } from './options.ts'
 
 /** Ties the type of a gathered column to a schema; never present at run time. */
@@ -28,7 +29,8 @@ export type BytesSchema = z.ZodCustom<Uint8Array, Uint8Array>
  */
 export function field<S extends z.ZodType>(schema: S, placement: FieldPlacement): S {
   const given = PLACEMENT.read(placement, 'field')
-  if (!isZodSchema(schema)) throw new TypeError(`field takes a Zod schema, then its place: ${shown(schema)}`)
+  refuseOldSchema(schema, 'The schema given to field')
+  if (!isSchema(schema)) throw new TypeError(`field takes a Zod schema, then its place: ${shown(schema)}`)
   const copy = schema.clone() as S
   mark(copy, given)
   return copy
@@ -132,8 +134,4 @@ function checkLength(name: string, length: unknown): void {
   const rule = `${name}(length) needs a whole number of bytes, 1 or more`
   if (typeof length !== 'number') throw new TypeError(`${rule}: ${shown(length)}`)
   if (!Number.isSafeInteger(length) || length < 1) throw new RangeError(`${rule}: ${length}`)
-}
-
-function isZodSchema(value: unknown): boolean {
-  return typeof value === 'object' && value !== null && '_zod' in value
 }

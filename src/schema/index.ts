@@ -26,4 +26,4 @@ export { type RecordBytes, RowBase, type RowBaseConstructor, rowAccess } from '.
 export { schemaOf } from './schema-of.ts'
 export { memberValue } from './take.ts'
 export { WalkBase, type WalkBaseConstructor } from './walk.ts'
-export { isSchema } from './zod-reader.ts'
+export { isOldSchema, isSchema, refuseOldSchema } from './zod-version.ts'

@@ -11,9 +11,11 @@
 
 import type { z } from 'zod'
 import { type Issue, StrideError } from '../errors.ts'
+import { shown } from '../options/shown-value.ts'
 import { className, isError } from '../runtime/realms.ts'
 import { type FieldMetadata, isLayoutCheck, markOf, UnreadableMark } from './field-marks.ts'
 import type { Declared, EnumValue, Kind, Member, NumberType } from './kinds.ts'
+import { isSchema, refuseOldSchema, whyUnreadable } from './zod-version.ts'
 
 export interface ReadSchema {
   readonly declared: Declared & { readonly type: 'object' }
@@ -109,14 +111,12 @@ const ALTERNATIVES: Readonly<Record<string, string>> = {
 /** Names that the row itself has. */
 const ROW_NAMES = ['number', 'seek', 'toObject']
 
-/** Whether a value is a Zod schema (of Zod 4, any copy). */
-export function isSchema(value: unknown): value is z.ZodType {
-  return typeof value === 'object' && value !== null && '_zod' in value
-}
-
 /** @throws ERR_STRIDE_LAYOUT naming the field and what to use instead */
 export function readSchema(schema: z.ZodType): ReadSchema {
-  if (!isSchema(schema)) throw new TypeError('a record schema is a Zod object: z.object({ … })')
+  refuseOldSchema(schema, 'The schema')
+  if (!isSchema(schema)) {
+    throw new TypeError(`The schema of a record must be a Zod object, z.object({ … }): ${shown(schema)}`)
+  }
   const reading: Reading = { refined: new Set(), around: new Set(), depth: 0 }
   const declared = readNode(schema, '', reading)
   if (declared.type !== 'object') throw refused('', `a record is a z.object({ … }), not ${nameOf(schema)}`)
@@ -191,6 +191,8 @@ function readNode(schema: z.ZodType, path: string, reading: Reading): Declared {
 /** Takes nullable, optional, default and readonly off a schema. */
 function unwrap(schema: z.ZodType, path: string, reading: Reading, wrapping: Wrapping): z.ZodType {
   for (let at = schema; ; at = defOf(at).innerType as z.ZodType) {
+    const obstacle = whyUnreadable(at)
+    if (obstacle !== undefined) throw refused(path, obstacle)
     const def = defOf(at)
     wrapping.metadata = { ...readMark(at, path), ...wrapping.metadata }
     switch (def.type) {

@@ -224,11 +224,11 @@ describe('a store is not opened', () => {
     { given: { maxMapped: 5 }, says: "has no option 'maxMapped': did you mean 'maxMappedBytes'?" },
     { given: { bakcend: 'file' }, says: "has no option 'bakcend': did you mean 'backend'?" },
     { given: { zzz: 1 }, says: "has no option 'zzz': known are" },
-    { given: { backend: 'mmap' }, says: "backend is one of auto, mapped, file, memory: 'mmap'" },
-    { given: { readOnly: 1 }, says: 'readOnly is true or false: 1' },
-    { given: { lockTimeoutMs: '5' }, says: "lockTimeoutMs is a whole number from 0: '5'" },
-    { given: { windowBytes: 65_537 }, says: 'windowBytes is a power of two', error: 'RangeError' },
-    { given: { maxMappedBytes: -1 }, says: 'maxMappedBytes is a whole number', error: 'RangeError' },
+    { given: { backend: 'mmap' }, says: "backend must be one of auto, mapped, file, memory: 'mmap'" },
+    { given: { readOnly: 1 }, says: 'readOnly must be true or false: 1' },
+    { given: { lockTimeoutMs: '5' }, says: "lockTimeoutMs must be a whole number from 0: '5'" },
+    { given: { windowBytes: 65_537 }, says: 'windowBytes must be a power of two', error: 'RangeError' },
+    { given: { maxMappedBytes: -1 }, says: 'maxMappedBytes must be a whole number', error: 'RangeError' },
   ]
   test.each(options)('with the options $given', async ({ given, says, error = 'TypeError' }) => {
     const folder = temporaryFolder()

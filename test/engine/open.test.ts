@@ -160,10 +160,10 @@ describe('opening', () => {
   test.each([
     { options: { readonly: true }, message: /'readonly': did you mean 'readOnly'/ },
     { options: { windowbytes: 65536 }, message: /did you mean 'windowBytes'/ },
-    { options: { backend: 'mmap' }, message: /backend is one of auto, mapped, file, memory: 'mmap'/ },
+    { options: { backend: 'mmap' }, message: /backend must be one of auto, mapped, file, memory: 'mmap'/ },
     { options: { windowBytes: 100_000 }, message: /power of two/ },
-    { options: { capacity: -1 }, message: /capacity is a whole number from 0: -1/ },
-    { options: { readOnly: 'yes' }, message: /readOnly is true or false/ },
+    { options: { capacity: -1 }, message: /capacity must be a whole number from 0: -1/ },
+    { options: { readOnly: 'yes' }, message: /readOnly must be true or false/ },
   ])('refuses the options $options', ({ options, message }) => {
     const path = join(temporaryFolder(), 'options.stride')
     expect(() => openStore(path, Point, options as object)).toThrow(message)

@@ -233,14 +233,14 @@ describe('views', () => {
     using mapping = FileMapping.open(newFile(1000), { access: 'readwrite' })
     const view = mapping.view()
     const calls: readonly [() => unknown, string][] = [
-      [() => mapping.view(1n as never, 10), 'offset is a number, not a bigint: 1n'],
-      [() => mapping.view(1n as never), 'offset is a number, not a bigint: 1n'],
-      [() => mapping.view(0, 10n as never), 'length is a number, not a bigint: 10n'],
-      [() => mapping.view('7' as never, 10), 'offset is a number, not a string: 7'],
-      [() => mapping.view(Symbol('s') as never, 10), 'offset is a number, not a symbol: Symbol(s)'],
-      [() => mapping.resize(5n as never), 'size is a number, not a bigint: 5n'],
-      [() => view.flush(1n as never), 'offset is a number, not a bigint: 1n'],
-      [() => view.flush(0, 1n as never), 'length is a number, not a bigint: 1n'],
+      [() => mapping.view(1n as never, 10), 'offset must be a number, not a bigint: 1n'],
+      [() => mapping.view(1n as never), 'offset must be a number, not a bigint: 1n'],
+      [() => mapping.view(0, 10n as never), 'length must be a number, not a bigint: 10n'],
+      [() => mapping.view('7' as never, 10), 'offset must be a number, not a string: 7'],
+      [() => mapping.view(Symbol('s') as never, 10), 'offset must be a number, not a symbol: Symbol(s)'],
+      [() => mapping.resize(5n as never), 'size must be a number, not a bigint: 5n'],
+      [() => view.flush(1n as never), 'offset must be a number, not a bigint: 1n'],
+      [() => view.flush(0, 1n as never), 'length must be a number, not a bigint: 1n'],
     ]
     for (const [call, message] of calls) {
       const error = thrownBy(call)

@@ -39,7 +39,7 @@ describe('whether a file exists', () => {
       errno: constants.errno.ELOOP,
     })
     expect(codeOf(() => exists(join(folder, 'n'.repeat(300))))).toBe('ERR_STRIDE_LIMIT')
-    expect(thrownBy(() => exists(join(file, 'x'))).message).toContain('no directory')
+    expect(thrownBy(() => exists(join(file, 'x'))).message).toContain('file is a file, not a folder')
   })
 
   it.runIf(isRoot && !isWindows)('is an error in a folder that may not be searched', () => {

@@ -13,6 +13,7 @@ import type { Platform, PlatformFile } from '../../mmap/platform.ts'
 import { INDEX_MAGIC } from '../format/index-format.ts'
 import { JOURNAL_MAGIC } from '../format/journal-format.ts'
 import { MAGIC } from '../format/store-format.ts'
+import { folderIsMissing } from './absent-folder.ts'
 import { isCurrent, names } from './current-file.ts'
 
 const ENDINGS = ['-new-q8z3kf', '-new-w5t0xn', '-new-j2m7vd'] as const
@@ -48,12 +49,14 @@ export function removeLeftovers(platform: Platform, path: string): void {
   for (const ending of ENDINGS) removeLeftover(platform, `${path}${ending}`)
 }
 
-/** @throws ERR_STRIDE_LIMIT where a file beside the store would have a longer name than the file system allows */
+/** @throws ERR_STRIDE_NOT_FOUND where a part of the path is no folder, _LIMIT where a file beside the store would have a longer name than the file system allows */
 export function checkNameLength(platform: Platform, path: string): void {
   try {
     platform.exists(`${path}${LONGEST_ENDING}`)
   } catch (error) {
-    if (!(error instanceof StrideError) || error.code !== 'ERR_STRIDE_LIMIT') throw error
+    if (!(error instanceof StrideError) || error.code !== 'ERR_STRIDE_LIMIT') {
+      throw folderIsMissing(error, path, 'opened') ?? error
+    }
     const message = `The name is too long: files beside it have names up to ${LONGEST_ENDING.length} bytes longer, which this file system does not allow: ${path}`
     throw new StrideError('ERR_STRIDE_LIMIT', message, { path, cause: error })
   }

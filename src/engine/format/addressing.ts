@@ -41,6 +41,7 @@ export function recordsBefore(addressing: Addressing, offset: number): number {
 
 /** Refuses what cannot be a record number. @throws TypeError, RangeError */
 export function checkRecordNumber(n: unknown): asserts n is number {
-  if (typeof n !== 'number') throw new TypeError(`A record number is a number: ${typeof n} ${String(n)}`)
-  if (!Number.isSafeInteger(n) || n < 0) throw new RangeError(`A record number is a whole number from 0: ${n}`)
+  if (typeof n !== 'number') throw new TypeError(`A record number must be a number: ${typeof n} ${String(n)}`)
+  if (!Number.isSafeInteger(n) || n < 0)
+    throw new RangeError(`A record number must be a whole number from 0: ${n}`)
 }

@@ -88,11 +88,7 @@ export function readIdentity(file: PlatformFile): Identity {
   const page = new Uint8Array(IDENTITY.size)
   const got = file.read(page, IDENTITY_OFFSET)
   if (got < MAGIC.length || Buffer.from(page.buffer, 0, MAGIC.length).toString('latin1') !== MAGIC) {
-    const start = Buffer.from(page.buffer, 0, Math.min(got, MAGIC.length)).toString('hex')
-    throw new StrideError('ERR_STRIDE_NOT_A_STORE', `Not a store: ${path} begins with the bytes 0x${start}`, {
-      path,
-      offset: 0,
-    })
+    throw notAStore(path, Buffer.from(page.buffer, 0, Math.min(got, MAGIC.length)))
   }
   const values = IDENTITY.decode(page)
   if (values.formatVersion > FORMAT_VERSION) {
@@ -139,4 +135,12 @@ export function corrupt(path: string, offset: number, what: string): StrideError
     path,
     offset,
   })
+}
+
+function notAStore(path: string, start: Buffer): StrideError {
+  const message =
+    start.length === 0
+      ? `Not a store: ${path} is empty. Remove it, and opening with a schema creates a store of this name`
+      : `Not a store: ${path} begins with the bytes 0x${start.toString('hex')} instead of '${MAGIC}'. openFlatFile opens files of other programs`
+  return new StrideError('ERR_STRIDE_NOT_A_STORE', message, { path, offset: 0 })
 }

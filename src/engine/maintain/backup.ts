@@ -13,6 +13,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import { StrideError } from '../../errors.ts'
 import type { PlatformFile } from '../../mmap/platform.ts'
 import { createWindowPool } from '../../mmap/window-pool/create-window-pool.ts'
+import { folderIsMissing } from '../file/absent-folder.ts'
 import type { Checksums } from '../file/checksums.ts'
 import type { ProgressOptions } from '../file/progress-options.ts'
 import type { PublishedState } from '../file/publication.ts'
@@ -57,6 +58,14 @@ interface BackupSource {
 
 /** @throws ERR_STRIDE_EXISTS, _NO_SPACE, _IO, _BUSY, _CLOSED; the signal's reason */
 export async function backupStore(source: BackupSource, options: ProgressOptions): Promise<void> {
+  try {
+    await copyStore(source, options)
+  } catch (error) {
+    throw folderIsMissing(error, source.target, 'written') ?? error
+  }
+}
+
+async function copyStore(source: BackupSource, options: ProgressOptions): Promise<void> {
   const { platform, path } = source.file()
   refuseTarget(source)
   for (let tries = 0; tries < TRIES_MAX; tries++) {

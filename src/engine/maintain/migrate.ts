@@ -9,6 +9,7 @@ import type { PlatformFile } from '../../mmap/platform.ts'
 import { createWindowPool } from '../../mmap/window-pool/create-window-pool.ts'
 import type { SettledOptions } from '../../options/option-table.ts'
 import { checkPath, shown } from '../../options/shown-value.ts'
+import { unfinished } from '../../runtime/synchronous.ts'
 import { type AnySchema, type Codec, codecOf, type Input } from '../../schema/index.ts'
 import { miscounted } from '../file/deletion-bits.ts'
 import type { Publisher } from '../file/publication.ts'
@@ -112,7 +113,19 @@ function begin<S extends AnySchema>(
   old.lock.announce()
   const kept = (record: OldRecord): unknown =>
     Object.fromEntries(Object.entries(record).filter(([name]) => codec.hasField(name)))
-  return { old, codec, map: map ?? kept }
+  return { old, codec, map: map === undefined ? kept : synchronously(map) }
+}
+
+/** @throws TypeError where the function's work is not done when it returns */
+function synchronously(map: Migration['map']): Migration['map'] {
+  return (record, n) => {
+    const made = map(record, n)
+    const kind = unfinished(made)
+    if (kind === undefined) return made
+    throw new TypeError(
+      `migrateStore takes a synchronous function, and for record ${n} this one returned ${kind}`,
+    )
+  }
 }
 
 /** Readers that come from now on wait until the lock is released. */

@@ -20,7 +20,7 @@ export function toRecordNumbers(numbers: Iterable<number> | ArrayLike<number>): 
   if (ArrayBuffer.isView(list)) {
     const first: unknown = list[0]
     if (typeof first === 'bigint')
-      throw new TypeError(`A record number is a number: bigint ${first} at position 0`)
+      throw new TypeError(`A record number must be a number: bigint ${first} at position 0`)
     return list as ArrayLike<number>
   }
   const { length } = list
@@ -28,7 +28,7 @@ export function toRecordNumbers(numbers: Iterable<number> | ArrayLike<number>): 
   for (let i = 0; i < length; i++) {
     const n = list[i]
     if (typeof n !== 'number') {
-      throw new TypeError(`A record number is a number: ${typeof n} ${String(n)} at position ${i}`)
+      throw new TypeError(`A record number must be a number: ${typeof n} ${String(n)} at position ${i}`)
     }
     copy[i] = n
   }

@@ -3,6 +3,7 @@
  */
 
 import { type ErrorCode, StrideError } from '../../errors.ts'
+import { missingFolder } from '../missing-folder.ts'
 import { codeFor } from '../system-errors.ts'
 
 interface KnownError {
@@ -52,6 +53,7 @@ const ERRORS: ReadonlyMap<number, KnownError> = new Map([
 ])
 
 export const ERROR_FILE_NOT_FOUND = 2
+const ERROR_PATH_NOT_FOUND = 3
 export const ERROR_ACCESS_DENIED = 5
 export const ERROR_INVALID_HANDLE = 6
 export const ERROR_LOCK_VIOLATION = 33
@@ -70,7 +72,10 @@ export function isUnsupported(win32Code: number): boolean {
 
 /** The error for a code of GetLastError; `errno` carries the code. */
 export function win32Error(call: string, win32Code: number, path: string, offset?: number): StrideError {
-  const { name, code, words } = ERRORS.get(win32Code) ?? known(`Win32 error ${win32Code}`, 'ERR_STRIDE_IO')
+  const error = ERRORS.get(win32Code) ?? known(`Win32 error ${win32Code}`, 'ERR_STRIDE_IO')
+  const { name, code } = error
+  const isAbsent = win32Code === ERROR_FILE_NOT_FOUND || win32Code === ERROR_PATH_NOT_FOUND
+  const words = (isAbsent ? missingFolder(path) : undefined) ?? error.words
   const numbered = ERRORS.has(win32Code) ? `${name} (${win32Code})` : name
   const place = offset === undefined ? '' : `, offset ${offset}`
   const message = `${call} failed with ${numbered}${words === undefined ? '' : `, ${words}`}: ${path}${place}`

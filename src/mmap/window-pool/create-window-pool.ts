@@ -21,7 +21,7 @@ export function createWindowPool(file: PlatformFile, options: WindowOptions): Wi
     throw new RangeError(`windowBytes is a power of two from ${WINDOW_BYTES_MIN}: ${windowBytes}`)
   }
   if (!Number.isSafeInteger(itemBytesMax) || itemBytesMax < 1) {
-    throw new RangeError(`itemBytesMax is a whole number of bytes from 1: ${itemBytesMax}`)
+    throw new RangeError(`itemBytesMax must be a whole number of bytes from 1: ${itemBytesMax}`)
   }
   if (!(mappedBytesMax > 0)) throw new RangeError(`mappedBytesMax is above 0: ${mappedBytesMax}`)
   // The smallest region tells which kind the file has.
