@@ -91,6 +91,18 @@ const READINGS: Readonly<Record<string, (reader: Accounts) => unknown>> = {
       for (let n = 0; n < ACCOUNTS; n++) total += reader.field(n, 'amount')
       return total - SUM
     }),
+  'read of a scan': reader =>
+    reader.read(() => {
+      const rows = Array.from(reader.scan(), row => row.toObject())
+      return textsMatch(rows) && sum(rows.map(({ amount }) => amount)) - SUM
+    }),
+  'read of fresh objects': reader => reader.read(() => sum(Array.from(reader, ({ amount }) => amount)) - SUM),
+  'read of rows': reader =>
+    reader.read(() => {
+      const rows = Array.from({ length: 20 }, () => reader.row(0))
+      const total = sum(everyId.map(n => (rows[n % 20] as (typeof rows)[number]).seek(n).amount))
+      return total - sum(reader.gather('amount'))
+    }),
   'read of lookups by key': reader =>
     reader.read(() => {
       const ids = everyId.filter(id => id % 30 === 0)

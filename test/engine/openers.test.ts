@@ -61,6 +61,85 @@ describe.each(BACKENDS)('openers on the $name backend', ({ options }) => {
     expect([reader.has(6), reader.count, reader.get(129_999)]).toEqual([false, 129_999, trade(129_999)])
   })
 
+  test('let rows and walks inside read show one commit, and go on after it', () => {
+    const path = join(temporaryFolder(), 'points.stride')
+    const COUNT = 3000
+    using writer = openStore(path, Point, options)
+    using reader = openStore(path, Point, { ...options, readOnly: true })
+    writer.appendMany(Array.from({ length: COUNT }, () => ({ x: 0, tag: 0 })))
+    writer.commitSync()
+    let version = 0
+    const change = (): void => {
+      version++
+      for (let n = 0; n < COUNT; n++) writer.update(n, { x: version, tag: version })
+      writer.commitSync()
+    }
+    const before = reader.row(7)
+    const walk = reader.scan()
+    walk.next()
+    expect(before.x).toBe(0)
+    /** Each reads several values, and runs `meanwhile` in between. */
+    const readings: Readonly<Record<string, (meanwhile: () => void) => readonly number[]>> = {
+      'two fields of a row': meanwhile => {
+        const row = reader.row(5)
+        const { x } = row
+        meanwhile()
+        return [x, row.tag]
+      },
+      'a row from before': meanwhile => {
+        const { x } = before
+        meanwhile()
+        return [x, before.tag, before.toObject().x]
+      },
+      'one step of a walk': meanwhile => {
+        for (const row of reader.scan({ from: COUNT - 1 })) {
+          const { x } = row
+          meanwhile()
+          return [x, row.tag]
+        }
+        return []
+      },
+      'a walk from before': meanwhile => {
+        const { value } = walk.next()
+        const x = value?.x
+        meanwhile()
+        return [x as number, value?.tag as number]
+      },
+      'a walk': meanwhile => {
+        return Array.from(reader.scan(), row => {
+          if (row.number === COUNT / 2) meanwhile()
+          return row.x
+        })
+      },
+      objects: meanwhile => {
+        let i = 0
+        return Array.from(reader, ({ x }) => {
+          if (i++ === COUNT / 2) meanwhile()
+          return x
+        })
+      },
+      'more rows than copies': meanwhile => {
+        const rows = Array.from({ length: 40 }, (_, n) => reader.row(n))
+        meanwhile()
+        return rows.flatMap(({ x, tag }) => [x, tag])
+      },
+      'a row, and single fields': meanwhile => {
+        const { x } = reader.row(9)
+        meanwhile()
+        return [x, reader.field(10, 'x'), reader.has(11) ? reader.row(11).x : -1]
+      },
+    }
+    for (const [name, reading] of Object.entries(readings)) {
+      for (const commits of [1, 3, 40]) {
+        let left = commits
+        const values = reader.read(() => reading(() => left-- > 0 && change()))
+        expect(new Set(values).size, `${name}, ${commits} commits`).toBe(1)
+      }
+      expect([before.x, before.tag], name).toEqual([version, version])
+    }
+    expect(walk.next().value?.x).toBe(version)
+  })
+
   // On Windows; on disks whose file system lets an open file be replaced, readers that map nothing follow.
   test.runIf(isWindows)(
     'keep compact from replacing the file, with nothing changed, until they are closed',

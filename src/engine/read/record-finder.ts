@@ -2,7 +2,7 @@
  * What rows and walks ask a record set for: one record by number, or a run of neighbours.
  *
  * Looks each time whether the set is open and as new as other processes' commits, and turns an absent record into an
- * error. Where the bytes are: locator.ts.
+ * error. Where the bytes are: locator.ts. Beside a writer of another process: following-finder.ts.
  */
 
 import { StrideError } from '../../errors.ts'
@@ -15,7 +15,7 @@ import { GONE, type Numbering } from './numbering.ts'
 import type { RowOwner } from './row.ts'
 import type { RunFinder } from './scan.ts'
 
-interface Findable {
+export interface Findable {
   readonly path: string
   readonly codec: Codec<unknown>
   readonly locator: Locator
@@ -74,6 +74,11 @@ export class RecordFinder implements RowOwner, RunFinder {
     const place = numbering.placeNow(n)
     if (place < 0) throw replaced(this.#source().path, 'a walk over records')
     return place
+  }
+
+  /** Runs a reading in which rows and walks show one commit. Beside no other writer all readings do. */
+  together<T>(read: () => T): T {
+    return read()
   }
 
   decode(view: DataView, bytes: Buffer, at: number): unknown {

@@ -12,6 +12,7 @@ import type { AnySchema, FieldName, GatherResult, Layout, Output, RowFields } fr
 import { checkRecordNumber } from '../format/addressing.ts'
 import { NO_RECORD, noRecord, toRecordNumbers } from '../records/record-numbers.ts'
 import { rowClassOf, walkClassOf } from './codecs.ts'
+import { FollowingFinder } from './following-finder.ts'
 import { AT_ONCE, gatherAll, gatherNumbers, PIECE_RECORDS, type Pieces } from './gather.ts'
 import { currentSource, PointReader, type Source } from './point-reader.ts'
 import { prefetchRanges, rangeEnds, readPrefetch } from './prefetch.ts'
@@ -36,10 +37,15 @@ export abstract class RecordSet<S extends AnySchema> extends PointReader<S> impl
   /** @internal */
   protected constructor(source: Source<S>) {
     super(source)
-    this.#finder = new RecordFinder(
-      () => currentSource(this),
-      () => this.prepare(),
-    )
+    const find = () => currentSource(this)
+    const prepare = () => this.prepare()
+    this.#finder =
+      source.follower === undefined
+        ? new RecordFinder(find, prepare)
+        : new FollowingFinder(find, prepare, {
+            consistently: read => this.consistently(read),
+            changed: () => this.changed(),
+          })
   }
 
   /** Bytes of a record. */
@@ -61,6 +67,7 @@ export abstract class RecordSet<S extends AnySchema> extends PointReader<S> impl
   /** Whether there is a live record with this number. */
   has(n: number): boolean {
     checkRecordNumber(n)
+    if (currentSource(this).follower !== undefined) return this.#hasConsistently(n)
     this.prepare()
     return currentSource(this).locator.isLive(n)
   }
@@ -171,14 +178,16 @@ export abstract class RecordSet<S extends AnySchema> extends PointReader<S> impl
   }
 
   /**
-   * Several reads that agree with each other: runs again if another process's commit came between.
+   * Several reads that agree with each other, those through rows and walks too: runs again if another process's commit came
+   * between, so it should do nothing but read.
+   * @throws {StrideError} ERR_STRIDE_BUSY where the journal is reused before the reading is through; _CLOSED; what `fn` throws
    * @throws TypeError where the function returns a promise or a generator, which read after it returned
    */
   read<T>(fn: (() => T) & Synchronous<T>): T {
     if (typeof fn !== 'function') throw new TypeError(`read takes a function: ${shown(fn)}`)
     this.assertOpen()
     return this.together(() => {
-      const result = fn()
+      const result = this.#finder.together(fn)
       const kind = unfinished(result)
       if (kind === undefined) return result
       throw new TypeError(
@@ -204,6 +213,11 @@ export abstract class RecordSet<S extends AnySchema> extends PointReader<S> impl
   protected prepareBulk(): void {
     this.prepare()
     currentSource(this).pool.checkSize()
+  }
+
+  // Apart from `has`: a closure over its argument would cost each call an allocation.
+  #hasConsistently(n: number): boolean {
+    return this.consistently(() => currentSource(this).locator.isLive(n))
   }
 
   #getIfAny(n: number): Output<S> | undefined {
