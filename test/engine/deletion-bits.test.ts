@@ -384,3 +384,37 @@ describe('a file of before the rule', () => {
     expect(codeOf(() => damaged.get(4))).toBe('ERR_STRIDE_CORRUPT')
   })
 })
+
+describe.each([false, true])('with room for one window, checksums %s', checksums => {
+  test('a scan shows each window once or twice, whatever is deleted in between', () => {
+    const path = join(temporaryFolder(), 'items.stride')
+    const count = 20_000
+    {
+      using store = openStore(path, Item, { checksums })
+      store.appendMany(Array.from({ length: count }, (_, n) => item(n)))
+      store.commitSync()
+      for (let n = 0; n < count; n += 5) store.delete(n)
+      store.commitSync()
+    }
+    using store = openStore(path, Item, { backend: 'mapped', windowBytes: 65_536, maxMappedBytes: 65_536 })
+    const windows = Math.ceil(readFileSync(path).length / 65_536)
+    // The first walk compares each block of 16 KiB with the table of checksums.
+    expect(Array.from(store.scan(), row => row.number).length).toBe(count * 0.8)
+    for (const walk of [() => [...store.scan()], () => store.gather('value'), () => [...store]]) {
+      const before = store.stats().slides
+      walk()
+      expect(store.stats().slides - before).toBeLessThan(windows * 3)
+    }
+    // What is deleted ahead of a walk is passed over, though its bits were read before.
+    const seen: number[] = []
+    for (const row of store.scan({ to: 100 })) {
+      seen.push(row.number)
+      if (row.number === 11) {
+        for (const n of [12, 13, 51]) store.delete(n)
+        store.commitSync()
+      }
+    }
+    const gone = (n: number): boolean => n % 5 === 0 || [12, 13, 51].includes(n)
+    expect(seen).toEqual(Array.from({ length: 100 }, (_, n) => n).filter(n => !gone(n)))
+  })
+})

@@ -37,7 +37,11 @@ export class Checksums extends SideTable {
 
   /** The entry of record n. A walk says how many records it will ask for. */
   stored(n: number, ahead = 1): number {
-    const window = this.windowAt(n * CHECKSUM_BYTES, CHECKSUM_BYTES, ahead * CHECKSUM_BYTES)
+    const at = n * CHECKSUM_BYTES
+    if (ahead > 1) {
+      return this.copied(at, CHECKSUM_BYTES, at + ahead * CHECKSUM_BYTES).readUInt32LE(at - this.copiedFrom)
+    }
+    const window = this.windowAt(at, CHECKSUM_BYTES)
     return (window.view as DataView).getUint32(this.offsetOf(n) - window.start, true)
   }
 

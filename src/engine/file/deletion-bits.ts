@@ -12,9 +12,6 @@ import { StrideError } from '../../errors.ts'
 import { deletionBitmapBytes } from '../format/side-table-sizes.ts'
 import { SideTable } from './side-table.ts'
 
-/** Bytes read at once when a whole range of bits is walked. */
-const WALK_BYTES = 64 * 1024
-
 export class Liveness extends SideTable {
   override bytesFor(capacity: number): number {
     return deletionBitmapBytes(capacity)
@@ -22,7 +19,8 @@ export class Liveness extends SideTable {
 
   isDeleted(n: number): boolean {
     if (!this.exists) return false
-    return ((this.#byteFor(n) >>> (n & 7)) & 1) === 1
+    const at = Math.floor(n / 8)
+    return ((this.#byteOf(at) >>> (n & 7)) & 1) === 1
   }
 
   /** The first deleted record number in [n, end), or end. */
@@ -35,30 +33,33 @@ export class Liveness extends SideTable {
     return !this.exists ? n : this.#find(n, end, 0xff)
   }
 
-  /** The byte that holds the bits of records [8 * index, 8 * index + 8). */
+  /** The byte that holds the bits of records [8 * index, 8 * index + 8), as it is in the file. */
   byteAt(index: number): number {
-    return this.#byteFor(index * 8)
+    const window = this.windowAt(index, 1)
+    return (window.view as DataView).getUint8(this.offset + index - window.start)
   }
 
-  /** Walks from n on, passing bytes that are all `skip`, until a bit differs from it. */
+  /** The same; from the copy of a walk, if that has it. */
+  #byteOf(index: number): number {
+    if (index < this.copiedFrom || index >= this.copiedEnd) return this.byteAt(index)
+    return this.copied(index, 1, index + 1)[index - this.copiedFrom] as number
+  }
+
+  /** The first record in [n, end) whose bit differs from those of `skip`, or end. */
   #find(n: number, end: number, skip: 0x00 | 0xff): number {
-    let at = n
-    while (at < end) {
-      const byte = this.#byteFor(at, Math.ceil((end - at) / 8) + 1)
-      if (byte === skip) {
+    const byteEnd = Math.ceil(end / 8)
+    for (let at = n; at < end; ) {
+      const byteAt = Math.floor(at / 8)
+      const bytes = this.copied(byteAt, 1, byteEnd)
+      const stop = Math.min(byteEnd, this.copiedEnd) - this.copiedFrom
+      for (let i = byteAt - this.copiedFrom; i < stop; i++) {
+        const different = ((bytes[i] as number) ^ skip) >>> (at & 7)
+        // The lowest of the bits that are set.
+        if (different !== 0) return Math.min(end, at + 31 - Math.clz32(different & -different))
         at += 8 - (at & 7)
-        continue
       }
-      if (((byte ^ skip) >>> (at & 7)) & 1) return at
-      at++
     }
     return end
-  }
-
-  #byteFor(n: number, ahead = 1): number {
-    const at = Math.floor(n / 8)
-    const window = this.windowAt(at, 1, Math.min(ahead, WALK_BYTES))
-    return (window.view as DataView).getUint8(this.offset + at - window.start)
   }
 }
 

@@ -119,7 +119,7 @@ export abstract class PointReader<S extends AnySchema> extends ReaderBase {
   protected changed(): void {
     this.#cool()
     const { pool, locator } = this.#source
-    locator.staging.expire()
+    locator.expire()
     pool.expire()
   }
 

@@ -59,6 +59,13 @@ export class Locator {
     return this.#unchecked
   }
 
+  /** What was found before may no longer be what is there. */
+  expire(): void {
+    this.staging.expire()
+    this.liveness.expire()
+    this.checksums.expire()
+  }
+
   /** Whether each record in use lies in the file, live and unchanged, so that arithmetic alone finds it. */
   get isPlain(): boolean {
     return this.staging.changeCount === 0 && !this.liveness.exists && !this.#checked.isEach
