@@ -1,6 +1,6 @@
 // Bundles each entry of the package, with what they share in chunks: a hundred small modules cost Node 30 ms to load,
 // a handful costs 5 (docs/performance.md, "import"). Names and lines stay as they are, so that the stack of an error names
-// functions and an uncaught one shows a line. The maps beside it say where that line stands in src/ (node --enable-source-maps).
+// functions and an uncaught error shows one line. Source maps are left out: they would name files that the package does not hold.
 
 import { readFileSync, writeFileSync } from 'node:fs'
 import { build } from 'esbuild'
@@ -23,8 +23,6 @@ const { metafile } = await build({
   charset: 'utf8',
   logLevel: 'warning',
   metafile: true,
-  sourcemap: 'linked',
-  sourcesContent: false,
 })
 
 const owners = new Map()

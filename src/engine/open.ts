@@ -92,7 +92,10 @@ function schemaIsMissing(error: StrideError, options: StoreSettings): StrideErro
   const { path = '' } = error
   const isCreatable = !options.readOnly && options.create !== false
   const advice = isCreatable ? ': give a schema to create it' : ''
-  return new StrideError('ERR_STRIDE_NOT_FOUND', `${path} does not exist${advice}`, { path, cause: error })
+  return new StrideError('ERR_STRIDE_NOT_FOUND', `${path} does not exist${advice}`, {
+    path,
+    cause: error.cause ?? error,
+  })
 }
 
 /** @internal The same over a given platform: crash tests bring their own. `changesAtOnce`: see openStoreFile. */

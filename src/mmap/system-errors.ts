@@ -93,6 +93,8 @@ export function nodeError(error: unknown, path: string): unknown {
     return new StrideError('ERR_STRIDE_PERMISSION', message, { path, cause: error })
   }
   if (typeof errno !== 'number' || code === undefined) return error
+  // Its stack is that of the error made here.
+  error.stack = `${error.name}: ${error.message}`
   const facts = { path, errno: Math.abs(errno), cause: error, ...(syscall === undefined ? {} : { syscall }) }
   return new StrideError(
     codeFor(syscall, CODES[code]),

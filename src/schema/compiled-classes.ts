@@ -76,7 +76,9 @@ export function readerClass<B extends ReaderBaseConstructor>(
   const hotAt = `${call.hotAt}(this) + d * ${recordSize} | 0`
   // Where the two paths of `field` meet there is a position, not a value: a value that may have come from a call is
   // boxed, and so is every hot one then.
-  return source.run(`class Reader extends ${source.constant(base)} {
+  // Stacks of errors show the name of the class in its source, whatever its property `name` says.
+  const name = /^[A-Z][A-Za-z]*$/.test(base.name) ? base.name : 'Reader'
+  return source.run(`class ${name} extends ${source.constant(base)} {
 get(n) {
   const d = ${ahead};
   if (d >>> 0 === d && d < ${call.hotCount}(this)) {

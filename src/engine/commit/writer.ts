@@ -234,6 +234,5 @@ function withFacts(
     ...facts,
     ...(field === undefined ? {} : { field }),
     ...(issues === undefined ? {} : { issues }),
-    cause: error,
   })
 }

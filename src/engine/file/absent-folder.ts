@@ -23,6 +23,6 @@ export function folderIsMissing(
   return new StrideError('ERR_STRIDE_NOT_FOUND', `${path} cannot be ${done}: ${obstacle}`, {
     path,
     errno,
-    cause: error,
+    cause: error.cause ?? error,
   })
 }

@@ -231,6 +231,7 @@ function ofRecord(error: unknown, path: string, recordNumber: number): unknown {
     recordNumber,
     ...(field === undefined ? {} : { field }),
     ...(issues === undefined ? {} : { issues }),
-    cause: error,
+    // A refused record says all there is to say.
+    ...(error.code === 'ERR_STRIDE_RECORD' ? {} : { cause: error }),
   })
 }
