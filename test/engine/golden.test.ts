@@ -4,7 +4,7 @@ import { copyFileSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { openStore, type Store } from 'stridedb'
 import { describe, expect, test } from 'vitest'
-import { Everything, everything } from '../golden/golden-records.ts'
+import { Everything, everything, Odd, odd } from '../golden/golden-records.ts'
 import { temporaryFolder } from './support.ts'
 
 const EXPECTED = Array.from({ length: 20 }, (_, i) => i).filter(i => i !== 3 && i !== 19)
@@ -95,4 +95,20 @@ describe.each([1, 2])('an indexed store of format %i', version => {
     expectIndexed(again, true)
     again.close()
   })
+})
+
+test('a store with checksums of format 2 reads as it was written, keeps its checksums, and can be written to', async () => {
+  const path = copied('format-2-checksums.stride', [''])
+  const expected = (n: number) => ({ ...odd(n), ...(n === 12 ? { safe: 12 } : {}) })
+  const live = Array.from({ length: 60 }, (_, n) => n).filter(n => ![0, 8, 31, 59].includes(n))
+  const reader = openStore(path, Odd, { readOnly: true, verifyReads: true })
+  expect([...reader]).toEqual(live.map(expected))
+  expect(await reader.verify()).toMatchObject({ ok: true, recordsChecked: live.length })
+  reader.close()
+  using store = openStore(path, Odd)
+  store.append(odd(60))
+  store.delete(1)
+  await store.commit()
+  expect([store.count, store.get(60)]).toEqual([live.length, odd(60)])
+  expect(await store.verify()).toMatchObject({ ok: true })
 })

@@ -1,6 +1,6 @@
 /** The records of the golden files: one field of every kind, and a value for each record number. */
 
-import { ascii, bytes, i8, i16, latin1, u8, u16, utf8 } from 'stridedb'
+import { ascii, bytes, f32, field, i8, i16, latin1, u8, u16, utf8 } from 'stridedb'
 import { z } from 'zod'
 
 export const Everything = z.object({
@@ -62,3 +62,42 @@ export const INDEXES = {
   byE: { on: 'e', unique: true },
   byText: { on: ['m', 'n'], kind: 'ordered' },
 } as const
+
+/** What `Everything` lacks: null bits inside null bits, codes of our own, byte orders, places, padding. */
+export const Odd = z.object({
+  place: z.object({ x: i16().nullable(), y: z.tuple([u8().nullish(), u8()]).nullable() }).nullish(),
+  list: z.array(u16().nullable()).length(3).optional(),
+  objects: z.array(z.object({ on: z.boolean().nullable(), n: z.uint32() })).length(2),
+  level: field(z.enum(['low', 'high', 'top']), { codes: [7, 300, 0], endian: 'big' }),
+  state: z.literal(['a', 2, true, null, 5n]).nullable(),
+  size: field(z.uint32(), { endian: 'big', width: 6 }),
+  when: field(z.date(), { endian: 'big' }),
+  safe: z.int(),
+  loose: f32({ nonFinite: true }),
+  text: latin1(7, { padding: 'space' }),
+})
+
+export function odd(i: number): z.output<typeof Odd> {
+  return {
+    place: [
+      null,
+      undefined,
+      { x: null, y: null },
+      { x: -i, y: [undefined, i] as [undefined, number] },
+      { x: i, y: [null, i] as [null, number] },
+      { x: i, y: [i, 255 - i] as [number, number] },
+    ][i % 6],
+    list: i % 4 === 0 ? undefined : [i, null, i % 2 === 0 ? null : 65_535 - i],
+    objects: [
+      { on: [true, false, null][i % 3] as boolean | null, n: i },
+      { on: i % 2 === 0, n: 2 ** 32 - 1 - i },
+    ],
+    level: (['low', 'high', 'top'] as const)[i % 3] as 'low',
+    state: (['a', 2, true, null, 5n] as const)[i % 5] as null,
+    size: 1000 * i,
+    when: new Date(-i * 86_400_000),
+    safe: -i * 2 ** 44,
+    loose: [Number.NaN, Number.POSITIVE_INFINITY, i / 8][i % 3] as number,
+    text: 'ÿ naïve'.slice(0, i % 8).trimEnd(),
+  }
+}

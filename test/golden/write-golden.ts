@@ -4,6 +4,7 @@
  *
  *   format-N.stride                              a backup
  *   format-N-indexed.stride, -index              a closed store with two indexes
+ *   format-N-checksums.stride                    a closed store with checksums, of records with odd fields
  *   format-N-left.stride, -index, -journal       the same, left by a process that died: two commits are in the journal alone
  */
 
@@ -13,7 +14,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { openStore } from 'stridedb'
 import { FORMAT_VERSION } from '../../src/engine/format/store-format.ts'
-import { Everything, everything, INDEXES } from './golden-records.ts'
+import { Everything, everything, INDEXES, Odd, odd } from './golden-records.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'stridedb-golden-'))
 
@@ -38,6 +39,15 @@ const plain = fill(join(folder, 'store.stride'))
 await plain.backup(join(folder, 'exact.stride'))
 plain.close()
 keep('exact.stride', '.stride')
+
+const checked = openStore(join(folder, 'checksums.stride'), Odd, { checksums: true })
+checked.appendMany(Array.from({ length: 60 }, (_, i) => odd(i)))
+checked.commitSync()
+for (const n of [0, 8, 31, 59]) checked.delete(n)
+checked.update(12, { safe: 12 })
+checked.commitSync()
+checked.close()
+keep('checksums.stride', '-checksums.stride')
 
 const indexed = join(folder, 'indexed.stride')
 fill(indexed, { indexes: INDEXES }).close()
