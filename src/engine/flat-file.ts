@@ -20,8 +20,8 @@ import { truncated } from './format/identity.ts'
 import { FLAT_FILE, type FlatFileOptions, type FlatFileSettings, windowSizes } from './opening/options.ts'
 import { readerClassOf, sharedCodec } from './read/codecs.ts'
 import { Numbering } from './read/numbering.ts'
-import { currentSource } from './read/point-reader.ts'
-import { RecordSet, type Source } from './read/record-set.ts'
+import { Reading, type Source } from './read/reading.ts'
+import { RecordSet } from './read/record-set.ts'
 import { Locator } from './records/locator.ts'
 import { Staging } from './records/staging.ts'
 import { readStats, type StoreStats } from './stats.ts'
@@ -43,6 +43,7 @@ export function openFlatFile<S extends AnySchema>(
 }
 
 export class FlatFile<S extends AnySchema = AnySchema> extends RecordSet<S> {
+  readonly #reading: Reading<S>
   readonly #file: PlatformFile
   readonly #writer: Writer
   /** How the bytes are reached. */
@@ -53,7 +54,9 @@ export class FlatFile<S extends AnySchema = AnySchema> extends RecordSet<S> {
   #syncing: Promise<void> = Promise.resolve()
 
   private constructor(file: PlatformFile, source: Source<S>, backend: 'mapped' | 'file' | 'memory') {
-    super(source)
+    const reading = new Reading(source)
+    super(reading)
+    this.#reading = reading
     this.#file = file
     this.backend = backend
     const { codec, locator, path } = source
@@ -67,7 +70,7 @@ export class FlatFile<S extends AnySchema = AnySchema> extends RecordSet<S> {
       space: { capacity: locator.staging.size, ensure: refuse },
       reuseNumbers: false,
       path,
-      changed: () => this.changed(),
+      changed: reading.changed,
     })
   }
 
@@ -162,17 +165,17 @@ export class FlatFile<S extends AnySchema = AnySchema> extends RecordSet<S> {
   /** Drops what is staged. */
   rollback(): void {
     this.#writable()
-    currentSource(this).locator.staging.rollback()
-    this.changed()
+    this.#reading.source.locator.staging.rollback()
+    this.#reading.changed()
   }
 
   /** Windows, memory, faults, syncs: what reading and writing cost so far. */
   stats(): StoreStats {
-    this.assertOpen()
+    this.#reading.assertOpen()
     return readStats({
       backend: this.backend,
-      pool: currentSource(this).pool,
-      staging: currentSource(this).locator.staging,
+      pool: this.#reading.source.pool,
+      staging: this.#reading.source.locator.staging,
       fileBytes: this.#file.size(),
       capacity: this.size,
       syncs: this.#syncs,
@@ -185,16 +188,16 @@ export class FlatFile<S extends AnySchema = AnySchema> extends RecordSet<S> {
 
   /** Drops what is staged and lets go of file and windows. Twice is fine. */
   close(): void {
-    if (this.isClosed) return
+    if (this.#reading.isClosed) return
     this.#writer.assertIdle('close')
-    this.endReading()
-    currentSource(this).pool.close()
+    this.#reading.end()
+    this.#reading.source.pool.close()
     const close = (): void => this.#file.close()
     void this.#syncing.then(close, close)
   }
   /** The same; resolves once commits in flight have ended. */
   async closeAsync(): Promise<void> {
-    if (this.isClosed) return
+    if (this.#reading.isClosed) return
     this.#writer.assertIdle('closeAsync')
     await this.#syncing.catch(() => undefined)
     this.close()
@@ -208,7 +211,7 @@ export class FlatFile<S extends AnySchema = AnySchema> extends RecordSet<S> {
 
   #apply(): void {
     this.#writable()
-    const { locator, pool, addressing } = currentSource(this)
+    const { locator, pool, addressing } = this.#reading.source
     const { staging } = locator
     if (staging.isEmpty) return
     const changes = staging.stagedChanges()
@@ -223,7 +226,7 @@ export class FlatFile<S extends AnySchema = AnySchema> extends RecordSet<S> {
     staging.seal()
     staging.applied(changes)
     this.#commits++
-    this.changed()
+    this.#reading.changed()
   }
 
   async #syncAsync(): Promise<void> {
@@ -236,7 +239,7 @@ export class FlatFile<S extends AnySchema = AnySchema> extends RecordSet<S> {
   }
 
   #writable(): Writer {
-    this.assertOpen()
+    this.#reading.assertOpen()
     const { path } = this
     if (this.readOnly) {
       throw new StrideError('ERR_STRIDE_READ_ONLY', `${path} is open for reading only`, { path })
@@ -255,7 +258,7 @@ export class FlatFile<S extends AnySchema = AnySchema> extends RecordSet<S> {
   }
 
   #fixedSize(call: string): StrideError {
-    this.assertOpen()
+    this.#reading.assertOpen()
     const { path } = this
     return new StrideError(
       'ERR_STRIDE_LIMIT',

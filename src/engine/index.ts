@@ -15,7 +15,6 @@ export type { IndexKind, Range, RangeOptions } from './indexes/keys/index-option
 export type { RangeWalk } from './indexes/lookup/range-walk.ts'
 export { type Bound, StoreIndex } from './indexes/lookup/store-index.ts'
 export type { DroppedFrames } from './journal/journal-scan.ts'
-export { GONE } from './maintain/compact.ts'
 export { migrateStore, migrateStoreAsync, type OldRecord } from './maintain/migrate.ts'
 export type { Finding, VerifyResult } from './maintain/verify.ts'
 export { openStore, openStoreAsync } from './open.ts'
@@ -27,6 +26,7 @@ export type {
   MigrateOptions,
   StoreOptions,
 } from './opening/options.ts'
+export { GONE } from './read/numbering.ts'
 export type { GatherOptions, NumberRange } from './read/read-options.ts'
 export type { Row } from './read/record-set.ts'
 export type { RebuiltIndex, Recovery } from './recovery/recovery.ts'

@@ -1,8 +1,8 @@
 /**
  * The store: the reading face of RecordSet with writing, committing and closing.
  *
- * Which file it stands on, from opening to closing: store-life.ts. Encoding and staging: writer.ts. Order of bytes and syncs:
- * committer.ts. Indexes: store-indexes.ts. Whole-file work: compact.ts, backup.ts, migrate.ts, verify.ts.
+ * What stands behind it, from opening to closing: opening/opened-store.ts. Encoding and staging: commit/writer.ts. Order of bytes
+ * and syncs: commit/committer.ts. Whole-file work: maintain/.
  */
 
 import { StrideError } from '../errors.ts'
@@ -14,7 +14,6 @@ import type { AnySchema, Input } from '../schema/index.ts'
 import type { Durability } from './commit/commit-waiters.ts'
 import type { Committer } from './commit/committer.ts'
 import { PROGRESS, type ProgressOptions } from './file/progress-options.ts'
-import type { PublishedState } from './file/publication.ts'
 import type {
   IndexDeclaration,
   IndexOn,
@@ -22,64 +21,40 @@ import type {
   OnlyKnownOptions,
   OtherName,
 } from './indexes/index-types.ts'
-import { defineIndex, definitionsText, type IndexDefinition } from './indexes/keys/index-definition.ts'
+import { defineIndex, type IndexDefinition } from './indexes/keys/index-definition.ts'
 import type { StoreIndex } from './indexes/lookup/store-index.ts'
-import type { CompactedStore } from './indexes/upkeep/renumber.ts'
 import { backupStore } from './maintain/backup.ts'
 import { compactStore } from './maintain/compact.ts'
 import { FileWork } from './maintain/exclusive-work.ts'
-import { type Verifiable, type VerifyResult, verifyOpenStore } from './maintain/verify.ts'
+import { type VerifyResult, verifyOpenStore } from './maintain/verify.ts'
+import { NamedIndexes } from './opening/named-indexes.ts'
+import { OpenedStore } from './opening/opened-store.ts'
 import { COMMIT, type CommitOptions, type StoreSettings } from './opening/options.ts'
-import { CHANGES_AT_ONCE, openStoreFile, type StoreFile } from './opening/store-file.ts'
-import { StoreIndexes } from './opening/store-indexes.ts'
-import { type LifeOwner, StoreLife } from './opening/store-life.ts'
-import { sourceOf, type WritingParts } from './opening/store-parts.ts'
+import { CHANGES_AT_ONCE, openStoreFile } from './opening/store-file.ts'
+import type { WriterSession } from './opening/writer-session.ts'
+import type { WritingParts } from './opening/writing-parts.ts'
 import { readerClassOf } from './read/codecs.ts'
-import { currentSource, holdBy } from './read/point-reader.ts'
 import { RecordSet } from './read/record-set.ts'
 import type { Recovery } from './recovery/recovery.ts'
 import { readStats, type StoreStats } from './stats.ts'
 import { nestedTransaction, runCallback, Transaction } from './transaction.ts'
 
 export class Store<S extends AnySchema = AnySchema, out I = NoIndexes> extends RecordSet<S> {
-  readonly #options: StoreSettings
-  readonly #life: StoreLife<S>
-  readonly #indexes: StoreIndexes<S>
+  readonly #opened: OpenedStore<S>
+  readonly #indexes: NamedIndexes<S>
   readonly #fileWork: FileWork
   #transaction: Transaction<S, I> | undefined
   /** closeAsync waits for what goes on, and nothing new begins. */
   #isClosing = false
   /** Settles once no checkpoint that was asked for goes on. */
   #checkpoints: Promise<unknown> = Promise.resolve()
-  /** Counts what may have changed under a walk. */
-  #version = 0
 
-  private constructor(file: StoreFile, schema: S | undefined, options: StoreSettings, changesAtOnce: number) {
-    super(sourceOf<S>(file, options))
-    this.#options = options
-    this.#fileWork = new FileWork(file.path)
-    this.#indexes = new StoreIndexes<S>({
-      records: this,
-      options,
-      file: () => this.#life.file,
-      source: () => currentSource(this),
-      reader: () => this.#life.reader,
-      committer: () => this.#life.writing?.committer,
-      prepare: () => this.prepare(),
-      version: () => this.#version,
-      consistently: read => this.consistently(read),
-      together: read => this.together(read),
-    })
-    const owner: LifeOwner<S> = {
-      source: () => currentSource(this),
-      attach: source => this.attach(source),
-      changed: () => this.changed(),
-      isClosed: () => this.isClosed,
-      end: () => this.endReading(),
-    }
-    this.#life = new StoreLife({ file, schema, options, changesAtOnce, indexes: this.#indexes, owner })
-    if (currentSource(this).follower !== undefined) holdBy(this, this.#life)
-    this.#life.start()
+  private constructor(opened: OpenedStore<S>) {
+    super(opened.reading)
+    this.#opened = opened
+    this.#indexes = new NamedIndexes(opened, this)
+    this.#fileWork = new FileWork(opened.path)
+    opened.start()
   }
 
   /** @internal What openStore calls. */
@@ -95,47 +70,39 @@ export class Store<S extends AnySchema = AnySchema, out I = NoIndexes> extends R
     const file = openStoreFile(path, schema, options, held, -1)
     // Beside another writer reads are checked (PO3 of point-reader.ts), which is not generated.
     const Reader = options.readOnly ? Store : readerClassOf(Store, file.codec)
-    return new Reader(file, schema, options, changesAtOnce) as Store<S, I>
+    return new Reader(new OpenedStore(file, schema, options, changesAtOnce)) as Store<S, I>
   }
 
   /** Live records, staged changes included. */
   override get count(): number {
-    this.prepare()
-    const { staging } = currentSource(this).locator
-    const deleted = this.#life.writing?.committer.deletedCount ?? this.#life.reader?.state.deletedCount ?? 0
-    return staging.size - deleted - staging.deletedDelta
+    const { reading, session } = this.#prepared()
+    const { staging } = reading.source.locator
+    return staging.size - session.deletedCount - staging.deletedDelta
   }
   /** How the bytes are reached. */
   get backend(): 'mapped' | 'file' | 'memory' {
-    const { name } = this.#life.file.platform
+    const { name } = this.#opened.session.file.platform
     if (name === 'simulated') return 'memory'
     return name === 'file' ? 'file' : 'mapped'
   }
   /** Why the file is not mapped, where that was decided at opening. */
   get backendReason(): string | undefined {
-    return this.#life.file.backendReason
+    return this.#opened.session.file.backendReason
   }
   get readOnly(): boolean {
-    return this.#options.readOnly
+    return this.#opened.options.readOnly
   }
   /** The number of the last commit that was acknowledged, 0 before the first. */
   get commitNumber(): number {
-    this.prepare()
-    return this.#life.writing?.committer.commitNumber ?? this.#life.reader?.state.commitNumber ?? 0
+    return this.#prepared().session.commitNumber
   }
   /** The number of the last commit that survives the loss of power; behind commitNumber with durability 'process'. */
   get durableCommitNumber(): number {
-    this.prepare()
-    const { writing, file, reader } = this.#life
-    return (
-      writing?.committer.durableCommitNumber ?? file.replay?.durableCommit ?? reader?.state.commitNumber ?? 0
-    )
+    return this.#prepared().session.durableCommitNumber
   }
   /** What opening had to do after a crash: commits replayed, bytes of unfinished ones dropped. */
   get recovery(): Recovery {
-    const { recovery } = this.#life
-    const { built } = this.#indexes
-    return built.length === 0 ? recovery : { ...recovery, indexesBuilt: built }
+    return this.#opened.session.recovery
   }
 
   /**
@@ -148,11 +115,10 @@ export class Store<S extends AnySchema = AnySchema, out I = NoIndexes> extends R
   index<Name extends keyof I & string>(name: Name): IndexOn<S, I[Name]>
   index<Name extends string>(name: OtherName<I, Name>): StoreIndex<S>
   index(name: string): unknown {
-    return this.#indexes.named(name)
+    return this.#indexes.get(name)
   }
   /** The indexes that the store has. */
   get indexes(): readonly IndexDefinition[] {
-    this.prepare()
     return this.#indexes.definitions
   }
 
@@ -173,17 +139,18 @@ export class Store<S extends AnySchema = AnySchema, out I = NoIndexes> extends R
     const progress = PROGRESS.read(options, 'createIndex')
     const { committer } = this.#writable()
     this.#refuseStaged('create an index')
+    const { indexes } = this.#writer
     await this.#fileWork.run('createIndex', false, () =>
-      this.#indexes.create(definition, () => committer.flush(), progress),
+      indexes.create(definition, () => committer.flush(), progress),
     )
-    return this.#indexes.named(name)
+    return this.#indexes.get(name)
   }
   /** Forgets an index. @throws RangeError where there is none of this name; {StrideError} ERR_STRIDE_NO_SPACE, _IO */
   async dropIndex(name: string, none?: NoOptions): Promise<void> {
     refuseOptions(none, 'dropIndex')
     this.#writable()
     this.#indexes.assertExists(name)
-    await this.#fileWork.run('dropIndex', false, async () => this.#indexes.drop(name))
+    await this.#fileWork.run('dropIndex', false, async () => this.#writer.indexes.drop(name))
   }
 
   /**
@@ -260,7 +227,7 @@ export class Store<S extends AnySchema = AnySchema, out I = NoIndexes> extends R
       throw nestedTransaction()
     }
     const { writer, committer } = this.#writable()
-    if (!currentSource(this).locator.staging.isEmpty) {
+    if (!this.#opened.reading.source.locator.staging.isEmpty) {
       throw new StrideError(
         'ERR_STRIDE_TRANSACTION',
         'Changes are staged: commit or roll back, then begin a transaction',
@@ -284,7 +251,7 @@ export class Store<S extends AnySchema = AnySchema, out I = NoIndexes> extends R
   /** A transaction that is refused before anything is written leaves nothing staged either. */
   #commitWhole(committer: Committer, durability: Durability): Promise<number> {
     try {
-      this.assertOpen()
+      this.#opened.reading.assertOpen()
       return committer.commit(durability)
     } catch (error) {
       this.#dropStaged()
@@ -293,53 +260,42 @@ export class Store<S extends AnySchema = AnySchema, out I = NoIndexes> extends R
   }
 
   #dropStaged(): void {
-    if (this.isClosed) return
-    currentSource(this).locator.staging.rollback()
-    this.#life.writing?.writer.forgetHints()
-    this.changed()
+    const { reading, writer } = this.#opened
+    if (reading.isClosed) return
+    reading.source.locator.staging.rollback()
+    writer?.parts?.writer.forgetHints()
+    reading.changed()
   }
 
   /** Resolves once every earlier commit is durable. */
   async flush(none?: NoOptions): Promise<void> {
     NO_OPTIONS.read(none, 'flush')
-    this.assertOpen()
-    this.#life.file.replay?.secure()
-    await this.#life.writing?.committer.flush()
+    this.#opened.reading.assertOpen()
+    this.#opened.session.file.replay?.secure()
+    await this.#opened.writer?.parts?.committer.flush()
   }
   /** Brings everything committed into the file itself, durably, and sets the journal free. Makes indexes anew that were found damaged. */
   async checkpoint(none?: NoOptions): Promise<void> {
     NO_OPTIONS.read(none, 'checkpoint')
-    this.assertOpen()
+    const { reading, writer } = this.#opened
+    reading.assertOpen()
     this.#fileWork.assertWritable()
-    this.#life.finishReplay()
-    if (this.#life.writing === undefined) return
-    const done = this.#life.writing.committer.checkpoint()
+    if (writer === undefined) return
+    const done = writer.writing().committer.checkpoint()
     this.#checkpoints = Promise.allSettled([this.#checkpoints, done])
     await done
-    while (this.#fileWork.done !== undefined && this.#indexes.needMending) {
+    while (this.#fileWork.done !== undefined && this.#writer.indexes.needMending) {
       await this.#fileWork.done
-      this.assertOpen()
+      reading.assertOpen()
     }
-    if (this.#indexes.needMending) await this.#fileWork.run('checkpoint', false, () => this.#indexes.mend())
+    const { indexes } = this.#writer
+    if (indexes.needMending) await this.#fileWork.run('checkpoint', false, () => indexes.mend())
   }
 
   /** Looks at everything that can be checked and lists what is wrong, with offsets. Changes nothing. */
   async verify(none?: NoOptions): Promise<VerifyResult> {
     NO_OPTIONS.read(none, 'verify')
-    const begin = (): Verifiable => {
-      this.assertOpen()
-      this.#life.finishReplay()
-      this.prepare()
-      return {
-        file: this.#life.file,
-        locator: () => currentSource(this).locator,
-        state: () => this.#life.publishedState,
-        consistently: read => this.consistently(read),
-        isWriter: this.#life.writing !== undefined,
-        indexes: () => this.#indexes.now(),
-      }
-    }
-    return verifyOpenStore(begin, () => this.#life.file)
+    return verifyOpenStore(this.#opened)
   }
 
   /**
@@ -351,41 +307,9 @@ export class Store<S extends AnySchema = AnySchema, out I = NoIndexes> extends R
    */
   async compact(options?: ProgressOptions): Promise<Float64Array> {
     const progress = PROGRESS.read(options, 'compact')
-    const { committer, publisher } = this.#writable()
+    this.#writable()
     this.#refuseStaged('compact')
-    return this.#fileWork.run('compact', true, async () => {
-      await committer.flush()
-      // A checkpoint works with the journal that ends here.
-      await this.#checkpoints
-      this.assertOpen()
-      committer.endJournal()
-      const { locator } = currentSource(this)
-      const state = this.#life.publishedState
-      const assertOpen = (): void => this.assertOpen()
-      const renumber = (compacted: CompactedStore) => this.#indexes.renumber(compacted, progress)
-      const { definitions } = committer
-      const store = {
-        file: this.#life.file,
-        locator,
-        committer,
-        publisher,
-        state,
-        definitions,
-        assertOpen,
-        renumber,
-      }
-      const { moved, indexes } = await compactStore(store, progress)
-      this.#indexes.renumbered(moved)
-      try {
-        this.#life.closeFile()
-        indexes?.takeOver()
-        this.#life.reopen()
-      } catch (error) {
-        throw notReopened(error, this.path)
-      }
-      this.#indexes.forgetBuilt()
-      return moved
-    })
+    return this.#fileWork.run('compact', true, () => compactStore(this.#opened, this.#checkpoints, progress))
   }
 
   /**
@@ -396,34 +320,23 @@ export class Store<S extends AnySchema = AnySchema, out I = NoIndexes> extends R
   async backup(path: string, options?: ProgressOptions): Promise<void> {
     checkPath(path, 'backup')
     const progress = PROGRESS.read(options, 'backup')
-    this.prepare()
-    this.#life.finishReplay()
-    await this.#fileWork.run('backup', false, async () => {
-      // What was acknowledged before the call is in the copy, even where it is not in the file yet.
-      await this.#life.writing?.committer.flush()
-      const source = {
-        file: () => this.#life.file,
-        isReader: currentSource(this).follower !== undefined,
-        locator: () => currentSource(this).locator,
-        state: () => this.#currentState(),
-        consistently: <T>(read: () => T) => this.consistently(read),
-        definitions: () => definitionsText(this.indexes),
-        target: this.#life.file.platform.resolve(path),
-      }
-      await backupStore(source, progress)
-    })
+    this.#opened.reading.prepare()
+    this.#opened.writer?.writing()
+    await this.#fileWork.run('backup', false, () => backupStore(this.#opened, path, progress))
   }
 
   /** Windows, memory, faults, syncs: what reading and writing cost so far. */
   stats(): StoreStats {
-    this.assertOpen()
-    const committer = this.#life.writing?.committer
+    const { reading, session, writer } = this.#opened
+    reading.assertOpen()
+    const { committer, space } = writer?.parts ?? {}
+    const { pool, locator } = reading.source
     return readStats({
       backend: this.backend,
-      pool: currentSource(this).pool,
-      staging: currentSource(this).locator.staging,
-      fileBytes: this.#life.file.file.size(),
-      capacity: this.#life.writing?.space.capacity ?? this.#life.file.root.capacity,
+      pool,
+      staging: locator.staging,
+      fileBytes: session.file.file.size(),
+      capacity: space?.capacity ?? session.file.root.capacity,
       syncs: committer?.syncs ?? 0,
       commits: committer?.commits ?? 0,
       checkpoints: committer?.checkpoints ?? 0,
@@ -434,30 +347,17 @@ export class Store<S extends AnySchema = AnySchema, out I = NoIndexes> extends R
 
   /** Finishes commits in flight, drops what is only staged, and lets go of file, windows and lock. Twice is fine. */
   close(): void {
-    if (this.isClosed) return
+    if (this.#opened.reading.isClosed) return
     this.#refuseInCallback('close')
-    try {
-      if (this.#life.file.replay?.isPoisoned !== true) this.#life.finishReplay()
-    } finally {
-      this.#closeAll()
-    }
-  }
-
-  #closeAll(): void {
-    this.endReading()
-    try {
-      this.#life.closeFile()
-    } finally {
-      this.#life.file.lock.release()
-    }
+    this.#opened.close()
   }
   /** The same; waits for commits in flight without blocking the event loop. */
   async closeAsync(): Promise<void> {
-    if (this.isClosed) return
+    if (this.#opened.reading.isClosed) return
     this.#refuseInCallback('closeAsync')
     this.#isClosing = true
     await this.#fileWork.done
-    await this.#life.writing?.committer.drain()
+    await this.#opened.writer?.parts?.committer.drain()
     await this.#checkpoints
     this.close()
   }
@@ -468,14 +368,10 @@ export class Store<S extends AnySchema = AnySchema, out I = NoIndexes> extends R
     await this.closeAsync()
   }
 
-  protected override changed(): void {
-    this.#version++
-    super.changed()
-  }
-
-  protected override prepare(): void {
-    super.prepare()
-    this.#life.followNews()
+  /** The store, as new as other processes' commits. @throws ERR_STRIDE_CLOSED, and whatever opening throws */
+  #prepared(): OpenedStore<S> {
+    this.#opened.reading.prepare()
+    return this.#opened
   }
 
   /** Closing in the middle of a write would pull the store away under it. */
@@ -483,49 +379,38 @@ export class Store<S extends AnySchema = AnySchema, out I = NoIndexes> extends R
     if (this.#transaction !== undefined) {
       throw new StrideError('ERR_STRIDE_TRANSACTION', `${call} was called inside a transaction`)
     }
-    this.#life.writing?.writer.assertIdle(call)
+    this.#opened.writer?.parts?.writer.assertIdle(call)
   }
 
   #refuseStaged(what: string): void {
-    if (currentSource(this).locator.staging.isEmpty) return
+    if (this.#opened.reading.source.locator.staging.isEmpty) return
     throw new StrideError('ERR_STRIDE_TRANSACTION', `Changes are staged: commit or roll back, then ${what}`)
   }
 
   #durabilityOf(options: CommitOptions | undefined, call: string): Durability {
-    return COMMIT.read(options, call).durability ?? this.#options.durability
+    return COMMIT.read(options, call).durability ?? this.#opened.options.durability
   }
 
-  /** What is in the file, and whether a reader has more over it. */
-  #currentState(): PublishedState & { readonly isOverlaid: boolean } {
-    this.prepare()
-    const { publishedState, reader } = this.#life
-    return { ...publishedState, isOverlaid: reader?.overlay !== undefined }
+  /** The session, where it is known that this process writes. */
+  get #writer(): WriterSession<S> {
+    return this.#opened.writer as WriterSession<S>
   }
 
   #writable(): WritingParts {
-    this.assertOpen()
-    this.#life.finishReplay()
-    if (this.#life.writing === undefined) {
-      throw new StrideError('ERR_STRIDE_READ_ONLY', `${this.path} is open for reading only`, {
-        path: this.path,
-      })
+    const { reading, writer } = this.#opened
+    const { path } = reading
+    reading.assertOpen()
+    if (writer === undefined) {
+      throw new StrideError('ERR_STRIDE_READ_ONLY', `${path} is open for reading only`, { path })
     }
-    if (this.#isClosing) {
-      throw new StrideError('ERR_STRIDE_CLOSED', `${this.path} is being closed`, { path: this.path })
-    }
+    const parts = writer.writing()
+    if (this.#isClosing) throw new StrideError('ERR_STRIDE_CLOSED', `${path} is being closed`, { path })
     if (this.#transaction !== undefined) {
       throw new StrideError('ERR_STRIDE_TRANSACTION', 'Inside a transaction changes go through its `tx`')
     }
-    this.#life.writing.writer.assertIdle('A change, commit or rollback')
-    this.#life.writing.committer.assertSound()
+    parts.writer.assertIdle('A change, commit or rollback')
+    parts.committer.assertSound()
     this.#fileWork.assertWritable()
-    return this.#life.writing
+    return parts
   }
-}
-
-/** The compacted file has the name, and nothing can be read any more. */
-function notReopened(error: unknown, path: string): unknown {
-  if (!(error instanceof StrideError)) return error
-  const message = `${path} was compacted, but could not be opened again, so that it is closed now: ${error.message}`
-  return new StrideError(error.code, message, { path, cause: error })
 }

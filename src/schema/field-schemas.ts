@@ -11,8 +11,8 @@ import { shown } from '../options/shown-value.ts'
 import { byteCount } from '../runtime/realms.ts'
 import { mark, markChecks } from './field-marks.ts'
 import type { NumberType, TextEncoding } from './kinds.ts'
-import { isSchema, refuseOldSchema } from './zod-version.ts'
 import { type FieldPlacement, FLOAT, type FloatOptions, PLACEMENT, TEXT, type TextOptions } from './options.ts'
+import { isSchema, refuseOldSchema } from './zod-version.ts'
 
 /** Ties the type of a gathered column to a schema; never present at run time. */
 export interface ColumnOf<A> {

@@ -18,8 +18,8 @@ const OPERATIONS = { mapped: 200_000, file: 40_000 } as const
 
 const KEPT_OPEN: Mutation = {
   name: 'a reader that closes keeps its file open',
-  file: 'src/engine/opening/store-life.ts',
-  find: `      if (this.#writing === undefined) this.#file.file.close()`,
+  file: 'src/engine/opening/reader-session.ts',
+  find: `    this.file.file.close()`,
   replace: '',
 }
 

@@ -93,7 +93,7 @@ export const MUTATIONS: readonly KnownBad[] = [
   },
   {
     name: 'creating an index returns before a root names it',
-    file: 'src/engine/opening/store-indexes.ts',
+    file: 'src/engine/opening/writer-indexes.ts',
     find: `    try {
       set.keeper.publish()`,
     replace: `    try {`,

@@ -56,17 +56,7 @@ const QUIET = [
   ...['constructor', 'path', 'recordSize', 'layout', 'backend', 'backendReason', 'readOnly', 'recovery'],
   ...['close', 'closeAsync', 'Symbol(nodejs.util.inspect.custom)'],
   ...[String(Symbol.dispose), String(Symbol.asyncDispose)],
-  ...[
-    'isClosed',
-    'endReading',
-    'changed',
-    'attach',
-    'prepare',
-    'prepareBulk',
-    'assertOpen',
-    'consistently',
-    'together',
-  ],
+  ...[],
 ]
 
 const READS: Calls<ItemStore | FlatFile<typeof Item>> = {

@@ -9,7 +9,7 @@ import { join } from 'node:path'
 import { ascii, openStore, type Store, type StoreOptions, u8 } from 'stridedb'
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
-import { currentSource } from '../../src/engine/read/point-reader.ts'
+import { readingOf } from '../../src/engine/read/point-reader.ts'
 import { BACKENDS, codeOf, codeOfAsync, temporaryFolder } from './support.ts'
 
 const Item = z.object({ key: z.uint32(), value: z.float64(), name: ascii(12), flag: u8() })
@@ -191,7 +191,7 @@ describe.each(BACKENDS)('on the $name backend', ({ options }) => {
     using writer = openStore(path, Item, options)
     writer.delete(7)
     writer.commitSync()
-    const { liveness } = currentSource(writer as never).locator
+    const { liveness } = readingOf(writer as never).source.locator
     const { offset } = liveness
     writer.close()
     flip(path, offset + 100)

@@ -14,7 +14,7 @@ import { z } from 'zod'
 import { DELETED_ENTRY } from '../../src/engine/file/checksums.ts'
 import { IDENTITY } from '../../src/engine/format/store-format.ts'
 import { openStoreOn } from '../../src/engine/open.ts'
-import { currentSource } from '../../src/engine/read/point-reader.ts'
+import { readingOf } from '../../src/engine/read/point-reader.ts'
 import { createSimulatedPlatform } from '../../src/mmap/simulated/simulated-platform.ts'
 import { codeOf, codeOfAsync, temporaryFolder } from './support.ts'
 
@@ -45,7 +45,7 @@ function madeStore(count: number, options: StoreOptions = {}, indexes: IndexedOp
   store.commitSync()
   for (let n = 0; n < count; n++) if (isDeleted(n)) store.delete(n)
   store.commitSync()
-  const { liveness, checksums } = currentSource(store as never).locator
+  const { liveness, checksums } = readingOf(store as never).source.locator
   const made = { path, bitsOffset: liveness.offset, checksumsOffset: checksums.offset }
   store.close()
   return made
@@ -374,7 +374,7 @@ describe('a file of before the rule', () => {
       store.commitSync()
     }
     const store = openStore(target, Item)
-    const { liveness, checksums } = currentSource(store as never).locator
+    const { liveness, checksums } = readingOf(store as never).source.locator
     const { offset } = liveness
     expect([checksums.marksDeleted, checksums.stored(4)]).toEqual([true, DELETED_ENTRY])
     expect(await store.verify()).toMatchObject({ ok: true })

@@ -10,7 +10,7 @@ import { join } from 'node:path'
 import { openStore } from 'stridedb'
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
-import { currentSource } from '../../src/engine/read/point-reader.ts'
+import { readingOf } from '../../src/engine/read/point-reader.ts'
 import { BACKENDS, codeOf, isWindows, Trade, temporaryFolder, trade } from './support.ts'
 
 const Big = z.object({ n: z.float64(), pad: z.array(z.uint32()).length(1022) })
@@ -70,7 +70,7 @@ describe.each(BACKENDS)('far records on the $name backend', ({ options }) => {
 
 /** Commits `count` zero records of a sparse store without writing them, as a hole in the file reads. */
 function growSparsely(store: object, count: number): void {
-  currentSource(store as never).locator.staging.rebase(count)
+  readingOf(store as never).source.locator.staging.rebase(count)
 }
 
 // Windows shortens no file that is mapped.

@@ -4,7 +4,7 @@
  * done: callbacks.test.ts; options: ../options.test.ts.
  */
 
-import { mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import {
   describe as describeLayout,

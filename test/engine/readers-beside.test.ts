@@ -11,7 +11,7 @@ import { migrateStore, openStore, type Store } from 'stridedb'
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
 import { openStoreOn } from '../../src/engine/open.ts'
-import { currentSource } from '../../src/engine/read/point-reader.ts'
+import { readingOf } from '../../src/engine/read/point-reader.ts'
 import { createSimulatedPlatform } from '../../src/mmap/simulated/simulated-platform.ts'
 import { Faults, failingPlatform } from '../crash/failing-platform.ts'
 import { BACKENDS, codeOf, codeOfAsync, isWindows, Point, temporaryFolder } from './support.ts'
@@ -100,7 +100,7 @@ describe.each(BACKENDS)('on the $name backend', ({ options }) => {
 
 /** Runs `work` once, within the next reading that the reader repeats when a commit comes between. */
 function growWithin(reader: PointStore, work: () => void): void {
-  const { liveness } = currentSource(reader as never).locator
+  const { liveness } = readingOf(reader as never).source.locator
   const isDeleted = liveness.isDeleted.bind(liveness)
   let calls = 0
   liveness.isDeleted = n => {

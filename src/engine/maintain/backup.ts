@@ -13,6 +13,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import { StrideError } from '../../errors.ts'
 import type { PlatformFile } from '../../mmap/platform.ts'
 import { createWindowPool } from '../../mmap/window-pool/create-window-pool.ts'
+import type { AnySchema } from '../../schema/index.ts'
 import { folderIsMissing } from '../file/absent-folder.ts'
 import type { Checksums } from '../file/checksums.ts'
 import type { ProgressOptions } from '../file/progress-options.ts'
@@ -22,9 +23,11 @@ import { indexPathOf, journalPathOf, lockPathOf, nextIndexPathOf } from '../form
 import { readIdentity } from '../format/identity.ts'
 import { fileEnd, newLineage, readRoot } from '../format/root.ts'
 import { PAGE_BYTES } from '../format/store-format.ts'
+import { definitionsText } from '../indexes/keys/index-definition.ts'
 import type { Frame } from '../journal/journal-scan.ts'
 import { JournalTail } from '../journal/journal-tail.ts'
 import { collapse } from '../journal/net-changes.ts'
+import type { OpenedStore } from '../opening/opened-store.ts'
 import { locatorOver, type StoreFile } from '../opening/store-file.ts'
 import type { Locator } from '../records/locator.ts'
 import { StoreBuilder } from './store-builder.ts'
@@ -57,11 +60,36 @@ interface BackupSource {
 }
 
 /** @throws ERR_STRIDE_EXISTS, _NO_SPACE, _IO, _BUSY, _CLOSED; the signal's reason */
-export async function backupStore(source: BackupSource, options: ProgressOptions): Promise<void> {
+export async function backupStore<S extends AnySchema>(
+  store: OpenedStore<S>,
+  path: string,
+  options: ProgressOptions,
+): Promise<void> {
+  const { reading } = store
+  // What was acknowledged before the call is in the copy, even where it is not in the file yet.
+  await store.writer?.parts?.committer.flush()
+  const definitionsNow = (): string => {
+    reading.prepare()
+    store.session.indexes.now()
+    return definitionsText(store.session.indexes.definitions)
+  }
+  const target = store.session.file.platform.resolve(path)
+  const source: BackupSource = {
+    file: () => store.session.file,
+    isReader: store.writer === undefined,
+    locator: () => reading.source.locator,
+    state: () => {
+      reading.prepare()
+      return { ...store.session.publishedState, isOverlaid: store.session.isOverlaid }
+    },
+    consistently: read => reading.consistently(read),
+    definitions: definitionsNow,
+    target,
+  }
   try {
     await copyStore(source, options)
   } catch (error) {
-    throw folderIsMissing(error, source.target, 'written') ?? error
+    throw folderIsMissing(error, target, 'written') ?? error
   }
 }
 

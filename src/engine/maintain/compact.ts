@@ -5,55 +5,87 @@
  *   CM2  readers are told before the new file takes the name, and told again where it did not.
  */
 
+import { StrideError } from '../../errors.ts'
 import type { PlatformFile } from '../../mmap/platform.ts'
-import type { Committer } from '../commit/committer.ts'
+import type { AnySchema } from '../../schema/index.ts'
 import { assertCurrent, isCurrent } from '../file/current-file.ts'
 import { miscounted } from '../file/deletion-bits.ts'
 import type { ProgressOptions } from '../file/progress-options.ts'
-import type { PublishedState, Publisher } from '../file/publication.ts'
+import type { PublishedState } from '../file/publication.ts'
 import { runInTurns, type Steps } from '../file/steps.ts'
 import { replaceWhole } from '../file/whole-file.ts'
 import { newIdentity } from '../format/identity.ts'
 import { newLineage } from '../format/root.ts'
 import type { CompactedStore, NextIndexes } from '../indexes/upkeep/renumber.ts'
+import type { OpenedStore } from '../opening/opened-store.ts'
 import type { StoreFile } from '../opening/store-file.ts'
+import type { WriterSession } from '../opening/writer-session.ts'
+import { GONE } from '../read/numbering.ts'
+import type { Reading } from '../read/reading.ts'
 import type { Locator } from '../records/locator.ts'
 import { StoreBuilder } from './store-builder.ts'
 
-/** For a record number that no longer exists. */
-export const GONE = -1
-
 const BYTES_A_TURN = 4 * 1024 * 1024
 
-export interface Compactable {
+/** What is copied. */
+interface Compactable {
   readonly file: StoreFile
   readonly locator: Locator
-  readonly committer: Committer
-  readonly publisher: Publisher
   /** What is committed, all of it in the file. */
   readonly state: PublishedState
   /** The definitions of the store's indexes, as its root has them. */
   readonly definitions: string
-  /** @throws ERR_STRIDE_CLOSED once the store is closed */
-  readonly assertOpen: () => void
-  /** Writes the indexes of the new file, before it takes the name. */
-  readonly renumber: (store: CompactedStore) => Promise<NextIndexes | undefined>
+  readonly reading: Pick<Reading<AnySchema>, 'assertOpen'>
 }
 
 /**
- * Writes the live records beside the file and takes its name. Nothing is staged, and no journal is there.
- * @returns for each old record number the new one, or GONE; and its indexes, which take over once the old ones are closed
+ * Rewrites the file without its deleted records, and stands on the new one. Nothing is staged.
+ * @param checkpoints settles once no checkpoint that was asked for goes on
+ * @returns for each old record number the new one, or GONE
  */
-export async function compactStore(
-  store: Compactable,
+export async function compactStore<S extends AnySchema>(
+  store: OpenedStore<S>,
+  checkpoints: Promise<unknown>,
+  options: ProgressOptions,
+): Promise<Float64Array> {
+  const { reading } = store
+  const session = store.writer as WriterSession<S>
+  const { committer } = session.writing()
+  await committer.flush()
+  // A checkpoint works with the journal that ends here.
+  await checkpoints
+  reading.assertOpen()
+  committer.endJournal()
+  const { moved, indexes } = await writeCompacted(session, reading, options)
+  reading.source.numbering.end(moved)
+  try {
+    session.close()
+    indexes?.takeOver()
+    store.reopen()
+  } catch (error) {
+    throw notReopened(error, reading.path)
+  }
+  // Those that the new file had to build were not lost in a crash.
+  store.writer?.indexes.forgetBuilt()
+  return moved
+}
+
+/** Writes the live records beside the file and takes its name. @returns its indexes, too, which take over once the old ones are closed */
+async function writeCompacted<S extends AnySchema>(
+  session: WriterSession<S>,
+  reading: Reading<S>,
   options: ProgressOptions,
 ): Promise<{ readonly moved: Float64Array; readonly indexes: NextIndexes | undefined }> {
-  const { file, publisher, committer, state, assertOpen } = store
+  const { file, publishedState: state } = session
+  const { publisher, committer } = session.writing()
   const { platform, path, lock } = file
+  const { locator } = reading.source
+  const from: Compactable = { file, locator, state, definitions: committer.definitions, reading }
   const moved = new Float64Array(state.size).fill(GONE)
   let indexes: NextIndexes | undefined
   const write = async (target: PlatformFile): Promise<void> => {
-    indexes = await store.renumber(await runInTurns(copyLive(store, target, moved), options))
+    const compacted = await runInTurns(copyLive(from, target, moved), options)
+    indexes = await session.indexes.renumber(compacted, options)
   }
   /** Where that cannot be found out, another file may have the name. */
   const hasName = (): boolean => {
@@ -65,7 +97,7 @@ export async function compactStore(
   }
   let isTold = false
   const replacing = (): void => {
-    assertOpen()
+    reading.assertOpen()
     options.signal?.throwIfAborted()
     assertCurrent(platform, path, file.file)
     isTold = true
@@ -91,7 +123,7 @@ export async function compactStore(
 }
 
 function* copyLive(
-  { file, locator: checked, state, definitions, assertOpen }: Compactable,
+  { file, locator: checked, state, definitions, reading }: Compactable,
   target: PlatformFile,
   moved: Float64Array,
 ): Steps<CompactedStore> {
@@ -124,7 +156,7 @@ function* copyLive(
     if (sinceTurn < BYTES_A_TURN) continue
     sinceTurn = 0
     yield { done: n, total: size }
-    assertOpen()
+    reading.assertOpen()
   }
   const { commitNumber, deletedCount } = state
   if (builder.size !== size - deletedCount)
@@ -132,6 +164,13 @@ function* copyLive(
   const lineage = newLineage()
   builder.finish({ commitNumber, deletedCount: 0, definitions, lineage })
   yield { done: size, total: size }
-  assertOpen()
+  reading.assertOpen()
   return { identity, commitNumber, size: builder.size, lineage, moved }
+}
+
+/** The compacted file has the name, and nothing can be read any more. */
+function notReopened(error: unknown, path: string): unknown {
+  if (!(error instanceof StrideError)) return error
+  const message = `${path} was compacted, but could not be opened again, so that it is closed now: ${error.message}`
+  return new StrideError(error.code, message, { path, cause: error })
 }

@@ -7,6 +7,7 @@
 
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises'
 import { type ErrorCode, StrideError } from '../../errors.ts'
+import type { AnySchema } from '../../schema/index.ts'
 import type { PublishedState } from '../file/publication.ts'
 import { offsetOf } from '../format/addressing.ts'
 import { readIdentity } from '../format/identity.ts'
@@ -14,6 +15,7 @@ import { readRoot, readRootPages } from '../format/root.ts'
 import type { IndexSet } from '../indexes/upkeep/index-set.ts'
 import { verifyIndexes } from '../indexes/upkeep/verify-indexes.ts'
 import { scanJournal } from '../journal/journal-scan.ts'
+import type { OpenedStore } from '../opening/opened-store.ts'
 import type { StoreFile } from '../opening/store-file.ts'
 import type { Locator } from '../records/locator.ts'
 
@@ -69,23 +71,30 @@ export async function verifyStore(store: Verifiable): Promise<VerifyResult> {
 /**
  * The same of an open store. Where compact, or another process, replaces its file meanwhile, verifying begins again: findings are
  * about one file.
- * @param begin the store on the file that it stands on now; throws once it is closed
  */
-export async function verifyOpenStore(
-  begin: () => Verifiable,
-  fileNow: () => StoreFile,
-): Promise<VerifyResult> {
+export async function verifyOpenStore<S extends AnySchema>(store: OpenedStore<S>): Promise<VerifyResult> {
+  const { reading } = store
   for (let tries = 1; ; tries++) {
-    const store = begin()
-    const { file, path } = store.file
-    const isReplaced = (): boolean => fileNow().file !== file
+    reading.assertOpen()
+    store.writer?.writing()
+    reading.prepare()
+    const { file } = store.session
+    const isReplaced = (): boolean => store.session.file.file !== file.file
     try {
-      const result = await verifyStore(store)
+      const result = await verifyStore({
+        file,
+        locator: () => reading.source.locator,
+        state: () => store.session.publishedState,
+        consistently: read => reading.consistently(read),
+        isWriter: store.writer !== undefined,
+        indexes: () => store.session.indexes.now(),
+      })
       if (!isReplaced()) return result
     } catch (error) {
       if (!isReplaced()) throw error
     }
     if (tries === REPLACED_TRIES) {
+      const { path } = file
       const message = `${path} was replaced ${tries} times while it was verified: verify it when it is compacted less`
       throw new StrideError('ERR_STRIDE_BUSY', message, { path })
     }

@@ -27,10 +27,10 @@ export interface Holding {
 export interface ReadingStore {
   readonly path: string
   /** Who tells of the writer now; another one where the file was replaced. */
-  readonly follower: () => Follower | undefined
+  readonly follower: Follower | undefined
+  readonly following: Holding | undefined
   /** Brings the reader up to the writer's sequence. @throws ERR_STRIDE_CLOSED and whatever opening throws */
-  readonly prepare: () => void
-  readonly holding: () => Holding | undefined
+  prepare(): void
 }
 
 /** A reading made of more short ones than these is not run again in full. */
@@ -55,7 +55,7 @@ export class ConsistentReads {
 
   /** Runs a reading of what lies in memory, again where a commit came between. @throws ERR_STRIDE_BUSY */
   once<T>(read: () => T): T {
-    const hold = new Hold(this.#isTogether ? undefined : this.#store.holding())
+    const hold = new Hold(this.#store, this.#isTogether)
     try {
       return this.#tryOnce(read, hold)
     } finally {
@@ -70,10 +70,10 @@ export class ConsistentReads {
       this.#count++
       try {
         store.prepare()
-        const follower = store.follower()
-        const sequence = store.holding()?.sequence
+        const follower = store.follower
+        const sequence = store.following?.sequence
         const isUndisturbed = (): boolean =>
-          follower === store.follower() && (follower === undefined || follower.sequence() === sequence)
+          follower === store.follower && (follower === undefined || follower.sequence() === sequence)
         try {
           const value = read()
           if (isUndisturbed()) return value
@@ -98,21 +98,23 @@ export class ConsistentReads {
   together<T>(read: () => T): T {
     const store = this.#store
     store.prepare()
-    const holding = store.holding()
-    if (this.#isTogether || holding === undefined) return read()
+    if (this.#isTogether || store.following === undefined) return read()
     let isLong = false
     for (let round = 1; ; round++) {
       store.prepare()
+      // Another one where the file was replaced.
+      const holding = store.following
       const holds = isLong || round > FREE_ROUNDS
       const { moves } = holding
+      const isUndisturbed = (): boolean => holding === store.following && holding.moves === moves
       const before = this.#count
       if (holds) holding.hold()
       this.#isTogether = true
       try {
         const value = read()
-        if (holding.moves === moves) return value
+        if (isUndisturbed()) return value
       } catch (error) {
-        if (holding.moves === moves && !(error instanceof HeldCommitLost)) throw error
+        if (isUndisturbed() && !(error instanceof HeldCommitLost)) throw error
       } finally {
         this.#isTogether = false
         if (holds) holding.release()
@@ -134,20 +136,22 @@ export class ConsistentReads {
 
 /** A commit that is held at most once at a time. */
 class Hold {
-  readonly #holding: Holding | undefined
-  #isHeld = false
+  readonly #store: ReadingStore
+  readonly #isHeldAbove: boolean
+  #held: Holding | undefined
 
-  constructor(holding: Holding | undefined) {
-    this.#holding = holding
+  constructor(store: ReadingStore, isHeldAbove: boolean) {
+    this.#store = store
+    this.#isHeldAbove = isHeldAbove
   }
 
   begin(): void {
-    if (this.#isHeld || this.#holding === undefined) return
-    this.#holding.hold()
-    this.#isHeld = true
+    if (this.#isHeldAbove || this.#held !== undefined) return
+    this.#held = this.#store.following
+    this.#held?.hold()
   }
   end(): void {
-    if (this.#isHeld) this.#holding?.release()
-    this.#isHeld = false
+    this.#held?.release()
+    this.#held = undefined
   }
 }

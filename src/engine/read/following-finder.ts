@@ -12,39 +12,37 @@
 import type { RecordBytes } from '../../schema/index.ts'
 import { checkRecordNumber } from '../format/addressing.ts'
 import type { Locator } from '../records/locator.ts'
-import { type Findable, RecordFinder } from './record-finder.ts'
 import { noRecord } from '../records/record-numbers.ts'
+import { type FindableReading, RecordFinder } from './record-finder.ts'
 
 /** Copies that are good at the same time: so many rows and walks may be used in turn without looking again. */
 const COPIES = 16
 /** What a walk copies at once. */
 const RUN_BYTES = 64 * 1024
 
-/** What copying needs of the record set. */
-export interface Followed {
+/** What is read beside another writer. */
+interface FollowedReading extends FindableReading {
   /** Runs a short reading again until no commit came between. */
-  readonly consistently: <T>(read: () => T) => T
+  consistently<T>(read: () => T): T
   /** Rows and walks look again. */
-  readonly changed: () => void
+  changed(): void
 }
 
 export class FollowingFinder extends RecordFinder {
-  readonly #followed: Followed
-  readonly #source: () => Findable
+  readonly #reading: FollowedReading
   readonly #copies = new Copies()
   #isCopying = false
   /** Whether rows or walks may stand on the file itself. */
   #isHeld = false
 
-  constructor(source: () => Findable, prepare: () => void, followed: Followed) {
-    super(source, prepare)
-    this.#source = source
-    this.#followed = followed
+  constructor(reading: FollowedReading) {
+    super(reading)
+    this.#reading = reading
   }
 
   override together<T>(read: () => T): T {
     if (this.#isCopying) return read()
-    if (this.#isHeld) this.#followed.changed()
+    if (this.#isHeld) this.#reading.changed()
     this.#isHeld = false
     this.#isCopying = true
     try {
@@ -66,7 +64,7 @@ export class FollowingFinder extends RecordFinder {
 
   override nextLive(n: number, end: number): number {
     if (!this.#isCopying) return super.nextLive(n, end)
-    return this.#followed.consistently(() => super.nextLive(n, end))
+    return this.#reading.consistently(() => super.nextLive(n, end))
   }
 
   override run(n: number, end: number): RecordBytes {
@@ -76,8 +74,8 @@ export class FollowingFinder extends RecordFinder {
   }
 
   #copied(n: number, end: number): RecordBytes {
-    return this.#followed.consistently(() => {
-      const source = this.#source()
+    return this.#reading.consistently(() => {
+      const source = this.#reading.source
       const { locator } = source
       const most = Math.max(1, Math.floor(RUN_BYTES / locator.addressing.stride))
       const found = locator.run(n, Math.min(end, n + most))

@@ -6,12 +6,11 @@
  *       `changed`, and a pool calls what was given to its `watch` when a window goes: either ends it before anything
  *       else happens.
  *   PO3  a read-only set reads between two looks at the writer's sequence (publication.ts).
- *   PO4  what leads to mapped memory is private: programs reach nothing of it from a store.
- * The same without PO3, generated for a layout: schema/reader.ts. Where a record is that is not hot: locator.ts.
+ * The same without PO3, generated for a layout: schema/reader.ts. Where a record is that is not hot: locator.ts. What is
+ * read from: reading.ts.
  */
 
-import { InvariantError, StrideError } from '../../errors.ts'
-import type { Window, WindowPool } from '../../mmap/window-pool/window.ts'
+import type { Window } from '../../mmap/window-pool/window.ts'
 import { OutOfLine } from '../../runtime/out-of-line.ts'
 import {
   type AnySchema,
@@ -23,70 +22,38 @@ import {
   readerAccess,
 } from '../../schema/index.ts'
 import type { Follower } from '../file/publication.ts'
-import { type Addressing, checkRecordNumber } from '../format/addressing.ts'
-import type { Locator } from '../records/locator.ts'
+import { checkRecordNumber } from '../format/addressing.ts'
 import { noRecord } from '../records/record-numbers.ts'
-import { ConsistentReads, type Holding } from './consistent-reads.ts'
-import type { Numbering } from './numbering.ts'
-
-/** What records are read from; replaced as a whole when the file behind it is. */
-export interface Source<S extends AnySchema> {
-  readonly path: string
-  readonly codec: Codec<Output<S>>
-  readonly addressing: Addressing
-  readonly pool: WindowPool
-  readonly locator: Locator
-  readonly windowBytes: number
-  /** Present where another process writes. */
-  readonly follower: Follower | undefined
-  /** What records are numbered by, until compact replaces the file. */
-  readonly numbering: Numbering
-}
+import type { Reading } from './reading.ts'
 
 /** Positions in a window are 32-bit numbers. */
 const HOT_BYTES_MAX = 0x7fffffff
 
-/** What a record set reads from now. For the engine alone. */
-export let currentSource: <S extends AnySchema>(set: PointReader<S>) => Source<S>
-
-/** Tells a record set how it stays at one commit. For the engine alone. */
-export let holdBy: <S extends AnySchema>(set: PointReader<S>, holding: Holding) => void
+/** What a record set reads. For the engine and its tests alone. */
+export let readingOf: <S extends AnySchema>(set: PointReader<S>) => Reading<S>
 
 export abstract class PointReader<S extends AnySchema> extends ReaderBase {
-  #source: Source<S>
-  #isClosed = false
+  readonly #reading: Reading<S>
   readonly #locating = new OutOfLine((n: number) => this.#locate(n))
   readonly #getting = new OutOfLine((n: number) => this.#getElsewhere(n))
-  readonly #reads: ConsistentReads
-  /** How this set stays at one commit beside another writer. */
-  #holding: Holding | undefined
   /** The writer's sequence for which they are hot. */
   #hotSequence = 0
 
   /** @internal */
-  protected constructor(source: Source<S>) {
+  protected constructor(reading: Reading<S>) {
     super()
-    this.#source = source
+    this.#reading = reading
     this.#callOthers()
-    source.pool.watch(() => this.#cool())
-    this.#reads = new ConsistentReads({
-      path: source.path,
-      follower: () => this.#source.follower,
-      prepare: () => this.prepare(),
-      holding: () => this.#holding,
-    })
+    reading.watch(() => readerAccess.cool(this))
   }
 
   static {
-    holdBy = (set, holding) => {
-      set.#holding = holding
-    }
-    currentSource = set => set.#source
+    readingOf = set => set.#reading
   }
 
   /** The record as a fresh object; undefined when it is deleted or past the end. */
   override get(n: number): Output<S> | undefined {
-    const { codec, follower } = this.#source
+    const { codec, follower } = this.#reading.source
     if (follower !== undefined) return this.#getFollowed(n, follower)
     const at = this.#hotAt(n)
     return at < 0 ? this.#getElsewhere(n) : this.#decode(codec, at)
@@ -98,78 +65,22 @@ export abstract class PointReader<S extends AnySchema> extends ReaderBase {
    */
   override field<Name extends FieldName<S>>(n: number, name: Name): FieldValue<S, Name>
   override field(n: number, name: string): unknown {
-    const { codec, follower } = this.#source
+    const { codec, follower } = this.#reading.source
     if (follower !== undefined) return this.#fieldFollowed(n, name, follower)
     let at = this.#hotAt(n)
     if (at < 0) at = this.#locate(n)
     return this.#readField(codec, at, name)
   }
 
-  /** @internal */
-  protected get isClosed(): boolean {
-    return this.#isClosed
-  }
-  /** @internal Nothing can be read any more. */
-  protected endReading(): void {
-    this.#isClosed = true
-    this.changed()
-  }
-
-  /** @internal What was found before may no longer be what is there. */
-  protected changed(): void {
-    this.#cool()
-    const { pool, locator } = this.#source
-    locator.expire()
-    pool.expire()
-  }
-
-  /** @internal Another file, or another layout of it, is read from now on. */
-  protected attach(source: Source<S>): void {
-    if (
-      source.follower === undefined &&
-      source.codec.layout.canonical !== this.#source.codec.layout.canonical
-    ) {
-      throw new InvariantError(`get and field are made for another layout than the one of ${source.path} now`)
-    }
-    this.#cool()
-    this.#source = source
-    source.pool.watch(() => this.#cool())
-  }
-
-  /** @internal Before each slow read: open, and as new as other processes' commits. */
-  protected prepare(): void {
-    this.assertOpen()
-  }
-
-  /** @internal @throws ERR_STRIDE_CLOSED */
-  protected assertOpen(): void {
-    if (this.#isClosed)
-      throw new StrideError('ERR_STRIDE_CLOSED', `${this.path} is closed`, { path: this.path })
-  }
-
-  /** @internal Runs a short reading, and beside another writer again until no commit came between. */
-  protected consistently<T>(read: () => T): T {
-    if (this.#source.follower !== undefined) return this.#reads.once(read)
-    this.prepare()
-    return read()
-  }
-
-  /** @internal Runs a reading made of several short ones, which all see the same commit. */
-  protected together<T>(read: () => T): T {
-    if (this.#source.follower !== undefined) return this.#reads.together(read)
-    this.prepare()
-    return read()
-  }
-
   get path(): string {
-    return this.#source.path
+    return this.#reading.source.path
   }
 
   #getFollowed(n: number, follower: Follower): Output<S> | undefined {
     const at = this.#hotAt(n)
     if (at >= 0 && follower.sequence() === this.#hotSequence) {
       try {
-        const value = this.#decode(this.#source.codec, at)
+        const value = this.#decode(this.#reading.source.codec, at)
         if (follower.sequence() === this.#hotSequence) return value
       } catch {
         // Damage, or the trace of a commit: looking again tells.
@@ -182,7 +93,7 @@ export abstract class PointReader<S extends AnySchema> extends ReaderBase {
     const at = this.#hotAt(n)
     if (at >= 0 && follower.sequence() === this.#hotSequence) {
       try {
-        const value = this.#readField(this.#source.codec, at, name)
+        const value = this.#readField(this.#reading.source.codec, at, name)
         if (follower.sequence() === this.#hotSequence) return value
       } catch {
         // As above.
@@ -193,23 +104,23 @@ export abstract class PointReader<S extends AnySchema> extends ReaderBase {
 
   // Apart from the above: a closure over their arguments would cost each hot read an allocation.
   #getConsistently(n: number): Output<S> | undefined {
-    return this.consistently(() => {
+    return this.#reading.consistently(() => {
       const at = this.#find(n)
-      return at < 0 ? undefined : this.#decode(this.#source.codec, at)
+      return at < 0 ? undefined : this.#decode(this.#reading.source.codec, at)
     })
   }
 
   #fieldConsistently(n: number, name: string): unknown {
-    return this.consistently(() => {
+    return this.#reading.consistently(() => {
       const at = this.#locate(n)
-      return this.#readField(this.#source.codec, at, name)
+      return this.#readField(this.#reading.source.codec, at, name)
     })
   }
 
   #getElsewhere(n: number): Output<S> | undefined {
     this.#callOthers()
     const at = this.#find(n)
-    return at < 0 ? undefined : this.#decode(this.#source.codec, at)
+    return at < 0 ? undefined : this.#decode(this.#reading.source.codec, at)
   }
 
   /** @throws ERR_STRIDE_NO_RECORD, _CLOSED; RangeError, TypeError */
@@ -237,15 +148,15 @@ export abstract class PointReader<S extends AnySchema> extends ReaderBase {
     // Whatever is no number is refused where it is looked for.
     const d = typeof n === 'number' ? n - readerAccess.hotFirst(this) : -1
     if (d >>> 0 !== d || d >= readerAccess.hotCount(this)) return -1
-    return (readerAccess.hotAt(this) + Math.imul(d, this.#source.addressing.stride)) | 0
+    return (readerAccess.hotAt(this) + Math.imul(d, this.#reading.source.addressing.stride)) | 0
   }
 
   /** Points view and bytes at record n. @returns its position there; -1 where it is deleted or past the end */
   #find(n: number): number {
     checkRecordNumber(n)
-    this.prepare()
-    this.#cool()
-    const { locator, pool } = this.#source
+    this.#reading.prepare()
+    readerAccess.cool(this)
+    const { locator, pool } = this.#reading.source
     const found = locator.find(n)
     if (found === undefined) return -1
     readerAccess.point(this, found.view as DataView, found.bytes)
@@ -258,16 +169,12 @@ export abstract class PointReader<S extends AnySchema> extends ReaderBase {
   #warm(window: Window, n: number): void {
     const { start, end, isCopy } = window
     if (isCopy || end - start > HOT_BYTES_MAX) return
-    const { locator, follower } = this.#source
+    const { locator, follower } = this.#reading.source
     locator.stretch(window, n)
     // Not the writer's sequence now: the record was found as of this one.
-    if (follower !== undefined) this.#hotSequence = this.#holding?.sequence ?? 1
+    if (follower !== undefined) this.#hotSequence = this.#reading.following?.sequence ?? 1
     // While a writer stores, nothing is read without looking for what lies over the file.
     const isHot = follower === undefined || (this.#hotSequence & 1) === 0
     readerAccess.heat(this, locator.first, isHot ? locator.count | 0 : 0, locator.at | 0)
-  }
-
-  #cool(): void {
-    readerAccess.cool(this)
   }
 }

@@ -22,9 +22,14 @@ export interface Findable {
   readonly numbering: Numbering
 }
 
+/** What is read; `prepare` may put another source in place. */
+export interface FindableReading {
+  readonly source: Findable
+  prepare(): void
+}
+
 export class RecordFinder implements RowOwner, RunFinder {
-  readonly #source: () => Findable
-  readonly #prepare: () => void
+  readonly #reading: FindableReading
   /** Byte position of the record, or of the run's first one, that was found last. */
   locatedAt = 0
   /** What that record is numbered by. */
@@ -32,29 +37,27 @@ export class RecordFinder implements RowOwner, RunFinder {
   /** Length of the run found last. */
   runCount = 0
 
-  /** `source` may answer with another one after each `prepare`. */
-  constructor(source: () => Findable, prepare: () => void) {
-    this.#source = source
-    this.#prepare = prepare
-    this.locatedBy = source().numbering
+  constructor(reading: FindableReading) {
+    this.#reading = reading
+    this.locatedBy = reading.source.numbering
   }
 
   get stride(): number {
-    return this.#source().locator.addressing.stride
+    return this.#reading.source.locator.addressing.stride
   }
 
   get numbering(): Numbering {
-    return this.#source().numbering
+    return this.#reading.source.numbering
   }
 
   prepare(): void {
-    this.#prepare()
+    this.#reading.prepare()
   }
 
   locate(n: number): RecordBytes {
     checkRecordNumber(n)
-    this.#prepare()
-    const source = this.#source()
+    this.#reading.prepare()
+    const source = this.#reading.source
     const found = source.locator.find(n)
     if (found === undefined) throw noRecord(n, source)
     this.locatedAt = source.locator.at
@@ -63,16 +66,16 @@ export class RecordFinder implements RowOwner, RunFinder {
   }
 
   numberNow(n: number, numbering: Numbering): number {
-    this.#prepare()
+    this.#reading.prepare()
     const now = numbering.numberNow(n)
     if (now >= 0) return now
-    const source = this.#source()
+    const source = this.#reading.source
     throw now === GONE ? noRecord(n, source) : replaced(source.path, 'a row on a record')
   }
 
   placeNow(n: number, numbering: Numbering): number {
     const place = numbering.placeNow(n)
-    if (place < 0) throw replaced(this.#source().path, 'a walk over records')
+    if (place < 0) throw replaced(this.#reading.source.path, 'a walk over records')
     return place
   }
 
@@ -82,15 +85,15 @@ export class RecordFinder implements RowOwner, RunFinder {
   }
 
   decode(view: DataView, bytes: Buffer, at: number): unknown {
-    return this.#source().codec.decode(view, bytes, at)
+    return this.#reading.source.codec.decode(view, bytes, at)
   }
 
   nextLive(n: number, end: number): number {
-    return this.#source().locator.nextLive(n, end)
+    return this.#reading.source.locator.nextLive(n, end)
   }
 
   run(n: number, end: number): RecordBytes {
-    const source = this.#source()
+    const source = this.#reading.source
     const found = source.locator.run(n, end)
     if (found === undefined) throw noRecord(n, source)
     this.locatedAt = source.locator.at

@@ -14,15 +14,14 @@ import { NO_RECORD, noRecord, toRecordNumbers } from '../records/record-numbers.
 import { rowClassOf, walkClassOf } from './codecs.ts'
 import { FollowingFinder } from './following-finder.ts'
 import { AT_ONCE, gatherAll, gatherNumbers, PIECE_RECORDS, type Pieces } from './gather.ts'
-import { currentSource, PointReader, type Source } from './point-reader.ts'
+import { PointReader } from './point-reader.ts'
 import { prefetchRanges, rangeEnds, readPrefetch } from './prefetch.ts'
 import { GATHER, type GatherOptions, NUMBER_RANGE, type NumberRange } from './read-options.ts'
+import type { Reading } from './reading.ts'
 import { RecordFinder } from './record-finder.ts'
 import type { EngineRow } from './row.ts'
 import { ObjectScan, RowScan } from './scan.ts'
 import { fileOrder, ReadAhead } from './visit-order.ts'
-
-export type { Source } from './point-reader.ts'
 
 /** A re-pointable accessor over one record: its fields, `number`, `seek(n)` and `toObject()`. */
 export type Row<S extends AnySchema> = RowFields<S> & {
@@ -32,34 +31,28 @@ export type Row<S extends AnySchema> = RowFields<S> & {
 }
 
 export abstract class RecordSet<S extends AnySchema> extends PointReader<S> implements Iterable<Output<S>> {
+  readonly #reading: Reading<S>
   readonly #finder: RecordFinder
 
   /** @internal */
-  protected constructor(source: Source<S>) {
-    super(source)
-    const find = () => currentSource(this)
-    const prepare = () => this.prepare()
-    this.#finder =
-      source.follower === undefined
-        ? new RecordFinder(find, prepare)
-        : new FollowingFinder(find, prepare, {
-            consistently: read => this.consistently(read),
-            changed: () => this.changed(),
-          })
+  protected constructor(reading: Reading<S>) {
+    super(reading)
+    this.#reading = reading
+    this.#finder = reading.follower === undefined ? new RecordFinder(reading) : new FollowingFinder(reading)
   }
 
   /** Bytes of a record. */
   get recordSize(): number {
-    return currentSource(this).addressing.recordSize
+    return this.#reading.source.addressing.recordSize
   }
   /** Offsets, sizes and types of the fields. */
   get layout(): Layout {
-    return currentSource(this).codec.layout
+    return this.#reading.source.codec.layout
   }
   /** Record numbers in use, deleted ones included: the highest plus 1. */
   get size(): number {
-    this.prepare()
-    return currentSource(this).locator.staging.size
+    this.#reading.prepare()
+    return this.#reading.source.locator.staging.size
   }
   /** Live records. */
   abstract get count(): number
@@ -67,9 +60,9 @@ export abstract class RecordSet<S extends AnySchema> extends PointReader<S> impl
   /** Whether there is a live record with this number. */
   has(n: number): boolean {
     checkRecordNumber(n)
-    if (currentSource(this).follower !== undefined) return this.#hasConsistently(n)
-    this.prepare()
-    return currentSource(this).locator.isLive(n)
+    if (this.#reading.follower !== undefined) return this.#hasConsistently(n)
+    this.#reading.prepare()
+    return this.#reading.source.locator.isLive(n)
   }
 
   /**
@@ -79,9 +72,9 @@ export abstract class RecordSet<S extends AnySchema> extends PointReader<S> impl
   getMany(numbers: Iterable<number> | ArrayLike<number>, none?: NoOptions): (Output<S> | undefined)[] {
     refuseOptions(none, 'getMany')
     const list = toRecordNumbers(numbers)
-    this.prepareBulk()
-    return this.together(() => {
-      const { addressing, pool, locator, windowBytes } = currentSource(this)
+    this.#reading.prepareBulk()
+    return this.#reading.together(() => {
+      const { addressing, pool, locator, windowBytes } = this.#reading.source
       const out: (Output<S> | undefined)[] = new Array(list.length)
       const order = fileOrder(list, addressing, pool, locator.staging.size, windowBytes)
       if (order === undefined) {
@@ -113,19 +106,21 @@ export abstract class RecordSet<S extends AnySchema> extends PointReader<S> impl
   ): GatherResult<S, Name> {
     const { missing } = GATHER.read(options, 'gather')
     const list = numbers === undefined ? undefined : toRecordNumbers(numbers)
-    const column = currentSource(this).codec.column(name)
+    const column = this.#reading.source.codec.column(name)
     const element = missing === undefined ? undefined : column.missing(missing)
-    this.prepareBulk()
+    this.#reading.prepareBulk()
     if (list === undefined) {
-      const all = this.together(() => gatherAll(currentSource(this).locator, column, this.count, this.#pieces))
+      const all = this.#reading.together(() =>
+        gatherAll(this.#reading.source.locator, column, this.count, this.#pieces),
+      )
       return all as GatherResult<S, Name>
     }
     const absent = (n: number): unknown => {
       if (element === undefined) throw noRecord(n, this)
       return element()
     }
-    const asked = this.together(() => {
-      const { locator, windowBytes } = currentSource(this)
+    const asked = this.#reading.together(() => {
+      const { locator, windowBytes } = this.#reading.source
       return gatherNumbers(locator, column, list, windowBytes, absent, this.#pieces)
     })
     return asked as GatherResult<S, Name>
@@ -140,8 +135,8 @@ export abstract class RecordSet<S extends AnySchema> extends PointReader<S> impl
    */
   scan(range?: NumberRange): IterableIterator<Row<S>> {
     const given = NUMBER_RANGE.read(range, 'scan')
-    this.prepareBulk()
-    const { codec, locator, addressing } = currentSource(this)
+    this.#reading.prepareBulk()
+    const { codec, locator, addressing } = this.#reading.source
     const { from, to } = rangeEnds(given, locator.staging.size)
     const Walk = locator.isDense ? walkClassOf(codec) : RowScan
     const scan = new Walk(this.#finder, addressing.stride, this.#newRow(), from, to)
@@ -150,10 +145,10 @@ export abstract class RecordSet<S extends AnySchema> extends PointReader<S> impl
 
   /** Live records in number order as fresh objects; walks as `scan` does. */
   [Symbol.iterator](): IterableIterator<Output<S>> {
-    this.prepareBulk()
-    const { codec, locator } = currentSource(this)
+    this.#reading.prepareBulk()
+    const { codec, locator } = this.#reading.source
     const decode = (view: DataView, bytes: Buffer, at: number): Output<S> => codec.decode(view, bytes, at)
-    return new ObjectScan(this.#finder, currentSource(this).addressing.stride, decode, 0, locator.staging.size)
+    return new ObjectScan(this.#finder, this.#reading.source.addressing.stride, decode, 0, locator.staging.size)
   }
 
   /**
@@ -172,8 +167,8 @@ export abstract class RecordSet<S extends AnySchema> extends PointReader<S> impl
   async prefetch(what?: Iterable<number> | ArrayLike<number> | NumberRange, none?: NoOptions): Promise<void> {
     refuseOptions(none, 'prefetch')
     const given = readPrefetch(what)
-    this.prepareBulk()
-    const { addressing, locator, pool } = currentSource(this)
+    this.#reading.prepareBulk()
+    const { addressing, locator, pool } = this.#reading.source
     await pool.prefetch(prefetchRanges(given, addressing, locator.staging.size))
   }
 
@@ -185,8 +180,8 @@ export abstract class RecordSet<S extends AnySchema> extends PointReader<S> impl
    */
   read<T>(fn: (() => T) & Synchronous<T>): T {
     if (typeof fn !== 'function') throw new TypeError(`read takes a function: ${shown(fn)}`)
-    this.assertOpen()
-    return this.together(() => {
+    this.#reading.assertOpen()
+    return this.#reading.together(() => {
       const result = this.#finder.together(fn)
       const kind = unfinished(result)
       if (kind === undefined) return result
@@ -198,26 +193,20 @@ export abstract class RecordSet<S extends AnySchema> extends PointReader<S> impl
 
   /** Gives memory back: windows that nothing holds are unmapped, and mapped again when touched. */
   trim(): void {
-    this.assertOpen()
-    this.changed()
-    currentSource(this).pool.trim()
+    this.#reading.assertOpen()
+    this.#reading.changed()
+    this.#reading.source.pool.trim()
   }
 
   /** What console.log shows: what it is, not what it is made of. */
   [Symbol.for('nodejs.util.inspect.custom')](): object {
     const { path, recordSize } = this
-    return this.isClosed ? { path, recordSize, closed: true } : { path, recordSize, count: this.count }
-  }
-
-  /** @internal Before each bulk read: also the file's size (S6). */
-  protected prepareBulk(): void {
-    this.prepare()
-    currentSource(this).pool.checkSize()
+    return this.#reading.isClosed ? { path, recordSize, closed: true } : { path, recordSize, count: this.count }
   }
 
   // Apart from `has`: a closure over its argument would cost each call an allocation.
   #hasConsistently(n: number): boolean {
-    return this.consistently(() => currentSource(this).locator.isLive(n))
+    return this.#reading.consistently(() => this.#reading.source.locator.isLive(n))
   }
 
   #getIfAny(n: number): Output<S> | undefined {
@@ -225,15 +214,15 @@ export abstract class RecordSet<S extends AnySchema> extends PointReader<S> impl
   }
 
   get #pieces(): Pieces {
-    const { follower, pool } = currentSource(this)
+    const { follower, pool } = this.#reading.source
     if (follower === undefined) return AT_ONCE
     return {
       records: pool.live ? PIECE_RECORDS.mapped : PIECE_RECORDS.copied,
-      once: read => this.consistently(read),
+      once: read => this.#reading.consistently(read),
     }
   }
 
   #newRow(): EngineRow {
-    return new (rowClassOf(currentSource(this).codec))(this.#finder)
+    return new (rowClassOf(this.#reading.source.codec))(this.#finder)
   }
 }

@@ -10,7 +10,7 @@
  *        held commit: such entries are then looked up in the records.
  *
  * The value may be odd: records that the writer is storing right now are among those that frames name.
- * Who decides when a commit is held: store-life.ts, consistent-reads.ts.
+ * Who decides when a commit is held: reader-session.ts, consistent-reads.ts.
  */
 
 import { StrideError } from '../../errors.ts'

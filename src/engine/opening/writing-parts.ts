@@ -23,7 +23,7 @@ import type { LateIndexes } from '../indexes/upkeep/late-indexes.ts'
 import type { ReadableIndexes } from '../indexes/upkeep/reader-indexes.ts'
 import { Journal } from '../journal/journal.ts'
 import { Numbering } from '../read/numbering.ts'
-import type { Source } from '../read/record-set.ts'
+import type { Reading, Source } from '../read/reading.ts'
 import { type StoreSettings, windowSizes } from './options.ts'
 import { locatorOver, type StoreFile } from './store-file.ts'
 
@@ -57,14 +57,14 @@ function checksumPolicy({ verifyReads }: StoreSettings): ChecksumPolicy {
   return verifyReads ? 'each' : 'never'
 }
 
-/** Makes the writer's parts, and tells readers that it is ready. `changed`: see Writer and Committer. */
+/** Makes the writer's parts, and tells readers that it is ready. */
 export function startWriting<S extends AnySchema>(
   opened: StoreFile,
-  { codec, locator }: Source<S>,
+  { source, changed }: Reading<S>,
   options: StoreSettings,
-  changed: () => void,
   indexes: LateIndexes,
 ): WritingParts {
+  const { codec, locator } = source
   const { platform, path, file, pool, addressing, root, identity } = opened
   const { journalBytes, allocate, reuseNumbers } = options
   const publisher = opened.publisher as Publisher

@@ -1,0 +1,103 @@
+/**
+ * What stands behind a store's public face: what it reads, the session on its file, and its indexes by name.
+ *
+ * The session is replaced whole when the file is: by compact of this process or another one.
+ */
+
+import { StrideError } from '../../errors.ts'
+import type { AnySchema } from '../../schema/index.ts'
+import type { IndexDefinition } from '../indexes/keys/index-definition.ts'
+import { Reading } from '../read/reading.ts'
+import { indexDefinitions, type StoreSettings } from './options.ts'
+import { ReaderSession } from './reader-session.ts'
+import type { SessionSettings } from './session.ts'
+import { openStoreFile, type StoreFile } from './store-file.ts'
+import { WriterSession } from './writer-session.ts'
+import { sourceOf } from './writing-parts.ts'
+
+export class OpenedStore<S extends AnySchema> implements SessionSettings<S> {
+  readonly reading: Reading<S>
+  readonly options: StoreSettings
+  readonly declared: Map<string, IndexDefinition>
+  readonly epoch = { value: 0 }
+  readonly changesAtOnce: number
+  readonly #schema: S | undefined
+  #session: WriterSession<S> | ReaderSession<S>
+
+  /** `start` follows, once a record set watches the reading. */
+  constructor(file: StoreFile, schema: S | undefined, options: StoreSettings, changesAtOnce: number) {
+    this.reading = new Reading(sourceOf<S>(file, options))
+    this.options = options
+    this.declared = new Map(indexDefinitions(options).map(definition => [definition.name, definition]))
+    this.changesAtOnce = changesAtOnce
+    this.#schema = schema
+    this.#session = this.#newSession(file)
+  }
+
+  get path(): string {
+    return this.reading.path
+  }
+  get session(): WriterSession<S> | ReaderSession<S> {
+    return this.#session
+  }
+  /** The session, where this process writes. */
+  get writer(): WriterSession<S> | undefined {
+    return this.#session instanceof WriterSession ? this.#session : undefined
+  }
+
+  start(): void {
+    const session = this.#session
+    try {
+      session.start()
+    } catch (error) {
+      this.reading.end()
+      session.abandon()
+      session.file.lock.release()
+      throw error
+    }
+  }
+
+  reopen(): void {
+    const { lock, platform, path, backendReason: reason, identity } = this.#session.file
+    let file: StoreFile
+    try {
+      file = openStoreFile(path, this.#schema, { ...this.options, create: false }, { lock, platform, reason })
+      if (file.identity.fingerprint !== identity.fingerprint) throw migrated(file)
+    } catch (error) {
+      this.reading.end()
+      lock.release()
+      throw error
+    }
+    this.reading.attach(sourceOf<S>(file, this.options, this.reading.source.numbering.newest))
+    this.#session = this.#newSession(file)
+    this.start()
+  }
+
+  close(): void {
+    if (this.reading.isClosed) return
+    try {
+      this.writer?.settle()
+    } finally {
+      this.reading.end()
+      try {
+        this.#session.close()
+      } finally {
+        this.#session.file.lock.release()
+      }
+    }
+  }
+
+  #newSession(file: StoreFile): WriterSession<S> | ReaderSession<S> {
+    const { follower } = this.reading.source
+    return follower === undefined ? new WriterSession(file, this) : new ReaderSession(file, follower, this)
+  }
+}
+
+/** Rows, walks and fields of the reader are made for the layout that the file had. */
+function migrated(file: StoreFile): StrideError {
+  const { path } = file
+  file.pool.close()
+  file.file.close()
+  const message = `${path} was given another layout by migrateStore: open it again`
+  return new StrideError('ERR_STRIDE_SCHEMA_MISMATCH', message, { path })
+}

@@ -1,0 +1,184 @@
+/**
+ * A store on a file that another process writes, or left: follows the commits of its writer, and stays at one of them where a
+ * reading needs that.
+ *
+ *   LF3  a reader moves whenever another process put another file in the place of this one.
+ *   LF4  while a commit is held, or a writer is storing one, the reader stays where it is and looks past what is newer.
+ * What it sees: reader-state.ts. How it looks past later commits: held-commit.ts.
+ */
+
+import type { AnySchema } from '../../schema/index.ts'
+import { isCurrent } from '../file/current-file.ts'
+import type { Follower, PublishedState } from '../file/publication.ts'
+import { fileEnd } from '../format/root.ts'
+import type { IndexDefinition } from '../indexes/keys/index-definition.ts'
+import type { IndexSet } from '../indexes/upkeep/index-set.ts'
+import { ReaderIndexes } from '../indexes/upkeep/reader-indexes.ts'
+import type { Following } from '../read/reading.ts'
+import { HeldCommit, HeldCommitLost } from '../recovery/held-commit.ts'
+import { type ReaderState, readState } from '../recovery/reader-state.ts'
+import { NOTHING_RECOVERED, type Recovery } from '../recovery/recovery.ts'
+import type { Session, SessionIndexes, SessionSettings } from './session.ts'
+import type { StoreFile } from './store-file.ts'
+import { readableIndexes } from './writing-parts.ts'
+
+export class ReaderSession<S extends AnySchema> implements Session, Following, SessionIndexes {
+  readonly file: StoreFile
+  readonly #settings: SessionSettings<S>
+  readonly #follower: Follower
+  #reader: ReaderState | undefined
+  /** What keeps the reader at its commit where the file has gone on. */
+  #held: HeldCommit | undefined
+  #holds = 0
+  #moves = 0
+  readonly #indexes = new ReaderIndexes()
+  /** The state for which indexes were looked for last. */
+  #seen: ReaderState | undefined
+
+  constructor(file: StoreFile, follower: Follower, settings: SessionSettings<S>) {
+    this.file = file
+    this.#follower = follower
+    this.#settings = settings
+  }
+
+  get recovery(): Recovery {
+    return this.#reader?.recovery ?? NOTHING_RECOVERED
+  }
+  get commitNumber(): number {
+    return this.publishedState.commitNumber
+  }
+  get durableCommitNumber(): number {
+    return this.publishedState.commitNumber
+  }
+  get deletedCount(): number {
+    return this.publishedState.deletedCount
+  }
+  get publishedState(): PublishedState {
+    return this.#reader?.state ?? this.file.root
+  }
+  get isOverlaid(): boolean {
+    return this.#reader?.overlay !== undefined
+  }
+  get indexes(): SessionIndexes {
+    return this
+  }
+
+  start(): void {
+    this.#settings.reading.following = this
+    this.#follow()
+  }
+
+  followNews(): void {
+    const follower = this.#follower
+    if (follower.sequence() === this.#reader?.sequence) return
+    const isHeld = this.#holds > 0
+    const isStoring = !isHeld && (follower.settle() & 1) === 1 && this.file.lock.writerState() === 'ready'
+    if (isHeld && this.#stay()) return
+    // Once the commit is whole it is to be seen.
+    if (isStoring && this.#stay() && (this.sequence & 1) === 1) return
+    if (isHeld) {
+      this.#moves++
+      throw new HeldCommitLost(this.file.path)
+    }
+    this.#follow()
+  }
+
+  /** The writer's sequence for which the locator is right. */
+  get sequence(): number {
+    return this.#reader?.sequence ?? Number.NaN
+  }
+  /** Counts the commits that the reader moved to. */
+  get moves(): number {
+    return this.#moves
+  }
+  /** Later commits are kept out of sight until `release`. */
+  hold(): void {
+    this.#holds++
+  }
+  release(): void {
+    this.#holds--
+    // Whatever came meanwhile is to be seen now.
+    if (this.#held !== undefined && this.#reader !== undefined)
+      this.#reader = { ...this.#reader, sequence: Number.NaN }
+  }
+
+  now(): IndexSet | undefined {
+    const reader = this.#reader
+    if (reader === undefined || this.#seen === reader) return this.#indexes.set
+    const { reading, options, epoch } = this.#settings
+    const before = this.#indexes.set
+    const readable = readableIndexes(this.file, reading.source, options)
+    this.#indexes.refresh(readable, this.#follower.appliedCommit(), reader.state, reader.held)
+    if (this.#indexes.set !== before) epoch.value++
+    this.#seen = reader
+    return this.#indexes.set
+  }
+  get current(): IndexSet | undefined {
+    return this.#indexes.set
+  }
+  get definitions(): readonly IndexDefinition[] {
+    return this.#indexes.definitions
+  }
+  get reason(): string {
+    return this.#indexes.reason
+  }
+
+  abandon(): void {
+    this.close()
+  }
+
+  close(): void {
+    this.#indexes.forget()
+    this.#settings.epoch.value++
+    this.#follower.close()
+    this.file.pool.close()
+    this.file.file.close()
+  }
+
+  /** Takes over what other processes committed. */
+  #follow(): void {
+    const { reading } = this.#settings
+    const { platform, path, file } = this.file
+    const follower = this.#follower
+    const isReplaced = (): boolean => follower.isSuperseded && !isCurrent(platform, path, file)
+    for (;;) {
+      this.#moves++
+      if (isReplaced()) return this.#openReplacement()
+      const { locator, pool, addressing } = reading.source
+      const reader = readState(this.file, follower)
+      // While it waited for a writer the file may have been replaced.
+      if (isReplaced()) return this.#openReplacement()
+      const { state, overlay } = reader
+      pool.setEnd(Math.min(fileEnd(addressing, state), file.size()))
+      locator.liveness.place(state.liveBitsOffset)
+      locator.checksums.place(state.checksumsOffset)
+      locator.staging.rebase(state.size, overlay)
+      this.#reader = reader
+      this.#held = undefined
+      reading.changed()
+      // The writer was storing what comes behind this state; it may be whole by now.
+      if (!reader.isUnderWay || (this.#stay() && (this.sequence & 1) === 1)) return
+    }
+  }
+
+  /** Goes on seeing the same commit. @returns whether the journal still holds what was replaced since */
+  #stay(): boolean {
+    const { reading } = this.#settings
+    const reader = this.#reader
+    if (reader === undefined) return false
+    this.#held ??= new HeldCommit(this.file, reader.state)
+    const sequence = this.#held.layOver(reading.source.locator, this.#follower)
+    if (sequence === undefined) return false
+    this.#reader = { ...reader, sequence, held: this.#held }
+    reading.changed()
+    return true
+  }
+
+  #openReplacement(): void {
+    const { reading } = this.#settings
+    // Which records moved where is known to the process that compacted.
+    reading.source.numbering.end(undefined)
+    this.close()
+    this.#settings.reopen()
+  }
+}

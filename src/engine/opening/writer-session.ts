@@ -1,0 +1,143 @@
+/**
+ * A store on a file that this process writes: recovery at first, where a crash left something, and then writing.
+ *
+ *   LF1  a writer stands on one file until it replaced it itself (compact).
+ *   LF2  what recovery found is put into the file before anything else is written; reads have it from memory until then.
+ * What stages and commits: writing-parts.ts. Its indexes: writer-indexes.ts.
+ */
+
+import type { AnySchema } from '../../schema/index.ts'
+import type { PublishedState } from '../file/publication.ts'
+import type { AppliedState, Root } from '../format/root.ts'
+import type { Recovery } from '../recovery/recovery.ts'
+import type { Replay } from '../recovery/replay.ts'
+import type { Session, SessionSettings } from './session.ts'
+import type { StoreFile } from './store-file.ts'
+import { WriterIndexes } from './writer-indexes.ts'
+import { startWriting, type WritingParts } from './writing-parts.ts'
+
+export class WriterSession<S extends AnySchema> implements Session {
+  readonly indexes: WriterIndexes<S>
+  readonly #settings: SessionSettings<S>
+  #file: StoreFile
+  /** None before recovery is through. */
+  #parts: WritingParts | undefined
+
+  constructor(file: StoreFile, settings: SessionSettings<S>) {
+    this.#file = file
+    this.#settings = settings
+    this.indexes = new WriterIndexes(this, settings)
+  }
+
+  get file(): StoreFile {
+    return this.#file
+  }
+  get recovery(): Recovery {
+    const { recovery } = this.#file
+    const { built } = this.indexes
+    return built.length === 0 ? recovery : { ...recovery, indexesBuilt: built }
+  }
+  get commitNumber(): number {
+    return this.#parts?.committer.commitNumber ?? this.#recovered.commitNumber
+  }
+  get durableCommitNumber(): number {
+    return this.#parts?.committer.durableCommitNumber ?? this.#file.replay?.durableCommit ?? 0
+  }
+  get deletedCount(): number {
+    return this.#parts?.committer.deletedCount ?? this.#recovered.deletedCount
+  }
+  get publishedState(): PublishedState {
+    if (this.#parts === undefined) return this.#recovered
+    return { ...this.#parts.committer.applied, ...this.#parts.space.state }
+  }
+  get isOverlaid(): boolean {
+    return this.#parts === undefined
+  }
+  /** What is committed and in the file; before that, what recovery will put there. */
+  get applied(): AppliedState {
+    return this.#parts?.committer.applied ?? this.#recovered
+  }
+  /** What stages and commits, where recovery is through. */
+  get parts(): WritingParts | undefined {
+    return this.#parts
+  }
+
+  start(): void {
+    const { reading, changesAtOnce } = this.#settings
+    const { replay } = this.#file
+    if (replay !== undefined) reading.source.locator.staging.rebase(replay.state.size, replay.net)
+    const isBehind = this.indexes.open()
+    if (replay === undefined) this.#beginWriting(this.#file)
+    else {
+      replay.beforeEnd = () => this.indexes.publish()
+      const isShort = replay.net.numbers.length <= changesAtOnce
+      if (isShort || isBehind) this.#endReplay(replay.finish())
+      else this.#goOnReplaying(replay)
+    }
+    if (isBehind) this.indexes.complete()
+  }
+
+  /** What stages and commits; what recovery has left to do is done first. @throws ERR_STRIDE_POISONED, _IO, _NO_SPACE */
+  writing(): WritingParts {
+    const { replay } = this.#file
+    if (replay !== undefined) this.#endReplay(replay.finish())
+    return this.#parts as WritingParts
+  }
+
+  /** Ends recovery before closing, unless it failed. */
+  settle(): void {
+    if (this.#file.replay?.isPoisoned !== true) this.writing()
+  }
+
+  close(): void {
+    const { source } = this.#settings.reading
+    try {
+      this.#file.replay?.stop()
+      this.#parts?.committer.close()
+    } finally {
+      this.indexes.close()
+      this.#file.publisher?.close()
+      source.pool.close()
+      if (this.#parts === undefined) this.#file.file.close()
+    }
+  }
+
+  abandon(): void {
+    this.indexes.close()
+    this.#settings.reading.source.pool.close()
+    this.#file.publisher?.close()
+    this.#file.file.close()
+  }
+
+  /** What is committed until recovery has put it into the file. */
+  get #recovered(): Root {
+    return this.#file.replay?.state ?? this.#file.root
+  }
+
+  #beginWriting(file: StoreFile): void {
+    const { reading, options } = this.#settings
+    this.#parts = startWriting(file, reading, options, this.indexes.kept)
+    this.indexes.committer = this.#parts.committer
+  }
+
+  /** Goes on putting what recovery found into the file, while reads look at it in memory. */
+  #goOnReplaying(replay: Replay): void {
+    void replay.run().then(root => {
+      if (root === undefined || this.#settings.reading.isClosed) return
+      try {
+        this.#endReplay(root)
+      } catch {
+        // The next call that writes tries again, and says why.
+      }
+    })
+  }
+
+  #endReplay(root: Root): void {
+    const { reading } = this.#settings
+    const { replay: _, ...file } = { ...this.#file, root }
+    this.#beginWriting(file)
+    this.#file = file
+    reading.source.locator.staging.rebase(root.size)
+    reading.changed()
+  }
+}

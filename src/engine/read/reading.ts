@@ -1,0 +1,132 @@
+/**
+ * What does a record set read from, and is that as new as other processes' commits? The state behind the reading face.
+ *
+ *   RG1  the source is replaced whole when the file behind it is.
+ *   RG2  whoever changes something that was found before calls `changed`: nothing is kept of a window then, and walks look again.
+ *   RG3  programs reach none of this from a store: it leads to mapped memory.
+ */
+
+import { InvariantError, StrideError } from '../../errors.ts'
+import type { WindowPool } from '../../mmap/window-pool/window.ts'
+import type { AnySchema, Codec, Output } from '../../schema/index.ts'
+import type { Follower } from '../file/publication.ts'
+import type { Addressing } from '../format/addressing.ts'
+import type { Locator } from '../records/locator.ts'
+import { ConsistentReads, type Holding } from './consistent-reads.ts'
+import type { Numbering } from './numbering.ts'
+
+/** What records are read from. */
+export interface Source<S extends AnySchema> {
+  readonly path: string
+  readonly codec: Codec<Output<S>>
+  readonly addressing: Addressing
+  readonly pool: WindowPool
+  readonly locator: Locator
+  readonly windowBytes: number
+  /** Present where another process writes. */
+  readonly follower: Follower | undefined
+  /** What records are numbered by, until compact replaces the file. */
+  readonly numbering: Numbering
+}
+
+/** Who brings a reading up to the commits of another process. */
+export interface Following extends Holding {
+  /** Before each slow read. @throws HeldCommitLost, and whatever opening throws */
+  followNews(): void
+}
+
+export class Reading<S extends AnySchema> {
+  /** None where this process writes, and over flat files. */
+  following: Following | undefined
+  #source: Source<S>
+  #isClosed = false
+  #version = 0
+  /** Forgets what the record set keeps of a window. */
+  #cool = (): void => undefined
+  readonly #reads = new ConsistentReads(this)
+
+  constructor(source: Source<S>) {
+    this.#source = source
+  }
+
+  get source(): Source<S> {
+    return this.#source
+  }
+  get path(): string {
+    return this.#source.path
+  }
+  get follower(): Follower | undefined {
+    return this.#source.follower
+  }
+  get isClosed(): boolean {
+    return this.#isClosed
+  }
+  /** Counts what may have changed under a walk. */
+  get version(): number {
+    return this.#version
+  }
+
+  /** `cool` is called whenever a window may go, or what lies in it may change. */
+  watch(cool: () => void): void {
+    this.#cool = cool
+    this.#source.pool.watch(cool)
+  }
+
+  /** What was found before may no longer be what is there. */
+  readonly changed = (): void => {
+    this.#version++
+    this.#cool()
+    const { pool, locator } = this.#source
+    locator.expire()
+    pool.expire()
+  }
+
+  /** Another file is read from now on; for a reader it may have been opened anew. */
+  attach(source: Source<S>): void {
+    const { canonical } = this.#source.codec.layout
+    if (source.follower === undefined && source.codec.layout.canonical !== canonical) {
+      throw new InvariantError(`get and field are made for another layout than the one of ${source.path} now`)
+    }
+    this.#cool()
+    this.#source = source
+    source.pool.watch(this.#cool)
+  }
+
+  /** Nothing can be read any more. */
+  end(): void {
+    this.#isClosed = true
+    this.changed()
+  }
+
+  /** @throws ERR_STRIDE_CLOSED */
+  assertOpen(): void {
+    if (!this.#isClosed) return
+    throw new StrideError('ERR_STRIDE_CLOSED', `${this.path} is closed`, { path: this.path })
+  }
+
+  /** Before each slow read: open, and as new as other processes' commits. @throws ERR_STRIDE_CLOSED, and what opening throws */
+  prepare(): void {
+    this.assertOpen()
+    this.following?.followNews()
+  }
+
+  /** Before each bulk read: also the file's size (S6). */
+  prepareBulk(): void {
+    this.prepare()
+    this.#source.pool.checkSize()
+  }
+
+  /** Runs a short reading, and beside another writer again until no commit came between. */
+  consistently<T>(read: () => T): T {
+    if (this.#source.follower !== undefined) return this.#reads.once(read)
+    this.prepare()
+    return read()
+  }
+
+  /** Runs a reading made of several short ones, which all see the same commit. */
+  together<T>(read: () => T): T {
+    if (this.#source.follower !== undefined) return this.#reads.together(read)
+    this.prepare()
+    return read()
+  }
+}
