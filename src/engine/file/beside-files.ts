@@ -49,7 +49,10 @@ export function removeLeftovers(platform: Platform, path: string): void {
   for (const ending of ENDINGS) removeLeftover(platform, `${path}${ending}`)
 }
 
-/** @throws ERR_STRIDE_NOT_FOUND where a part of the path is no folder, _LIMIT where a file beside the store would have a longer name than the file system allows */
+/**
+ * @throws ERR_STRIDE_NOT_FOUND where a part of the path is no folder, _LIMIT where a file beside the store would have a longer
+ *   name than the file system allows
+ */
 export function checkNameLength(platform: Platform, path: string): void {
   try {
     platform.exists(`${path}${LONGEST_ENDING}`)

@@ -3,9 +3,9 @@
  *
  * Tables lie behind the capacity, at offsets in the root, and move behind the new one when the store grows (space.ts). Lookups
  * read them where they lie, through windows.
- *   ST1  a walk reads a page of a table into memory at a time: where few windows may be shown, those of the records and of the
+ *   TB1  a walk reads a page of a table into memory at a time: where few windows may be shown, those of the records and of the
  *        tables would otherwise take each other's place at each step.
- *   ST2  such a copy is used until `expire`, which whoever stores into a table, or follows another process, calls.
+ *   TB2  such a copy is used until `expire`, which whoever stores into a table, or follows another process, calls.
  */
 
 import type { Window, WindowPool } from '../../mmap/window-pool/window.ts'

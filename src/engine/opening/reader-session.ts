@@ -143,11 +143,17 @@ export class ReaderSession<S extends AnySchema> implements Session, Following, S
     const isReplaced = (): boolean => follower.isSuperseded && !isCurrent(platform, path, file)
     for (;;) {
       this.#moves++
-      if (isReplaced()) return this.#openReplacement()
+      if (isReplaced()) {
+        this.#openReplacement()
+        return
+      }
       const { locator, pool, addressing } = reading.source
       const reader = readState(this.file, follower)
       // While it waited for a writer the file may have been replaced.
-      if (isReplaced()) return this.#openReplacement()
+      if (isReplaced()) {
+        this.#openReplacement()
+        return
+      }
       const { state, overlay } = reader
       pool.setEnd(Math.min(fileEnd(addressing, state), file.size()))
       locator.liveness.place(state.liveBitsOffset)
