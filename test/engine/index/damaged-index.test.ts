@@ -167,3 +167,84 @@ describe('a damaged index', () => {
     expect((await store.verify()).findings).toEqual([])
   })
 })
+
+/** What may be left of an index file; `index` is what it was. */
+const REMNANTS: Readonly<Record<string, (index: Buffer) => Buffer>> = {
+  nothing: () => Buffer.alloc(0),
+  'its first byte': index => index.subarray(0, 1),
+  'half of its magic': index => index.subarray(0, 4),
+  'its magic': index => index.subarray(0, 8),
+  'a byte more than its magic': index => index.subarray(0, 9),
+  'half of its store id': index => index.subarray(0, 20),
+  'half of its header': index => index.subarray(0, 256),
+  'its header page': index => index.subarray(0, PAGE),
+  'half of it': index => index.subarray(0, index.length / 2),
+  'three zeros': () => Buffer.alloc(3),
+  'a page of zeros': () => Buffer.alloc(PAGE),
+  'zeros of its length': index => Buffer.alloc(index.length),
+  'all but its header page, which is zeros': index => Buffer.concat([Buffer.alloc(PAGE), index.subarray(PAGE)]),
+  'all but its magic': index => Buffer.concat([Buffer.alloc(8), index.subarray(8)]),
+  'all but a bit of its store id': index =>
+    Buffer.concat([index.subarray(0, 12), Buffer.of(0xff), index.subarray(13)]),
+}
+
+describe('what damage left of an index file', () => {
+  const made = (folder: string, name: string) => {
+    const path = join(folder, name)
+    const store = openStore(path, Pair, { indexes: { k: { on: 'k', unique: true } } })
+    store.appendMany(pairs(0, 5000))
+    store.commitSync()
+    store.close()
+    return path
+  }
+
+  it.each(Object.keys(REMNANTS))(
+    '%s: is rebuilt by the next writer, whether or not it declares indexes',
+    async name => {
+      const folder = temporaryFolder()
+      const path = made(folder, 'x.stride')
+      const left = (REMNANTS[name] as (index: Buffer) => Buffer)(readFileSync(`${path}-index`))
+      for (const options of [{}, { indexes: { k: { on: 'k', unique: true } } } as const]) {
+        writeFileSync(`${path}-index`, left)
+        const reader = openStore(path, Pair, { readOnly: true })
+        expect(codeOf(() => reader.index('k').get(77))).toBe('ERR_STRIDE_INDEX_NOT_BUILT')
+        expect(reader.get(77)).toEqual({ k: 77, v: V })
+        reader.close()
+        using store = openStore(path, Pair, options)
+        expect(store.recovery.indexesBuilt?.map(({ index }) => index)).toEqual(['k'])
+        expect(store.index('k').number(4321)).toBe(4321)
+        expect(codeOf(() => store.append({ k: 77, v: 0 }))).toBe('ERR_STRIDE_DUPLICATE_KEY')
+        expect(await store.verify()).toMatchObject({ ok: true })
+        store.close()
+      }
+    },
+  )
+
+  it('is not what begins with zeros and goes on otherwise, nor the damaged index file of another store or history', () => {
+    const folder = temporaryFolder()
+    const path = made(folder, 'x.stride')
+    const other = readFileSync(`${made(folder, 'other.stride')}-index`)
+    const image = Buffer.concat([Buffer.alloc(40_000), Buffer.from('precious')])
+    const headless = Buffer.concat([Buffer.alloc(PAGE), other.subarray(PAGE)])
+    const older = readFileSync(`${path}-index`)
+    {
+      using store = openStore(path, Pair)
+      store.append({ k: 9000, v: 1 })
+      store.commitSync()
+    }
+    const past = Buffer.concat([Buffer.alloc(PAGE), older.subarray(PAGE)])
+    for (const content of [
+      image,
+      headless,
+      past,
+      other,
+      Buffer.from('STRX'),
+      Buffer.from('S\0'),
+      other.subarray(0, 20),
+    ]) {
+      writeFileSync(`${path}-index`, content)
+      expect(codeOf(() => openStore(path, Pair))).toBe('ERR_STRIDE_EXISTS')
+      expect(readFileSync(`${path}-index`).equals(content)).toBe(true)
+    }
+  })
+})

@@ -4,6 +4,9 @@
  *   IB1  a file counts only where its store id and generation are the store's and its lineage leads to the store's root. Copies of
  *        one store that went on by themselves have commits of equal numbers and different lineages (root.ts).
  *   IB2  a file that is no index file of this store, by magic and store id, is never replaced or removed.
+ *   IB3  where the store's root defines indexes, the name was given to an index file of the store. A damaged one is rebuilt then: one
+ *        whose header fails its checksum and whose root is of the store's history, and one that is cut short within its header,
+ *        or holds nothing but zeros, as an interrupted copy or a repaired file system leaves it.
  */
 
 import { StrideError } from '../../../errors.ts'
@@ -12,7 +15,10 @@ import type { Identity } from '../../format/identity.ts'
 import { INDEX_HEADER, INDEX_MAGIC } from '../../format/index-format.ts'
 import { NO_LINEAGE, type Root } from '../../format/root.ts'
 import { FORMAT_VERSION } from '../../format/store-format.ts'
-import type { IndexedCommit } from './index-root.ts'
+import { type IndexedCommit, newestIndexRoot } from './index-root.ts'
+
+const READ_BYTES = 64 * 1024
+const STORE_ID_AT = INDEX_HEADER.fields.find(({ name }) => name === 'storeId')?.offset as number
 
 export type IndexOwner = Pick<Identity, 'storeId' | 'generation'>
 
@@ -34,10 +40,24 @@ export function generationOf(file: PlatformFile): number {
   return INDEX_HEADER.decode(headerBytes(file)).generation
 }
 
-/** @throws ERR_STRIDE_EXISTS where the name is taken by what is no index file of this store */
-export function assertReplaceable(platform: Platform, path: string, storeId: string): void {
+/** The store's root, and the last commit behind it. */
+export interface StoreHistory {
+  readonly root: Root
+  readonly committed: number
+}
+
+/**
+ * @param history of a store whose root defines indexes (IB3)
+ * @throws ERR_STRIDE_EXISTS where the name is taken by what is no index file of this store
+ */
+export function assertReplaceable(
+  platform: Platform,
+  path: string,
+  storeId: string,
+  history?: StoreHistory,
+): void {
   if (!platform.exists(path)) return
-  const why = whyNotOurs(platform, path, storeId)
+  const why = whyNotOurs(platform, path, storeId, history)
   if (why === undefined) return
   const message = `${path} is where the store keeps its indexes, and ${why}: move or remove that file`
   throw new StrideError('ERR_STRIDE_EXISTS', message, { path })
@@ -71,12 +91,46 @@ export function whyOtherHistory(
   return lineage === expected || isOld ? undefined : `it is of another history of commit ${commitNumber}`
 }
 
-function whyNotOurs(platform: Platform, path: string, storeId: string): string | undefined {
+function whyNotOurs(
+  platform: Platform,
+  path: string,
+  storeId: string,
+  history?: StoreHistory,
+): string | undefined {
   const file = platform.open(path, { access: 'read', create: 'never' })
   try {
-    return whyStranger(headerBytes(file), storeId)
+    const why = whyStranger(headerBytes(file), storeId)
+    return why === undefined || history === undefined || !isRemnant(file, storeId, history) ? why : undefined
   } finally {
     file.close()
+  }
+}
+
+/** Whether a file is what damage left of the store's index file (IB3). */
+function isRemnant(file: PlatformFile, storeId: string, { root, committed }: StoreHistory): boolean {
+  if (INDEX_HEADER.isIntact(headerBytes(file))) return false
+  const found = newestIndexRoot(file)
+  if (found !== undefined) return whyOtherHistory(found, root, committed) === undefined
+  return isCutShort(file, storeId) || isBlank(file)
+}
+
+/** Whether a file ends before its store id does, and is an index file of the store as far as it goes. */
+function isCutShort(file: PlatformFile, storeId: string): boolean {
+  const bytes = Buffer.alloc(STORE_ID_AT + storeId.length / 2)
+  const count = file.read(bytes, 0)
+  if (count === bytes.length) return false
+  const name = bytes.toString('latin1', 0, Math.min(count, INDEX_MAGIC.length))
+  const id = bytes.toString('hex', Math.min(count, STORE_ID_AT), count)
+  return INDEX_MAGIC.startsWith(name) && storeId.startsWith(id)
+}
+
+function isBlank(file: PlatformFile): boolean {
+  const bytes = Buffer.alloc(READ_BYTES)
+  const zeros = Buffer.alloc(READ_BYTES)
+  for (let at = 0; ; at += READ_BYTES) {
+    const count = file.read(bytes, at)
+    if (bytes.compare(zeros, 0, count, 0, count) !== 0) return false
+    if (count < READ_BYTES) return true
   }
 }
 

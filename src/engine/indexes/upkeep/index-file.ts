@@ -28,7 +28,13 @@ import {
 import { NO_LINEAGE } from '../../format/root.ts'
 import { FORMAT_VERSION } from '../../format/store-format.ts'
 import type { IndexDefinition } from '../keys/index-definition.ts'
-import { assertReplaceable, checkIndexHeader, generationOf, type IndexOwner } from '../pages/index-belonging.ts'
+import {
+  assertReplaceable,
+  checkIndexHeader,
+  generationOf,
+  type IndexOwner,
+  type StoreHistory,
+} from '../pages/index-belonging.ts'
 import {
   type CatalogEntry,
   decodeCatalog,
@@ -62,6 +68,7 @@ const FIRST_ROOT: IndexRoot = {
 
 /**
  * Creates the file without an index, in place of one of the same store that may be there.
+ * @param history of a store whose root defines indexes: see IB3 of index-belonging.ts
  * @throws ERR_STRIDE_EXISTS where another file has the name, _NO_SPACE, _IO
  */
 export function createIndexFile(
@@ -70,8 +77,9 @@ export function createIndexFile(
   owner: IndexOwner,
   access: FileAccess,
   seed: Uint8Array = randomBytes(SEED_BYTES),
+  history?: StoreHistory,
 ): void {
-  assertReplaceable(platform, path, owner.storeId)
+  assertReplaceable(platform, path, owner.storeId, history)
   writeWhole(platform, path, access, file => {
     file.allocate(0, FIXED_PAGES * INDEX_PAGE_BYTES)
     const header = INDEX_HEADER.encode({

@@ -104,9 +104,10 @@ export function openIndexes(opening: IndexOpening): OpenedIndexes | undefined {
 
 /** Makes the file, without an index, in place of one that may be there. @throws ERR_STRIDE_EXISTS, _NO_SPACE, _IO */
 export function createIndexes(opening: IndexOpening): IndexSet {
-  const { platform, path, identity, windows, like } = opening
+  const { platform, path, identity, windows, like, root, state } = opening
   const indexPath = indexPathOf(path)
-  createIndexFile(platform, indexPath, identity, like)
+  const history = root.definitions === '' ? undefined : { root, committed: state.commitNumber }
+  createIndexFile(platform, indexPath, identity, like, undefined, history)
   const file = IndexFile.open(indexPath, identity, { platform, windows, readOnly: false })
   if (typeof file === 'string') throw new InvariantError(`a new index file cannot be opened: ${file}`)
   return setOver(file, opening)
