@@ -9,6 +9,7 @@ import fc from 'fast-check'
 import { openStore, type StoreOptions } from 'stridedb'
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
+import { propertyOptions } from '../property.ts'
 import { codeOf, temporaryFolder } from './support.ts'
 
 const Item = z.object({ key: z.uint32(), value: z.uint32() })
@@ -310,8 +311,7 @@ describe.each(BACKENDS)('what is held of a store on the $name backend', ({ optio
         }
       }),
       {
-        numRuns: Number(process.env.STRIDEDB_RUNS ?? 40),
-        seed: Number(process.env.STRIDE_SEED ?? 20261130),
+        ...propertyOptions(40),
         endOnFailure: false,
       },
     )

@@ -12,9 +12,8 @@ import { readIdentity } from '../../src/engine/format/identity.ts'
 import { FRAME_HEADER, FRAME_MAGIC, JOURNAL_HEADER } from '../../src/engine/format/journal-format.ts'
 import { openStoreOn } from '../../src/engine/open.ts'
 import { createSimulatedPlatform } from '../../src/mmap/simulated/simulated-platform.ts'
-import { runSeed } from '../crash/random.ts'
+import { propertyOptions } from '../property.ts'
 
-const seed = runSeed()
 const Item = z.object({ id: z.uint32(), text: ascii(2000) })
 const PATH = '/in-place/x.stride'
 const JOURNAL = `${PATH}-journal`
@@ -205,7 +204,7 @@ describe('records that a frame of the journal changed', () => {
         expect(others).toEqual(expected.filter(([n]) => n !== where % size))
       }
     })
-    return fc.assert(property, { seed, numRuns: 20 })
+    return fc.assert(property, propertyOptions(20))
   }, 60_000)
 })
 

@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { openStore, type Store } from 'stridedb'
 import { describe, expect, test } from 'vitest'
+import { propertyOptions } from '../property.ts'
 import { BACKENDS, Point, temporaryFolder } from './support.ts'
 
 type Value = { x: number; tag: number }
@@ -158,7 +159,7 @@ describe.each(BACKENDS)('a store on the $name backend', ({ options }) => {
             store.close()
           }
         }),
-        { numRuns: Number(process.env.STRIDEDB_RUNS ?? 25) },
+        propertyOptions(25),
       )
     },
   )
@@ -182,7 +183,7 @@ describe('a store in memory', () => {
           store.close()
         },
       ),
-      { numRuns: Number(process.env.STRIDEDB_RUNS ?? 25) },
+      propertyOptions(25),
     )
   })
 })

@@ -18,6 +18,7 @@ import {
   type WindowOptions,
   type WindowPool,
 } from '../../src/mmap/window-pool/create-window-pool.ts'
+import { propertyOptions } from '../property.ts'
 import { codeOf, isWindows, newFolder, nextTurn, PLATFORMS, thrownBy } from './places.ts'
 
 const KiB = 1024
@@ -103,7 +104,6 @@ describe.each(PLATFORMS)('windows on $name', ({ create }) => {
   it.each([{ readsFirst: false }, { readsFirst: true }])(
     'agrees with a plain array after any sequence of reads, stores, growth, turns and expiries, %o',
     async options => {
-      const seed = Number(process.env['STRIDE_SEED'] ?? 20261121)
       const action = fc.record({
         kind: fc.constantFrom(
           'read',
@@ -157,7 +157,7 @@ describe.each(PLATFORMS)('windows on $name', ({ create }) => {
         }
         end(pool, file)
       })
-      await fc.assert(property, { seed, numRuns: 25 })
+      await fc.assert(property, propertyOptions(25))
     },
   )
 

@@ -7,12 +7,13 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { Codec } from '../../src/schema/index.ts'
 import { codecFromCanonical, codecOf, layoutOf, schemaOf } from '../../src/schema/index.ts'
+import { runSeed } from '../crash/random.ts'
+import { propertyOptions } from '../property.ts'
 import { JUNK, recordCase, spoil } from './samples.ts'
 
-const SEED = Number(process.env.STRIDE_SEED ?? 20_240_611)
-const check = (property: fc.IRawProperty<unknown>, numRuns = 300): void => {
-  // fast-check prints the seed and the path of a failure; STRIDE_SEED repeats it.
-  fc.assert(property as fc.IProperty<unknown>, { seed: SEED, numRuns })
+const SEED = runSeed()
+const check = (property: fc.IRawProperty<unknown>, usualRuns = 300): void => {
+  fc.assert(property as fc.IProperty<unknown>, propertyOptions(usualRuns))
 }
 
 /** A record among bytes that are not its own, all of them dirty. */

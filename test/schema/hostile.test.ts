@@ -1,8 +1,6 @@
 /**
  * Do the codecs read a record once, and alike? What could go wrong: a value that is checked and another that is stored, a
  * getter that runs in one codec and not in the other, a refinement that sees what is not stored or changes it.
- *
- * STRIDEDB_RUNS says how many cases, STRIDE_SEED which ones.
  */
 
 import fc from 'fast-check'
@@ -10,11 +8,12 @@ import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import type { Codec } from '../../src/schema/index.ts'
 import { bytes, codecOf, u8 } from '../../src/schema/index.ts'
+import { runSeed } from '../crash/random.ts'
+import { propertyOptions, propertyRuns } from '../property.ts'
 import { type Disguise, disguise } from './hostile-values.ts'
 import { JUNK, recordCase, spoil } from './samples.ts'
 
-const SEED = Number(process.env.STRIDE_SEED ?? 20_261_130)
-const RUNS = Number(process.env.STRIDEDB_RUNS ?? 400)
+const RUNS = propertyRuns(400)
 
 /** A schema with refinements that look at everything, and some that change what they get. */
 function refined(schema: z.ZodType, which: number): z.ZodType {
@@ -125,7 +124,7 @@ describe('a hostile record', () => {
     const property = fc.property(hostileCase, found => {
       seen[checkCase(found)]++
     })
-    fc.assert(property, { seed: SEED, numRuns: RUNS })
+    fc.assert(property, propertyOptions(RUNS))
     expect(Math.min(seen.written, seen.refused)).toBeGreaterThan(RUNS / 10)
   })
 
@@ -143,7 +142,7 @@ describe('a hostile record', () => {
     const property = fc.property(hostileCase, found => {
       checkCase(found, twice)
     })
-    expect(fc.check(property, { seed: SEED, numRuns: 100 }).failed).toBe(true)
+    expect(fc.check(property, { seed: runSeed(), numRuns: 100 }).failed).toBe(true)
   })
 })
 

@@ -9,6 +9,7 @@ import { ascii, u8 } from 'stridedb'
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import type { IndexOptions } from '../../../src/engine/indexes/keys/index-options.ts'
+import { propertyOptions } from '../../property.ts'
 import { temporaryFolder } from '../support.ts'
 import { HeapRecords } from './heap-records.ts'
 import { accessOf, IndexUnderTest } from './index-under-test.ts'
@@ -152,7 +153,7 @@ describe('an index', () => {
             test.close()
           }
         }),
-        { numRuns: 40 },
+        propertyOptions(40),
       )
     })
   }

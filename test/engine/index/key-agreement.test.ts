@@ -2,7 +2,6 @@
  * What could go wrong: two ways to one answer that disagree. A hash index and an ordered one, a unique one and a plain one, a lookup
  * that is hot and one that is cold, entries in pages and pending ones, a store in memory, mapped or read by position, and a reader
  * beside it: each is compared with a list of records that is filtered and sorted.
- * STRIDEDB_RUNS and STRIDEDB_SEED: how many runs, and which.
  */
 
 import { join } from 'node:path'
@@ -10,10 +9,10 @@ import fc from 'fast-check'
 import { type IndexDeclaration, openStore, type Store } from 'stridedb'
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
+import { propertyOptions } from '../../property.ts'
 import { BACKENDS, codeOf, temporaryFolder } from '../support.ts'
 import { group, isBound, type Kind, LEAVES, missing } from './key-kinds.ts'
 
-const SEED = Number(process.env.STRIDEDB_SEED ?? Math.floor(Math.random() * 2 ** 31))
 /** A disk makes a run slower, and finds the same. */
 const RUNS = { memory: 8, mapped: 2, file: 2 }
 
@@ -503,8 +502,7 @@ describe.each(PLACES)('indexes on fields of every kind, $name', ({ name: place, 
         }
       }),
       {
-        numRuns: Number(process.env.STRIDEDB_RUNS ?? RUNS[place as keyof typeof RUNS]),
-        seed: SEED,
+        ...propertyOptions(RUNS[place as keyof typeof RUNS]),
         endOnFailure: true,
       },
     )

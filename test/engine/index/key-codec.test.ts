@@ -11,9 +11,10 @@ import { KeyCodec } from '../../../src/engine/indexes/keys/key-codec.ts'
 import { KeyHash } from '../../../src/engine/indexes/keys/key-hash.ts'
 import { planKey } from '../../../src/engine/indexes/keys/key-plan.ts'
 import { compareWords } from '../../../src/engine/indexes/keys/words.ts'
+import { propertyOptions } from '../../property.ts'
 import { HeapRecords } from './heap-records.ts'
 
-const RUNS = { numRuns: 300 }
+const RUNS = propertyOptions(300)
 
 /** -1, 0, 1 as `compare` of both keys says, once asked for and once extracted from records. */
 function compareKeys(schema: z.ZodObject, on: readonly string[], a: object, b: object): number {
@@ -173,7 +174,7 @@ describe('the order of keys', () => {
         const expected = on.reduce((result, field) => result || (orders[field]?.(a as R, b as R) ?? 0), 0)
         expect(compareKeys(Mixed, on, a, b)).toBe(expected)
       }),
-      { numRuns: 600 },
+      propertyOptions(600),
     )
     const both = { at: { x: 1, y: null } }
     const rest = { side: 'buy', on: true, raw: new Uint8Array(3), pair: [0, 0] }

@@ -7,6 +7,7 @@ import fc from 'fast-check'
 import { ascii, latin1, openStore, utf8 } from 'stridedb'
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
+import { propertyOptions } from '../../property.ts'
 import { codeOf, temporaryFolder } from '../support.ts'
 
 const TYPES = { ascii, latin1, utf8 }
@@ -58,7 +59,7 @@ describe('an index on text padded with spaces', () => {
             expect(both.count({ prefix: [bound] })).toBe('same'.startsWith(bound) ? texts.length : 0)
           }
         }),
-        { numRuns: 60 },
+        propertyOptions(60),
       )
     })
   }

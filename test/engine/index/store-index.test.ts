@@ -11,6 +11,7 @@ import { describe, expect, it, vi } from 'vitest'
 import { z } from 'zod'
 import { PageView } from '../../../src/engine/indexes/pages/page-view.ts'
 import type { WindowPool } from '../../../src/mmap/window-pool/window.ts'
+import { propertyOptions } from '../../property.ts'
 import {
   BACKENDS,
   codeOf,
@@ -312,7 +313,7 @@ describe('a store with indexes', () => {
           }
         },
       ),
-      { numRuns: 40 },
+      propertyOptions(40),
     )
   })
 })

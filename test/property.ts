@@ -1,0 +1,17 @@
+/**
+ * How often does a test try its property, and from which seed? STRIDEDB_RUNS and STRIDEDB_SEED say so; `npm run torture` sets both.
+ */
+
+import { runSeed } from './crash/random.ts'
+
+/** Options of fast-check: `usual` runs where nothing else is asked for, and the seed of this run. */
+export function propertyOptions(usual: number): { readonly numRuns: number; readonly seed: number } {
+  return { numRuns: propertyRuns(usual), seed: runSeed() }
+}
+
+export function propertyRuns(usual: number): number {
+  const given = process.env.STRIDEDB_RUNS
+  if (given === undefined) return usual
+  if (!/^[1-9]\d*$/.test(given)) throw new TypeError(`STRIDEDB_RUNS is a whole number above 0: ${given}`)
+  return Number(given)
+}
