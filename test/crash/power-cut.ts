@@ -53,6 +53,8 @@ export interface CutOptions {
   readonly secondLives: number
   /** The search of this run ends when so many images were opened in all. */
   readonly imagesMax: number
+  /** Called after each image. */
+  readonly looked?: () => void
 }
 
 /** A second life, and what follows a failed sync, is sampled: these parts of the crash points and images. */
@@ -182,6 +184,7 @@ async function lookAt(
     })
     seen.set(image.key, outcome)
     tally.images++
+    options.looked?.()
     if (life.generation > 0) tally.secondImages++
     if (life.isFailing) tally.failedSyncs++
     if (outcome.commitsReplayed > 0) tally.replayed++

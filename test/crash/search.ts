@@ -19,8 +19,10 @@ export interface Search {
   readonly from?: number
   /** This one again and again instead of those of the kind, with other choices each time. */
   readonly workload?: Workload
-  /** Called after each workload. */
+  /** Called after each image. */
   readonly progress?: (tally: Tally, workloads: number) => void
+  /** Asked before each workload: whether the search ends here. */
+  readonly isOver?: () => boolean
 }
 
 /** Seeded mixtures at each crash point: many for workloads whose crash points are few. */
@@ -33,7 +35,7 @@ const SECOND_LIVES = { small: 0.004, long: 0.01, wide: 0.002 } as const
 export async function searchPowerCuts(search: Search): Promise<Tally> {
   const { seed, kind, images, from = 0 } = search
   const tally = newTally()
-  for (let index = from; tally.images < images; index++) {
+  for (let index = from; tally.images < images && search.isOver?.() !== true; index++) {
     const random = seededRandom(seed, index)
     const isSmall = kind === 'small' || (kind === 'both' && index % 2 === 0)
     const workload: Workload =
@@ -47,6 +49,7 @@ export async function searchPowerCuts(search: Search): Promise<Tally> {
         mixtures: MIXTURES[size],
         secondLives: SECOND_LIVES[size],
         imagesMax: images,
+        looked: () => search.progress?.(tally, index),
       }
       if (search.failingSyncs !== true) {
         await cutEverywhere(await runWorkload(workload), tally, options)
@@ -57,12 +60,11 @@ export async function searchPowerCuts(search: Search): Promise<Tally> {
         await cutEverywhere(await runWorkload(workload, 1 + random.below(syncs)), tally, options)
       }
     })
-    search.progress?.(tally, index + 1)
   }
   return tally
 }
 
 function howToRepeat({ seed, kind, images, failingSyncs }: Search, index: number): string {
   const failing = ` --syncs ${failingSyncs === true ? 'failing' : 'sound'}`
-  return `to repeat: npm run torture -- --seed ${seed} --kind ${kind}${failing} --from ${index} --images ${images} --kills 0 --mutants 0`
+  return `to repeat: npm run torture -- --seed ${seed} --kind ${kind}${failing} --from ${index} --images ${images} --only images`
 }
