@@ -72,7 +72,7 @@ describe('npm run bench -- --smoke', () => {
     const result = await run('--smoke', '--dir', folder, '--json', json)
     output = result.stdout
     report = JSON.parse(readFileSync(json, 'utf8')) as Report
-  }, 240_000)
+  })
 
   afterAll(() => removeFolder(folder))
 

@@ -16,10 +16,10 @@ describe('a loss of power', () => {
     expect(tally.images).toBeGreaterThanOrEqual(6000)
     expect(tally.secondImages).toBeGreaterThan(300)
     expect(Math.min(tally.replayed, tally.dropped)).toBeGreaterThan(0)
-  }, 300_000)
+  })
 
   test('leaves one whole commit in each of 2,000 disks that longer workloads may leave', async () => {
     const tally = await searchPowerCuts({ seed, kind: 'long', images: 2000 })
     expect(tally.images).toBeGreaterThanOrEqual(2000)
-  }, 300_000)
+  })
 })

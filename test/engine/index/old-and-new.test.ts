@@ -191,7 +191,7 @@ describe('files of two histories under one name', () => {
     const outcomes = await outcomesOf(await histories())
     expect(outcomes.get('writer right')).toBeGreaterThan(100)
     expect(outcomes.get('reader right')).toBeGreaterThan(100)
-  }, 120_000)
+  })
 })
 
 describe('files of several moments of one writer', () => {
@@ -229,5 +229,5 @@ describe('files of several moments of one writer', () => {
     keep('closed')
     const outcomes = await outcomesOf(moments)
     expect(outcomes.get('writer right')).toBeGreaterThan(20)
-  }, 120_000)
+  })
 })
