@@ -38,30 +38,38 @@ import { HASH_PLACES } from '../src/engine/indexes/pages/hash-leaf.ts'
 export function formatPage(): string {
   return `# The file format, version ${FORMAT_VERSION}
 
-For programs that read or check a store without this library. Rendered by \`npm run docs\` from src/engine/format/store-format.ts,
-src/engine/format/journal-format.ts and src/engine/format/index-format.ts. A test reads stores by this page, with nothing but a file and a
+For programs that read or check a store without this library. Rendered by \`npm run docs\` from
+src/engine/format/store-format.ts, src/engine/format/journal-format.ts and
+src/engine/format/index-format.ts. A test reads stores by this page, with nothing but a file and a
 DataView: test/docs/foreign-reader.test.ts.
 
 - [Reading a store](#reading-a-store)
-- [The data file](#the-data-file): [identity](#identity), [root](#root), [index definitions](#index-definitions), [layout](#layout),
-  [values](#values), [null bits](#null-bits), [deletion bitmap](#deletion-bitmap), [checksums](#checksums), [shared words](#shared-words)
+- [The data file](#the-data-file): [identity](#identity), [root](#root), [index
+  definitions](#index-definitions), [layout](#layout), [values](#values), [null bits](#null-bits),
+  [deletion bitmap](#deletion-bitmap), [checksums](#checksums), [shared words](#shared-words)
 - [Lineage and generation](#lineage-and-generation)
-- [The journal](#the-journal): [frame](#frame), [records in place](#records-in-place), [replaying](#replaying)
-- [The index file](#the-index-file): [root](#index-root), [catalog](#catalog), [page](#index-page), [ordered entries](#entries-of-an-ordered-index),
-  [hash entries](#entries-of-a-hash-index)
+- [The journal](#the-journal): [frame](#frame), [records in place](#records-in-place),
+  [replaying](#replaying)
+- [The index file](#the-index-file): [root](#index-root), [catalog](#catalog), [page](#index-page),
+  [ordered entries](#entries-of-an-ordered-index), [hash entries](#entries-of-a-hash-index)
 - [Files beside the store](#files-beside-the-store)
 
-Numbers of all structures are little-endian. u64 holds a count below 2^52. CRC-32 is that of zlib, gzip and PNG. A page has ${PAGE_BYTES} bytes.
+Numbers of all structures are little-endian. u64 holds a count below 2^52. CRC-32 is that of zlib,
+gzip and PNG. A page has ${PAGE_BYTES} bytes.
 
 ## Reading a store
 
 Of a store that was closed, or of a backup, the data file is all there is to read:
 
-1. Read the [identity](#identity) at ${IDENTITY_OFFSET}. Check magic, \`formatVersion\` and checksum.
+1. Read the [identity](#identity) at ${IDENTITY_OFFSET}. Check magic, \`formatVersion\` and
+   checksum.
 2. Read both [roots](#root). Take the intact one with the higher \`rootNumber\`.
-3. If \`journalSegment\` is not 0, the store is open or was not closed: commits after this root are in the [journal](#the-journal).
-4. Record n, for n from 0 below \`size\`, lies at \`dataOffset + n * recordSize\`, unless it is [deleted](#deletion-bitmap).
-5. The [layout](#layout) says where each field of a record lies, and the tables below it what the bytes mean.
+3. If \`journalSegment\` is not 0, the store is open or was not closed: commits after this root are
+   in the [journal](#the-journal).
+4. Record n, for n from 0 below \`size\`, lies at \`dataOffset + n * recordSize\`, unless it is
+   [deleted](#deletion-bitmap).
+5. The [layout](#layout) says where each field of a record lies, and the tables below it what the
+   bytes mean.
 
 An open store changes while it is read. Read a backup of it, or close it first.
 
@@ -77,32 +85,38 @@ An open store changes while it is read. Read a backup of it, or close it first.
 | \`liveBitsOffset\` | the deletion bitmap, behind the capacity; only once something was deleted |
 | \`checksumsOffset\` | the checksums, behind the capacity; only in a store that was created with checksums |
 
-Bytes of the array at and beyond record \`size\` mean nothing. The file may be longer than what the root describes.
+Bytes of the array at and beyond record \`size\` mean nothing. The file may be longer than what the
+root describes.
 
 ### Identity
 
 ${structTable(IDENTITY)}
 ### Root
 
-Root number r is written to page ${ROOT_OFFSETS[0] / PAGE_BYTES} where r is even, to page ${ROOT_OFFSETS[1] / PAGE_BYTES} where it is odd. A copy is intact if its magic, its checksum
-and the checksum of its index definitions are right. Of two intact copies the one with the higher root number counts.
+Root number r is written to page ${ROOT_OFFSETS[0] / PAGE_BYTES} where r is even, to page
+${ROOT_OFFSETS[1] / PAGE_BYTES} where it is odd. A copy is intact if its magic, its checksum and the
+checksum of its index definitions are right. Of two intact copies the one with the higher root
+number counts.
 
 ${structTable(ROOT)}
 ### Index definitions
 
-They begin ${DEFINITIONS_AT} bytes behind the start of the root, on the same page: \`definitionsBytes\` bytes of raw deflate (RFC 1951) that hold a JSON
-array with an object for each index; 0 bytes stand for no index. The members stand in this order:
+They begin ${DEFINITIONS_AT} bytes behind the start of the root, on the same page:
+\`definitionsBytes\` bytes of raw deflate (RFC 1951) that hold a JSON array with an object for each
+index; 0 bytes stand for no index. The members stand in this order:
 
 \`\`\`json
 [{"name":"byId","on":["id"],"kind":"hash","unique":true},{"name":"byPlace","on":["place.x","place.y"],"kind":"ordered","unique":false}]
 \`\`\`
 
-\`on\` lists dotted paths of fields. A root of version 1 has no definitions; those of such a store are in its index file alone.
+\`on\` lists dotted paths of fields. A root of version 1 has no definitions; those of such a store
+are in its index file alone.
 
 ### Layout
 
-\`layoutBytes\` bytes of JSON text in UTF-8, without white space; \`layoutCrc\` and \`fingerprint\` are of these bytes. Members stand in the order of
-this table, and those that are not needed are absent. So equal layouts have equal texts.
+\`layoutBytes\` bytes of JSON text in UTF-8, without white space; \`layoutCrc\` and \`fingerprint\`
+are of these bytes. Members stand in the order of this table, and those that are not needed are
+absent. So equal layouts have equal texts.
 
 | object | members |
 |---|---|
@@ -131,35 +145,44 @@ this table, and those that are not needed are absent. So equal layouts have equa
 | \`bytes\` | \`size\` | as they are |
 | \`object\`, \`tuple\`, \`array\` | \`size\` | the fields inside |
 
-A code that is not listed, a date out of range and a boolean above 1 are damage. Gaps and the bytes of a null or absent value are zeros.
+A code that is not listed, a date out of range and a boolean above 1 are damage. Gaps and the bytes
+of a null or absent value are zeros.
 
-An \`f32\` is rounded to the nearest float when it is written, ties to even: 0.1 is stored as 0.10000000149011612, and what is nearer to zero than 2^-150
-as 0. A finite number beyond ±3.4028234663852886e38 is refused and never stored as an infinity.
+An \`f32\` is rounded to the nearest float when it is written, ties to even: 0.1 is stored as
+0.10000000149011612, and what is nearer to zero than 2^-150 as 0. A finite number beyond
+±3.4028234663852886e38 is refused and never stored as an infinity.
 
 ### Null bits
 
-A nullable field has one bit, an optional one has one bit, and a field that is both has two: first null, then absent. A set bit says that the value is null, or
-absent; at most one of the two is set. Bit b of a record is bit \`b % 8\`, from the lowest, of byte \`nullBits.offset + floor(b / 8)\`.
+A nullable field has one bit, an optional one has one bit, and a field that is both has two: first
+null, then absent. A set bit says that the value is null, or absent; at most one of the two is set.
+Bit b of a record is bit \`b % 8\`, from the lowest, of byte \`nullBits.offset + floor(b / 8)\`.
 
-Bits are counted from 0 in the order of the fields, depth first: a field's own bits, then those of the fields inside it. An array takes its own bits, then for
-each element as many as one element takes. Objects, tuples and arrays that cannot be null have no bits of their own.
+Bits are counted from 0 in the order of the fields, depth first: a field's own bits, then those of
+the fields inside it. An array takes its own bits, then for each element as many as one element
+takes. Objects, tuples and arrays that cannot be null have no bits of their own.
 
 ### Deletion bitmap
 
-Record n is deleted if bit \`n % 8\`, from the lowest, of byte \`floor(n / 8)\` of the bitmap is set. Where \`liveBitsOffset\` is 0, nothing is deleted. The
-bitmap has max(${PAGE_BYTES}, ceil(capacity / 8)) bytes; bits at and beyond \`size\` are clear. (The names \`liveBits…\` in the tables are older than this text.)
+Record n is deleted if bit \`n % 8\`, from the lowest, of byte \`floor(n / 8)\` of the bitmap is
+set. Where \`liveBitsOffset\` is 0, nothing is deleted. The bitmap has max(${PAGE_BYTES},
+ceil(capacity / 8)) bytes; bits at and beyond \`size\` are clear. (The names \`liveBits…\` in the
+tables are older than this text.)
 
 ### Checksums
 
-Entry n is a u32 at \`checksumsOffset + 4 n\`: the CRC-32 of the \`recordSize\` bytes of record n. The table has max(${PAGE_BYTES}, 4 capacity) bytes; entries at and
-beyond \`size\` mean nothing.
+Entry n is a u32 at \`checksumsOffset + 4 n\`: the CRC-32 of the \`recordSize\` bytes of record n.
+The table has max(${PAGE_BYTES}, 4 capacity) bytes; entries at and beyond \`size\` mean nothing.
 
-Where \`marksDeleted\` of the identity is 1, the entry of a deleted record is 0x${DELETED_ENTRY.toString(16)}, the ASCII text GONE, and a live record whose CRC-32 would be
-that number has the entry 0x${(DELETED_ENTRY ^ 1).toString(16)}. Where \`marksDeleted\` is 0, the entry of a deleted record means nothing.
+Where \`marksDeleted\` of the identity is 1, the entry of a deleted record is
+0x${DELETED_ENTRY.toString(16)}, the ASCII text GONE, and a live record whose CRC-32 would be that
+number has the entry 0x${(DELETED_ENTRY ^ 1).toString(16)}. Where \`marksDeleted\` is 0, the entry
+of a deleted record means nothing.
 
 ### Shared words
 
-The page at ${SHARED_OFFSET} is memory that open processes share. It is true only while a writer holds byte 2 of the lock file.
+The page at ${SHARED_OFFSET} is memory that open processes share. It is true only while a writer
+holds byte 2 of the lock file.
 
 | word (32 bits) | name |
 |---|---|
@@ -167,22 +190,28 @@ ${Object.entries(SHARED_WORDS)
   .map(([name, index]) => `| ${index} | ${name} |`)
   .join('\n')}
 
-A count takes two words, the lower half first. The sequence is odd while the writer changes committed bytes ([concurrency.md](concurrency.md)).
+A count takes two words, the lower half first. The sequence is odd while the writer changes
+committed bytes ([concurrency.md](concurrency.md)).
 
 ## Lineage and generation
 
-Two files can have the same commit number and different contents: copies of one store that were written separately. Two marks tell them apart.
+Two files can have the same commit number and different contents: copies of one store that were
+written separately. Two marks tell them apart.
 
-- **Generation**: counts how often \`compact\` or \`migrateStore\` rewrote the data file. Journal and index file name the generation that they belong to.
-- **Lineage** of a commit: the salt of the journal in which the commit was made. Each opening that commits begins a journal with a new random salt.
-  After compact, migrate and backup the lineage is random. A store without a commit, and every root of version 1, has zeros.
+- **Generation**: counts how often \`compact\` or \`migrateStore\` rewrote the data file. Journal
+  and index file name the generation that they belong to.
+- **Lineage** of a commit: the salt of the journal in which the commit was made. Each opening that
+  commits begins a journal with a new random salt. After compact, migrate and backup the lineage is
+  random. A store without a commit, and every root of version 1, has zeros.
 
-A journal belongs to a store if store id and generation are equal and its salt is the root's \`journalSalt\`. An index file belongs to it if store id and
-generation are equal and its commit is the root's with the root's lineage, or a later one with the lineage \`journalSalt\`.
+A journal belongs to a store if store id and generation are equal and its salt is the root's
+\`journalSalt\`. An index file belongs to it if store id and generation are equal and its commit is
+the root's with the root's lineage, or a later one with the lineage \`journalSalt\`.
 
 ## The journal
 
-\`x.stride-journal\` is there while a store is open for writing and has committed something, and after a crash. The root names it by its salt.
+\`x.stride-journal\` is there while a store is open for writing and has committed something, and
+after a crash. The root names it by its salt.
 
 | offset | what |
 |---|---|
@@ -191,15 +220,17 @@ generation are equal and its commit is the root's with the root's lineage, or a 
 | ${BLOCK_BYTES} + \`slotBytes\` | slot 1, \`slotBytes\` |
 | ${BLOCK_BYTES} + 2 \`slotBytes\` | slot 2, for a transaction that is larger than \`slotBytes\`, to the end of the file |
 
-A slot holds one segment: frames from its start, in the order of their commit numbers. Frames that share a sync start on a fresh block of ${BLOCK_BYTES}
-bytes and follow each other at multiples of ${FRAME_ALIGNMENT}; zeros fill the last block. Segments are numbered and take free slots in turn. The commit after the
-root's is in the segment that the root names, or in a later one.
+A slot holds one segment: frames from its start, in the order of their commit numbers. Frames that
+share a sync start on a fresh block of ${BLOCK_BYTES} bytes and follow each other at multiples of
+${FRAME_ALIGNMENT}; zeros fill the last block. Segments are numbered and take free slots in turn.
+The commit after the root's is in the segment that the root names, or in a later one.
 
 ${structTable(JOURNAL_HEADER)}
 ### Frame
 
-A frame is one commit: a header, then \`payloadBytes\` of payload. The payload has the images of the records from \`appendStart\` to \`size\`, then
-\`changeCount\` changes. A change begins with ${CHANGE_HEAD_BYTES} bytes: the record number in the lower 56 bits, its kind in the highest byte.
+A frame is one commit: a header, then \`payloadBytes\` of payload. The payload has the images of the
+records from \`appendStart\` to \`size\`, then \`changeCount\` changes. A change begins with
+${CHANGE_HEAD_BYTES} bytes: the record number in the lower 56 bits, its kind in the highest byte.
 
 ${structTable(FRAME_HEADER)}
 | kind | behind the first ${CHANGE_HEAD_BYTES} bytes |
@@ -211,25 +242,33 @@ ${structTable(FRAME_HEADER)}
 
 ### Records in place
 
-A commit that appends much does not carry all images: the records from the previous commit's \`size\` to \`appendStart\` were stored and synced in the data
-file before the frame was written. If \`hasInPlaceCrc\` is 1, \`inPlaceCrc\` is the CRC-32 of these records, one after the other, as they lay in the file
-then; a record that also has a change in this frame counts as zeros. To compare, take for each record the image that the first later frame replaced, if
-a later frame changes it, and else the bytes in the file.
+A commit that appends much does not carry all images: the records from the previous commit's
+\`size\` to \`appendStart\` were stored and synced in the data file before the frame was written. If
+\`hasInPlaceCrc\` is 1, \`inPlaceCrc\` is the CRC-32 of these records, one after the other, as they
+lay in the file then; a record that also has a change in this frame counts as zeros. To compare,
+take for each record the image that the first later frame replaced, if a later frame changes it, and
+else the bytes in the file.
 
 ### Replaying
 
-Begin at \`journalOffset\` with segment \`journalSegment\`; the next segment begins with the next commit, in whichever slot its number is found. The first segment may
-begin with commits that the root counts already: pass over them. A frame counts if its salt is the journal's, both checksums are right and its commit number is one
-more than that of the frame before, which for the first is the root's. Apply the frames in order: store images, set and clear deletion bits, take \`size\` and \`deletedCount\` from the last one.
+Begin at \`journalOffset\` with segment \`journalSegment\`; the next segment begins with the next
+commit, in whichever slot its number is found. The first segment may begin with commits that the
+root counts already: pass over them. A frame counts if its salt is the journal's, both checksums are
+right and its commit number is one more than that of the frame before, which for the first is the
+root's. Apply the frames in order: store images, set and clear deletion bits, take \`size\` and
+\`deletedCount\` from the last one.
 
-The first frame that is not whole ends the journal. If its commit number is at or below the highest \`syncedCommit\` that any whole frame names, it is
-damage to a commit that was promised. Above that it is the end of a commit that never returned.
+The first frame that is not whole ends the journal. If its commit number is at or below the highest
+\`syncedCommit\` that any whole frame names, it is damage to a commit that was promised. Above that
+it is the end of a commit that never returned.
 
 ## The index file
 
-\`x.stride-index\` holds the indexes that the store's root defines. It can be rebuilt from the records at any time, and counts only if it
-[belongs to the store](#lineage-and-generation). It consists of pages of ${INDEX_PAGE_BYTES} bytes: page 0 is the header, pages 1 and 2 are two alternating roots, and the others
-stand in no order. Root r is written to page 1 where r is even, to page 2 where it is odd; the intact one with the higher number counts.
+\`x.stride-index\` holds the indexes that the store's root defines. It can be rebuilt from the
+records at any time, and counts only if it [belongs to the store](#lineage-and-generation). It
+consists of pages of ${INDEX_PAGE_BYTES} bytes: page 0 is the header, pages 1 and 2 are two
+alternating roots, and the others stand in no order. Root r is written to page 1 where r is even, to
+page 2 where it is odd; the intact one with the higher number counts.
 
 ${structTable(INDEX_HEADER)}
 ### Index root
@@ -237,26 +276,32 @@ ${structTable(INDEX_HEADER)}
 ${structTable(INDEX_ROOT)}
 ### Catalog
 
-\`catalogList\` is the first of neighbouring pages that hold a u32 for each page of the catalog. These pages, in order, hold the catalog: \`indexCount\` catalog
-entries, one behind the other, and then for each index
+\`catalogList\` is the first of neighbouring pages that hold a u32 for each page of the catalog.
+These pages, in order, hold the catalog: \`indexCount\` catalog entries, one behind the other, and
+then for each index
 
-1. its definition, JSON as in the [root](#index-definitions) (one object), filled up with zeros to a multiple of 4;
-2. u32 arrays of \`pageCount\` elements: the page's place in the file (the highest bit says that it is packed), its checksum, its number of entries;
+1. its definition, JSON as in the [root](#index-definitions) (one object), filled up with zeros to a
+   multiple of 4;
+2. u32 arrays of \`pageCount\` elements: the page's place in the file (the highest bit says that it
+   is packed), its checksum, its number of entries;
 3. \`pageCount\` fences and then \`pendingCount\` pending entries, \`entryWords\` u32 each.
 
 ${structTable(CATALOG_ENTRY)}
-A fence, or an entry, in words is its key, the most significant word first, then the record number. The key of a hash index is one word, the hash. The key of an
-ordered index is its bytes in big-endian words, the last one filled up with zeros. A page holds the entries from its fence up to the fence of the next page. The
-first fence is zeros.
+A fence, or an entry, in words is its key, the most significant word first, then the record number.
+The key of a hash index is one word, the hash. The key of an ordered index is its bytes in
+big-endian words, the last one filled up with zeros. A page holds the entries from its fence up to
+the fence of the next page. The first fence is zeros.
 
-A pending entry says that the pages may be wrong about this key and record number: look at the record.
+A pending entry says that the pages may be wrong about this key and record number: look at the
+record.
 
 ### Index page
 
 ${structTable(INDEX_PAGE)}
 ### Entries of an ordered index
 
-An entry is the key's bytes and the record number, a big-endian u32. Entries compare as bytes. A key is made of its fields, one behind the other:
+An entry is the key's bytes and the record number, a big-endian u32. Entries compare as bytes. A key
+is made of its fields, one behind the other:
 
 | field | bytes of the key |
 |---|---|
@@ -271,16 +316,21 @@ An entry is the key's bytes and the record number, a big-endian u32. Entries com
 
 ### Entries of a hash index
 
-An entry is two little-endian u32: the hash of the key, and the record number. A page that is not packed has ${HASH_PLACES} places. The home of an entry is place
-\`floor((hash - low) * (${HASH_PLACES - 17} / (high - low)))\`, computed in doubles; \`low\` and \`high\` are the first words of the page's fence and of the next page's, 2^32
-behind the last page. An entry stands at its home or behind it, in the order of the hashes, without a free place between. A free place is all ones.
+An entry is two little-endian u32: the hash of the key, and the record number. A page that is not
+packed has ${HASH_PLACES} places. The home of an entry is place \`floor((hash - low) *
+(${HASH_PLACES - 17} / (high - low)))\`, computed in doubles; \`low\` and \`high\` are the first
+words of the page's fence and of the next page's, 2^32 behind the last page. An entry stands at its
+home or behind it, in the order of the hashes, without a free place between. A free place is all
+ones.
 
-The hash is computed from the key that an ordered index would have, as big-endian words w, with the seed's u32 words s0, s1, s2 (little-endian). All
-arithmetic is modulo 2^32; \`>>\` fills with zeros.
+The hash is computed from the key that an ordered index would have, as big-endian words w, with the
+seed's u32 words s0, s1, s2 (little-endian). All arithmetic is modulo 2^32; \`>>\` fills with zeros.
 
-- One word: h = w ^ s0; h = (h ^ h >> 16) * 0x21f0aaad; h = (h ^ h >> 15) * (s2 | 1); h = h ^ s1; h = (h ^ h >> 15) * 0x735a2d97; the hash is
-  h ^ h >> 15. Two different words never have the same hash.
-- More words: HalfSipHash-1-3 with the key s0, s1 over the words, and then over one word more: the number of words shifted left by 26.
+- One word: h = w ^ s0; h = (h ^ h >> 16) * 0x21f0aaad; h = (h ^ h >> 15) * (s2 | 1); h = h ^ s1; h
+  = (h ^ h >> 15) * 0x735a2d97; the hash is h ^ h >> 15. Two different words never have the same
+  hash.
+- More words: HalfSipHash-1-3 with the key s0, s1 over the words, and then over one word more: the
+  number of words shifted left by 26.
 
 ## Files beside the store
 
