@@ -34,6 +34,8 @@ export interface CheckedParts {
 /** Neighbours that are compared together: a few pages, so that a cold lookup does not read much more than it asked for. */
 const BLOCK_BYTES = 16 * 1024
 const BLOCK_RECORDS_MAX = 1024
+/** Damaged blocks that are remembered; without limit they would be as many as a Map can hold. */
+const PATIENCE_MAX = 65_536
 /** Entries of one block, while it is compared. */
 const entries = new Uint32Array(BLOCK_RECORDS_MAX)
 
@@ -132,6 +134,7 @@ export class CheckedRecords {
     const from = block * this.#blockRecords
     const to = Math.min(from + this.#blockRecords, end, this.#parts.ownFrom)
     if (!this.#isIntact(from, to)) {
+      if (this.#patience.size === PATIENCE_MAX) this.#patience.clear()
       this.#patience.set(block, this.#blockRecords)
       return
     }

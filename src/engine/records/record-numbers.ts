@@ -11,6 +11,9 @@
 import { StrideError } from '../../errors.ts'
 import { toList } from './given-list.ts'
 
+/** A longer array is a slow dictionary to V8 when it is made. */
+const ARRAY_LENGTH_MAX = 2 ** 25
+
 /** In a list of record numbers: no record. */
 export const NO_RECORD = -1
 
@@ -24,7 +27,7 @@ export function toRecordNumbers(numbers: Iterable<number> | ArrayLike<number>): 
     return list as ArrayLike<number>
   }
   const { length } = list
-  const copy: number[] = new Array(length)
+  const copy = length > ARRAY_LENGTH_MAX ? new Float64Array(length) : new Array<number>(length)
   for (let i = 0; i < length; i++) {
     const n = list[i]
     if (typeof n !== 'number') {

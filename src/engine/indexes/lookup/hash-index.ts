@@ -11,6 +11,7 @@ import type { KeyHash } from '../keys/key-hash.ts'
 import { hasKey } from '../keys/record-keys.ts'
 import { HASH_ENTRY_BYTES, HASH_PLACES, homesPerHash } from '../pages/hash-leaf.ts'
 import type { HashDelta } from '../trees/hash-delta.ts'
+import { NumberList } from '../../records/number-list.ts'
 import { HashHomes, HOMES_BATCH, UNSURE } from './hash-slots.ts'
 import { KeyIndex, type KeyIndexParts } from './key-index.ts'
 
@@ -78,16 +79,16 @@ export class HashIndex extends KeyIndex<HashDelta> {
 
   protected override findAll(): Float64Array {
     const hash = this.#hash.of(this.#key)
-    const found = new Set<number>()
+    const found = new NumberList()
     this.#searchPages(hash, found)
     for (const delta of this.#deltas()) {
       const part = delta.partOf(hash)
       for (let e = part.first(hash); e >= 0; e = part.following(e, hash)) {
         const n = part.numbers[e] as number
-        if (!found.has(n) && this.#isKeyOf(n)) found.add(n)
+        if (this.#isKeyOf(n)) found.push(n)
       }
     }
-    return Float64Array.from(found).sort()
+    return found.toSet()
   }
 
   protected override noteKey(n: number): void {
@@ -130,7 +131,7 @@ export class HashIndex extends KeyIndex<HashDelta> {
    * The lowest number of a record with the key; `all` is given every one. `isRight`: an entry with the hash is one of the key,
    * and its record is not asked.
    */
-  #searchPages(hash: number, all: Set<number> | undefined, isRight = false): number {
+  #searchPages(hash: number, all: NumberList | undefined, isRight = false): number {
     const { directory } = this.tree
     if (directory.pageCount === 0) return -1
     const { pages } = this.parts
@@ -154,7 +155,7 @@ export class HashIndex extends KeyIndex<HashDelta> {
         if (n === NO_NUMBER) break
         if (!isRight && !this.#isKeyOf(n)) continue
         if (all === undefined) return n
-        all.add(n)
+        all.push(n)
       }
       page++
     } while (directory.fenceWord(page) === hash)

@@ -12,6 +12,7 @@ import { compareWords, copyWords, EntryBuffer } from '../keys/words.ts'
 import type { OrderedLeaf } from '../pages/ordered-leaf.ts'
 import type { OrderedDelta } from '../trees/ordered-delta.ts'
 import { KeyIndex, type KeyIndexParts } from './key-index.ts'
+import { NumberList } from '../../records/number-list.ts'
 import { RangeCursor, type RangeEnds } from './range-cursor.ts'
 import { type GivenRange, rangeEnds } from './range-ends.ts'
 
@@ -80,9 +81,9 @@ export class OrderedIndex extends KeyIndex<OrderedDelta> {
     const to = from.slice()
     to[this.#keyWords] = 0xffffffff
     const cursor = this.cursorBetween({ from, to }, false)
-    const found: number[] = []
+    const found = new NumberList()
     for (let n = cursor.next(); n >= 0; n = cursor.next()) found.push(n)
-    return Float64Array.from(found)
+    return found.toArray()
   }
 
   protected override noteKey(n: number): void {

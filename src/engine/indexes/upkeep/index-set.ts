@@ -244,7 +244,7 @@ export class IndexSet {
   }
 
   /** Of records whose entries have the same words, no two may have the same key. */
-  #refuseEquals(index: KeyIndex, numbers: readonly number[]): void {
+  #refuseEquals(index: KeyIndex, numbers: Uint32Array): void {
     const seen = new Map<string, number>()
     for (const n of numbers) {
       const key = index.keyTextOf(n)
