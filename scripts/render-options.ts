@@ -32,9 +32,9 @@ export function optionsPage(): string {
 Rendered by \`npm run docs\` from the tables of options in src. Types and checks come from the same tables.
 
 - An unknown name is refused with the nearest right one, a wrong type with a TypeError, a value out of bounds with a RangeError.
-- \`undefined\` is as good as absent, except for a bound of a range: a bound that got lost would answer with more records.
-- Options are a plain object. Its own properties are read, each once, and copied: changing the object later changes nothing.
-  Symbols are not looked at, and an option that the object inherits is refused.
+- \`undefined\` counts as absent, except as a bound of a range: a lost bound would answer with more records.
+- Options are a plain object. Its own properties are read once each and copied; changing the object later changes nothing.
+  Symbols are ignored, and an inherited option is refused.
 
 ${sections.join('\n')}`
 }

@@ -32,26 +32,29 @@ const WINDOW_BYTES_MIN = 64 * KIB
 
 /** Options of reading, common to stores and flat files. */
 export const READING = new OptionTable('ReadingOptions', {
-  /** Nothing is changed, and a writer elsewhere is no obstacle. */
+  /** The file is not changed; another process may write it meanwhile. */
   readOnly: flag.or(false),
   /**
-   * How the bytes are reached: mapped, or by positioned reads and writes ('file'), or kept in memory and gone at
-   * close ('memory'). 'auto' maps where that can be trusted and says what it took in `store.backend`.
+   * How the bytes are reached: mapped, by positioned reads and writes ('file'), or in memory alone, where they are gone after
+   * close ('memory'). 'auto' maps where mapping is safe; `store.backend` says what it chose.
    */
   backend: oneOf<Backend>('auto', 'mapped', 'file', 'memory').or('auto'),
   /** Bytes of a sliding window. */
   windowBytes: whole({ min: WINDOW_BYTES_MIN, max: GIB, isPowerOfTwo: true }).or(GIB),
-  /** Bound on all windows together, at least one window; unbounded, the system evicts by itself. */
+  /** The most bytes that all windows together may map, at least one window. Without a bound the system evicts pages by itself. */
   maxMappedBytes: whole({ unit: 'bytes', orInfinity: true }).or(Number.POSITIVE_INFINITY),
-  /** 'normal' reads single pages for lookups and ahead for scans; the others pass on to the system (madvise). */
+  /**
+   * 'normal': lookups read single pages, and scans read ahead. 'random': scans do not read ahead either. 'sequential': the system
+   * is told to read ahead (madvise).
+   */
   advice: oneOf<Advice>('normal', 'random', 'sequential').or('normal'),
 })
 
 /** How a layout is made of a schema, and whether its refinements run. */
 const ENCODING = new OptionTable('EncodingOptions', {
-  /** 'natural' lays fields out as C does. A store has it from its creation; one that is there refuses another. */
+  /** 'natural' lays fields out as C does. Fixed when a store is created; an existing store refuses another one. */
   align: oneOf('packed', 'natural').orElse("the store's, 'packed' for a new one"),
-  /** Byte order of fields that do not say their own. A store has it from its creation; one that is there refuses another. */
+  /** Byte order of fields that do not say their own. Fixed when a store is created; an existing store refuses another one. */
   endian: oneOf('little', 'big').orElse("the store's, 'little' for a new one"),
   /** False skips refinements; layout checks always run. */
   validate: flag.or(true),
@@ -68,7 +71,7 @@ export const STORE = new OptionTable('StoreOptions', {
   create: flag.orElse('true where a schema is given'),
   /** Records to make room for at once. */
   capacity: whole({ unit: 'records' }).or(0),
-  /** 'sparse' leaves blocks to be found when they are written: a full disk then shows at a later call. */
+  /** 'blocks' allocates disk blocks before they are written. 'sparse' does not, so a full disk is noticed at a later call. */
   allocate: oneOf<Allocation>('blocks', 'sparse').or('blocks'),
   /** When a commit counts as done: 'full' once it survives the loss of power, 'process' once it survives a killed process. */
   durability: oneOf<Durability>('full', 'process').or('full'),
@@ -79,7 +82,7 @@ export const STORE = new OptionTable('StoreOptions', {
    * at creation.
    */
   checksums: flag.or(false),
-  /** When a record is compared with its checksum: true, each time it is read, about 0.3 us a record; false, by `verify` alone. */
+  /** When a record is compared with its checksum: true, each time it is read; false, by `verify` alone. */
   verifyReads: flag.orElse('once, when it is read first'),
   /** Whether append fills the numbers of deleted records. */
   reuseNumbers: flag.or(false),
@@ -101,8 +104,8 @@ export const STORE = new OptionTable('StoreOptions', {
 export const INDEXED_STORE = new OptionTable('IndexedStoreOptions', {
   ...STORE.rows,
   /**
-   * Indexes by name, kept with the store from now on, whoever opens it. One that is not there yet is built from the records;
-   * one that is declared otherwise than before is built anew. A read-only opener finds those that are there.
+   * Indexes by name. The store keeps them from now on, whoever opens it. A new one is built from the records; one that is
+   * declared otherwise than before is rebuilt. A read-only opener builds none.
    */
   indexes: named(INDEX_DECLARATION, 'index', checkIndexName).orElse('none'),
 })
@@ -145,8 +148,8 @@ export type CommitOptions = OptionsOf<typeof COMMIT>
 /** The options of a store, with those indexes that a program declares. */
 export interface IndexedStoreOptions<I = IndexDeclarations> extends StoreOptions {
   /**
-   * Indexes by name, kept with the store from now on, whoever opens it. One that is not there yet is built from the records;
-   * one that is declared otherwise than before is built anew. A read-only opener finds those that are there.
+   * Indexes by name. The store keeps them from now on, whoever opens it. A new one is built from the records; one that is
+   * declared otherwise than before is rebuilt. A read-only opener builds none.
    */
   readonly indexes?: I | undefined
 }

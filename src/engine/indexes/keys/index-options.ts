@@ -23,8 +23,8 @@ export const INDEX_DECLARATION = new OptionTable('IndexDeclaration', {
   /** 'hash' finds keys; 'ordered' finds keys and ranges of them. */
   kind: oneOf<IndexKind>('hash', 'ordered').or('hash'),
   /**
-   * Whether no two live records may have the same key, looked at with each call that changes one; a key with a null in it, or
-   * inside an object or array in it, may be had by many, as in SQL.
+   * Whether two live records with the same key are refused, at each call that changes one. As in SQL, many records may have a key
+   * with a null in it, or inside an object or array in it.
    */
   unique: flag.or(false),
 })
