@@ -6,7 +6,7 @@
  */
 
 import { StrideError } from '../errors.ts'
-import { type ChosenPlatform, choosePlatform, insteadOfMapping } from '../mmap/choose-platform.ts'
+import { backendOf, type ChosenPlatform, choosePlatform, insteadOfMapping } from '../mmap/choose-platform.ts'
 import type { Platform, PlatformFile } from '../mmap/platform.ts'
 import { createWindowPool } from '../mmap/window-pool/create-window-pool.ts'
 import { NO_OPTIONS, type NoOptions } from '../options/option-table.ts'
@@ -102,9 +102,8 @@ export class FlatFile<S extends AnySchema = AnySchema> extends RecordSet<S> {
         follower: undefined,
         numbering: new Numbering(),
       }
-      const backend = platform.name === 'file' ? 'file' : platform.name === 'simulated' ? 'memory' : 'mapped'
       const Reader = locator.isDense ? readerClassOf(FlatFile, codec) : FlatFile
-      return new Reader(file, source, backend)
+      return new Reader(file, source, backendOf(platform))
     } catch (error) {
       file.close()
       throw error

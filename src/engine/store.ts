@@ -6,13 +6,13 @@
  */
 
 import { StrideError } from '../errors.ts'
+import { backendOf } from '../mmap/choose-platform.ts'
 import type { Platform } from '../mmap/platform.ts'
 import { NO_OPTIONS, type NoOptions, refuseOptions } from '../options/option-table.ts'
 import { checkPath, shown } from '../options/shown-value.ts'
 import type { Synchronous } from '../runtime/synchronous.ts'
 import type { AnySchema, Input } from '../schema/index.ts'
 import type { Durability } from './commit/commit-waiters.ts'
-import type { Committer } from './commit/committer.ts'
 import { PROGRESS, type ProgressOptions } from './file/progress-options.ts'
 import type {
   IndexDeclaration,
@@ -30,7 +30,6 @@ import { type VerifyResult, verifyOpenStore } from './maintain/verify.ts'
 import { NamedIndexes } from './opening/named-indexes.ts'
 import { OpenedStore } from './opening/opened-store.ts'
 import { COMMIT, type CommitOptions, type StoreSettings } from './opening/options.ts'
-import { CHANGES_AT_ONCE, openStoreFile } from './opening/store-file.ts'
 import type { WriterSession } from './opening/writer-session.ts'
 import type { WritingParts } from './opening/writing-parts.ts'
 import { readerClassOf } from './read/codecs.ts'
@@ -63,14 +62,12 @@ export class Store<S extends AnySchema = AnySchema, out I = NoIndexes> extends R
     schema: S | undefined,
     options: StoreSettings,
     platform?: Platform,
-    changesAtOnce = CHANGES_AT_ONCE,
+    changesAtOnce?: number,
   ): Store<S, I> {
-    const held = platform === undefined ? undefined : { platform }
-    // Recovery is left to the store: its indexes need the journal, too.
-    const file = openStoreFile(path, schema, options, held, -1)
+    const opened = OpenedStore.open(path, schema, options, platform, changesAtOnce)
     // Beside another writer reads are checked (PO3 of point-reader.ts), which is not generated.
-    const Reader = options.readOnly ? Store : readerClassOf(Store, file.codec)
-    return new Reader(new OpenedStore(file, schema, options, changesAtOnce)) as Store<S, I>
+    const Reader = options.readOnly ? Store : readerClassOf(Store, opened.reading.source.codec)
+    return new Reader(opened) as Store<S, I>
   }
 
   /** Live records, staged changes included. */
@@ -81,9 +78,7 @@ export class Store<S extends AnySchema = AnySchema, out I = NoIndexes> extends R
   }
   /** How the bytes are reached. */
   get backend(): 'mapped' | 'file' | 'memory' {
-    const { name } = this.#opened.session.file.platform
-    if (name === 'simulated') return 'memory'
-    return name === 'file' ? 'file' : 'mapped'
+    return backendOf(this.#opened.session.file.platform)
   }
   /** Why the file is not mapped, where that was decided at opening. */
   get backendReason(): string | undefined {
@@ -227,36 +222,24 @@ export class Store<S extends AnySchema = AnySchema, out I = NoIndexes> extends R
       throw nestedTransaction()
     }
     const { writer, committer } = this.#writable()
-    if (!this.#opened.reading.source.locator.staging.isEmpty) {
-      throw new StrideError(
-        'ERR_STRIDE_TRANSACTION',
-        'Changes are staged: commit or roll back, then begin a transaction',
-      )
-    }
+    this.#refuseStaged('begin a transaction')
     const transaction = new Transaction<S, I>(this, writer)
     this.#transaction = transaction
     let result: T
+    let committed: Promise<number>
     try {
       result = runCallback(transaction, callback)
+      this.#opened.reading.assertOpen()
+      committed = committer.commit(durability)
     } catch (error) {
+      // Refused before anything was written, it leaves nothing staged either.
       this.#dropStaged()
       throw error
     } finally {
       this.#transaction = undefined
     }
-    await this.#commitWhole(committer, durability)
+    await committed
     return result
-  }
-
-  /** A transaction that is refused before anything is written leaves nothing staged either. */
-  #commitWhole(committer: Committer, durability: Durability): Promise<number> {
-    try {
-      this.#opened.reading.assertOpen()
-      return committer.commit(durability)
-    } catch (error) {
-      this.#dropStaged()
-      throw error
-    }
   }
 
   #dropStaged(): void {
@@ -274,7 +257,7 @@ export class Store<S extends AnySchema = AnySchema, out I = NoIndexes> extends R
     this.#opened.session.file.replay?.secure()
     await this.#opened.writer?.parts?.committer.flush()
   }
-  /** Brings everything committed into the file itself, durably, and sets the journal free. Makes indexes anew that were found damaged. */
+  /** Brings everything committed into the file itself, durably, and frees the journal. Damaged indexes are made anew. */
   async checkpoint(none?: NoOptions): Promise<void> {
     NO_OPTIONS.read(none, 'checkpoint')
     const { reading, writer } = this.#opened

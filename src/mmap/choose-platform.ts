@@ -9,6 +9,9 @@ import type { Platform, PlatformFile } from './platform.ts'
 import { createSimulatedPlatform } from './simulated/simulated-platform.ts'
 import { thisSystem } from './this-system.ts'
 
+/** How the bytes of a file are reached. */
+export type Backend = 'mapped' | 'file' | 'memory'
+
 export interface ChosenPlatform {
   readonly platform: Platform
   /** Why files are not mapped, where that was not asked for. */
@@ -27,7 +30,7 @@ let positionedPlatform: Platform | undefined
  * 'memory' is a new, empty disk at each call.
  * @throws ERR_STRIDE_NOT_MAPPABLE for 'mapped' where nothing can be mapped
  */
-export function choosePlatform(backend: 'auto' | 'mapped' | 'file' | 'memory', path: string): ChosenPlatform {
+export function choosePlatform(backend: 'auto' | Backend, path: string): ChosenPlatform {
   if (backend === 'memory') return { platform: createSimulatedPlatform() }
   if (backend === 'file') return { platform: filePlatform() }
   mapping ??= findMapping()
@@ -52,7 +55,7 @@ export function choosePlatform(backend: 'auto' | 'mapped' | 'file' | 'memory', p
  */
 export function insteadOfMapping(
   { platform }: ChosenPlatform,
-  backend: 'auto' | 'mapped' | 'file' | 'memory',
+  backend: 'auto' | Backend,
   file: PlatformFile,
 ): ChosenPlatform | undefined {
   if (backend !== 'auto') return undefined
@@ -73,4 +76,9 @@ function findMapping(): Mapping {
   if (system === undefined) return { obstacle: reason }
   const obstacle = system.obstacle()
   return obstacle === undefined ? { platform: system.createPlatform() } : { obstacle }
+}
+
+export function backendOf({ name }: Platform): Backend {
+  if (name === 'simulated') return 'memory'
+  return name === 'file' ? 'file' : 'mapped'
 }

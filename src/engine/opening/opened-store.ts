@@ -5,13 +5,14 @@
  */
 
 import { StrideError } from '../../errors.ts'
+import type { Platform } from '../../mmap/platform.ts'
 import type { AnySchema } from '../../schema/index.ts'
 import type { IndexDefinition } from '../indexes/keys/index-definition.ts'
 import { Reading } from '../read/reading.ts'
 import { indexDefinitions, type StoreSettings } from './options.ts'
 import { ReaderSession } from './reader-session.ts'
 import type { SessionSettings } from './session.ts'
-import { openStoreFile, type StoreFile } from './store-file.ts'
+import { CHANGES_AT_ONCE, openStoreFile, type StoreFile } from './store-file.ts'
 import { WriterSession } from './writer-session.ts'
 import { sourceOf } from './writing-parts.ts'
 
@@ -24,8 +25,20 @@ export class OpenedStore<S extends AnySchema> implements SessionSettings<S> {
   readonly #schema: S | undefined
   #session: WriterSession<S> | ReaderSession<S>
 
-  /** `start` follows, once a record set watches the reading. */
-  constructor(file: StoreFile, schema: S | undefined, options: StoreSettings, changesAtOnce: number) {
+  /** `start` follows, once a record set watches the reading. @throws see openStoreFile */
+  static open<S extends AnySchema>(
+    path: string,
+    schema: S | undefined,
+    options: StoreSettings,
+    platform: Platform | undefined,
+    changesAtOnce = CHANGES_AT_ONCE,
+  ): OpenedStore<S> {
+    const held = platform === undefined ? undefined : { platform }
+    // Recovery is left to the session: its indexes need the journal, too.
+    return new OpenedStore(openStoreFile(path, schema, options, held, -1), schema, options, changesAtOnce)
+  }
+
+  private constructor(file: StoreFile, schema: S | undefined, options: StoreSettings, changesAtOnce: number) {
     this.reading = new Reading(sourceOf<S>(file, options))
     this.options = options
     this.declared = new Map(indexDefinitions(options).map(definition => [definition.name, definition]))

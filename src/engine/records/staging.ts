@@ -8,21 +8,18 @@
  *   ST1  rollback leaves no trace: sizes and images are as after the last seal.
  *   ST2  every change ends all tokens on staged bytes (HB1 of heap-bytes.ts), before bytes are reused or found elsewhere.
  *   ST3  a record changed again after it was sealed has two images; the sealed one is not touched.
- * Below both may lie an overlay: what a journal says of records that the file does not have yet. Nothing is staged then.
+ * Below both may lie an overlay (overlay.ts). Nothing is staged then.
  * Who encodes into it: writer.ts. Who seals it: seal.ts. Who puts it into the file: committer.ts.
  */
 
 import { InvariantError } from '../../errors.ts'
 import type { RecordBytes } from '../../schema/index.ts'
 import type { PlacedChanges } from '../file/apply.ts'
+import { ChangedNumbers } from './changed-numbers.ts'
 import { HeapBytes, HeapTokens } from './heap-bytes.ts'
 import { ImageSlots, recordsPerChunk } from './image-slots.ts'
 import { NumberMap } from './number-map.ts'
-
-/** Records looked at one by one before a walk looks again. */
-const LOOK_AHEAD = 64
-/** Looks that cost as much as sorting one change. */
-const SORT_PATIENCE = 8
+import { OVERLAY_SLOTS, type Overlay, overlaidImage, overlaidSlot } from './overlay.ts'
 
 /** Numbers below the first and slots below the second fit into one double together. */
 const PAIRED_NUMBERS = 2 ** 31
@@ -34,22 +31,6 @@ export interface SealedChanges {
   readonly slots: Float64Array
 }
 
-/** Changes that lie over the file, in memory of their own, by rising record numbers (journal/net-changes.ts). */
-export interface Overlay {
-  readonly numbers: Float64Array
-  /** Which of them is record n's; -1 for none. */
-  indexOf(n: number): number
-  /** The lowest changed record number above n; Infinity for none. */
-  after(n: number): number
-  /** What holds the image; undefined where the record is deleted. */
-  readonly sourceOf: (i: number) => HeapBytes | undefined
-  readonly positionOf: (i: number) => number
-}
-
-/** Slots of an overlay's images begin here. */
-const OVERLAY_SLOTS = 2 ** 40
-const OVERLAY_DELETION = -OVERLAY_SLOTS
-
 export class Staging {
   readonly recordSize: number
   readonly #bytesMax: number
@@ -59,9 +40,7 @@ export class Staging {
   /** The same for what was given to commits; the newest of each record. */
   #sealed = new NumberMap()
   #overlay: Overlay | undefined
-  #sorted: Float64Array | undefined
-  /** Changes looked for one by one since they were sorted last. */
-  #lookedAhead = 0
+  readonly #changed = new ChangedNumbers()
   readonly #images: ImageSlots
   #deletions = 0
   /** Commits that were given changes and are not in the file yet. */
@@ -141,7 +120,7 @@ export class Staging {
   /** The slot of a changed record, negative for a deleted one; undefined where it lies in the file or the tail. */
   find(n: number): number | undefined {
     const slot = this.#changes.get(n) ?? this.#sealed.get(n)
-    return slot === undefined && this.#overlay !== undefined ? this.#overlaid(n, this.#overlay) : slot
+    return slot === undefined && this.#overlay !== undefined ? overlaidSlot(this.#overlay, n) : slot
   }
   /** The same as of the last seal, without what is staged since. */
   findSealed(n: number): number | undefined {
@@ -149,9 +128,7 @@ export class Staging {
   }
   imageSource(slot: number): HeapBytes {
     if (slot < OVERLAY_SLOTS) return this.#images.source(slot)
-    const source = this.#overlay?.sourceOf(slot - OVERLAY_SLOTS)
-    if (source === undefined) throw new InvariantError(`no image lies over the file in slot ${slot}`)
-    return source
+    return overlaidImage(this.#overlay, slot)
   }
   /** What may be held across a change of these bytes: its view is null then. */
   tokenOn(memory: HeapBytes): RecordBytes {
@@ -180,30 +157,10 @@ export class Staging {
     return this.#images.source(slot).bytes.subarray(at, at + this.recordSize)
   }
 
-  /**
-   * A number above n below which no record from n + 1 on is changed; Infinity where there is none at all.
-   * Exact once the changes are sorted, which is put off until as much looking ahead was done as sorting costs:
-   * a walk that changes records as it goes stays linear.
-   */
+  /** A number above n below which no record from n + 1 on is changed; Infinity where there is none at all. */
   unchangedBelow(n: number): number {
     const overlaid = this.#overlay?.after(n) ?? Number.POSITIVE_INFINITY
-    const count = this.#changes.size + this.#sealed.size
-    if (count === 0) return overlaid
-    if (this.#sorted === undefined && this.#lookedAhead < count * SORT_PATIENCE) {
-      let below = n + 1
-      while (below <= n + LOOK_AHEAD && this.find(below) === undefined) below++
-      this.#lookedAhead += below - n
-      return Math.min(below, overlaid)
-    }
-    const numbers = this.#changedNumbers()
-    let low = 0
-    let high = numbers.length
-    while (low < high) {
-      const middle = (low + high) >>> 1
-      if ((numbers[middle] as number) <= n) low = middle + 1
-      else high = middle
-    }
-    return Math.min(numbers[low] ?? Number.POSITIVE_INFINITY, overlaid)
+    return Math.min(overlaid, this.#changed.unchangedBelow(n, this.#changes, this.#sealed))
   }
 
   /** Stages a copy of an image. `revives`: the record is deleted as of now. @throws ERR_STRIDE_LIMIT */
@@ -211,7 +168,7 @@ export class Staging {
     this.expire()
     let slot = this.#changes.get(n)
     if (slot === undefined || slot < 0) {
-      if (slot === undefined) this.#sorted = undefined
+      if (slot === undefined) this.#changed.expire()
       slot = this.#images.take(this.#bytesMax - this.bytes)
       this.#changes.set(n, slot)
     }
@@ -223,7 +180,7 @@ export class Staging {
   setDeleted(n: number, wasLive = true): void {
     this.expire()
     const slot = this.#changes.get(n)
-    if (slot === undefined) this.#sorted = undefined
+    if (slot === undefined) this.#changed.expire()
     else if (slot >= 0) this.#images.give(slot)
     this.#changes.set(n, -++this.#deletions)
     this.#stagedDeletions++
@@ -380,17 +337,11 @@ export class Staging {
     this.#overlay = overlay !== undefined && overlay.numbers.length > 0 ? overlay : undefined
   }
 
-  #overlaid(n: number, overlay: Overlay): number | undefined {
-    const i = overlay.indexOf(n)
-    if (i < 0) return undefined
-    return overlay.sourceOf(i) === undefined ? OVERLAY_DELETION : OVERLAY_SLOTS + i
-  }
-
   /** For a reader: what record n is, whatever the file says; undefined: it is not there. */
   lay(n: number, image: Buffer | undefined): void {
     if (image === undefined) this.setDeleted(n)
     else this.#layImage(n, new HeapBytes(image))
-    this.#sorted = undefined
+    this.#changed.expire()
     this.#deletedDelta = this.#stagedDeletions = 0
   }
 
@@ -403,26 +354,9 @@ export class Staging {
   /** Slots were freed: memory is reused from the start where nothing waits. */
   #afterRelease(): void {
     this.expire()
-    this.#sorted = undefined
-    this.#lookedAhead = 0
+    this.#changed.reset()
     if (this.changeCount > 0) return
     this.#images.clear()
     this.#deletions = 0
-  }
-
-  #changedNumbers(): Float64Array {
-    if (this.#sorted === undefined) {
-      // One that is in both stands there twice, which a search does not mind.
-      const numbers = new Float64Array(this.#changes.size + this.#sealed.size)
-      let count = 0
-      const add = (n: number): void => {
-        numbers[count++] = n
-      }
-      this.#changes.forEach(add)
-      this.#sealed.forEach(add)
-      this.#sorted = numbers.sort()
-      this.#lookedAhead = 0
-    }
-    return this.#sorted
   }
 }

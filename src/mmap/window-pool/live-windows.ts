@@ -18,10 +18,12 @@ import { checkRange, roundUp } from '../bounds.ts'
 import type { PlatformFile, Region } from '../platform.ts'
 import { closedError, truncatedError } from '../system-errors.ts'
 import { atTurnEnd } from '../turn.ts'
+import { ActiveSlots } from './active-slots.ts'
 import { LOOKUP_BYTES_MAX, LoneLookups } from './lone-lookups.ts'
 import { advanceWalk, endWalk, prefetchWindows, type ReadRange, WALK_BYTES_MIN } from './read-ahead.ts'
 import { ShownWindow } from './shown-window.ts'
 import { NO_SLOT, SlotTable } from './slot-table.ts'
+import { SpareRegion } from './spare-region.ts'
 import type { Window, WindowOptions, WindowPool, WindowStats } from './window.ts'
 import { WindowSlot } from './window-slot.ts'
 
@@ -40,9 +42,8 @@ export class LiveWindows implements WindowPool {
   /** Undefined where every acquire shows a window. */
   readonly #lookups: LoneLookups | undefined
   #recent: WindowSlot = NO_SLOT
-  #active: WindowSlot[] = []
-  /** A region that had to give way together with another one, kept for the next window: see #makeRoom. */
-  #spare: Region | undefined
+  readonly #active = new ActiveSlots()
+  readonly #spare = new SpareRegion()
   #clock = 0
   #epoch = 0
   #mappedBytes = 0
@@ -92,7 +93,7 @@ export class LiveWindows implements WindowPool {
     checkRange(0, end)
     this.#lookups?.end()
     if (end < this.#end) {
-      for (const slot of [...this.#slots.all]) if (slot.end > end) this.#give(this.#drop(slot))
+      for (const slot of [...this.#slots.all]) if (slot.end > end) this.#drop(slot)?.release()
     }
     // Where the file grew, a window follows when somebody asks for what is beyond its end.
     this.#end = end
@@ -151,8 +152,8 @@ export class LiveWindows implements WindowPool {
 
   trim(): void {
     this.#assertOpen()
-    for (const slot of [...this.#slots.all]) if (slot.pins === 0) this.#give(this.#drop(slot))
-    this.#giveSpare()
+    for (const slot of [...this.#slots.all]) if (slot.pins === 0) this.#drop(slot)?.release()
+    this.#spare.release()
   }
 
   stats(): WindowStats {
@@ -172,10 +173,9 @@ export class LiveWindows implements WindowPool {
   close(): void {
     if (this.#isClosed) return
     this.#isClosed = true
-    for (const slot of [...this.#slots.all]) this.#give(this.#drop(slot))
-    this.#giveSpare()
+    for (const slot of [...this.#slots.all]) this.#drop(slot)?.release()
+    this.#spare.release()
     this.#lookups?.end()
-    this.#active = []
     this.#recent = NO_SLOT
   }
 
@@ -206,7 +206,7 @@ export class LiveWindows implements WindowPool {
     this.#checkWanted(offset, length)
     if (!this.#isTurnOpen) this.checkSize()
     if (offset + length > slot.end) this.#extend(slot)
-    this.#activate(slot)
+    this.#active.add(slot)
     if (ahead === undefined || ahead < WALK_BYTES_MIN || this.#options.advice !== 'normal') {
       if (slot.walkEnd > slot.walkStart && slot.aheadToken.view === null) endWalk(slot)
       return slot.resume(this.#epoch)
@@ -262,33 +262,25 @@ export class LiveWindows implements WindowPool {
     this.#slides++
   }
 
-  /**
-   * Lets go of windows until `length` more bytes may be shown. @returns a region for them: `held` where it is large enough
-   *
-   * Two may have to go for one that comes, where the file's last window is short. The region that is left over is kept:
-   * to V8, reserving one is fresh external memory.
-   */
+  /** Lets go of windows until `length` more bytes may be shown. @returns a region for them: `held` where it is large enough */
   #makeRoom(length: number, held?: Region): Region {
     const isLargeEnough = held !== undefined && held.capacity >= length
     let region = isLargeEnough ? held : undefined
-    if (!isLargeEnough) this.#give(held)
+    if (!isLargeEnough) held?.release()
     while (this.#mappedBytes + length > this.#options.mappedBytesMax || this.#slots.size >= WINDOWS_MAX) {
       const victim = this.#leastRecent()
       if (victim === undefined) break
       const freed = this.#drop(victim)
       if (region !== undefined && region.capacity >= length) {
-        this.#keep(freed)
+        this.#spare.keep(freed)
       } else {
-        this.#keep(region)
+        this.#spare.keep(region)
         region = freed
       }
     }
     if (region !== undefined && region.capacity >= length) return region
-    this.#keep(region)
-    const spare = this.#spare
-    if (spare === undefined || spare.capacity < length) return this.#reserve(length)
-    this.#spare = undefined
-    return spare
+    this.#spare.keep(region)
+    return this.#spare.take(length) ?? this.#reserve(length)
   }
 
   /** Where the process may map no more, windows give way until there is room for this one. */
@@ -301,27 +293,9 @@ export class LiveWindows implements WindowPool {
         if (victim === undefined) throw error
         const freed = this.#drop(victim)
         if (freed !== undefined && freed.capacity >= length) return freed
-        this.#give(freed)
+        freed?.release()
       }
     }
-  }
-
-  /** The larger of this region and the spare one stays, showing nothing. */
-  #keep(region: Region | undefined): void {
-    if (region === undefined) return
-    const other = this.#spare
-    if (other !== undefined && other.capacity >= region.capacity) {
-      this.#give(region)
-      return
-    }
-    this.#give(other)
-    region.clear()
-    this.#spare = region
-  }
-
-  #giveSpare(): void {
-    this.#give(this.#spare)
-    this.#spare = undefined
   }
 
   #capacityFor(length: number): number {
@@ -364,12 +338,8 @@ export class LiveWindows implements WindowPool {
     if (this.#slots.remove(slot)) this.#mappedBytes -= slot.length
     if (this.#recent === slot) this.#recent = NO_SLOT
     this.#gone()
-    this.#deactivate(slot)
+    this.#active.remove(slot)
     return slot.drop()
-  }
-
-  #give(region: Region | undefined): void {
-    region?.release()
   }
 
   #openTurn(): void {
@@ -385,30 +355,8 @@ export class LiveWindows implements WindowPool {
 
   #suspendAll(): void {
     this.#lookups?.end()
-    for (const slot of this.#active) {
-      slot.suspend()
-      slot.activeAt = -1
-    }
-    this.#active = []
+    this.#active.suspend()
     this.#gone()
-  }
-
-  #activate(slot: WindowSlot): void {
-    if (slot.activeAt >= 0) return
-    slot.activeAt = this.#active.length
-    this.#active.push(slot)
-  }
-
-  /** Slots that slid away are not kept until the turn ends: a long turn has many. */
-  #deactivate(slot: WindowSlot): void {
-    const at = slot.activeAt
-    if (at < 0) return
-    const last = this.#active.pop() as WindowSlot
-    if (last !== slot) {
-      this.#active[at] = last
-      last.activeAt = at
-    }
-    slot.activeAt = -1
   }
 
   #assertOpen(): void {
