@@ -40,8 +40,8 @@ export function formatPage(): string {
 
 For programs that read or check a store without this library. Rendered by \`npm run docs\` from
 src/engine/format/store-format.ts, src/engine/format/journal-format.ts and
-src/engine/format/index-format.ts. A test reads stores by this page, with nothing but a file and a
-DataView: test/docs/foreign-reader.test.ts.
+src/engine/format/index-format.ts. Tests read stores by this page, with nothing but a file and a
+DataView: test/docs/foreign-reader.test.ts, test/docs/foreign-index-reader.test.ts.
 
 - [Reading a store](#reading-a-store)
 - [The data file](#the-data-file): [identity](#identity), [root](#root), [index
