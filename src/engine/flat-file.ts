@@ -150,7 +150,7 @@ export class FlatFile<S extends AnySchema = AnySchema> extends RecordSet<S> {
     this.#syncing = this.#syncing.then(() => this.#syncAsync())
     await this.#syncing
   }
-  /** The same, blocking. */
+  /** Like `commit()`, but blocks until the sync has finished. */
   commitSync(none?: NoOptions): void {
     NO_OPTIONS.read(none, 'commitSync of a flat file')
     this.#apply()
@@ -168,7 +168,7 @@ export class FlatFile<S extends AnySchema = AnySchema> extends RecordSet<S> {
     this.#reading.changed()
   }
 
-  /** Windows, memory, faults, syncs: what reading and writing cost so far. */
+  /** What reading and writing cost so far: windows, memory, page faults, syncs, commits. */
   stats(): StoreStats {
     this.#reading.assertOpen()
     return readStats({
@@ -185,7 +185,7 @@ export class FlatFile<S extends AnySchema = AnySchema> extends RecordSet<S> {
     })
   }
 
-  /** Drops what is staged and lets go of file and windows. Twice is fine. */
+  /** Drops what is staged and closes the file. Twice is fine. */
   close(): void {
     if (this.#reading.isClosed) return
     this.#writer.assertIdle('close')
@@ -194,7 +194,7 @@ export class FlatFile<S extends AnySchema = AnySchema> extends RecordSet<S> {
     const close = (): void => this.#file.close()
     void this.#syncing.then(close, close)
   }
-  /** The same; resolves once commits in flight have ended. */
+  /** Like `close()`, but waits for commits in flight without blocking the event loop. */
   async closeAsync(): Promise<void> {
     if (this.#reading.isClosed) return
     this.#writer.assertIdle('closeAsync')

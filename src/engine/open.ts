@@ -98,7 +98,7 @@ function schemaIsMissing(error: StrideError, options: StoreSettings): StrideErro
   })
 }
 
-/** @internal The same over a given platform: crash tests bring their own. `changesAtOnce`: see openStoreFile. */
+/** @internal Like `openStore`, over a given platform: crash tests bring their own. `changesAtOnce`: see openStoreFile. */
 export function openStoreOn<S extends AnySchema>(
   platform: Platform,
   path: string,
@@ -111,7 +111,7 @@ export function openStoreOn<S extends AnySchema>(
 
 const POLL_MS = 10
 
-/** The same; waits up to `lockTimeoutMs` for another writer without blocking the event loop. */
+/** Like `openStore`, but waits for another writer, up to `lockTimeoutMs`, without blocking the event loop. */
 export async function openStoreAsync<S extends AnySchema, const I extends IndexDeclarations<S> = NoIndexes>(
   path: string,
   schema: S,

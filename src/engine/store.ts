@@ -191,7 +191,7 @@ export class Store<S extends AnySchema = AnySchema, out I = NoIndexes> extends R
     const { committer } = this.#writable()
     return committer.commit(durability)
   }
-  /** The same, blocking. */
+  /** Like `commit()`, but blocks until the sync has finished. @returns the commit number */
   commitSync(options?: CommitOptions): number {
     const durability = this.#durabilityOf(options, 'commitSync')
     const { committer } = this.#writable()
@@ -257,7 +257,7 @@ export class Store<S extends AnySchema = AnySchema, out I = NoIndexes> extends R
     this.#opened.session.file.replay?.secure()
     await this.#opened.writer?.parts?.committer.flush()
   }
-  /** Brings everything committed into the file itself, durably, and frees the journal. Damaged indexes are made anew. */
+  /** Brings everything committed into the data file, durably, which frees the journal. Rebuilds damaged indexes. */
   async checkpoint(none?: NoOptions): Promise<void> {
     NO_OPTIONS.read(none, 'checkpoint')
     const { reading, writer } = this.#opened
@@ -275,7 +275,7 @@ export class Store<S extends AnySchema = AnySchema, out I = NoIndexes> extends R
     if (indexes.needMending) await this.#fileWork.run('checkpoint', false, () => indexes.mend())
   }
 
-  /** Looks at everything that can be checked and lists what is wrong, with offsets. Changes nothing. */
+  /** Checks everything that can be checked, and lists what is damaged with its offset. Changes nothing. */
   async verify(none?: NoOptions): Promise<VerifyResult> {
     NO_OPTIONS.read(none, 'verify')
     return verifyOpenStore(this.#opened)
@@ -308,7 +308,7 @@ export class Store<S extends AnySchema = AnySchema, out I = NoIndexes> extends R
     await this.#fileWork.run('backup', false, () => backupStore(this.#opened, path, progress))
   }
 
-  /** Windows, memory, faults, syncs: what reading and writing cost so far. */
+  /** What reading and writing cost so far: windows, memory, page faults, syncs, commits. */
   stats(): StoreStats {
     const { reading, session, writer } = this.#opened
     reading.assertOpen()
@@ -328,13 +328,16 @@ export class Store<S extends AnySchema = AnySchema, out I = NoIndexes> extends R
     })
   }
 
-  /** Finishes commits in flight, drops what is only staged, and lets go of file, windows and lock. Twice is fine. */
+  /**
+   * Finishes commits in flight, blocking, drops what is only staged, checkpoints, and releases the lock. Twice is fine.
+   * @throws {StrideError} ERR_STRIDE_TRANSACTION inside a transaction or a write; _IO, and is closed all the same
+   */
   close(): void {
     if (this.#opened.reading.isClosed) return
     this.#refuseInCallback('close')
     this.#opened.close()
   }
-  /** The same; waits for commits in flight without blocking the event loop. */
+  /** Like `close()`, but waits for commits, compact, backup and checkpoint without blocking; changes are refused meanwhile. */
   async closeAsync(): Promise<void> {
     if (this.#opened.reading.isClosed) return
     this.#refuseInCallback('closeAsync')

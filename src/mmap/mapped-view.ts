@@ -85,7 +85,7 @@ export class MappedView {
     if (bytes > 0) this.#memory.flush(this.#skew + offset, bytes)
   }
 
-  /** The same off the event loop; those of one mapping run one after the other. */
+  /** Like `flush()`, but off the event loop. Asynchronous flushes of one mapping run one after the other. */
   async flushAsync(offset = 0, length?: number): Promise<void> {
     const bytes = this.#checkFlush(offset, length)
     if (bytes === 0) return

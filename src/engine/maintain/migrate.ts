@@ -64,7 +64,7 @@ export function migrateStore<S extends AnySchema>(
   }
 }
 
-/** The same without blocking the event loop. */
+/** Like `migrateStore`, but goes turn by turn of the event loop instead of blocking it. */
 export async function migrateStoreAsync<S extends AnySchema>(
   path: string,
   schema: S,
