@@ -328,10 +328,7 @@ export class Store<S extends AnySchema = AnySchema, out I = NoIndexes> extends R
     })
   }
 
-  /**
-   * Finishes commits in flight, blocking, drops what is only staged, checkpoints, and releases the lock. Twice is fine.
-   * @throws {StrideError} ERR_STRIDE_TRANSACTION inside a transaction or a write; _IO, and is closed all the same
-   */
+  /** Finishes commits in flight, drops what is only staged, checkpoints, and releases the lock. Twice is fine. */
   close(): void {
     if (this.#opened.reading.isClosed) return
     this.#refuseInCallback('close')
