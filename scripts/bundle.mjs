@@ -2,16 +2,16 @@
 // a handful costs 5 (docs/performance.md, "import"). Names and lines stay as they are, so that the stack of an error names
 // functions and an uncaught error shows one line. Source maps are left out: they would name files that the package does not hold.
 
-import { readFileSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { build } from 'esbuild'
 
+const LIBRARY = {
+  index: 'src/index.ts',
+  'mmap/index': 'src/mmap/index.ts',
+  'schema/index': 'src/schema/entry.ts',
+}
 const { metafile } = await build({
-  entryPoints: {
-    index: 'src/index.ts',
-    'mmap/index': 'src/mmap/index.ts',
-    'schema/index': 'src/schema/entry.ts',
-    'cli/main': 'src/cli/main.ts',
-  },
+  entryPoints: { ...LIBRARY, 'cli/main': 'src/cli/main.ts' },
   outdir: 'dist',
   bundle: true,
   splitting: true,
@@ -43,4 +43,12 @@ for (const path of Object.keys(metafile.outputs).filter(output => output.endsWit
     path,
     names.reduce((text, name) => text.replaceAll(new RegExp(`\\b_${name}\\b`, 'g'), name), code),
   )
+}
+
+// For who cannot load ES modules: src/commonjs/load.cjs.
+mkdirSync('dist/commonjs', { recursive: true })
+copyFileSync('src/commonjs/load.cjs', 'dist/commonjs/load.cjs')
+for (const entry of Object.keys(LIBRARY)) {
+  const path = `dist/commonjs/${entry.replace('/index', '')}.cjs`
+  writeFileSync(path, `'use strict'\n\nmodule.exports = require('./load.cjs')('${entry}.js')\n`)
 }

@@ -13,7 +13,7 @@ import { publint } from 'publint'
 import { formatMessage } from 'publint/utils'
 
 const UNPACKED_BYTES_MAX = 1_000_000
-const FILES = /^(dist\/.*\.(js|d\.ts)|README\.md|LICENSE|package\.json)$/
+const FILES = /^(dist\/.*\.(js|cjs|d\.ts)|README\.md|LICENSE|package\.json)$/
 /** What the library may load beside Node's own modules; koffi goes through createRequire, when a file is opened. */
 const IMPORTS = ['zod']
 
@@ -82,7 +82,7 @@ function checkManifest() {
   for (const [entry, target] of Object.entries(manifest.exports)) {
     if (typeof target === 'string') continue
     const conditions = Object.keys(target).join()
-    if (conditions !== 'types,default')
+    if (conditions !== 'types,module-sync,module,node-addons,default')
       throw new Error(`exports of '${entry}' are in this order: ${conditions}`)
   }
   if (manifest.publishConfig?.provenance !== true) throw new Error('publishConfig asks for no provenance')
