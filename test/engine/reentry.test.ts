@@ -6,10 +6,10 @@
 
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { type FlatFile, openFlatFile, openStore } from 'stridedb'
+import { type FlatFile, openFlatFile, openStore, type Transaction } from 'stridedb'
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
-import { codeOfAsync, temporaryFolder } from './support.ts'
+import { codeOf, codeOfAsync, temporaryFolder } from './support.ts'
 
 /** Called by the refinement of `value`. */
 let whileRefining: (() => void) | undefined
@@ -85,6 +85,34 @@ const CHANGES: Readonly<Record<string, (store: ItemStore) => unknown>> = {
   closeAsync: store => store.closeAsync(),
 }
 
+type ItemTransaction = Transaction<typeof Item, typeof INDEXES>
+/** The same changes through a transaction. */
+const OWN_CHANGES: Readonly<Record<string, (tx: ItemTransaction) => unknown>> = {
+  append: tx => tx.append({ key: 70, value: 70 }),
+  appendMany: tx => tx.appendMany([{ key: 70, value: 70 }]),
+  update: tx => tx.update(0, { value: 70 }),
+  put: tx => tx.put(0, { key: 70, value: 70 }),
+  delete: tx => tx.delete(0),
+}
+/** Every place where the caller's code runs while a transaction writes. */
+const OWN_PLACES: Readonly<Record<string, (tx: ItemTransaction, call: () => void) => void>> = {
+  'a getter of append': (tx, call) => void tx.append(calling(call, { key: 9, value: 99 })),
+  'a getter of update': (tx, call) => tx.update(1, calling(call, { key: 9, value: 99 })),
+  'a getter of put': (tx, call) => tx.put(1, calling(call, { key: 9, value: 99 })),
+  'an iterable of appendMany': (tx, call) =>
+    void tx.appendMany(
+      (function* () {
+        yield { key: 9, value: 99 }
+        call()
+        yield { key: 10, value: 100 }
+      })(),
+    ),
+  'a refinement': (tx, call) => {
+    whileRefining = call
+    tx.update(1, { key: 9, value: 99 })
+  },
+}
+
 /** What is allowed there, and answers as if it were asked before the change or after it. */
 const READS: Readonly<Record<string, (store: ItemStore) => unknown>> = {
   get: store => expect(store.get(0)).toEqual({ key: 0, value: 0 }),
@@ -143,6 +171,22 @@ describe.each(['mapped', 'file', 'memory'] as const)('in the middle of a write, 
       if (backend !== 'memory') {
         using again = open(store.path, backend)
         expect([...again]).toEqual(expected(place))
+      }
+    }
+  })
+
+  test('a transaction refuses its own changes from inside one of them, and nothing is torn', async () => {
+    for (const inner of Object.keys(OWN_CHANGES)) {
+      for (const outer of Object.keys(OWN_PLACES)) {
+        const store = opened()
+        const codes: string[] = []
+        await store.transaction(tx =>
+          OWN_PLACES[outer]?.(tx, () => codes.push(codeOf(() => OWN_CHANGES[inner]?.(tx)))),
+        )
+        expect([inner, outer, ...new Set(codes)]).toEqual([inner, outer, 'ERR_STRIDE_TRANSACTION'])
+        expect([inner, outer, [...store]]).toEqual([inner, outer, expected(outer)])
+        expect((await store.verify()).findings).toEqual([])
+        store.close()
       }
     }
   })
