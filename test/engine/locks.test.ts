@@ -5,7 +5,7 @@
  */
 
 import { spawnSync } from 'node:child_process'
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { copyFileSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { Worker } from 'node:worker_threads'
@@ -58,11 +58,15 @@ async function inThread(
 describe('asking for the writer', () => {
   test('takes no lock, whether there is a writer, none, or one that died', () => {
     const path = join(temporaryFolder(), 'points.stride')
+    const left = join(temporaryFolder(), 'left.stride')
     const writer = openStore(path, Point)
     writer.append({ x: 1, tag: 1 })
     writer.commitSync()
+    // What a process leaves that died: nobody holds the lock.
+    for (const ending of ['', '-journal', '-lock']) copyFileSync(path + ending, left + ending)
     const { platform, calls } = watched(path)
-    const reader = openStoreOn(platform, path, Point, { readOnly: true })
+    const open = (where = path) => openStoreOn(platform, where, Point, { readOnly: true })
+    const reader = open()
     expect(reader.count).toBe(1)
     writer.append({ x: 2, tag: 2 })
     writer.commitSync()
@@ -70,6 +74,13 @@ describe('asking for the writer', () => {
     writer.close()
     expect(reader.get(1)).toEqual({ x: 2, tag: 2 })
     reader.close()
+    for (const [where, count] of [
+      [path, 2],
+      [left, 1],
+    ] as const) {
+      using alone = open(where)
+      expect(alone.count).toBe(count)
+    }
     expect(calls).toContain('isLocked')
     expect(calls.filter(name => name === 'tryLock' || name === 'unlock')).toEqual([])
   })
