@@ -5,9 +5,12 @@
 
 import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
-import { openStore, type Store, type Transaction } from 'stridedb'
+import { openStore, type Store, StrideError, type Transaction } from 'stridedb'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { z } from 'zod'
+import { openStoreOn } from '../../src/engine/open.ts'
+import type { DiskObserver } from '../../src/mmap/simulated/simulated-disk.ts'
+import { createSimulatedPlatform } from '../../src/mmap/simulated/simulated-platform.ts'
 import { codeOf, codeOfAsync, Trade, temporaryFolder, trade } from './support.ts'
 
 let path: string
@@ -84,6 +87,34 @@ describe('a commit', () => {
     const numbers = await Promise.all(commits)
     expect([numbers.length, numbers[0], numbers.at(-1)]).toEqual([150_000, 1, 150_000])
     expect([many.commitNumber, many.field(9, 'a')]).toEqual([150_000, 149_999])
+    many.close()
+  })
+
+  test('fails alike where 150,000 of one turn wait for a sync that fails', async () => {
+    let fails = false
+    let journal = 0
+    const observer: DiskObserver = event => {
+      if (event.kind === 'create' && event.path.includes('-journal')) journal = event.file
+      if (fails && event.kind === 'sync-begin' && event.file === journal)
+        throw new StrideError('ERR_STRIDE_IO', 'the disk fails')
+    }
+    const platform = createSimulatedPlatform({ observer })
+    const Many = z.object({ a: z.uint32() })
+    // All of them are one group of frames.
+    const many = openStoreOn(platform, '/many', Many, { journalBytes: 64 * 1024 * 1024 })
+    for (let i = 0; i < 10; i++) many.append({ a: i })
+    many.commitSync()
+    fails = true
+    const commits = Array.from({ length: 150_000 }, (_, i) => {
+      many.update(i % 10, { a: 100 + i })
+      return many.commit()
+    })
+    const ends = await Promise.allSettled(commits)
+    expect(new Set(ends.map(end => (end.status === 'rejected' ? end.reason.code : end.status)))).toEqual(
+      new Set(['ERR_STRIDE_IO']),
+    )
+    expect([many.commitNumber, many.field(9, 'a')]).toEqual([1, 9])
+    expect(codeOf(() => many.append({ a: 1 }))).toBe('ERR_STRIDE_POISONED')
     many.close()
   })
 
