@@ -17,6 +17,7 @@ import { type CrashImage, seededImages, systematicImages, wholeImage } from './c
 import { DiskModel } from './disk-model.ts'
 import type { Version } from './expected-store.ts'
 import { allowed, Journey, type Known } from './journey.ts'
+import { OlderFiles } from './older-files.ts'
 import type { Random } from './random.ts'
 import { optionsOf, type Run, STORE_PATH } from './run-workload.ts'
 import { openUnderTest, REPLAY_TIMES, SHAPES, type StoreUnderTest, stateOf } from './store-under-test.ts'
@@ -94,6 +95,7 @@ export async function cutEverywhere(run: Run, tally: Tally, options: CutOptions)
 async function cutLife(life: Life, tally: Tally, options: CutOptions): Promise<void> {
   const { journey, disk } = life
   const seen = new Map<string, Outcome>()
+  const older = new OlderFiles(STORE_PATH)
   for (let count = 0; count <= journey.events.length; count++) {
     tally.points++
     const known = journey.knownAfter(count)
@@ -110,6 +112,12 @@ async function cutLife(life: Life, tally: Tally, options: CutOptions): Promise<v
       for (const image of imagesAt(disk, life, options)) {
         if (tally.images >= options.imagesMax) return
         await during(image.label, () => lookAt(image, life, known, count, seen, tally, options))
+      }
+      // Not drawn, so that the draws of a seed stay the same.
+      if (!isSampled(life) && (count - life.run.begun) % OLDER_FILES_EVERY === 0) {
+        const files = wholeImage(disk).files()
+        await older.check(files, { ...checkOf(life), path: STORE_PATH })
+        older.note(files)
       }
       if (!isSampled(life) && options.random.chance(options.secondLives * 5)) {
         await during('the process dies', () =>
@@ -157,6 +165,8 @@ function* imagesAt(
   yield* seededImages(disk, random, isSampled(life) ? SAMPLED_MIXTURES : mixtures)
 }
 
+/** At one of so many crash points the store is looked at with files that are older than those beside them. */
+const OLDER_FILES_EVERY = 15
 /** Of so many images one is looked at without its index file, too. */
 const LOST_INDEX_EVERY = 8
 
