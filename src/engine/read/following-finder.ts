@@ -1,112 +1,176 @@
 /**
  * What rows and walks of a reader ask for, beside a writer of another process.
  *
- * A row on mapped memory shows what the writer stores there, without a look at the writer's sequence: its fields may be of two
- * commits. That is what rows are for, except while several reads must agree (`store.read`).
- *   RF1  during `together`, rows and walks stand on copies of records. A copy is made between two looks at the sequence, so it is of
- *        one commit, and stays so.
- *   RF2  a copy is given up when its token is needed again, and at the end of `together`: whoever stands on it looks again.
+ * On mapped memory a row would show what the writer is storing right now: half of a field, or half of a record.
+ *   RF1  rows and walks stand on copies of records. A copy is made between two looks at the writer's sequence, so it is of one
+ *        commit, and stays so.
+ *   RF2  a copy is given up when its token is needed again, when something changed (a newer commit was seen, the store was closed or
+ *        compacted) and at the end of the turn: whoever stands on it looks again.
+ *   RF3  a walk copies ahead, twice as much each time, and less again after a change.
  * Which commit is seen, and when a reading runs again: consistent-reads.ts.
  */
 
+import { atTurnEnd, type TurnBound } from '../../mmap/turn.ts'
 import type { RecordBytes } from '../../schema/index.ts'
+import { copyBytes } from '../file/copy-bytes.ts'
+import type { Follower } from '../file/publication.ts'
 import { checkRecordNumber } from '../format/addressing.ts'
 import type { Locator } from '../records/locator.ts'
 import { noRecord } from '../records/record-numbers.ts'
+import type { Holding } from './consistent-reads.ts'
 import { type FindableReading, RecordFinder } from './record-finder.ts'
 
 /** Copies that are good at the same time: so many rows and walks may be used in turn without looking again. */
 const COPIES = 16
-/** What a walk copies at once. */
-const RUN_BYTES = 64 * 1024
+/** What a walk copies at once, at first and at most. */
+const RUN_BYTES_MIN = 4 * 1024
+const RUN_BYTES_MAX = 64 * 1024
 
 /** What is read beside another writer. */
 interface FollowedReading extends FindableReading {
+  readonly follower: Pick<Follower, 'sequence'> | undefined
+  readonly following: Pick<Holding, 'sequence'> | undefined
   /** Runs a short reading again until no commit came between. */
   consistently<T>(read: () => T): T
-  /** Rows and walks look again. */
-  changed(): void
+  /** Calls `changed` whenever what was found before may no longer be what is there. One caller. */
+  onChange(changed: () => void): void
 }
 
 export class FollowingFinder extends RecordFinder {
   readonly #reading: FollowedReading
   readonly #copies = new Copies()
-  #isCopying = false
-  /** Whether rows or walks may stand on the file itself. */
-  #isHeld = false
+  #runBytes = RUN_BYTES_MIN
+  /** What `nextLive` copied for `run`, and the record that it begins with. */
+  #ahead: RecordBytes | undefined
+  #aheadOf = 0
+  #isTogether = false
 
   constructor(reading: FollowedReading) {
     super(reading)
     this.#reading = reading
+    reading.onChange(() => {
+      this.#copies.end()
+      this.#runBytes = RUN_BYTES_MIN
+    })
   }
 
   override together<T>(read: () => T): T {
-    if (this.#isCopying) return read()
-    if (this.#isHeld) this.#reading.changed()
-    this.#isHeld = false
-    this.#isCopying = true
+    // Copies of before may be of another commit, and those of this reading are of one that may be held.
+    this.#copies.end()
+    const isWithin = this.#isTogether
+    this.#isTogether = true
     try {
       return read()
     } finally {
-      this.#isCopying = false
+      this.#isTogether = isWithin
       this.#copies.end()
     }
   }
 
   override locate(n: number): RecordBytes {
-    if (!this.#isCopying) {
-      this.#isHeld = true
-      return super.locate(n)
-    }
     checkRecordNumber(n)
-    return this.#copied(n, n + 1)
+    return this.#copied(n, 1)
   }
 
+  /** Copies the run that begins there, too: a commit that came before `run` might delete that record. */
   override nextLive(n: number, end: number): number {
-    if (!this.#isCopying) return super.nextLive(n, end)
-    return this.#reading.consistently(() => super.nextLive(n, end))
+    const most = Math.max(1, Math.floor(this.#runBytes / this.stride))
+    this.#runBytes = Math.min(RUN_BYTES_MAX, this.#runBytes * 2)
+    return this.#reading.consistently(() => {
+      const live = super.nextLive(n, end)
+      this.#aheadOf = live
+      this.#ahead = live < end ? this.#copy(live, Math.min(end - live, most)) : undefined
+      return live
+    })
   }
 
   override run(n: number, end: number): RecordBytes {
-    if (this.#isCopying) return this.#copied(n, end)
-    this.#isHeld = true
-    return super.run(n, end)
+    const ahead = this.#ahead
+    this.#ahead = undefined
+    return ahead !== undefined && this.#aheadOf === n ? ahead : this.#copied(n, end - n)
   }
 
-  #copied(n: number, end: number): RecordBytes {
-    return this.#reading.consistently(() => {
-      const source = this.#reading.source
-      const { locator } = source
-      const most = Math.max(1, Math.floor(RUN_BYTES / locator.addressing.stride))
-      const found = locator.run(n, Math.min(end, n + most))
-      if (found === undefined) throw noRecord(n, source)
-      this.locatedAt = 0
-      this.locatedBy = source.numbering
-      this.runCount = locator.count
-      return this.#copies.of(found, locator)
-    })
+  #copied(n: number, count: number): RecordBytes {
+    const quick = this.#isTogether ? undefined : this.#tryCopy(n, count)
+    return quick ?? this.#copyConsistently(n, count)
+  }
+
+  /** The usual case of `consistently`, without its closures: nothing comes in between. */
+  #tryCopy(n: number, count: number): RecordBytes | undefined {
+    const reading = this.#reading
+    reading.prepare()
+    const { follower, following } = reading
+    try {
+      const copy = this.#copy(n, count)
+      return follower?.sequence() === following?.sequence ? copy : undefined
+    } catch {
+      // Damage, the trace of a commit, or a record that is not there: looking again tells.
+      return undefined
+    }
+  }
+
+  // Apart from the above: a closure over their arguments would cost each call an allocation.
+  #copyConsistently(n: number, count: number): RecordBytes {
+    return this.#reading.consistently(() => this.#copy(n, count))
+  }
+
+  #copy(n: number, count: number): RecordBytes {
+    const source = this.#reading.source
+    const { locator } = source
+    const found = locator.run(n, n + count)
+    if (found === undefined) throw noRecord(n, source)
+    this.locatedAt = 0
+    this.locatedBy = source.numbering
+    this.runCount = locator.count
+    return this.#copies.of(found, locator)
   }
 }
 
-/** The copies that rows and walks stand on. */
-class Copies {
-  readonly #tokens: RecordBytes[] = []
-  #next = 0
+/** Memory of one copy, and the token on what it holds. */
+class Copy {
+  #memory = over(Buffer.alloc(0))
+  #token: RecordBytes | undefined
 
-  /** A copy of what `locator.run` has just found in `source`; it begins with the record that was asked for. */
-  of(source: RecordBytes, { at, count, addressing: { stride, recordSize } }: Locator): RecordBytes {
-    const bytes = Buffer.from(source.bytes.subarray(at, at + (count - 1) * stride + recordSize))
-    const token = { view: new DataView(bytes.buffer, bytes.byteOffset, bytes.length), bytes }
-    const oldest = this.#tokens[this.#next]
-    if (oldest !== undefined) oldest.view = null
-    this.#tokens[this.#next] = token
-    this.#next = (this.#next + 1) % COPIES
-    return token
+  of(source: RecordBytes, at: number, length: number): RecordBytes {
+    this.end()
+    if (this.#memory.bytes.length < length) this.#memory = over(Buffer.allocUnsafeSlow(length))
+    copyBytes(source, at, this.#memory, 0, length)
+    this.#token = { view: this.#memory.view, bytes: this.#memory.bytes }
+    return this.#token
   }
 
   end(): void {
-    for (const token of this.#tokens) token.view = null
-    this.#tokens.length = 0
-    this.#next = 0
+    if (this.#token !== undefined) this.#token.view = null
+    this.#token = undefined
+  }
+}
+
+function over(bytes: Buffer): RecordBytes {
+  return { view: new DataView(bytes.buffer, bytes.byteOffset, bytes.length), bytes }
+}
+
+/** The copies that rows and walks stand on. */
+class Copies implements TurnBound {
+  readonly #copies: Copy[] = []
+  #next = 0
+  #isTurnOpen = false
+
+  /** A copy of what `locator.run` has just found in `source`; it begins with the record that was asked for. */
+  of(source: RecordBytes, { at, count, addressing: { stride, recordSize } }: Locator): RecordBytes {
+    if (!this.#isTurnOpen) atTurnEnd(this)
+    this.#isTurnOpen = true
+    let copy = this.#copies[this.#next]
+    if (copy === undefined) this.#copies.push((copy = new Copy()))
+    this.#next = (this.#next + 1) % COPIES
+    return copy.of(source, at, (count - 1) * stride + recordSize)
+  }
+
+  end(): void {
+    for (const copy of this.#copies) copy.end()
+  }
+
+  endTurn(): void {
+    this.#isTurnOpen = false
+    this.end()
   }
 }

@@ -43,6 +43,8 @@ export class Reading<S extends AnySchema> {
   #version = 0
   /** Forgets what the record set keeps of a window. */
   #cool = (): void => undefined
+  /** Ends what rows and walks stand on beside another writer. */
+  #changedToo = (): void => undefined
   readonly #reads = new ConsistentReads(this)
 
   constructor(source: Source<S>) {
@@ -72,10 +74,16 @@ export class Reading<S extends AnySchema> {
     this.#source.pool.watch(cool)
   }
 
+  /** Calls `changed` whenever what was found before may no longer be what is there. One caller. */
+  onChange(changed: () => void): void {
+    this.#changedToo = changed
+  }
+
   /** What was found before may no longer be what is there. */
   readonly changed = (): void => {
     this.#version++
     this.#cool()
+    this.#changedToo()
     const { pool, locator } = this.#source
     locator.expire()
     pool.expire()
@@ -88,6 +96,7 @@ export class Reading<S extends AnySchema> {
       throw new InvariantError(`get and field are made for another layout than the one of ${source.path} now`)
     }
     this.#cool()
+    this.#changedToo()
     this.#source = source
     source.pool.watch(this.#cool)
   }
