@@ -2,7 +2,7 @@
  * Opening a store: arguments checked, and waiting for another writer without blocking the event loop.
  */
 
-import { setTimeout as sleep } from 'node:timers/promises'
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises'
 import { StrideError } from '../errors.ts'
 import type { Platform } from '../mmap/platform.ts'
 import { checkPath, isPlainObject, shown } from '../options/shown-value.ts'
@@ -10,17 +10,19 @@ import { Deadline } from '../runtime/monotonic.ts'
 import { type AnySchema, isOldSchema, isSchema, refuseOldSchema } from '../schema/index.ts'
 import { folderIsMissing } from './file/absent-folder.ts'
 import type { IndexDeclarations, NoIndexes, OnlyKnownIndexes } from './indexes/index-types.ts'
+import { allSteps, type FrameSteps } from './journal/frame-read.ts'
 import {
   INDEXED_STORE,
   type IndexedStoreOptions,
   type StoreOptions,
   type StoreSettings,
 } from './opening/options.ts'
+import type { RecoveryLimits } from './recovery/recovery-limits.ts'
 import { Store } from './store.ts'
 
 /**
  * Opens a store, and creates it if it is absent and a schema is given. Cost: the header and one root; nothing is
- * read of the records.
+ * read of the records. After a crash also the journal, blocking; openStoreAsync reads that in turns of the event loop.
  *
  * @param schema a plain Zod object; left out, it is rebuilt from the file's header
  * @throws {StrideError} ERR_STRIDE_NOT_FOUND, _NOT_A_STORE, _FORMAT_NEWER, _CORRUPT, _TRUNCATED, _SCHEMA_MISMATCH, _LAYOUT,
@@ -38,7 +40,7 @@ export function openStore<S extends AnySchema>(
   maybeOptions?: StoreOptions,
 ): Store<S> {
   const opening = readArguments<S>('openStore', path, schemaOrOptions, maybeOptions)
-  return openAsTold<S>(opening, opening.options)
+  return allSteps(openAsTold<S>(opening, opening.options))
 }
 
 /** What to open, as a caller's arguments say it. */
@@ -76,9 +78,12 @@ function hasSchema(given: object): boolean {
   return values.some(({ value }) => isSchema(value) || isOldSchema(value))
 }
 
-function openAsTold<S extends AnySchema>({ path, schema }: Opening<S>, options: StoreSettings): Store<S> {
+function* openAsTold<S extends AnySchema>(
+  { path, schema }: Opening<S>,
+  options: StoreSettings,
+): FrameSteps<Store<S>> {
   try {
-    return Store.open<S>(path, schema, options)
+    return yield* Store.opening<S>(path, schema, options)
   } catch (error) {
     if (!(error instanceof StrideError) || error.code !== 'ERR_STRIDE_NOT_FOUND') throw error
     throw (
@@ -98,20 +103,24 @@ function schemaIsMissing(error: StrideError, options: StoreSettings): StrideErro
   })
 }
 
-/** @internal Like `openStore`, over a given platform: crash tests bring their own. `changesAtOnce`: see openStoreFile. */
+/** @internal Like `openStore`, over a given platform: crash tests bring their own, and other limits of recovery. */
 export function openStoreOn<S extends AnySchema>(
   platform: Platform,
   path: string,
   schema: S | undefined,
   options?: IndexedStoreOptions,
-  changesAtOnce?: number,
+  limits?: Partial<RecoveryLimits>,
 ): Store<S> {
-  return Store.open(path, schema, INDEXED_STORE.read(options, 'openStore'), platform, changesAtOnce)
+  const settings = INDEXED_STORE.read(options, 'openStore')
+  return allSteps(Store.opening(path, schema, settings, { platform, limits: limits ?? {} }))
 }
 
 const POLL_MS = 10
 
-/** Like `openStore`, but waits for another writer, up to `lockTimeoutMs`, without blocking the event loop. */
+/**
+ * Like `openStore`, but without blocking the event loop: waits for another writer, up to `lockTimeoutMs`, and reads the journal that a
+ * crash left, or builds indexes, in turns.
+ */
 export async function openStoreAsync<S extends AnySchema, const I extends IndexDeclarations<S> = NoIndexes>(
   path: string,
   schema: S,
@@ -129,11 +138,20 @@ export async function openStoreAsync<S extends AnySchema>(
   const deadline = new Deadline(lockTimeoutMs)
   for (;;) {
     try {
-      return openAsTold(opening, options)
+      return await inTurns(openAsTold(opening, options))
     } catch (error) {
       const isBusy = error instanceof StrideError && error.code === 'ERR_STRIDE_BUSY'
       if (!isBusy || deadline.isOver) throw error
       await sleep(POLL_MS)
     }
+  }
+}
+
+/** One step each turn of the event loop. */
+async function inTurns<T>(steps: FrameSteps<T>): Promise<T> {
+  for (;;) {
+    const step = steps.next()
+    if (step.done === true) return step.value
+    await nextTurn()
   }
 }

@@ -7,7 +7,6 @@
 
 import { StrideError } from '../errors.ts'
 import { backendOf } from '../mmap/choose-platform.ts'
-import type { Platform } from '../mmap/platform.ts'
 import { NO_OPTIONS, type NoOptions, refuseOptions } from '../options/option-table.ts'
 import { checkPath, shown } from '../options/shown-value.ts'
 import type { Synchronous } from '../runtime/synchronous.ts'
@@ -23,12 +22,13 @@ import type {
 } from './indexes/index-types.ts'
 import { defineIndex, type IndexDefinition } from './indexes/keys/index-definition.ts'
 import type { StoreIndex } from './indexes/lookup/store-index.ts'
+import type { FrameSteps } from './journal/frame-read.ts'
 import { backupStore } from './maintain/backup.ts'
 import { compactStore } from './maintain/compact.ts'
 import { FileWork } from './maintain/exclusive-work.ts'
 import { type VerifyResult, verifyOpenStore } from './maintain/verify.ts'
 import { NamedIndexes } from './opening/named-indexes.ts'
-import { OpenedStore } from './opening/opened-store.ts'
+import { type GivenParts, OpenedStore } from './opening/opened-store.ts'
 import { COMMIT, type CommitOptions, type StoreSettings } from './opening/options.ts'
 import type { WriterSession } from './opening/writer-session.ts'
 import type { WritingParts } from './opening/writing-parts.ts'
@@ -53,21 +53,21 @@ export class Store<S extends AnySchema = AnySchema, out I = NoIndexes> extends R
     this.#opened = opened
     this.#indexes = new NamedIndexes(opened, this)
     this.#fileWork = new FileWork(opened.path)
-    opened.start()
   }
 
-  /** @internal What openStore calls. */
-  static open<S extends AnySchema, I = NoIndexes>(
+  /** @internal Opens a store in steps, as long as a journal is read or indexes are built. */
+  static *opening<S extends AnySchema, I = NoIndexes>(
     path: string,
     schema: S | undefined,
     options: StoreSettings,
-    platform?: Platform,
-    changesAtOnce?: number,
-  ): Store<S, I> {
-    const opened = OpenedStore.open(path, schema, options, platform, changesAtOnce)
+    given?: GivenParts,
+  ): FrameSteps<Store<S, I>> {
+    const opened = yield* OpenedStore.open(path, schema, options, given)
     // Beside another writer reads are checked (PO3 of point-reader.ts), which is not generated.
     const Reader = options.readOnly ? Store : readerClassOf(Store, opened.reading.source.codec)
-    return new Reader(opened) as Store<S, I>
+    const store = new Reader(opened) as Store<S, I>
+    yield* opened.start()
+    return store
   }
 
   /** Live records, staged changes included. */

@@ -167,7 +167,7 @@ function describeFiles(
 }
 
 function journalParts(bytes: Buffer, root: Root): Part[] {
-  const { salt } = JOURNAL_HEADER.decode(bytes)
+  const salt = Buffer.from(JOURNAL_HEADER.decode(bytes).salt)
   const parts: Part[] = [{ kind: 'journal header', from: 0, to: JOURNAL_HEADER.size }]
   for (let at = BLOCK_BYTES; at < bytes.length; ) {
     const head = readFrame(bytes, at, salt)

@@ -65,8 +65,8 @@ export const MUTATIONS: readonly KnownBad[] = [
   {
     name: 'the checksum of a frame is not looked at',
     file: 'src/engine/journal/frame-read.ts',
-    find: `=== head.payloadCrc ? head : undefined`,
-    replace: `>= 0 ? head : undefined`,
+    find: `return crc === head.payloadCrc ? head : undefined`,
+    replace: `return crc >= 0 ? head : undefined`,
     // Frames longer than a sector.
     workload: after({ kind: 'commit', changes: [{ kind: 'appendMany', count: 60 }], how: 'sync' }),
   },
@@ -96,7 +96,7 @@ export const MUTATIONS: readonly KnownBad[] = [
   {
     name: 'recovery leaves the indexes as the last checkpoint left them',
     file: 'src/engine/indexes/upkeep/index-opening.ts',
-    find: `  noteFrames(set, opening)`,
+    find: `  yield* noteFrames(set, opening)`,
     replace: ``,
   },
   {
@@ -127,8 +127,10 @@ export const MUTATIONS: readonly KnownBad[] = [
   {
     name: 'recovery takes the frames that it reads for durable once they are synced',
     file: 'src/engine/recovery/replay.ts',
-    find: `  for (const { offset, bytes } of extents) {`,
-    replace: `  for (const { offset, bytes } of extents.slice(extents.length)) {`,
+    find: `  for (const { offset, end } of extents) {
+    const last`,
+    replace: `  for (const { offset, end } of extents.slice(extents.length)) {
+    const last`,
     workload: after(UPDATES),
     failingSyncs: true,
   },

@@ -65,8 +65,10 @@ export function openUnderTest(
     indexes: INDEXES,
   }
   const { schema } = SHAPES[shape]
-  const changesAtOnce = replays === 'atOnce' ? undefined : 0
-  return openStoreOn(platform, path, schema, all as StoreOptions, changesAtOnce) as unknown as StoreUnderTest
+  // In turns means all of it: the journal is made durable in turns, too, and read again piece by piece.
+  const inTurns = { changesAtOnce: 0, journalBytesAtOnce: 0, journalBytesKept: 0 }
+  const limits = replays === 'atOnce' ? {} : inTurns
+  return openStoreOn(platform, path, schema, all as StoreOptions, limits) as unknown as StoreUnderTest
 }
 
 /** Opens it as who declares no index: those that it has are its own. */

@@ -340,14 +340,14 @@ export class Committer {
   async #advance(): Promise<void> {
     const journal = this.#journals.journal as Journal
     const group = this.#queue.first
-    if (group !== undefined && !journal.fits(group.frames.length) && this.#progress.isSettled) {
+    if (group !== undefined && !journal.takes(group.frames.length) && this.#progress.isSettled) {
       if (this.#rotate(journal, group.frames.length)) return
       this.waits++
       leaveSegment(journal)
       await this.#runCheckpoint(journal, false)
       return
     }
-    if (group !== undefined && journal.fits(group.frames.length)) {
+    if (group !== undefined && journal.takes(group.frames.length)) {
       group.isClosed = true
       const upTo = group.commits.at(-1)?.commitNumber ?? 0
       if (this.#needsDataSync(group)) {
@@ -367,8 +367,10 @@ export class Committer {
     const { journal } = this.#journals
     if (journal === undefined) return
     for (let group = this.#queue.first; group !== undefined; group = this.#queue.first) {
-      if (!journal.fits(group.frames.length)) {
+      if (!journal.takes(group.frames.length)) {
         this.#syncWritten(journal)
+        // What was just applied may have left the segment.
+        if (journal.takes(group.frames.length)) continue
         if (this.#rotate(journal, group.frames.length)) continue
         this.waits++
         leaveSegment(journal)
@@ -390,8 +392,23 @@ export class Committer {
   /** Begins the next segment, and a checkpoint of those before. @returns false where no slot is free */
   #rotate(journal: Journal, bytes: number): boolean {
     if (!journal.rotate(bytes)) return false
-    void this.#runCheckpoint(journal, true).catch(() => undefined)
+    this.#checkpointBehind(journal)
     return true
+  }
+
+  /** Frees the segments before the active one, in the background; again where another one was begun meanwhile. */
+  #checkpointBehind(journal: Journal): void {
+    const goOn = (): void => {
+      if (this.#isUsable && this.#journals.journal === journal && journal.hasOlder)
+        this.#checkpointBehind(journal)
+    }
+    void this.#runCheckpoint(journal, true).then(goOn, () => undefined)
+  }
+
+  /** Leaves a segment that is due, so that recovery never has to go through much more. */
+  #leaveDueSegment(): void {
+    const { journal } = this.#journals
+    if (journal?.isDue === true && this.#progress.isSettled) this.#rotate(journal, 0)
   }
 
   #runCheckpoint(journal: Journal, paced: boolean): Promise<void> {
@@ -408,7 +425,12 @@ export class Committer {
 
   #write(journal: Journal, group: CommitGroup): void {
     const starts = group.commits.map(({ at }) => at)
-    journal.write(group.frames, starts, group.admitted, this.#progress.applied.commitNumber)
+    const load = { changes: 0, inPlaceBytes: 0 }
+    for (const { changeCount, inPlaceBytes } of group.commits) {
+      load.changes += changeCount
+      load.inPlaceBytes += inPlaceBytes
+    }
+    journal.write(group.frames, starts, group.admitted, this.#progress.applied.commitNumber, load)
     this.#unsyncedBytes += group.frames.length
     this.#queue.shift()
     this.#progress.write(group.commits)
@@ -449,6 +471,7 @@ export class Committer {
     changed()
     this.#progress.acknowledge()
     this.#settle()
+    this.#leaveDueSegment()
   }
 
   #publish({ commitNumber, size, deletedCount }: CommitCounts): void {

@@ -23,8 +23,8 @@ export class DataSyncs {
   }
 
   /** Whether the frame of this commit may only be written after a sync. */
-  isNeededBefore({ commitNumber, isInPlace, size }: SealedCommit): boolean {
-    return commitNumber > this.#syncedTo && (isInPlace || size > this.#syncedCapacity)
+  isNeededBefore({ commitNumber, inPlaceBytes, size }: SealedCommit): boolean {
+    return commitNumber > this.#syncedTo && (inPlaceBytes > 0 || size > this.#syncedCapacity)
   }
 
   /** `sealedTo`: commits up to this one have their records in place. */

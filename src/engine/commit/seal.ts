@@ -25,8 +25,10 @@ export interface SealedCommit {
   readonly size: number
   readonly deletedCount: number
   readonly changes: SealedChanges
-  /** Whether records of it lie in the file alone, which must be synced before the frame is written. */
-  readonly isInPlace: boolean
+  /** Changes and appended images in its frame. */
+  readonly changeCount: number
+  /** Bytes of records that lie in the file alone, which must be synced before the frame is written. */
+  readonly inPlaceBytes: number
   /** Where its frame lies in its group. */
   readonly group: FrameGroup
   readonly at: number
@@ -65,6 +67,7 @@ export class Sealer {
     const bytesMax = this.frameBytesMax()
     const tail = staging.tail.bytes.subarray(0, staging.tailCount * staging.recordSize)
     const isInPlace = riding === 0 && staging.appendedCount > 0
+    const appendedBytes = staging.appendedCount * staging.recordSize
     this.#tailStore.store(isInPlace)
     const { size } = staging
     const deletedCount = deletedBefore + staging.deletedDelta
@@ -77,7 +80,9 @@ export class Sealer {
     const appendStart = size - riding
     const frameBytes = this.#encoder.end({ commitNumber, size, deletedCount, appendStart, inPlaceCrc })
     staging.seal()
-    return { commitNumber, size, deletedCount, changes, isInPlace, group, at, frameBytes }
+    const inPlaceBytes = isInPlace ? appendedBytes : 0
+    const changeCount = changes.numbers.length + riding
+    return { commitNumber, size, deletedCount, changes, changeCount, inPlaceBytes, group, at, frameBytes }
   }
 
   /** How many appended records ride in the frame: all, or none. */

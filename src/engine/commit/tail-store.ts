@@ -9,6 +9,7 @@ import { StrideError } from '../../errors.ts'
 import type { PlatformFile } from '../../mmap/platform.ts'
 import type { DirtyRanges } from '../file/dirty-ranges.ts'
 import { offsetOf } from '../format/addressing.ts'
+import { allSteps } from '../journal/frame-read.ts'
 import { checksumInPlace } from '../journal/in-place.ts'
 import type { Locator } from '../records/locator.ts'
 
@@ -55,7 +56,7 @@ export class TailStore {
     if (isWhole && (changed.at(-1) ?? -1) < baseSize) return this.#crc
     // A record changed after it was stored, or a batch taken back: the file is read again.
     const asZeros = { numbers: changed, put: (_: number, target: Buffer) => target.fill(0) }
-    const crc = checksumInPlace({ file: this.#file, addressing }, baseSize, size, asZeros)
+    const crc = allSteps(checksumInPlace({ file: this.#file, addressing }, baseSize, size, asZeros))
     if (crc !== undefined) return crc
     const { path } = this.#file
     throw new StrideError('ERR_STRIDE_TRUNCATED', `${path} was cut short while records were appended`, { path })

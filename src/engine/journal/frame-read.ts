@@ -2,7 +2,8 @@
  * Frames read back: whether one is whole, and what it changed.
  *
  *   J1  a frame counts only if both its checksums are right and its salt is the journal's.
- *   J3  whatever the bytes are, reading ends with a frame, with nothing, or with undefined; it never throws.
+ *   J3  whatever the bytes are, reading ends with a frame, with nothing, or with undefined; it never throws for them.
+ *   FR1  work on a frame stops after some hundred kilobytes or some thousand changes: a frame may hold gigabytes.
  * How they were made: frame-encode.ts. Which of them follow on each other: journal-scan.ts.
  */
 
@@ -16,10 +17,15 @@ import {
   FRAME_MAGIC,
   SPAN_HEAD_BYTES,
 } from '../format/journal-format.ts'
+import { type FrameBytes, WholeBytes } from './frame-bytes.ts'
 
 const HEADER_BYTES = FRAME_HEADER.size
 const NUMBER_HIGH_MASK = 0xffffff
 const COUNT_MAX = 2 ** 52
+const BYTES_A_STEP = 512 * 1024
+const CHANGES_A_STEP = 8192
+const MAGIC = Buffer.alloc(4)
+MAGIC.writeUInt32LE(FRAME_MAGIC)
 
 /** What a frame's header says. */
 export interface FrameHead {
@@ -31,30 +37,115 @@ export interface FrameHead {
   readonly appendStart: number
   readonly changeCount: number
   readonly payloadBytes: number
+  readonly payloadCrc: number
   /** CRC-32 of the new records that lie in the file alone (in-place.ts), where `hasInPlaceCrc` is 1. */
   readonly inPlaceCrc: number
   readonly hasInPlaceCrc: number
 }
 
+/** A whole frame, and the bytes that it lies in. */
+export interface Frame {
+  readonly head: FrameHead
+  readonly bytes: FrameBytes
+  readonly at: number
+}
+
+/** Part of long work; it goes on when asked again. */
+export type FrameSteps<T> = Generator<void, T, void>
+
+/** All of it at once. */
+export function allSteps<T>(steps: Generator<unknown, T, void>): T {
+  for (;;) {
+    const step = steps.next()
+    if (step.done === true) return step.value
+  }
+}
+
 /** Whether the bytes at `at` claim to be a frame of this journal, whatever their checksums say. */
-export function looksLikeFrame(bytes: Buffer, at: number, salt: Uint8Array): boolean {
+export function looksLikeFrame(bytes: FrameBytes, at: number, end: number, salt: Buffer): boolean {
+  if (at + HEADER_BYTES > Math.min(end, bytes.size)) return false
+  const { view } = bytes.find(at, HEADER_BYTES)
+  const start = bytes.at
   return (
-    at + HEADER_BYTES <= bytes.length &&
-    bytes.readUInt32LE(at + AT.magic) === FRAME_MAGIC &&
-    Buffer.compare(bytes.subarray(at + AT.salt, at + AT.salt + salt.length), salt) === 0
+    view.getUint32(start + AT.magic, true) === FRAME_MAGIC &&
+    view.getUint32(start + AT.salt, true) === salt.readUInt32LE(0) &&
+    view.getUint32(start + AT.salt + 4, true) === salt.readUInt32LE(4)
   )
 }
 
-/** The header of a whole frame of this journal at `at`; undefined where there is none. */
-export function readFrame(bytes: Buffer, at: number, salt: Uint8Array): FrameHead | undefined {
-  if (!looksLikeFrame(bytes, at, salt)) return undefined
-  const header = bytes.subarray(at, at + HEADER_BYTES)
-  if (!FRAME_HEADER.isIntact(header)) return undefined
-  const head = FRAME_HEADER.decode(header)
-  if (!makesSense(head)) return undefined
-  const payload = at + HEADER_BYTES
-  if (payload + head.payloadBytes > bytes.length) return undefined
-  return crc32(bytes.subarray(payload, payload + head.payloadBytes)) === head.payloadCrc ? head : undefined
+/** The first place from `at` on where a frame's magic stands, or where to go on looking: at most `end`. */
+export function nextMagic(bytes: FrameBytes, at: number, end: number): number {
+  const length = Math.min(end - at, bytes.stretchAt(at))
+  const { bytes: found } = bytes.find(at, length)
+  const start = bytes.at
+  for (let p = start; ; p++) {
+    p = found.indexOf(MAGIC, p)
+    if (p < 0 || p >= start + length) return at + length
+    const place = at + p - start
+    if (place % FRAME_ALIGNMENT === 0) return place
+  }
+}
+
+/** The header at `at`, of a frame that is whole. */
+export function headAt(bytes: FrameBytes, at: number): FrameHead {
+  const { view } = bytes.find(at, HEADER_BYTES)
+  const p = bytes.at
+  return {
+    segment: view.getUint32(p + AT.segment, true),
+    commitNumber: u64(view, p + AT.commitNumber),
+    syncedCommit: u64(view, p + AT.syncedCommit),
+    size: u64(view, p + AT.size),
+    deletedCount: u64(view, p + AT.deletedCount),
+    appendStart: u64(view, p + AT.appendStart),
+    changeCount: u64(view, p + AT.changeCount),
+    payloadBytes: u64(view, p + AT.payloadBytes),
+    payloadCrc: view.getUint32(p + AT.payloadCrc, true),
+    inPlaceCrc: view.getUint32(p + AT.inPlaceCrc, true),
+    hasInPlaceCrc: view.getUint32(p + AT.hasInPlaceCrc, true),
+  }
+}
+
+function u64(view: DataView, at: number): number {
+  return view.getUint32(at, true) + view.getUint32(at + 4, true) * 2 ** 32
+}
+
+/** The header of a frame of this journal at `at` that is right, and whose payload ends before `end`, whatever that is. */
+export function readHead(bytes: FrameBytes, at: number, end: number, salt: Buffer): FrameHead | undefined {
+  if (!looksLikeFrame(bytes, at, end, salt)) return undefined
+  const memory = bytes.find(at, HEADER_BYTES)
+  if (!FRAME_HEADER.isIntact(memory.bytes.subarray(bytes.at, bytes.at + HEADER_BYTES))) return undefined
+  const head = headAt(bytes, at)
+  return makesSense(head) && at + HEADER_BYTES + head.payloadBytes <= end ? head : undefined
+}
+
+/** The header of a whole frame of this journal at `at`, below `end`; undefined where there is none. */
+export function* wholeFrame(
+  bytes: FrameBytes,
+  at: number,
+  end: number,
+  salt: Buffer,
+): FrameSteps<FrameHead | undefined> {
+  const head = readHead(bytes, at, end, salt)
+  if (head === undefined) return undefined
+  let crc = 0
+  let unyielded = 0
+  const payloadEnd = at + HEADER_BYTES + head.payloadBytes
+  for (let p = at + HEADER_BYTES; p < payloadEnd; ) {
+    const length = Math.min(payloadEnd - p, bytes.stretchAt(p))
+    const memory = bytes.find(p, length)
+    crc = crc32(memory.bytes.subarray(bytes.at, bytes.at + length), crc)
+    p += length
+    unyielded += length
+    if (unyielded < BYTES_A_STEP) continue
+    unyielded = 0
+    yield
+  }
+  return crc === head.payloadCrc ? head : undefined
+}
+
+/** The same at once, in memory. */
+export function readFrame(bytes: Buffer, at: number, salt: Buffer): FrameHead | undefined {
+  return allSteps(wholeFrame(new WholeBytes(bytes), at, bytes.length, salt))
 }
 
 function makesSense(head: FrameHead): boolean {
@@ -82,7 +173,7 @@ export function frameEnd(at: number, head: FrameHead): number {
   return Math.ceil((at + HEADER_BYTES + head.payloadBytes) / FRAME_ALIGNMENT) * FRAME_ALIGNMENT
 }
 
-/** What happened to one record; positions of images in the frame's bytes, -1 for none. */
+/** What happened to one record; positions of images as those of the frame's bytes, -1 for none. */
 export interface Change {
   readonly recordNumber: number
   readonly isDeleted: boolean
@@ -92,8 +183,6 @@ export interface Change {
   readonly replacedAt: number
   /** The part of the replaced image that differs from the new one. */
   readonly spanAt: number
-  readonly spanStart: number
-  readonly spanBytes: number
 }
 
 /**
@@ -101,22 +190,12 @@ export interface Change {
  * object each time: a frame may hold millions.
  * @returns false where the payload contradicts its header, which no right checksum lets happen; some calls came before then
  */
-export function visitChanges(
-  bytes: Buffer,
-  frameAt: number,
-  head: FrameHead,
+export function* changesInSteps(
+  { bytes, at: frameAt, head }: Frame,
   recordSize: number,
   visit: (change: Change) => void,
-): boolean {
-  const change = {
-    recordNumber: 0,
-    isDeleted: false,
-    imageAt: -1,
-    replacedAt: -1,
-    spanAt: -1,
-    spanStart: 0,
-    spanBytes: 0,
-  }
+): FrameSteps<boolean> {
+  const change = { recordNumber: 0, isDeleted: false, imageAt: -1, replacedAt: -1, spanAt: -1 }
   let p = frameAt + HEADER_BYTES
   const end = p + head.payloadBytes
   if (head.appendStart > head.size || (head.size - head.appendStart) * recordSize > end - p) return false
@@ -125,12 +204,22 @@ export function visitChanges(
     change.imageAt = p
     visit(change)
     p += recordSize
+    if ((n - head.appendStart) % CHANGES_A_STEP === CHANGES_A_STEP - 1) yield
   }
+  // Heads are read from the memory that was found last, as far as it reaches.
+  let view: DataView | undefined
+  let start = 0
+  let stop = 0
   for (let i = 0; i < head.changeCount; i++) {
     if (p + CHANGE_HEAD_BYTES > end) return false
-    const high = bytes.readUInt32LE(p + 4)
+    if (view === undefined || p + CHANGE_HEAD_BYTES > stop) {
+      view = bytes.find(p, CHANGE_HEAD_BYTES).view
+      start = p - bytes.at
+      stop = start + view.byteLength
+    }
+    const high = view.getUint32(p - start + 4, true)
     const kind = high >>> 24
-    change.recordNumber = bytes.readUInt32LE(p) + (high & NUMBER_HIGH_MASK) * 2 ** 32
+    change.recordNumber = view.getUint32(p - start, true) + (high & NUMBER_HIGH_MASK) * 2 ** 32
     p += CHANGE_HEAD_BYTES
     if (change.recordNumber >= head.size) return false
     change.isDeleted = kind === CHANGE_KINDS.skip || kind === CHANGE_KINDS.delete
@@ -143,22 +232,33 @@ export function visitChanges(
     }
     if (kind === CHANGE_KINDS.update) {
       if (p + SPAN_HEAD_BYTES > end) return false
-      change.spanStart = bytes.readUInt32LE(p)
-      change.spanBytes = bytes.readUInt32LE(p + 4)
+      if (p + SPAN_HEAD_BYTES > stop) {
+        view = bytes.find(p, SPAN_HEAD_BYTES).view
+        start = p - bytes.at
+        stop = start + view.byteLength
+      }
+      const spanBytes = view.getUint32(p - start + 4, true)
+      const spanEnd = view.getUint32(p - start, true) + spanBytes
       p += SPAN_HEAD_BYTES
-      if (change.spanStart + change.spanBytes > recordSize || p + change.spanBytes > end) return false
+      if (spanEnd > recordSize || p + spanBytes > end) return false
       change.spanAt = p
-      p += change.spanBytes
+      p += spanBytes
     } else if (kind !== CHANGE_KINDS.skip && kind !== CHANGE_KINDS.delete && kind !== CHANGE_KINDS.insert) {
       return false
     }
     visit(change)
+    if (i % CHANGES_A_STEP === CHANGES_A_STEP - 1) yield
   }
   return p === end
 }
 
+/** The same at once. */
+export function visitChanges(frame: Frame, recordSize: number, visit: (change: Change) => void): boolean {
+  return allSteps(changesInSteps(frame, recordSize, visit))
+}
+
 /** Copies the image that a change replaced to the start of `target`. @returns whether there was one */
-export function copyReplaced(bytes: Buffer, change: Change, recordSize: number, target: Buffer): boolean {
+export function copyReplaced(bytes: FrameBytes, change: Change, recordSize: number, target: Buffer): boolean {
   const baseAt = replacedBaseOf(change)
   if (baseAt < 0) return false
   copyReplacedAt(bytes, baseAt, change.spanAt, target.subarray(0, recordSize))
@@ -171,24 +271,38 @@ export function replacedBaseOf({ imageAt, replacedAt, spanAt }: Change): number 
 }
 
 /** Copies a replaced image: the one at `baseAt`, but for the span at `spanAt`, if there is one. */
-export function copyReplacedAt(bytes: Buffer, baseAt: number, spanAt: number, target: Buffer): void {
-  bytes.copy(target, 0, baseAt, baseAt + target.length)
+export function copyReplacedAt(bytes: FrameBytes, baseAt: number, spanAt: number, target: Buffer): void {
+  copyFrom(bytes, baseAt, target)
   if (spanAt < 0) return
-  const spanStart = bytes.readUInt32LE(spanAt - SPAN_HEAD_BYTES)
-  const spanBytes = bytes.readUInt32LE(spanAt - SPAN_HEAD_BYTES + 4)
-  bytes.copy(target, spanStart, spanAt, spanAt + spanBytes)
+  const { view } = bytes.find(spanAt - SPAN_HEAD_BYTES, SPAN_HEAD_BYTES)
+  const spanStart = view.getUint32(bytes.at, true)
+  const spanBytes = view.getUint32(bytes.at + 4, true)
+  copyFrom(bytes, spanAt, target.subarray(spanStart, spanStart + spanBytes))
+}
+
+function copyFrom(bytes: FrameBytes, at: number, target: Buffer): void {
+  if (target.length === 0) return
+  const memory = bytes.find(at, target.length)
+  memory.bytes.copy(target, 0, bytes.at, bytes.at + target.length)
+}
+
+/** The same frame in memory of its own. */
+export function copyFrame({ bytes, at, head }: Frame): Frame {
+  const copy = Buffer.allocUnsafeSlow(HEADER_BYTES + head.payloadBytes)
+  copyFrom(bytes, at, copy)
+  return { head, bytes: new WholeBytes(copy), at: 0 }
 }
 
 /** Calls with what the frame that starts at `at`, not yet sealed perhaps, replaced; no image: the record was not there. */
 export function visitReplaced(
-  bytes: Buffer,
+  group: Buffer,
   at: number,
   recordSize: number,
   visit: (recordNumber: number, image: Buffer | undefined) => void,
 ): void {
-  const head = FRAME_HEADER.decode(bytes.subarray(at, at + HEADER_BYTES))
+  const bytes = new WholeBytes(group)
   const image = Buffer.alloc(recordSize)
-  visitChanges(bytes, at, head, recordSize, change => {
+  visitChanges({ bytes, at, head: headAt(bytes, at) }, recordSize, change => {
     visit(change.recordNumber, copyReplaced(bytes, change, recordSize, image) ? image : undefined)
   })
 }

@@ -12,11 +12,12 @@ import { crc32 } from 'node:zlib'
 import type { PlatformFile } from '../../mmap/platform.ts'
 import { type Addressing, offsetOf } from '../format/addressing.ts'
 import { corrupt } from '../format/identity.ts'
-import { changesOf, copyReplacedAt, replacedBaseOf, visitChanges } from './frame-read.ts'
-import type { Frame } from './journal-scan.ts'
-import { lastOfEach } from './net-changes.ts'
+import type { InPlaceRecords } from './frame-chain.ts'
+import { changesInSteps, copyReplacedAt, type FrameSteps, replacedBaseOf } from './frame-read.ts'
+import type { JournalScan } from './journal-scan.ts'
+import { numbersBelow, oneOfEach } from './sort-changes.ts'
 
-const READ_BYTES = 1024 * 1024
+const READ_BYTES = 512 * 1024
 
 /** Where records lie. */
 interface RecordsFile {
@@ -31,13 +32,13 @@ export interface Substitutes {
   readonly put: (i: number, target: Buffer) => void
 }
 
-/** The CRC-32 of the records [from, to); undefined where the file ends before. */
-export function checksumInPlace(
+/** The CRC-32 of the records [from, to), some at a time; undefined where the file ends before. */
+export function* checksumInPlace(
   { file, addressing }: RecordsFile,
   from: number,
   to: number,
   { numbers, put }: Substitutes,
-): number | undefined {
+): FrameSteps<number | undefined> {
   const { recordSize } = addressing
   const atOnce = Math.max(1, Math.floor(READ_BYTES / recordSize))
   const buffer = Buffer.allocUnsafe(Math.min(to - from, atOnce) * recordSize)
@@ -52,6 +53,7 @@ export function checksumInPlace(
       put(i, bytes.subarray(at, at + recordSize))
     }
     crc = crc32(bytes, crc)
+    yield
   }
   return crc
 }
@@ -59,62 +61,52 @@ export function checksumInPlace(
 /**
  * Compares what the frames of a journal say of records that lie in the file alone.
  *
- * @param sizeBefore record numbers in use before the first frame
  * @throws ERR_STRIDE_CORRUPT with the offset of the first record of a commit that differs; _IO
  */
-export function assertInPlace(store: RecordsFile, frames: readonly Frame[], sizeBefore: number): void {
-  const sizeAt = (i: number): number => (i === 0 ? sizeBefore : (frames[i - 1] as Frame).head.size)
-  const isChecked = ({ head }: Frame, i: number): boolean =>
-    head.hasInPlaceCrc === 1 && sizeAt(i) < head.appendStart
-  const first = frames.findIndex(isChecked)
-  if (first < 0) return
-  const replaced = firstReplaced(store, frames, first, sizeAt(first))
-  for (let i = first; i < frames.length; i++) {
-    const frame = frames[i] as Frame
-    if (!isChecked(frame, i)) continue
-    const { commitNumber, appendStart, inPlaceCrc } = frame.head
-    const start = sizeAt(i)
-    if (checksumInPlace(store, start, appendStart, replaced) === inPlaceCrc) continue
-    const what = `records ${start} to ${appendStart - 1} are not what commit ${commitNumber} stored there`
+export function* assertInPlace(store: RecordsFile, scan: JournalScan): FrameSteps<void> {
+  const [first] = scan.inPlace
+  if (first === undefined) return
+  const replaced = yield* firstReplaced(store, scan, first)
+  for (const { commitNumber, start, end, crc } of scan.inPlace) {
+    if ((yield* checksumInPlace(store, start, end, replaced)) === crc) continue
+    const what = `records ${start} to ${end - 1} are not what commit ${commitNumber} stored there`
     throw corrupt(store.file.path, offsetOf(store.addressing, start), what)
   }
 }
 
-/** What the first change of each record from `lowest` on replaced, in the frames from `first` on. */
-function firstReplaced(
+/** What the first change of each record from that commit's on replaced, in its frame and those behind it. */
+function* firstReplaced(
   { file, addressing: { recordSize } }: RecordsFile,
-  frames: readonly Frame[],
-  first: number,
-  lowest: number,
-): Substitutes {
-  const most = frames.slice(first).reduce((sum, { head }) => sum + changesOf(head, recordSize), 0)
-  const list = new Float64Array(most)
-  const frameOf = new Uint32Array(most)
-  /** Where a whole image lies: the replaced one, or the new one that differs from it in a span; -1 for none. */
-  const imageAt = new Float64Array(most)
-  const spanAt = new Float64Array(most)
+  { bytes, changes, frames, last }: JournalScan,
+  { commitNumber, start: lowest }: InPlaceRecords,
+): FrameSteps<Substitutes> {
+  if (bytes === undefined || last === undefined) return { numbers: [], put: () => {} }
+  const list = numbersBelow(last.size, changes)
+  const entries = numbersBelow(changes, changes)
+  /** Where a whole image lies: the replaced one, or the new one that differs from it in a span; 0 for none. */
+  const imageAt = numbersBelow(bytes.size, changes)
+  const spanAt = numbersBelow(bytes.size, changes)
   let count = 0
-  // The first change of a record stands last.
-  for (let f = frames.length - 1; f >= first; f--) {
-    const { bytes, at, head } = frames[f] as Frame
-    const isSound = visitChanges(bytes, at, head, recordSize, change => {
+  for (const frame of frames()) {
+    if (frame.head.commitNumber < commitNumber) continue
+    const isSound = yield* changesInSteps(frame, recordSize, change => {
       if (change.recordNumber < lowest) return
       list[count] = change.recordNumber
-      frameOf[count] = f
-      spanAt[count] = change.spanAt
-      imageAt[count++] = replacedBaseOf(change)
+      entries[count] = count
+      imageAt[count] = Math.max(0, replacedBaseOf(change))
+      spanAt[count++] = Math.max(0, change.spanAt)
     })
-    if (!isSound) throw corrupt(file.path, at, `commit ${head.commitNumber} contradicts itself`)
+    if (!isSound) throw corrupt(file.path, frame.at, `commit ${frame.head.commitNumber} contradicts itself`)
   }
-  const { numbers, entries } = lastOfEach(list.subarray(0, count), (frames.at(-1) as Frame).head.size)
+  const found = { numbers: list.subarray(0, count), values: entries.subarray(0, count) }
+  const { numbers, values } = yield* oneOfEach(found, last.size, 'first')
   return {
     numbers,
     put: (i, target) => {
-      const entry = entries[i] as number
-      const { bytes } = frames[frameOf[entry] as number] as Frame
+      const entry = values[i] as number
       const image = imageAt[entry] as number
-      if (image < 0) target.fill(0)
-      else copyReplacedAt(bytes, image, spanAt[entry] as number, target)
+      if (image === 0) target.fill(0)
+      else copyReplacedAt(bytes, image, spanAt[entry] === 0 ? -1 : (spanAt[entry] as number), target)
     },
   }
 }

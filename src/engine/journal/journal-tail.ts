@@ -13,9 +13,10 @@ import type { Platform, PlatformFile } from '../../mmap/platform.ts'
 import { journalPathOf } from '../format/file-names.ts'
 import type { Identity } from '../format/identity.ts'
 import { FRAME_HEADER, roundToBlock } from '../format/journal-format.ts'
-import { frameEnd, looksLikeFrame, readFrame } from './frame-read.ts'
+import { WholeBytes } from './frame-bytes.ts'
+import { allSteps, frameEnd, readHead, wholeFrame } from './frame-read.ts'
 import { type JournalFacts, readJournalHeader } from './journal-header.ts'
-import { type Frame, framesBehind } from './journal-scan.ts'
+import { framesBehind, type PlacedFrame } from './journal-scan.ts'
 
 /** Whose journal is followed. */
 export interface JournalOwner {
@@ -25,13 +26,11 @@ export interface JournalOwner {
 }
 
 /** Where a frame that was seen ends, as a file offset. */
-interface TailPlace {
+export interface TailPlace {
   readonly salt: string
   readonly segment: number
   readonly end: number
 }
-
-const READ_BYTES = 32 * 1024
 
 export class JournalTail {
   readonly #owner: JournalOwner
@@ -40,16 +39,12 @@ export class JournalTail {
 
   /**
    * @param commitNumber frames behind this commit are wanted
-   * @param last the frame of that commit, where it was seen, and the salt of its journal
+   * @param place where the frame of that commit ends, where it was seen
    */
-  constructor(
-    owner: JournalOwner,
-    commitNumber: number,
-    last?: { readonly frame: Frame; readonly salt: string },
-  ) {
+  constructor(owner: JournalOwner, commitNumber: number, place?: TailPlace) {
     this.#owner = owner
     this.#commitNumber = commitNumber
-    if (last !== undefined) this.#place = placeBehind(last.frame, last.salt)
+    this.#place = place
   }
 
   /** The commit whose frame was given last. */
@@ -63,7 +58,7 @@ export class JournalTail {
    * @returns undefined where a frame is missing, since the journal was ended or reused its room
    * @throws ERR_STRIDE_CORRUPT, _FORMAT_NEWER, _IO
    */
-  read(upTo: number): readonly Frame[] | undefined {
+  read(upTo: number): readonly PlacedFrame[] | undefined {
     const { platform, path, identity } = this.#owner
     if (upTo <= this.#commitNumber) return []
     const journalPath = journalPathOf(path)
@@ -76,7 +71,7 @@ export class JournalTail {
       const frames = this.#framesHere(file, facts, upTo)
       const reached = frames.at(-1)?.head.commitNumber ?? this.#commitNumber
       if (reached < upTo) {
-        const others = framesBehind(file, facts, reached)
+        const others = allSteps(framesBehind(file, facts, reached))
         if (others === undefined) return undefined
         for (const frame of others) if (frame.head.commitNumber <= upTo) frames.push(frame)
       }
@@ -84,7 +79,7 @@ export class JournalTail {
       if (upTo !== Number.POSITIVE_INFINITY && last?.head.commitNumber !== upTo) return undefined
       if (last !== undefined) {
         this.#commitNumber = last.head.commitNumber
-        this.#place = placeBehind(last, facts.salt.toString('hex'))
+        this.#place = { salt: facts.salt.toString('hex'), segment: last.head.segment, end: last.end }
       }
       return frames
     } finally {
@@ -93,8 +88,8 @@ export class JournalTail {
   }
 
   /** The frames behind the place, as far as they follow each other there. */
-  #framesHere(file: PlatformFile, { salt }: JournalFacts, upTo: number): Frame[] {
-    const frames: Frame[] = []
+  #framesHere(file: PlatformFile, { salt }: JournalFacts, upTo: number): PlacedFrame[] {
+    const frames: PlacedFrame[] = []
     const place = this.#place
     if (place === undefined || salt.toString('hex') !== place.salt) return frames
     let { end } = place
@@ -102,29 +97,30 @@ export class JournalTail {
       const frame = frameAt(file, end, salt, next) ?? frameAt(file, roundToBlock(end), salt, next)
       if (frame === undefined || frame.head.segment !== place.segment) return frames
       frames.push(frame)
-      end = frame.offset + frameEnd(frame.at, frame.head)
+      end = frame.end
     }
     return frames
   }
 }
 
-function placeBehind({ head, offset, at }: Frame, salt: string): TailPlace {
-  return { salt, segment: head.segment, end: offset + frameEnd(at, head) }
+/** The frame of a commit, if it begins at this offset and is whole. */
+function frameAt(
+  file: PlatformFile,
+  offset: number,
+  salt: Buffer,
+  commitNumber: number,
+): PlacedFrame | undefined {
+  const head = readHead(bytesAt(file, offset, FRAME_HEADER.size), 0, Number.POSITIVE_INFINITY, salt)
+  if (head?.commitNumber !== commitNumber) return undefined
+  const length = FRAME_HEADER.size + head.payloadBytes
+  if (offset + length > file.size()) return undefined
+  const bytes = bytesAt(file, offset, length)
+  const whole = allSteps(wholeFrame(bytes, 0, bytes.size, salt))
+  if (whole?.commitNumber !== commitNumber) return undefined
+  return { head: whole, bytes, at: 0, end: frameEnd(offset, whole) }
 }
 
-/** The frame of a commit, if it begins at this offset and is whole. */
-function frameAt(file: PlatformFile, offset: number, salt: Buffer, commitNumber: number): Frame | undefined {
-  let bytes = Buffer.allocUnsafe(READ_BYTES)
-  bytes = bytes.subarray(0, file.read(bytes, offset))
-  if (!looksLikeFrame(bytes, 0, salt) || !FRAME_HEADER.isIntact(bytes.subarray(0, FRAME_HEADER.size))) {
-    return undefined
-  }
-  const { payloadBytes } = FRAME_HEADER.decode(bytes)
-  const length = FRAME_HEADER.size + payloadBytes
-  if (length > bytes.length && offset + length <= file.size()) {
-    bytes = Buffer.allocUnsafe(length)
-    file.read(bytes, offset)
-  }
-  const head = readFrame(bytes, 0, salt)
-  return head?.commitNumber === commitNumber ? { head, bytes, at: 0, offset } : undefined
+function bytesAt(file: PlatformFile, offset: number, length: number): WholeBytes {
+  const bytes = Buffer.allocUnsafe(length)
+  return new WholeBytes(bytes.subarray(0, file.read(bytes, offset)))
 }

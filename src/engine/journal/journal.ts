@@ -9,6 +9,8 @@
  *       Blocks are made by writing zeros, some of them ahead: the first write to a block that is only allocated makes a
  *       sync slower (148 us against 93).
  *   JO5  a segment that a root may name begins within the durable size of the file, so that a cut file shows.
+ *   JO6  a segment is left once recovery from it would take long: its frames and the records that were stored in place count together,
+ *        and so do changes, of which a byte may hold few or many.
  * What the bytes mean: journal-format.ts, frame-encode.ts. Who decides when: committer.ts, checkpointer.ts.
  */
 
@@ -53,10 +55,23 @@ interface Segment {
   readonly slot: Slot
   /** Where the next group starts, bytes from the slot's start. */
   end: number
+  /** What its frames hold. */
+  changes: number
+  inPlaceBytes: number
+}
+
+/** What recovery does for some frames, beside reading them. */
+export interface FrameLoad {
+  /** Changes of records. */
+  readonly changes: number
+  /** Bytes of records that were stored in place and are compared with the frames' checksums. */
+  readonly inPlaceBytes: number
 }
 
 export interface JournalOptions {
   readonly slotBytes: number
+  /** Changes after which a segment is left (recovery/recovery-limits.ts). */
+  readonly changesMax: number
   /** The store's file, whose owner and permission bits the journal gets. */
   readonly like: PlatformFile
 }
@@ -68,6 +83,7 @@ export class Journal {
   /** The same, hexadecimal: the lineage of the commits that are made in it. */
   readonly salt: string
   readonly #slotBytes: number
+  readonly #changesMax: number
   readonly #slots: readonly Slot[]
   #active: Segment
   /** Segments that were begun earlier and that the durable root may still need. */
@@ -80,7 +96,13 @@ export class Journal {
   /** Syncs asked of the system. */
   syncs = 0
 
-  private constructor(platform: Platform, file: PlatformFile, salt: Buffer, slotBytes: number) {
+  private constructor(
+    platform: Platform,
+    file: PlatformFile,
+    salt: Buffer,
+    { slotBytes, changesMax }: Omit<JournalOptions, 'like'>,
+  ) {
+    this.#changesMax = changesMax
     this.#platform = platform
     this.#file = file
     this.#salt = salt
@@ -91,7 +113,7 @@ export class Journal {
       { index: 1, bytes: slotBytes, prepared: 0 },
       { index: 2, bytes: 0, prepared: 0 },
     ]
-    this.#active = { number: 1, slot: this.#slots[0] as Slot, end: 0 }
+    this.#active = { number: 1, slot: this.#slots[0] as Slot, end: 0, changes: 0, inPlaceBytes: 0 }
     this.#reach = BLOCK_BYTES + Math.min(slotBytes, ZEROS_MIN)
   }
 
@@ -127,7 +149,7 @@ export class Journal {
     }
     beside.close()
     const file = platform.open(journalPath, { access: 'readwrite', create: 'never' })
-    return new Journal(platform, file, salt, slotBytes)
+    return new Journal(platform, file, salt, { slotBytes, changesMax: options.changesMax })
   }
 
   /** Where the active segment begins; a root that names it needs nothing older. */
@@ -148,6 +170,17 @@ export class Journal {
   /** Whether there are segments that only a checkpoint sets free. */
   get hasOlder(): boolean {
     return this.#older.length > 0
+  }
+
+  /** Whether the active segment is to be left (JO6). */
+  get isDue(): boolean {
+    const { end, changes, inPlaceBytes } = this.#active
+    return end + inPlaceBytes >= this.#slotBytes || changes >= this.#changesMax
+  }
+
+  /** Whether the active segment takes a group of that many bytes. */
+  takes(bytes: number): boolean {
+    return this.fits(bytes) && !this.isDue
   }
 
   /** Whether a group of that many bytes fits behind what the active segment holds. */
@@ -195,7 +228,7 @@ export class Journal {
     const { number, end } = this.#active
     if (end > 0) this.#older.push(this.#active)
     // A segment without a frame gives its number on: in the numbers of those with frames there is no gap.
-    this.#active = { number: end > 0 ? number + 1 : number, slot, end: 0 }
+    this.#active = { number: end > 0 ? number + 1 : number, slot, end: 0, changes: 0, inPlaceBytes: 0 }
     return true
   }
 
@@ -227,6 +260,7 @@ export class Journal {
     starts: readonly number[],
     admittedMax: readonly number[],
     syncedCommit: number,
+    { changes, inPlaceBytes }: FrameLoad,
   ): void {
     const { slot, number, end } = this.#active
     for (const at of starts) sealFrame(group, at, { segment: number, syncedCommit, salt: this.#salt })
@@ -236,6 +270,8 @@ export class Journal {
     group.bytes.fill(0, group.length, padded)
     this.#file.store(group.bytes.subarray(0, padded), slotOffset(slot.index, this.#slotBytes) + end)
     this.#active.end = end + padded
+    this.#active.changes += changes
+    this.#active.inPlaceBytes += inPlaceBytes
     slot.prepared = Math.max(slot.prepared, this.#active.end)
     for (const bytes of admittedMax) this.forgo(bytes)
   }

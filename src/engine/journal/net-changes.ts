@@ -1,30 +1,28 @@
 /**
  * The net change of a row of commits: where the last image of each record is, or that it is deleted.
  *
- * Images stay in the bytes of the journal. A change takes 32 bytes of memory while changes are sorted, and 20 afterwards:
- * a journal may hold a hundred million of them, more than a Map takes.
+ *   NE1  images stay in the journal, and are read again when they are asked for (journal-bytes.ts). A change takes 16 bytes of memory
+ *        while changes are sorted and 8 afterwards, twice that where record numbers or the journal go beyond 2^32.
+ *   NE2  the work stops after some thousand changes.
  */
 
 import type { PlacedChanges } from '../file/apply.ts'
 import { corrupt } from '../format/identity.ts'
 import type { CommitCounts } from '../format/root.ts'
-import { HeapBytes } from '../records/heap-bytes.ts'
+import type { HeapBytes } from '../records/heap-bytes.ts'
 import type { Overlay } from '../records/overlay.ts'
-import { sortedOrder } from '../records/radix-sort.ts'
-import { changesOf, visitChanges } from './frame-read.ts'
-import type { Frame } from './journal-scan.ts'
+import { changesInSteps, type FrameSteps } from './frame-read.ts'
+import type { JournalBytes } from './journal-bytes.ts'
+import type { JournalScan } from './journal-scan.ts'
+import { type NumberedList, type Numbers, numbersBelow, oneOfEach } from './sort-changes.ts'
 
-/** Numbers below the first and entries below the second fit into one double together. */
-const PAIRED_NUMBERS = 2 ** 31
-const PAIRED_ENTRIES = 2 ** 22
-/** No image: the record is deleted. */
-const NOWHERE = -1
+/** No image: the record is deleted. A journal's header lies there. */
+const NOWHERE = 0
 
-/** Where images are: the bytes of a slot by their place in a list, and the position within. */
-interface Places {
-  readonly memories: readonly HeapBytes[]
-  readonly memoryOf: Uint32Array
-  readonly positions: Float64Array
+/** Where images are. */
+interface Images {
+  readonly bytes: JournalBytes | undefined
+  readonly recordSize: number
 }
 
 export class NetChanges implements PlacedChanges, Overlay {
@@ -32,22 +30,32 @@ export class NetChanges implements PlacedChanges, Overlay {
   readonly size: number
   readonly deletedCount: number
   /** Ascending. */
-  readonly numbers: Float64Array
-  readonly #places: Places
+  readonly numbers: Numbers
+  readonly #positions: Numbers
+  readonly #images: Images
 
-  constructor({ commitNumber, size, deletedCount }: CommitCounts, numbers: Float64Array, places: Places) {
+  constructor({ commitNumber, size, deletedCount }: CommitCounts, list: NumberedList, images: Images) {
     this.commitNumber = commitNumber
     this.size = size
     this.deletedCount = deletedCount
-    this.numbers = numbers
-    this.#places = places
+    this.numbers = list.numbers
+    this.#positions = list.values
+    this.#images = images
+  }
+
+  isDeleted(i: number): boolean {
+    return this.#positions[i] === NOWHERE
   }
 
   readonly sourceOf = (i: number): HeapBytes | undefined => {
-    const { memories, memoryOf, positions } = this.#places
-    return positions[i] === NOWHERE ? undefined : memories[memoryOf[i] as number]
+    const { bytes, recordSize } = this.#images
+    const position = this.#positions[i] as number
+    return position === NOWHERE ? undefined : bytes?.find(position, recordSize)
   }
-  readonly positionOf = (i: number): number => this.#places.positions[i] as number
+  readonly positionOf = (i: number): number => {
+    const { bytes, recordSize } = this.#images
+    return bytes?.atOf(this.#positions[i] as number, recordSize) ?? 0
+  }
 
   indexOf(n: number): number {
     const i = this.#firstFrom(n)
@@ -56,6 +64,11 @@ export class NetChanges implements PlacedChanges, Overlay {
 
   after(n: number): number {
     return this.numbers[this.#firstFrom(n + 1)] ?? Number.POSITIVE_INFINITY
+  }
+
+  /** Lets go of the journal. */
+  close(): void {
+    this.#images.bytes?.close()
   }
 
   #firstFrom(n: number): number {
@@ -71,88 +84,23 @@ export class NetChanges implements PlacedChanges, Overlay {
 }
 
 /** @param before what is committed without them @throws ERR_STRIDE_CORRUPT where a whole frame makes no sense */
-export function collapse(
-  frames: readonly Frame[],
+export function* collapse(
+  { bytes, changes, frames, last }: JournalScan,
   recordSize: number,
   path: string,
   before: CommitCounts,
-): NetChanges {
-  const state = frames.at(-1)?.head ?? before
-  const most = frames.reduce((sum, { head }) => sum + changesOf(head, recordSize), 0)
-  const numbers = new Float64Array(most)
-  const memories: HeapBytes[] = []
-  const memoryOf = new Uint32Array(most)
-  const positions = new Float64Array(most)
+): FrameSteps<NetChanges> {
+  const state = last ?? before
+  const numbers = numbersBelow(state.size, changes)
+  const positions = numbersBelow(bytes?.size ?? 0, changes)
   let count = 0
-  let isRising = true
-  for (const { head, bytes, at } of frames) {
-    // Frames of one segment share their bytes.
-    if (memories.at(-1)?.bytes !== bytes) memories.push(new HeapBytes(bytes))
-    const memory = memories.length - 1
-    const isSound = visitChanges(bytes, at, head, recordSize, ({ recordNumber, imageAt }) => {
-      if (count > 0 && recordNumber <= (numbers[count - 1] as number)) isRising = false
+  for (const frame of frames()) {
+    const isSound = yield* changesInSteps(frame, recordSize, ({ recordNumber, isDeleted, imageAt }) => {
       numbers[count] = recordNumber
-      memoryOf[count] = memory
-      positions[count++] = imageAt
+      positions[count++] = isDeleted ? NOWHERE : imageAt
     })
-    if (!isSound) throw corrupt(path, at, `commit ${head.commitNumber} contradicts itself`)
+    if (!isSound) throw corrupt(path, frame.at, `commit ${frame.head.commitNumber} contradicts itself`)
   }
-  if (isRising) return new NetChanges(state, numbers, { memories, memoryOf, positions })
-  const last = lastOfEach(numbers, state.size)
-  const lastMemoryOf = new Uint32Array(last.numbers.length)
-  const lastPositions = new Float64Array(last.numbers.length)
-  for (let i = 0; i < lastPositions.length; i++) {
-    const entry = last.entries[i] as number
-    lastMemoryOf[i] = memoryOf[entry] as number
-    lastPositions[i] = positions[entry] as number
-  }
-  return new NetChanges(state, last.numbers, { memories, memoryOf: lastMemoryOf, positions: lastPositions })
-}
-
-/** The different numbers of a list, ascending, all below `bound`, and where each stands last. */
-export function lastOfEach(
-  list: ArrayLike<number>,
-  bound: number,
-): { readonly numbers: Float64Array; readonly entries: Uint32Array } {
-  const isPaired = bound <= PAIRED_NUMBERS && list.length <= PAIRED_ENTRIES
-  const entries = isPaired ? orderByPairs(list) : orderByDigits(list)
-  const numbers = new Float64Array(list.length)
-  let count = 0
-  for (let i = 0; i < entries.length; i++) {
-    const entry = entries[i] as number
-    const n = list[entry] as number
-    // Of equal ones the last stands last.
-    if (count > 0 && numbers[count - 1] === n) count--
-    numbers[count] = n
-    entries[count++] = entry
-  }
-  return { numbers: numbers.slice(0, count), entries: entries.subarray(0, count) }
-}
-
-/** Number and entry in one value: sorting brings both along. */
-function orderByPairs(list: ArrayLike<number>): Uint32Array {
-  const pairs = new Float64Array(list.length)
-  for (let entry = 0; entry < pairs.length; entry++) {
-    pairs[entry] = (list[entry] as number) * PAIRED_ENTRIES + entry
-  }
-  pairs.sort()
-  const order = new Uint32Array(pairs.length)
-  for (let i = 0; i < order.length; i++) order[i] = (pairs[i] as number) % PAIRED_ENTRIES
-  return order
-}
-
-/** Digit by digit: time and memory in proportion to the length. */
-function orderByDigits(list: ArrayLike<number>): Uint32Array {
-  const high = new Uint32Array(list.length)
-  const low = new Uint32Array(list.length)
-  for (let i = 0; i < low.length; i++) {
-    const n = list[i] as number
-    high[i] = Math.floor(n / 2 ** 32)
-    low[i] = n >>> 0
-  }
-  const sorting = sortedOrder({ columns: [high, low], count: low.length })
-  for (;;) {
-    const step = sorting.next()
-    if (step.done === true) return step.value
-  }
+  const list = { numbers: numbers.subarray(0, count), values: positions.subarray(0, count) }
+  return new NetChanges(state, yield* oneOfEach(list, state.size, 'last'), { bytes, recordSize })
 }

@@ -20,13 +20,12 @@ import type { ProgressOptions } from '../file/progress-options.ts'
 import type { PublishedState } from '../file/publication.ts'
 import { writeNew } from '../file/whole-file.ts'
 import { indexPathOf, journalPathOf, lockPathOf, nextIndexPathOf } from '../format/file-names.ts'
-import { readIdentity } from '../format/identity.ts'
+import { corrupt, readIdentity } from '../format/identity.ts'
 import { fileEnd, newLineage, readRoot } from '../format/root.ts'
 import { PAGE_BYTES } from '../format/store-format.ts'
 import { definitionsText } from '../indexes/keys/index-definition.ts'
-import type { Frame } from '../journal/journal-scan.ts'
+import { type Frame, visitChanges } from '../journal/frame-read.ts'
 import { JournalTail } from '../journal/journal-tail.ts'
-import { collapse } from '../journal/net-changes.ts'
 import type { OpenedStore } from '../opening/opened-store.ts'
 import { locatorOver, type StoreFile } from '../opening/store-file.ts'
 import type { Locator } from '../records/locator.ts'
@@ -247,16 +246,18 @@ class Copy {
     return state
   }
 
+  /** Records that were not copied yet are copied later, as they are then. */
   #lay(frames: readonly Frame[]): void {
     const { path, addressing } = this.from
     const { recordSize } = addressing
-    const net = collapse(frames, recordSize, journalPathOf(path), this.#first)
-    for (let i = 0; i < net.numbers.length; i++) {
-      const n = net.numbers[i] as number
-      // The others are copied later, as they are then.
-      if (n >= this.#builder.size) break
-      const at = net.positionOf(i)
-      this.#builder.replace(n, net.sourceOf(i)?.bytes.subarray(at, at + recordSize))
+    for (const frame of frames) {
+      const { bytes, head } = frame
+      const isSound = visitChanges(frame, recordSize, ({ recordNumber, isDeleted, imageAt }) => {
+        if (recordNumber >= this.#builder.size) return
+        const source = isDeleted ? undefined : bytes.find(imageAt, recordSize).bytes
+        this.#builder.replace(recordNumber, source?.subarray(bytes.at, bytes.at + recordSize))
+      })
+      if (!isSound) throw corrupt(journalPathOf(path), 0, `commit ${head.commitNumber} contradicts itself`)
     }
   }
 }

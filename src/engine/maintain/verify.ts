@@ -14,6 +14,7 @@ import { readIdentity } from '../format/identity.ts'
 import { readRoot, readRootPages } from '../format/root.ts'
 import type { IndexSet } from '../indexes/upkeep/index-set.ts'
 import { verifyIndexes } from '../indexes/upkeep/verify-indexes.ts'
+import { allSteps } from '../journal/frame-read.ts'
 import { scanJournal } from '../journal/journal-scan.ts'
 import type { OpenedStore } from '../opening/opened-store.ts'
 import type { StoreFile } from '../opening/store-file.ts'
@@ -119,7 +120,11 @@ async function verifyHeader(store: Verifiable, note: Note): Promise<boolean> {
   }
   try {
     const root = readRoot(file, addressing)
-    if (isWriter) scanJournal(platform, path, identity, root, state().commitNumber)
+    if (isWriter) {
+      // Commits that were made in between would make a riddle of it: all of it at once.
+      const { journalBytesKept } = storeFile.limits
+      allSteps(scanJournal(platform, path, identity, root, state().commitNumber, journalBytesKept)).close()
+    }
     return true
   } catch (error) {
     note(error, 0)

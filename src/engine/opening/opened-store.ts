@@ -8,41 +8,47 @@ import { StrideError } from '../../errors.ts'
 import type { Platform } from '../../mmap/platform.ts'
 import type { AnySchema } from '../../schema/index.ts'
 import type { IndexDefinition } from '../indexes/keys/index-definition.ts'
+import { allSteps, type FrameSteps } from '../journal/frame-read.ts'
 import { Reading } from '../read/reading.ts'
+import type { RecoveryLimits } from '../recovery/recovery-limits.ts'
 import { indexDefinitions, type StoreSettings } from './options.ts'
 import { ReaderSession } from './reader-session.ts'
 import type { SessionSettings } from './session.ts'
-import { CHANGES_AT_ONCE, openStoreFile, type StoreFile } from './store-file.ts'
+import { openingStoreFile, openStoreFile, type StoreFile } from './store-file.ts'
 import { WriterSession } from './writer-session.ts'
 import { sourceOf } from './writing-parts.ts'
+
+/** What tests of the engine bring. */
+export interface GivenParts {
+  readonly platform?: Platform
+  readonly limits?: Partial<RecoveryLimits>
+}
 
 export class OpenedStore<S extends AnySchema> implements SessionSettings<S> {
   readonly reading: Reading<S>
   readonly options: StoreSettings
   readonly declared: Map<string, IndexDefinition>
   readonly epoch = { value: 0 }
-  readonly changesAtOnce: number
   readonly #schema: S | undefined
   #session: WriterSession<S> | ReaderSession<S>
 
   /** `start` follows, once a record set watches the reading. @throws see openStoreFile */
-  static open<S extends AnySchema>(
+  static *open<S extends AnySchema>(
     path: string,
     schema: S | undefined,
     options: StoreSettings,
-    platform: Platform | undefined,
-    changesAtOnce = CHANGES_AT_ONCE,
-  ): OpenedStore<S> {
+    { platform, limits = {} }: GivenParts = {},
+  ): FrameSteps<OpenedStore<S>> {
     const held = platform === undefined ? undefined : { platform }
     // Recovery is left to the session: its indexes need the journal, too.
-    return new OpenedStore(openStoreFile(path, schema, options, held, -1), schema, options, changesAtOnce)
+    const file = yield* openingStoreFile(path, schema, options, held, { limits, isLeft: true })
+    return new OpenedStore(file, schema, options)
   }
 
-  private constructor(file: StoreFile, schema: S | undefined, options: StoreSettings, changesAtOnce: number) {
+  private constructor(file: StoreFile, schema: S | undefined, options: StoreSettings) {
     this.reading = new Reading(sourceOf<S>(file, options))
     this.options = options
     this.declared = new Map(indexDefinitions(options).map(definition => [definition.name, definition]))
-    this.changesAtOnce = changesAtOnce
     this.#schema = schema
     this.#session = this.#newSession(file)
   }
@@ -58,10 +64,11 @@ export class OpenedStore<S extends AnySchema> implements SessionSettings<S> {
     return this.#session instanceof WriterSession ? this.#session : undefined
   }
 
-  start(): void {
+  /** In steps, as long as a journal is read or indexes are built. */
+  *start(): FrameSteps<void> {
     const session = this.#session
     try {
-      session.start()
+      yield* session.start()
     } catch (error) {
       this.reading.end()
       session.abandon()
@@ -83,7 +90,7 @@ export class OpenedStore<S extends AnySchema> implements SessionSettings<S> {
     }
     this.reading.attach(sourceOf<S>(file, this.options, this.reading.source.numbering.newest))
     this.#session = this.#newSession(file)
-    this.start()
+    allSteps(this.start())
   }
 
   close(): void {

@@ -14,6 +14,7 @@ import { fileEnd } from '../format/root.ts'
 import type { IndexDefinition } from '../indexes/keys/index-definition.ts'
 import type { IndexSet } from '../indexes/upkeep/index-set.ts'
 import { ReaderIndexes } from '../indexes/upkeep/reader-indexes.ts'
+import { allSteps, type FrameSteps } from '../journal/frame-read.ts'
 import type { Following } from '../read/reading.ts'
 import { HeldCommit, HeldCommitLost } from '../recovery/held-commit.ts'
 import { type ReaderState, readState } from '../recovery/reader-state.ts'
@@ -63,9 +64,9 @@ export class ReaderSession<S extends AnySchema> implements Session, Following, S
     return this
   }
 
-  start(): void {
+  *start(): FrameSteps<void> {
     this.#settings.reading.following = this
-    this.#follow()
+    yield* this.#follow()
   }
 
   followNews(): void {
@@ -80,7 +81,7 @@ export class ReaderSession<S extends AnySchema> implements Session, Following, S
       this.#moves++
       throw new HeldCommitLost(this.file.path)
     }
-    this.#follow()
+    allSteps(this.#follow())
   }
 
   /** The writer's sequence for which the locator is right. */
@@ -130,13 +131,14 @@ export class ReaderSession<S extends AnySchema> implements Session, Following, S
   close(): void {
     this.#indexes.forget()
     this.#settings.epoch.value++
+    this.#reader?.overlay?.close()
     this.#follower.close()
     this.file.pool.close()
     this.file.file.close()
   }
 
   /** Takes over what other processes committed. */
-  #follow(): void {
+  *#follow(): FrameSteps<void> {
     const { reading } = this.#settings
     const { platform, path, file } = this.file
     const follower = this.#follower
@@ -148,9 +150,10 @@ export class ReaderSession<S extends AnySchema> implements Session, Following, S
         return
       }
       const { locator, pool, addressing } = reading.source
-      const reader = readState(this.file, follower)
+      const reader = yield* readState(this.file, follower)
       // While it waited for a writer the file may have been replaced.
       if (isReplaced()) {
+        reader.overlay?.close()
         this.#openReplacement()
         return
       }
@@ -159,6 +162,7 @@ export class ReaderSession<S extends AnySchema> implements Session, Following, S
       locator.liveness.place(state.liveBitsOffset)
       locator.checksums.place(state.checksumsOffset)
       locator.staging.rebase(state.size, overlay)
+      this.#reader?.overlay?.close()
       this.#reader = reader
       this.#held = undefined
       reading.changed()

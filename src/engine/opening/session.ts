@@ -55,8 +55,6 @@ export interface SessionSettings<S extends AnySchema> {
   readonly declared: Map<string, IndexDefinition>
   /** Moves on whenever another set of indexes is there, or another index in it. */
   readonly epoch: { value: number }
-  /** More changes than these are put into the file in turns, after a crash. */
-  readonly changesAtOnce: number
   /** Stands on the file that has the name now. The session is closed, and another one takes its place. */
   reopen(): void
 }

@@ -25,12 +25,14 @@ import { type Identity, newIdentity, readIdentity, writeIdentity } from '../form
 import { FIRST_ROOT, fileEnd, type Root, readRoot, writeRoot } from '../format/root.ts'
 import { PAGE_BYTES, SHARED_OFFSET } from '../format/store-format.ts'
 import { withDefinitions } from '../indexes/upkeep/index-opening.ts'
+import { allSteps, type FrameSteps } from '../journal/frame-read.ts'
 import { assertInPlace } from '../journal/in-place.ts'
 import { type JournalScan, scanJournal } from '../journal/journal-scan.ts'
 import { rulesOf, sharedCodec, sharedCodecOf } from '../read/codecs.ts'
 import { Locator } from '../records/locator.ts'
 import { Staging } from '../records/staging.ts'
 import { NOTHING_RECOVERED, type Recovery, recover, recoveryOf } from '../recovery/recovery.ts'
+import { RECOVERY_LIMITS, type RecoveryLimits } from '../recovery/recovery-limits.ts'
 import type { Replay } from '../recovery/replay.ts'
 import { indexDefinitions, type StoreSettings, windowSizes } from './options.ts'
 
@@ -49,6 +51,7 @@ export interface StoreFile {
   /** The root that counts; for a reader, which follows others, as good as at opening. */
   readonly root: Root
   readonly lock: StoreLock
+  readonly limits: RecoveryLimits
   /** What opening for writing had to do. */
   readonly recovery: Recovery
   /** Commits that are on their way from the journal into the file, over `root`. */
@@ -65,22 +68,35 @@ export interface Held extends ChosenPlatform {
 /** A byte of the data file far behind its end, which its writer holds locked. */
 const FILE_LOCK_BYTE = 2 ** 52
 
-/** How many changes a recovery puts into the file before the store opens, where the caller can go on without. */
-export const CHANGES_AT_ONCE = 4096
+/** How recovery goes. */
+export interface AskedRecovery {
+  readonly limits?: Partial<RecoveryLimits>
+  /** What is to be put into the file is left to `replay`, however little it is. */
+  readonly isLeft?: boolean
+}
 
 /**
  * Opens the file, or creates it where the options say so.
- * @param changesAtOnce how many changes recovery puts into the file at once; more are left to `replay`
  * @throws ERR_STRIDE_NOT_FOUND, _NOT_A_STORE, _FORMAT_NEWER, _CORRUPT, _TRUNCATED, _SCHEMA_MISMATCH, _BUSY, _NO_LOCK,
  *   _IS_DIRECTORY, _PERMISSION, _NO_SPACE, _IO
  */
 export function openStoreFile(
+  path: string,
+  schema: AnySchema | undefined,
+  options: StoreSettings,
+  held?: Held,
+): StoreFile {
+  return allSteps(openingStoreFile(path, schema, options, held, {}))
+}
+
+/** The same in steps, as long as a journal is read. */
+export function* openingStoreFile(
   givenPath: string,
   schema: AnySchema | undefined,
   options: StoreSettings,
   held?: Held,
-  changesAtOnce = Number.POSITIVE_INFINITY,
-): StoreFile {
+  asked: AskedRecovery = {},
+): FrameSteps<StoreFile> {
   const { backend } = options
   let chosen: ChosenPlatform = held ?? choosePlatform(backend, givenPath)
   const { platform } = chosen
@@ -126,7 +142,7 @@ export function openStoreFile(
     }
     if (writer) lockFile(file)
     if (writer && held?.lock === undefined) clearLeftovers(platform, path)
-    return assemble(path, chosen, opened, lock, options, changesAtOnce)
+    return yield* assemble(path, chosen, opened, lock, options, asked)
   } catch (error) {
     file?.close()
     if (lock !== held?.lock) lock?.release()
@@ -165,14 +181,14 @@ function openChecked(platform: Platform, path: string, writer: boolean, wanted: 
   }
 }
 
-function assemble(
+function* assemble(
   path: string,
   { platform, reason: backendReason }: ChosenPlatform,
   { file, identity, codec }: Checked,
   lock: StoreLock,
   options: StoreSettings,
-  changesAtOnce: number,
-): StoreFile {
+  { limits: givenLimits, isLeft = false }: AskedRecovery,
+): FrameSteps<StoreFile> {
   const { recordSize, dataOffset } = identity
   const addressing = { dataOffset, stride: recordSize, recordSize }
   const found = withDefinitions(readRoot(file, addressing), platform, path, identity)
@@ -184,26 +200,38 @@ function assemble(
   })
   pool.setEnd(fileEnd(addressing, found))
   const { windowBytes } = sizes
-  const opened = { path, platform, backendReason, file, identity, codec, addressing, pool, windowBytes, lock }
+  const limits = { ...RECOVERY_LIMITS, ...givenLimits }
+  const opened = {
+    path,
+    platform,
+    backendReason,
+    file,
+    identity,
+    codec,
+    addressing,
+    pool,
+    windowBytes,
+    lock,
+    limits,
+  }
   if (options.readOnly) {
     return { ...opened, root: found, recovery: NOTHING_RECOVERED, publisher: undefined }
   }
   // What is damaged is refused before the first byte is changed (OF2); from then on readers wait.
   const words = openSharedWords(file)
-  let scan: JournalScan
+  let scan: JournalScan | undefined
+  let publisher: Publisher | undefined
   try {
-    scan = scanJournal(platform, path, identity, found, appliedCommit(words))
-    assertInPlace({ file, addressing }, scan.frames, found.size)
-  } catch (error) {
-    words.close()
-    throw error
-  }
-  const publisher = new Publisher(words)
-  try {
-    const recovered = recover({ ...opened, root: found }, scan, changesAtOnce)
+    scan = yield* scanJournal(platform, path, identity, found, appliedCommit(words), limits.journalBytesKept)
+    yield* assertInPlace({ file, addressing }, scan)
+    publisher = new Publisher(words)
+    const recovered = yield* recover({ ...opened, root: found }, scan, isLeft)
+    if (recovered.replay === undefined) scan.close()
     return { ...opened, ...recovered, recovery: recoveryOf(scan), publisher }
   } catch (error) {
-    publisher.close()
+    scan?.close()
+    if (publisher === undefined) words.close()
+    else publisher.close()
     throw error
   }
 }

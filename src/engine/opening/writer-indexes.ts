@@ -10,7 +10,7 @@ import { StrideError } from '../../errors.ts'
 import type { AnySchema } from '../../schema/index.ts'
 import type { Committer } from '../commit/committer.ts'
 import type { ProgressOptions } from '../file/progress-options.ts'
-import { runAtOnce, runInTurns, type Steps } from '../file/steps.ts'
+import { runInTurns, type Steps } from '../file/steps.ts'
 import { type AppliedState, packDefinitions } from '../format/root.ts'
 import { definitionsText, type IndexDefinition } from '../indexes/keys/index-definition.ts'
 import { isFullDisk, type KeeperCalls } from '../indexes/upkeep/index-checkpointer.ts'
@@ -18,6 +18,7 @@ import { type IndexSet, unknownIndex } from '../indexes/upkeep/index-set.ts'
 import { LateIndexes } from '../indexes/upkeep/late-indexes.ts'
 import { freeNextIndexName } from '../indexes/upkeep/next-index-file.ts'
 import { type CompactedStore, type NextIndexes, renumberIndexes } from '../indexes/upkeep/renumber.ts'
+import type { FrameSteps } from '../journal/frame-read.ts'
 import type { RebuiltIndex } from '../recovery/recovery.ts'
 import type { SessionIndexes, SessionSettings } from './session.ts'
 import type { StoreFile } from './store-file.ts'
@@ -64,12 +65,13 @@ export class WriterIndexes<S extends AnySchema> implements SessionIndexes {
     this.#built = []
   }
 
-  /** Opens them. @returns whether `complete` has something to do, for which the file has to be written */
-  open(): boolean {
+  /** Opens them, in steps. @returns whether `complete` has something to do, for which the file has to be written */
+  *open(): FrameSteps<boolean> {
     const { reading, options, declared } = this.#settings
     const { file } = this.#session
     const wanted = [...declared.values()]
-    const opened = openStoreIndexes(file, reading.source, options, wanted, this.#applied, this.#keeperCalls)
+    const { source } = reading
+    const opened = yield* openStoreIndexes(file, source, options, wanted, this.#applied, this.#keeperCalls)
     this.kept.current = opened?.set
     this.#built = opened?.rebuilt ?? []
     this.#missing = opened?.missing ?? []
@@ -78,12 +80,14 @@ export class WriterIndexes<S extends AnySchema> implements SessionIndexes {
     return opened !== undefined && (this.#missing.length > 0 || definitions !== file.root.definitions)
   }
 
-  /** Builds what `open` found missing, and names it in the root. */
-  complete(): void {
+  /** Builds what `open` found missing, and names it in the root; in steps. */
+  *complete(): FrameSteps<void> {
     const { current: set } = this.kept
     if (set === undefined) return
     const { size } = this.#session.applied
-    for (const definition of this.#missing) runAtOnce(set.build(set.begin(definition), size), {})
+    for (const definition of this.#missing) {
+      for (const _ of set.build(set.begin(definition), size)) yield
+    }
     if (this.#missing.length > 0) set.keeper.publish()
     this.#missing = []
     this.#nameInRoot(set.definitions)

@@ -9,6 +9,7 @@
 import type { AnySchema } from '../../schema/index.ts'
 import type { PublishedState } from '../file/publication.ts'
 import type { AppliedState, Root } from '../format/root.ts'
+import type { FrameSteps } from '../journal/frame-read.ts'
 import type { Recovery } from '../recovery/recovery.ts'
 import type { Replay } from '../recovery/replay.ts'
 import type { Session, SessionSettings } from './session.ts'
@@ -62,19 +63,19 @@ export class WriterSession<S extends AnySchema> implements Session {
     return this.#parts
   }
 
-  start(): void {
-    const { reading, changesAtOnce } = this.#settings
-    const { replay } = this.#file
+  *start(): FrameSteps<void> {
+    const { reading } = this.#settings
+    const { replay, limits } = this.#file
     if (replay !== undefined) reading.source.locator.staging.rebase(replay.state.size, replay.net)
-    const isBehind = this.indexes.open()
+    const isBehind = yield* this.indexes.open()
     if (replay === undefined) this.#beginWriting(this.#file)
     else {
       replay.beforeEnd = () => this.indexes.publish()
-      const isShort = replay.net.numbers.length <= changesAtOnce
+      const isShort = replay.net.numbers.length <= limits.changesAtOnce
       if (isShort || isBehind) this.#endReplay(replay.finish())
       else this.#goOnReplaying(replay)
     }
-    if (isBehind) this.indexes.complete()
+    if (isBehind) yield* this.indexes.complete()
   }
 
   /** What stages and commits; what recovery has left to do is done first. @throws ERR_STRIDE_POISONED, _IO, _NO_SPACE */
@@ -92,7 +93,7 @@ export class WriterSession<S extends AnySchema> implements Session {
   close(): void {
     const { source } = this.#settings.reading
     try {
-      this.#file.replay?.stop()
+      this.#file.replay?.close()
       this.#parts?.committer.close()
     } finally {
       this.indexes.close()
@@ -103,6 +104,7 @@ export class WriterSession<S extends AnySchema> implements Session {
   }
 
   abandon(): void {
+    this.#file.replay?.close()
     this.indexes.close()
     this.#settings.reading.source.pool.close()
     this.#file.publisher?.close()
@@ -136,8 +138,9 @@ export class WriterSession<S extends AnySchema> implements Session {
     const { reading } = this.#settings
     const { replay: _, ...file } = { ...this.#file, root }
     this.#beginWriting(file)
-    this.#file = file
     reading.source.locator.staging.rebase(root.size)
+    this.#file.replay?.close()
+    this.#file = file
     reading.changed()
   }
 }

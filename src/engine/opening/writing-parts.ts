@@ -21,6 +21,7 @@ import {
 import type { IndexSet } from '../indexes/upkeep/index-set.ts'
 import type { LateIndexes } from '../indexes/upkeep/late-indexes.ts'
 import type { ReadableIndexes } from '../indexes/upkeep/reader-indexes.ts'
+import type { FrameSteps } from '../journal/frame-read.ts'
 import { Journal } from '../journal/journal.ts'
 import { Numbering } from '../read/numbering.ts'
 import type { Reading, Source } from '../read/reading.ts'
@@ -65,12 +66,13 @@ export function startWriting<S extends AnySchema>(
   indexes: LateIndexes,
 ): WritingParts {
   const { codec, locator } = source
-  const { platform, path, file, pool, addressing, root, identity } = opened
+  const { platform, path, file, pool, addressing, root, identity, limits } = opened
   const { journalBytes, allocate, reuseNumbers } = options
   const publisher = opened.publisher as Publisher
   const createJournal = (): Journal => {
     assertCurrent(platform, path, file)
-    return Journal.create(platform, path, identity, { slotBytes: journalBytes, like: file })
+    const { changesPerSegment: changesMax } = limits
+    return Journal.create(platform, path, identity, { slotBytes: journalBytes, changesMax, like: file })
   }
   // Readers look at root and journal from now on.
   const failed = (): void => opened.lock.retract()
@@ -106,18 +108,18 @@ export function startWriting<S extends AnySchema>(
 }
 
 /** Opens the indexes of a file for writing. @returns undefined where the store has none */
-export function openStoreIndexes<S extends AnySchema>(
+export function* openStoreIndexes<S extends AnySchema>(
   file: StoreFile,
   source: Source<S>,
   options: StoreSettings,
   declared: readonly IndexDefinition[],
   applied: () => AppliedState,
   calls: KeeperCalls,
-): OpenedIndexes | undefined {
+): FrameSteps<OpenedIndexes | undefined> {
   const { root, replay } = file
-  const frames = replay?.frames ?? []
+  const frames = replay?.scan.frames ?? (() => [])
   const state = replay?.state ?? root
-  return openIndexes({
+  return yield* openIndexes({
     ...openingOf(file, source, options),
     calls,
     declared,
@@ -142,7 +144,7 @@ export function newStoreIndexes<S extends AnySchema>(
     declared: [],
     root: file.root,
     state,
-    frames: [],
+    frames: () => [],
     applied,
     calls,
   }
@@ -155,7 +157,13 @@ export function readableIndexes<S extends AnySchema>(
   source: Source<S>,
   options: StoreSettings,
 ): ReadableIndexes {
-  return { ...openingOf(file, source, options), file: file.file, addressing: source.addressing }
+  const { journalBytesKept } = file.limits
+  return {
+    ...openingOf(file, source, options),
+    file: file.file,
+    addressing: source.addressing,
+    journalBytesKept,
+  }
 }
 
 function openingOf<S extends AnySchema>(

@@ -4,10 +4,13 @@
  *   HB1  rows and walks hold a token on the memory, never the memory itself. The next change of anything staged sets the
  *        view of every token to null, so that whoever holds one looks again.
  *   HB2  a change that nobody holds a token across costs one comparison.
+ *   HB3  few tokens are out: another one than these ends them all, so that they keep little memory that could be given back.
  * What is kept in the memory: staging.ts, image-slots.ts. The same for windows of the file: mmap/window-pool/window.ts.
  */
 
 import type { RecordBytes } from '../../schema/index.ts'
+
+const TOKENS_MAX = 64
 
 /** Memory that the engine reads from and writes to at once. Whoever keeps it across a change takes a token. */
 export class HeapBytes implements RecordBytes {
@@ -29,6 +32,7 @@ export class HeapTokens {
   /** A token on this memory, good until `end`. */
   on(memory: HeapBytes): RecordBytes {
     if (memory.token === undefined) {
+      if (this.#memories.length >= TOKENS_MAX) this.#endAll()
       memory.token = { view: memory.view, bytes: memory.bytes }
       this.#memories.push(memory)
     }

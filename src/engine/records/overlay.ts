@@ -9,11 +9,13 @@ import type { HeapBytes } from './heap-bytes.ts'
 
 /** Changes by rising record numbers, in memory of their own. */
 export interface Overlay {
-  readonly numbers: Float64Array
+  readonly numbers: ArrayLike<number>
   /** Which of them is record n's; -1 for none. */
   indexOf(n: number): number
   /** The lowest changed record number above n; Infinity for none. */
   after(n: number): number
+  /** Whether change i is a deletion. */
+  isDeleted(i: number): boolean
   /** What holds the image; undefined where the record is deleted. */
   readonly sourceOf: (i: number) => HeapBytes | undefined
   readonly positionOf: (i: number) => number
@@ -27,7 +29,7 @@ const OVERLAY_DELETION = -OVERLAY_SLOTS
 export function overlaidSlot(overlay: Overlay, n: number): number | undefined {
   const i = overlay.indexOf(n)
   if (i < 0) return undefined
-  return overlay.sourceOf(i) === undefined ? OVERLAY_DELETION : OVERLAY_SLOTS + i
+  return overlay.isDeleted(i) ? OVERLAY_DELETION : OVERLAY_SLOTS + i
 }
 
 export function overlaidImage(overlay: Overlay | undefined, slot: number): HeapBytes {

@@ -18,8 +18,7 @@ import type { PlatformFile } from '../../mmap/platform.ts'
 import type { Follower, PublishedState } from '../file/publication.ts'
 import { type Addressing, offsetOf } from '../format/addressing.ts'
 import { fileEnd, readRoot } from '../format/root.ts'
-import { copyReplaced, frameEnd, visitChanges } from '../journal/frame-read.ts'
-import type { Frame } from '../journal/journal-scan.ts'
+import { copyReplaced, type Frame, visitChanges } from '../journal/frame-read.ts'
 import { type JournalOwner, JournalTail } from '../journal/journal-tail.ts'
 import type { Locator } from '../records/locator.ts'
 
@@ -89,7 +88,8 @@ export class HeldCommit {
     const old = Buffer.alloc(recordSize)
     const oldView = new DataView(old.buffer, old.byteOffset, old.length)
     let size = told === 0 ? this.#size : (frames[told - 1] as Frame).head.size
-    for (const { head, bytes, at } of frames.slice(told)) {
+    for (const frame of frames.slice(told)) {
+      const { head, bytes } = frame
       // Large batches lie in the file alone.
       for (let n = size; n < head.appendStart; n++) {
         const offset = offsetOf(locator.addressing, n)
@@ -97,21 +97,19 @@ export class HeldCommit {
         note(n, window.view as DataView, offset - window.start)
       }
       size = head.size
-      const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
-      visitChanges(bytes, at, head, recordSize, change => {
-        if (copyReplaced(bytes, change, recordSize, old)) note(change.recordNumber, oldView, 0)
-        if (change.imageAt >= 0) note(change.recordNumber, view, change.imageAt)
+      visitChanges(frame, recordSize, change => {
+        const { recordNumber, imageAt } = change
+        if (copyReplaced(bytes, change, recordSize, old)) note(recordNumber, oldView, 0)
+        if (imageAt >= 0) note(recordNumber, bytes.find(imageAt, recordSize).view, bytes.at)
       })
     }
     return frames.length
   }
 
   #keep(frame: Frame): void {
-    const start = frame.at
-    const bytes = Buffer.from(frame.bytes.subarray(start, frameEnd(start, frame.head)))
-    this.#frameBytes += bytes.length
+    this.#frameBytes += frame.bytes.size
     if (this.#frameBytes > KEPT_BYTES_MAX) this.#frames = undefined
-    this.#frames?.push({ ...frame, bytes, at: 0 })
+    this.#frames?.push(frame)
   }
 
   #framesSince(published: PublishedState | undefined): readonly Frame[] | undefined {
@@ -127,14 +125,14 @@ export class HeldCommit {
     }
   }
 
-  #lay({ head, bytes, at }: Frame, { staging, addressing }: Locator): void {
+  #lay(frame: Frame, { staging, addressing }: Locator): void {
     const { recordSize } = addressing
     const old = Buffer.alloc(recordSize)
-    visitChanges(bytes, at, head, recordSize, change => {
+    visitChanges(frame, recordSize, change => {
       const { recordNumber } = change
       // Records behind the end were not there, and of several changes the first one replaced what is held.
       if (recordNumber >= this.#size || staging.find(recordNumber) !== undefined) return
-      staging.lay(recordNumber, copyReplaced(bytes, change, recordSize, old) ? old : undefined)
+      staging.lay(recordNumber, copyReplaced(frame.bytes, change, recordSize, old) ? old : undefined)
     })
   }
 

@@ -16,11 +16,13 @@ import { journalPathOf } from '../format/file-names.ts'
 import type { Identity } from '../format/identity.ts'
 import { truncated } from '../format/identity.ts'
 import { fileEnd, type Root, readRoot } from '../format/root.ts'
+import type { FrameSteps } from '../journal/frame-read.ts'
 import { assertInPlace } from '../journal/in-place.ts'
-import { scanJournal } from '../journal/journal-scan.ts'
+import { type JournalScan, scanJournal } from '../journal/journal-scan.ts'
 import { collapse, type NetChanges } from '../journal/net-changes.ts'
 import type { HeldCommit } from './held-commit.ts'
 import { NOTHING_RECOVERED, type Recovery, recoveryOf } from './recovery.ts'
+import type { RecoveryLimits } from './recovery-limits.ts'
 
 const WAIT_MS_MAX = 10_000
 /** Where no lock tells whether somebody writes, what looks damaged may be a checkpoint that is under way: so long. */
@@ -48,10 +50,11 @@ interface Readable {
   readonly identity: Identity
   readonly addressing: Addressing
   readonly lock: StoreLock
+  readonly limits: RecoveryLimits
 }
 
-/** @throws ERR_STRIDE_BUSY, _CORRUPT, _JOURNAL_MISSING, _TRUNCATED, _IO */
-export function readState(store: Readable, follower: Follower): ReaderState {
+/** In steps, as long as a journal is read. @throws ERR_STRIDE_BUSY, _CORRUPT, _JOURNAL_MISSING, _TRUNCATED, _IO */
+export function* readState(store: Readable, follower: Follower): FrameSteps<ReaderState> {
   const deadline = new Deadline(WAIT_MS_MAX)
   const uncertain = new Deadline(store.platform.lockObstacle === undefined ? 0 : UNCERTAIN_MS)
   for (;;) {
@@ -60,7 +63,7 @@ export function readState(store: Readable, follower: Follower): ReaderState {
       const published = readPublished(store, follower)
       if (published !== undefined) return published
     } else if (writer === 'none' || !follower.isSuperseded) {
-      const left = readLeft(store, follower, uncertain)
+      const left = yield* readLeft(store, follower, uncertain)
       if (left !== undefined) return left
     }
     if (deadline.isOver) {
@@ -87,25 +90,35 @@ function readPublished({ file, addressing }: Readable, follower: Follower): Read
 }
 
 /** What root and journal say; undefined where a writer changed them meanwhile. */
-function readLeft(store: Readable, follower: Follower, uncertain: Deadline): ReaderState | undefined {
-  const { platform, path, file, identity, addressing, lock } = store
+function* readLeft(
+  store: Readable,
+  follower: Follower,
+  uncertain: Deadline,
+): FrameSteps<ReaderState | undefined> {
+  const { platform, path, file, identity, addressing, lock, limits } = store
   const sequence = follower.sequence()
+  let scan: JournalScan | undefined
+  let found: ReaderState | undefined
   try {
     const root = readRoot(file, addressing)
-    const scan = scanJournal(platform, path, identity, root, follower.appliedCommit())
-    const { frames } = scan
-    assertInPlace(store, frames, root.size)
+    const { journalBytesKept } = limits
+    scan = yield* scanJournal(platform, path, identity, root, follower.appliedCommit(), journalBytesKept)
+    yield* assertInPlace(store, scan)
     const overlay =
-      frames.length === 0 ? undefined : collapse(frames, addressing.recordSize, journalPathOf(path), root)
+      scan.commits === 0 ? undefined : yield* collapse(scan, addressing.recordSize, journalPathOf(path), root)
     if (lock.writerState() === 'ready' || follower.sequence() !== sequence) return undefined
     const state = overlay === undefined ? root : laidOver(root, overlay)
     const end = fileEnd(addressing, state)
     if (file.size() < end) throw truncated(file.path, end, file.size())
-    return { state, sequence, overlay, recovery: recoveryOf(scan) }
+    found = { state, sequence, overlay, recovery: recoveryOf(scan) }
+    return found
   } catch (error) {
     // A writer that opens the store ends the journal, or finds the same damage and goes.
     if (uncertain.isOver && lock.writerState() === 'none' && follower.sequence() === sequence) throw error
     return undefined
+  } finally {
+    // The overlay goes on reading from it.
+    if (found?.overlay === undefined) scan?.close()
   }
 }
 

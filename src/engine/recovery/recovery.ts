@@ -8,6 +8,7 @@
 
 import { journalPathOf } from '../format/file-names.ts'
 import { type Root, readRootPages } from '../format/root.ts'
+import type { FrameSteps } from '../journal/frame-read.ts'
 import type { DroppedFrames, JournalScan } from '../journal/journal-scan.ts'
 import { collapse } from '../journal/net-changes.ts'
 import { type Recoverable, Replay } from './replay.ts'
@@ -32,9 +33,9 @@ export interface Recovery {
 
 export const NOTHING_RECOVERED: Recovery = { commitsReplayed: 0, bytesDropped: 0 }
 
-export function recoveryOf({ frames, dropped }: JournalScan): Recovery {
+export function recoveryOf({ commits, dropped }: JournalScan): Recovery {
   return {
-    commitsReplayed: frames.length,
+    commitsReplayed: commits,
     bytesDropped: dropped?.bytes ?? 0,
     ...(dropped === undefined ? {} : { dropped }),
   }
@@ -48,16 +49,17 @@ export interface Recovered {
 }
 
 /**
- * Puts what was scanned into the file and ends the journal; more than `changesAtOnce` changes are left to the replay that is
- * returned, a negative number leaves all of it. A store that was closed needs none.
+ * Puts what was scanned into the file and ends the journal, or leaves that to the replay that is returned. A store that was
+ * closed needs none.
  * @throws ERR_STRIDE_CORRUPT, _NO_SPACE, _IO
  */
-export function recover(store: Recoverable, scan: JournalScan, changesAtOnce: number): Recovered {
+export function* recover(store: Recoverable, scan: JournalScan, isLeft: boolean): FrameSteps<Recovered> {
   const { root } = store
   if (isAtRest(store)) return { root }
-  const net = collapse(scan.frames, store.addressing.recordSize, journalPathOf(store.path), root)
+  const net = yield* collapse(scan, store.addressing.recordSize, journalPathOf(store.path), root)
   const replay = new Replay(store, net, scan)
-  return net.numbers.length > changesAtOnce ? { root, replay } : { root: replay.finish() }
+  if (isLeft) return { root, replay }
+  return { root: replay.finish() }
 }
 
 /** Whether the file alone holds everything, both roots say so, and no journal is left. */

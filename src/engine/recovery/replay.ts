@@ -24,9 +24,12 @@ import { RootKeeper } from '../file/root-writer.ts'
 import { type Addressing, offsetOf } from '../format/addressing.ts'
 import { journalPathOf } from '../format/file-names.ts'
 import { corrupt, type Identity } from '../format/identity.ts'
+import { roundToBlock } from '../format/journal-format.ts'
 import { fileEnd, type Root } from '../format/root.ts'
-import type { Frame, JournalScan } from '../journal/journal-scan.ts'
+import type { JournalBytes } from '../journal/journal-bytes.ts'
+import type { JournalScan } from '../journal/journal-scan.ts'
 import type { NetChanges } from '../journal/net-changes.ts'
+import type { RecoveryLimits } from './recovery-limits.ts'
 
 /** What a replay works on. */
 export interface Recoverable {
@@ -37,20 +40,20 @@ export interface Recoverable {
   readonly pool: WindowPool
   readonly root: Root
   readonly identity: Identity
+  readonly limits: RecoveryLimits
 }
 
 const CHANGES_A_STEP = 1024
-/** A journal of so many bytes, twice the default, is stored again before the store opens; a larger one in turns. */
-const JOURNAL_BYTES_AT_ONCE = 32 * 1024 * 1024
+const IMAGE_BYTES_A_STEP = 4 * 1024 * 1024
 const JOURNAL_BYTES_A_STEP = 1024 * 1024
 
 export class Replay {
   readonly #store: Recoverable
   /** The last image of each record that the journal changes. */
   readonly net: NetChanges
-  /** The frames that it comes from. */
-  readonly frames: readonly Frame[]
-  readonly #extents: JournalScan['extents']
+  /** The journal that it comes from. */
+  readonly scan: JournalScan
+  readonly #changesAStep: number
   #isSecured: boolean
   readonly #roots: RootKeeper
   /** Makes durable what else must be so before the journal goes. */
@@ -63,17 +66,20 @@ export class Replay {
   #isStopped = false
 
   /** Makes durable what it relies on, where that is not long, and makes room. @throws ERR_STRIDE_CORRUPT, _NO_SPACE, _IO */
-  constructor(store: Recoverable, net: NetChanges, { frames, extents }: JournalScan) {
+  constructor(store: Recoverable, net: NetChanges, scan: JournalScan) {
     this.#store = store
     this.net = net
-    this.frames = frames
+    this.scan = scan
     this.#soundness = new Soundness(store.path, () => undefined)
-    this.#extents = extents
+    const { extents } = scan
+    const { journalBytesAtOnce } = store.limits
     this.#isSecured = extents.length === 0
-    if (extents.reduce((sum, { bytes }) => sum + bytes.length, 0) <= JOURNAL_BYTES_AT_ONCE) this.secure()
+    if (extents.reduce((sum, { offset, end }) => sum + end - offset, 0) <= journalBytesAtOnce) this.secure()
     this.#roots = new RootKeeper(store.file, store.root)
     this.#roots.storeFoundAgain()
     const { path, pool, addressing, root } = store
+    const imagesAStep = Math.max(1, Math.floor(IMAGE_BYTES_A_STEP / addressing.recordSize))
+    this.#changesAStep = Math.min(CHANGES_A_STEP, imagesAStep)
     const liveness = new Liveness(pool)
     liveness.place(root.liveBitsOffset)
     const checksums = new Checksums(pool, store.identity.marksDeleted)
@@ -115,7 +121,7 @@ export class Replay {
     this.#soundness.guard(() => {
       const journal = this.#openJournal()
       try {
-        for (const { offset, bytes } of pieces(this.#extents)) journal.store(bytes, offset)
+        for (const step of storing(this.scan)) step(journal)
         journal.sync()
       } finally {
         journal.close()
@@ -168,15 +174,21 @@ export class Replay {
     this.#isStopped = true
   }
 
+  /** Lets go of the journal: nothing is read from it any more. */
+  close(): void {
+    this.stop()
+    this.scan.close()
+  }
+
   /** @returns whether it came to its end; a blocking one may overtake it */
   async #secureInTurns(isOver: () => boolean): Promise<boolean> {
     if (this.#isSecured) return true
     const journal = this.#openJournal()
     try {
-      for (const { offset, bytes } of pieces(this.#extents)) {
+      for (const step of storing(this.scan)) {
         await nextTurn()
         if (isOver()) return false
-        journal.store(bytes, offset)
+        step(journal)
       }
       await journal.syncAsync()
     } finally {
@@ -197,11 +209,12 @@ export class Replay {
     const { net } = this
     const from = this.#done
     if (from >= net.numbers.length) return false
+    const to = from + this.#changesAStep
     // Storing a part of a page that is not in memory waits for the disk: the next step's pages are asked for now.
     if (from === 0) this.#readAhead(0)
-    this.#readAhead(from + CHANGES_A_STEP)
-    this.#applier.apply(part(net, from, from + CHANGES_A_STEP))
-    this.#done = from + CHANGES_A_STEP
+    this.#readAhead(to)
+    this.#applier.apply(part(net, from, to))
+    this.#done = to
     return true
   }
 
@@ -210,7 +223,7 @@ export class Replay {
     const { pool, addressing } = this.#store
     // A few are no slower one by one.
     if (net.numbers.length < CHANGES_A_STEP) return
-    for (const n of net.numbers.subarray(from, from + CHANGES_A_STEP)) {
+    for (const n of net.numbers.subarray(from, from + this.#changesAStep)) {
       if (n < net.size) pool.readAhead(offsetOf(addressing, n), addressing.recordSize)
     }
   }
@@ -231,12 +244,23 @@ export class Replay {
   }
 }
 
-/** The same bytes in small pieces. */
-function* pieces(extents: JournalScan['extents']): Generator<JournalScan['extents'][number]> {
-  for (const { offset, bytes } of extents) {
-    for (let at = 0; at < bytes.length; at += JOURNAL_BYTES_A_STEP) {
-      yield { offset: offset + at, bytes: bytes.subarray(at, at + JOURNAL_BYTES_A_STEP) }
+/** Stores the bytes of a journal again, whole blocks, about a megabyte each time that it is asked to. */
+function* storing({ extents, bytes }: JournalScan): Generator<(journal: PlatformFile) => void> {
+  if (bytes === undefined) return
+  for (const { offset, end } of extents) {
+    const last = Math.min(bytes.size, roundToBlock(end))
+    for (let at = offset; at < last; at += JOURNAL_BYTES_A_STEP) {
+      yield journal => storeAgain(bytes, at, Math.min(last, at + JOURNAL_BYTES_A_STEP), journal)
     }
+  }
+}
+
+function storeAgain(bytes: JournalBytes, from: number, to: number, journal: PlatformFile): void {
+  for (let at = from; at < to; ) {
+    const length = Math.min(to - at, bytes.stretchAt(at))
+    const memory = bytes.find(at, length)
+    journal.store(memory.bytes.subarray(bytes.at, bytes.at + length), at)
+    at += length
   }
 }
 

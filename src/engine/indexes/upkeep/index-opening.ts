@@ -16,8 +16,13 @@ import type { Codec } from '../../../schema/index.ts'
 import { indexPathOf } from '../../format/file-names.ts'
 import type { Identity } from '../../format/identity.ts'
 import type { AppliedState, CommitCounts, Root } from '../../format/root.ts'
-import { copyReplaced, visitChanges } from '../../journal/frame-read.ts'
-import type { Frame } from '../../journal/journal-scan.ts'
+import {
+  allSteps,
+  changesInSteps,
+  copyReplaced,
+  type Frame,
+  type FrameSteps,
+} from '../../journal/frame-read.ts'
 import type { Locator } from '../../records/locator.ts'
 import type { RebuiltIndex } from '../../recovery/recovery.ts'
 import {
@@ -31,6 +36,8 @@ import type { KeeperCalls } from './index-checkpointer.ts'
 import { createIndexFile, type IndexAccess, IndexFile } from './index-file.ts'
 import { IndexSet } from './index-set.ts'
 import { type Judgement, openEitherIndexFile, settleNextIndexFile } from './next-index-file.ts'
+
+const RECORDS_A_STEP = 4096
 
 export interface IndexOpening {
   readonly platform: Platform
@@ -47,7 +54,7 @@ export interface IndexOpening {
   readonly root: Root
   readonly state: CommitCounts
   /** What the journal has behind that root. */
-  readonly frames: readonly Frame[]
+  readonly frames: () => Iterable<Frame>
   readonly applied: () => AppliedState
   readonly calls: KeeperCalls
 }
@@ -82,7 +89,7 @@ export function wantedIndexes({ root, declared, path, codec }: IndexOpening): re
  * @returns undefined where the store has no index
  * @throws ERR_STRIDE_EXISTS where another file has its name, _NO_SPACE, _IO
  */
-export function openIndexes(opening: IndexOpening): OpenedIndexes | undefined {
+export function* openIndexes(opening: IndexOpening): FrameSteps<OpenedIndexes | undefined> {
   const { path, platform, identity, windows } = opening
   const access = { platform, windows, readOnly: false }
   const judge = judgementOf(opening.root, opening.state.commitNumber)
@@ -95,7 +102,7 @@ export function openIndexes(opening: IndexOpening): OpenedIndexes | undefined {
     return { set: createIndexes(opening), missing: wanted, rebuilt }
   }
   try {
-    return restored(found, opening, wanted)
+    return yield* restored(found, opening, wanted)
   } catch (error) {
     found.close()
     throw error
@@ -114,7 +121,11 @@ export function createIndexes(opening: IndexOpening): IndexSet {
 }
 
 /** Takes over what the file has and is wanted; the pages of everything else are free with the next root. */
-function restored(file: IndexFile, opening: IndexOpening, wanted: readonly IndexDefinition[]): OpenedIndexes {
+function* restored(
+  file: IndexFile,
+  opening: IndexOpening,
+  wanted: readonly IndexDefinition[],
+): FrameSteps<OpenedIndexes> {
   const set = setOver(file, opening)
   const found = new Map(file.entries.map(entry => [entry.definition.name, entry.definition]))
   for (const entry of file.entries) {
@@ -128,8 +139,8 @@ function restored(file: IndexFile, opening: IndexOpening, wanted: readonly Index
     if (found.has(name)) return 'it is declared otherwise than it was'
     return defined.has(name) ? 'the index file does not have it' : 'it was not there yet'
   }
-  noteFrames(set, opening)
-  noteAppended(set, opening, file.root.size)
+  yield* noteFrames(set, opening)
+  yield* noteAppended(set, opening, file.root.size)
   const rebuilt = missing.map(definition => ({ index: definition.name, reason: reasonFor(definition) }))
   return { set, rebuilt, missing }
 }
@@ -145,7 +156,7 @@ export function indexesAsLeft(
   const { state, root } = left
   const applied = (): AppliedState => ({ ...state, lineage: root.lineage })
   const opening = { ...left, like: undefined, declared: [], applied, calls: UNHEARD }
-  return restored(file, opening, wantedIndexes(opening)).set
+  return allSteps(restored(file, opening, wantedIndexes(opening))).set
 }
 
 function setOver(file: IndexFile, opening: IndexOpening): IndexSet {
@@ -161,44 +172,50 @@ export function judgementOf(root: Root, committed: number): Judgement {
   return file => (file.entries.length === 0 ? undefined : whyOtherHistory(file.root, root, committed))
 }
 
-/** The keys of all that the frames behind the file's root replaced and stored. */
-export function noteFrames(set: IndexSet, { frames, locator }: Pick<IndexOpening, 'frames' | 'locator'>): void {
+/** The keys of all that the frames behind the file's root replaced and stored; in steps. */
+export function* noteFrames(
+  set: IndexSet,
+  { frames, locator }: Pick<IndexOpening, 'frames' | 'locator'>,
+): FrameSteps<void> {
   const { recordSize } = locator.addressing
   const old = Buffer.alloc(recordSize)
   const oldView = new DataView(old.buffer, old.byteOffset, old.length)
-  let view: DataView = oldView
-  for (const { head, bytes, at } of frames) {
+  for (const frame of frames()) {
+    const { head, bytes } = frame
     if (head.commitNumber <= set.file.root.commitNumber) continue
-    if (view.buffer !== bytes.buffer || view.byteOffset !== bytes.byteOffset) {
-      view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
-    }
-    visitChanges(bytes, at, head, recordSize, change => {
+    yield* changesInSteps(frame, recordSize, change => {
       const { recordNumber, imageAt } = change
-      if (!copyReplaced(bytes, change, recordSize, old)) {
-        if (imageAt >= 0) set.note(recordNumber, view, imageAt)
-      } else if (imageAt < 0) {
-        set.note(recordNumber, oldView, 0)
-      } else {
-        set.noteChange(recordNumber, oldView, view, imageAt)
+      const isReplaced = copyReplaced(bytes, change, recordSize, old)
+      if (imageAt < 0) {
+        if (isReplaced) set.note(recordNumber, oldView, 0)
+        return
       }
+      const { view } = bytes.find(imageAt, recordSize)
+      if (isReplaced) set.noteChange(recordNumber, oldView, view, bytes.at)
+      else set.note(recordNumber, view, bytes.at)
     })
   }
 }
 
-/** The keys of records from `from` on, which were appended. */
-export function noteAppended(
+/** The keys of records from `from` on, which were appended; in steps. */
+export function* noteAppended(
   set: IndexSet,
   { locator, state }: Pick<IndexOpening, 'locator' | 'state'>,
   from: number,
-): void {
+): FrameSteps<void> {
   const { size } = state
+  let noted = 0
   for (let n = locator.nextLive(from, size); n < size; n = locator.nextLive(n, size)) {
-    const source = locator.run(n, size)
+    const source = locator.run(n, Math.min(size, n + RECORDS_A_STEP))
     if (source === undefined) return
     const { at, count } = locator
     const { stride } = locator.addressing
     const view = source.view as DataView
     for (let i = 0; i < count; i++) set.note(n + i, view, at + i * stride)
     n += count
+    noted += count
+    if (noted < RECORDS_A_STEP) continue
+    noted = 0
+    yield
   }
 }

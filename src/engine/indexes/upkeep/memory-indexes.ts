@@ -32,7 +32,7 @@ export function* buildInMemory(
     like: undefined,
     declared: [],
     state: root,
-    frames: [],
+    frames: () => [],
     applied: () => root,
     calls: UNHEARD,
   })

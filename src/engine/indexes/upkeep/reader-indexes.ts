@@ -12,9 +12,9 @@ import type { Platform, PlatformFile } from '../../../mmap/platform.ts'
 import type { Codec } from '../../../schema/index.ts'
 import type { Addressing } from '../../format/addressing.ts'
 import type { Identity } from '../../format/identity.ts'
-import type { CommitCounts } from '../../format/root.ts'
-import { readRoot } from '../../format/root.ts'
-import { scanJournal } from '../../journal/journal-scan.ts'
+import { type CommitCounts, type Root, readRoot } from '../../format/root.ts'
+import { allSteps } from '../../journal/frame-read.ts'
+import { type JournalScan, scanJournal } from '../../journal/journal-scan.ts'
 import { JournalTail } from '../../journal/journal-tail.ts'
 import type { Locator } from '../../records/locator.ts'
 import { type HeldCommit, HeldCommitLost } from '../../recovery/held-commit.ts'
@@ -33,6 +33,8 @@ export interface ReadableIndexes {
   readonly addressing: Addressing
   readonly codec: Codec<unknown>
   readonly locator: Locator
+  /** See journal/journal-bytes.ts. */
+  readonly journalBytesKept: number
   readonly windows: IndexAccess['windows']
 }
 
@@ -98,14 +100,14 @@ export class ReaderIndexes {
     if (newestIndexRoot(set.file.file)?.rootNumber !== set.file.root.rootNumber) return false
     const frames = this.#tail?.read(state.commitNumber)
     if (frames === undefined) return false
-    noteFrames(set, { frames, locator })
-    noteAppended(set, { locator, state }, this.#state.size)
+    allSteps(noteFrames(set, { frames: () => frames, locator }))
+    allSteps(noteAppended(set, { locator, state }, this.#state.size))
     return true
   }
 
   /** Reads what there is, again where it changed meanwhile. */
   #read(store: ReadableIndexes, appliedCommit: number, state: CommitCounts): void {
-    const { platform, path, file, identity, addressing, windows } = store
+    const { platform, path, file, identity, addressing, windows, journalBytesKept } = store
     for (let tries = 1; ; tries++) {
       const isLast = tries === TRIES_MAX
       const root = withDefinitions(readRoot(file, addressing), platform, path, identity)
@@ -122,21 +124,19 @@ export class ReaderIndexes {
         if (isLast || (isUnchanged() && !/catalog|both of its roots/.test(found))) return
         continue
       }
+      let scan: JournalScan | undefined
       try {
-        const { frames } = scanJournal(platform, path, identity, root, appliedCommit)
+        scan = allSteps(scanJournal(platform, path, identity, root, appliedCommit, journalBytesKept))
+        const { last } = scan
         if (isLast || isUnchanged()) {
-          const why = judgementOf(root, frames.at(-1)?.head.commitNumber ?? root.commitNumber)(found)
+          const why = judgementOf(root, last?.commitNumber ?? root.commitNumber)(found)
           if (why !== undefined) {
             found.close()
             this.reason = why
             return
           }
-          this.set = indexesAsLeft(found, { ...store, root, state, frames })
-          const frame = frames.at(-1)
-          this.#tail =
-            frame === undefined
-              ? new JournalTail(store, root.commitNumber)
-              : new JournalTail(store, frame.head.commitNumber, { frame, salt: root.journalSalt })
+          this.set = indexesAsLeft(found, { ...store, root, state, frames: scan.frames })
+          this.#tail = tailBehind(store, root, scan)
           return
         }
       } catch (error) {
@@ -144,8 +144,18 @@ export class ReaderIndexes {
         // The journal went on while it was read.
         if (isLast || isUnchanged()) throw error
         continue
+      } finally {
+        scan?.close()
       }
       found.close()
     }
   }
+}
+
+/** Follows the journal from the last frame that was scanned, or from the root on. */
+function tailBehind(store: ReadableIndexes, root: Root, { last, extents }: JournalScan): JournalTail {
+  const extent = extents.at(-1)
+  if (last === undefined || extent === undefined) return new JournalTail(store, root.commitNumber)
+  const place = { salt: root.journalSalt, segment: last.segment, end: extent.end }
+  return new JournalTail(store, last.commitNumber, place)
 }

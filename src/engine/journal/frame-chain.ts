@@ -1,0 +1,175 @@
+/**
+ * Follows the frames of a journal from commit to commit, from one segment to the next, until one is not whole.
+ *
+ * Where to begin, and what an end means: journal-scan.ts. What a frame holds: frame-read.ts.
+ */
+
+import { corrupt } from '../format/identity.ts'
+import { BLOCK_BYTES, roundToBlock } from '../format/journal-format.ts'
+import type { Root } from '../format/root.ts'
+import {
+  changesOf,
+  type Frame,
+  type FrameHead,
+  type FrameSteps,
+  frameEnd,
+  headAt,
+  looksLikeFrame,
+  wholeFrame,
+} from './frame-read.ts'
+import type { JournalBytes } from './journal-bytes.ts'
+
+const BYTES_A_STEP = 256 * 1024
+
+/** A range of the journal's file. */
+export interface Extent {
+  readonly offset: number
+  readonly end: number
+}
+
+/** New records of a commit that no frame holds, [start, end). */
+export interface InPlaceRecords {
+  readonly commitNumber: number
+  readonly start: number
+  readonly end: number
+  readonly crc: number
+}
+
+/** Follows the commits from segment to segment until one is not whole. */
+export class ChainReader {
+  readonly #bytes: JournalBytes
+  readonly #slots: readonly Extent[]
+  readonly #salt: Buffer
+  readonly #root: Root
+  readonly #recordSize: number
+  /** The first frame of each slot, where it is whole. */
+  #firsts: (FrameHead | undefined)[] = []
+  /** From the slot's start to the end of its last frame. */
+  readonly extents: { readonly offset: number; end: number }[] = []
+  readonly inPlace: InPlaceRecords[] = []
+  commits = 0
+  last: FrameHead | undefined
+  changes = 0
+  /** The highest commit that was synced, as these frames say. */
+  synced = 0
+  /** The commit that would follow, where it would be, and the end of the slot there. */
+  expected = 0
+  stoppedAt = 0
+  slotEnd = 0
+  /** The last segment that was followed. */
+  segment = 0
+
+  constructor(bytes: JournalBytes, slots: readonly Extent[], salt: Buffer, root: Root, recordSize: number) {
+    this.#bytes = bytes
+    this.#slots = slots
+    this.#salt = salt
+    this.#root = root
+    this.#recordSize = recordSize
+  }
+
+  *read(path: string): FrameSteps<void> {
+    const { commitNumber, journalOffset, journalSegment } = this.#root
+    const named = this.#slots.find(({ offset, end }) => offset === journalOffset && end - offset >= BLOCK_BYTES)
+    if (named === undefined) throw corrupt(path, journalOffset, 'the segment that the root names is not there')
+    this.stoppedAt = named.offset
+    this.slotEnd = named.end
+    this.segment = journalSegment
+    yield* this.#readFirsts()
+    // The root's segment may begin with commits that the root counts already.
+    const first = this.#firsts[this.#slotWith(journalSegment)]
+    this.expected = Math.min(commitNumber + 1, first?.commitNumber ?? Number.POSITIVE_INFINITY)
+    // A segment that was begun and left without a frame gave its number to the next, wherever that lies.
+    for (let next = journalSegment; yield* this.#follow(next); next++) this.segment = next
+  }
+
+  /** Goes on where it stopped: a writer that is alive may have written more. */
+  *resume(): FrameSteps<void> {
+    this.#bytes.refresh(this.stoppedAt)
+    for (const { offset } of this.#slots) this.#bytes.refresh(offset)
+    yield* this.#readFirsts()
+    yield* this.#follow(this.segment)
+    for (let next = this.segment + 1; yield* this.#follow(next); next++) this.segment = next
+  }
+
+  *#readFirsts(): FrameSteps<void> {
+    this.#firsts = []
+    for (const { offset, end } of this.#slots) {
+      this.#firsts.push(yield* wholeFrame(this.#bytes, offset, end, this.#salt))
+    }
+  }
+
+  /** The slot that begins with a whole frame of that segment. */
+  #slotWith(segment: number): number {
+    return this.#firsts.findIndex(head => head?.segment === segment)
+  }
+
+  /** Follows one segment, from where that ended before. @returns whether it has frames that follow */
+  *#follow(segment: number): FrameSteps<boolean> {
+    const i = this.#slotWith(segment)
+    const slot = this.#slots[i]
+    if (slot === undefined) return false
+    const { offset, end } = slot
+    const bytes = this.#bytes
+    const salt = this.#salt
+    const before = this.extents.find(extent => extent.offset === offset)
+    let at = before?.end ?? offset
+    let reached = at
+    let unyielded = 0
+    let head = at === offset ? this.#firsts[i] : yield* wholeFrame(bytes, at, end, salt)
+    for (; ; head = yield* wholeFrame(bytes, at, end, salt)) {
+      if (head !== undefined && head.segment === segment && head.commitNumber === this.expected) {
+        this.#add(head)
+        unyielded += frameEnd(at, head) - at
+        reached = at = frameEnd(at, head)
+        if (unyielded < BYTES_A_STEP) continue
+        unyielded = 0
+        yield
+      } else if (at % BLOCK_BYTES !== 0 && !looksLikeFrame(bytes, at, end, salt)) {
+        at = roundToBlock(at)
+      } else {
+        break
+      }
+    }
+    if (reached === (before?.end ?? offset)) return false
+    if (before === undefined) this.extents.push({ offset, end: reached })
+    else before.end = reached
+    // The next frame would be here.
+    this.stoppedAt = at
+    this.slotEnd = end
+    return true
+  }
+
+  #add(head: FrameHead): void {
+    this.expected++
+    this.synced = Math.max(this.synced, head.syncedCommit)
+    const { commitNumber, appendStart, inPlaceCrc: crc } = head
+    if (commitNumber <= this.#root.commitNumber) return
+    const start = this.last?.size ?? this.#root.size
+    if (head.hasInPlaceCrc === 1 && start < appendStart) {
+      this.inPlace.push({ commitNumber, start, end: appendStart, crc })
+    }
+    this.commits++
+    this.changes += changesOf(head, this.#recordSize)
+    this.last = head
+  }
+}
+
+/** The frames behind a commit in extents that were scanned. */
+export function* framesOf(
+  bytes: JournalBytes,
+  extents: readonly Extent[],
+  salt: Buffer,
+  after: number,
+): Generator<Frame, void, void> {
+  for (const { offset, end } of extents) {
+    for (let at = offset; at < end; ) {
+      if (!looksLikeFrame(bytes, at, end, salt)) {
+        at = roundToBlock(at + 1)
+        continue
+      }
+      const head = headAt(bytes, at)
+      if (head.commitNumber > after) yield { head, bytes, at }
+      at = frameEnd(at, head)
+    }
+  }
+}

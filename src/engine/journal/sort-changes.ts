@@ -1,0 +1,154 @@
+/**
+ * Sorts changes by record number, and keeps one of those that have the same.
+ *
+ *   QS1  stable: of equal numbers the earlier one stands first.
+ *   QS2  memory is the list twice, where it has to be sorted at all; time is in proportion to its length.
+ *   QS3  the work stops after some ten thousand changes.
+ * By counting, digit after digit, the last one first. Keys of an index: records/radix-sort.ts.
+ */
+
+import type { FrameSteps } from './frame-read.ts'
+
+export type Numbers = Uint32Array | Float64Array
+
+/** Record numbers, and something of each. */
+export interface NumberedList {
+  readonly numbers: Numbers
+  readonly values: Numbers
+}
+
+const DIGIT_BITS_MAX = 12
+const WORD = 2 ** 32
+const ENTRIES_A_STEP = 32 * 1024
+
+/** Some bits of a record number. */
+interface Digit {
+  readonly shift: number
+  readonly mask: number
+  /** Whether all numbers have at most 32 bits. */
+  readonly isInWord: boolean
+}
+
+/** Memory for so many whole numbers, all below `bound`. */
+export function numbersBelow(bound: number, length: number): Numbers {
+  return bound <= WORD ? new Uint32Array(length) : new Float64Array(length)
+}
+
+/** The different numbers of a list, ascending, with the value of the last, or the first, of each. All are below `bound`. */
+export function* oneOfEach(
+  list: NumberedList,
+  bound: number,
+  which: 'last' | 'first',
+): FrameSteps<NumberedList> {
+  const { numbers, values } = yield* sorted(list, bound)
+  let count = 0
+  for (let i = 0; i < numbers.length; i++) {
+    const n = numbers[i] as number
+    const isAgain = count > 0 && numbers[count - 1] === n
+    if (isAgain && which === 'last') values[count - 1] = values[i] as number
+    if (!isAgain) {
+      numbers[count] = n
+      values[count++] = values[i] as number
+    }
+    if (i % ENTRIES_A_STEP === ENTRIES_A_STEP - 1) yield
+  }
+  // A copy only where it gives much memory back.
+  const part = count > numbers.length / 2 ? 'subarray' : 'slice'
+  return { numbers: numbers[part](0, count), values: values[part](0, count) }
+}
+
+/** The same list in order; the given one's memory may be used. */
+function* sorted(list: NumberedList, bound: number): FrameSteps<NumberedList> {
+  if (yield* isRising(list.numbers)) return list
+  const { length } = list.numbers
+  let from = list
+  let to: NumberedList = {
+    numbers: numbersBelow(bound, length),
+    values: list.values instanceof Uint32Array ? new Uint32Array(length) : new Float64Array(length),
+  }
+  for (const digit of digitsBelow(bound)) {
+    const starts = yield* startsOf(from.numbers, digit)
+    if (starts === undefined) continue
+    for (let at = 0; at < length; at += ENTRIES_A_STEP) {
+      move(from, to, at, Math.min(length, at + ENTRIES_A_STEP), digit, starts)
+      yield
+    }
+    const free = from
+    from = to
+    to = free
+  }
+  return from
+}
+
+function* isRising(numbers: Numbers): FrameSteps<boolean> {
+  for (let i = 1; i < numbers.length; i++) {
+    if ((numbers[i - 1] as number) > (numbers[i] as number)) return false
+    if (i % ENTRIES_A_STEP === 0) yield
+  }
+  return true
+}
+
+/** As few digits of the same length as make up all numbers below the bound. */
+function digitsBelow(bound: number): readonly Digit[] {
+  let bits = 1
+  while (2 ** bits < bound) bits++
+  const count = Math.ceil(bits / DIGIT_BITS_MAX)
+  const length = Math.ceil(bits / count)
+  return Array.from({ length: count }, (_, i) => {
+    return { shift: i * length, mask: 2 ** length - 1, isInWord: bound <= WORD }
+  })
+}
+
+/** Where the entries with each digit begin; undefined where all have the same one. */
+function* startsOf(numbers: Numbers, digit: Digit): FrameSteps<Uint32Array | undefined> {
+  const starts = new Uint32Array(digit.mask + 1)
+  const { length } = numbers
+  for (let from = 0; from < length; from += ENTRIES_A_STEP) {
+    count(numbers, from, Math.min(length, from + ENTRIES_A_STEP), digit, starts)
+    yield
+  }
+  let sum = 0
+  for (let i = 0; i < starts.length; i++) {
+    const some = starts[i] as number
+    if (some === length) return undefined
+    starts[i] = sum
+    sum += some
+  }
+  return starts
+}
+
+function count(
+  numbers: Numbers,
+  from: number,
+  to: number,
+  { shift, mask, isInWord }: Digit,
+  counts: Uint32Array,
+): void {
+  const divisor = 2 ** shift
+  for (let i = from; i < to; i++) {
+    const n = numbers[i] as number
+    const digit = (isInWord ? n >>> shift : n / divisor) & mask
+    counts[digit] = (counts[digit] as number) + 1
+  }
+}
+
+function move(
+  source: NumberedList,
+  target: NumberedList,
+  from: number,
+  to: number,
+  { shift, mask, isInWord }: Digit,
+  starts: Uint32Array,
+): void {
+  const { numbers, values } = source
+  const { numbers: toNumbers, values: toValues } = target
+  const divisor = 2 ** shift
+  for (let i = from; i < to; i++) {
+    const n = numbers[i] as number
+    const digit = (isInWord ? n >>> shift : n / divisor) & mask
+    const at = starts[digit] as number
+    starts[digit] = at + 1
+    toNumbers[at] = n
+    toValues[at] = values[i] as number
+  }
+}
