@@ -1,5 +1,5 @@
 /**
- * Puts changes whose frames are synced into the file: images where the records lie, checksums and live bits behind them.
+ * Puts changes whose frames are synced into the file: images where the records lie, checksums and deletion bits behind them.
  */
 
 import type { WindowPool } from '../../mmap/window-pool/window.ts'

@@ -65,6 +65,6 @@ export class Liveness extends SideTable {
 
 /** The error where a walk over all live records found another number of them than the root counts. */
 export function miscounted({ offset }: Liveness, found: number, counted: number): StrideError {
-  const message = `The live bits say that ${found} records are live, ${counted} are counted`
+  const message = `The deletion bits say that ${found} records are live, ${counted} are counted`
   return new StrideError('ERR_STRIDE_CORRUPT', message, { offset })
 }

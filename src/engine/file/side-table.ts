@@ -1,5 +1,5 @@
 /**
- * A table behind the record array, one entry a record: live bits, checksums.
+ * A table behind the record array, one entry a record: deletion bits, checksums.
  *
  * Tables lie behind the capacity, at offsets in the root, and move behind the new one when the store grows (space.ts). Lookups
  * read them where they lie, through windows.

@@ -92,7 +92,7 @@ export class Space {
     this.#growTo(this.#tables.length > 0 ? Math.max(count, this.#nextCapacity(count)) : count)
   }
 
-  /** Makes live bits where there are none yet, and names them in the root. @throws ERR_STRIDE_NO_SPACE, _IO */
+  /** Makes deletion bits where there are none yet, and names them in the root. @throws ERR_STRIDE_NO_SPACE, _IO */
   ensureLiveBits(): void {
     if (this.#liveness.exists) return
     const offset = roundToPage(this.end)

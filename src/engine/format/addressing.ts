@@ -21,7 +21,7 @@ export function offsetOf(addressing: Addressing, n: number): number {
   return addressing.dataOffset + n * addressing.stride
 }
 
-/** How many records there may ever be: their live bits must stay at a safe offset too. */
+/** How many records there may ever be: their deletion bits must stay at a safe offset too. */
 export function recordsMax(addressing: Addressing): number {
   return Math.floor((Number.MAX_SAFE_INTEGER - addressing.dataOffset - 2 ** 40) / (addressing.stride + 1))
 }

@@ -1,5 +1,5 @@
 /**
- * The mutable root: how many records are committed, where the live bits lie, and which indexes the store has (D10).
+ * The mutable root: how many records are committed, where the deletion bits lie, and which indexes the store has (D10).
  *
  * Two copies on pages of their own are written in turn, never the one that is known to be durable, so that a
  * torn write leaves the other one whole. The copy with the higher root number and a right checksum counts.
@@ -32,7 +32,7 @@ export interface Root {
   readonly deletedCount: number
   /** Records that the array has room for. */
   readonly capacity: number
-  /** File offset of the live bits; 0 where nothing was ever deleted. */
+  /** File offset of the deletion bits; 0 where nothing was ever deleted. */
   readonly liveBitsOffset: number
   readonly liveBitsBytes: number
   /** File offset of the checksums; 0 where the store has none. */
@@ -192,10 +192,14 @@ function checkRoot(file: PlatformFile, addressing: Addressing, root: Root): void
   if (root.liveBitsOffset !== 0) {
     const arrayEnd = addressing.dataOffset + root.capacity * addressing.stride
     if (root.liveBitsOffset < arrayEnd || root.liveBitsBytes < Math.ceil(root.capacity / 8)) {
-      throw corrupt(file.path, offset, `the live bits at ${root.liveBitsOffset} do not lie behind the array`)
+      throw corrupt(
+        file.path,
+        offset,
+        `the deletion bits at ${root.liveBitsOffset} do not lie behind the array`,
+      )
     }
   } else if (root.deletedCount > 0) {
-    throw corrupt(file.path, offset, `${root.deletedCount} records are deleted but there are no live bits`)
+    throw corrupt(file.path, offset, `${root.deletedCount} records are deleted but there are no deletion bits`)
   }
   if (
     root.checksumsOffset !== 0 &&

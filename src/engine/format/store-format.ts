@@ -6,7 +6,7 @@
  *   page 3        shared     words that the open processes exchange; means nothing at rest
  *   page 4 …      layout     the canonical layout, JSON text, written once
  *   dataOffset …  records    recordSize bytes each, nothing between them
- *   behind them   live bits  only once something was deleted, at an offset in the root
+ *   behind them   deletion bitmap  only once something was deleted, at an offset in the root
  *                 checksums  only if asked for at creation, at an offset in the root
  *
  * docs/format.md is rendered from these tables. How a table reads and writes: struct.ts.
@@ -75,8 +75,8 @@ export const ROOT = defineStruct('root', 512, [
   { name: 'size', type: 'u64', offset: 24, meaning: 'record numbers in use: the highest plus 1' },
   { name: 'deletedCount', type: 'u64', offset: 32, meaning: 'how many of them are deleted' },
   { name: 'capacity', type: 'u64', offset: 40, meaning: 'records that the allocated array has room for' },
-  { name: 'liveBitsOffset', type: 'u64', offset: 48, meaning: 'file offset of the live bits; 0: none' },
-  { name: 'liveBitsBytes', type: 'u64', offset: 56, meaning: 'bytes of the live bits' },
+  { name: 'liveBitsOffset', type: 'u64', offset: 48, meaning: 'file offset of the deletion bitmap; 0: none' },
+  { name: 'liveBitsBytes', type: 'u64', offset: 56, meaning: 'bytes of the deletion bitmap' },
   {
     name: 'journalSalt',
     type: 'bytes',

@@ -1,7 +1,7 @@
 /**
  * Writes a whole store file from records in number order: what compact, backup and migrate share.
  *
- * Bytes go straight behind the header; live bits follow the records if one was deleted, and checksums if the store keeps
+ * Bytes go straight behind the header; deletion bits follow the records if one was deleted, and checksums if the store keeps
  * them; the root comes last.
  */
 

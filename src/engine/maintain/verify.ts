@@ -187,7 +187,7 @@ function verifyRecord(
   }
 }
 
-/** Compares the live bits with the counts, in one go: a commit in between would make both look wrong. */
+/** Compares the deletion bits with the counts, in one go: a commit in between would make both look wrong. */
 function verifyLiveBits(store: Verifiable, note: Note): void {
   const { liveBitsOffset } = store.state()
   try {
@@ -222,7 +222,7 @@ function strayBits({ file, locator: locatorNow, state, isWriter }: Verifiable): 
     if (n < size && (!isOverlaid || !locator.isLive(n))) deleted++
   }
   if (deleted !== deletedCount) {
-    const message = `${deletedCount} records are counted as deleted, the live bits say ${deleted}`
+    const message = `${deletedCount} records are counted as deleted, the deletion bits say ${deleted}`
     found.push({ finding: new StrideError('ERR_STRIDE_CORRUPT', message, { path }) })
   }
   return found

@@ -95,7 +95,11 @@ export class Replay {
       store.file.allocate(start, offsetOf(addressing, this.#capacity) - start)
     }
     if (net.deletedCount > 0 && !liveness.exists) {
-      throw corrupt(path, 0, `the journal has ${net.deletedCount} deleted records, but there are no live bits`)
+      throw corrupt(
+        path,
+        0,
+        `the journal has ${net.deletedCount} deleted records, but there are no deletion bits`,
+      )
     }
     pool.setEnd(fileEnd(addressing, { ...root, capacity: this.#capacity }))
     this.#applier = new Applier({ addressing, pool, liveness, checksums }, new DirtyRanges(), true)
