@@ -15,7 +15,7 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { openStore } from 'stridedb'
+import { migrateStore, openStore } from 'stridedb'
 import { describe, expect, test } from 'vitest'
 import { createBeside, removeLeftovers } from '../../src/engine/file/beside-files.ts'
 import { openStoreOn } from '../../src/engine/open.ts'
@@ -143,6 +143,96 @@ describe('what a killed process left', () => {
     await store.backup(join(folder, 'b', 'copy'))
     expect(readdirSync(join(folder, 'b'))).toEqual(['copy'])
     store.close()
+  })
+
+  test('of several backups, killed in the middle, goes with the next one to the same place, under each name', async () => {
+    const folder = temporaryFolder()
+    const path = join(folder, 'x')
+    const target = join(folder, 'copy')
+    const writer = openStore(path, Point)
+    writer.appendMany(Array.from({ length: 600_000 }, (_, i) => ({ x: i, tag: 0 })))
+    writer.commitSync()
+    writer.close()
+    const script = join(folder, 'child.mjs')
+    const library = pathToFileURL(join(import.meta.dirname, '../../src/index.ts')).href
+    writeFileSync(
+      script,
+      `import { writeSync } from 'node:fs'; import { openStore } from '${library}'
+       const store = openStore(process.argv[2], { readOnly: true })
+       // It waits in the middle, and is killed there.
+       await store.backup(process.argv[3], { progress: () => {
+         writeSync(1, 'copying')
+         Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)
+       } })`,
+    )
+    const children = []
+    for (let i = 0; i < 2; i++) {
+      const child = spawn(process.execPath, ['--import', 'tsx', script, path, target], {
+        stdio: ['ignore', 'pipe', 'inherit'],
+        cwd: process.cwd(),
+      })
+      await new Promise(resolve => child.stdout.once('data', resolve))
+      children.push(child)
+    }
+    expect(besides(folder)).toHaveLength(2)
+    for (const child of children) {
+      child.kill('SIGKILL')
+      await new Promise(resolve => child.once('exit', resolve))
+    }
+    expect(besides(folder)).toHaveLength(2)
+    const store = openStore(path, { readOnly: true })
+    await store.backup(target)
+    store.close()
+    expect(besides(folder)).toEqual([])
+    expect(openStore(target, { readOnly: true }).count).toBe(600_000)
+  })
+})
+
+describe('a whole file of another store under a name of ours', () => {
+  /** The files of a store that is open and has committed. */
+  function otherFiles(folder: string): Readonly<Record<'' | '-index' | '-journal', Buffer>> {
+    const path = join(folder, 'other')
+    const store = openStore(path, Point, { indexes: { i: { on: 'x' } }, journalBytes: 65_536 })
+    store.append({ x: 7, tag: 1 })
+    store.commitSync()
+    const [index, journal] = [readFileSync(`${path}-index`), readFileSync(`${path}-journal`)]
+    store.close()
+    return { '': readFileSync(path), '-index': index, '-journal': journal }
+  }
+
+  test('stays there, whoever opens, creates, compacts, migrates or backs up', async () => {
+    const folder = temporaryFolder()
+    const path = join(folder, 'x')
+    const files = otherFiles(folder)
+    const left = Object.entries(files).map(
+      ([suffix, bytes]) => [leave(`${path}${suffix}`, bytes), bytes] as const,
+    )
+    left.push([leave(join(folder, 'copy'), files['']), files['']])
+    const store = openStore(path, Point, { indexes: { i: { on: 'x' } } })
+    store.append({ x: 1, tag: 0 })
+    await store.commit()
+    await store.compact()
+    await store.backup(join(folder, 'copy'))
+    store.close()
+    expect(migrateStore(path, Point)).toBe(1)
+    openStore(path).close()
+    for (const [name, bytes] of left) expect(readFileSync(name).equals(bytes), name).toBe(true)
+    expect(besides(folder)).toHaveLength(left.length)
+  })
+
+  test('goes where it is of this store, or holds nothing: a part, or what creation left', () => {
+    const folder = temporaryFolder()
+    const path = join(folder, 'x')
+    const files = otherFiles(folder)
+    filled(path)
+    const empty = join(folder, 'empty')
+    openStore(empty, Point).close()
+    for (const bytes of [readFileSync(path), files[''].subarray(0, 5000), readFileSync(empty)]) {
+      leave(path, bytes)
+      expect(besides(folder)).toHaveLength(1)
+      openStore(path).close()
+      expect(besides(folder)).toEqual([])
+    }
   })
 })
 

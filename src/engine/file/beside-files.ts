@@ -2,24 +2,21 @@
  * Files that are written beside a name before they get it: what they are called, and which of them a dead process left.
  *
  *   BF1  a file beside is locked from its creation to its end by whoever writes it. The lock dies with its process.
- *   BF2  a leftover is removed only where its name is one of ours, nobody holds its lock, and it is empty or begins as a file of
- *        ours does. Anything else keeps its name, and the next name is taken.
+ *   BF2  a leftover is removed only where its name is one of ours, nobody holds its lock, and it is a file of ours or a part of one
+ *        (leftovers.ts), whole ones by the store id. Anything else keeps its name, and the next name is taken.
  * The names are few and fixed, so that leftovers are found without listing a folder, and odd, so that nobody chooses them.
  * What is written into them, and how they get their names: whole-file.ts.
  */
 
 import { StrideError } from '../../errors.ts'
 import type { Platform, PlatformFile } from '../../mmap/platform.ts'
-import { INDEX_MAGIC } from '../format/index-format.ts'
-import { JOURNAL_MAGIC } from '../format/journal-format.ts'
-import { MAGIC } from '../format/store-format.ts'
 import { folderIsMissing } from './absent-folder.ts'
 import { isCurrent, names } from './current-file.ts'
+import { isLeftover } from './leftovers.ts'
 
 const ENDINGS = ['-new-q8z3kf', '-new-w5t0xn', '-new-j2m7vd'] as const
 /** Far behind the end of any file, and another byte than a store's writer locks. */
 const LOCK_BYTE = 2 ** 52 + 1
-const MAGICS: readonly string[] = [MAGIC, INDEX_MAGIC, JOURNAL_MAGIC, '\0'.repeat(MAGIC.length)]
 /** What may be appended to the name of a store, the longest last part. */
 const LONGEST_ENDING = `-index-next${ENDINGS[0]}`
 
@@ -31,13 +28,16 @@ export interface Beside {
   readonly identity: string
 }
 
-/** Creates a file beside `path`, locked. @throws ERR_STRIDE_EXISTS where all names are taken, _NO_SPACE, _PERMISSION, _IO */
-export function createBeside(platform: Platform, path: string, access: FileAccess): Beside {
+/**
+ * Creates a file beside `path`, locked, and removes what was left there.
+ * @param storeId of the store that is written; undefined for a new one
+ * @throws ERR_STRIDE_EXISTS where all names are taken, _NO_SPACE, _PERMISSION, _IO
+ */
+export function createBeside(platform: Platform, path: string, access: FileAccess, storeId?: string): Beside {
+  // Where locks hold within this process only, nobody knows whether another one is writing there.
+  if (platform.lockObstacle === undefined) removeLeftovers(platform, path, storeId)
   for (const ending of ENDINGS) {
-    const name = `${path}${ending}`
-    // Where locks hold within this process only, nobody knows whether another one is writing there.
-    if (platform.lockObstacle === undefined) removeLeftover(platform, name)
-    const beside = claim(platform, name, access)
+    const beside = claim(platform, `${path}${ending}`, access)
     if (beside !== undefined) return beside
   }
   const message = `All names for a file beside ${path} are taken (${path}${ENDINGS[0]} and others)`
@@ -45,8 +45,8 @@ export function createBeside(platform: Platform, path: string, access: FileAcces
 }
 
 /** Removes what a process that died left beside the name of a store, for its one writer. Nothing that this cannot remove is an error. */
-export function removeLeftovers(platform: Platform, path: string): void {
-  for (const ending of ENDINGS) removeLeftover(platform, `${path}${ending}`)
+export function removeLeftovers(platform: Platform, path: string, storeId?: string): void {
+  for (const ending of ENDINGS) removeLeftover(platform, `${path}${ending}`, storeId)
 }
 
 /**
@@ -89,27 +89,19 @@ function claim(platform: Platform, name: string, access: FileAccess): Beside | u
   }
 }
 
-function removeLeftover(platform: Platform, name: string): void {
+function removeLeftover(platform: Platform, name: string, storeId: string | undefined): void {
   try {
     if (!platform.exists(name)) return
     const left = platform.open(name, { access: 'readwrite', create: 'never' })
     try {
-      const isLeft = left.tryLock(LOCK_BYTE, 'exclusive') && isOurs(left) && isCurrent(platform, name, left)
-      if (isLeft) platform.remove(name)
+      const isFree = left.tryLock(LOCK_BYTE, 'exclusive')
+      if (isFree && isLeftover(left, storeId) && isCurrent(platform, name, left)) platform.remove(name)
     } finally {
       left.close()
     }
   } catch (error) {
     if (!(error instanceof StrideError)) throw error
   }
-}
-
-/** Written from its start on; after a loss of power the start may read as zeros. */
-function isOurs(file: PlatformFile): boolean {
-  const bytes = Buffer.alloc(MAGIC.length)
-  const count = file.read(bytes, 0)
-  const start = bytes.toString('latin1', 0, count)
-  return MAGICS.some(magic => magic.startsWith(start))
 }
 
 /** For a name that this process gave. An error that says why came first. */

@@ -41,8 +41,9 @@ export function writeWhole(
   path: string,
   access: FileAccess,
   write: (file: PlatformFile) => void,
+  storeId: string,
 ): void {
-  const beside = createBeside(platform, path, access)
+  const beside = createBeside(platform, path, access, storeId)
   try {
     write(beside.file)
     beside.file.sync()
@@ -61,8 +62,9 @@ export async function writeNew(
   platform: Platform,
   path: string,
   write: (file: PlatformFile) => Promise<boolean>,
+  storeId: string,
 ): Promise<boolean> {
-  const beside = createBeside(platform, path, undefined)
+  const beside = createBeside(platform, path, undefined, storeId)
   try {
     if (!(await write(beside.file))) {
       discard(platform, beside)
@@ -88,9 +90,10 @@ export async function replaceWhole(
   old: PlatformFile,
   write: (file: PlatformFile) => Promise<void>,
   replacing: () => void,
+  storeId: string,
 ): Promise<void> {
   const { path } = old
-  const beside = createBeside(platform, path, old)
+  const beside = createBeside(platform, path, old, storeId)
   try {
     await write(beside.file)
     await beside.file.syncAsync()

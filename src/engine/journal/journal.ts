@@ -123,7 +123,7 @@ export class Journal {
     refuseForeign(platform, journalPath, identity)
     const slotBytes = roundToBlock(options.slotBytes)
     const salt = freshSalt()
-    const { file: beside } = createBeside(platform, journalPath, options.like)
+    const { file: beside } = createBeside(platform, journalPath, options.like, identity.storeId)
     let name = beside.path
     try {
       const header = JOURNAL_HEADER.encode({

@@ -96,14 +96,15 @@ async function copyStore(source: BackupSource, options: ProgressOptions): Promis
   const { platform, path } = source.file()
   refuseTarget(source)
   for (let tries = 0; tries < TRIES_MAX; tries++) {
-    const isWhole = await writeNew(platform, source.target, async file => {
+    const write = async (file: PlatformFile): Promise<boolean> => {
       source.state()
       const copy = new Copy(source, source.file(), file)
       if (!(await copy.make(options))) return false
       await verifyCopy(copy.from, file, options)
       return true
-    })
-    if (isWhole) return
+    }
+    const { storeId } = source.file().identity
+    if (await writeNew(platform, source.target, write, storeId)) return
   }
   const message = `${path} changed so fast that ${TRIES_MAX} copies of it were overtaken: back it up when less is written`
   throw new StrideError('ERR_STRIDE_BUSY', message, { path })

@@ -106,7 +106,7 @@ async function writeCompacted<S extends AnySchema>(
     publisher.supersede()
   }
   try {
-    await replaceWhole(platform, file.file, write, replacing)
+    await replaceWhole(platform, file.file, write, replacing, file.identity.storeId)
   } catch (error) {
     indexes?.discard()
     if (!isTold) throw error

@@ -54,10 +54,11 @@ export function migrateStore<S extends AnySchema>(
   const { old } = migration
   try {
     let live = 0
-    writeWhole(old.platform, old.path, old.file, file => {
+    const write = (file: PlatformFile): void => {
       live = runAtOnce(copyRecords(migration, file), given)
       tellReaders(old)
-    })
+    }
+    writeWhole(old.platform, old.path, old.file, write, old.identity.storeId)
     return live
   } finally {
     end(old)
@@ -79,10 +80,11 @@ export async function migrateStoreAsync<S extends AnySchema>(
     const write = async (file: PlatformFile): Promise<void> => {
       live = await runInTurns(copyRecords(migration, file), given)
     }
-    await replaceWhole(old.platform, old.file, write, () => {
+    const replacing = (): void => {
       given.signal?.throwIfAborted()
       tellReaders(old)
-    })
+    }
+    await replaceWhole(old.platform, old.file, write, replacing, old.identity.storeId)
     return live
   } finally {
     end(old)

@@ -141,7 +141,7 @@ export function* openingStoreFile(
       file = opened.file
     }
     if (writer) lockFile(file)
-    if (writer && held?.lock === undefined) clearLeftovers(platform, path)
+    if (writer && held?.lock === undefined) clearLeftovers(platform, path, opened.identity)
     return yield* assemble(path, chosen, opened, lock, options, asked)
   } catch (error) {
     file?.close()
@@ -151,9 +151,9 @@ export function* openingStoreFile(
 }
 
 /** What processes that died while they wrote the store, its journal or its indexes anew left there. */
-function clearLeftovers(platform: Platform, path: string): void {
+function clearLeftovers(platform: Platform, path: string, { storeId }: Identity): void {
   for (const name of [path, journalPathOf(path), indexPathOf(path), nextIndexPathOf(path)])
-    removeLeftovers(platform, name)
+    removeLeftovers(platform, name, storeId)
 }
 
 /** What the opener asks for, and the codec that a file created by it would have. */

@@ -8,6 +8,7 @@ import { ascii, openStore } from 'stridedb'
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { Numbering } from '../../../src/engine/read/numbering.ts'
+import { readingOf } from '../../../src/engine/read/point-reader.ts'
 import { BACKENDS, codeOf, isWindows, temporaryFolder } from '../support.ts'
 
 const Item = z.object({ id: z.uint32(), group: z.uint32(), count: z.uint32(), text: ascii(20) })
@@ -34,15 +35,15 @@ const below = (count: number): number[] => Array.from({ length: count }, (_, i) 
 
 /** Commits right behind some readings of a reader, before it has seen that nobody did. Counts the readings. */
 function commitWithin(reader: Items, commit: (reading: number) => void): { readings: number } {
-  const set = reader as unknown as { consistently<T>(read: () => T): T }
-  const consistently = set.consistently.bind(set)
+  const reading = readingOf(reader as never)
+  const consistently = reading.consistently.bind(reading)
   const counted = { readings: 0 }
-  set.consistently = read => {
-    const reading = counted.readings++
+  reading.consistently = read => {
+    const number = counted.readings++
     let isFirst = true
     return consistently(() => {
       const value = read()
-      if (isFirst) commit(reading)
+      if (isFirst) commit(number)
       isFirst = false
       return value
     })

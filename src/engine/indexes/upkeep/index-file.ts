@@ -80,7 +80,7 @@ export function createIndexFile(
   history?: StoreHistory,
 ): void {
   assertReplaceable(platform, path, owner.storeId, history)
-  writeWhole(platform, path, access, file => {
+  const write = (file: PlatformFile): void => {
     file.allocate(0, FIXED_PAGES * INDEX_PAGE_BYTES)
     const header = INDEX_HEADER.encode({
       magic: Buffer.from(INDEX_MAGIC),
@@ -92,7 +92,8 @@ export function createIndexFile(
     file.store(header, 0)
     writeIndexRoot(file, FIRST_ROOT)
     writeIndexRoot(file, { ...FIRST_ROOT, rootNumber: FIRST_ROOT.rootNumber + 1 })
-  })
+  }
+  writeWhole(platform, path, access, write, owner.storeId)
 }
 
 /** What a file holds, as far as it can be believed. */
