@@ -18,27 +18,33 @@ export type Input<S extends z.ZodType> = z.input<S>
 /** The same as Output. */
 export type Infer<S extends z.ZodType> = z.output<S>
 
-type Wrapper<I extends z.core.SomeType> =
-  | z.ZodOptional<I>
-  | z.ZodNullable<I>
-  | z.ZodDefault<I>
-  | z.ZodPrefault<I>
-  | z.ZodReadonly<I>
+// A schema is told by its definition, as zod-reader.ts tells it: comparing it with Zod's classes, member by member, takes the compiler
+// ten times as long (docs/performance.md, "Types").
+interface Defined<Def> {
+  readonly _zod: { readonly def: Def }
+}
+type WrapperType = 'nullable' | 'optional' | 'default' | 'prefault' | 'readonly'
 
 /** A schema without nullable, optional, default and readonly. */
-type Bare<S> = S extends Wrapper<infer I> ? Bare<I> : S
+type Bare<S> = S extends Defined<{ readonly type: WrapperType; readonly innerType: infer I }> ? Bare<I> : S
+
+type TypeOf<S> = S extends Defined<{ readonly type: infer T }> ? T : unknown
+/** Whether nothing is known of a schema: it may be of any type. */
+type IsAny<S> = 'object' | 'string' extends TypeOf<S> ? true : false
 
 /** What else than its value a field's wrappers let it be. */
 type Missing<S> = S extends z.core.SomeType ? Extract<z.output<S>, null | undefined> : never
 
-type ShapeOf<S> = Bare<S> extends z.ZodObject<infer Shape> ? Shape : never
+type ShapeOf<S> =
+  Bare<S> extends Defined<{ readonly type: 'object'; readonly shape: infer Shape }> ? Shape : never
 
 /** Dotted paths of a schema's fields: 'price' | 'position' | 'position.x'. Any string where the schema is not known. */
-export type FieldName<S> = z.ZodType extends S
-  ? string
-  : { [K in keyof ShapeOf<S> & string]: K | Inner<K, ShapeOf<S>[K]> }[keyof ShapeOf<S> & string]
+export type FieldName<S> =
+  IsAny<S> extends true
+    ? string
+    : { [K in keyof ShapeOf<S> & string]: K | Inner<K, ShapeOf<S>[K]> }[keyof ShapeOf<S> & string]
 
-type Inner<K extends string, S> = Bare<S> extends z.ZodObject ? `${K}.${FieldName<Bare<S>>}` : never
+type Inner<K extends string, S> = TypeOf<Bare<S>> extends 'object' ? `${K}.${FieldName<Bare<S>>}` : never
 
 /** The schema at a path. */
 type At<S, Path extends string> = Path extends keyof ShapeOf<S>
@@ -59,16 +65,18 @@ type Around<S, Path extends string> = Path extends keyof ShapeOf<S>
     : never
 
 /** The value of the field at a path; null or undefined too where an object around it may be. */
-export type FieldValue<S, Path extends string> = z.ZodType extends S
-  ? unknown
-  : (At<S, Path> extends infer F extends z.core.SomeType ? z.output<F> : never) | Around<S, Path>
+export type FieldValue<S, Path extends string> =
+  IsAny<S> extends true
+    ? unknown
+    : (At<S, Path> extends infer F extends z.core.SomeType ? z.output<F> : never) | Around<S, Path>
 
 /** The array that gathering the field at a path gives. */
-export type GatherResult<S, Path extends string> = z.ZodType extends S
-  ? TypedColumn | unknown[]
-  : [Around<S, Path>] extends [never]
-    ? ColumnArrayOf<At<S, Path>>
-    : FieldValue<S, Path>[]
+export type GatherResult<S, Path extends string> =
+  IsAny<S> extends true
+    ? TypedColumn | unknown[]
+    : [Around<S, Path>] extends [never]
+      ? ColumnArrayOf<At<S, Path>>
+      : FieldValue<S, Path>[]
 
 type ColumnArrayOf<F> = F extends z.core.SomeType
   ? [Missing<F>] extends [never]
@@ -93,24 +101,21 @@ interface FormatColumns {
   uint64: BigUint64Array
 }
 
-type SchemaColumn<F> =
-  F extends z.ZodNumberFormat<infer N>
-    ? FormatColumns[N & keyof FormatColumns]
-    : F extends z.ZodBigIntFormat<infer N>
-      ? FormatColumns[N & keyof FormatColumns]
-      : F extends z.ZodNumber
-        ? Float64Array
-        : F extends z.ZodDate
-          ? Float64Array
-          : F extends z.ZodBoolean
-            ? Uint8Array
-            : F extends z.ZodArray<infer E>
-              ? ColumnArrayOf<E>
-              : F extends z.ZodTuple<infer Items>
-                ? TupleColumn<ColumnArrayOf<Items[number]>, Items[number]>
-                : F extends z.core.SomeType
-                  ? z.output<F>[]
-                  : never
+type SchemaColumn<F> = F extends Defined<infer Def> ? DefinedColumn<Def, F> : never
+
+type DefinedColumn<Def, F> = Def extends { readonly format: infer N extends keyof FormatColumns }
+  ? FormatColumns[N]
+  : Def extends { readonly type: 'number' | 'date' }
+    ? Float64Array
+    : Def extends { readonly type: 'boolean' }
+      ? Uint8Array
+      : Def extends { readonly type: 'array'; readonly element: infer E }
+        ? ColumnArrayOf<E>
+        : Def extends { readonly type: 'tuple'; readonly items: infer Items extends readonly unknown[] }
+          ? TupleColumn<ColumnArrayOf<Items[number]>, Items[number]>
+          : F extends z.core.SomeType
+            ? z.output<F>[]
+            : never
 
 /** One array type for a tuple of one kind; doubles or a plain array for a mixed one. */
 type TupleColumn<C, E> = [C] extends
@@ -132,13 +137,14 @@ type TupleColumn<C, E> = [C] extends
       : never
 
 /** The getters of a row. */
-export type RowFields<S> = z.ZodType extends S
-  ? Readonly<Record<string, unknown>>
-  : {
-      readonly [K in keyof ShapeOf<S> & string]: ShapeOf<S>[K] extends infer F extends z.core.SomeType
-        ? z.output<F>
-        : never
-    }
+export type RowFields<S> =
+  IsAny<S> extends true
+    ? Readonly<Record<string, unknown>>
+    : {
+        readonly [K in keyof ShapeOf<S> & string]: ShapeOf<S>[K] extends infer F extends z.core.SomeType
+          ? z.output<F>
+          : never
+      }
 
 /** The same as RowFields. */
 export type Row<S> = RowFields<S>

@@ -9,12 +9,14 @@ import type { AnySchema, FieldName, FieldValue } from '../../schema/index.ts'
 import type { INDEX_DECLARATION } from './keys/index-options.ts'
 import type { StoreIndex } from './lookup/store-index.ts'
 
-/** An index as it is declared for a schema. */
-export interface IndexDeclaration<S extends AnySchema = AnySchema>
-  extends Omit<OptionsOf<typeof INDEX_DECLARATION>, 'on'> {
+/** An index as it is declared over fields of these names. */
+interface DeclarationOver<Name extends string> extends Omit<OptionsOf<typeof INDEX_DECLARATION>, 'on'> {
   /** A field by its dotted path, or several: then keys are arrays of their values. */
-  readonly on: FieldName<S> | readonly FieldName<S>[]
+  readonly on: Name | readonly Name[]
 }
+
+/** An index as it is declared for a schema. */
+export type IndexDeclaration<S extends AnySchema = AnySchema> = DeclarationOver<FieldName<S>>
 
 /** Indexes by their names. */
 export type IndexDeclarations<S extends AnySchema = AnySchema> = Readonly<Record<string, IndexDeclaration<S>>>
