@@ -73,8 +73,8 @@ export const MUTATIONS: readonly KnownBad[] = [
   {
     name: 'records that were synced in place are believed to be there',
     file: 'src/engine/journal/in-place.ts',
-    find: `    if (checksumInPlace(store, start, appendStart, replaced) === inPlaceCrc) continue`,
-    replace: `    if (checksumInPlace(store, start, appendStart, replaced) !== undefined) continue`,
+    find: `    if ((yield* checksumInPlace(store, start, end, replaced)) === crc) continue`,
+    replace: `    if ((yield* checksumInPlace(store, start, end, replaced)) !== undefined) continue`,
     // No power cut takes such records: a file that is older than the journal beside it lacks them.
     workload: { ...PLAIN, shape: 'wide', start: 'records', prelude: [SPILL], steps: [SPILL, UPDATES] },
   },
