@@ -234,6 +234,7 @@ describe.each(['mapped', 'file', 'memory'] as const)('in the middle of a write, 
   test('a refused batch is dropped whole, also where its iterable reads or writes as it ends', () => {
     const store = opened()
     const ends: unknown[] = []
+    let row: { readonly value: number } | undefined
     const batch = {
       [Symbol.iterator]: () => ({
         next: () => ({
@@ -242,6 +243,8 @@ describe.each(['mapped', 'file', 'memory'] as const)('in the middle of a write, 
         }),
         return: () => {
           ends.push(store.count)
+          row = store.row(3)
+          expect(row.value).toBe(50)
           expect(() => store.rollback()).toThrow('appendMany')
           return { done: true, value: undefined }
         },
@@ -249,6 +252,8 @@ describe.each(['mapped', 'file', 'memory'] as const)('in the middle of a write, 
     }
     expect(() => store.appendMany(batch as never)).toThrow('of the batch')
     expect([store.count, store.index('byKey').has(50)]).toEqual([3, false])
+    expect(codeOf(() => row?.value)).toBe('ERR_STRIDE_NO_RECORD')
+    expect([store.get(3), store.index('byKey').get(50)]).toEqual([undefined, undefined])
     store.close()
   })
 })
