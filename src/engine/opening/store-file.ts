@@ -24,7 +24,7 @@ import { indexPathOf, journalPathOf, nextIndexPathOf } from '../format/file-name
 import { type Identity, newIdentity, readIdentity, writeIdentity } from '../format/identity.ts'
 import { FIRST_ROOT, fileEnd, type Root, readRoot, writeRoot } from '../format/root.ts'
 import { PAGE_BYTES, SHARED_OFFSET } from '../format/store-format.ts'
-import { withDefinitions } from '../indexes/upkeep/index-opening.ts'
+import { checkDefinitions, withDefinitions } from '../indexes/upkeep/index-opening.ts'
 import { allSteps, type FrameSteps } from '../journal/frame-read.ts'
 import { assertInPlace } from '../journal/in-place.ts'
 import { type JournalScan, scanJournal } from '../journal/journal-scan.ts'
@@ -268,8 +268,9 @@ function createStoreFile(
   codec: Codec<unknown>,
   options: StoreSettings,
 ): void {
-  const hasIndexes = indexDefinitions(options).length > 0
-  for (const beside of [journalPathOf(path), ...(hasIndexes ? [indexPathOf(path)] : [])]) {
+  const definitions = indexDefinitions(options)
+  checkDefinitions(codec.layout, definitions)
+  for (const beside of [journalPathOf(path), ...(definitions.length > 0 ? [indexPathOf(path)] : [])]) {
     if (!platform.exists(beside)) continue
     const message = `${path} is not there, but another store's file, or somebody else's, has the name of one beside it: ${beside}`
     throw new StrideError('ERR_STRIDE_EXISTS', message, { path: beside })

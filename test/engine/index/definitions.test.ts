@@ -3,11 +3,13 @@
  * backup, that comes back after it was dropped, or that a caller changes through an array that it gave or got.
  */
 
-import { copyFileSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createHash } from 'node:crypto'
+import { copyFileSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { migrateStore, migrateStoreAsync, openStore, type StoreOptions } from 'stridedb'
+import { ascii, migrateStore, migrateStoreAsync, openStore, type StoreOptions } from 'stridedb'
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
+import { PAGE_BYTES, SHARED_OFFSET } from '../../../src/engine/format/store-format.ts'
 import { openStoreOn } from '../../../src/engine/open.ts'
 import { createSimulatedPlatform } from '../../../src/mmap/simulated/simulated-platform.ts'
 import { codeOf, codeOfAsync, temporaryFolder } from '../support.ts'
@@ -37,6 +39,13 @@ async function expectUnique(path: string, count = 20): Promise<void> {
   expect(codeOf(() => store.append({ id: count, v: 0 }))).toBe('ERR_STRIDE_DUPLICATE_KEY')
   store.rollback()
   expect(await store.verify()).toMatchObject({ ok: true })
+}
+
+/** Without the shared page, which says that a writer was there. */
+function contentOf(path: string): string {
+  const bytes = readFileSync(path)
+  if (path.endsWith('.stride')) bytes.fill(0, SHARED_OFFSET, SHARED_OFFSET + PAGE_BYTES)
+  return createHash('sha256').update(bytes).digest('hex')
 }
 
 describe('the definitions of indexes', () => {
@@ -102,6 +111,65 @@ describe('the definitions of indexes', () => {
       writeFileSync(path, bytes)
       await expectUnique(path)
     }
+  })
+
+  it('stand in both roots once createIndex and dropIndex return', async () => {
+    const platform = createSimulatedPlatform()
+    const store = openStoreOn(platform, '/x.stride', Item)
+    store.append({ id: 1, v: 1 })
+    await store.commit()
+    /** What is left without closing, with one root or the other damaged. */
+    const namesWithOneRoot = (): string[][] =>
+      [1, 2].map(page => {
+        const files = new Map([...platform.files()].map(([path, bytes]) => [path, bytes.slice()]))
+        const bytes = files.get('/x.stride') as Uint8Array
+        bytes[page * 4096 + 20] = (bytes[page * 4096 + 20] as number) ^ 1
+        using left = openStoreOn(createSimulatedPlatform({ files }), '/x.stride', Item)
+        return left.indexes.map(({ name }) => name)
+      })
+    await store.createIndex('byId', UNIQUE)
+    expect(namesWithOneRoot()).toEqual([['byId'], ['byId']])
+    await store.createIndex('byV', { on: 'v' })
+    expect(namesWithOneRoot()).toEqual([
+      ['byId', 'byV'],
+      ['byId', 'byV'],
+    ])
+    await store.dropIndex('byId')
+    expect(namesWithOneRoot()).toEqual([['byV'], ['byV']])
+    store.close()
+  })
+
+  const tooMany = Object.fromEntries(
+    Array.from({ length: 90 }, (_, i) => [
+      createHash('sha512').update(String(i)).digest('base64url').repeat(2),
+      { on: 'v' } as const,
+    ]),
+  )
+  it.each<[string, string, Readonly<Record<string, unknown>>]>([
+    ['the root has no room for them', 'ERR_STRIDE_LIMIT', tooMany],
+    ['a field is not there', 'RangeError', { byV: { on: 'v' }, more: { on: ['v', 'w'] } }],
+    ['a field is named twice', 'TypeError', { more: { on: ['v', 'id', 'v'] } }],
+    ['a key of an ordered index is too long', 'ERR_STRIDE_LIMIT', { more: { on: 'text', kind: 'ordered' } }],
+  ])('are refused where %s, with nothing created or changed', async (_, code, declared) => {
+    const Wide = Item.extend({ text: ascii(600).default('') })
+    const refusedAt = (path: string): string =>
+      codeOf(() => openStore(path, Wide, { indexes: declared as never })).replace(/:.*/, '')
+    const folder = temporaryFolder()
+    const absent = join(folder, 'absent.stride')
+    expect(refusedAt(absent)).toBe(code)
+    expect(readdirSync(folder)).toEqual(['absent.stride-lock'])
+    const plain = join(folder, 'plain.stride')
+    openStore(plain, Wide).close()
+    const indexed = join(folder, 'indexed.stride')
+    openStore(indexed, Wide, { indexes: { byId: UNIQUE } }).close()
+    const files = (): Record<string, string> =>
+      Object.fromEntries(readdirSync(folder).map(name => [name, contentOf(join(folder, name))]))
+    const before = files()
+    for (const path of [plain, indexed]) expect(refusedAt(path)).toBe(code)
+    expect(files()).toEqual(before)
+    using store = openStore(indexed, Wide)
+    expect(store.indexes.map(({ name }) => name)).toEqual(['byId'])
+    expect(store.recovery.indexesBuilt).toBeUndefined()
   })
 
   it('are kept by compact, and by migrateStore where the fields are', async () => {

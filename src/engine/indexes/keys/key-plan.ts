@@ -15,10 +15,11 @@ import {
   type Node,
   unknownField,
 } from '../../../schema/index.ts'
+import type { IndexDefinition } from './index-definition.ts'
 import { keySizeOf } from './key-leaf.ts'
 
 /** Keys of ordered indexes are at most so long: a page holds seven of them. */
-export const ORDERED_KEY_BYTES_MAX = 512
+const ORDERED_KEY_BYTES_MAX = 512
 const STEPS_MAX = 256
 
 /** Null bits that say whether something is there, counted from the bitmap's first; -1 for none. */
@@ -81,6 +82,14 @@ export interface KeyPlan {
   readonly bitmapOffset: number
   /** Equal for plans over the same fields of the same layout. */
   readonly form: string
+}
+
+/** The plan of an index. @throws as planKey; ERR_STRIDE_LIMIT for a key that is too long for an ordered one */
+export function planIndex(layout: Layout, { name, on, kind }: IndexDefinition): KeyPlan {
+  const plan = planKey(layout, on)
+  if (kind === 'hash' || plan.bytes <= ORDERED_KEY_BYTES_MAX) return plan
+  const message = `A key of an ordered index has at most ${ORDERED_KEY_BYTES_MAX} bytes: '${name}' has ${plan.bytes}`
+  throw new StrideError('ERR_STRIDE_LIMIT', message)
 }
 
 /**

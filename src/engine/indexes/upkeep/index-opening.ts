@@ -12,10 +12,10 @@
 
 import { InvariantError } from '../../../errors.ts'
 import type { Platform, PlatformFile } from '../../../mmap/platform.ts'
-import type { Codec } from '../../../schema/index.ts'
+import type { Codec, Layout } from '../../../schema/index.ts'
 import { indexPathOf } from '../../format/file-names.ts'
 import type { Identity } from '../../format/identity.ts'
-import type { AppliedState, CommitCounts, Root } from '../../format/root.ts'
+import { type AppliedState, type CommitCounts, packDefinitions, type Root } from '../../format/root.ts'
 import {
   allSteps,
   changesInSteps,
@@ -31,6 +31,7 @@ import {
   type IndexDefinition,
   isSameDefinition,
 } from '../keys/index-definition.ts'
+import { planIndex } from '../keys/key-plan.ts'
 import { whyOtherHistory } from '../pages/index-belonging.ts'
 import type { KeeperCalls } from './index-checkpointer.ts'
 import { createIndexFile, type IndexAccess, IndexFile } from './index-file.ts'
@@ -85,6 +86,15 @@ export function wantedIndexes({ root, declared, path, codec }: IndexOpening): re
 }
 
 /**
+ * Before any file is created or changed for them: whether a store of this layout can have these indexes.
+ * @throws RangeError, TypeError for fields that are not there or named twice; ERR_STRIDE_LIMIT
+ */
+export function checkDefinitions(layout: Layout, definitions: readonly IndexDefinition[]): void {
+  for (const definition of definitions) planIndex(layout, definition)
+  packDefinitions(definitionsText(definitions))
+}
+
+/**
  * Opens the file for writing, or makes it.
  * @returns undefined where the store has no index
  * @throws ERR_STRIDE_EXISTS where another file has its name, _NO_SPACE, _IO
@@ -93,8 +103,9 @@ export function* openIndexes(opening: IndexOpening): FrameSteps<OpenedIndexes | 
   const { path, platform, identity, windows } = opening
   const access = { platform, windows, readOnly: false }
   const judge = judgementOf(opening.root, opening.state.commitNumber)
-  settleNextIndexFile(path, identity, access, judge)
   const wanted = wantedIndexes(opening)
+  checkDefinitions(opening.codec.layout, wanted)
+  settleNextIndexFile(path, identity, access, judge)
   if (wanted.length === 0) return undefined
   const found = openEitherIndexFile(path, identity, access, judge)
   if (typeof found === 'string') {

@@ -16,7 +16,7 @@ import type { Locator } from '../../records/locator.ts'
 import type { IndexDefinition } from '../keys/index-definition.ts'
 import { KeyCodec, type ReadField } from '../keys/key-codec.ts'
 import { KeyHash } from '../keys/key-hash.ts'
-import { ORDERED_KEY_BYTES_MAX, planKey } from '../keys/key-plan.ts'
+import { planIndex } from '../keys/key-plan.ts'
 import { HashIndex } from '../lookup/hash-index.ts'
 import type { KeyIndex } from '../lookup/key-index.ts'
 import { OrderedIndex } from '../lookup/ordered-index.ts'
@@ -196,11 +196,7 @@ export class IndexSet {
 
   #make(definition: IndexDefinition, indexNumber: number, directory?: Directory): KeyIndex {
     const { layout, locator, file } = this.#parts
-    const plan = planKey(layout, definition.on)
-    if (definition.kind === 'ordered' && plan.bytes > ORDERED_KEY_BYTES_MAX) {
-      const message = `A key of an ordered index has at most ${ORDERED_KEY_BYTES_MAX} bytes: '${definition.name}' has ${plan.bytes}`
-      throw new StrideError('ERR_STRIDE_LIMIT', message)
-    }
+    const plan = planIndex(layout, definition)
     const format = leafFormatOf(definition, plan.bytes)
     const tree = IndexTree.over(indexNumber, definition, format, directory)
     const parts = {
