@@ -39,7 +39,7 @@ function watched(path: string): { readonly platform: Platform; readonly calls: s
 async function inThread(
   source: string,
   data: unknown,
-): Promise<{ readonly first: unknown; end(): Promise<void> }> {
+): Promise<{ readonly first: unknown; tell(message: string): void; end(): Promise<void> }> {
   const script = join(temporaryFolder(), 'thread.mts')
   const code = source.replaceAll("'src/", `'${new URL('../../src/', import.meta.url).href}`)
   writeFileSync(script, code)
@@ -52,7 +52,7 @@ async function inThread(
     worker.once('message', resolve)
     worker.once('error', reject)
   })
-  return { first, end: () => exited }
+  return { first, tell: message => worker.postMessage(message), end: () => exited }
 }
 
 describe('asking for the writer', () => {
@@ -105,6 +105,34 @@ describe('asking for the writer', () => {
     const writer = openStore(path, Point)
     expect(codeOf(() => openStore(path, Point))).toBe('ERR_STRIDE_BUSY')
     writer.close()
+    await thread.end()
+  })
+})
+
+describe('a writer that waits for another one', () => {
+  test('opens once that one has closed, and is refused where it may not wait', async () => {
+    const path = join(temporaryFolder(), 'points.stride')
+    openStore(path, Point).close()
+    const thread = await inThread(
+      `import { parentPort, workerData } from 'node:worker_threads'
+       import { openStore } from 'src/index.ts'
+       const store = openStore(workerData)
+       store.append({ x: 7, tag: 7 })
+       store.commitSync()
+       parentPort.postMessage('held')
+       parentPort.once('message', () => {
+         // Longer than who does not wait is patient.
+         Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 400)
+         store.close()
+       })`,
+      path,
+    )
+    expect(thread.first).toBe('held')
+    expect(codeOf(() => openStore(path, Point))).toBe('ERR_STRIDE_BUSY')
+    expect(codeOf(() => openStore(path, Point, { lockTimeoutMs: 1 }))).toBe('ERR_STRIDE_BUSY')
+    thread.tell('close')
+    using writer = openStore(path, Point, { lockTimeoutMs: 60_000 })
+    expect(writer.get(0)).toEqual({ x: 7, tag: 7 })
     await thread.end()
   })
 })

@@ -231,6 +231,20 @@ describe('the definitions of indexes', () => {
     expect(store.indexes).toEqual([{ name: 'byId', on: ['v'], kind: 'hash', unique: false }])
   })
 
+  it.each([
+    ['unique', { on: 'id' }, [['id'], 'hash', false]],
+    ['kind', { on: 'id', kind: 'ordered', unique: true }, [['id'], 'ordered', true]],
+    ['fields', { on: ['id', 'v'], unique: true }, [['id', 'v'], 'hash', true]],
+  ] as const)('change where nothing but %s is declared otherwise', async (_, declared, expected) => {
+    const path = await indexed()
+    openStore(path, Item, { indexes: { byId: declared as never } }).close()
+    using store = open(path)
+    expect(store.recovery.indexesBuilt).toBeUndefined()
+    expect(store.indexes.map(({ on, kind, unique }) => [on, kind, unique])).toEqual([expected])
+    const isRefused = codeOf(() => store.append({ id: 3, v: 3 })) === 'ERR_STRIDE_DUPLICATE_KEY'
+    expect(isRefused).toBe(expected[2])
+  })
+
   it('of a store of version 1 come to stand in the data file with its first write', async () => {
     const path = join(temporaryFolder(), 'old.stride')
     for (const suffix of ['', '-index'])

@@ -3,7 +3,7 @@
  * that are believed.
  */
 
-import { copyFileSync, existsSync, renameSync } from 'node:fs'
+import { copyFileSync, existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { migrateStore, openStore } from 'stridedb'
 import { describe, expect, it, vi } from 'vitest'
@@ -57,6 +57,18 @@ function expectIndexes(path: string, options = {}): void {
 }
 
 describe('an index file that waits for its name', () => {
+  it('counts where a file of somebody else has that name, which stays as it is', async () => {
+    const { path, index, next } = await compacted()
+    renameSync(index, next)
+    writeFileSync(index, 'precious text of the user')
+    expectIndexes(path, { readOnly: true })
+    for (let opening = 0; opening < 2; opening++) {
+      expectIndexes(path)
+      expect(readFileSync(index, 'utf8')).toBe('precious text of the user')
+      expect(existsSync(next)).toBe(true)
+    }
+  })
+
   it('counts where the process died after the store had its own', async () => {
     const { path, index, next, before } = await compacted()
     renameSync(index, next)
