@@ -1,5 +1,5 @@
 /**
- * A process that replaces a store's file: `node file-replacer.mjs PATH compact|migrate`.
+ * A process that replaces a store's file, or gives the store an index: `node file-replacer.mjs PATH compact|migrate|index`.
  *
  * After compacting it commits more. Migrating keeps the layout and the commit number, and raises each version by one.
  */
@@ -13,7 +13,7 @@ import { bytes } from '../../src/schema/entry.ts'
 export const Versioned = z.object({ id: z.uint32(), version: z.uint32(), pad: bytes(240) })
 
 const [path, how] = process.argv.slice(2)
-if (path !== undefined && (how === 'compact' || how === 'migrate')) {
+if (path !== undefined) {
   if (how === 'migrate') {
     migrateStore(path, Versioned, record => ({ ...record, version: Number(record.version) + 1 }) as never)
   }
@@ -25,5 +25,9 @@ if (path !== undefined && (how === 'compact' || how === 'migrate')) {
       store.append({ id: 10_000_000 + n, version: 0, pad: new Uint8Array(240) })
       store.commitSync()
     }
+  }
+  if (how === 'index') {
+    using store = openStore(path, Versioned)
+    await store.createIndex('byId', { on: 'id', unique: true })
   }
 }

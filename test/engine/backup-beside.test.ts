@@ -73,6 +73,25 @@ test.skipIf(isWindows).each(['compact', 'migrate'])(
   },
 )
 
+test('has the indexes that another process created in its middle', async () => {
+  const path = join(temporaryFolder(), 'store.stride')
+  filled(path)
+  using reader = openStore(path, Versioned, { readOnly: true })
+  let calls = 0
+  await reader.backup(`${path}.copy`, {
+    progress: done => {
+      if (++calls !== 2) return
+      expect(done).toBeLessThan(COUNT)
+      replace(path, 'index')
+    },
+  })
+  expect(calls).toBeGreaterThan(2)
+  using copy = openStore(`${path}.copy`, Versioned)
+  expectWhole(copy)
+  expect(copy.indexes).toEqual([{ name: 'byId', on: ['id'], kind: 'hash', unique: true }])
+  expect(copy.index('byId').number(COUNT - 1)).toBe(COUNT - 1)
+})
+
 test('keeps up with a writer whose journal is reused many times before the copy is whole', async () => {
   const path = join(temporaryFolder(), 'store.stride')
   filled(path)
