@@ -418,3 +418,25 @@ describe.each([false, true])('with room for one window, checksums %s', checksums
     expect(seen).toEqual(Array.from({ length: 100 }, (_, n) => n).filter(n => !gone(n)))
   })
 })
+
+describe.each([false, true])('a bit that is flipped behind the end, checksums %s', checksums => {
+  test.each(OPENINGS.filter(({ name }) => name.endsWith('writer')))(
+    'is named by verify, and does not make a record deleted that is appended there, $name',
+    async ({ open }) => {
+      const { path, bitsOffset } = madeStore(SMALL, { checksums })
+      for (const n of [SMALL, SMALL + 1, SMALL + 9]) flipBit(path, bitsOffset, n)
+      const store = open(path)
+      expect((await store.verify()).findings.map(({ recordNumber }) => recordNumber)).toContain(SMALL)
+      store.append(item(1000))
+      store.commitSync()
+      store.appendMany(Array.from({ length: 30_000 }, (_, i) => item(1001 + i)))
+      store.commitSync()
+      for (let i = 0; i < 30_001; i += i < 20 ? 1 : 997) expect(store.get(SMALL + i)).toEqual(item(1000 + i))
+      expect(store.delete(SMALL + 1)).toBe(true)
+      store.commitSync()
+      expect(store.gather('value').length).toBe(store.count)
+      expect(await store.verify()).toMatchObject({ ok: true })
+      store.close()
+    },
+  )
+})

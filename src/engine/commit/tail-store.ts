@@ -34,8 +34,9 @@ export class TailStore {
    * @throws ERR_STRIDE_NO_SPACE, _IO
    */
   store(isInPlace: boolean): void {
-    const { staging, addressing, checksums } = this.#locator
+    const { staging, addressing, checksums, liveness } = this.#locator
     if (staging.tailCount === 0) return
+    if (liveness.exists) this.#clearBits(staging.tailStart, staging.size)
     const tail = staging.tail.bytes.subarray(0, staging.tailCount * staging.recordSize)
     this.#put(tail, offsetOf(addressing, staging.tailStart))
     if (checksums.exists) {
@@ -60,6 +61,16 @@ export class TailStore {
     if (crc !== undefined) return crc
     const { path } = this.#file
     throw new StrideError('ERR_STRIDE_TRUNCATED', `${path} was cut short while records were appended`, { path })
+  }
+
+  /** Bits behind the end are clear (DB1), or damaged: they must not make a new record look deleted. */
+  #clearBits(from: number, to: number): void {
+    const { liveness } = this.#locator
+    for (let n = liveness.nextDeleted(from, to); n < to; n = liveness.nextDeleted(n + 1, to)) {
+      const at = Math.floor(n / 8)
+      this.#put(Buffer.of(liveness.byteAt(at) & ~(1 << (n & 7))), liveness.offset + at)
+      liveness.expire()
+    }
   }
 
   /** The tail goes on where the last one ended, or begins a transaction's. */
