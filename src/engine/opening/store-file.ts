@@ -10,7 +10,13 @@ import { type ChosenPlatform, choosePlatform, insteadOfMapping } from '../../mma
 import type { Platform, PlatformFile } from '../../mmap/platform.ts'
 import { createWindowPool } from '../../mmap/window-pool/create-window-pool.ts'
 import type { WindowPool } from '../../mmap/window-pool/window.ts'
-import { type AnySchema, type Codec, diffLayouts, layoutFromCanonical } from '../../schema/index.ts'
+import {
+  type AnySchema,
+  type Codec,
+  diffLayouts,
+  type Layout,
+  layoutFromCanonical,
+} from '../../schema/index.ts'
 import { checkNameLength, removeLeftovers } from '../file/beside-files.ts'
 import type { ChecksumPolicy } from '../file/checked-records.ts'
 import { Checksums } from '../file/checksums.ts'
@@ -21,9 +27,9 @@ import { appliedCommit, openSharedWords, Publisher } from '../file/publication.t
 import { writeWholeNew } from '../file/whole-file.ts'
 import { type Addressing, offsetOf } from '../format/addressing.ts'
 import { indexPathOf, journalPathOf, nextIndexPathOf } from '../format/file-names.ts'
-import { type Identity, newIdentity, readIdentity, writeIdentity } from '../format/identity.ts'
+import { corrupt, type Identity, newIdentity, readIdentity, writeIdentity } from '../format/identity.ts'
 import { FIRST_ROOT, fileEnd, type Root, readRoot, writeRoot } from '../format/root.ts'
-import { PAGE_BYTES, SHARED_OFFSET } from '../format/store-format.ts'
+import { IDENTITY_OFFSET, PAGE_BYTES, SHARED_OFFSET } from '../format/store-format.ts'
 import { checkDefinitions, withDefinitions } from '../indexes/upkeep/index-opening.ts'
 import { allSteps, type FrameSteps } from '../journal/frame-read.ts'
 import { assertInPlace } from '../journal/in-place.ts'
@@ -174,11 +180,20 @@ function openChecked(platform: Platform, path: string, writer: boolean, wanted: 
   const file = platform.open(path, { access: writer ? 'readwrite' : 'read', create: 'never' })
   try {
     const identity = readIdentity(file)
-    return { file, identity, codec: codecFor(identity, wanted, path) }
+    const codec = codecFor(identity, wanted, path)
+    checkLayout(identity, codec.layout, path)
+    return { file, identity, codec }
   } catch (error) {
     file.close()
     throw error
   }
+}
+
+/** What the identity says twice, it says alike. @throws ERR_STRIDE_CORRUPT */
+function checkLayout({ recordSize, fingerprint }: Identity, layout: Layout, path: string): void {
+  if (layout.recordSize === recordSize && layout.fingerprint === fingerprint) return
+  const what = `records of ${recordSize} bytes with the fingerprint ${fingerprint} beside a layout of ${layout.recordSize} bytes with ${layout.fingerprint}`
+  throw corrupt(path, IDENTITY_OFFSET, `the identity page contradicts itself: ${what}`)
 }
 
 function* assemble(
