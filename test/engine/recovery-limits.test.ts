@@ -236,7 +236,7 @@ describe('a journal that is made durable in turns', () => {
 })
 
 describe('a writer leaves little to recovery', () => {
-  const BULK = 200
+  const BULK = 300
 
   test('bytes that are stored in place count for the checkpoint, though their frame is small', async () => {
     const platform = createSimulatedPlatform()

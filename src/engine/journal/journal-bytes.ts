@@ -4,7 +4,8 @@
  *   JB1  a piece that is read again has the bytes that it had before, by its CRC-32; otherwise ERR_STRIDE_CORRUPT. After a sync that
  *        failed the system may show what is not on the disk, and forget it later. Bytes behind the frames are not compared: a writer
  *        may be alive, and go on there.
- *   JB2  memory that was returned is never written again, whatever is read afterwards.
+ *   JB2  memory that was returned is never written again, whatever is read afterwards; where bytes are read once, only until the next
+ *        piece but one.
  *   JB3  the file of a journal that is kept whole is closed as soon as it was scanned.
  */
 
@@ -21,7 +22,7 @@ const UNREAD = -1
 export interface JournalBytesOptions {
   /** Bytes of pieces that are kept, two pieces at least. */
   readonly keptBytesMax: number
-  /** Whether no byte is looked at again once its piece was let go of. */
+  /** Whether no byte is looked at again once its piece was let go of, nor held longer. */
   readonly isReadOnce?: boolean
   /** The file's size as of an earlier look. */
   readonly size?: number
@@ -80,7 +81,7 @@ export class JournalBytes implements FrameBytes {
     const k = Math.floor(at / PIECE_BYTES)
     if (at >= this.size) return
     this.#checksums[k] = UNREAD
-    if (this.#pieces[k] !== undefined) this.#pieces[k] = new HeapBytes(this.#bytesOf(k))
+    if (this.#pieces[k] !== undefined) this.#pieces[k] = new HeapBytes(this.#bytesOf(k, this.#memoryOf(k)))
   }
 
   /** Everything up to these ends was read, and nothing behind them counts. Where all of it is in memory, the file is closed. */
@@ -118,14 +119,27 @@ export class JournalBytes implements FrameBytes {
   }
 
   #read(k: number): HeapBytes {
-    const bytes = this.#bytesOf(k)
-    const before = this.#isReadOnce ? UNREAD : (this.#checksums[k] as number)
+    if (this.#isReadOnce) return this.#readOnce(k)
+    const bytes = this.#bytesOf(k, this.#memoryOf(k))
+    const before = this.#checksums[k] as number
     if (before !== UNREAD && this.#checksumOf(k, bytes) !== before) {
       const what = 'the journal has other bytes here than when it was opened'
       throw corrupt(this.#file.path, k * PIECE_BYTES, what)
     }
     this.#makeRoom()
-    const piece = new HeapBytes(bytes)
+    return this.#keep(k, new HeapBytes(bytes))
+  }
+
+  /** A gigabyte of new memory costs more than reading as much. */
+  #readOnce(k: number): HeapBytes {
+    const left = this.#makeRoom()
+    const isFitting = left?.bytes.length === this.#lengthOf(k)
+    const piece = isFitting ? left : new HeapBytes(this.#memoryOf(k))
+    this.#bytesOf(k, piece.bytes)
+    return this.#keep(k, piece)
+  }
+
+  #keep(k: number, piece: HeapBytes): HeapBytes {
     this.#pieces[k] = piece
     this.#ring[this.#hand] = k
     this.#hand = (this.#hand + 1) % this.#ring.length
@@ -136,18 +150,25 @@ export class JournalBytes implements FrameBytes {
     return crc32(bytes.subarray(0, this.#counting.get(k) ?? bytes.length))
   }
 
-  #bytesOf(k: number): Buffer {
+  #lengthOf(k: number): number {
+    return Math.min(PIECE_BYTES, this.size - k * PIECE_BYTES)
+  }
+
+  #memoryOf(k: number): Buffer {
+    return Buffer.allocUnsafeSlow(this.#lengthOf(k))
+  }
+
+  #bytesOf(k: number, bytes: Buffer): Buffer {
     const offset = k * PIECE_BYTES
-    const bytes = Buffer.allocUnsafeSlow(Math.min(PIECE_BYTES, this.size - offset))
     if (this.#file.read(bytes, offset) === bytes.length) return bytes
     throw corrupt(this.#file.path, offset, 'the journal was cut short')
   }
 
-  /** Lets go of the first piece, from the hand on, that was not used since the hand passed it last. */
-  #makeRoom(): void {
+  /** Lets go of the first piece, from the hand on, that was not used since the hand passed it last. @returns it */
+  #makeRoom(): HeapBytes | undefined {
     if (this.#count < this.#ring.length) {
       this.#count++
-      return
+      return undefined
     }
     let k = this.#ring[this.#hand] as number
     while (this.#isUsed[k] === 1) {
@@ -155,10 +176,10 @@ export class JournalBytes implements FrameBytes {
       this.#hand = (this.#hand + 1) % this.#ring.length
       k = this.#ring[this.#hand] as number
     }
-    if (!this.#isReadOnce && this.#checksums[k] === UNREAD) {
-      this.#checksums[k] = this.#checksumOf(k, (this.#pieces[k] as HeapBytes).bytes)
-    }
+    const left = this.#pieces[k] as HeapBytes
+    if (this.#checksums[k] === UNREAD) this.#checksums[k] = this.#checksumOf(k, left.bytes)
     this.#pieces[k] = undefined
     this.#isWhole = false
+    return left
   }
 }

@@ -9,8 +9,8 @@
  *       Blocks are made by writing zeros, some of them ahead: the first write to a block that is only allocated makes a
  *       sync slower (148 us against 93).
  *   JO5  a segment that a root may name begins within the durable size of the file, so that a cut file shows.
- *   JO6  a segment is left once recovery from it would take long: its frames and the records that were stored in place count together,
- *        and so do changes, of which a byte may hold few or many.
+ *   JO6  a segment is left once recovery from it would take long: records that were stored in place count for a quarter of as many
+ *        bytes of frames, and changes by their number, since a byte may hold few or many.
  * What the bytes mean: journal-format.ts, frame-encode.ts. Who decides when: committer.ts, checkpointer.ts.
  */
 
@@ -67,6 +67,9 @@ export interface FrameLoad {
   /** Bytes of records that were stored in place and are compared with the frames' checksums. */
   readonly inPlaceBytes: number
 }
+
+/** Recovery reads a record in place once; a byte of a frame it reads twice, sorts, stores again and puts into the file. */
+const IN_PLACE_WEIGHT = 1 / 4
 
 export interface JournalOptions {
   readonly slotBytes: number
@@ -175,7 +178,7 @@ export class Journal {
   /** Whether the active segment is to be left (JO6). */
   get isDue(): boolean {
     const { end, changes, inPlaceBytes } = this.#active
-    return end + inPlaceBytes >= this.#slotBytes || changes >= this.#changesMax
+    return end + inPlaceBytes * IN_PLACE_WEIGHT >= this.#slotBytes || changes >= this.#changesMax
   }
 
   /** Whether the active segment takes a group of that many bytes. */

@@ -59,15 +59,24 @@ export function* oneOfEach(
 
 /** The same list in order; the given one's memory may be used. */
 function* sorted(list: NumberedList, bound: number): FrameSteps<NumberedList> {
-  if (yield* isRising(list.numbers)) return list
   const { length } = list.numbers
+  const digits = digitsBelow(bound)
+  const counts = digits.map(({ mask }) => new Uint32Array(mask + 1))
+  let rises = true
+  for (let at = 0; at < length; at += ENTRIES_A_STEP) {
+    const end = Math.min(length, at + ENTRIES_A_STEP)
+    rises &&= isRising(list.numbers, at, end)
+    for (const [i, digit] of digits.entries()) count(list.numbers, at, end, digit, counts[i] as Uint32Array)
+    yield
+  }
+  if (rises) return list
   let from = list
   let to: NumberedList = {
     numbers: numbersBelow(bound, length),
     values: list.values instanceof Uint32Array ? new Uint32Array(length) : new Float64Array(length),
   }
-  for (const digit of digitsBelow(bound)) {
-    const starts = yield* startsOf(from.numbers, digit)
+  for (const [i, digit] of digits.entries()) {
+    const starts = startsOf(counts[i] as Uint32Array, length)
     if (starts === undefined) continue
     for (let at = 0; at < length; at += ENTRIES_A_STEP) {
       move(from, to, at, Math.min(length, at + ENTRIES_A_STEP), digit, starts)
@@ -80,10 +89,9 @@ function* sorted(list: NumberedList, bound: number): FrameSteps<NumberedList> {
   return from
 }
 
-function* isRising(numbers: Numbers): FrameSteps<boolean> {
-  for (let i = 1; i < numbers.length; i++) {
+function isRising(numbers: Numbers, from: number, to: number): boolean {
+  for (let i = Math.max(1, from); i < to; i++) {
     if ((numbers[i - 1] as number) > (numbers[i] as number)) return false
-    if (i % ENTRIES_A_STEP === 0) yield
   }
   return true
 }
@@ -99,22 +107,16 @@ function digitsBelow(bound: number): readonly Digit[] {
   })
 }
 
-/** Where the entries with each digit begin; undefined where all have the same one. */
-function* startsOf(numbers: Numbers, digit: Digit): FrameSteps<Uint32Array | undefined> {
-  const starts = new Uint32Array(digit.mask + 1)
-  const { length } = numbers
-  for (let from = 0; from < length; from += ENTRIES_A_STEP) {
-    count(numbers, from, Math.min(length, from + ENTRIES_A_STEP), digit, starts)
-    yield
-  }
+/** Where the entries with each digit begin, in the memory of their counts; undefined where all have the same one. */
+function startsOf(counts: Uint32Array, length: number): Uint32Array | undefined {
   let sum = 0
-  for (let i = 0; i < starts.length; i++) {
-    const some = starts[i] as number
+  for (let digit = 0; digit < counts.length; digit++) {
+    const some = counts[digit] as number
     if (some === length) return undefined
-    starts[i] = sum
+    counts[digit] = sum
     sum += some
   }
-  return starts
+  return counts
 }
 
 function count(

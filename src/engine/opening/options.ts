@@ -75,7 +75,7 @@ export const STORE = new OptionTable('StoreOptions', {
   allocate: oneOf<Allocation>('blocks', 'sparse').or('blocks'),
   /** When a commit counts as done: 'full' once it survives the loss of power, 'process' once it survives a killed process. */
   durability: oneOf<Durability>('full', 'process').or('full'),
-  /** Bytes of journal after which a checkpoint starts; at twice that commits wait. */
+  /** Bytes of journal after which a checkpoint starts, or four times as many of records stored in place; at twice that commits wait. */
   journalBytes: whole({ min: 64 * KIB, max: GIB, unit: 'bytes' }).or(16 * MIB),
   /**
    * Whether the store keeps a checksum for each record, 4 bytes each, so that a damaged record or deletion bit is an error; only

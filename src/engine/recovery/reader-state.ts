@@ -73,6 +73,7 @@ export function* readState(store: Readable, follower: Follower): FrameSteps<Read
       })
     }
     Atomics.wait(SLEEP, 0, 0, POLL_MS)
+    yield
   }
 }
 
