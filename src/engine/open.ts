@@ -6,6 +6,7 @@ import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promi
 import { StrideError } from '../errors.ts'
 import type { Platform } from '../mmap/platform.ts'
 import { checkPath, isPlainObject, shown } from '../options/shown-value.ts'
+import { withCaller } from '../runtime/call-stack.ts'
 import { Deadline } from '../runtime/monotonic.ts'
 import { type AnySchema, isOldSchema, isSchema, refuseOldSchema } from '../schema/index.ts'
 import { folderIsMissing } from './file/absent-folder.ts'
@@ -40,7 +41,11 @@ export function openStore<S extends AnySchema>(
   maybeOptions?: StoreOptions,
 ): Store<S> {
   const opening = readArguments<S>('openStore', path, schemaOrOptions, maybeOptions)
-  return allSteps(openAsTold<S>(opening, opening.options))
+  try {
+    return allSteps(openAsTold<S>(opening, opening.options))
+  } catch (error) {
+    throw withCaller(error)
+  }
 }
 
 /** What to open, as a caller's arguments say it. */
@@ -141,7 +146,7 @@ export async function openStoreAsync<S extends AnySchema>(
       return await inTurns(openAsTold(opening, options))
     } catch (error) {
       const isBusy = error instanceof StrideError && error.code === 'ERR_STRIDE_BUSY'
-      if (!isBusy || deadline.isOver) throw error
+      if (!isBusy || deadline.isOver) throw withCaller(error)
       await sleep(POLL_MS)
     }
   }

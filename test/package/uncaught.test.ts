@@ -13,7 +13,7 @@ import { install } from './installed.ts'
 const CHARACTERS_MAX = 2000
 const LINE_MAX = 300
 const HEAD = `
-import { migrateStore, openFlatFile, openStore, StrideError } from 'stridedb'
+import { migrateStore, openFlatFile, openStore, openStoreAsync, StrideError } from 'stridedb'
 import { FileMapping } from 'stridedb/mmap'
 import { layoutOf } from 'stridedb/schema'
 import { z } from 'zod'
@@ -71,6 +71,18 @@ const ENDINGS: Readonly<Record<string, Ending>> = {
     says: 'StrideError: ',
     code: 'ERR_STRIDE_SCHEMA_MISMATCH',
     names: 'openStore',
+  },
+  'another schema, opened in turns': {
+    program: `store.close(); await openStoreAsync('x.stride', z.object({ id: z.float64() }))`,
+    says: 'StrideError: ',
+    code: 'ERR_STRIDE_SCHEMA_MISMATCH',
+    names: 'openStoreAsync',
+  },
+  'another writer, waited for in turns': {
+    program: `await openStoreAsync('x.stride', Item, { lockTimeoutMs: 20 })`,
+    says: 'StrideError: ',
+    code: 'ERR_STRIDE_BUSY',
+    names: 'openStoreAsync',
   },
   'no layout': {
     program: `layoutOf(z.object({ name: z.string() }))`,
@@ -216,6 +228,7 @@ function faultsOf(stderr: string, { says, code, names }: Ending): string[] {
       line => line.includes(`at ${names} (`) || line.includes(`at async ${names} (`),
     ),
     'no frame is ours': ours.length === 0,
+    "no frame is the program's own": !/^ +at .*program\.mjs:\d+/m.test(stderr),
     'a name is minified': /^ +at (async |new |#)?([A-Za-z_$]{1,2}\.)?[A-Za-z_$]{1,2} \(.*stridedb\/dist/m.test(
       stderr,
     ),
