@@ -4,8 +4,8 @@
  */
 
 import { join } from 'node:path'
-import { codecOf, u8 } from '../../src/schema/index.ts'
 import { z } from 'zod'
+import { codecOf, u8 } from '../../src/schema/index.ts'
 import { liveOnce } from './random-life.ts'
 import { Violation } from './violation.ts'
 

@@ -36,10 +36,9 @@ export const MUTATIONS: readonly KnownBad[] = [
   {
     name: 'a checkpoint gives the journal up before the data is synced',
     file: 'src/engine/commit/checkpointer.ts',
-    find: `    await syncDataAsync()
-    if (epoch !== this.#epoch) return
-    await this.#parts.companion?.checkpoint()`,
-    replace: `    await this.#parts.companion?.checkpoint()`,
+    find: `    yield dataSync
+    if (companion`,
+    replace: `    if (companion`,
     workload: after(CHECKPOINT),
   },
   {
@@ -81,15 +80,15 @@ export const MUTATIONS: readonly KnownBad[] = [
   {
     name: 'the root of the indexes is stored before their pages are synced',
     file: 'src/engine/indexes/upkeep/index-file.ts',
-    find: `    await this.file.syncAsync()
-    if (epoch === this.#epoch) {`,
-    replace: `    if (epoch === this.#epoch) {`,
+    find: `      yield this.#sync
+      writeIndexRoot`,
+    replace: `      writeIndexRoot`,
     workload: after(CHECKPOINT),
   },
   {
     name: 'a checkpoint gives the journal up before the indexes are brought up to date',
     file: 'src/engine/commit/checkpointer.ts',
-    find: `    await this.#parts.companion?.checkpoint()`,
+    find: `    if (companion !== undefined) yield companion.checkpoint`,
     replace: ``,
     workload: after(CHECKPOINT),
   },

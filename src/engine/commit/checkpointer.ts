@@ -13,6 +13,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { PlatformFile } from '../../mmap/platform.ts'
 import { monotonicMs } from '../../runtime/monotonic.ts'
 import type { DirtyRanges } from '../file/dirty-ranges.ts'
+import { type Protocol, runBlocking, runInBackground, type Wait } from '../file/protocol.ts'
 import type { RootKeeper } from '../file/root-writer.ts'
 import type { SpaceState } from '../file/space.ts'
 import type { AppliedState } from '../format/root.ts'
@@ -29,9 +30,8 @@ export interface CheckpointParts {
   readonly dirty: DirtyRanges
   /** What the room is now; durable with the next data sync. */
   readonly spaceState: () => SpaceState
-  /** Counted data syncs. */
-  readonly syncData: () => void
-  readonly syncDataAsync: () => Promise<void>
+  /** A counted data sync. */
+  readonly dataSync: Wait
   /** Whether a frame still waits to be written. */
   readonly isIdle: () => boolean
   /** What else is brought up to date before a root lets go of frames. */
@@ -40,8 +40,8 @@ export interface CheckpointParts {
 
 /** A file beside the store that the journal keeps right until it is brought up to date (indexes/upkeep/index-checkpointer.ts). */
 export interface Companion {
-  checkpointSync(): void
-  checkpoint(): Promise<void>
+  /** Brings it up to date, durably. */
+  readonly checkpoint: Wait
 }
 
 export class Checkpointer {
@@ -72,16 +72,8 @@ export class Checkpointer {
   /** The same, blocking. */
   runSync(journal: Journal, state: AppliedState): void {
     this.#epoch++
-    const { dirty, roots, syncData, isIdle } = this.#parts
-    const { place } = journal
-    dirty.take()
-    const room = this.#parts.spaceState()
-    syncData()
-    this.#parts.companion?.checkpointSync()
-    roots.store({ ...room, ...state, ...place })
-    syncData()
-    journal.release(place, isIdle())
-    this.count++
+    this.#parts.dirty.take()
+    runBlocking(this.#checkpoint(journal, state))
   }
 
   /** No checkpoint that waits stores anything from now on. */
@@ -91,21 +83,23 @@ export class Checkpointer {
 
   async #run(journal: Journal, state: AppliedState, paced: boolean): Promise<void> {
     const epoch = this.#epoch
-    const { roots, spaceState, syncDataAsync, isIdle } = this.#parts
+    const isOvertaken = (): boolean => epoch !== this.#epoch
     const { place } = journal
     if (paced) await this.#writeBack(journal, epoch)
-    if (epoch !== this.#epoch) return
+    if (!isOvertaken()) await runInBackground(this.#checkpoint(journal, state, place), isOvertaken)
+  }
+
+  /** @param place where the journal goes on once this is through; commits may begin further segments meanwhile */
+  *#checkpoint(journal: Journal, state: AppliedState, place = journal.place): Protocol {
+    const { roots, spaceState, dataSync, companion, isIdle } = this.#parts
     const { rootNumber } = roots.root
     const room = spaceState()
-    await syncDataAsync()
-    if (epoch !== this.#epoch) return
-    await this.#parts.companion?.checkpoint()
-    if (epoch !== this.#epoch) return
+    yield dataSync
+    if (companion !== undefined) yield companion.checkpoint
     // Growth meanwhile stored a root of its own, whose room is the newer one.
-    const grown = roots.root.rootNumber !== rootNumber
-    roots.store(grown ? { ...state, ...place } : { ...room, ...state, ...place })
-    await syncDataAsync()
-    if (epoch !== this.#epoch) return
+    const hasGrown = roots.root.rootNumber !== rootNumber
+    roots.store(hasGrown ? { ...state, ...place } : { ...room, ...state, ...place })
+    yield dataSync
     journal.release(place, isIdle())
     this.count++
   }

@@ -91,8 +91,10 @@ export class Committer {
       roots: this.#roots,
       dirty,
       spaceState,
-      syncData,
-      syncDataAsync: () => this.#dataSyncs.syncAsync(this.#progress.applied.commitNumber),
+      dataSync: {
+        block: syncData,
+        wait: () => this.#dataSyncs.syncAsync(this.#progress.applied.commitNumber),
+      },
       isIdle: () => this.#queue.isEmpty,
       companion,
     })

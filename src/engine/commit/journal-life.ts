@@ -66,7 +66,7 @@ export class JournalLife {
     if (journal === undefined) return
     const { roots, spaceState, syncData } = this.#parts
     syncData()
-    this.#parts.companion?.checkpointSync()
+    this.#parts.companion?.checkpoint.block()
     roots.storeAtRest({ ...spaceState(), ...state }, syncData)
     this.#syncsBefore += journal.syncs
     this.#journal = undefined

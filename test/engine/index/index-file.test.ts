@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import { ascii } from 'stridedb'
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
+import { runBlocking } from '../../../src/engine/file/protocol.ts'
 import type { IndexOptions } from '../../../src/engine/indexes/keys/index-options.ts'
 import { IndexFile } from '../../../src/engine/indexes/upkeep/index-file.ts'
 import { codeOf, temporaryFolder } from '../support.ts'
@@ -79,7 +80,7 @@ describe('the roots of an index file', () => {
         check()
         for (let state = test.tree.foldStep(0); state !== 'done'; state = test.tree.foldStep(0)) {
           check()
-          if (state === 'portion') test.file.publishPages([test.tree])
+          if (state === 'portion') runBlocking(test.file.pagePublication([test.tree]))
           check()
         }
         test.publish()

@@ -8,6 +8,7 @@ import fc from 'fast-check'
 import { ascii, u8 } from 'stridedb'
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
+import { runBlocking } from '../../../src/engine/file/protocol.ts'
 import type { IndexOptions } from '../../../src/engine/indexes/keys/index-options.ts'
 import { propertyOptions } from '../../property.ts'
 import { temporaryFolder } from '../support.ts'
@@ -129,10 +130,10 @@ describe('an index', () => {
               } else if (s.do === 'begin fold') {
                 if (!test.tree.isFolding) test.beginFold()
               } else if (s.do === 'step') {
-                if (test.tree.foldStep(0) === 'portion') test.file.publishPages([test.tree])
+                if (test.tree.foldStep(0) === 'portion') runBlocking(test.file.pagePublication([test.tree]))
               } else {
                 while (test.tree.isFolding)
-                  if (test.tree.foldStep(0) === 'portion') test.file.publishPages([test.tree])
+                  if (test.tree.foldStep(0) === 'portion') runBlocking(test.file.pagePublication([test.tree]))
                 if (s.do === 'fold') test.fold(n => s.unsettled > 0 && n % 7 === s.unsettled)
                 else {
                   test.publish()
@@ -143,7 +144,7 @@ describe('an index', () => {
             }
             checkAll(test, on)
             while (test.tree.isFolding)
-              if (test.tree.foldStep(0) === 'portion') test.file.publishPages([test.tree])
+              if (test.tree.foldStep(0) === 'portion') runBlocking(test.file.pagePublication([test.tree]))
             test.fold()
             checkAll(test, on)
             const notes = test.wrongPages()

@@ -2,6 +2,7 @@
  * One index in a file of its own over heap records, put together as a store does it: staged, folded, published, opened.
  */
 
+import { runBlocking } from '../../../src/engine/file/protocol.ts'
 import { defineIndex } from '../../../src/engine/indexes/keys/index-definition.ts'
 import type { IndexOptions } from '../../../src/engine/indexes/keys/index-options.ts'
 import { KeyCodec } from '../../../src/engine/indexes/keys/key-codec.ts'
@@ -113,12 +114,14 @@ export class IndexUnderTest {
         this.publish()
         return portions
       }
-      this.file.publishPages([this.tree])
+      runBlocking(this.file.pagePublication([this.tree]))
     }
   }
 
   publish(): void {
-    this.file.publish([this.tree], { commitNumber: 1, size: this.records.size, lineage: '0'.repeat(16) })
+    runBlocking(
+      this.file.publication([this.tree], { commitNumber: 1, size: this.records.size, lineage: '0'.repeat(16) }),
+    )
   }
 
   build(passEntriesMax?: number): void {

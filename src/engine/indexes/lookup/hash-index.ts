@@ -7,11 +7,11 @@
  */
 
 import { NO_NUMBER, PAGE_FIELD_AT } from '../../format/index-format.ts'
+import { NumberList } from '../../records/number-list.ts'
 import type { KeyHash } from '../keys/key-hash.ts'
 import { hasKey } from '../keys/record-keys.ts'
 import { HASH_ENTRY_BYTES, HASH_PLACES, homesPerHash } from '../pages/hash-leaf.ts'
 import type { HashDelta } from '../trees/hash-delta.ts'
-import { NumberList } from '../../records/number-list.ts'
 import { HashHomes, HOMES_BATCH, UNSURE } from './hash-slots.ts'
 import { KeyIndex, type KeyIndexParts } from './key-index.ts'
 

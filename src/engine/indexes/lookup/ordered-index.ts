@@ -6,13 +6,13 @@
  * Ranges: range-cursor.ts.
  */
 
+import { NumberList } from '../../records/number-list.ts'
 import type { Range } from '../keys/index-options.ts'
 import { hasKey } from '../keys/record-keys.ts'
 import { compareWords, copyWords, EntryBuffer } from '../keys/words.ts'
 import type { OrderedLeaf } from '../pages/ordered-leaf.ts'
 import type { OrderedDelta } from '../trees/ordered-delta.ts'
 import { KeyIndex, type KeyIndexParts } from './key-index.ts'
-import { NumberList } from '../../records/number-list.ts'
 import { RangeCursor, type RangeEnds } from './range-cursor.ts'
 import { type GivenRange, rangeEnds } from './range-ends.ts'
 

@@ -13,6 +13,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import { type ErrorCode, StrideError } from '../../../errors.ts'
 import { monotonicMs } from '../../../runtime/monotonic.ts'
 import type { RecordBytes } from '../../../schema/index.ts'
+import { type Protocol, runBlocking, runInBackground, type Wait } from '../../file/protocol.ts'
 import type { AppliedState } from '../../format/root.ts'
 import type { Locator } from '../../records/locator.ts'
 import { compareWords } from '../keys/words.ts'
@@ -28,6 +29,7 @@ const WAITING_PART = 1 / 16
 const WAITING_MIN = 8
 /** A step in the background takes about so long. */
 const STEP_MS = 3
+const NEXT_TURN: Wait = { block: () => undefined, wait: () => nextTurn() }
 
 export interface KeeperParts {
   readonly file: IndexFile
@@ -64,44 +66,43 @@ export class IndexKeeper {
   checkpointSync(): void {
     this.#epoch++
     this.#tryAgain()
-    this.#guard(() => {
-      for (const index of this.#toFold()) {
-        for (let state: FoldState = 'more'; state !== 'done'; ) {
-          state = this.#step(index, Number.POSITIVE_INFINITY)
-          if (state === 'portion') this.#publishPages()
-          // Its pages are those of what is staged as well, which only `publish` names.
-          if (state !== 'anew') continue
-          this.#publish()
-          break
-        }
-      }
-      this.#publish()
-    })
+    this.#guard(() => runBlocking(this.#checkpoint(Number.POSITIVE_INFINITY, false)))
   }
 
   /** The same in turns of the event loop, one at a time. `everything`: nothing waits afterwards, however little it is. */
   async checkpoint(everything = false): Promise<void> {
     const epoch = this.#epoch
     const before = this.#running
-    const running = before.then(() => this.#checkpoint(epoch, everything))
+    const running = before.then(() => this.#checkpointInTurns(epoch, everything))
     this.#running = running.catch(() => {})
     await running
   }
 
-  async #checkpoint(epoch: number, everything: boolean): Promise<void> {
+  async #checkpointInTurns(epoch: number, everything: boolean): Promise<void> {
     const isOver = (): boolean => this.#epoch !== epoch || this.failure !== undefined
     if (this.#epoch === epoch) this.#tryAgain()
-    for (const index of isOver() ? [] : this.#toFold(everything)) {
+    if (isOver()) return
+    try {
+      await runInBackground(this.#checkpoint(STEP_MS, everything), isOver)
+    } catch (error) {
+      this.#stop(error)
+    }
+  }
+
+  /** @param stepMs how long a step may take */
+  *#checkpoint(stepMs: number, everything: boolean): Protocol {
+    for (const index of this.#toFold(everything)) {
       for (let state: FoldState = 'more'; state !== 'done'; ) {
-        await nextTurn()
-        if (isOver()) return
-        state = this.#guard(() => this.#step(index, monotonicMs() + STEP_MS)) ?? 'done'
-        if (state === 'portion' || state === 'anew') await this.#publishAsync(state === 'portion')
-        if (isOver()) return
-        if (state === 'anew') break
+        yield NEXT_TURN
+        state = this.#step(index, monotonicMs() + stepMs)
+        if (state === 'portion') yield* this.#publication(true)
+        // Its pages are those of what is staged as well, which only a root of all that is committed names.
+        if (state !== 'anew') continue
+        yield* this.#publication(false)
+        break
       }
     }
-    if (!isOver()) await this.#publishAsync(false)
+    yield* this.#publication(false)
   }
 
   /** Whether a checkpoint has work here though nothing was committed: a page was found damaged, or the last one found no room. */
@@ -125,29 +126,13 @@ export class IndexKeeper {
   publish(): void {
     this.#epoch++
     this.#tryAgain()
-    this.#guard(() => this.#publish())
+    this.#guard(() => runBlocking(this.#publication(false)))
   }
 
-  #publish(): void {
+  *#publication(pagesOnly: boolean): Protocol {
     const { file, applied, calls } = this.#parts
-    file.publish(this.#trees(), applied())
+    yield* pagesOnly ? file.pagePublication(this.#trees()) : file.publication(this.#trees(), applied())
     calls.published()
-  }
-
-  #publishPages(): void {
-    this.#parts.file.publishPages(this.#trees())
-    this.#parts.calls.published()
-  }
-
-  async #publishAsync(pagesOnly: boolean): Promise<void> {
-    const { file, applied, calls } = this.#parts
-    try {
-      if (pagesOnly) await file.publishPagesAsync(this.#trees())
-      else await file.publishAsync(this.#trees(), applied())
-      calls.published()
-    } catch (error) {
-      this.#stop(error)
-    }
   }
 
   #trees() {

@@ -17,6 +17,7 @@ import {
   type WindowPool,
 } from '../../../mmap/window-pool/create-window-pool.ts'
 import { isBeside } from '../../file/current-file.ts'
+import type { Protocol, Wait } from '../../file/protocol.ts'
 import { type FileAccess, writeWhole } from '../../file/whole-file.ts'
 import {
   FIXED_PAGES,
@@ -117,8 +118,6 @@ export class IndexFile {
   #root: IndexRoot
   #catalogPages: readonly number[]
   #isTwinned = false
-  /** Counts publications; one that waits gives up where another one began. */
-  #epoch = 0
 
   private constructor(file: PlatformFile, pool: WindowPool, seed: Uint8Array, loaded: Loaded) {
     const { root, entries, catalogPages } = loaded
@@ -197,28 +196,20 @@ export class IndexFile {
   }
 
   /**
-   * Names what the trees are as of a commit. Pending entries of records at or above its size are left out.
+   * Names what the trees are as of a commit. Pending entries of records at or above its size are left out. In the background the
+   * trees may go on changing meanwhile.
    * @throws ERR_STRIDE_NO_SPACE before anything is published, _IO
    */
-  publish(trees: readonly IndexTree[], commit: IndexedCommit): void {
-    this.#publish(trees, { ...commit, named: trees.map(tree => tree.pending(commit.size)) })
-  }
-
-  /** Like `publish`, off the event loop; the trees may go on changing meanwhile. Given up where another root is published. */
-  publishAsync(trees: readonly IndexTree[], commit: IndexedCommit): Promise<void> {
-    return this.#publishAsync(trees, { ...commit, named: trees.map(tree => tree.pending(commit.size)) })
+  publication(trees: readonly IndexTree[], commit: IndexedCommit): Protocol {
+    return this.#publication(trees, { ...commit, named: trees.map(tree => tree.pending(commit.size)) })
   }
 
   /**
    * Names the pages that the trees have now, as of the commit of the last root, whose waiting entries stay: what else these pages
    * may have wrongly is in the journal since. Frees the pages that were dropped.
    */
-  publishPages(trees: readonly IndexTree[]): void {
-    this.#publish(trees, { ...this.#commit, named: trees.map(tree => tree.named) })
-  }
-
-  publishPagesAsync(trees: readonly IndexTree[]): Promise<void> {
-    return this.#publishAsync(trees, { ...this.#commit, named: trees.map(tree => tree.named) })
+  pagePublication(trees: readonly IndexTree[]): Protocol {
+    return this.#publication(trees, { ...this.#commit, named: trees.map(tree => tree.named) })
   }
 
   /** The commit that the last root is of. */
@@ -232,27 +223,28 @@ export class IndexFile {
     this.file.close()
   }
 
-  async #publishAsync(trees: readonly IndexTree[], state: NamedState): Promise<void> {
-    const epoch = ++this.#epoch
+  *#publication(trees: readonly IndexTree[], state: NamedState): Protocol {
     this.beginWriting()
     const { root, pages } = this.#storeCatalog(trees, state)
-    await this.file.syncAsync()
-    if (epoch === this.#epoch) {
+    let isOvertaken = true
+    try {
+      yield this.#sync
       writeIndexRoot(this.file, root)
-      await this.file.syncAsync()
+      yield this.#sync
+      this.#published(trees, state, root, pages)
+      isOvertaken = false
+    } catch (error) {
+      // Which pages the root on disk names is not known: none of them is used again.
+      isOvertaken = false
+      throw error
+    } finally {
+      if (isOvertaken) for (const page of pages) this.space.giveBack(page)
     }
-    if (epoch === this.#epoch) this.#published(trees, state, root, pages)
-    else for (const page of pages) this.space.giveBack(page)
   }
 
-  #publish(trees: readonly IndexTree[], state: NamedState): void {
-    this.#epoch++
-    this.beginWriting()
-    const { root, pages } = this.#storeCatalog(trees, state)
-    this.file.sync()
-    writeIndexRoot(this.file, root)
-    this.file.sync()
-    this.#published(trees, state, root, pages)
+  readonly #sync: Wait = {
+    block: () => this.file.sync(),
+    wait: () => this.file.syncAsync(),
   }
 
   /** Stores what the next root names. @returns that root, and the pages that it takes */

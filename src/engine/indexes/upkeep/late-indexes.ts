@@ -4,6 +4,7 @@
 
 import type { Companion } from '../../commit/checkpointer.ts'
 import type { StagedKeys } from '../../commit/writer.ts'
+import type { Wait } from '../../file/protocol.ts'
 import type { IndexSet } from './index-set.ts'
 
 export class LateIndexes implements StagedKeys, Companion {
@@ -18,10 +19,8 @@ export class LateIndexes implements StagedKeys, Companion {
   deleting(n: number): void {
     this.current?.deleting(n)
   }
-  checkpointSync(): void {
-    this.current?.keeper.checkpointSync()
-  }
-  async checkpoint(): Promise<void> {
-    await this.current?.keeper.checkpoint()
+  readonly checkpoint: Wait = {
+    block: () => this.current?.keeper.checkpointSync(),
+    wait: async () => this.current?.keeper.checkpoint(),
   }
 }

@@ -7,6 +7,7 @@
 
 import { InvariantError } from '../../../errors.ts'
 import type { Platform } from '../../../mmap/platform.ts'
+import { runBlocking } from '../../file/protocol.ts'
 import type { Steps } from '../../file/steps.ts'
 import { indexPathOf, nextIndexPathOf } from '../../format/file-names.ts'
 import { corrupt, type Identity } from '../../format/identity.ts'
@@ -73,7 +74,7 @@ export function* renumberIndexes(set: IndexSet, renumbering: Renumbering): Steps
     try {
       const trees: IndexTree[] = []
       for (const { tree } of set.all) trees.push(yield* renumberTree(tree, set.file, file, moved))
-      file.publish(trees, commit)
+      runBlocking(file.publication(trees, commit))
     } finally {
       file.close()
     }
