@@ -44,10 +44,10 @@ export const MUTATIONS: readonly KnownBad[] = [
   {
     name: 'a change is put into the file before its frame is synced',
     file: 'src/engine/commit/committer.ts',
-    find: `    await journal.syncAsync()
-    if (this.#isUsable) this.#apply(upTo)`,
+    find: `    yield { block: () => journal.sync(), wait: () => journal.syncAsync() }
+    this.#apply(upTo)`,
     replace: `    this.#apply(upTo)
-    await journal.syncAsync()`,
+    yield { block: () => journal.sync(), wait: () => journal.syncAsync() }`,
   },
   {
     name: 'a root is stored over the durable one',
@@ -116,10 +116,10 @@ export const MUTATIONS: readonly KnownBad[] = [
   {
     name: 'a sync of the journal that failed is tried again',
     file: 'src/engine/commit/committer.ts',
-    find: `    await journal.syncAsync()
-    if (this.#isUsable) this.#apply(upTo)`,
-    replace: `    await journal.syncAsync().catch(() => journal.syncAsync())
-    if (this.#isUsable) this.#apply(upTo)`,
+    find: `wait: () => journal.syncAsync() }
+    this.#apply(upTo)`,
+    replace: `wait: () => journal.syncAsync().catch(() => journal.syncAsync()) }
+    this.#apply(upTo)`,
     workload: after(UPDATES),
     failingSyncs: true,
   },

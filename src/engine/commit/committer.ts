@@ -7,14 +7,15 @@
  *   D4  records beyond the committed end are in the file already; where no frame holds them they are synced first.
  *   D5  a failed store or sync poisons: every pending and later commit fails, nothing is retried, and reads show the
  *       last acknowledged commit.
- * What a commit is: seal.ts. What is written together: commit-queue.ts. How far commits have come: commit-progress.ts.
- * Where frames go: journal/journal.ts. When the journal is emptied: checkpointer.ts.
+ * What a commit is: seal.ts. What is written together: commit-queue.ts. How far commits have come: commit-progress.ts. Who takes
+ * them on in the background: commit-rounds.ts. Where frames go: journal/journal.ts. When the journal is emptied: checkpointer.ts.
  */
 
 import { StrideError } from '../../errors.ts'
 import type { PlatformFile } from '../../mmap/platform.ts'
 import { Applier } from '../file/apply.ts'
 import { DirtyRanges } from '../file/dirty-ranges.ts'
+import { type Protocol, runBlocking, type Wait } from '../file/protocol.ts'
 import type { Publisher } from '../file/publication.ts'
 import { RootKeeper } from '../file/root-writer.ts'
 import type { Space, SpaceState } from '../file/space.ts'
@@ -25,6 +26,7 @@ import type { Locator } from '../records/locator.ts'
 import { Checkpointer, type Companion } from './checkpointer.ts'
 import { CommitProgress } from './commit-progress.ts'
 import { type CommitGroup, CommitQueue } from './commit-queue.ts'
+import { CommitRounds, type RoundOwner } from './commit-rounds.ts'
 import type { Durability } from './commit-waiters.ts'
 import { DataSyncs } from './data-syncs.ts'
 import { JournalLife, leaveSegment } from './journal-life.ts'
@@ -51,7 +53,7 @@ export interface CommitterParts {
 /** Bytes of frames that may wait for a sync behind commits that did not wait for it. */
 const UNSYNCED_BYTES_MAX = 4 * 1024 * 1024
 
-export class Committer {
+export class Committer implements RoundOwner {
   readonly #parts: CommitterParts
   readonly #roots: RootKeeper
   readonly #tailStore: TailStore
@@ -65,9 +67,8 @@ export class Committer {
   readonly #progress: CommitProgress
   readonly #soundness: Soundness
   #space: Space | undefined
-  #round: Promise<void> | undefined
+  readonly #rounds: CommitRounds
   #unsyncedBytes = 0
-  #settledNext: { readonly begin: () => void; readonly reject: (error: unknown) => void }[] = []
   #closed = false
   commits = 0
   /** How often commits had to wait for a checkpoint. */
@@ -102,6 +103,7 @@ export class Committer {
     this.#dataSyncs = new DataSyncs(file, () => this.#spaceState.capacity, root.commitNumber)
     this.#progress = new CommitProgress(root)
     this.#soundness = new Soundness(file.path, error => this.#fail(error))
+    this.#rounds = new CommitRounds(this)
   }
 
   /** The room that a commit may have to make; set once, since both need each other. */
@@ -162,7 +164,7 @@ export class Committer {
     const isDone = isEmpty && progress.isDone(progress.sealed.commitNumber, durability)
     if (!isDone) this.#soundness.guard(() => this.#advanceSync(durability))
     progress.acknowledgeSealed()
-    if (this.#hasWork) this.#startRound()
+    if (this.hasWork) this.#rounds.start()
     return progress.acknowledgedTo
   }
 
@@ -181,7 +183,7 @@ export class Committer {
     do {
       await this.#checkpointer.running
       this.#assertUsable()
-      await this.#whenSettled(() => {
+      await this.#rounds.whenSettled(() => {
         this.#soundness.guard(() => leaveSegment(journal))
         return this.#runCheckpoint(journal, false)
       })
@@ -227,14 +229,14 @@ export class Committer {
 
   /** Tells readers to look again: something beside the file is new. */
   republish(): void {
-    if (!this.#isUsable) return
+    if (!this.isUsable) return
     this.#parts.publisher.begin()
     this.#publish(this.#progress.applied)
   }
 
   /** Resolves once no commit is in flight. */
   async drain(): Promise<void> {
-    await this.#settleRounds()
+    await this.#rounds.settle()
     await this.#checkpointer.running?.catch(() => undefined)
   }
 
@@ -303,92 +305,82 @@ export class Committer {
     const progress = this.#progress
     if (progress.isDone(commitNumber, durability) && !progress.hasWaiters) return Promise.resolve(commitNumber)
     const done = progress.wait(commitNumber, durability)
-    this.#startRound()
+    this.#rounds.start()
     return done
   }
 
-  #startRound(): void {
-    this.#round ??= this.#runRounds().finally(() => {
-      this.#round = undefined
-      if (this.#hasWork && this.#isUsable) this.#startRound()
-    })
-  }
-
-  get #hasWork(): boolean {
+  /** @internal See RoundOwner. */
+  get hasWork(): boolean {
     return !this.#queue.isEmpty || !this.#progress.isSettled
   }
-
-  async #runRounds(): Promise<void> {
-    try {
-      // Commits of the same event-loop turn share the first round.
-      await Promise.resolve()
-      this.#progress.acknowledge()
-      while (this.#hasWork && this.#isUsable) await this.#advance()
-    } catch (error) {
-      this.#soundness.poison(error)
-    }
+  /** @internal */
+  get isSettled(): boolean {
+    return this.#progress.isSettled
+  }
+  /** @internal */
+  acknowledge(): void {
+    this.#progress.acknowledge()
+  }
+  /** @internal */
+  poison(error: unknown): void {
+    this.#soundness.poison(error)
+  }
+  /** @internal In the background each group is synced before the next one is written. */
+  advance(): Protocol {
+    return this.#advance(true)
   }
 
-  /** Begins work at the next moment when everything written is in the file; commits go on after it has begun. */
-  #whenSettled(begin: () => Promise<void>): Promise<void> {
-    if (this.#progress.isSettled) return begin()
-    return new Promise((resolve, reject) => {
-      this.#settledNext.push({ begin: () => resolve(begin()), reject })
-      this.#startRound()
-    })
-  }
-
-  /** One step of a round: room, data sync, frames, sync; whatever is next. */
-  async #advance(): Promise<void> {
-    const journal = this.#journals.journal as Journal
-    const group = this.#queue.first
-    if (group !== undefined && !journal.takes(group.frames.length) && this.#progress.isSettled) {
-      if (this.#rotate(journal, group.frames.length)) return
-      this.waits++
-      leaveSegment(journal)
-      await this.#runCheckpoint(journal, false)
-      return
-    }
-    if (group !== undefined && journal.takes(group.frames.length)) {
-      group.isClosed = true
-      const upTo = group.commits.at(-1)?.commitNumber ?? 0
-      if (this.#needsDataSync(group)) {
-        await this.#dataSyncs.syncAsync(upTo)
-        return
-      }
-      this.#write(journal, group)
-    }
-    if (this.#progress.isSettled) return
-    const upTo = this.#progress.writtenTo
-    await journal.syncAsync()
-    if (this.#isUsable) this.#apply(upTo)
-  }
-
-  /** All steps, blocking: until everything sealed is written, and for 'full' synced and applied. */
-  #advanceSync(durability: Durability): void {
-    const { journal } = this.#journals
-    if (journal === undefined) return
+  /**
+   * Writes what waits, group by group: room, data sync, frames. What was written is then synced and put into the file: after
+   * each group, or where the journal has no room, or by the caller.
+   */
+  *#advance(syncsEach: boolean): Protocol {
     for (let group = this.#queue.first; group !== undefined; group = this.#queue.first) {
-      if (!journal.takes(group.frames.length)) {
-        this.#syncWritten(journal)
-        // What was just applied may have left the segment.
-        if (journal.takes(group.frames.length)) continue
-        if (this.#rotate(journal, group.frames.length)) continue
-        this.waits++
-        leaveSegment(journal)
-        this.#checkpointer.runSync(journal, this.#progress.applied)
+      const journal = this.#journals.journal as Journal
+      const { length } = group.frames
+      if (!journal.takes(length)) {
+        if (!this.#progress.isSettled) yield* this.#syncWritten()
+        else if (!this.#rotate(journal, length)) yield this.#makeRoom(journal)
         continue
       }
-      if (this.#needsDataSync(group)) this.#syncData()
+      group.isClosed = true
+      if (this.#needsDataSync(group)) {
+        yield this.#dataSyncUpTo(group.commits.at(-1)?.commitNumber ?? 0)
+        continue
+      }
       this.#write(journal, group)
+      if (syncsEach) yield* this.#syncWritten()
     }
-    if (durability === 'full' || this.#unsyncedBytes > UNSYNCED_BYTES_MAX) this.#syncWritten(journal)
+    if (syncsEach) yield* this.#syncWritten()
   }
 
-  #syncWritten(journal: Journal): void {
-    if (this.#progress.isSettled) return
-    journal.sync()
-    this.#apply(this.#progress.writtenTo)
+  /** All of it, blocking: until everything sealed is written, and for 'full' synced and in the file. */
+  #advanceSync(durability: Durability): void {
+    runBlocking(this.#advance(false))
+    if (durability === 'full' || this.#unsyncedBytes > UNSYNCED_BYTES_MAX) runBlocking(this.#syncWritten())
+  }
+
+  /** The sync of what was written; only then do its changes go into the file (D3). */
+  *#syncWritten(): Protocol {
+    const { journal } = this.#journals
+    if (journal === undefined || this.#progress.isSettled) return
+    const upTo = this.#progress.writtenTo
+    yield { block: () => journal.sync(), wait: () => journal.syncAsync() }
+    this.#apply(upTo)
+  }
+
+  /** No slot of the journal is free: a checkpoint frees some. */
+  #makeRoom(journal: Journal): Wait {
+    this.waits++
+    leaveSegment(journal)
+    return {
+      block: () => this.#checkpointer.runSync(journal, this.#progress.applied),
+      wait: () => this.#runCheckpoint(journal, false),
+    }
+  }
+
+  #dataSyncUpTo(commitNumber: number): Wait {
+    return { block: () => this.#syncData(), wait: () => this.#dataSyncs.syncAsync(commitNumber) }
   }
 
   /** Begins the next segment, and a checkpoint of those before. @returns false where no slot is free */
@@ -401,7 +393,7 @@ export class Committer {
   /** Frees the segments before the active one, in the background; again where another one was begun meanwhile. */
   #checkpointBehind(journal: Journal): void {
     const goOn = (): void => {
-      if (this.#isUsable && this.#journals.journal === journal && journal.hasOlder)
+      if (this.isUsable && this.#journals.journal === journal && journal.hasOlder)
         this.#checkpointBehind(journal)
     }
     void this.#runCheckpoint(journal, true).then(goOn, () => undefined)
@@ -439,19 +431,6 @@ export class Committer {
     this.#progress.acknowledge()
   }
 
-  /** Runs what waits for this moment. */
-  #settle(): void {
-    if (!this.#progress.isSettled) return
-    this.#unsyncedBytes = 0
-    for (const { begin, reject } of this.#settledNext.splice(0)) {
-      try {
-        begin()
-      } catch (error) {
-        reject(error)
-      }
-    }
-  }
-
   /** Commits up to this one are synced: their changes go into the file. */
   #apply(upTo: number): void {
     const ready = this.#progress.waitingUpTo(upTo)
@@ -472,7 +451,10 @@ export class Committer {
     this.#queue.recycle(last.group)
     changed()
     this.#progress.acknowledge()
-    this.#settle()
+    if (this.#progress.isSettled) {
+      this.#unsyncedBytes = 0
+      this.#rounds.settled()
+    }
     this.#leaveDueSegment()
   }
 
@@ -484,16 +466,13 @@ export class Committer {
     this.#dataSyncs.sync(this.#progress.sealed.commitNumber)
   }
 
-  async #settleRounds(): Promise<void> {
-    while (this.#round !== undefined) await this.#round
-  }
-
   /** What room there is, as the next root would say. */
   get #spaceState(): SpaceState {
     return this.#space?.state ?? this.#roots.root
   }
 
-  get #isUsable(): boolean {
+  /** @internal */
+  get isUsable(): boolean {
     return !this.#closed && !this.#soundness.isPoisoned
   }
 
@@ -512,7 +491,7 @@ export class Committer {
     try {
       this.#revert()
     } finally {
-      for (const { reject } of this.#settledNext.splice(0)) reject(error)
+      this.#rounds.rejectAll(error)
       this.#progress.rejectAll(error)
       this.#parts.failed()
     }

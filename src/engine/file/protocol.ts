@@ -6,6 +6,8 @@
  *   PT2  in the background it may be overtaken while it waits. Then it is ended where it stands, and stores nothing more.
  */
 
+import { setImmediate as nextTurn } from 'node:timers/promises'
+
 /** Something that takes long, in both forms. */
 export interface Wait {
   block(): void
@@ -13,6 +15,9 @@ export interface Wait {
 }
 
 export type Protocol = Generator<Wait, void, void>
+
+/** In the background: the event loop goes on in between. */
+export const NEXT_TURN: Wait = { block: () => undefined, wait: () => nextTurn() }
 
 export function runBlocking(protocol: Protocol): void {
   for (let step = protocol.next(); step.done !== true; ) {

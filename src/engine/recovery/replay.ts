@@ -12,7 +12,6 @@
  *   RP5  until it is over nothing else writes to the file; whoever reads looks at the net changes first.
  */
 
-import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Platform, PlatformFile } from '../../mmap/platform.ts'
 import type { WindowPool } from '../../mmap/window-pool/window.ts'
 import { Soundness } from '../commit/poison.ts'
@@ -20,6 +19,7 @@ import { Applier, type PlacedChanges } from '../file/apply.ts'
 import { Checksums } from '../file/checksums.ts'
 import { Liveness } from '../file/deletion-bits.ts'
 import { DirtyRanges } from '../file/dirty-ranges.ts'
+import { NEXT_TURN, type Protocol, runBlocking, runInBackground } from '../file/protocol.ts'
 import { RootKeeper } from '../file/root-writer.ts'
 import { type Addressing, offsetOf } from '../format/addressing.ts'
 import { journalPathOf } from '../format/file-names.ts'
@@ -121,47 +121,21 @@ export class Replay {
   /** Makes the frames that were read durable, blocking (RP4). @throws ERR_STRIDE_IO, once; _POISONED */
   secure(): void {
     this.#soundness.assert()
-    if (this.#isSecured) return
-    this.#soundness.guard(() => {
-      const journal = this.#openJournal()
-      try {
-        for (const step of storing(this.scan)) step(journal)
-        journal.sync()
-      } finally {
-        journal.close()
-      }
-      this.#isSecured = true
-    })
+    if (!this.#isSecured) this.#soundness.guard(() => runBlocking(this.#securing()))
   }
 
   /** Does all that is left, blocking. @returns the root that counts then @throws ERR_STRIDE_IO, once; _POISONED */
   finish(): Root {
-    this.secure()
-    return this.#soundness.guard(() => {
-      while (this.#step());
-      if (this.#root === undefined) {
-        this.#store.file.sync()
-        this.#end()
-      }
-      return this.#root as Root
-    })
+    this.#soundness.assert()
+    if (this.#root === undefined) this.#soundness.guard(() => runBlocking(this.#replaying()))
+    return this.#root as Root
   }
 
   /** Does the same in turns of the event loop. @returns the root; undefined where it was finished or stopped meanwhile */
   async run(): Promise<Root | undefined> {
     const isOver = (): boolean => this.#isStopped || this.#root !== undefined || this.#soundness.isPoisoned
-    const { file } = this.#store
     try {
-      if (!(await this.#secureInTurns(isOver))) return undefined
-      for (;;) {
-        await nextTurn()
-        if (isOver()) return undefined
-        if (!this.#step()) break
-      }
-      await file.syncAsync()
-      if (isOver()) return undefined
-      this.#end()
-      return this.#root
+      return (await runInBackground(this.#replaying(), isOver)) ? this.#root : undefined
     } catch (error) {
       if (!isOver()) this.#soundness.poison(error)
       return undefined
@@ -184,23 +158,29 @@ export class Replay {
     this.scan.close()
   }
 
-  /** @returns whether it came to its end; a blocking one may overtake it */
-  async #secureInTurns(isOver: () => boolean): Promise<boolean> {
-    if (this.#isSecured) return true
+  /** A blocking drive may overtake one in the background: each goes on where the other left off. */
+  *#replaying(): Protocol {
+    yield* this.#securing()
+    do yield NEXT_TURN
+    while (this.#step())
+    const { file } = this.#store
+    yield { block: () => file.sync(), wait: () => file.syncAsync() }
+    this.#end()
+  }
+
+  *#securing(): Protocol {
+    if (this.#isSecured) return
     const journal = this.#openJournal()
     try {
       for (const step of storing(this.scan)) {
-        await nextTurn()
-        if (isOver()) return false
+        yield NEXT_TURN
         step(journal)
       }
-      await journal.syncAsync()
+      yield { block: () => journal.sync(), wait: () => journal.syncAsync() }
+      this.#isSecured = true
     } finally {
       journal.close()
     }
-    if (isOver()) return false
-    this.#isSecured = true
-    return true
   }
 
   #openJournal(): PlatformFile {

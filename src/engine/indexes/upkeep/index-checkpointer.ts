@@ -9,11 +9,10 @@
  *   IC4  a blocking checkpoint overtakes one that waits.
  */
 
-import { setImmediate as nextTurn } from 'node:timers/promises'
 import { type ErrorCode, StrideError } from '../../../errors.ts'
 import { monotonicMs } from '../../../runtime/monotonic.ts'
 import type { RecordBytes } from '../../../schema/index.ts'
-import { type Protocol, runBlocking, runInBackground, type Wait } from '../../file/protocol.ts'
+import { NEXT_TURN, type Protocol, runBlocking, runInBackground } from '../../file/protocol.ts'
 import type { AppliedState } from '../../format/root.ts'
 import type { Locator } from '../../records/locator.ts'
 import { compareWords } from '../keys/words.ts'
@@ -29,7 +28,6 @@ const WAITING_PART = 1 / 16
 const WAITING_MIN = 8
 /** A step in the background takes about so long. */
 const STEP_MS = 3
-const NEXT_TURN: Wait = { block: () => undefined, wait: () => nextTurn() }
 
 export interface KeeperParts {
   readonly file: IndexFile
