@@ -7,7 +7,7 @@
  */
 
 import { readdirSync, readFileSync } from 'node:fs'
-import { basename, dirname, join, relative } from 'node:path'
+import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 
@@ -15,8 +15,6 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const COMMENT_WIDTH = 140
 const FILE_LINES_MAX = 400
 const FLAT_FILES_MAX = 20
-/** Still to be split. */
-const LONG_FOR_NOW = ['committer.ts']
 
 const filesBelow = (folder: string): string[] =>
   readdirSync(join(ROOT, folder), { recursive: true, withFileTypes: true })
@@ -137,7 +135,7 @@ describe('folders', () => {
     const long = sources
       .map(file => [file, textOf(file).split('\n').length] as const)
       .filter(([, lines]) => lines > FILE_LINES_MAX)
-    expect(long.filter(([file]) => !LONG_FOR_NOW.includes(basename(file)))).toEqual([])
+    expect(long).toEqual([])
   })
 })
 

@@ -177,11 +177,13 @@ export class FlatFile<S extends AnySchema = AnySchema> extends RecordSet<S> {
       staging: this.#reading.source.locator.staging,
       fileBytes: this.#file.size(),
       capacity: this.size,
-      syncs: this.#syncs,
-      commits: this.#commits,
-      checkpoints: 0,
-      commitWaits: 0,
-      journalBytes: 0,
+      committing: {
+        syncs: this.#syncs,
+        commits: this.#commits,
+        checkpoints: 0,
+        commitWaits: 0,
+        journalBytes: 0,
+      },
     })
   }
 

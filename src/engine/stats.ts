@@ -3,6 +3,7 @@
  */
 
 import type { WindowPool } from '../mmap/window-pool/window.ts'
+import type { CommitStats } from './commit/commit-progress.ts'
 import type { Staging } from './records/staging.ts'
 
 export interface StoreStats {
@@ -34,17 +35,16 @@ export interface StoreStats {
   readonly stagedBytes: number
 }
 
+const NOTHING_COMMITTED: CommitStats = { syncs: 0, commits: 0, checkpoints: 0, commitWaits: 0, journalBytes: 0 }
+
 export function readStats(of: {
   readonly backend: StoreStats['backend']
   readonly pool: WindowPool
   readonly staging: Staging
   readonly fileBytes: number
   readonly capacity: number
-  readonly syncs: number
-  readonly commits: number
-  readonly checkpoints: number
-  readonly commitWaits: number
-  readonly journalBytes: number
+  /** None for a reader. */
+  readonly committing: CommitStats | undefined
 }): StoreStats {
   const { minorPageFault, majorPageFault } = process.resourceUsage()
   const { windows, mappedBytes, residentBytes, slides } = of.pool.stats()
@@ -55,11 +55,7 @@ export function readStats(of: {
     residentBytes,
     slides,
     pageFaults: { minor: minorPageFault, major: majorPageFault },
-    syncs: of.syncs,
-    commits: of.commits,
-    checkpoints: of.checkpoints,
-    commitWaits: of.commitWaits,
-    journalBytes: of.journalBytes,
+    ...(of.committing ?? NOTHING_COMMITTED),
     fileBytes: of.fileBytes,
     capacity: of.capacity,
     stagedRecords: of.staging.stagedCount + of.staging.appendedCount,

@@ -320,11 +320,7 @@ export class Store<S extends AnySchema = AnySchema, out I = NoIndexes> extends R
       staging: locator.staging,
       fileBytes: session.file.file.size(),
       capacity: space?.capacity ?? session.file.root.capacity,
-      syncs: committer?.syncs ?? 0,
-      commits: committer?.commits ?? 0,
-      checkpoints: committer?.checkpoints ?? 0,
-      commitWaits: committer?.waits ?? 0,
-      journalBytes: committer?.journalBytes ?? 0,
+      committing: committer?.stats,
     })
   }
 

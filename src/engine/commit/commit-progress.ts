@@ -5,8 +5,19 @@
  */
 
 import type { AppliedState, CommitCounts, Root } from '../format/root.ts'
+import { visitReplaced } from '../journal/frame-read.ts'
+import type { Staging } from '../records/staging.ts'
 import { CommitWaiters, type Durability } from './commit-waiters.ts'
 import type { SealedCommit } from './seal.ts'
+
+/** What committing cost since opening: see StoreStats. */
+export interface CommitStats {
+  readonly syncs: number
+  readonly commits: number
+  readonly checkpoints: number
+  readonly commitWaits: number
+  readonly journalBytes: number
+}
 
 /** What a failure leaves of commits that were written and are not in the file. */
 export interface Reverted {
@@ -114,6 +125,20 @@ export class CommitProgress {
   rejectAll(error: unknown): void {
     this.#waiters.rejectAll(error)
   }
+}
+
+/** Lets reads show what is kept; what was dropped may be in the file in part, and what it replaced covers it. */
+export function revertStaging(staging: Staging, { kept, dropped, state }: Reverted): void {
+  staging.revert(
+    state.size,
+    kept.map(({ changes }) => changes),
+    lay => {
+      for (let i = dropped.length - 1; i >= 0; i--) {
+        const { group, at } = dropped[i] as SealedCommit
+        visitReplaced(group.bytes, at, staging.recordSize, lay)
+      }
+    },
+  )
 }
 
 function countsOf({ commitNumber, size, deletedCount }: CommitCounts): CommitCounts {

@@ -18,6 +18,16 @@ export interface CommitGroup {
   isClosed: boolean
 }
 
+/** What recovery would have to go through for a group. */
+export function loadOf({ commits }: CommitGroup): { readonly changes: number; readonly inPlaceBytes: number } {
+  const load = { changes: 0, inPlaceBytes: 0 }
+  for (const { changeCount, inPlaceBytes } of commits) {
+    load.changes += changeCount
+    load.inPlaceBytes += inPlaceBytes
+  }
+  return load
+}
+
 export class CommitQueue {
   readonly #groupBytesMax: number
   readonly #groups = new Fifo<CommitGroup>()

@@ -17,7 +17,8 @@ export interface RoundOwner {
   acknowledge(): void
   /** All that is to be done now. */
   advance(): Protocol
-  poison(error: unknown): void
+  /** A round failed. */
+  fail(error: unknown): void
 }
 
 interface Waiting {
@@ -79,7 +80,7 @@ export class CommitRounds {
       owner.acknowledge()
       while (owner.hasWork && owner.isUsable) await runInBackground(owner.advance(), () => !owner.isUsable)
     } catch (error) {
-      owner.poison(error)
+      owner.fail(error)
     }
   }
 }

@@ -15,23 +15,25 @@ import { StrideError } from '../../errors.ts'
 import type { PlatformFile } from '../../mmap/platform.ts'
 import { Applier } from '../file/apply.ts'
 import { DirtyRanges } from '../file/dirty-ranges.ts'
-import { type Protocol, runBlocking, type Wait } from '../file/protocol.ts'
+import { type Protocol, runBlocking } from '../file/protocol.ts'
 import type { Publisher } from '../file/publication.ts'
 import { RootKeeper } from '../file/root-writer.ts'
 import type { Space, SpaceState } from '../file/space.ts'
-import { type AppliedState, type CommitCounts, packDefinitions, type Root } from '../format/root.ts'
-import { visitReplaced } from '../journal/frame-read.ts'
+import { type AppliedState, packDefinitions, type Root } from '../format/root.ts'
 import type { Journal } from '../journal/journal.ts'
 import type { Locator } from '../records/locator.ts'
+import { Admission } from './admission.ts'
 import { Checkpointer, type Companion } from './checkpointer.ts'
-import { CommitProgress } from './commit-progress.ts'
-import { type CommitGroup, CommitQueue } from './commit-queue.ts'
+import { CommitProgress, type CommitStats, revertStaging } from './commit-progress.ts'
+import { type CommitGroup, CommitQueue, loadOf } from './commit-queue.ts'
 import { CommitRounds, type RoundOwner } from './commit-rounds.ts'
 import type { Durability } from './commit-waiters.ts'
 import { DataSyncs } from './data-syncs.ts'
-import { JournalLife, leaveSegment } from './journal-life.ts'
+import { JournalLife } from './journal-life.ts'
+import { JournalRoom } from './journal-room.ts'
 import { Soundness } from './poison.ts'
-import { type SealedCommit, Sealer } from './seal.ts'
+import { Sealer } from './seal.ts'
+import { StatePublication } from './state-publication.ts'
 import { TailStore } from './tail-store.ts'
 
 export interface CommitterParts {
@@ -57,7 +59,7 @@ export class Committer implements RoundOwner {
   readonly #parts: CommitterParts
   readonly #roots: RootKeeper
   readonly #tailStore: TailStore
-  readonly #sealer: Sealer
+  readonly #admission: Admission
   readonly #applier: Applier
   readonly #checkpointer: Checkpointer
   readonly #dataSyncs: DataSyncs
@@ -66,49 +68,50 @@ export class Committer implements RoundOwner {
   readonly #queue: CommitQueue
   readonly #progress: CommitProgress
   readonly #soundness: Soundness
-  #space: Space | undefined
   readonly #rounds: CommitRounds
+  readonly #room: JournalRoom
+  readonly #publication: StatePublication
   #unsyncedBytes = 0
   #closed = false
-  commits = 0
-  /** How often commits had to wait for a checkpoint. */
-  waits = 0
 
   constructor(parts: CommitterParts) {
     this.#parts = parts
-    const { root, file, locator } = parts
+    const { root, file, locator, publisher, companion, createJournal: create } = parts
     const dirty = new DirtyRanges()
-    this.#tailStore = new TailStore(file, locator, dirty)
-    this.#roots = new RootKeeper(file, root)
-    this.#sealer = new Sealer(locator, this.#tailStore)
-    this.#applier = new Applier(locator, dirty)
+    const roots = new RootKeeper(file, root)
     const spaceState = (): SpaceState => this.#spaceState
     const syncData = (): void => this.#syncData()
-    const { companion } = parts
-    const create = parts.createJournal
-    this.#journals = new JournalLife({ roots: this.#roots, create, spaceState, syncData, companion })
-    this.#checkpointer = new Checkpointer({
-      file,
-      roots: this.#roots,
-      dirty,
-      spaceState,
-      dataSync: {
-        block: syncData,
-        wait: () => this.#dataSyncs.syncAsync(this.#progress.applied.commitNumber),
-      },
-      isIdle: () => this.#queue.isEmpty,
-      companion,
-    })
+    this.#roots = roots
+    this.#tailStore = new TailStore(file, locator, dirty)
+    this.#applier = new Applier(locator, dirty)
     this.#queue = new CommitQueue(parts.journalBytes)
-    this.#dataSyncs = new DataSyncs(file, () => this.#spaceState.capacity, root.commitNumber)
     this.#progress = new CommitProgress(root)
-    this.#soundness = new Soundness(file.path, error => this.#fail(error))
     this.#rounds = new CommitRounds(this)
+    this.#soundness = new Soundness(file.path, error => this.#fail(error))
+    this.#journals = new JournalLife({ roots, create, spaceState, syncData, companion })
+    const wait = (): Promise<void> => this.#dataSyncs.syncAsync(this.#progress.applied.commitNumber)
+    const isIdle = (): boolean => this.#queue.isEmpty
+    const dataSync = { block: syncData, wait }
+    this.#checkpointer = new Checkpointer({ file, roots, dirty, spaceState, dataSync, isIdle, companion })
+    const shared = {
+      roots,
+      owner: this,
+      queue: this.#queue,
+      progress: this.#progress,
+      rounds: this.#rounds,
+      soundness: this.#soundness,
+      journals: this.#journals,
+    }
+    this.#publication = new StatePublication({ ...shared, publisher, spaceState, syncData })
+    const { staging } = locator
+    this.#admission = new Admission({ ...shared, staging, sealer: new Sealer(locator, this.#tailStore) })
+    this.#room = new JournalRoom({ ...shared, checkpointer: this.#checkpointer })
+    this.#dataSyncs = new DataSyncs(file, () => this.#spaceState.capacity, root.commitNumber)
   }
 
   /** The room that a commit may have to make; set once, since both need each other. */
   attachSpace(space: Space): void {
-    this.#space = space
+    this.#admission.space = space
   }
 
   /** The number of the last commit that was acknowledged. */
@@ -127,16 +130,15 @@ export class Committer implements RoundOwner {
   get applied(): AppliedState {
     return this.#progress.applied
   }
-  /** Syncs asked of the system since opening. */
-  get syncs(): number {
-    return this.#dataSyncs.count + this.#journals.syncs
-  }
-  get checkpoints(): number {
-    return this.#checkpointer.count
-  }
-  /** Bytes of frames that a checkpoint would set free. */
-  get journalBytes(): number {
-    return this.#journals.bytes
+  /** What committing cost since opening. */
+  get stats(): CommitStats {
+    return {
+      syncs: this.#dataSyncs.count + this.#journals.syncs,
+      commits: this.#admission.count,
+      checkpoints: this.#checkpointer.count,
+      commitWaits: this.#room.waits,
+      journalBytes: this.#journals.bytes,
+    }
   }
 
   /** @throws ERR_STRIDE_POISONED once a store or a sync failed */
@@ -152,7 +154,7 @@ export class Committer implements RoundOwner {
   /** Seals what is staged, and resolves once it is as durable as asked. */
   commit(durability: Durability): Promise<number> {
     this.assertSound()
-    this.#seal()
+    this.#admission.admit()
     return this.#when(this.#progress.sealed.commitNumber, durability)
   }
 
@@ -160,7 +162,7 @@ export class Committer implements RoundOwner {
   commitSync(durability: Durability): number {
     this.assertSound()
     const progress = this.#progress
-    const isEmpty = !this.#seal()
+    const isEmpty = !this.#admission.admit()
     const isDone = isEmpty && progress.isDone(progress.sealed.commitNumber, durability)
     if (!isDone) this.#soundness.guard(() => this.#advanceSync(durability))
     progress.acknowledgeSealed()
@@ -178,17 +180,7 @@ export class Committer implements RoundOwner {
   async checkpoint(): Promise<void> {
     const target = this.#progress.sealed.commitNumber
     await this.flush()
-    const { journal } = this.#journals
-    if (journal === undefined || journal.bytes === 0) return
-    do {
-      await this.#checkpointer.running
-      this.#assertUsable()
-      await this.#rounds.whenSettled(() => {
-        this.#soundness.guard(() => leaveSegment(journal))
-        return this.#runCheckpoint(journal, false)
-      })
-      // Commits go on meanwhile; where they had just begun the last free segment, the next one is waited for.
-    } while (this.#journals.journal === journal && this.#roots.root.commitNumber < target)
+    await this.#room.checkpoint(target)
   }
 
   /** The file behind this store is another one now, and that failed half-way: nothing more is written. */
@@ -199,14 +191,7 @@ export class Committer implements RoundOwner {
   /** Stores a root with the present room and waits for it; everything in the file is synced before. */
   publishRoomSync(): void {
     this.assertSound()
-    this.#soundness.guard(() => {
-      this.#roots.storeFoundAgain()
-      this.#syncData()
-      this.#roots.store(this.#spaceState)
-      this.#syncData()
-      this.#parts.publisher.begin()
-      this.#publish(this.#progress.applied)
-    })
+    this.#soundness.guard(() => this.#publication.storeRoom())
   }
 
   /** The definitions of the store's indexes, as JSON. */
@@ -218,20 +203,13 @@ export class Committer implements RoundOwner {
   storeDefinitionsSync(definitions: string): void {
     this.assertSound()
     packDefinitions(definitions)
-    this.#soundness.guard(() => {
-      // Whatever a root may count is synced, and so is the root that was stored last (RT1, RT2, RT4).
-      this.#roots.storeFoundAgain()
-      this.#syncData()
-      this.#roots.storeTwice({ ...this.#spaceState, definitions }, () => this.#syncData())
-    })
+    this.#soundness.guard(() => this.#publication.storeDefinitions(definitions))
     this.republish()
   }
 
   /** Tells readers to look again: something beside the file is new. */
   republish(): void {
-    if (!this.isUsable) return
-    this.#parts.publisher.begin()
-    this.#publish(this.#progress.applied)
+    if (this.isUsable) this.#publication.publishAgain()
   }
 
   /** Resolves once no commit is in flight. */
@@ -266,41 +244,6 @@ export class Committer implements RoundOwner {
     this.#journals.end(this.#progress.applied)
   }
 
-  /** @returns whether there was something to seal */
-  #seal(): boolean {
-    const { staging } = this.#parts.locator
-    if (staging.isEmpty) return false
-    this.#assertUsable()
-    const bytesMax = this.#sealer.frameBytesMax()
-    if (staging.hasDeletions) this.#space?.ensureLiveBits()
-    const journal = this.#journals.journal ?? this.#startJournal()
-    journal.admit(bytesMax)
-    const group = this.#queue.open(bytesMax)
-    const commit = this.#sealInto(group, journal, bytesMax)
-    group.commits.push(commit)
-    group.admitted.push(bytesMax)
-    this.#progress.seal(commit)
-    this.commits++
-    return true
-  }
-
-  #sealInto(group: CommitGroup, journal: Journal, admitted: number): SealedCommit {
-    const { commitNumber, deletedCount } = this.#progress.sealed
-    try {
-      return this.#soundness.guardSpace(() => this.#sealer.seal(commitNumber + 1, deletedCount, group.frames))
-    } catch (error) {
-      journal.forgo(admitted)
-      this.#queue.forgo(group)
-      throw error
-    }
-  }
-
-  #startJournal(): Journal {
-    const journal = this.#journals.create()
-    this.#soundness.guard(() => this.#journals.name(journal))
-    return journal
-  }
-
   #when(commitNumber: number, durability: Durability): Promise<number> {
     const progress = this.#progress
     if (progress.isDone(commitNumber, durability) && !progress.hasWaiters) return Promise.resolve(commitNumber)
@@ -321,10 +264,6 @@ export class Committer implements RoundOwner {
   acknowledge(): void {
     this.#progress.acknowledge()
   }
-  /** @internal */
-  poison(error: unknown): void {
-    this.#soundness.poison(error)
-  }
   /** @internal In the background each group is synced before the next one is written. */
   advance(): Protocol {
     return this.#advance(true)
@@ -340,12 +279,13 @@ export class Committer implements RoundOwner {
       const { length } = group.frames
       if (!journal.takes(length)) {
         if (!this.#progress.isSettled) yield* this.#syncWritten()
-        else if (!this.#rotate(journal, length)) yield this.#makeRoom(journal)
+        else if (!this.#room.rotate(journal, length)) yield this.#room.free(journal)
         continue
       }
       group.isClosed = true
-      if (this.#needsDataSync(group)) {
-        yield this.#dataSyncUpTo(group.commits.at(-1)?.commitNumber ?? 0)
+      if (this.#dataSyncs.areNeededBefore(group.commits)) {
+        const upTo = group.commits.at(-1)?.commitNumber ?? 0
+        yield { block: () => this.#syncData(), wait: () => this.#dataSyncs.syncAsync(upTo) }
         continue
       }
       this.#write(journal, group)
@@ -369,62 +309,9 @@ export class Committer implements RoundOwner {
     this.#apply(upTo)
   }
 
-  /** No slot of the journal is free: a checkpoint frees some. */
-  #makeRoom(journal: Journal): Wait {
-    this.waits++
-    leaveSegment(journal)
-    return {
-      block: () => this.#checkpointer.runSync(journal, this.#progress.applied),
-      wait: () => this.#runCheckpoint(journal, false),
-    }
-  }
-
-  #dataSyncUpTo(commitNumber: number): Wait {
-    return { block: () => this.#syncData(), wait: () => this.#dataSyncs.syncAsync(commitNumber) }
-  }
-
-  /** Begins the next segment, and a checkpoint of those before. @returns false where no slot is free */
-  #rotate(journal: Journal, bytes: number): boolean {
-    if (!journal.rotate(bytes)) return false
-    this.#checkpointBehind(journal)
-    return true
-  }
-
-  /** Frees the segments before the active one, in the background; again where another one was begun meanwhile. */
-  #checkpointBehind(journal: Journal): void {
-    const goOn = (): void => {
-      if (this.isUsable && this.#journals.journal === journal && journal.hasOlder)
-        this.#checkpointBehind(journal)
-    }
-    void this.#runCheckpoint(journal, true).then(goOn, () => undefined)
-  }
-
-  /** Leaves a segment that is due, so that recovery never has to go through much more. */
-  #leaveDueSegment(): void {
-    const { journal } = this.#journals
-    if (journal?.isDue === true && this.#progress.isSettled) this.#rotate(journal, 0)
-  }
-
-  #runCheckpoint(journal: Journal, paced: boolean): Promise<void> {
-    return (
-      this.#checkpointer.running ?? this.#checkpointer.start(journal, this.#progress.applied, paced)
-    ).catch(error => {
-      throw this.#soundness.poison(error)
-    })
-  }
-
-  #needsDataSync(group: CommitGroup): boolean {
-    return group.commits.some(commit => this.#dataSyncs.isNeededBefore(commit))
-  }
-
   #write(journal: Journal, group: CommitGroup): void {
     const starts = group.commits.map(({ at }) => at)
-    const load = { changes: 0, inPlaceBytes: 0 }
-    for (const { changeCount, inPlaceBytes } of group.commits) {
-      load.changes += changeCount
-      load.inPlaceBytes += inPlaceBytes
-    }
-    journal.write(group.frames, starts, group.admitted, this.#progress.applied.commitNumber, load)
+    journal.write(group.frames, starts, group.admitted, this.#progress.applied.commitNumber, loadOf(group))
     this.#unsyncedBytes += group.frames.length
     this.#queue.shift()
     this.#progress.write(group.commits)
@@ -442,7 +329,7 @@ export class Committer implements RoundOwner {
     for (const { changes } of ready) {
       if (changes.numbers.length > 0) this.#applier.apply(staging.placed(changes))
     }
-    this.#publish(last)
+    this.#publication.publish(last)
     // Only now, so that a failure before finds them as commits that may be in the file in part.
     const { commitNumber, size, deletedCount } = last
     const lineage = (this.#journals.journal as Journal).salt
@@ -455,11 +342,7 @@ export class Committer implements RoundOwner {
       this.#unsyncedBytes = 0
       this.#rounds.settled()
     }
-    this.#leaveDueSegment()
-  }
-
-  #publish({ commitNumber, size, deletedCount }: CommitCounts): void {
-    this.#parts.publisher.publish({ ...this.#spaceState, commitNumber, size, deletedCount })
+    this.#room.leaveDueSegment()
   }
 
   #syncData(): void {
@@ -468,7 +351,7 @@ export class Committer implements RoundOwner {
 
   /** What room there is, as the next root would say. */
   get #spaceState(): SpaceState {
-    return this.#space?.state ?? this.#roots.root
+    return this.#admission.space?.state ?? this.#roots.root
   }
 
   /** @internal */
@@ -476,7 +359,8 @@ export class Committer implements RoundOwner {
     return !this.#closed && !this.#soundness.isPoisoned
   }
 
-  #assertUsable(): void {
+  /** @internal @throws ERR_STRIDE_POISONED, _CLOSED */
+  assertUsable(): void {
     this.assertSound()
     if (this.#closed) {
       const { path } = this.#parts.file
@@ -499,19 +383,7 @@ export class Committer implements RoundOwner {
 
   #revert(): void {
     const { locator, changed } = this.#parts
-    const { staging } = locator
-    const { kept, dropped, state } = this.#progress.revert()
-    // What was dropped may be in the file in part: what it replaced covers it.
-    staging.revert(
-      state.size,
-      kept.map(({ changes }) => changes),
-      lay => {
-        for (let i = dropped.length - 1; i >= 0; i--) {
-          const { group, at } = dropped[i] as SealedCommit
-          visitReplaced(group.bytes, at, staging.recordSize, lay)
-        }
-      },
-    )
+    revertStaging(locator.staging, this.#progress.revert())
     this.#queue.clear()
     changed()
   }

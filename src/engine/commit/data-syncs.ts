@@ -22,9 +22,12 @@ export class DataSyncs {
     this.#syncedTo = commitNumber
   }
 
-  /** Whether the frame of this commit may only be written after a sync. */
-  isNeededBefore({ commitNumber, inPlaceBytes, size }: SealedCommit): boolean {
-    return commitNumber > this.#syncedTo && (inPlaceBytes > 0 || size > this.#syncedCapacity)
+  /** Whether the frame of one of these commits may only be written after a sync. */
+  areNeededBefore(commits: readonly SealedCommit[]): boolean {
+    return commits.some(
+      ({ commitNumber, inPlaceBytes, size }) =>
+        commitNumber > this.#syncedTo && (inPlaceBytes > 0 || size > this.#syncedCapacity),
+    )
   }
 
   /** `sealedTo`: commits up to this one have their records in place. */

@@ -1,0 +1,59 @@
+/**
+ * Says outside of commits what is committed now: room that was made and other indexes, durably in a root, and to readers.
+ */
+
+import type { Publisher } from '../file/publication.ts'
+import type { RootKeeper } from '../file/root-writer.ts'
+import type { SpaceState } from '../file/space.ts'
+import { type CommitCounts, packDefinitions } from '../format/root.ts'
+import type { CommitProgress } from './commit-progress.ts'
+
+export interface StatePublicationParts {
+  readonly roots: RootKeeper
+  readonly publisher: Publisher
+  readonly progress: CommitProgress
+  readonly spaceState: () => SpaceState
+  /** A counted data sync. */
+  readonly syncData: () => void
+}
+
+export class StatePublication {
+  readonly #parts: StatePublicationParts
+
+  constructor(parts: StatePublicationParts) {
+    this.#parts = parts
+  }
+
+  /** Stores a root with the present room, durably; everything in the file is synced before. @throws whatever poisons */
+  storeRoom(): void {
+    const { roots, spaceState, syncData } = this.#parts
+    roots.storeFoundAgain()
+    syncData()
+    roots.store(spaceState())
+    syncData()
+    this.publishAgain()
+  }
+
+  /** Makes other definitions of indexes durable, in both roots. @throws ERR_STRIDE_LIMIT, with nothing changed; whatever poisons */
+  storeDefinitions(definitions: string): void {
+    const { roots, spaceState, syncData } = this.#parts
+    packDefinitions(definitions)
+    // Whatever a root may count is synced, and so is the root that was stored last (RT1, RT2, RT4).
+    roots.storeFoundAgain()
+    syncData()
+    roots.storeTwice({ ...spaceState(), definitions }, syncData)
+  }
+
+  /** Tells readers what is committed and in the file; `begin` of the publisher comes before. */
+  publish({ commitNumber, size, deletedCount }: CommitCounts): void {
+    const { publisher, spaceState } = this.#parts
+    publisher.publish({ ...spaceState(), commitNumber, size, deletedCount })
+  }
+
+  /** Tells readers to look again: something beside the counts is new. */
+  publishAgain(): void {
+    const { publisher, progress } = this.#parts
+    publisher.begin()
+    this.publish(progress.applied)
+  }
+}
