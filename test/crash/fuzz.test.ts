@@ -26,9 +26,16 @@ const CREDULOUS: readonly (Mutation & { readonly said: string })[] = [
   {
     name: 'a damaged frame ends the journal whatever later ones say',
     file: 'src/engine/journal/journal-scan.ts',
-    find: `const synced = Math.max(known.synced, appliedCommit)`,
+    find: `const synced = Math.max(chain.synced, known.synced, appliedCommit)`,
     replace: `const synced = -1`,
     said: 'though a synced frame is damaged',
+  },
+  {
+    name: 'a deletion bit is not compared with the checksum table',
+    file: 'src/engine/file/checked-records.ts',
+    find: `if (checksums.marksDeleted && checksums.isMarked(n, ahead) !== isDeleted)`,
+    replace: `if (checksums.marksDeleted && n < 0)`,
+    said: 'by the flipped deletion bit',
   },
 ]
 

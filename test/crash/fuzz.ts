@@ -7,8 +7,8 @@
  *       be synced is a coded error; damage to the newest root never shows an older state.
  *   Z3  damage to the last frames, which no later one names as synced, may drop those commits; the records that they
  *       changed may hold what they put into the file before it was damaged.
- *   Z4  record bytes, and live bits, are not checksummed: only the records that they belong to may answer otherwise.
- *       Where the store has checksums, verify() finds a record that is made of several.
+ *   Z4  damage to record bytes and deletion bits changes the answers of no other records. Where the store has checksums, a
+ *       record made of several is refused or found by verify(), and a flipped deletion bit is refused.
  *   Z5  what lies between the parts means nothing.
  * Sealed mutants have right checksums and keep Z1 alone.
  */
@@ -153,8 +153,9 @@ function judge(how: string, result: Result, { base }: Mutant, damage: Damage): v
     const mayRefuse =
       mustRefuse ||
       ['newest root', 'journal header', 'frame'].some(kind => kinds.has(kind as Part['kind'])) ||
-      // Either of them damaged, the record is refused at its first read.
-      (base.hasChecksums && (kinds.has('record') || kinds.has('record checksum')))
+      // Any of them damaged, the record is refused at its first read.
+      (base.hasChecksums &&
+        ['record', 'record checksum', 'live bits'].some(kind => kinds.has(kind as Part['kind'])))
     if (!mayRefuse) fail(`${how}: refused with ${result} though nothing that counts is damaged`)
     if (!PLAIN_CODES.includes(result)) fail(`${how}: refused with ${result}, which is not about damage`)
     return
@@ -201,6 +202,9 @@ function compare(how: string, found: Answer, base: Base, damage: Damage): void {
   const changed = found.records.includes('made of several')
   if (base.hasChecksums && changed && found.findings.length === 0)
     fail(`${how}: verify() overlooks a record that its checksum does not fit`)
+  const flipped = expected.findIndex((wanted, n) => (wanted === undefined) !== (found.records[n] === undefined))
+  if (base.hasChecksums && flipped >= 0)
+    fail(`${how}: it answers by the flipped deletion bit of record ${flipped}`)
 }
 
 /** What the commit put there, or one that was dropped after it. */
