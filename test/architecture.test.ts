@@ -182,6 +182,16 @@ describe('comments', () => {
     expect(missing).toEqual([])
   })
 
+  test('and programs that tests write import sources that are there', () => {
+    const absent = filesBelow('test').flatMap(file =>
+      [...textOf(file).matchAll(/from '(src\/[\w/-]+\.ts)'/g)]
+        .map(([, path = '']) => path)
+        .filter(path => !sources.includes(path))
+        .map(path => `${file}: ${path}`),
+    )
+    expect(absent).toEqual([])
+  })
+
   test('are no wider than an editor', () => {
     const wide = sources.flatMap(commentsOf).filter(({ text }) => text.length > COMMENT_WIDTH)
     expect(wide.map(({ at }) => at)).toEqual([])

@@ -14,7 +14,7 @@ import { checkPath } from '../options/shown-value.ts'
 import type { AnySchema, Input } from '../schema/index.ts'
 import { Writer } from './commit/writer.ts'
 import { Checksums } from './file/checksums.ts'
-import { Liveness } from './file/deletion-bits.ts'
+import { DeletionBits } from './file/deletion-bits.ts'
 import { type Addressing, offsetOf } from './format/addressing.ts'
 import { truncated } from './format/identity.ts'
 import { FLAT_FILE, type FlatFileOptions, type FlatFileSettings, windowSizes } from './opening/options.ts'
@@ -90,7 +90,7 @@ export class FlatFile<S extends AnySchema = AnySchema> extends RecordSet<S> {
       })
       if (count > 0) pool.setEnd(offsetOf(addressing, count - 1) + recordSize)
       const staging = new Staging(recordSize, count, options.stagedBytesMax)
-      const locator = new Locator(addressing, pool, staging, new Liveness(pool), new Checksums(pool, false))
+      const locator = new Locator(addressing, pool, staging, new DeletionBits(pool), new Checksums(pool, false))
       const { windowBytes } = sizes
       const source: Source<S> = {
         path,

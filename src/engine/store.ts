@@ -25,7 +25,7 @@ import type { StoreIndex } from './indexes/lookup/store-index.ts'
 import type { FrameSteps } from './journal/frame-read.ts'
 import { backupStore } from './maintain/backup.ts'
 import { compactStore } from './maintain/compact.ts'
-import { FileWork } from './maintain/exclusive-work.ts'
+import { ExclusiveWork } from './maintain/exclusive-work.ts'
 import { type VerifyResult, verifyOpenStore } from './maintain/verify.ts'
 import { NamedIndexes } from './opening/named-indexes.ts'
 import { type GivenParts, OpenedStore } from './opening/opened-store.ts'
@@ -41,7 +41,7 @@ import { nestedTransaction, runCallback, Transaction } from './transaction.ts'
 export class Store<S extends AnySchema = AnySchema, out I = NoIndexes> extends RecordSet<S> {
   readonly #opened: OpenedStore<S>
   readonly #indexes: NamedIndexes<S>
-  readonly #fileWork: FileWork
+  readonly #exclusiveWork: ExclusiveWork
   #transaction: Transaction<S, I> | undefined
   /** closeAsync waits for what goes on, and nothing new begins. */
   #isClosing = false
@@ -52,7 +52,7 @@ export class Store<S extends AnySchema = AnySchema, out I = NoIndexes> extends R
     super(opened.reading)
     this.#opened = opened
     this.#indexes = new NamedIndexes(opened, this)
-    this.#fileWork = new FileWork(opened.path)
+    this.#exclusiveWork = new ExclusiveWork(opened.path)
   }
 
   /** @internal Opens a store in steps, as long as a journal is read or indexes are built. */
@@ -135,7 +135,7 @@ export class Store<S extends AnySchema = AnySchema, out I = NoIndexes> extends R
     const { committer } = this.#writable()
     this.#refuseStaged('create an index')
     const { indexes } = this.#writer
-    await this.#fileWork.run('createIndex', false, () =>
+    await this.#exclusiveWork.run('createIndex', false, () =>
       indexes.create(definition, () => committer.flush(), progress),
     )
     return this.#indexes.get(name)
@@ -145,7 +145,7 @@ export class Store<S extends AnySchema = AnySchema, out I = NoIndexes> extends R
     refuseOptions(none, 'dropIndex')
     this.#writable()
     this.#indexes.assertExists(name)
-    await this.#fileWork.run('dropIndex', false, async () => this.#writer.indexes.drop(name))
+    await this.#exclusiveWork.run('dropIndex', false, async () => this.#writer.indexes.drop(name))
   }
 
   /**
@@ -262,17 +262,17 @@ export class Store<S extends AnySchema = AnySchema, out I = NoIndexes> extends R
     NO_OPTIONS.read(none, 'checkpoint')
     const { reading, writer } = this.#opened
     reading.assertOpen()
-    this.#fileWork.assertWritable()
+    this.#exclusiveWork.assertWritable()
     if (writer === undefined) return
     const done = writer.writing().committer.checkpoint()
     this.#checkpoints = Promise.allSettled([this.#checkpoints, done])
     await done
-    while (this.#fileWork.done !== undefined && this.#writer.indexes.needMending) {
-      await this.#fileWork.done
+    while (this.#exclusiveWork.done !== undefined && this.#writer.indexes.needMending) {
+      await this.#exclusiveWork.done
       reading.assertOpen()
     }
     const { indexes } = this.#writer
-    if (indexes.needMending) await this.#fileWork.run('checkpoint', false, () => indexes.mend())
+    if (indexes.needMending) await this.#exclusiveWork.run('checkpoint', false, () => indexes.mend())
   }
 
   /** Checks everything that can be checked, and lists what is damaged with its offset. Changes nothing. */
@@ -292,7 +292,9 @@ export class Store<S extends AnySchema = AnySchema, out I = NoIndexes> extends R
     const progress = PROGRESS.read(options, 'compact')
     this.#writable()
     this.#refuseStaged('compact')
-    return this.#fileWork.run('compact', true, () => compactStore(this.#opened, this.#checkpoints, progress))
+    return this.#exclusiveWork.run('compact', true, () =>
+      compactStore(this.#opened, this.#checkpoints, progress),
+    )
   }
 
   /**
@@ -305,7 +307,7 @@ export class Store<S extends AnySchema = AnySchema, out I = NoIndexes> extends R
     const progress = PROGRESS.read(options, 'backup')
     this.#opened.reading.prepare()
     this.#opened.writer?.writing()
-    await this.#fileWork.run('backup', false, () => backupStore(this.#opened, path, progress))
+    await this.#exclusiveWork.run('backup', false, () => backupStore(this.#opened, path, progress))
   }
 
   /** What reading and writing cost so far: windows, memory, page faults, syncs, commits. */
@@ -335,7 +337,7 @@ export class Store<S extends AnySchema = AnySchema, out I = NoIndexes> extends R
     if (this.#opened.reading.isClosed) return
     this.#refuseInCallback('closeAsync')
     this.#isClosing = true
-    await this.#fileWork.done
+    await this.#exclusiveWork.done
     await this.#opened.writer?.parts?.committer.drain()
     await this.#checkpoints
     this.close()
@@ -389,7 +391,7 @@ export class Store<S extends AnySchema = AnySchema, out I = NoIndexes> extends R
     }
     parts.writer.assertIdle('A change, commit or rollback')
     parts.committer.assertSound()
-    this.#fileWork.assertWritable()
+    this.#exclusiveWork.assertWritable()
     return parts
   }
 }

@@ -102,7 +102,7 @@ export const MUTATIONS: readonly KnownBad[] = [
     name: 'creating an index returns before a root names it',
     file: 'src/engine/opening/writer-indexes.ts',
     find: `    try {
-      set.keeper.publish()`,
+      set.checkpointer.publish()`,
     replace: `    try {`,
     workload: after({ kind: 'index', meanwhile: [] }, MORE),
   },

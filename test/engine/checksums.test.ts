@@ -191,8 +191,8 @@ describe.each(BACKENDS)('on the $name backend', ({ options }) => {
     using writer = openStore(path, Item, options)
     writer.delete(7)
     writer.commitSync()
-    const { liveness } = readingOf(writer as never).source.locator
-    const { offset } = liveness
+    const { deletionBits } = readingOf(writer as never).source.locator
+    const { offset } = deletionBits
     writer.close()
     flip(path, offset + 100)
     using store = openStore(path, Item, { ...options, readOnly: true })

@@ -45,8 +45,8 @@ function madeStore(count: number, options: StoreOptions = {}, indexes: IndexedOp
   store.commitSync()
   for (let n = 0; n < count; n++) if (isDeleted(n)) store.delete(n)
   store.commitSync()
-  const { liveness, checksums } = readingOf(store as never).source.locator
-  const made = { path, bitsOffset: liveness.offset, checksumsOffset: checksums.offset }
+  const { deletionBits, checksums } = readingOf(store as never).source.locator
+  const made = { path, bitsOffset: deletionBits.offset, checksumsOffset: checksums.offset }
   store.close()
   return made
 }
@@ -374,8 +374,8 @@ describe('a file of before the rule', () => {
       store.commitSync()
     }
     const store = openStore(target, Item)
-    const { liveness, checksums } = readingOf(store as never).source.locator
-    const { offset } = liveness
+    const { deletionBits, checksums } = readingOf(store as never).source.locator
+    const { offset } = deletionBits
     expect([checksums.marksDeleted, checksums.stored(4)]).toEqual([true, DELETED_ENTRY])
     expect(await store.verify()).toMatchObject({ ok: true })
     store.close()

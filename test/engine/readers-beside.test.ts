@@ -100,10 +100,10 @@ describe.each(BACKENDS)('on the $name backend', ({ options }) => {
 
 /** Runs `work` once, within the next reading that the reader repeats when a commit comes between. */
 function growWithin(reader: PointStore, work: () => void): void {
-  const { liveness } = readingOf(reader as never).source.locator
-  const isDeleted = liveness.isDeleted.bind(liveness)
+  const { deletionBits } = readingOf(reader as never).source.locator
+  const isDeleted = deletionBits.isDeleted.bind(deletionBits)
   let calls = 0
-  liveness.isDeleted = n => {
+  deletionBits.isDeleted = n => {
     if (++calls === 2) work()
     return isDeleted(n)
   }

@@ -176,7 +176,7 @@ describe.each(NODES.map(node => ({ node, version: versionOf(node) })))('Node $ve
       const path = newFile(7)
       const lines = run(
         `import { choosePlatform } from 'src/mmap/choose-platform.ts'
-       import { createWindowPool } from 'src/mmap/windows.ts'
+       import { createWindowPool } from 'src/mmap/window-pool/create-window-pool.ts'
        import { truncateSync } from 'node:fs'
        const path = process.argv[2]
        const file = choosePlatform('mapped', path).platform.open(path, { access: 'readwrite' })
@@ -204,7 +204,7 @@ describe.each(NODES.map(node => ({ node, version: versionOf(node) })))('Node $ve
     const path = newFile(7, 64 << 20)
     const [outcome] = run(
       `import { choosePlatform } from 'src/mmap/choose-platform.ts'
-       import { createWindowPool } from 'src/mmap/windows.ts'
+       import { createWindowPool } from 'src/mmap/window-pool/create-window-pool.ts'
        const path = process.argv[2]
        for (let i = 0; i < 30; i++) {
          const file = choosePlatform('mapped', path).platform.open(path, { access: 'read' })

@@ -14,7 +14,7 @@ import type { PlatformFile } from '../../mmap/platform.ts'
 import { monotonicMs } from '../../runtime/monotonic.ts'
 import type { DirtyRanges } from '../file/dirty-ranges.ts'
 import { type Protocol, runBlocking, runInBackground, type Wait } from '../file/protocol.ts'
-import type { RootKeeper } from '../file/root-writer.ts'
+import type { RootWriter } from '../file/root-writer.ts'
 import type { SpaceState } from '../file/space.ts'
 import type { AppliedState } from '../format/root.ts'
 import type { Journal } from '../journal/journal.ts'
@@ -26,7 +26,7 @@ const PAUSE_MS_MAX = 50
 /** What a checkpoint takes from its owner. */
 export interface CheckpointParts {
   readonly file: PlatformFile
-  readonly roots: RootKeeper
+  readonly roots: RootWriter
   readonly dirty: DirtyRanges
   /** What the room is now; durable with the next data sync. */
   readonly spaceState: () => SpaceState

@@ -17,7 +17,7 @@ import { Applier } from '../file/apply.ts'
 import { DirtyRanges } from '../file/dirty-ranges.ts'
 import { type Protocol, runBlocking } from '../file/protocol.ts'
 import type { Publisher } from '../file/publication.ts'
-import { RootKeeper } from '../file/root-writer.ts'
+import { RootWriter } from '../file/root-writer.ts'
 import type { Space, SpaceState } from '../file/space.ts'
 import { type AppliedState, packDefinitions, type Root } from '../format/root.ts'
 import type { Journal } from '../journal/journal.ts'
@@ -57,7 +57,7 @@ const UNSYNCED_BYTES_MAX = 4 * 1024 * 1024
 
 export class Committer implements RoundOwner {
   readonly #parts: CommitterParts
-  readonly #roots: RootKeeper
+  readonly #roots: RootWriter
   readonly #tailStore: TailStore
   readonly #admission: Admission
   readonly #applier: Applier
@@ -78,7 +78,7 @@ export class Committer implements RoundOwner {
     this.#parts = parts
     const { root, file, locator, publisher, companion, createJournal: create } = parts
     const dirty = new DirtyRanges()
-    const roots = new RootKeeper(file, root)
+    const roots = new RootWriter(file, root)
     const spaceState = (): SpaceState => this.#spaceState
     const syncData = (): void => this.#syncData()
     this.#roots = roots

@@ -6,14 +6,14 @@
  *   JL2  a journal is removed only after the root that names none is synced.
  */
 
-import type { RootKeeper } from '../file/root-writer.ts'
+import type { RootWriter } from '../file/root-writer.ts'
 import type { SpaceState } from '../file/space.ts'
 import type { AppliedState } from '../format/root.ts'
 import type { Journal } from '../journal/journal.ts'
 import type { Companion } from './checkpointer.ts'
 
 export interface JournalLifeParts {
-  readonly roots: RootKeeper
+  readonly roots: RootWriter
   readonly create: () => Journal
   /** What the room is now; durable with the next data sync. */
   readonly spaceState: () => SpaceState

@@ -6,7 +6,7 @@
  */
 
 import type { Wait } from '../file/protocol.ts'
-import type { RootKeeper } from '../file/root-writer.ts'
+import type { RootWriter } from '../file/root-writer.ts'
 import type { Journal } from '../journal/journal.ts'
 import type { Checkpointer } from './checkpointer.ts'
 import type { CommitProgress } from './commit-progress.ts'
@@ -15,7 +15,7 @@ import { type JournalLife, leaveSegment } from './journal-life.ts'
 import type { Soundness } from './poison.ts'
 
 export interface JournalRoomParts {
-  readonly roots: RootKeeper
+  readonly roots: RootWriter
   readonly journals: JournalLife
   readonly checkpointer: Checkpointer
   readonly progress: CommitProgress

@@ -3,13 +3,13 @@
  */
 
 import type { Publisher } from '../file/publication.ts'
-import type { RootKeeper } from '../file/root-writer.ts'
+import type { RootWriter } from '../file/root-writer.ts'
 import type { SpaceState } from '../file/space.ts'
 import { type CommitCounts, packDefinitions } from '../format/root.ts'
 import type { CommitProgress } from './commit-progress.ts'
 
 export interface StatePublicationParts {
-  readonly roots: RootKeeper
+  readonly roots: RootWriter
   readonly publisher: Publisher
   readonly progress: CommitProgress
   readonly spaceState: () => SpaceState

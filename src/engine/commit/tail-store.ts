@@ -34,9 +34,9 @@ export class TailStore {
    * @throws ERR_STRIDE_NO_SPACE, _IO
    */
   store(isInPlace: boolean): void {
-    const { staging, addressing, checksums, liveness } = this.#locator
+    const { staging, addressing, checksums, deletionBits } = this.#locator
     if (staging.tailCount === 0) return
-    if (liveness.exists) this.#clearBits(staging.tailStart, staging.size)
+    if (deletionBits.exists) this.#clearBits(staging.tailStart, staging.size)
     const tail = staging.tail.bytes.subarray(0, staging.tailCount * staging.recordSize)
     this.#put(tail, offsetOf(addressing, staging.tailStart))
     if (checksums.exists) {
@@ -65,11 +65,11 @@ export class TailStore {
 
   /** Bits behind the end are clear (DB1), or damaged: they must not make a new record look deleted. */
   #clearBits(from: number, to: number): void {
-    const { liveness } = this.#locator
-    for (let n = liveness.nextDeleted(from, to); n < to; n = liveness.nextDeleted(n + 1, to)) {
+    const { deletionBits } = this.#locator
+    for (let n = deletionBits.nextDeleted(from, to); n < to; n = deletionBits.nextDeleted(n + 1, to)) {
       const at = Math.floor(n / 8)
-      this.#put(Buffer.of(liveness.byteAt(at) & ~(1 << (n & 7))), liveness.offset + at)
-      liveness.expire()
+      this.#put(Buffer.of(deletionBits.byteAt(at) & ~(1 << (n & 7))), deletionBits.offset + at)
+      deletionBits.expire()
     }
   }
 

@@ -185,7 +185,7 @@ export class Writer {
         this.#freeHint = n
         return n
       }
-      const live = locator.liveness.nextDeleted(n, Math.min(staging.baseSize, staging.unchangedBelow(n)))
+      const live = locator.deletionBits.nextDeleted(n, Math.min(staging.baseSize, staging.unchangedBelow(n)))
       if (live > n + 1) n = live - 1
     }
     this.#freeHint = staging.size

@@ -8,7 +8,7 @@ import { type Addressing, offsetOf } from '../format/addressing.ts'
 
 import { CHECKSUM_BYTES } from '../format/side-table-sizes.ts'
 import { type Checksums, DELETED_ENTRY } from './checksums.ts'
-import type { Liveness } from './deletion-bits.ts'
+import type { DeletionBits } from './deletion-bits.ts'
 import type { DirtyRanges } from './dirty-ranges.ts'
 import { StoreBatch } from './store-batch.ts'
 
@@ -23,22 +23,26 @@ export interface PlacedChanges {
 export interface Applicable {
   readonly addressing: Addressing
   readonly pool: WindowPool
-  readonly liveness: Liveness
+  readonly deletionBits: DeletionBits
   readonly checksums: Checksums
 }
 
 export class Applier {
   readonly #addressing: Addressing
-  readonly #liveness: Liveness
+  readonly #deletionBits: DeletionBits
   readonly #checksums: Checksums
   readonly #batch: StoreBatch
   readonly #storesEqual: boolean
 
   /** `storesEqual`: bits are stored even where they look equal, as images are: what is read may not be on the disk. */
-  constructor({ addressing, pool, liveness, checksums }: Applicable, dirty: DirtyRanges, storesEqual = false) {
+  constructor(
+    { addressing, pool, deletionBits, checksums }: Applicable,
+    dirty: DirtyRanges,
+    storesEqual = false,
+  ) {
     this.#storesEqual = storesEqual
     this.#addressing = addressing
-    this.#liveness = liveness
+    this.#deletionBits = deletionBits
     this.#checksums = checksums
     this.#batch = new StoreBatch(pool, dirty)
   }
@@ -47,7 +51,7 @@ export class Applier {
   apply(changes: PlacedChanges): void {
     const deleted = this.#storeImages(changes)
     if (this.#checksums.exists) this.#storeChecksums(changes)
-    if (this.#liveness.exists) this.#storeBits(changes.numbers, deleted)
+    if (this.#deletionBits.exists) this.#storeBits(changes.numbers, deleted)
   }
 
   /** @returns which of the changes are deletions */
@@ -85,7 +89,7 @@ export class Applier {
     const piece = { view: new DataView(bytes.buffer, bytes.byteOffset, 1), bytes }
     for (let i = 0; i < numbers.length; ) {
       const byteIndex = Math.floor((numbers[i] as number) / 8)
-      const before = this.#liveness.byteAt(byteIndex)
+      const before = this.#deletionBits.byteAt(byteIndex)
       let byte = before
       for (; i < numbers.length && Math.floor((numbers[i] as number) / 8) === byteIndex; i++) {
         const bit = 1 << ((numbers[i] as number) & 7)
@@ -93,7 +97,7 @@ export class Applier {
       }
       if (byte === before && !this.#storesEqual) continue
       bytes[0] = byte
-      this.#batch.add(piece, 0, 1, this.#liveness.offset + byteIndex)
+      this.#batch.add(piece, 0, 1, this.#deletionBits.offset + byteIndex)
     }
     this.#batch.flush()
   }

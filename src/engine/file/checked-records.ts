@@ -16,7 +16,7 @@ import { StrideError } from '../../errors.ts'
 import type { Window, WindowPool } from '../../mmap/window-pool/window.ts'
 import { type Addressing, offsetOf } from '../format/addressing.ts'
 import { type Checksums, DELETED_ENTRY } from './checksums.ts'
-import type { Liveness } from './deletion-bits.ts'
+import type { DeletionBits } from './deletion-bits.ts'
 
 /** When a record is compared with its checksum: whenever it is read, when it is read first, or by `verify` alone. */
 export type ChecksumPolicy = 'each' | 'first' | 'never'
@@ -25,7 +25,7 @@ export interface CheckedParts {
   readonly policy: ChecksumPolicy
   readonly addressing: Addressing
   readonly pool: WindowPool
-  readonly liveness: Liveness
+  readonly deletionBits: DeletionBits
   readonly checksums: Checksums
   /** Records from this number on were stored by this process, or will be. Infinity where another process writes. */
   readonly ownFrom: number
@@ -182,8 +182,8 @@ export class CheckedRecords {
 
   /** @returns whether neighbours of the record are at hand */
   #assertIntact(n: number): boolean {
-    const { liveness, checksums } = this.#parts
-    if (liveness.isDeleted(n)) {
+    const { deletionBits, checksums } = this.#parts
+    if (deletionBits.isDeleted(n)) {
       this.assertMark(n, true)
       return false
     }
@@ -203,16 +203,16 @@ export class CheckedRecords {
 
   /** Whether the records [from, to) all have their checksums, and deleted ones the entry of a deleted record. */
   #isIntact(from: number, to: number): boolean {
-    const { addressing, pool, liveness, checksums } = this.#parts
+    const { addressing, pool, deletionBits, checksums } = this.#parts
     const { stride, recordSize } = addressing
     // The table, the bits and the records may lie in windows that take each other's place.
     for (let n = from; n < to; n++) entries[n - from] = checksums.stored(n, to - n)
     for (let n = from; n < to; ) {
-      const live = liveness.nextLive(n, to)
+      const live = deletionBits.nextLive(n, to)
       if (checksums.marksDeleted) {
         for (; n < live; n++) if (entries[n - from] !== DELETED_ENTRY) return false
       }
-      const stop = liveness.nextDeleted(live, to)
+      const stop = deletionBits.nextDeleted(live, to)
       for (n = live; n < stop; ) {
         const window: Window = pool.acquire(offsetOf(addressing, n), recordSize, (stop - n) * stride)
         for (; n < stop && offsetOf(addressing, n) + recordSize <= window.end; n++) {

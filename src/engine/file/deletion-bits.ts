@@ -12,7 +12,7 @@ import { StrideError } from '../../errors.ts'
 import { deletionBitmapBytes } from '../format/side-table-sizes.ts'
 import { SideTable } from './side-table.ts'
 
-export class Liveness extends SideTable {
+export class DeletionBits extends SideTable {
   override bytesFor(capacity: number): number {
     return deletionBitmapBytes(capacity)
   }
@@ -64,7 +64,7 @@ export class Liveness extends SideTable {
 }
 
 /** The error where a walk over all live records found another number of them than the root counts. */
-export function miscounted({ offset }: Liveness, found: number, counted: number): StrideError {
+export function miscounted({ offset }: DeletionBits, found: number, counted: number): StrideError {
   const message = `The deletion bits say that ${found} records are live, ${counted} are counted`
   return new StrideError('ERR_STRIDE_CORRUPT', message, { offset })
 }

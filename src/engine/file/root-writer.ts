@@ -12,7 +12,7 @@ import type { PlatformFile } from '../../mmap/platform.ts'
 import { NO_JOURNAL, type Root, writeRoot } from '../format/root.ts'
 import { FORMAT_VERSION } from '../format/store-format.ts'
 
-export class RootKeeper {
+export class RootWriter {
   readonly #file: PlatformFile
   #root: Root
   /** Whether the present root was stored through this descriptor. */

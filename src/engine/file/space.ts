@@ -15,7 +15,7 @@ import { type Addressing, offsetOf, recordsMax } from '../format/addressing.ts'
 import type { Root } from '../format/root.ts'
 import { PAGE_BYTES } from '../format/store-format.ts'
 import type { Checksums } from './checksums.ts'
-import type { Liveness } from './deletion-bits.ts'
+import type { DeletionBits } from './deletion-bits.ts'
 import type { SideTable } from './side-table.ts'
 
 const EXTENT_BYTES_MIN = 256 * 1024
@@ -31,7 +31,7 @@ export interface SpaceParts {
   readonly file: PlatformFile
   readonly pool: WindowPool
   readonly addressing: Addressing
-  readonly liveness: Liveness
+  readonly deletionBits: DeletionBits
   readonly checksums: Checksums
   readonly allocation: Allocation
   /** Makes the present room durable in a root, before this returns. */
@@ -43,7 +43,7 @@ export class Space {
   readonly #file: PlatformFile
   readonly #pool: WindowPool
   readonly #addressing: Addressing
-  readonly #liveness: Liveness
+  readonly #deletionBits: DeletionBits
   readonly #checksums: Checksums
   readonly #allocation: Allocation
   readonly #publish: () => void
@@ -53,12 +53,12 @@ export class Space {
     this.#file = parts.file
     this.#pool = parts.pool
     this.#addressing = parts.addressing
-    this.#liveness = parts.liveness
+    this.#deletionBits = parts.deletionBits
     this.#checksums = parts.checksums
     this.#allocation = parts.allocation
     this.#publish = parts.publish
     this.#capacity = parts.state.capacity
-    this.#liveness.place(parts.state.liveBitsOffset)
+    this.#deletionBits.place(parts.state.liveBitsOffset)
     this.#checksums.place(parts.state.checksumsOffset)
     this.#pool.setEnd(this.end)
   }
@@ -70,8 +70,8 @@ export class Space {
   get state(): SpaceState {
     return {
       capacity: this.#capacity,
-      liveBitsOffset: this.#liveness.offset,
-      liveBitsBytes: this.#liveness.exists ? this.#liveness.bytesFor(this.#capacity) : 0,
+      liveBitsOffset: this.#deletionBits.offset,
+      liveBitsBytes: this.#deletionBits.exists ? this.#deletionBits.bytesFor(this.#capacity) : 0,
       checksumsOffset: this.#checksums.offset,
     }
   }
@@ -94,15 +94,15 @@ export class Space {
 
   /** Makes deletion bits where there are none yet, and names them in the root. @throws ERR_STRIDE_NO_SPACE, _IO */
   ensureLiveBits(): void {
-    if (this.#liveness.exists) return
+    if (this.#deletionBits.exists) return
     const offset = roundToPage(this.end)
-    this.#allocateZeros(offset, this.#liveness.bytesFor(this.#capacity))
-    this.#publishPlaces(this.#capacity, new Map([[this.#liveness, offset]]))
+    this.#allocateZeros(offset, this.#deletionBits.bytesFor(this.#capacity))
+    this.#publishPlaces(this.#capacity, new Map([[this.#deletionBits, offset]]))
   }
 
   /** The tables that there are. */
   get #tables(): readonly SideTable[] {
-    return [this.#liveness, this.#checksums].filter(table => table.exists)
+    return [this.#deletionBits, this.#checksums].filter(table => table.exists)
   }
 
   #endOf(tables: readonly SideTable[]): number {

@@ -284,13 +284,13 @@ function runAsRead(locator: Locator, n: number, end: number): CopiedRun {
 }
 
 function runInFile(locator: Locator, n: number, end: number): CopiedRun {
-  const { addressing, liveness, checksums, pool } = locator
-  if (liveness.isDeleted(n)) {
+  const { addressing, deletionBits, checksums, pool } = locator
+  if (deletionBits.isDeleted(n)) {
     if (checksums.exists) locator.check(n)
     return { bytes: undefined, checksums: [] }
   }
   const { stride, dataOffset, recordSize } = addressing
-  const stop = liveness.nextDeleted(n, Math.min(end, n + recordsOf(RUN_BYTES, stride)))
+  const stop = deletionBits.nextDeleted(n, Math.min(end, n + recordsOf(RUN_BYTES, stride)))
   const offset = dataOffset + n * stride
   const window = pool.acquire(offset, recordSize, (stop - n) * stride)
   const count = Math.min(stop - n, Math.floor((window.end - offset) / stride))

@@ -160,7 +160,7 @@ function* copyLive(
   }
   const { commitNumber, deletedCount } = state
   if (builder.size !== size - deletedCount)
-    throw miscounted(locator.liveness, builder.size, size - deletedCount)
+    throw miscounted(locator.deletionBits, builder.size, size - deletedCount)
   const lineage = newLineage()
   builder.finish({ commitNumber, deletedCount: 0, definitions, lineage })
   yield { done: size, total: size }

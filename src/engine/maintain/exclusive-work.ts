@@ -11,7 +11,7 @@ interface Running {
   readonly done: Promise<void>
 }
 
-export class FileWork {
+export class ExclusiveWork {
   readonly #path: string
   #running: Running | undefined
 

@@ -173,7 +173,7 @@ function* copyRecords({ old, codec, map }: Migration, file: PlatformFile): Steps
     live++
   }
   const counted = size - old.root.deletedCount
-  if (live !== counted) throw miscounted(locator.liveness, live, counted)
+  if (live !== counted) throw miscounted(locator.deletionBits, live, counted)
   builder.finish({ ...old.root, lineage: newLineage(), definitions: definitionsText(kept) })
   for (const _ of checkUnique(old, codec, identity, file, kept)) yield { done: size, total: size }
   yield { done: size, total: size }

@@ -206,11 +206,11 @@ interface StrayBits {
 
 function strayBits({ file, locator: locatorNow, state, isWriter }: Verifiable): readonly StrayBits[] {
   const locator = locatorNow()
-  const { liveness } = locator
+  const { deletionBits } = locator
   const { size, capacity, deletedCount } = state()
   const { path } = file
   const found: StrayBits[] = []
-  const stray = liveness.nextDeleted(size, capacity)
+  const stray = deletionBits.nextDeleted(size, capacity)
   if (stray < capacity) {
     const message = `Record ${stray} is marked as deleted but lies beyond the end, ${size}`
     found.push({ finding: new StrideError('ERR_STRIDE_CORRUPT', message, { path }), recordNumber: stray })
@@ -218,7 +218,7 @@ function strayBits({ file, locator: locatorNow, state, isWriter }: Verifiable): 
   let deleted = 0
   const isOverlaid = !isWriter && locator.staging.changeCount > 0
   for (let n = 0; n < size; n++) {
-    if (!isOverlaid) n = liveness.nextDeleted(n, size)
+    if (!isOverlaid) n = deletionBits.nextDeleted(n, size)
     if (n < size && (!isOverlaid || !locator.isLive(n))) deleted++
   }
   if (deleted !== deletedCount) {

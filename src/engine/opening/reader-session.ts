@@ -159,7 +159,7 @@ export class ReaderSession<S extends AnySchema> implements Session, Following, S
       }
       const { state, overlay } = reader
       pool.setEnd(Math.min(fileEnd(addressing, state), file.size()))
-      locator.liveness.place(state.liveBitsOffset)
+      locator.deletionBits.place(state.liveBitsOffset)
       locator.checksums.place(state.checksumsOffset)
       locator.staging.rebase(state.size, overlay)
       this.#reader?.overlay?.close()

@@ -21,7 +21,7 @@ import { checkNameLength, removeLeftovers } from '../file/beside-files.ts'
 import type { ChecksumPolicy } from '../file/checked-records.ts'
 import { Checksums } from '../file/checksums.ts'
 import { isCurrent } from '../file/current-file.ts'
-import { Liveness } from '../file/deletion-bits.ts'
+import { DeletionBits } from '../file/deletion-bits.ts'
 import { assertLockable, StoreLock } from '../file/locks.ts'
 import { appliedCommit, openSharedWords, Publisher } from '../file/publication.ts'
 import { writeWholeNew } from '../file/whole-file.ts'
@@ -323,10 +323,10 @@ export function locatorOver(
   policy: ChecksumPolicy,
   ownFrom = Number.POSITIVE_INFINITY,
 ): Locator {
-  const liveness = new Liveness(pool)
-  liveness.place(root.liveBitsOffset)
+  const deletionBits = new DeletionBits(pool)
+  deletionBits.place(root.liveBitsOffset)
   const checksums = new Checksums(pool, identity.marksDeleted)
   checksums.place(root.checksumsOffset)
   const staging = new Staging(addressing.recordSize, root.size, bytesMax)
-  return new Locator(addressing, pool, staging, liveness, checksums, policy, ownFrom)
+  return new Locator(addressing, pool, staging, deletionBits, checksums, policy, ownFrom)
 }

@@ -13,7 +13,7 @@ import type { ProgressOptions } from '../file/progress-options.ts'
 import { runInTurns, type Steps } from '../file/steps.ts'
 import { type AppliedState, packDefinitions } from '../format/root.ts'
 import { definitionsText, type IndexDefinition } from '../indexes/keys/index-definition.ts'
-import { isFullDisk, type KeeperCalls } from '../indexes/upkeep/index-checkpointer.ts'
+import { type IndexCheckpointCalls, isFullDisk } from '../indexes/upkeep/index-checkpointer.ts'
 import { type IndexSet, unknownIndex } from '../indexes/upkeep/index-set.ts'
 import { LateIndexes } from '../indexes/upkeep/late-indexes.ts'
 import { freeNextIndexName } from '../indexes/upkeep/next-index-file.ts'
@@ -71,7 +71,7 @@ export class WriterIndexes<S extends AnySchema> implements SessionIndexes {
     const { file } = this.#session
     const wanted = [...declared.values()]
     const { source } = reading
-    const opened = yield* openStoreIndexes(file, source, options, wanted, this.#applied, this.#keeperCalls)
+    const opened = yield* openStoreIndexes(file, source, options, wanted, this.#applied, this.#checkpointCalls)
     this.kept.current = opened?.set
     this.#built = opened?.rebuilt ?? []
     this.#missing = opened?.missing ?? []
@@ -88,23 +88,23 @@ export class WriterIndexes<S extends AnySchema> implements SessionIndexes {
     for (const definition of this.#missing) {
       for (const _ of set.build(set.begin(definition), size)) yield
     }
-    if (this.#missing.length > 0) set.keeper.publish()
+    if (this.#missing.length > 0) set.checkpointer.publish()
     this.#missing = []
     this.#nameInRoot(set.definitions)
   }
 
   /** Makes durable what the indexes hold, before a journal that they were brought up to date from goes. */
   publish(): void {
-    this.kept.current?.keeper.publish()
+    this.kept.current?.checkpointer.publish()
   }
 
   /** Whether a page was found damaged, or the disk was full. */
   get needMending(): boolean {
-    return this.kept.current?.keeper.needsMending === true
+    return this.kept.current?.checkpointer.needsMending === true
   }
   /** Makes anew what was found damaged, and writes what found no room. */
   async mend(): Promise<void> {
-    await this.kept.current?.keeper.checkpoint()
+    await this.kept.current?.checkpointer.checkpoint()
   }
 
   /**
@@ -120,7 +120,13 @@ export class WriterIndexes<S extends AnySchema> implements SessionIndexes {
     const { file } = this.#session
     const committer = this.committer as Committer
     packDefinitions(definitionsText([...this.definitions, definition]))
-    this.kept.current ??= newStoreIndexes(file, reading.source, storeOptions, this.#applied, this.#keeperCalls)
+    this.kept.current ??= newStoreIndexes(
+      file,
+      reading.source,
+      storeOptions,
+      this.#applied,
+      this.#checkpointCalls,
+    )
     const { current: set } = this.kept
     const index = set.begin(definition)
     let steps: Steps<void> | undefined
@@ -137,8 +143,8 @@ export class WriterIndexes<S extends AnySchema> implements SessionIndexes {
     committer.assertSound()
     epoch.value++
     try {
-      set.keeper.publish()
-      set.keeper.assertWhole()
+      set.checkpointer.publish()
+      set.checkpointer.assertWhole()
       this.#nameInRoot(set.definitions)
     } catch (error) {
       set.drop(definition.name)
@@ -156,9 +162,9 @@ export class WriterIndexes<S extends AnySchema> implements SessionIndexes {
     const { identity: owner, moved, commitNumber, size, lineage } = compacted
     freeNextIndexName(platform, path, owner)
     if (set === undefined || set.all.length === 0) return undefined
-    if (!(await set.keeper.settle())) {
+    if (!(await set.checkpointer.settle())) {
       // Indexes that had to be built again once the new file has the name would meet the same full disk.
-      if (isFullDisk(set.keeper.failure)) throw set.keeper.failure
+      if (isFullDisk(set.checkpointer.failure)) throw set.checkpointer.failure
       return undefined
     }
     const windows = indexWindows(this.#settings.options)
@@ -193,7 +199,7 @@ export class WriterIndexes<S extends AnySchema> implements SessionIndexes {
     set.drop(name)
     this.#settings.declared.delete(name)
     this.#settings.epoch.value++
-    set.keeper.publish()
+    set.checkpointer.publish()
   }
 
   /** Makes durable which indexes the store has. @throws whatever poisons */
@@ -221,7 +227,7 @@ export class WriterIndexes<S extends AnySchema> implements SessionIndexes {
 
   readonly #applied = (): AppliedState => this.#session.applied
 
-  readonly #keeperCalls: KeeperCalls = {
+  readonly #checkpointCalls: IndexCheckpointCalls = {
     published: () => this.committer?.republish(),
     failed: error => this.committer?.fail(error),
   }

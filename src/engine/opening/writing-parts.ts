@@ -11,7 +11,7 @@ import { Follower, openSharedWords, type Publisher } from '../file/publication.t
 import { Space } from '../file/space.ts'
 import type { AppliedState } from '../format/root.ts'
 import type { IndexDefinition } from '../indexes/keys/index-definition.ts'
-import type { KeeperCalls } from '../indexes/upkeep/index-checkpointer.ts'
+import type { IndexCheckpointCalls } from '../indexes/upkeep/index-checkpointer.ts'
 import {
   createIndexes,
   type IndexOpening,
@@ -87,13 +87,13 @@ export function startWriting<S extends AnySchema>(
     failed,
     companion: indexes,
   })
-  const { liveness, checksums } = locator
+  const { deletionBits, checksums } = locator
   const publish = (): void => committer.publishRoomSync()
   const space = new Space({
     file,
     pool,
     addressing,
-    liveness,
+    deletionBits,
     checksums,
     allocation: allocate,
     publish,
@@ -114,7 +114,7 @@ export function* openStoreIndexes<S extends AnySchema>(
   options: StoreSettings,
   declared: readonly IndexDefinition[],
   applied: () => AppliedState,
-  calls: KeeperCalls,
+  calls: IndexCheckpointCalls,
 ): FrameSteps<OpenedIndexes | undefined> {
   const { root, replay } = file
   const frames = replay?.scan.frames ?? (() => [])
@@ -136,7 +136,7 @@ export function newStoreIndexes<S extends AnySchema>(
   source: Source<S>,
   options: StoreSettings,
   applied: () => AppliedState,
-  calls: KeeperCalls,
+  calls: IndexCheckpointCalls,
 ): IndexSet {
   const state = applied()
   const opening = {

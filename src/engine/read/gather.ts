@@ -37,7 +37,7 @@ export function gatherAll(locator: Locator, column: Column, liveCount: number, p
     const to = Math.min(end, from + pieces.records)
     filled = pieces.once(() => gatherRuns(locator, column, from, to, out, filled))
   }
-  if (filled !== liveCount) throw miscounted(locator.liveness, filled, liveCount)
+  if (filled !== liveCount) throw miscounted(locator.deletionBits, filled, liveCount)
   return out
 }
 

@@ -10,7 +10,7 @@ import type { Window, WindowPool } from '../../mmap/window-pool/window.ts'
 import type { RecordBytes } from '../../schema/index.ts'
 import { CheckedRecords, type ChecksumPolicy } from '../file/checked-records.ts'
 import type { Checksums } from '../file/checksums.ts'
-import type { Liveness } from '../file/deletion-bits.ts'
+import type { DeletionBits } from '../file/deletion-bits.ts'
 import { type Addressing, firstRecordAt, offsetOf, recordsBefore } from '../format/addressing.ts'
 import type { Staging } from './staging.ts'
 
@@ -18,7 +18,7 @@ export class Locator {
   readonly addressing: Addressing
   readonly pool: WindowPool
   readonly staging: Staging
-  readonly liveness: Liveness
+  readonly deletionBits: DeletionBits
   readonly checksums: Checksums
   readonly #checked: CheckedRecords
   #unchecked: Locator | undefined
@@ -33,7 +33,7 @@ export class Locator {
     addressing: Addressing,
     pool: WindowPool,
     staging: Staging,
-    liveness: Liveness,
+    deletionBits: DeletionBits,
     checksums: Checksums,
     /** When a record found in the file is compared with its checksum, where there are checksums. */
     policy: ChecksumPolicy = 'never',
@@ -43,9 +43,9 @@ export class Locator {
     this.addressing = addressing
     this.pool = pool
     this.staging = staging
-    this.liveness = liveness
+    this.deletionBits = deletionBits
     this.checksums = checksums
-    this.#checked = new CheckedRecords({ policy, addressing, pool, liveness, checksums, ownFrom })
+    this.#checked = new CheckedRecords({ policy, addressing, pool, deletionBits, checksums, ownFrom })
   }
 
   get checksumPolicy(): ChecksumPolicy {
@@ -54,21 +54,21 @@ export class Locator {
 
   /** The same records, none of them compared with its checksum: for work that must get past a damaged one. */
   unchecked(): Locator {
-    const { addressing, pool, staging, liveness, checksums } = this
-    this.#unchecked ??= new Locator(addressing, pool, staging, liveness, checksums)
+    const { addressing, pool, staging, deletionBits, checksums } = this
+    this.#unchecked ??= new Locator(addressing, pool, staging, deletionBits, checksums)
     return this.#unchecked
   }
 
   /** What was found before may no longer be what is there. */
   expire(): void {
     this.staging.expire()
-    this.liveness.expire()
+    this.deletionBits.expire()
     this.checksums.expire()
   }
 
   /** Whether each record in use lies in the file, live and unchanged, so that arithmetic alone finds it. */
   get isPlain(): boolean {
-    return this.staging.changeCount === 0 && !this.liveness.exists && !this.#checked.isEach
+    return this.staging.changeCount === 0 && !this.deletionBits.exists && !this.#checked.isEach
   }
 
   /** Whether neighbours lie side by side, so that generated loops can walk them. */
@@ -82,8 +82,8 @@ export class Locator {
       const slot = this.staging.find(n)
       if (slot !== undefined) return slot >= 0
     }
-    if (n >= this.staging.baseSize || !this.liveness.exists) return true
-    const isDeleted = this.liveness.isDeleted(n)
+    if (n >= this.staging.baseSize || !this.deletionBits.exists) return true
+    const isDeleted = this.deletionBits.isDeleted(n)
     if (this.#checked.isActive && !this.#checked.has(n)) this.#checked.assertMark(n, isDeleted)
     return !isDeleted
   }
@@ -98,10 +98,10 @@ export class Locator {
 
   /** Whether the deletion bit of record n in the file contradicts its checksum. */
   hasContradiction(n: number): boolean {
-    const { staging, liveness, checksums } = this
-    if (!checksums.marksDeleted || !checksums.exists || !liveness.exists) return false
+    const { staging, deletionBits, checksums } = this
+    if (!checksums.marksDeleted || !checksums.exists || !deletionBits.exists) return false
     const isInFile = n < staging.baseSize && (staging.changeCount === 0 || staging.find(n) === undefined)
-    return isInFile && checksums.isMarked(n) !== liveness.isDeleted(n)
+    return isInFile && checksums.isMarked(n) !== deletionBits.isDeleted(n)
   }
 
   /** The bytes that hold record n, with `at` set; undefined where it is deleted or past the end. */
@@ -123,7 +123,7 @@ export class Locator {
     if (this.#checked.isActive && n < staging.baseSize && !this.#checked.has(n)) {
       this.#checked.compare(n, staging.baseSize)
     }
-    if (this.liveness.exists && n < staging.baseSize && this.liveness.isDeleted(n)) return undefined
+    if (this.deletionBits.exists && n < staging.baseSize && this.deletionBits.isDeleted(n)) return undefined
     return this.#windowOf(n, ahead)
   }
 
@@ -151,7 +151,7 @@ export class Locator {
       this.at = staging.imageAt(slot)
       return staging.imageSource(slot)
     }
-    return this.liveness.isDeleted(n) ? undefined : this.#windowOf(n)
+    return this.deletionBits.isDeleted(n) ? undefined : this.#windowOf(n)
   }
 
   /**
@@ -173,10 +173,10 @@ export class Locator {
     }
     if (n < staging.tailStart && stop > n + 1) {
       stop = Math.min(stop, staging.tailStart, recordsBefore(addressing, (source as Window).end))
-      if (this.liveness.exists && stop > n + 1) {
+      if (this.deletionBits.exists && stop > n + 1) {
         const at = this.at
         const limited = Math.min(stop, staging.baseSize)
-        const deleted = this.liveness.nextDeleted(n, limited)
+        const deleted = this.deletionBits.nextDeleted(n, limited)
         if (deleted < limited) stop = deleted
         this.at = at
         if (source.view === null) return this.run(n, n + 1)
@@ -217,7 +217,7 @@ export class Locator {
       }
       if (at >= this.staging.baseSize) return at
       const stop = Math.min(last, this.staging.baseSize, this.staging.unchangedBelow(at))
-      const live = this.liveness.nextLive(at, stop)
+      const live = this.deletionBits.nextLive(at, stop)
       if (live > at && this.#checked.isActive) {
         this.#checked.compareDeleted(at, live, this.staging.baseSize)
       }

@@ -137,9 +137,9 @@ export class HeldCommit {
   }
 
   /** Growth moves the tables behind the array, and records come to lie where they were. */
-  #place({ liveness, checksums, pool, addressing }: Locator, published: PublishedState): void {
+  #place({ deletionBits, checksums, pool, addressing }: Locator, published: PublishedState): void {
     pool.setEnd(Math.min(fileEnd(addressing, published), this.#file.file.size()))
-    if (liveness.offset !== published.liveBitsOffset) liveness.place(published.liveBitsOffset)
+    if (deletionBits.offset !== published.liveBitsOffset) deletionBits.place(published.liveBitsOffset)
     if (checksums.offset !== published.checksumsOffset) checksums.place(published.checksumsOffset)
   }
 }

@@ -17,10 +17,10 @@ import type { WindowPool } from '../../mmap/window-pool/window.ts'
 import { Soundness } from '../commit/poison.ts'
 import { Applier, type PlacedChanges } from '../file/apply.ts'
 import { Checksums } from '../file/checksums.ts'
-import { Liveness } from '../file/deletion-bits.ts'
+import { DeletionBits } from '../file/deletion-bits.ts'
 import { DirtyRanges } from '../file/dirty-ranges.ts'
 import { NEXT_TURN, type Protocol, runBlocking, runInBackground } from '../file/protocol.ts'
-import { RootKeeper } from '../file/root-writer.ts'
+import { RootWriter } from '../file/root-writer.ts'
 import { type Addressing, offsetOf } from '../format/addressing.ts'
 import { journalPathOf } from '../format/file-names.ts'
 import { corrupt, type Identity } from '../format/identity.ts'
@@ -55,7 +55,7 @@ export class Replay {
   readonly scan: JournalScan
   readonly #changesAStep: number
   #isSecured: boolean
-  readonly #roots: RootKeeper
+  readonly #roots: RootWriter
   /** Makes durable what else must be so before the journal goes. */
   beforeEnd: () => void = () => {}
   readonly #soundness: Soundness
@@ -75,18 +75,18 @@ export class Replay {
     const { journalBytesAtOnce } = store.limits
     this.#isSecured = extents.length === 0
     if (extents.reduce((sum, { offset, end }) => sum + end - offset, 0) <= journalBytesAtOnce) this.secure()
-    this.#roots = new RootKeeper(store.file, store.root)
+    this.#roots = new RootWriter(store.file, store.root)
     this.#roots.storeFoundAgain()
     const { path, pool, addressing, root } = store
     const imagesAStep = Math.max(1, Math.floor(IMAGE_BYTES_A_STEP / addressing.recordSize))
     this.#changesAStep = Math.min(CHANGES_A_STEP, imagesAStep)
-    const liveness = new Liveness(pool)
-    liveness.place(root.liveBitsOffset)
+    const deletionBits = new DeletionBits(pool)
+    deletionBits.place(root.liveBitsOffset)
     const checksums = new Checksums(pool, store.identity.marksDeleted)
     checksums.place(root.checksumsOffset)
     this.#capacity = Math.max(root.capacity, net.size)
     if (this.#capacity > root.capacity) {
-      if (liveness.exists || checksums.exists) {
+      if (deletionBits.exists || checksums.exists) {
         // Growth writes a root of its own where tables lie behind the array.
         const what = `the journal has ${net.size} records, the array ${root.capacity}`
         throw corrupt(path, root.liveBitsOffset, what)
@@ -94,7 +94,7 @@ export class Replay {
       const start = offsetOf(addressing, root.capacity)
       store.file.allocate(start, offsetOf(addressing, this.#capacity) - start)
     }
-    if (net.deletedCount > 0 && !liveness.exists) {
+    if (net.deletedCount > 0 && !deletionBits.exists) {
       throw corrupt(
         path,
         0,
@@ -102,7 +102,7 @@ export class Replay {
       )
     }
     pool.setEnd(fileEnd(addressing, { ...root, capacity: this.#capacity }))
-    this.#applier = new Applier({ addressing, pool, liveness, checksums }, new DirtyRanges(), true)
+    this.#applier = new Applier({ addressing, pool, deletionBits, checksums }, new DirtyRanges(), true)
   }
 
   /** What is committed, and where it lies once it is in the file. */

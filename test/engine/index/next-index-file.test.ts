@@ -7,7 +7,7 @@ import { copyFileSync, existsSync, readFileSync, renameSync, writeFileSync } fro
 import { join } from 'node:path'
 import { migrateStore, openStore } from 'stridedb'
 import { describe, expect, it, vi } from 'vitest'
-import { IndexKeeper } from '../../../src/engine/indexes/upkeep/index-checkpointer.ts'
+import { IndexCheckpointer } from '../../../src/engine/indexes/upkeep/index-checkpointer.ts'
 import { createIndexFile, IndexFile } from '../../../src/engine/indexes/upkeep/index-file.ts'
 import { openStoreOn } from '../../../src/engine/open.ts'
 import type { DiskEvent } from '../../../src/mmap/simulated/simulated-disk.ts'
@@ -99,7 +99,7 @@ describe('an index file that waits for its name', () => {
   })
 
   it('is written by each compact, whatever was staged and rolled back before', async () => {
-    const settle = vi.spyOn(IndexKeeper.prototype, 'settle')
+    const settle = vi.spyOn(IndexCheckpointer.prototype, 'settle')
     const path = join(temporaryFolder(), 'x.stride')
     using store = open(path)
     store.appendMany(Array.from({ length: 20 }, (_, n) => trade(n)))

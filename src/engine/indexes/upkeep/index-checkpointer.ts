@@ -29,7 +29,7 @@ const WAITING_MIN = 8
 /** A step in the background takes about so long. */
 const STEP_MS = 3
 
-export interface KeeperParts {
+export interface IndexCheckpointParts {
   readonly file: IndexFile
   readonly locator: Locator
   readonly indexes: () => readonly KeyIndex[]
@@ -37,26 +37,26 @@ export interface KeeperParts {
   readonly applied: () => AppliedState
   /** Makes the pages of an index anew, one of which is damaged. */
   readonly rebuild: (index: KeyIndex) => void
-  readonly calls: KeeperCalls
+  readonly calls: IndexCheckpointCalls
 }
 
-/** Whom the keeper tells. */
-export interface KeeperCalls {
+/** Whom the checkpointer tells. */
+export interface IndexCheckpointCalls {
   /** A root was published: readers look again. */
   readonly published: () => void
   /** A store or a sync failed: nothing is tried again (D5). */
   readonly failed: (error: unknown) => void
 }
 
-export class IndexKeeper {
-  readonly #parts: KeeperParts
+export class IndexCheckpointer {
+  readonly #parts: IndexCheckpointParts
   #epoch = 0
   /** The last checkpoint in turns that was asked for; never rejects. */
   #running: Promise<void> = Promise.resolve()
   /** Why nothing is written any more, or, where that was a full disk, until the next attempt. */
   failure: unknown
 
-  constructor(parts: KeeperParts) {
+  constructor(parts: IndexCheckpointParts) {
     this.#parts = parts
   }
 

@@ -33,7 +33,7 @@ import {
 } from '../keys/index-definition.ts'
 import { planIndex } from '../keys/key-plan.ts'
 import { whyOtherHistory } from '../pages/index-belonging.ts'
-import type { KeeperCalls } from './index-checkpointer.ts'
+import type { IndexCheckpointCalls } from './index-checkpointer.ts'
 import { createIndexFile, type IndexAccess, IndexFile } from './index-file.ts'
 import { IndexSet } from './index-set.ts'
 import { type Judgement, openEitherIndexFile, settleNextIndexFile } from './next-index-file.ts'
@@ -57,7 +57,7 @@ export interface IndexOpening {
   /** What the journal has behind that root. */
   readonly frames: () => Iterable<Frame>
   readonly applied: () => AppliedState
-  readonly calls: KeeperCalls
+  readonly calls: IndexCheckpointCalls
 }
 
 export interface OpenedIndexes {
@@ -157,7 +157,7 @@ function* restored(
 }
 
 /** For who publishes nothing. */
-export const UNHEARD: KeeperCalls = { published: () => {}, failed: () => {} }
+export const UNHEARD: IndexCheckpointCalls = { published: () => {}, failed: () => {} }
 
 /** For a reader: what a file has of the store's indexes, with what the journal says beyond it; nothing is ever written. */
 export function indexesAsLeft(

@@ -26,7 +26,7 @@ import { BulkBuild } from '../trees/bulk-build.ts'
 import type { HashDelta } from '../trees/hash-delta.ts'
 import { IndexTree, leafFormatOf } from '../trees/index-tree.ts'
 import type { OrderedDelta } from '../trees/ordered-delta.ts'
-import { IndexKeeper, type KeeperCalls } from './index-checkpointer.ts'
+import { type IndexCheckpointCalls, IndexCheckpointer } from './index-checkpointer.ts'
 import type { IndexFile } from './index-file.ts'
 
 export type BuildOptions = ProgressOptions
@@ -40,7 +40,7 @@ export interface IndexSetParts {
   readonly readField: ReadField
   /** What is committed and in the file. */
   readonly applied: () => AppliedState
-  readonly calls: KeeperCalls
+  readonly calls: IndexCheckpointCalls
 }
 
 export class IndexSet {
@@ -48,7 +48,7 @@ export class IndexSet {
   readonly #indexes = new Map<string, KeyIndex>()
   /** Indexes that are being built: told of changes, not asked. */
   readonly #building = new Set<KeyIndex>()
-  readonly keeper: IndexKeeper
+  readonly checkpointer: IndexCheckpointer
   /** Counts what was staged, so that a walk sees that something changed. */
   changes = 0
 
@@ -56,7 +56,14 @@ export class IndexSet {
     this.#parts = parts
     const { file, locator, applied, calls } = parts
     const rebuild = (index: KeyIndex): void => this.#makeAnew(index, applied().size)
-    this.keeper = new IndexKeeper({ file, locator, applied, indexes: () => this.all, rebuild, calls })
+    this.checkpointer = new IndexCheckpointer({
+      file,
+      locator,
+      applied,
+      indexes: () => this.all,
+      rebuild,
+      calls,
+    })
   }
 
   get file(): IndexFile {

@@ -20,7 +20,7 @@ export class LateIndexes implements StagedKeys, Companion {
     this.current?.deleting(n)
   }
   readonly checkpoint: Wait = {
-    block: () => this.current?.keeper.checkpointSync(),
-    wait: async () => this.current?.keeper.checkpoint(),
+    block: () => this.current?.checkpointer.checkpointSync(),
+    wait: async () => this.current?.checkpointer.checkpoint(),
   }
 }
