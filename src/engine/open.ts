@@ -2,7 +2,7 @@
  * Opening a store: arguments checked, and waiting for another writer without blocking the event loop.
  */
 
-import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { StrideError } from '../errors.ts'
 import type { Platform } from '../mmap/platform.ts'
 import { checkPath, isPlainObject, shown } from '../options/shown-value.ts'
@@ -10,8 +10,8 @@ import { withCaller } from '../runtime/call-stack.ts'
 import { Deadline } from '../runtime/monotonic.ts'
 import { type AnySchema, isOldSchema, isSchema, refuseOldSchema } from '../schema/index.ts'
 import { folderIsMissing } from './file/absent-folder.ts'
+import { allSteps, type QuietSteps, stepsInTurns } from './file/steps.ts'
 import type { IndexDeclarations, NoIndexes, OnlyKnownIndexes } from './indexes/index-types.ts'
-import { allSteps, type FrameSteps } from './journal/frame-read.ts'
 import {
   INDEXED_STORE,
   type IndexedStoreOptions,
@@ -86,7 +86,7 @@ function hasSchema(given: object): boolean {
 function* openAsTold<S extends AnySchema>(
   { path, schema }: Opening<S>,
   options: StoreSettings,
-): FrameSteps<Store<S>> {
+): QuietSteps<Store<S>> {
   try {
     return yield* Store.opening<S>(path, schema, options)
   } catch (error) {
@@ -143,20 +143,11 @@ export async function openStoreAsync<S extends AnySchema>(
   const deadline = new Deadline(lockTimeoutMs)
   for (;;) {
     try {
-      return await inTurns(openAsTold(opening, options))
+      return await stepsInTurns(openAsTold(opening, options))
     } catch (error) {
       const isBusy = error instanceof StrideError && error.code === 'ERR_STRIDE_BUSY'
       if (!isBusy || deadline.isOver) throw withCaller(error)
       await sleep(POLL_MS)
     }
-  }
-}
-
-/** One step each turn of the event loop. */
-async function inTurns<T>(steps: FrameSteps<T>): Promise<T> {
-  for (;;) {
-    const step = steps.next()
-    if (step.done === true) return step.value
-    await nextTurn()
   }
 }

@@ -13,6 +13,7 @@ import type { Synchronous } from '../runtime/synchronous.ts'
 import type { AnySchema, Input } from '../schema/index.ts'
 import type { Durability } from './commit/commit-waiters.ts'
 import { PROGRESS, type ProgressOptions } from './file/progress-options.ts'
+import type { QuietSteps } from './file/steps.ts'
 import type {
   IndexDeclaration,
   IndexOn,
@@ -22,7 +23,6 @@ import type {
 } from './indexes/index-types.ts'
 import { defineIndex, type IndexDefinition } from './indexes/keys/index-definition.ts'
 import type { StoreIndex } from './indexes/lookup/store-index.ts'
-import type { FrameSteps } from './journal/frame-read.ts'
 import { backupStore } from './maintain/backup.ts'
 import { compactStore } from './maintain/compact.ts'
 import { ExclusiveWork } from './maintain/exclusive-work.ts'
@@ -61,7 +61,7 @@ export class Store<S extends AnySchema = AnySchema, out I = NoIndexes> extends R
     schema: S | undefined,
     options: StoreSettings,
     given?: GivenParts,
-  ): FrameSteps<Store<S, I>> {
+  ): QuietSteps<Store<S, I>> {
     const opened = yield* OpenedStore.open(path, schema, options, given)
     // Beside another writer reads are checked (PO3 of point-reader.ts), which is not generated.
     const Reader = options.readOnly ? Store : readerClassOf(Store, opened.reading.source.codec)

@@ -4,7 +4,7 @@
 
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { allSteps } from '../../src/engine/journal/frame-read.ts'
+import { allSteps } from '../../src/engine/file/steps.ts'
 import { numbersBelow, oneOfEach } from '../../src/engine/journal/sort-changes.ts'
 import { runSeed } from '../crash/random.ts'
 

@@ -13,6 +13,7 @@
 
 import { StrideError } from '../../errors.ts'
 import type { Platform, PlatformFile } from '../../mmap/platform.ts'
+import { blockFor } from '../../runtime/block.ts'
 import { Deadline } from '../../runtime/monotonic.ts'
 import { lockPathOf } from '../format/file-names.ts'
 
@@ -24,7 +25,6 @@ const POLL_MS = 5
 const PATIENCE_MS = 25
 /** So long readers may keep a writer waiting by asking for it (LK1). */
 const READERS_MS_MAX = 10_000
-const SLEEP = new Int32Array(new SharedArrayBuffer(4))
 
 export interface LockOptions {
   readonly writer: boolean
@@ -128,6 +128,6 @@ function wait(file: PlatformFile, byte: number, timeoutMs: number, complaint: st
       const message = timeoutMs > 0 ? `${complaint}, for ${timeoutMs} ms now` : complaint
       throw new StrideError('ERR_STRIDE_BUSY', message, { path: file.path })
     }
-    Atomics.wait(SLEEP, 0, 0, POLL_MS)
+    blockFor(POLL_MS)
   }
 }

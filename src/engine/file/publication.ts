@@ -8,13 +8,13 @@
  */
 
 import type { PlatformFile, SharedWords } from '../../mmap/platform.ts'
+import { blockFor } from '../../runtime/block.ts'
 import type { Root } from '../format/root.ts'
 import { SHARED_OFFSET, SHARED_WORD_COUNT, SHARED_WORDS } from '../format/store-format.ts'
 
 /** Looks at the sequence of a writer that is storing: some at once, then a few a millisecond apart. */
 const QUICK_LOOKS = 20
 const LOOKS_MAX = 24
-const SLEEP = new Int32Array(new SharedArrayBuffer(4))
 
 /** What the words say. */
 export type PublishedState = Pick<
@@ -126,7 +126,7 @@ export class Follower {
   settle(): number {
     let sequence = this.sequence()
     for (let looks = 0; (sequence & 1) === 1 && looks < LOOKS_MAX; looks++) {
-      if (looks >= QUICK_LOOKS) Atomics.wait(SLEEP, 0, 0, 1)
+      if (looks >= QUICK_LOOKS) blockFor(1)
       sequence = this.sequence()
     }
     return sequence

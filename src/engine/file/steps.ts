@@ -1,5 +1,7 @@
 /**
- * Long work in steps: with progress told, ended by a signal, at once or without blocking the event loop.
+ * Long work in steps, at once or without blocking the event loop; with progress told and ended by a signal where a caller asks.
+ *
+ * Work whose order of syncs matters: protocol.ts.
  */
 
 import { setImmediate as nextTurn } from 'node:timers/promises'
@@ -11,7 +13,7 @@ export interface Done {
   readonly total: number
 }
 
-/** Work that stops after each part; a part takes milliseconds. */
+/** Work that stops after each part and says how far it is; a part takes milliseconds. */
 export type Steps<T> = Generator<Done, T, void>
 
 export function runAtOnce<T>(steps: Steps<T>, { signal, progress }: ProgressOptions): T {
@@ -30,6 +32,25 @@ export async function runInTurns<T>(steps: Steps<T>, { signal, progress }: Progr
     const step = steps.next()
     if (step.done === true) return step.value
     progress?.(step.value.done, step.value.total)
+    await nextTurn()
+  }
+}
+
+/** Work that stops after each part and says nothing. */
+export type QuietSteps<T> = Generator<void, T, void>
+
+export function allSteps<T>(steps: Generator<unknown, T, void>): T {
+  for (;;) {
+    const step = steps.next()
+    if (step.done === true) return step.value
+  }
+}
+
+/** The same, one part each turn of the event loop. */
+export async function stepsInTurns<T>(steps: QuietSteps<T>): Promise<T> {
+  for (;;) {
+    const step = steps.next()
+    if (step.done === true) return step.value
     await nextTurn()
   }
 }

@@ -4,6 +4,7 @@
  * Where to begin, and what an end means: journal-scan.ts. What a frame holds: frame-read.ts.
  */
 
+import type { QuietSteps } from '../file/steps.ts'
 import { corrupt } from '../format/identity.ts'
 import { BLOCK_BYTES, roundToBlock } from '../format/journal-format.ts'
 import type { Root } from '../format/root.ts'
@@ -11,7 +12,6 @@ import {
   changesOf,
   type Frame,
   type FrameHead,
-  type FrameSteps,
   frameEnd,
   headAt,
   looksLikeFrame,
@@ -67,7 +67,7 @@ export class ChainReader {
     this.#recordSize = recordSize
   }
 
-  *read(path: string): FrameSteps<void> {
+  *read(path: string): QuietSteps<void> {
     const { commitNumber, journalOffset, journalSegment } = this.#root
     const named = this.#slots.find(({ offset, end }) => offset === journalOffset && end - offset >= BLOCK_BYTES)
     if (named === undefined) throw corrupt(path, journalOffset, 'the segment that the root names is not there')
@@ -83,7 +83,7 @@ export class ChainReader {
   }
 
   /** Goes on where it stopped: a writer that is alive may have written more. */
-  *resume(): FrameSteps<void> {
+  *resume(): QuietSteps<void> {
     this.#bytes.refresh(this.stoppedAt)
     for (const { offset } of this.#slots) this.#bytes.refresh(offset)
     yield* this.#readFirsts()
@@ -91,7 +91,7 @@ export class ChainReader {
     for (let next = this.segment + 1; yield* this.#follow(next); next++) this.segment = next
   }
 
-  *#readFirsts(): FrameSteps<void> {
+  *#readFirsts(): QuietSteps<void> {
     this.#firsts = []
     for (const { offset, end } of this.#slots) {
       this.#firsts.push(yield* wholeFrame(this.#bytes, offset, end, this.#salt))
@@ -104,7 +104,7 @@ export class ChainReader {
   }
 
   /** Follows one segment, from where that ended before. @returns whether it has frames that follow */
-  *#follow(segment: number): FrameSteps<boolean> {
+  *#follow(segment: number): QuietSteps<boolean> {
     const i = this.#slotWith(segment)
     const slot = this.#slots[i]
     if (slot === undefined) return false

@@ -8,6 +8,7 @@
  */
 
 import { crc32 } from 'node:zlib'
+import { allSteps, type QuietSteps } from '../file/steps.ts'
 import {
   FRAME_FIELD_AT as AT,
   CHANGE_HEAD_BYTES,
@@ -48,17 +49,6 @@ export interface Frame {
   readonly head: FrameHead
   readonly bytes: FrameBytes
   readonly at: number
-}
-
-/** Part of long work; it goes on when asked again. */
-export type FrameSteps<T> = Generator<void, T, void>
-
-/** All of it at once. */
-export function allSteps<T>(steps: Generator<unknown, T, void>): T {
-  for (;;) {
-    const step = steps.next()
-    if (step.done === true) return step.value
-  }
 }
 
 /** Whether the bytes at `at` claim to be a frame of this journal, whatever their checksums say. */
@@ -124,7 +114,7 @@ export function* wholeFrame(
   at: number,
   end: number,
   salt: Buffer,
-): FrameSteps<FrameHead | undefined> {
+): QuietSteps<FrameHead | undefined> {
   const head = readHead(bytes, at, end, salt)
   if (head === undefined) return undefined
   let crc = 0
@@ -194,7 +184,7 @@ export function* changesInSteps(
   { bytes, at: frameAt, head }: Frame,
   recordSize: number,
   visit: (change: Change) => void,
-): FrameSteps<boolean> {
+): QuietSteps<boolean> {
   const change = { recordNumber: 0, isDeleted: false, imageAt: -1, replacedAt: -1, spanAt: -1 }
   let p = frameAt + HEADER_BYTES
   const end = p + head.payloadBytes

@@ -10,10 +10,11 @@
 
 import { crc32 } from 'node:zlib'
 import type { PlatformFile } from '../../mmap/platform.ts'
+import type { QuietSteps } from '../file/steps.ts'
 import { type Addressing, offsetOf } from '../format/addressing.ts'
 import { corrupt } from '../format/identity.ts'
 import type { InPlaceRecords } from './frame-chain.ts'
-import { changesInSteps, copyReplacedAt, type FrameSteps, replacedBaseOf } from './frame-read.ts'
+import { changesInSteps, copyReplacedAt, replacedBaseOf } from './frame-read.ts'
 import type { JournalScan } from './journal-scan.ts'
 import { numbersBelow, oneOfEach } from './sort-changes.ts'
 
@@ -38,7 +39,7 @@ export function* checksumInPlace(
   from: number,
   to: number,
   { numbers, put }: Substitutes,
-): FrameSteps<number | undefined> {
+): QuietSteps<number | undefined> {
   const { recordSize } = addressing
   const atOnce = Math.max(1, Math.floor(READ_BYTES / recordSize))
   const buffer = Buffer.allocUnsafe(Math.min(to - from, atOnce) * recordSize)
@@ -63,7 +64,7 @@ export function* checksumInPlace(
  *
  * @throws ERR_STRIDE_CORRUPT with the offset of the first record of a commit that differs; _IO
  */
-export function* assertInPlace(store: RecordsFile, scan: JournalScan): FrameSteps<void> {
+export function* assertInPlace(store: RecordsFile, scan: JournalScan): QuietSteps<void> {
   const [first] = scan.inPlace
   if (first === undefined) return
   const replaced = yield* firstReplaced(store, scan, first)
@@ -79,7 +80,7 @@ function* firstReplaced(
   { file, addressing: { recordSize } }: RecordsFile,
   { bytes, changes, frames, last }: JournalScan,
   { commitNumber, start: lowest }: InPlaceRecords,
-): FrameSteps<Substitutes> {
+): QuietSteps<Substitutes> {
   if (bytes === undefined || last === undefined) return { numbers: [], put: () => {} }
   const list = numbersBelow(last.size, changes)
   const entries = numbersBelow(changes, changes)

@@ -13,6 +13,7 @@
 import { StrideError } from '../../errors.ts'
 import type { Platform, PlatformFile } from '../../mmap/platform.ts'
 import { isBeside } from '../file/current-file.ts'
+import type { QuietSteps } from '../file/steps.ts'
 import { journalPathOf } from '../format/file-names.ts'
 import { corrupt, type Identity } from '../format/identity.ts'
 import { BLOCK_BYTES, FRAME_ALIGNMENT, slotOffset } from '../format/journal-format.ts'
@@ -22,7 +23,6 @@ import {
   copyFrame,
   type Frame,
   type FrameHead,
-  type FrameSteps,
   frameEnd,
   headAt,
   looksLikeFrame,
@@ -90,7 +90,7 @@ export function* scanJournal(
   root: Root,
   appliedCommit: number,
   keptBytesMax: number,
-): FrameSteps<JournalScan> {
+): QuietSteps<JournalScan> {
   const journalPath = journalPathOf(path)
   if (root.journalSegment === 0 && appliedCommit > root.commitNumber) {
     const what = `the root is of commit ${root.commitNumber} and names no journal, but commit ${appliedCommit} was in the file`
@@ -121,7 +121,7 @@ export function* framesBehind(
   file: PlatformFile,
   { salt, slotBytes }: JournalFacts,
   after: number,
-): FrameSteps<readonly PlacedFrame[] | undefined> {
+): QuietSteps<readonly PlacedFrame[] | undefined> {
   const found: PlacedFrame[] = []
   const bytes = new JournalBytes(file, IN_PASSING)
   for (const { offset, end } of slotsOf(bytes.size, slotBytes)) {
@@ -145,7 +145,7 @@ function* scanFile(
   root: Root,
   appliedCommit: number,
   keptBytesMax: number,
-): FrameSteps<JournalScan> {
+): QuietSteps<JournalScan> {
   const { salt, slotBytes, generation } = readJournalHeader(file, identity)
   // The file was rewritten since, which only an ended journal allows: this one is left from then.
   if (root.journalSegment === 0 && generation < identity.generation) return NOTHING
@@ -204,7 +204,7 @@ function* refuseFrames(
   slots: readonly Extent[],
   salt: Buffer,
   root: Root,
-): FrameSteps<void> {
+): QuietSteps<void> {
   for (const { offset, end } of slots) {
     yield* eachWhole(bytes, offset, end, salt, (head, at) => {
       const what = `it holds commit ${head.commitNumber}, but the store's root is of commit ${root.commitNumber} and names no journal`
@@ -220,7 +220,7 @@ function* tornTail(
   slotEnd: number,
   salt: Buffer,
   segment: number,
-): FrameSteps<DroppedFrames | undefined> {
+): QuietSteps<DroppedFrames | undefined> {
   let end = from
   let frames = 0
   for (let at = from; at < slotEnd; at += FRAME_ALIGNMENT) {
@@ -246,7 +246,7 @@ function* knownBeside(
   chain: readonly Extent[],
   salt: Buffer,
   segment: number,
-): FrameSteps<{ readonly commit: number; readonly synced: number }> {
+): QuietSteps<{ readonly commit: number; readonly synced: number }> {
   let commit = 0
   let synced = 0
   for (const { offset, end } of slots) {
@@ -267,7 +267,7 @@ function* eachWhole(
   end: number,
   salt: Buffer,
   visit: (head: FrameHead, at: number) => void,
-): FrameSteps<void> {
+): QuietSteps<void> {
   let sinceYield = 0
   for (let at = from; at < end; ) {
     const place = nextMagic(bytes, at, end)

@@ -7,11 +7,12 @@
  */
 
 import type { PlacedChanges } from '../file/apply.ts'
+import type { QuietSteps } from '../file/steps.ts'
 import { corrupt } from '../format/identity.ts'
 import type { CommitCounts } from '../format/root.ts'
 import type { HeapBytes } from '../records/heap-bytes.ts'
 import type { Overlay } from '../records/overlay.ts'
-import { changesInSteps, type FrameSteps } from './frame-read.ts'
+import { changesInSteps } from './frame-read.ts'
 import type { JournalBytes } from './journal-bytes.ts'
 import type { JournalScan } from './journal-scan.ts'
 import { type NumberedList, type Numbers, numbersBelow, oneOfEach } from './sort-changes.ts'
@@ -89,7 +90,7 @@ export function* collapse(
   recordSize: number,
   path: string,
   before: CommitCounts,
-): FrameSteps<NetChanges> {
+): QuietSteps<NetChanges> {
   const state = last ?? before
   const numbers = numbersBelow(state.size, changes)
   const positions = numbersBelow(bytes?.size ?? 0, changes)

@@ -7,7 +7,7 @@
  * By counting, digit after digit, the last one first. Keys of an index: records/radix-sort.ts.
  */
 
-import type { FrameSteps } from './frame-read.ts'
+import type { QuietSteps } from '../file/steps.ts'
 
 export type Numbers = Uint32Array | Float64Array
 
@@ -39,7 +39,7 @@ export function* oneOfEach(
   list: NumberedList,
   bound: number,
   which: 'last' | 'first',
-): FrameSteps<NumberedList> {
+): QuietSteps<NumberedList> {
   const { numbers, values } = yield* sorted(list, bound)
   let count = 0
   for (let i = 0; i < numbers.length; i++) {
@@ -58,7 +58,7 @@ export function* oneOfEach(
 }
 
 /** The same list in order; the given one's memory may be used. */
-function* sorted(list: NumberedList, bound: number): FrameSteps<NumberedList> {
+function* sorted(list: NumberedList, bound: number): QuietSteps<NumberedList> {
   const { length } = list.numbers
   const digits = digitsBelow(bound)
   const counts = digits.map(({ mask }) => new Uint32Array(mask + 1))

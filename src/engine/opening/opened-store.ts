@@ -1,5 +1,5 @@
 /**
- * What stands behind a store's public face: what it reads, the session on its file, and its indexes by name.
+ * What stands behind a store's public face: what it reads, and the session on its file.
  *
  * The session is replaced whole when the file is: by compact of this process or another one.
  */
@@ -7,8 +7,8 @@
 import { StrideError } from '../../errors.ts'
 import type { Platform } from '../../mmap/platform.ts'
 import type { AnySchema } from '../../schema/index.ts'
+import { allSteps, type QuietSteps } from '../file/steps.ts'
 import type { IndexDefinition } from '../indexes/keys/index-definition.ts'
-import { allSteps, type FrameSteps } from '../journal/frame-read.ts'
 import { Reading } from '../read/reading.ts'
 import type { RecoveryLimits } from '../recovery/recovery-limits.ts'
 import { indexDefinitions, type StoreSettings } from './options.ts'
@@ -38,7 +38,7 @@ export class OpenedStore<S extends AnySchema> implements SessionSettings<S> {
     schema: S | undefined,
     options: StoreSettings,
     { platform, limits = {} }: GivenParts = {},
-  ): FrameSteps<OpenedStore<S>> {
+  ): QuietSteps<OpenedStore<S>> {
     const held = platform === undefined ? undefined : { platform }
     // Recovery is left to the session: its indexes need the journal, too.
     const file = yield* openingStoreFile(path, schema, options, held, { limits, isLeft: true })
@@ -65,7 +65,7 @@ export class OpenedStore<S extends AnySchema> implements SessionSettings<S> {
   }
 
   /** In steps, as long as a journal is read or indexes are built. */
-  *start(): FrameSteps<void> {
+  *start(): QuietSteps<void> {
     const session = this.#session
     try {
       yield* session.start()

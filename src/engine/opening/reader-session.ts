@@ -10,11 +10,11 @@
 import type { AnySchema } from '../../schema/index.ts'
 import { isCurrent } from '../file/current-file.ts'
 import type { Follower, PublishedState } from '../file/publication.ts'
+import { allSteps, type QuietSteps } from '../file/steps.ts'
 import { fileEnd } from '../format/root.ts'
 import type { IndexDefinition } from '../indexes/keys/index-definition.ts'
 import type { IndexSet } from '../indexes/upkeep/index-set.ts'
 import { ReaderIndexes } from '../indexes/upkeep/reader-indexes.ts'
-import { allSteps, type FrameSteps } from '../journal/frame-read.ts'
 import type { Following } from '../read/reading.ts'
 import { HeldCommit, HeldCommitLost } from '../recovery/held-commit.ts'
 import { type ReaderState, readState } from '../recovery/reader-state.ts'
@@ -64,7 +64,7 @@ export class ReaderSession<S extends AnySchema> implements Session, Following, S
     return this
   }
 
-  *start(): FrameSteps<void> {
+  *start(): QuietSteps<void> {
     this.#settings.reading.following = this
     yield* this.#follow()
   }
@@ -138,7 +138,7 @@ export class ReaderSession<S extends AnySchema> implements Session, Following, S
   }
 
   /** Takes over what other processes committed. */
-  *#follow(): FrameSteps<void> {
+  *#follow(): QuietSteps<void> {
     const { reading } = this.#settings
     const { platform, path, file } = this.file
     const follower = this.#follower

@@ -24,6 +24,7 @@ import { isCurrent } from '../file/current-file.ts'
 import { DeletionBits } from '../file/deletion-bits.ts'
 import { assertLockable, StoreLock } from '../file/locks.ts'
 import { appliedCommit, openSharedWords, Publisher } from '../file/publication.ts'
+import { allSteps, type QuietSteps } from '../file/steps.ts'
 import { writeWholeNew } from '../file/whole-file.ts'
 import { type Addressing, offsetOf } from '../format/addressing.ts'
 import { indexPathOf, journalPathOf, nextIndexPathOf } from '../format/file-names.ts'
@@ -31,7 +32,6 @@ import { corrupt, type Identity, newIdentity, readIdentity, writeIdentity } from
 import { FIRST_ROOT, fileEnd, type Root, readRoot, writeRoot } from '../format/root.ts'
 import { IDENTITY_OFFSET, PAGE_BYTES, SHARED_OFFSET } from '../format/store-format.ts'
 import { checkDefinitions, withDefinitions } from '../indexes/upkeep/index-opening.ts'
-import { allSteps, type FrameSteps } from '../journal/frame-read.ts'
 import { assertInPlace } from '../journal/in-place.ts'
 import { type JournalScan, scanJournal } from '../journal/journal-scan.ts'
 import { rulesOf, sharedCodec, sharedCodecOf } from '../read/codecs.ts'
@@ -102,7 +102,7 @@ export function* openingStoreFile(
   options: StoreSettings,
   held?: Held,
   asked: AskedRecovery = {},
-): FrameSteps<StoreFile> {
+): QuietSteps<StoreFile> {
   const { backend } = options
   let chosen: ChosenPlatform = held ?? choosePlatform(backend, givenPath)
   const { platform } = chosen
@@ -203,7 +203,7 @@ function* assemble(
   lock: StoreLock,
   options: StoreSettings,
   { limits: givenLimits, isLeft = false }: AskedRecovery,
-): FrameSteps<StoreFile> {
+): QuietSteps<StoreFile> {
   const { recordSize, dataOffset } = identity
   const addressing = { dataOffset, stride: recordSize, recordSize }
   const found = withDefinitions(readRoot(file, addressing), platform, path, identity)

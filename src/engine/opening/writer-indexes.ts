@@ -10,6 +10,7 @@ import { StrideError } from '../../errors.ts'
 import type { AnySchema } from '../../schema/index.ts'
 import type { Committer } from '../commit/committer.ts'
 import type { ProgressOptions } from '../file/progress-options.ts'
+import type { QuietSteps } from '../file/steps.ts'
 import { runInTurns, type Steps } from '../file/steps.ts'
 import { type AppliedState, packDefinitions } from '../format/root.ts'
 import { definitionsText, type IndexDefinition } from '../indexes/keys/index-definition.ts'
@@ -18,7 +19,6 @@ import { type IndexSet, unknownIndex } from '../indexes/upkeep/index-set.ts'
 import { LateIndexes } from '../indexes/upkeep/late-indexes.ts'
 import { freeNextIndexName } from '../indexes/upkeep/next-index-file.ts'
 import { type CompactedStore, type NextIndexes, renumberIndexes } from '../indexes/upkeep/renumber.ts'
-import type { FrameSteps } from '../journal/frame-read.ts'
 import type { RebuiltIndex } from '../recovery/recovery.ts'
 import type { SessionIndexes, SessionSettings } from './session.ts'
 import type { StoreFile } from './store-file.ts'
@@ -66,7 +66,7 @@ export class WriterIndexes<S extends AnySchema> implements SessionIndexes {
   }
 
   /** Opens them, in steps. @returns whether `complete` has something to do, for which the file has to be written */
-  *open(): FrameSteps<boolean> {
+  *open(): QuietSteps<boolean> {
     const { reading, options, declared } = this.#settings
     const { file } = this.#session
     const wanted = [...declared.values()]
@@ -81,7 +81,7 @@ export class WriterIndexes<S extends AnySchema> implements SessionIndexes {
   }
 
   /** Builds what `open` found missing, and names it in the root; in steps. */
-  *complete(): FrameSteps<void> {
+  *complete(): QuietSteps<void> {
     const { current: set } = this.kept
     if (set === undefined) return
     const { size } = this.#session.applied

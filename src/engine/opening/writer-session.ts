@@ -8,8 +8,8 @@
 
 import type { AnySchema } from '../../schema/index.ts'
 import type { PublishedState } from '../file/publication.ts'
+import type { QuietSteps } from '../file/steps.ts'
 import type { AppliedState, Root } from '../format/root.ts'
-import type { FrameSteps } from '../journal/frame-read.ts'
 import type { Recovery } from '../recovery/recovery.ts'
 import type { Replay } from '../recovery/replay.ts'
 import type { Session, SessionSettings } from './session.ts'
@@ -63,7 +63,7 @@ export class WriterSession<S extends AnySchema> implements Session {
     return this.#parts
   }
 
-  *start(): FrameSteps<void> {
+  *start(): QuietSteps<void> {
     const { reading } = this.#settings
     const { replay, limits } = this.#file
     if (replay !== undefined) reading.source.locator.staging.rebase(replay.state.size, replay.net)

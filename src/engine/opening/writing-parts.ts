@@ -9,6 +9,7 @@ import type { ChecksumPolicy } from '../file/checked-records.ts'
 import { assertCurrent } from '../file/current-file.ts'
 import { Follower, openSharedWords, type Publisher } from '../file/publication.ts'
 import { Space } from '../file/space.ts'
+import type { QuietSteps } from '../file/steps.ts'
 import type { AppliedState } from '../format/root.ts'
 import type { IndexDefinition } from '../indexes/keys/index-definition.ts'
 import type { IndexCheckpointCalls } from '../indexes/upkeep/index-checkpointer.ts'
@@ -21,7 +22,6 @@ import {
 import type { IndexSet } from '../indexes/upkeep/index-set.ts'
 import type { LateIndexes } from '../indexes/upkeep/late-indexes.ts'
 import type { ReadableIndexes } from '../indexes/upkeep/reader-indexes.ts'
-import type { FrameSteps } from '../journal/frame-read.ts'
 import { Journal } from '../journal/journal.ts'
 import { Numbering } from '../read/numbering.ts'
 import type { Reading, Source } from '../read/reading.ts'
@@ -115,7 +115,7 @@ export function* openStoreIndexes<S extends AnySchema>(
   declared: readonly IndexDefinition[],
   applied: () => AppliedState,
   calls: IndexCheckpointCalls,
-): FrameSteps<OpenedIndexes | undefined> {
+): QuietSteps<OpenedIndexes | undefined> {
   const { root, replay } = file
   const frames = replay?.scan.frames ?? (() => [])
   const state = replay?.state ?? root

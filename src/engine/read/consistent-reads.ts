@@ -8,6 +8,7 @@
  */
 
 import { StrideError } from '../../errors.ts'
+import { blockFor } from '../../runtime/block.ts'
 import { Deadline } from '../../runtime/monotonic.ts'
 import type { Follower } from '../file/publication.ts'
 import { HeldCommitLost } from '../recovery/held-commit.ts'
@@ -41,7 +42,6 @@ const ROUNDS_MAX = 30
 const PATIENCE_MS = 2000
 const TRIES_MIN = 10
 const TRIES_BEFORE_HOLD = 3
-const SLEEP = new Int32Array(new SharedArrayBuffer(4))
 
 export class ConsistentReads {
   readonly #store: ReadingStore
@@ -85,7 +85,7 @@ export class ConsistentReads {
       } catch (error) {
         if (!(error instanceof HeldCommitLost) || this.#isTogether) throw error
         hold.end()
-        Atomics.wait(SLEEP, 0, 0, 1)
+        blockFor(1)
       }
       deadline ??= new Deadline(PATIENCE_MS)
       if (tries >= TRIES_MIN && deadline.isOver) {

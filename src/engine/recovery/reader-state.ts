@@ -8,15 +8,16 @@
 
 import { StrideError } from '../../errors.ts'
 import type { Platform, PlatformFile } from '../../mmap/platform.ts'
+import { blockFor } from '../../runtime/block.ts'
 import { Deadline } from '../../runtime/monotonic.ts'
 import type { StoreLock } from '../file/locks.ts'
 import type { Follower, PublishedState } from '../file/publication.ts'
+import type { QuietSteps } from '../file/steps.ts'
 import type { Addressing } from '../format/addressing.ts'
 import { journalPathOf } from '../format/file-names.ts'
 import type { Identity } from '../format/identity.ts'
 import { truncated } from '../format/identity.ts'
 import { fileEnd, type Root, readRoot } from '../format/root.ts'
-import type { FrameSteps } from '../journal/frame-read.ts'
 import { assertInPlace } from '../journal/in-place.ts'
 import { type JournalScan, scanJournal } from '../journal/journal-scan.ts'
 import { collapse, type NetChanges } from '../journal/net-changes.ts'
@@ -28,7 +29,6 @@ const WAIT_MS_MAX = 10_000
 /** Where no lock tells whether somebody writes, what looks damaged may be a checkpoint that is under way: so long. */
 const UNCERTAIN_MS = 500
 const POLL_MS = 2
-const SLEEP = new Int32Array(new SharedArrayBuffer(4))
 
 export interface ReaderState {
   readonly state: PublishedState
@@ -54,7 +54,7 @@ interface Readable {
 }
 
 /** In steps, as long as a journal is read. @throws ERR_STRIDE_BUSY, _CORRUPT, _JOURNAL_MISSING, _TRUNCATED, _IO */
-export function* readState(store: Readable, follower: Follower): FrameSteps<ReaderState> {
+export function* readState(store: Readable, follower: Follower): QuietSteps<ReaderState> {
   const deadline = new Deadline(WAIT_MS_MAX)
   const uncertain = new Deadline(store.platform.lockObstacle === undefined ? 0 : UNCERTAIN_MS)
   for (;;) {
@@ -72,7 +72,7 @@ export function* readState(store: Readable, follower: Follower): FrameSteps<Read
         path,
       })
     }
-    Atomics.wait(SLEEP, 0, 0, POLL_MS)
+    blockFor(POLL_MS)
     yield
   }
 }
@@ -95,7 +95,7 @@ function* readLeft(
   store: Readable,
   follower: Follower,
   uncertain: Deadline,
-): FrameSteps<ReaderState | undefined> {
+): QuietSteps<ReaderState | undefined> {
   const { platform, path, file, identity, addressing, lock, limits } = store
   const sequence = follower.sequence()
   let scan: JournalScan | undefined

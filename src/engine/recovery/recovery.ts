@@ -6,9 +6,9 @@
  * Which frames count: journal-scan.ts. How they get into the file: replay.ts.
  */
 
+import type { QuietSteps } from '../file/steps.ts'
 import { journalPathOf } from '../format/file-names.ts'
 import { type Root, readRootPages } from '../format/root.ts'
-import type { FrameSteps } from '../journal/frame-read.ts'
 import type { DroppedFrames, JournalScan } from '../journal/journal-scan.ts'
 import { collapse } from '../journal/net-changes.ts'
 import { type Recoverable, Replay } from './replay.ts'
@@ -53,7 +53,7 @@ export interface Recovered {
  * closed needs none.
  * @throws ERR_STRIDE_CORRUPT, _NO_SPACE, _IO
  */
-export function* recover(store: Recoverable, scan: JournalScan, isLeft: boolean): FrameSteps<Recovered> {
+export function* recover(store: Recoverable, scan: JournalScan, isLeft: boolean): QuietSteps<Recovered> {
   const { root } = store
   if (isAtRest(store)) return { root }
   const net = yield* collapse(scan, store.addressing.recordSize, journalPathOf(store.path), root)

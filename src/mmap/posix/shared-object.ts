@@ -14,6 +14,7 @@
 import * as fs from 'node:fs'
 import { constants } from 'node:os'
 import { type ErrorCode, StrideError } from '../../errors.ts'
+import { blockFor } from '../../runtime/block.ts'
 import { Deadline } from '../../runtime/monotonic.ts'
 import type { SharedObject } from '../mapping-system.ts'
 import { errnoError, withCodes } from '../system-errors.ts'
@@ -30,7 +31,6 @@ const NAMES_OF_OTHERS: readonly number[] = [EINVAL, EISDIR, ELOOP, ENXIO]
 /** Who is first holds the lock alone while he makes room, which takes as long as zeroing memory. */
 const PATIENCE_MS = 10_000
 const POLL_MS = 1
-const SLEEP = new Int32Array(new SharedArrayBuffer(4))
 
 /** Open here, to be let go when the process ends by itself; of a killed one the next opener cleans up. */
 const openHere = new Set<{ close(): void }>()
@@ -55,7 +55,7 @@ export function openSharedObject(
     if (deadline.isOver) {
       throw failure('ERR_STRIDE_BUSY', name, `is being made or removed for ${patienceMs} ms now`)
     }
-    Atomics.wait(SLEEP, 0, 0, POLL_MS)
+    blockFor(POLL_MS)
   }
 }
 

@@ -8,6 +8,7 @@
  */
 
 import { type ErrorCode, StrideError } from '../../errors.ts'
+import { blockFor } from '../../runtime/block.ts'
 import { Deadline } from '../../runtime/monotonic.ts'
 import { roundUp } from '../bounds.ts'
 import type { Mappable, SharedObject } from '../mapping-system.ts'
@@ -24,7 +25,6 @@ const NO_FILE = -1
 const MAGIC = 0x44525453
 const PATIENCE_MS = 10_000
 const POLL_MS = 1
-const SLEEP = new Int32Array(new SharedArrayBuffer(4))
 
 export class SharedSection implements Mappable {
   readonly path: string
@@ -102,7 +102,7 @@ function writtenSize(
     const deadline = new Deadline(patienceMs)
     while (Atomics.load(values, 0) === 0) {
       if (deadline.isOver) throw failure('ERR_STRIDE_BUSY', name, `is being made for ${patienceMs} ms now`)
-      Atomics.wait(SLEEP, 0, 0, POLL_MS)
+      blockFor(POLL_MS)
     }
     const size = ((values[1] as number) >>> 0) + (values[2] as number) * 2 ** 32
     if (values[0] !== MAGIC || roundUp(size, calls.granularity) !== start) throw taken()

@@ -16,6 +16,7 @@ import { closedError, truncatedError } from '../system-errors.ts'
 import { atTurnEnd } from '../turn.ts'
 import { coalesce, type ReadRange } from './read-ahead.ts'
 import { ShownWindow } from './shown-window.ts'
+import { checkWantedItem } from './wanted-item.ts'
 import type { Window, WindowOptions, WindowPool, WindowStats } from './window.ts'
 
 const COPIES = 8
@@ -85,15 +86,8 @@ export class CopiedWindows implements WindowPool {
 
   acquire(offset: number, length: number, ahead?: number): Window {
     this.#assertOpen()
-    checkRange(offset, length)
-    if (length > this.#options.itemBytesMax) {
-      throw new RangeError(`An item is at most ${this.#options.itemBytesMax} bytes long: ${length}`)
-    }
-    if (offset + length > this.#end) {
-      throw new RangeError(
-        `[${offset}, ${offset + length}) reaches past the end at ${this.#end}: ${this.#file.path}`,
-      )
-    }
+    const { itemBytesMax } = this.#options
+    checkWantedItem(offset, length, { end: this.#end, itemBytesMax, path: this.#file.path })
     if (!this.#isTurnOpen) this.checkSize()
     if (ahead === undefined || ahead <= length) return this.#read(offset, length, false)
     for (const { token, isChunk } of this.#copies) {

@@ -24,6 +24,7 @@ import { advanceWalk, endWalk, prefetchWindows, type ReadRange, WALK_BYTES_MIN }
 import { ShownWindow } from './shown-window.ts'
 import { NO_SLOT, SlotTable } from './slot-table.ts'
 import { SpareRegion } from './spare-region.ts'
+import { checkWantedItem } from './wanted-item.ts'
 import type { Window, WindowOptions, WindowPool, WindowStats } from './window.ts'
 import { WindowSlot } from './window-slot.ts'
 
@@ -216,15 +217,8 @@ export class LiveWindows implements WindowPool {
 
   #checkWanted(offset: number, length: number): void {
     this.#assertOpen()
-    checkRange(offset, length)
-    if (length > this.#options.itemBytesMax) {
-      throw new RangeError(`An item is at most ${this.#options.itemBytesMax} bytes long: ${length}`)
-    }
-    if (offset + length > this.#end) {
-      throw new RangeError(
-        `[${offset}, ${offset + length}) reaches past the end at ${this.#end}: ${this.#file.path}`,
-      )
-    }
+    const { itemBytesMax } = this.#options
+    checkWantedItem(offset, length, { end: this.#end, itemBytesMax, path: this.#file.path })
   }
 
   #place(k: number): WindowSlot {

@@ -13,16 +13,11 @@
 import { InvariantError } from '../../../errors.ts'
 import type { Platform, PlatformFile } from '../../../mmap/platform.ts'
 import type { Codec, Layout } from '../../../schema/index.ts'
+import { allSteps, type QuietSteps } from '../../file/steps.ts'
 import { indexPathOf } from '../../format/file-names.ts'
 import type { Identity } from '../../format/identity.ts'
 import { type AppliedState, type CommitCounts, packDefinitions, type Root } from '../../format/root.ts'
-import {
-  allSteps,
-  changesInSteps,
-  copyReplaced,
-  type Frame,
-  type FrameSteps,
-} from '../../journal/frame-read.ts'
+import { changesInSteps, copyReplaced, type Frame } from '../../journal/frame-read.ts'
 import type { Locator } from '../../records/locator.ts'
 import type { RebuiltIndex } from '../../recovery/recovery.ts'
 import {
@@ -99,7 +94,7 @@ export function checkDefinitions(layout: Layout, definitions: readonly IndexDefi
  * @returns undefined where the store has no index
  * @throws ERR_STRIDE_EXISTS where another file has its name, _NO_SPACE, _IO
  */
-export function* openIndexes(opening: IndexOpening): FrameSteps<OpenedIndexes | undefined> {
+export function* openIndexes(opening: IndexOpening): QuietSteps<OpenedIndexes | undefined> {
   const { path, platform, identity, windows } = opening
   const access = { platform, windows, readOnly: false }
   const judge = judgementOf(opening.root, opening.state.commitNumber)
@@ -136,7 +131,7 @@ function* restored(
   file: IndexFile,
   opening: IndexOpening,
   wanted: readonly IndexDefinition[],
-): FrameSteps<OpenedIndexes> {
+): QuietSteps<OpenedIndexes> {
   const set = setOver(file, opening)
   const found = new Map(file.entries.map(entry => [entry.definition.name, entry.definition]))
   for (const entry of file.entries) {
@@ -187,7 +182,7 @@ export function judgementOf(root: Root, committed: number): Judgement {
 export function* noteFrames(
   set: IndexSet,
   { frames, locator }: Pick<IndexOpening, 'frames' | 'locator'>,
-): FrameSteps<void> {
+): QuietSteps<void> {
   const { recordSize } = locator.addressing
   const old = Buffer.alloc(recordSize)
   const oldView = new DataView(old.buffer, old.byteOffset, old.length)
@@ -213,7 +208,7 @@ export function* noteAppended(
   set: IndexSet,
   { locator, state }: Pick<IndexOpening, 'locator' | 'state'>,
   from: number,
-): FrameSteps<void> {
+): QuietSteps<void> {
   const { size } = state
   let noted = 0
   for (let n = locator.nextLive(from, size); n < size; n = locator.nextLive(n, size)) {

@@ -10,10 +10,10 @@
 
 import type { Platform, PlatformFile } from '../../../mmap/platform.ts'
 import type { Codec } from '../../../schema/index.ts'
+import { allSteps } from '../../file/steps.ts'
 import type { Addressing } from '../../format/addressing.ts'
 import type { Identity } from '../../format/identity.ts'
 import { type CommitCounts, type Root, readRoot } from '../../format/root.ts'
-import { allSteps } from '../../journal/frame-read.ts'
 import { type JournalScan, scanJournal } from '../../journal/journal-scan.ts'
 import { JournalTail } from '../../journal/journal-tail.ts'
 import type { Locator } from '../../records/locator.ts'
