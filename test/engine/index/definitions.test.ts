@@ -113,6 +113,22 @@ describe('the definitions of indexes', () => {
     }
   })
 
+  it('of an index that was dropped and created otherwise stay through compact, whatever opening declared', async () => {
+    const path = join(temporaryFolder(), 'x.stride')
+    const store = openStore(path, Item, { indexes: { a: { on: 'id' } } })
+    store.appendMany(Array.from({ length: 20 }, (_, id) => ({ id, v: 100 + id })))
+    await store.commit()
+    await store.dropIndex('a')
+    await store.createIndex('a', { on: 'v', unique: true })
+    store.delete(0)
+    await store.commit()
+    await store.compact()
+    expect(store.indexes).toMatchObject([{ name: 'a', on: ['v'], unique: true }])
+    expect(store.get(0)).toEqual({ id: 1, v: 101 })
+    expect([store.recovery.indexesBuilt, (await store.verify()).ok]).toEqual([undefined, true])
+    store.close()
+  })
+
   it('stand in both roots once createIndex and dropIndex return', async () => {
     const platform = createSimulatedPlatform()
     const store = openStoreOn(platform, '/x.stride', Item)
