@@ -31,6 +31,7 @@ const ENDS = {
 const MAIN = `
 import fs from 'node:fs'
 import { once } from 'node:events'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
 import { z } from 'zod'
@@ -41,6 +42,14 @@ const leftOf = (path: string): string => {
   const maps = fs.readFileSync('/proc/self/maps', 'latin1').split('\\n').filter(line => line.includes(path)).length
   const links = fs.readdirSync('/proc/self/fd').map(fd => { try { return fs.readlinkSync('/proc/self/fd/' + fd) } catch { return '' } })
   return maps + ' mappings, ' + links.filter(link => link.startsWith(path)).length + ' descriptors'
+}
+/**
+ * The same once it is nothing, or has not become nothing in ten seconds. A worker that begins to map may be taking away what this
+ * one left at the moment when its parent hears of its end; nobody else does it twice.
+ */
+const leftAtLast = async (path: string): Promise<string> => {
+  for (let tries = 0; tries < 400 && leftOf(path) !== '0 mappings, 0 descriptors'; tries++) await sleep(25)
+  return leftOf(path)
 }
 /** Starts a worker and waits for its first message. */
 const start = async (data: object): Promise<{ worker: Worker, said: any, ended: Promise<unknown> }> => {
@@ -90,7 +99,7 @@ if (isMainThread) {
     const { worker, ended } = await start({ path, i })
     if (how.startsWith('terminated')) await worker.terminate()
     await ended
-    const left = leftOf(path)
+    const left = await leftAtLast(path)
     const store = openStore(path, Point, { indexes: { byN: { on: 'n' } } })
     const isWhole = store.count > 0 && [...store].every(({ n }) => n === 1) && (await store.verify()).ok
     store.close()
@@ -131,8 +140,10 @@ if (isMainThread) {
     const { worker, ended } = await start({ path, i })
     if (how.startsWith('terminated')) await worker.terminate()
     await ended
-    const shm = fs.existsSync('/dev/shm/stridedb.' + name(i))
-    const left = leftOf(path) + '; ' + leftOf('/dev/shm/stridedb.' + name(i))
+    const object = '/dev/shm/stridedb.' + name(i)
+    const left = (await leftAtLast(path)) + '; ' + (await leftAtLast(object))
+    for (let tries = 0; tries < 400 && fs.existsSync(object); tries++) await sleep(25)
+    const shm = fs.existsSync(object)
     const shared = SharedMemory.open(name(i), { size: 8192 })
     const first = shared.created + ' ' + shared.view().bytes[0]
     shared.close()
