@@ -1,9 +1,10 @@
 // Bundles each entry of the package, with what they share in chunks: a hundred small modules cost Node 30 ms to load,
 // a handful costs 5 (docs/performance.md, "import"). Names and lines stay as they are, so that the stack of an error names
-// functions and an uncaught error shows one line. Source maps are left out: they would name files that the package does not hold.
+// functions and an uncaught error shows one line. Comments go: the types carry the docstrings. Source maps are left out: they would
+// name files that the package does not hold.
 
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { build } from 'esbuild'
+import { build, transform } from 'esbuild'
 
 const LIBRARY = {
   index: 'src/index.ts',
@@ -37,7 +38,7 @@ for (const [path, { inputs }] of Object.entries(metafile.outputs)) {
 
 // A class that names itself is bundled as `var Name = class _Name`, and its errors would show as `_Name`.
 for (const path of Object.keys(metafile.outputs).filter(output => output.endsWith('.js'))) {
-  const code = readFileSync(path, 'utf8')
+  const code = await withoutComments(readFileSync(path, 'utf8'))
   const names = Array.from(code.matchAll(/^var (\w+) = class _\1\b/gm), ([, name]) => name)
   writeFileSync(
     path,
@@ -51,4 +52,11 @@ copyFileSync('src/commonjs/load.cjs', 'dist/commonjs/load.cjs')
 for (const entry of Object.keys(LIBRARY)) {
   const path = `dist/commonjs/${entry.replace('/index', '')}.cjs`
   writeFileSync(path, `'use strict'\n\nmodule.exports = require('./load.cjs')('${entry}.js')\n`)
+}
+
+/** Printed without white space the code loses its comments, and printed once more it has its lines again. */
+async function withoutComments(code) {
+  const options = { format: 'esm', target: 'node20.19', charset: 'utf8' }
+  const dense = await transform(code, { ...options, minifyWhitespace: true })
+  return (await transform(dense.code, options)).code
 }
