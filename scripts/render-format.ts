@@ -122,9 +122,14 @@ absent. So equal layouts have equal texts.
 |---|---|
 | the record | \`version\`: 1; \`recordSize\`; \`alignment\`; \`fields\`: an array; \`nullBits\`: \`{"offset","size"}\` in bytes from the start of the record, only where a field needs null bits |
 | every field | \`name\` (not of items and elements); \`type\`; \`offset\`: bytes from the start of the object or tuple around it, 0 for the element of an array; \`size\`: bytes of the value; \`width\`: bytes reserved, where more than \`size\`; \`endian\`: "big", where the value has more than one byte and is big-endian; \`nullable\`: true; \`optional\`: true |
-| \`f32\`, \`f64\` | \`nonFinite\`: true where NaN and the infinities are allowed |
+| \`f16\`, \`f32\`, \`f64\` | \`nonFinite\`: true where NaN and the infinities are allowed |
+| \`boolean\`, \`enum\` | \`lenient\`: true where a code that stands for no value is a value itself; of an \`enum\` behind \`codes\` |
 | \`enum\` | \`values\`: an array of strings, numbers, booleans, null, or \`{"bigint":"123"}\`; \`codes\`: an array as long, the code of each value |
-| \`ascii\`, \`latin1\`, \`utf8\` | \`padding\`: "space"; absent for NUL bytes |
+| \`ascii\`, \`latin1\`, \`utf8\`, \`utf16le\`, \`utf16be\` | \`padding\`: "space", "either" or "length"; absent for NUL bytes |
+| \`decimal\` | \`of\`: the integer type; \`digits\`: 1 to 15 |
+| \`unix\` | \`of\`: the integer type; \`unit\`: "s" or "ms" |
+| \`bits\` | \`shift\`: position of the lowest bit, from the integer's lowest; \`count\`: how many bits |
+| \`numbertext\` | \`radix\`: 2 to 36; \`fill\`: "zeros", "left" or "right"; \`end\`: "none", "nul", "space" or "nul-space" |
 | \`object\` | \`fields\`; \`alignment\` |
 | \`tuple\` | \`items\`: fields without names; \`alignment\` |
 | \`array\` | \`length\`: elements; \`element\`: a field without a name. Element i lies \`i * width\` bytes behind the first, where \`width\` is the element's |
@@ -135,20 +140,27 @@ absent. So equal layouts have equal texts.
 
 | type | bytes | value |
 |---|---|---|
-| \`u8\`, \`i8\`, \`u16\`, \`i16\`, \`u32\`, \`i32\`, \`u64\`, \`i64\` | 1, 1, 2, 2, 4, 4, 8, 8 | integer, two's complement |
+| \`u8\`, \`i8\`, \`u16\`, \`i16\`, \`u24\`, \`i24\`, \`u32\`, \`i32\`, \`u48\`, \`i48\`, \`u64\`, \`i64\` | 1, 1, 2, 2, 3, 3, 4, 4, 6, 6, 8, 8 | integer, two's complement |
 | \`safeint\` | 8 | a double that holds an integer of at most 2^53 - 1 in size; never -0 |
-| \`f32\`, \`f64\` | 4, 8 | IEEE 754 |
-| \`boolean\` | 1, 2 or 4 | 0 or 1 |
+| \`f16\`, \`f32\`, \`f64\` | 2, 4, 8 | IEEE 754 |
+| \`boolean\` | 1, 2 or 4 | 0 or 1; where it is \`lenient\`, any other code stands for itself |
 | \`date\` | 8 | signed milliseconds since 1970-01-01 UTC, at most 8.64e15 in size |
-| \`enum\` | 1, 2 or 4 | unsigned code: the value at the position in \`values\` that this code has in \`codes\`. \`z.literal\` is stored as an enum, too |
-| \`ascii\`, \`latin1\`, \`utf8\` | \`size\` | text in this encoding. Padded with NUL bytes, it ends before the first NUL; padded with spaces, it ends before the trailing spaces |
+| \`enum\` | 1, 2 or 4 | unsigned code: the value at the position in \`values\` that this code has in \`codes\`; where it is \`lenient\`, any other code stands for itself. \`z.literal\` is stored as an enum, too |
+| \`ascii\`, \`latin1\`, \`utf8\`, \`utf16le\`, \`utf16be\` | \`size\` | text in this encoding. Padded with NULs, it ends before the first NUL; padded with spaces, it ends before the trailing spaces; padded with either, it ends before the spaces in front of the first NUL or of the end. With \`padding\` "length" the first byte is the number of bytes of the text, which stands behind it |
+| \`decimal\` | those of \`of\` | an integer; the value is the double nearest to integer / 10^\`digits\`. The integer has at most 15 digits |
+| \`unix\` | those of \`of\` | signed or unsigned seconds or milliseconds since 1970-01-01 UTC, at most 8.64e15 milliseconds in size |
+| \`filetime\` | 8 | unsigned units of 100 ns since 1601-01-01 UTC, read to the whole millisecond before |
+| \`dosdatetime\`, \`dosdate\` | 4, 2 | time, then date, two bytes each, or the date alone. Date: day in bits 0 to 4, month in 5 to 8, years since 1980 in 9 to 15. Time: seconds / 2 in bits 0 to 4, minutes in 5 to 10, hours in 11 to 15. UTC |
+| \`uuid\`, \`guid\` | 16 | the bytes in the order of the text (RFC 9562); of a \`guid\` the first three groups, 4, 2 and 2 bytes, are little-endian |
+| \`numbertext\` | \`size\` | digits of a whole number up to 2^53 - 1 in base \`radix\`; spaces and NULs around them are skipped, and nothing else is 0. Written in lower case, with zeros or spaces as \`fill\` says, and \`end\` behind them |
+| \`bits\` | 1, 2 or 4 | \`count\` bits from \`shift\` of an unsigned integer, which other fields of type \`bits\` share |
 | \`bytes\` | \`size\` | as they are |
 | \`object\`, \`tuple\`, \`array\` | \`size\` | the fields inside |
 
 A code that is not listed, a date out of range and a boolean above 1 are damage. Gaps and the bytes
 of a null or absent value are zeros.
 
-An \`f32\` is rounded to the nearest float when it is written, ties to even: 0.1 is stored as
+An \`f16\` is rounded likewise, from the double itself; a finite number beyond ±65504 is refused. An \`f32\` is rounded to the nearest float when it is written, ties to even: 0.1 is stored as
 0.10000000149011612, and what is nearer to zero than 2^-150 as 0. A finite number beyond
 ±3.4028234663852886e38 is refused and never stored as an infinity.
 
@@ -306,11 +318,13 @@ is made of its fields, one behind the other:
 | field | bytes of the key |
 |---|---|
 | unsigned integers | big-endian |
-| signed integers, dates | big-endian with the sign bit flipped |
+| signed integers, \`date\` | big-endian with the sign bit flipped |
 | \`safeint\`, floats | big-endian: of a positive number with the sign bit flipped, of a negative one with all bits flipped; -0 as 0; every NaN as ones |
+| \`decimal\`, \`numbertext\`, \`bits\`, times but \`date\` | the value, of a time its milliseconds, as a double, written as floats are |
+| \`uuid\`, \`guid\` | 16 bytes in the order of the text |
 | booleans, enums | the code, big-endian |
-| text padded with NUL, bytes | as they are, padding as zeros |
-| text padded with spaces | the text, filled up with zeros; then how many bytes it has, in the least of u8, u16 and u32 that can count the field's bytes, big-endian |
+| text padded with NUL or with either, bytes | as they are, padding as zeros; \`utf16le\` as \`utf16be\` |
+| text padded with spaces, or behind its length | the text, filled up with zeros; then how many bytes it has, in the least of u8, u16 and u32 that can count the field's bytes, big-endian |
 | objects, tuples, arrays | their fields, one behind the other |
 | nullable or optional | one byte in front: 0 absent, 1 null, 2 a value follows; zeros where there is none. It speaks for the field and for nullable objects around it. An enum that lists null uses the 1 for it, where the field can be null |
 

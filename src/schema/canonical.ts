@@ -9,15 +9,27 @@
 
 import { createHash } from 'node:crypto'
 import { StrideError } from '../errors.ts'
+import { checkedMeant, checkedText, parametersOf } from './kind-parameters.ts'
 import {
+  type BooleanKind,
+  type EnumKind,
   type EnumValue,
   type FieldType,
   hasByteOrder,
+  type LeafKind,
+  type LeafNode,
+  leafPlace,
+  MEANT,
+  type MeantKind,
   type Node,
   NUMBERS,
   type NullBitmap,
+  type NumberType,
   type ObjectNode,
   ownBits,
+  type Padding,
+  TEXTS,
+  type TextEncoding,
 } from './kinds.ts'
 
 export const CANONICAL_VERSION = 1
@@ -51,18 +63,10 @@ function fieldJson(node: Node, name?: string): Json {
   if (node.nullable) json.nullable = true
   if (node.optional) json.optional = true
   switch (node.type) {
-    case 'f32':
-    case 'f64':
-      if (node.nonFinite) json.nonFinite = true
-      break
     case 'enum':
       json.values = node.values.map(value => (typeof value === 'bigint' ? { bigint: String(value) } : value))
       json.codes = node.codes
-      break
-    case 'ascii':
-    case 'latin1':
-    case 'utf8':
-      if (node.padding === 'space') json.padding = 'space'
+      Object.assign(json, parametersOf(node))
       break
     case 'object':
       json.fields = node.members.map(member => fieldJson(member.node, member.name))
@@ -77,6 +81,7 @@ function fieldJson(node: Node, name?: string): Json {
       json.element = fieldJson(node.element)
       break
     default:
+      Object.assign(json, parametersOf(node))
   }
   return json
 }
@@ -169,7 +174,16 @@ interface FieldJson {
   readonly nullable?: true
   readonly optional?: true
   readonly nonFinite?: true
-  readonly padding?: 'space'
+  readonly of?: string
+  readonly digits?: number
+  readonly unit?: string
+  readonly shift?: number
+  readonly count?: number
+  readonly radix?: number
+  readonly fill?: string
+  readonly end?: string
+  readonly padding?: Padding
+  readonly lenient?: true
   readonly values?: readonly (Exclude<EnumValue, bigint> | { readonly bigint: string })[]
   readonly codes?: readonly number[]
   readonly fields?: readonly FieldJson[]
@@ -226,24 +240,51 @@ function parseField(json: FieldJson, bit: number): Node {
       const length = json.length as number
       return { type, element, length, ...place(element.alignment, element.bits * length) }
     }
-    case 'ascii':
-    case 'latin1':
-    case 'utf8':
-      return { type, length: size, padding: json.padding ?? 'zero', ...place(1) }
-    case 'bytes':
-      return { type, length: size, ...place(1) }
     case 'enum': {
       const values = (json.values ?? []).map(v => (typeof v === 'object' && v !== null ? BigInt(v.bigint) : v))
-      return { type, values, codes: json.codes as readonly number[], ...place(size) }
+      return {
+        type,
+        values,
+        codes: json.codes as readonly number[],
+        lenient: json.lenient ?? false,
+        ...place(size),
+      }
     }
     case 'boolean':
-    case 'date':
-    case 'u64':
-    case 'i64':
-      return { type, ...place(size) }
+      return { type, lenient: json.lenient ?? false, ...place(size) }
+    default: {
+      const kind = parseKind(json)
+      const [bytes, alignment] = leafPlace(kind)
+      if (bytes !== size) throw new TypeError(`${type} has ${bytes} bytes, not ${String(size)}`)
+      return { ...kind, ...place(alignment) } as LeafNode
+    }
+  }
+}
+
+/** A kind by its type and its parameters. */
+function parseKind(json: FieldJson): Exclude<LeafKind, BooleanKind | EnumKind> {
+  const { type, size: length } = json
+  if (TEXTS.includes(type))
+    return checkedText({ type: type as TextEncoding, length, padding: json.padding ?? 'zero' })
+  if (MEANT.includes(type)) return checkedMeant(parseMeant(json) as MeantKind)
+  if (type === 'bytes') return { type, length }
+  if (type === 'date' || type === 'u64' || type === 'i64') return { type }
+  if (!(type in NUMBERS)) throw new TypeError(`unknown type ${String(type)}`)
+  return { type: type as NumberType, nonFinite: json.nonFinite ?? false }
+}
+
+function parseMeant({ type, size, of, digits, unit, shift, count, radix, fill, end }: FieldJson): object {
+  switch (type) {
+    case 'decimal':
+      return { type, of, digits }
+    case 'unix':
+      return { type, of, unit }
+    case 'bits':
+      return { type, unit: size, shift, count }
+    case 'numbertext':
+      return { type, length: size, radix, fill, end }
     default:
-      if (!(type in NUMBERS)) throw new TypeError(`unknown type ${String(type)}`)
-      return { type, nonFinite: json.nonFinite ?? false, ...place(size) }
+      return { type }
   }
 }
 

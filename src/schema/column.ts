@@ -8,7 +8,8 @@
  */
 
 import type { FoundField } from './fields.ts'
-import { BIGINTS, isNumber, type Node, NUMBERS, ownBits } from './kinds.ts'
+import { BIGINTS, isMeant, isNumber, type Node, NUMBERS, ownBits } from './kinds.ts'
+import { meaningOf } from './meanings.ts'
 
 export type TypedColumn =
   | Uint8Array
@@ -115,7 +116,8 @@ function collectLeaves(node: Node, leaves: Node[]): void {
 function arrayOf(node: Node): ElementArray {
   if (ownBits(node) > 0) return 'Array'
   if (isNumber(node)) return NUMBERS[node.type].array
+  if (isMeant(node)) return meaningOf(node).array
   if (node.type === 'u64' || node.type === 'i64') return BIGINTS[node.type].array
   if (node.type === 'date') return 'Float64Array'
-  return node.type === 'boolean' ? 'Uint8Array' : 'Array'
+  return node.type === 'boolean' && !node.lenient ? 'Uint8Array' : 'Array'
 }

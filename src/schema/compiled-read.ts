@@ -13,14 +13,22 @@ import {
   DATE_MS_MAX,
   type EnumNode,
   isContainer,
+  isMeant,
   isNumber,
+  isOddNumber,
   isText,
+  isTime,
+  isWide,
+  type MeantNode,
   type Node,
   NUMBERS,
   ownBits,
   type TextNode,
 } from './kinds.ts'
+import { meaningOf } from './meanings.ts'
+import { ODD_NUMBERS } from './odd-numbers.ts'
 import { bitNumber, bitPlace, literal, position, RECORD, type Source, type Spot, within } from './source.ts'
+import { readText } from './text-field.ts'
 import type { TextReader, TextReaders } from './text-read.ts'
 
 export interface ReadContext {
@@ -73,8 +81,18 @@ function readValue(context: ReadContext, node: Node, spot: Spot): string {
   const { source, fail } = context
   const little = node.endian === 'little'
   const at = position(spot)
-  if (isNumber(node)) return `v.get${NUMBERS[node.type].accessor}(${at}${order(node.size, little)})`
-  if (isText(node)) return `${source.constant(readerOf(context.texts, node))}(v, b, ${at}, ${node.length})`
+  if (isNumber(node)) {
+    const { type } = node
+    if (isOddNumber(type)) return `${source.constant(ODD_NUMBERS[type].get)}(v, ${at}, ${little})`
+    return `v.get${NUMBERS[type].accessor}(${at}${order(node.size, little)})`
+  }
+  if (isText(node)) {
+    const reader = readerOf(context.texts, node)
+    if (reader !== undefined) return `${source.constant(reader)}(v, b, ${at}, ${node.length})`
+    return orFail(context, `${source.constant(readText)}(${source.constant(node)}, b, ${at})`)
+  }
+  if (isMeant(node))
+    return isTime(node) ? `new Date(${readMeant(context, node, at)})` : readMeant(context, node, at)
   switch (node.type) {
     case 'object': {
       const members = node.members.map(
@@ -90,13 +108,14 @@ function readValue(context: ReadContext, node: Node, spot: Spot): string {
     case 'i64':
       return `v.get${BIGINTS[node.type].accessor}(${at}, ${little})`
     case 'boolean':
-      return `${booleanReader(context, 'true', 'false')}(${readCode(node.size, at, little)}, v, b, at)`
+      return `${booleanReader(context, 'true', 'false', node.lenient)}(${readCode(node.size, at, little)}, v, b, at)`
     case 'date':
       return `new Date(${readMs(context, node, spot)})`
     case 'enum': {
       const table = source.constant(enumTable(node))
       const value = Array.isArray(enumTable(node)) ? `${table}[c]` : `${table}.get(c)`
-      const read = source.function('c, v, b, at', `const x = ${value}; return x !== undefined ? x : ${fail}`)
+      const other = node.lenient ? 'c' : fail
+      const read = source.function('c, v, b, at', `const x = ${value}; return x !== undefined ? x : ${other}`)
       return `${read}(${readCode(node.size, at, little)}, v, b, at)`
     }
     case 'bytes':
@@ -107,9 +126,10 @@ function readValue(context: ReadContext, node: Node, spot: Spot): string {
 /** The field's value as an element of a typed array: dates as milliseconds, booleans as 0 and 1. */
 export function readElement(context: ReadContext, node: Node, spot: Spot): string {
   if (node.type === 'date') return readMs(context, node, spot)
+  if (isMeant(node)) return readMeant(context, node, position(spot))
   if (node.type !== 'boolean') return readExpression(context, node, spot)
   const code = readCode(node.size, position(spot), node.endian === 'little')
-  return `${booleanReader(context, '1', '0')}(${code}, v, b, at)`
+  return `${booleanReader(context, '1', '0', false)}(${code}, v, b, at)`
 }
 
 function readArray(context: ReadContext, node: ArrayNode, spot: Spot): string {
@@ -146,8 +166,19 @@ return ms <= ${DATE_MS_MAX} && ms >= -${DATE_MS_MAX} ? ms : ${context.fail}`,
   return `${read}(v, b, at, ${position(spot)})`
 }
 
-function booleanReader(context: ReadContext, yes: string, no: string): string {
-  return context.source.function('c, v, b, at', `return c === 1 ? ${yes} : c === 0 ? ${no} : ${context.fail}`)
+function booleanReader(context: ReadContext, yes: string, no: string, isLenient: boolean): string {
+  const other = isLenient ? 'c' : context.fail
+  return context.source.function('c, v, b, at', `return c === 1 ? ${yes} : c === 0 ? ${no} : ${other}`)
+}
+
+/** What a meaning reads: of a time its milliseconds. */
+function readMeant(context: ReadContext, node: MeantNode, at: string): string {
+  return orFail(context, `${context.source.constant(meaningOf(node).read)}(v, b, ${at})`)
+}
+
+/** The value of an expression; undefined is damage. */
+function orFail({ source, fail }: ReadContext, expression: string): string {
+  return `${source.function('x, v, b, at', `return x !== undefined ? x : ${fail}`)}(${expression}, v, b, at)`
 }
 
 function readCode(size: number, at: string, little: boolean): string {
@@ -164,7 +195,9 @@ function enumTable(node: EnumNode): unknown[] | ReadonlyMap<number, unknown> {
   return Array.from({ length: codeMax + 1 }, (_, code) => node.values[node.codes.indexOf(code)])
 }
 
-function readerOf(texts: TextReaders, node: TextNode): TextReader {
+/** The fast reader of a text; undefined where there is none. */
+function readerOf(texts: TextReaders, node: TextNode): TextReader | undefined {
+  if (isWide(node) || (node.padding !== 'zero' && node.padding !== 'space')) return undefined
   if (node.type === 'utf8') return node.padding === 'zero' ? texts.zeroPaddedUtf8 : texts.spacePaddedUtf8
   return node.padding === 'zero' ? texts.zeroPaddedBytes : texts.spacePaddedBytes
 }

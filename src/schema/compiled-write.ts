@@ -7,57 +7,22 @@
  *   CW2  bytes without a value are zero before these statements run, wherever a field can be null or has gaps.
  */
 
-import { byteCount, copyBytes, dateMs } from '../runtime/realms.ts'
 import { zeroBytes } from './compiled-checks.ts'
+import { note, noting, type Value, type WriteContext, writeLeaf } from './compiled-leaf.ts'
 import { UNROLLED_MAX } from './compiled-read.ts'
-import { inside, misfit, type Place, unknownKey, wrongLength } from './fit.ts'
+import { inside, type Place, unknownKey, wrongLength } from './fit.ts'
 import {
   type ArrayNode,
-  BIGINTS,
-  type EnumNode,
   hasGaps,
   isContainer,
-  isNumber,
-  isText,
   type LeafNode,
   type Node,
-  NUMBERS,
-  type NumberNode,
   type ObjectNode,
   ownBits,
-  type TextNode,
   type TupleNode,
 } from './kinds.ts'
-import { bitNumber, bitPlace, literal, position, RECORD, type Source, type Spot, within } from './source.ts'
-import {
-  bytesOf,
-  dateOf,
-  firstOf,
-  hasDefaults,
-  isInherited,
-  isLengthRight,
-  memberValue,
-  setOwn,
-} from './take.ts'
-import { type TextWriter, textWriters } from './text-write.ts'
-
-export interface WriteContext {
-  readonly source: Source
-  readonly bitmapOffset: number
-  /** Whether a value's variable holds a copy of it in the end, as take.ts makes it for Zod. */
-  readonly copies: boolean
-}
-
-/** A value on its way: the variable that holds it, and where it comes from and goes to. */
-interface Value {
-  readonly x: string
-  readonly node: Node
-  readonly spot: Spot
-  /** From the value that the function at hand was given, or from an element of it. */
-  readonly path: readonly PropertyKey[]
-  /** Whether it lies in element `i` of that value. */
-  readonly inLoop: boolean
-}
+import { bitNumber, bitPlace, literal, position, RECORD, type Spot, within } from './source.ts'
+import { firstOf, hasDefaults, isInherited, isLengthRight, memberValue, setOwn } from './take.ts'
 
 /** Body of a function (r, v, b, at) that writes a whole record; `r` is its copy at the end. Answers `result`. */
 export function encodeBody(context: WriteContext, root: ObjectNode, result: string): string {
@@ -124,18 +89,6 @@ function writeValue(context: WriteContext, value: Value): string {
   if (node.type === 'object') return writeObject(context, value, node)
   if (node.type === 'array' || node.type === 'tuple') return writeList(context, value, node)
   return writeLeaf(context, value, node as LeafNode)
-}
-
-/** A statement that adds what `call` makes of the issues so far. */
-function noting({ source }: WriteContext, { inLoop }: Value, call: (issues: string) => string): string {
-  return inLoop ? `I = ${source.constant(inside)}(I, [i], ${call('null')});` : `I = ${call('I')};`
-}
-
-/** A statement that notes that the value does not fit. */
-function note(context: WriteContext, value: Value): string {
-  const { source } = context
-  const place = source.constant({ node: value.node, path: value.path } satisfies Place)
-  return noting(context, value, issues => `${source.constant(misfit)}(${issues}, ${place}, ${value.x})`)
 }
 
 function writeList(context: WriteContext, value: Value, node: ArrayNode | TupleNode): string {
@@ -250,103 +203,4 @@ function writeObject(context: WriteContext, value: Value, node: ObjectNode): str
 else {
 ${lines.join('\n')}
 }`
-}
-
-function writeLeaf(context: WriteContext, value: Value, node: LeafNode): string {
-  const { source, copies } = context
-  const { x, spot } = value
-  const little = node.endian === 'little'
-  const at = position(spot)
-  const order = (size: number): string => (size === 1 ? '' : `, ${little}`)
-  const unless = (isUnfit: string, write: string): string =>
-    `if (${isUnfit}) ${note(context, value)}\nelse ${write}`
-  if (isNumber(node)) {
-    const { size, accessor } = NUMBERS[node.type]
-    return unless(unfitNumber(node, x), `v.set${accessor}(${at}, ${x}${order(size)});`)
-  }
-  if (isText(node)) {
-    return `if (!${source.constant(writerOf(node))}(${x}, v, b, ${at}, ${node.length})) ${note(context, value)}`
-  }
-  switch (node.type) {
-    case 'u64':
-    case 'i64': {
-      const { accessor, min, max } = BIGINTS[node.type]
-      const isUnfit = `typeof ${x} !== 'bigint' || ${x} < ${min}n || ${x} > ${max}n`
-      return unless(isUnfit, `v.set${accessor}(${at}, ${x}, ${little});`)
-    }
-    case 'boolean':
-      return unless(
-        `typeof ${x} !== 'boolean'`,
-        `v.setUint${node.size * 8}(${at}, ${x} ? 1 : 0${order(node.size)});`,
-      )
-    case 'date': {
-      const ms = source.name('ms')
-      const low = position(spot, little ? 0 : 4)
-      const high = position(spot, little ? 4 : 0)
-      const store = `{ v.setUint32(${low}, ${ms}, ${little}); v.setInt32(${high}, Math.floor(${ms} / 4294967296), ${little}); }`
-      return `const ${ms} = ${source.constant(dateMs)}(${x});
-${unless(`${ms} !== ${ms}`, store)}
-${copies ? `${x} = ${source.constant(dateOf)}(${x});` : ''}`
-    }
-    case 'enum': {
-      const code = source.name('c')
-      return `const ${code} = ${source.constant(codesOf(node))}.get(${x});
-${unless(`${code} === undefined`, `v.setUint${node.size * 8}(${at}, ${code}${order(node.size)});`)}`
-    }
-    case 'bytes': {
-      // What is stored and what is copied are read once, as another thread may change shared memory meanwhile.
-      const y = copies ? source.name('y') : x
-      const store = `${source.constant(copyBytes)}(${y}, b, ${at}) !== ${node.length}`
-      const write = `if (${source.constant(byteCount)}(${y}) !== ${node.length} || ${store}) ${note(context, value)}`
-      return copies
-        ? `const ${y} = ${source.constant(bytesOf)}(${x}, ${node.length});\n${write}\n${x} = ${y};`
-        : write
-    }
-  }
-}
-
-/** The code of each value; of a value that a file lists twice the first, as in the plain codec. */
-function codesOf(node: EnumNode): ReadonlyMap<unknown, number | undefined> {
-  const codes = new Map<unknown, number | undefined>()
-  for (const [i, value] of node.values.entries()) if (!codes.has(value)) codes.set(value, node.codes[i])
-  return codes
-}
-
-/** Source of a condition: the value is not a number of this type. */
-function unfitNumber(node: NumberNode, x: string): string {
-  const noNumber = `typeof ${x} !== 'number'`
-  const { min, max } = NUMBERS[node.type]
-  switch (node.type) {
-    case 'u8':
-    case 'u16':
-      return `${noNumber} || (${x} & ${max}) !== ${x}`
-    case 'i8':
-      return `${noNumber} || (${x} << 24 >> 24) !== ${x}`
-    case 'i16':
-      return `${noNumber} || (${x} << 16 >> 16) !== ${x}`
-    case 'u32':
-      return `${noNumber} || (${x} >>> 0) !== ${x}`
-    case 'i32':
-      return `${noNumber} || (${x} | 0) !== ${x}`
-    case 'safeint':
-      return `!Number.isSafeInteger(${x})`
-    case 'f32': {
-      const outside = `!(${x} >= ${min} && ${x} <= ${max})`
-      return `${noNumber} || ${node.nonFinite ? `${x} - ${x} === 0 && ` : ''}${outside}`
-    }
-    case 'f64':
-      return node.nonFinite ? noNumber : `${noNumber} || ${x} - ${x} !== 0`
-  }
-}
-
-function writerOf(node: TextNode): TextWriter {
-  const zero = node.padding === 'zero'
-  switch (node.type) {
-    case 'ascii':
-      return zero ? textWriters.zeroPaddedAscii : textWriters.spacePaddedAscii
-    case 'latin1':
-      return zero ? textWriters.zeroPaddedLatin1 : textWriters.spacePaddedLatin1
-    case 'utf8':
-      return zero ? textWriters.zeroPaddedUtf8 : textWriters.spacePaddedUtf8
-  }
 }

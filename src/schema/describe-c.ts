@@ -6,7 +6,18 @@
  * without a terminator when full.
  */
 
-import { isNumber, isText, type Node, NUMBERS, type ObjectNode } from './kinds.ts'
+import { parametersOf } from './kind-parameters.ts'
+import {
+  isMeant,
+  isNumber,
+  isText,
+  isWide,
+  type MeantNode,
+  type Node,
+  NUMBERS,
+  type ObjectNode,
+  type Padding,
+} from './kinds.ts'
 import type { Layout } from './layout.ts'
 
 interface Part {
@@ -88,13 +99,20 @@ interface CType {
 
 function cType(node: Node, tag: string, natural: boolean, structs: string[]): CType {
   const type = (before: string, after = '', comment = ''): CType => ({ before, after, comment })
+  if (isNumber(node) && node.size % 3 === 0)
+    return type('uint8_t', `[${node.size}]`, `an integer, ${node.type}`)
+  if (isNumber(node) && node.type === 'f16') return type('uint16_t', '', 'a half float')
   if (isNumber(node)) {
     if (NUMBERS[node.type].integer && node.type !== 'safeint') {
       return type(`${node.type.startsWith('u') ? 'u' : ''}int${node.size * 8}_t`)
     }
     return type(node.size === 4 ? 'float' : 'double', '', node.type === 'safeint' ? 'a whole number' : '')
   }
-  if (isText(node)) return type('char', `[${node.length}]`, `${node.type}, padded with ${node.padding}`)
+  if (isWide(node) && isText(node)) {
+    return type('uint16_t', `[${node.length / 2}]`, `${node.type}, ${PADDINGS[node.padding]}`)
+  }
+  if (isText(node)) return type('char', `[${node.length}]`, `${node.type}, ${PADDINGS[node.padding]}`)
+  if (isMeant(node)) return meantType(node)
   switch (node.type) {
     case 'u64':
       return type('uint64_t')
@@ -111,6 +129,8 @@ function cType(node: Node, tag: string, natural: boolean, structs: string[]): CT
     case 'bytes':
       return type('uint8_t', `[${node.length}]`)
     case 'object': {
+      const bits = bitsType(node)
+      if (bits !== null) return bits
       const parts = node.members.map(m => part(m.node, m.name, tag, natural, structs))
       structs.push(struct(tag, parts, node.size, natural))
       return type(`struct ${tag}`)
@@ -133,13 +153,43 @@ function cType(node: Node, tag: string, natural: boolean, structs: string[]): CT
   }
 }
 
+const PADDINGS: Readonly<Record<Padding, string>> = {
+  zero: 'padded with zero',
+  space: 'padded with space',
+  either: 'padded with zero or space',
+  length: 'its length in front',
+}
+
+/** The integer that is stored, or bytes; the comment says what it means. */
+function meantType(node: MeantNode): CType {
+  const { type, size } = node
+  const parameters = Object.values(parametersOf(node)).join(' ')
+  const comment = parameters === '' ? type : `${type} ${parameters}`
+  if (type === 'numbertext') return { before: 'char', after: `[${size}]`, comment }
+  if (type === 'dosdatetime') return { before: 'uint16_t', after: '[2]', comment }
+  const isInteger = [1, 2, 4, 8].includes(size)
+  if (!isInteger) return { before: 'uint8_t', after: `[${size}]`, comment }
+  const isSigned = (type === 'decimal' || type === 'unix') && node.of.startsWith('i')
+  return { before: `${isSigned ? '' : 'u'}int${size * 8}_t`, after: '', comment }
+}
+
+/** The integer that all members of an object are bits of; null where it is no such object. */
+function bitsType({ members, size }: ObjectNode): CType | null {
+  const parts: string[] = []
+  for (const { name, node } of members) {
+    if (node.type !== 'bits' || node.size !== size || node.offset !== 0) return null
+    parts.push(`${identifier(name)} ${node.count} bits from ${node.shift}`)
+  }
+  return { before: `uint${size * 8}_t`, after: '', comment: parts.join(', ') }
+}
+
 /** Whether an unpacked C struct has these very offsets. */
 function isNatural(root: ObjectNode, recordSize: number, bitmap: Layout['bitmap']): boolean {
   const end = bitmap === null ? root.size : bitmap.offset + bitmap.size
-  return Math.ceil(end / root.alignment) * root.alignment === recordSize && areNatural(root)
+  return Math.ceil(end / root.alignment) * root.alignment === recordSize && areNatural(root, true)
 }
 
-function areNatural(node: Node): boolean {
+function areNatural(node: Node, isRoot = false): boolean {
   if (node.type === 'array') return node.element.width === node.element.size && areNatural(node.element)
   if (node.type !== 'object' && node.type !== 'tuple') return node.width === node.size
   const children = node.type === 'object' ? node.members.map(m => m.node) : node.items
@@ -151,7 +201,7 @@ function areNatural(node: Node): boolean {
   }
   const alignment = node.alignment
   // The root's size excludes its trailing padding; isNatural looks at that.
-  return node.size === end || node.size === Math.ceil(end / alignment) * alignment
+  return (isRoot && node.size === end) || node.size === Math.ceil(end / alignment) * alignment
 }
 
 function isScalar(node: Node): boolean {

@@ -1,11 +1,20 @@
 /**
  * What does numpy call a layout? A dtype with explicit offsets, as Python source.
  *
- * Text is 'S', bytes 'V', dates int64 milliseconds, booleans and enums their codes, null bits a byte array
- * named null_bits. numpy strips trailing NULs from 'S' itself.
+ * Text is 'S', bytes 'V', times and decimals the integers that are stored, booleans and enums their codes, bit fields the whole
+ * integer each, null bits a byte array named null_bits. What numpy has no type for is 'V'. numpy strips trailing NULs from 'S' itself.
  */
 
-import { isNumber, isText, type Node, NUMBERS, type ObjectNode } from './kinds.ts'
+import {
+  isMeant,
+  isNumber,
+  isText,
+  type MeantNode,
+  type Node,
+  NUMBERS,
+  type ObjectNode,
+  type TextNode,
+} from './kinds.ts'
 import type { Layout } from './layout.ts'
 
 export function numpyDtype(layout: Layout): string {
@@ -37,9 +46,12 @@ function structDtype(entries: readonly Entry[], size: number): string {
 
 function dtype(node: Node): string {
   const order = node.endian === 'big' ? '>' : '<'
+  // numpy has no integers of three and six bytes.
+  if (isNumber(node) && node.size % 3 === 0) return `'V${node.size}'`
   if (isNumber(node))
     return `'${order}${NUMBERS[node.type].integer && node.type !== 'safeint' ? integerCode(node.type) : floatCode(node.size)}'`
-  if (isText(node)) return `'S${node.length}'`
+  if (isText(node)) return plainText(node) ? `'S${node.length}'` : `'V${node.length}'`
+  if (isMeant(node)) return meantDtype(node, order)
   switch (node.type) {
     case 'u64':
       return `'${order}u8'`
@@ -71,6 +83,29 @@ function dtype(node: Node): string {
     default:
       return "'V0'"
   }
+}
+
+/** Stored integers as they lie there, digits as text, everything else as bytes. */
+function meantDtype(node: MeantNode, order: string): string {
+  switch (node.type) {
+    case 'decimal':
+    case 'unix':
+      return node.size % 3 === 0 ? `'V${node.size}'` : `'${order}${integerCode(node.of)}'`
+    case 'filetime':
+      return `'${order}u8'`
+    case 'bits':
+    case 'dosdate':
+      return `'${order}u${node.size}'`
+    case 'numbertext':
+      return `'S${node.length}'`
+    default:
+      return `'V${node.size}'`
+  }
+}
+
+/** Whether numpy's own text, which ends before trailing NULs, is the field's. */
+function plainText({ padding, type }: TextNode): boolean {
+  return padding !== 'length' && type !== 'utf16le' && type !== 'utf16be'
 }
 
 function integerCode(type: string): string {

@@ -10,14 +10,19 @@
  */
 
 import type { z } from 'zod'
-import { NUMBERS, type NumberType, type Padding, type TextEncoding } from './kinds.ts'
+import {
+  type BytesKind,
+  MEANT,
+  type MeantKind,
+  NUMBERS,
+  type NumberKind,
+  TEXTS,
+  type TextKind,
+} from './kinds.ts'
 import { type FieldPlacement, PLACEMENT } from './options.ts'
 
 /** A kind of field that Zod lacks. */
-export type MarkedKind =
-  | { readonly type: NumberType; readonly nonFinite: boolean }
-  | { readonly type: TextEncoding; readonly length: number; readonly padding: Padding }
-  | { readonly type: 'bytes'; readonly length: number }
+export type MarkedKind = NumberKind | TextKind | BytesKind | MeantKind
 
 /** What the library remembers about a schema. Users write it through `field` and the field types. */
 export interface FieldMetadata extends FieldPlacement {
@@ -64,7 +69,7 @@ function read({ version, metadata }: Mark): FieldMetadata {
   const { kind, ...placement } = metadata
   const given = PLACEMENT.read(placement, 'field')
   if (kind === undefined) return given
-  const isKnown = kind.type in NUMBERS || ['ascii', 'latin1', 'utf8', 'bytes'].includes(kind.type)
+  const isKnown = kind.type in NUMBERS || kind.type === 'bytes' || [...TEXTS, ...MEANT].includes(kind.type)
   if (!isKnown)
     throw new UnreadableMark(
       `another copy of stridedb made it, and this copy knows no type ${String(kind.type)}`,

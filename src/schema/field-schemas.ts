@@ -10,8 +10,18 @@ import { NO_OPTIONS, type NoOptions } from '../options/option-table.ts'
 import { shown } from '../options/shown-value.ts'
 import { byteCount } from '../runtime/realms.ts'
 import { mark, markChecks } from './field-marks.ts'
-import type { NumberType, TextEncoding } from './kinds.ts'
-import { type FieldPlacement, FLOAT, type FloatOptions, PLACEMENT, TEXT, type TextOptions } from './options.ts'
+import { checkedText } from './kind-parameters.ts'
+import { NUMBERS, type NumberType, type TextEncoding } from './kinds.ts'
+import {
+  type FieldPlacement,
+  FLOAT,
+  type FloatOptions,
+  PLACEMENT,
+  TEXT,
+  type TextOptions,
+  WIDE_TEXT,
+  type WideTextOptions,
+} from './options.ts'
 import { isSchema, refuseOldSchema } from './zod-version.ts'
 
 /** Ties the type of a gathered column to a schema; never present at run time. */
@@ -23,15 +33,25 @@ export type NumberSchema<A> = z.ZodNumber & ColumnOf<A>
 export type TextSchema = z.ZodString
 export type BytesSchema = z.ZodCustom<Uint8Array, Uint8Array>
 
+/** A schema with its place fixed; a lenient one may also have a number for a value. */
+export type Fixed<S extends z.ZodType, P> = P extends { readonly lenient: true }
+  ? z.ZodUnion<readonly [S, z.ZodNumber]>
+  : S
+
 /**
  * The same schema with its place in the record fixed, for foreign formats: `field(z.uint32(), { endian: 'big' })`.
  * The schema given stays as it is. Fields without an offset follow the field declared before them.
  */
-export function field<S extends z.ZodType>(schema: S, placement: FieldPlacement): S {
+export function field<S extends z.ZodType, const P extends FieldPlacement = FieldPlacement>(
+  schema: S,
+  placement: P,
+): Fixed<S, P>
+export function field(schema: z.ZodType, placement: FieldPlacement): z.ZodType {
   const given = PLACEMENT.read(placement, 'field')
   refuseOldSchema(schema, 'The schema given to field')
   if (!isSchema(schema)) throw new TypeError(`field takes a Zod schema, then its place: ${shown(schema)}`)
-  const copy = schema.clone() as S
+  // Zod, where it runs, has to take the raw codes, too.
+  const copy = given.lenient ? z.union([schema, z.int().min(0)]) : schema.clone()
   mark(copy, given)
   return copy
 }
@@ -40,15 +60,21 @@ export function field<S extends z.ZodType>(schema: S, placement: FieldPlacement)
 type Factory<S> = (none?: NoOptions) => S
 
 /** Unsigned 8-bit integer. */
-export const u8: Factory<NumberSchema<Uint8Array>> = withoutOptions('u8', () => integer('u8', 0, 0xff))
+export const u8: Factory<NumberSchema<Uint8Array>> = withoutOptions('u8', () => integer('u8'))
 /** Signed 8-bit integer. */
-export const i8: Factory<NumberSchema<Int8Array>> = withoutOptions('i8', () => integer('i8', -0x80, 0x7f))
+export const i8: Factory<NumberSchema<Int8Array>> = withoutOptions('i8', () => integer('i8'))
 /** Unsigned 16-bit integer. */
-export const u16: Factory<NumberSchema<Uint16Array>> = withoutOptions('u16', () => integer('u16', 0, 0xffff))
+export const u16: Factory<NumberSchema<Uint16Array>> = withoutOptions('u16', () => integer('u16'))
 /** Signed 16-bit integer. */
-export const i16: Factory<NumberSchema<Int16Array>> = withoutOptions('i16', () =>
-  integer('i16', -0x8000, 0x7fff),
-)
+export const i16: Factory<NumberSchema<Int16Array>> = withoutOptions('i16', () => integer('i16'))
+/** Unsigned integer of three bytes. */
+export const u24: Factory<NumberSchema<Uint32Array>> = withoutOptions('u24', () => integer('u24'))
+/** Signed integer of three bytes. */
+export const i24: Factory<NumberSchema<Int32Array>> = withoutOptions('i24', () => integer('i24'))
+/** Unsigned integer of six bytes. */
+export const u48: Factory<NumberSchema<Float64Array>> = withoutOptions('u48', () => integer('u48'))
+/** Signed integer of six bytes. */
+export const i48: Factory<NumberSchema<Float64Array>> = withoutOptions('i48', () => integer('i48'))
 /** Unsigned 32-bit integer, as z.uint32(). */
 export const u32: Factory<z.ZodUInt32> = withoutOptions('u32', () => z.uint32())
 /** Signed 32-bit integer, as z.int32(). */
@@ -61,6 +87,22 @@ export const i64: Factory<z.ZodInt64> = withoutOptions('i64', () => z.int64())
 type FloatSchema<O, Plain, A> = O extends { readonly nonFinite: true }
   ? z.ZodCustom<number, number> & ColumnOf<A>
   : Plain
+
+/**
+ * 16-bit float (IEEE 754 binary16). A value is stored rounded to the nearest one, ties to even, from the double itself: 0.1 is read
+ * as 0.0999755859375. A finite number beyond ±65504 is refused; it never becomes an infinity.
+ */
+export function f16<const O extends FloatOptions = FloatOptions>(
+  options?: O,
+): FloatSchema<O, NumberSchema<Float32Array>, Float32Array> {
+  const { nonFinite } = FLOAT.read(options, 'f16')
+  if (nonFinite) return anyFloat('f16') as unknown as FloatSchema<O, NumberSchema<Float32Array>, Float32Array>
+  const { min, max } = NUMBERS.f16
+  const schema = z.number().min(min).max(max)
+  markChecks(schema)
+  mark(schema, { kind: { type: 'f16', nonFinite } })
+  return schema as FloatSchema<O, NumberSchema<Float32Array>, Float32Array>
+}
 
 /**
  * 32-bit float. A value is stored rounded to the nearest one, ties to even: 0.1 is read as 0.10000000149011612, and what is
@@ -88,6 +130,13 @@ export const latin1 = (length: number, options?: TextOptions): TextSchema => tex
 /** Text that takes at most `length` bytes in UTF-8. */
 export const utf8 = (length: number, options?: TextOptions): TextSchema => text('utf8', length, options)
 
+/** Text in UTF-16, little-endian, that takes at most `length` bytes, an even number: two for each unit of a JavaScript string. */
+export const utf16le = (length: number, options?: WideTextOptions): TextSchema =>
+  text('utf16le', length, options)
+/** The same, big-endian. */
+export const utf16be = (length: number, options?: WideTextOptions): TextSchema =>
+  text('utf16be', length, options)
+
 /** Exactly `length` bytes; reading gives a fresh Uint8Array. */
 export function bytes(length: number, none?: NoOptions): BytesSchema {
   checkLength('bytes', length)
@@ -107,14 +156,15 @@ function withoutOptions<S>(name: string, make: () => S): Factory<S> {
   }
 }
 
-function integer<A>(type: NumberType, min: number, max: number): NumberSchema<A> {
+function integer<A>(type: NumberType): NumberSchema<A> {
+  const { min, max } = NUMBERS[type]
   const schema = z.int().min(min).max(max)
   markChecks(schema)
   mark(schema, { kind: { type, nonFinite: false } })
   return schema
 }
 
-function anyFloat(type: 'f32' | 'f64'): z.ZodCustom<number, number> {
+function anyFloat(type: 'f16' | 'f32' | 'f64'): z.ZodCustom<number, number> {
   const schema = z.custom<number>(value => typeof value === 'number', { error: 'expected a number' })
   mark(schema, { kind: { type, nonFinite: true } })
   return schema
@@ -122,11 +172,13 @@ function anyFloat(type: 'f32' | 'f64'): z.ZodCustom<number, number> {
 
 function text(type: TextEncoding, length: number, options: TextOptions | undefined): TextSchema {
   checkLength(type, length)
-  const { padding } = TEXT.read(options, type)
+  const isWide = type === 'utf16le' || type === 'utf16be'
+  const { padding } = (isWide ? WIDE_TEXT : TEXT).read(options, type)
+  const kind = checkedText({ type, length, padding })
   // A character takes at least one byte, so this much Zod can say (and show in a JSON Schema).
   const schema = z.string().max(length)
   markChecks(schema)
-  mark(schema, { kind: { type, length, padding } })
+  mark(schema, { kind })
   return schema
 }
 

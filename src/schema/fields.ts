@@ -3,11 +3,13 @@
  */
 
 import { nearestName } from '../options/option-names.ts'
+import { type Parameters, parametersOf } from './kind-parameters.ts'
 import {
   type Endian,
   type EnumValue,
   type FieldType,
   hasByteOrder,
+  isText,
   type Node,
   type ObjectNode,
   ownBits,
@@ -34,10 +36,14 @@ export interface FieldInfo {
   /** Text and bytes: bytes. Arrays and tuples: elements. */
   readonly length?: number
   readonly padding?: Padding
+  /** What else makes a kind: of a decimal `of` and `digits`, of bits `shift` and `bits`, and so on. */
+  readonly parameters?: Parameters
   readonly values?: readonly EnumValue[]
   readonly codes?: readonly number[]
-  /** f32 and f64: NaN and the infinities are allowed. */
+  /** f16, f32 and f64: NaN and the infinities are allowed. */
   readonly nonFinite?: boolean
+  /** boolean and enum: codes that stand for no value are values. */
+  readonly lenient?: boolean
   /** Type of an array's elements. */
   readonly element?: FieldType
 }
@@ -94,24 +100,32 @@ export function listFields(root: ObjectNode, bitmap: object | null): readonly Fi
 
 function detailsOf(node: Node): Partial<FieldInfo> {
   switch (node.type) {
-    case 'ascii':
-    case 'latin1':
-    case 'utf8':
-      return { length: node.length, padding: node.padding }
     case 'bytes':
       return { length: node.length }
+    case 'f16':
     case 'f32':
     case 'f64':
       return { nonFinite: node.nonFinite }
     case 'enum':
-      return { values: node.values, codes: node.codes }
+      return { values: node.values, codes: node.codes, ...lenience(node) }
+    case 'boolean':
+      return lenience(node)
+    case 'object':
+      return {}
     case 'array':
       return { length: node.length, element: node.element.type }
     case 'tuple':
       return { length: node.items.length }
-    default:
-      return {}
+    default: {
+      if (isText(node)) return { length: node.length, padding: node.padding }
+      const parameters = parametersOf(node)
+      return Object.keys(parameters).length === 0 ? {} : { parameters }
+    }
   }
+}
+
+function lenience({ lenient }: { readonly lenient: boolean }): Partial<FieldInfo> {
+  return lenient ? { lenient } : {}
 }
 
 /** @returns the error for a name that no field has, naming the nearest one */

@@ -1,7 +1,7 @@
 /**
  * Why does a value not fit its field? Reasons in the shape of Zod's issues.
  *
- *   FI1  a value without issues is stored so that reading gives it back. Two values lose something: f32 rounds, and an
+ *   FI1  a value without issues is stored so that reading gives it back. Two values lose something: f32 and f16 round, and an
  *       integer field stores -0 as 0.
  *   FI2  nothing is cut, wrapped or converted to make it fit.
  *   FI3  no code of the value runs: neither here nor in the words that an error shows it with.
@@ -10,18 +10,24 @@
  */
 
 import { InvariantError, type Issue, StrideError } from '../errors.ts'
-import { byteCount, className, dateMs, isDate } from '../runtime/realms.ts'
+import { byteCount, dateMs, isDate } from '../runtime/realms.ts'
 import {
   BIGINTS,
-  type BigIntType,
+  type BooleanNode,
+  type EnumNode,
   type EnumValue,
+  isMeant,
   isNumber,
   isText,
+  isWide,
   type Node,
   NUMBERS,
   type NumberNode,
   type TextNode,
 } from './kinds.ts'
+import { meaningOf } from './meanings.ts'
+import { type Reason, rangeReason, show, wrongType } from './reasons.ts'
+import { textRoom } from './text-field.ts'
 
 type Path = readonly PropertyKey[]
 
@@ -86,45 +92,47 @@ export function refusal(issues: readonly Issue[]): StrideError {
   return new StrideError('ERR_STRIDE_RECORD', message, field === '' ? { issues } : { field, issues })
 }
 
-interface Reason {
-  readonly code: string
-  readonly message: string
-}
-
 /** null where nothing speaks against the value, as far as it is looked at here: not into objects and lists. */
 export function reasonAgainst(node: Node, value: unknown): Reason | null {
   if (isNumber(node)) return numberReason(node, value)
   if (isText(node)) return textReason(node, value)
-  const wrongType = (): Reason => ({
-    code: 'invalid_type',
-    message: `expected ${describeKind(node)}, got ${show(value)}`,
-  })
+  if (isMeant(node)) return meaningOf(node).reasonAgainst(value)
+  const wrongKind = (): Reason => wrongType(describeKind(node), value)
   switch (node.type) {
     case 'object':
-      return isRecord(value) ? null : wrongType()
+      return isRecord(value) ? null : wrongKind()
     case 'tuple':
     case 'array':
-      return Array.isArray(value) ? null : wrongType()
+      return Array.isArray(value) ? null : wrongKind()
     case 'u64':
     case 'i64':
-      return typeof value === 'bigint' ? bigintReason(node.type, value) : wrongType()
+      if (typeof value !== 'bigint') return wrongKind()
+      return rangeReason(node.type, value, BIGINTS[node.type].min, BIGINTS[node.type].max)
     case 'boolean':
-      return typeof value === 'boolean' ? null : wrongType()
+      return typeof value === 'boolean' || isRawCode(node, value) ? null : wrongKind()
     case 'date':
-      if (!isDate(value)) return wrongType()
+      if (!isDate(value)) return wrongKind()
       return Number.isNaN(dateMs(value)) ? { code: 'invalid_type', message: 'the date is invalid' } : null
     case 'enum':
-      return node.values.includes(value as EnumValue) ? null : { ...wrongType(), code: 'invalid_value' }
+      if (node.values.includes(value as EnumValue) || isRawCode(node, value)) return null
+      return { ...wrongKind(), code: 'invalid_value' }
     case 'bytes': {
       const count = byteCount(value)
-      if (count < 0) return wrongType()
+      if (count < 0) return wrongKind()
       if (count === node.length) return null
       const code = count > node.length ? 'too_big' : 'too_small'
       return { code, message: `expected ${node.length} bytes, got ${count}` }
     }
     default:
-      return wrongType()
+      return wrongKind()
   }
+}
+
+/** Whether a value is a code that stands for no other value, in a field that takes such codes. */
+export function isRawCode(node: BooleanNode | EnumNode, value: unknown): value is number {
+  if (!node.lenient || typeof value !== 'number' || !Number.isInteger(value)) return false
+  if (value < 0 || value >= 256 ** node.size) return false
+  return !(node.type === 'boolean' ? [0, 1] : node.codes).includes(value)
 }
 
 /** Whether fields can be looked for in the value. */
@@ -134,24 +142,13 @@ export function isRecord(value: unknown): value is Readonly<Record<string, unkno
 
 function numberReason(node: NumberNode, value: unknown): Reason | null {
   const { integer, min, max } = NUMBERS[node.type]
-  if (typeof value !== 'number') {
-    return { code: 'invalid_type', message: `expected ${describeKind(node)}, got ${show(value)}` }
-  }
+  if (typeof value !== 'number') return wrongType(describeKind(node), value)
   if (node.nonFinite && !Number.isFinite(value)) return null
   if (!Number.isFinite(value))
     return { code: 'invalid_type', message: `expected a finite number, got ${value}` }
   if (integer && !Number.isInteger(value))
     return { code: 'invalid_type', message: `expected an integer, got ${value}` }
-  if (value < min) return { code: 'too_small', message: `${node.type} reaches down to ${min}, got ${value}` }
-  if (value > max) return { code: 'too_big', message: `${node.type} reaches up to ${max}, got ${value}` }
-  return null
-}
-
-function bigintReason(type: BigIntType, value: bigint): Reason | null {
-  const { min, max } = BIGINTS[type]
-  if (value < min) return { code: 'too_small', message: `${type} reaches down to ${min}, got ${value}` }
-  if (value > max) return { code: 'too_big', message: `${type} reaches up to ${max}, got ${value}` }
-  return null
+  return rangeReason(node.type, value, min, max)
 }
 
 const NOT_ASCII = /[^\0-\x7f]/
@@ -159,21 +156,24 @@ const NOT_LATIN1 = /[^\0-\xff]/
 const LONE_SURROGATE = /\p{Surrogate}/u
 
 function textReason(node: TextNode, value: unknown): Reason | null {
-  const { type, length, padding } = node
-  if (typeof value !== 'string')
-    return { code: 'invalid_type', message: `expected a string, got ${show(value)}` }
+  const { type, padding } = node
+  if (typeof value !== 'string') return wrongType('a string', value)
   const invalid = (message: string): Reason => ({
     code: 'invalid_format',
     message: `${message}: ${show(value)}`,
   })
   if (type === 'ascii' && NOT_ASCII.test(value)) return invalid('ascii has no such character')
   if (type === 'latin1' && NOT_LATIN1.test(value)) return invalid('latin1 has no such character')
-  if (type === 'utf8' && LONE_SURROGATE.test(value)) return invalid('half of a surrogate pair')
-  const size = type === 'utf8' ? Buffer.byteLength(value) : value.length
-  if (size > length)
-    return { code: 'too_big', message: `the text takes ${size} bytes, the field has ${length}` }
-  if (padding === 'zero' && value.includes('\0')) return invalid('text padded with NUL cannot contain it')
-  if (padding === 'space' && value.endsWith(' ')) return invalid('text padded with spaces cannot end in one')
+  if ((type === 'utf8' || isWide(node)) && LONE_SURROGATE.test(value))
+    return invalid('half of a surrogate pair')
+  const size = type === 'utf8' ? Buffer.byteLength(value) : value.length * (isWide(node) ? 2 : 1)
+  const room = textRoom(node)
+  if (size > room) return { code: 'too_big', message: `the text takes ${size} bytes, the field has ${room}` }
+  const isEither = padding === 'either'
+  if ((isEither || padding === 'zero') && value.includes('\0'))
+    return invalid('text padded with NUL cannot contain it')
+  if ((isEither || padding === 'space') && value.endsWith(' '))
+    return invalid('text padded with spaces cannot end in one')
   return null
 }
 
@@ -197,17 +197,7 @@ function describeKind(node: Node): string {
     case 'i64':
       return 'a bigint'
     default:
+      if (isMeant(node)) return meaningOf(node).expected
       return isText(node) ? 'a string' : 'a number'
   }
-}
-
-/** A value in a few words. Runs no code of the value. */
-function show(value: unknown): string {
-  if (typeof value === 'string') return JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}…` : value)
-  if (typeof value === 'bigint') return `${value}n`
-  if (typeof value === 'function') return 'a function'
-  if (value === null || typeof value !== 'object') return String(value)
-  // A revoked proxy throws where it is asked whether it is an array.
-  const name = className(value)
-  return name !== 'Proxy' && Array.isArray(value) ? 'an array' : `an object (${name})`
 }

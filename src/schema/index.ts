@@ -11,19 +11,27 @@ export type { Row } from './infer.ts'
 export {
   BIGINTS,
   isContainer,
+  isMeant,
   isText,
+  isTime,
+  isWide,
   type LeafNode,
+  type MeantNode,
   type Node,
   NUMBERS,
   type ObjectNode,
   type TextNode,
 } from './kinds.ts'
+export { isRawCode } from './fit.ts'
 export { layoutOf } from './layout.ts'
 export { diffLayouts } from './layout-diff.ts'
+export { meaningOf } from './meanings.ts'
+export { ODD_NUMBERS, toHalf } from './odd-numbers.ts'
 export * from './public.ts'
 export { ReaderBase, type ReaderBaseConstructor, readerAccess } from './reader.ts'
 export { type RecordBytes, RowBase, type RowBaseConstructor, rowAccess } from './row.ts'
 export { schemaOf } from './schema-of.ts'
 export { memberValue } from './take.ts'
+export { textEnd, textStart } from './text-field.ts'
 export { WalkBase, type WalkBaseConstructor } from './walk.ts'
 export { isOldSchema, isSchema, refuseOldSchema } from './zod-version.ts'

@@ -8,17 +8,26 @@
 
 /** Byte order. */
 export type Endian = 'little' | 'big'
-export type TextEncoding = 'ascii' | 'latin1' | 'utf8'
-export type Padding = 'zero' | 'space'
-/** Number types, safeint is z.int(): a safe integer, exact in a double. */
-export type NumberType = 'u8' | 'i8' | 'u16' | 'i16' | 'u32' | 'i32' | 'safeint' | 'f32' | 'f64'
+export type TextEncoding = 'ascii' | 'latin1' | 'utf8' | 'utf16le' | 'utf16be'
+/** How a field says where its text ends; `either` is NUL bytes or spaces, `length` a byte in front of the text. */
+export type Padding = 'zero' | 'space' | 'either' | 'length'
+/** Number types that a DataView reads; safeint is z.int(): a safe integer, exact in a double. */
+export type ViewedNumberType = 'u8' | 'i8' | 'u16' | 'i16' | 'u32' | 'i32' | 'safeint' | 'f32' | 'f64'
+/** Number types that it does not read (odd-numbers.ts). */
+export type OddNumberType = 'u24' | 'i24' | 'u48' | 'i48' | 'f16'
+export type NumberType = ViewedNumberType | OddNumberType
 /** 64-bit integers, bigint in JavaScript. */
 export type BigIntType = 'u64' | 'i64'
+/** What a time, or a number with decimals, is stored as. */
+export type IntegerType = Exclude<NumberType, 'safeint' | 'f16' | 'f32' | 'f64'> | BigIntType
+/** Kinds whose bytes meanings.ts explains. */
+export type MeantType = MeantKind['type']
 /** What a field can be. */
 export type FieldType =
   | NumberType
   | BigIntType
   | TextEncoding
+  | MeantType
   | 'boolean'
   | 'date'
   | 'enum'
@@ -27,7 +36,7 @@ export type FieldType =
   | 'tuple'
   | 'array'
 
-/** Number types with their range. `accessor` names the DataView methods, `array` the typed array of a column. */
+/** Number types with their range. `accessor` names the DataView methods, if any; `array` the typed array of a column. */
 export const NUMBERS = {
   u8: { size: 1, integer: true, min: 0, max: 0xff, accessor: 'Uint8', array: 'Uint8Array' },
   i8: { size: 1, integer: true, min: -0x80, max: 0x7f, accessor: 'Int8', array: 'Int8Array' },
@@ -35,6 +44,10 @@ export const NUMBERS = {
   i16: { size: 2, integer: true, min: -0x8000, max: 0x7fff, accessor: 'Int16', array: 'Int16Array' },
   u32: { size: 4, integer: true, min: 0, max: 0xffffffff, accessor: 'Uint32', array: 'Uint32Array' },
   i32: { size: 4, integer: true, min: -0x80000000, max: 0x7fffffff, accessor: 'Int32', array: 'Int32Array' },
+  u24: { size: 3, integer: true, min: 0, max: 0xffffff, accessor: null, array: 'Uint32Array' },
+  i24: { size: 3, integer: true, min: -0x800000, max: 0x7fffff, accessor: null, array: 'Int32Array' },
+  u48: { size: 6, integer: true, min: 0, max: 2 ** 48 - 1, accessor: null, array: 'Float64Array' },
+  i48: { size: 6, integer: true, min: -(2 ** 47), max: 2 ** 47 - 1, accessor: null, array: 'Float64Array' },
   safeint: {
     size: 8,
     integer: true,
@@ -43,6 +56,7 @@ export const NUMBERS = {
     accessor: 'Float64',
     array: 'Float64Array',
   },
+  f16: { size: 2, integer: false, min: -65504, max: 65504, accessor: null, array: 'Float32Array' },
   f32: {
     size: 4,
     integer: false,
@@ -88,15 +102,19 @@ export interface BigIntKind {
   readonly type: BigIntType
 }
 /** One unsigned code, 0 or 1. */
-export interface BooleanKind {
+export interface BooleanKind extends Lenient {
   readonly type: 'boolean'
 }
 /** Milliseconds since 1970 UTC as a signed 64-bit integer. */
 export interface DateKind {
   readonly type: 'date'
 }
+interface Lenient {
+  /** A code that stands for no value is a value itself, the number. */
+  readonly lenient: boolean
+}
 /** An unsigned code for one of the values; `codes[i]` stands for `values[i]`. */
-export interface EnumKind {
+export interface EnumKind extends Lenient {
   readonly type: 'enum'
   readonly values: readonly EnumValue[]
   readonly codes: readonly number[]
@@ -110,6 +128,49 @@ export interface TextKind {
 export interface BytesKind {
   readonly type: 'bytes'
   readonly length: number
+}
+/** An integer that is read as the number with so many digits behind the decimal point. */
+export interface DecimalKind {
+  readonly type: 'decimal'
+  readonly of: IntegerType
+  readonly digits: number
+}
+/** Seconds or milliseconds since 1970 UTC. */
+export interface UnixKind {
+  readonly type: 'unix'
+  readonly of: IntegerType
+  readonly unit: 's' | 'ms'
+}
+/** Windows: u64, units of 100 ns since 1601 UTC. DOS: two u16, or the date's alone, in the order in which FAT and ZIP have them. */
+export interface ClockKind {
+  readonly type: 'filetime' | 'dosdatetime' | 'dosdate'
+}
+/** 16 bytes as text; of a GUID the first three groups are little-endian. */
+export interface UuidKind {
+  readonly type: 'uuid' | 'guid'
+}
+export type DigitsFill = 'zeros' | 'left' | 'right'
+export type DigitsEnd = 'none' | 'nul' | 'space' | 'nul-space'
+/** Digits of a whole number. */
+export interface NumberTextKind {
+  readonly type: 'numbertext'
+  /** Bytes, those of `end` included. */
+  readonly length: number
+  readonly radix: number
+  /** What fills the bytes that need no digit: zeros or spaces in front, or spaces behind. */
+  readonly fill: DigitsFill
+  /** What is written behind the digits. */
+  readonly end: DigitsEnd
+}
+/** Some bits of an unsigned integer that it shares with other fields. */
+export interface BitsKind {
+  readonly type: 'bits'
+  /** Bytes of the integer. */
+  readonly unit: 1 | 2 | 4
+  /** Position of the lowest bit, counted from the integer's lowest. */
+  readonly shift: number
+  /** How many bits. */
+  readonly count: number
 }
 export interface Member<Child> {
   readonly name: string
@@ -131,8 +192,18 @@ export interface ArrayKind<Child> {
   readonly length: number
 }
 
+export type MeantKind = DecimalKind | UnixKind | ClockKind | UuidKind | NumberTextKind | BitsKind
+
 /** Kinds without fields inside. */
-export type LeafKind = NumberKind | BigIntKind | BooleanKind | DateKind | EnumKind | TextKind | BytesKind
+export type LeafKind =
+  | NumberKind
+  | BigIntKind
+  | BooleanKind
+  | DateKind
+  | EnumKind
+  | TextKind
+  | BytesKind
+  | MeantKind
 export type Kind<Child> = LeafKind | ObjectKind<Child> | TupleKind<Child> | ArrayKind<Child>
 
 export interface Presence {
@@ -192,15 +263,78 @@ export interface Place {
 }
 
 export type NumberNode = NumberKind & Placed
+export type BooleanNode = BooleanKind & Placed
 export type EnumNode = EnumKind & Placed
 export type TextNode = TextKind & Placed
+export type MeantNode = MeantKind & Placed
 
 export function isNumber(node: Node): node is NumberNode {
   return node.type in NUMBERS
 }
 
+export function isOddNumber(type: NumberType): type is OddNumberType {
+  return NUMBERS[type].accessor === null
+}
+
 export function isText(node: Node): node is TextNode {
-  return node.type === 'ascii' || node.type === 'latin1' || node.type === 'utf8'
+  return TEXTS.includes(node.type)
+}
+export const TEXTS: readonly FieldType[] = ['ascii', 'latin1', 'utf8', 'utf16le', 'utf16be']
+
+export function isWide({ type }: { readonly type: FieldType }): boolean {
+  return type === 'utf16le' || type === 'utf16be'
+}
+
+/** Whether the value is a Date. */
+export function isTime({ type }: Node): boolean {
+  return type === 'date' || type === 'unix' || CLOCKS.includes(type)
+}
+const CLOCKS: readonly FieldType[] = ['filetime', 'dosdatetime', 'dosdate']
+
+export function isMeant(node: Node): node is MeantNode {
+  return MEANT.includes(node.type)
+}
+export const MEANT: readonly FieldType[] = [...CLOCKS, 'decimal', 'unix', 'uuid', 'guid', 'numbertext', 'bits']
+
+/** Bytes and alignment of a field that holds no others; of a code those are the caller's affair. */
+export function leafPlace(kind: Exclude<LeafKind, BooleanKind | EnumKind>): [size: number, alignment: number] {
+  switch (kind.type) {
+    case 'ascii':
+    case 'latin1':
+    case 'utf8':
+    case 'bytes':
+    case 'numbertext':
+      return [kind.length, 1]
+    case 'utf16le':
+    case 'utf16be':
+      return [kind.length, 2]
+    case 'uuid':
+    case 'guid':
+      return [16, 1]
+    case 'dosdatetime':
+      return [4, 2]
+    case 'dosdate':
+      return [2, 2]
+    case 'date':
+    case 'filetime':
+    case 'u64':
+    case 'i64':
+      return [8, 8]
+    case 'bits':
+      return [kind.unit, kind.unit]
+    case 'decimal':
+    case 'unix':
+      return leafPlace({ type: kind.of, nonFinite: false } as NumberKind | BigIntKind)
+    default: {
+      const { size } = NUMBERS[kind.type]
+      // C has no integers of three and six bytes; arrays of bytes are aligned to one.
+      return [size, size % 3 === 0 ? 1 : size]
+    }
+  }
+}
+
+export function isLenient(node: Node): boolean {
+  return (node.type === 'boolean' || node.type === 'enum') && node.lenient
 }
 
 /** Whether other nodes lie inside. */
@@ -210,8 +344,10 @@ export function isContainer(node: Node): node is ObjectNode | TupleNode | ArrayN
 
 /** Whether byte order means anything for the node itself. */
 export function hasByteOrder(node: Node): boolean {
-  return !isContainer(node) && !isText(node) && node.type !== 'bytes' && node.size > 1
+  if (isContainer(node) || isText(node) || node.size === 1) return false
+  return !ORDERED_BYTES.includes(node.type)
 }
+const ORDERED_BYTES: readonly FieldType[] = ['bytes', 'uuid', 'guid', 'numbertext']
 
 /** The node's own null bits: one for nullable, one for optional. */
 export function ownBits(node: { readonly nullable: boolean; readonly optional: boolean }): number {
@@ -220,7 +356,8 @@ export function ownBits(node: { readonly nullable: boolean; readonly optional: b
 
 /** Whether some bytes of the node belong to no value: a writer must zero them. */
 export function hasGaps(node: Node): boolean {
-  if (node.width > node.size) return true
+  // A bit field is stored over the integer's other bits.
+  if (node.width > node.size || node.type === 'bits') return true
   if (!isContainer(node)) return false
   if (node.type === 'array') return hasGaps(node.element)
   const children = node.type === 'object' ? node.members.map(member => member.node) : node.items

@@ -3,6 +3,7 @@
  */
 
 import type { FieldInfo } from './fields.ts'
+import type { Padding } from './kinds.ts'
 import type { Layout } from './layout.ts'
 
 /**
@@ -29,6 +30,13 @@ export function diffLayouts(before: Layout, after: Layout): readonly string[] {
   return differences
 }
 
+const PADDINGS: Readonly<Record<Padding, string>> = {
+  zero: '',
+  space: ' padded with spaces',
+  either: ' padded with NUL or spaces',
+  length: ' behind its length',
+}
+
 /** A field in a few words: 'ascii(8) at byte 25'. */
 function show(field: FieldInfo): string {
   const length = field.length === undefined ? '' : `(${field.length})`
@@ -40,7 +48,9 @@ function show(field: FieldInfo): string {
     values === undefined ? '' : ` of ${values}`,
     field.endian === 'big' && field.size > 1 ? ' big-endian' : '',
     field.nonFinite ? ' with NaN' : '',
-    field.padding === 'space' ? ' padded with spaces' : '',
+    PADDINGS[field.padding ?? 'zero'],
+    field.parameters === undefined ? '' : `(${Object.values(field.parameters).join(', ')})`,
+    field.lenient ? ' or another code' : '',
     field.nullable && field.optional
       ? ' nullish'
       : field.nullable

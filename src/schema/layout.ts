@@ -2,7 +2,7 @@
  * Where does each field lie? Offsets, sizes and null bits of a declared record.
  *
  *   LY1  fields follow each other in order of declaration: packed, or as a C compiler places them ('natural').
- *   LY2  no two fields share a byte, and every field ends within the record.
+ *   LY2  no two fields share a byte, but for bit fields of one integer, and every field ends within the record.
  *   LY3  null bits exist only if some field needs them. They lie in one bitmap behind the last field, counted
  *       from bit 0 of its first byte; set means null (and absent, for the second bit of a nullish field), so
  *       that zeroed bytes are present values. Offsets of fields do not depend on it.
@@ -15,12 +15,12 @@ import type { SettledOptions } from '../options/option-table.ts'
 import { canonicalText, fingerprintOf } from './canonical.ts'
 import { type FieldInfo, listFields } from './fields.ts'
 import {
-  BIGINTS,
   type Declared,
   type Endian,
+  type LeafNode,
+  leafPlace,
   type Member,
   type Node,
-  NUMBERS,
   type NullBitmap,
   type ObjectNode,
   ownBits,
@@ -145,12 +145,6 @@ function place(declared: Declared, rules: Rules, path: string, offset: number, b
       const place_ = settle(element.width * length, element.alignment, element.bits * length)
       return { type: 'array', element, length, ...place_ }
     }
-    case 'ascii':
-    case 'latin1':
-    case 'utf8':
-      return { ...kindOf(declared), ...settle(declared.length, 1) }
-    case 'bytes':
-      return { ...kindOf(declared), ...settle(declared.length, 1) }
     case 'enum': {
       const size = codeSize(fixed.width, largest(declared.codes), path)
       return { ...kindOf(declared), ...settle(size, size) }
@@ -159,15 +153,8 @@ function place(declared: Declared, rules: Rules, path: string, offset: number, b
       const size = codeSize(fixed.width, 1, path)
       return { ...kindOf(declared), ...settle(size, size) }
     }
-    case 'date':
-      return { ...kindOf(declared), ...settle(8, 8) }
-    case 'u64':
-    case 'i64':
-      return { ...kindOf(declared), ...settle(BIGINTS[declared.type].size, 8) }
-    default: {
-      const { size } = NUMBERS[declared.type]
-      return { ...kindOf(declared), ...settle(size, size) }
-    }
+    default:
+      return { ...kindOf(declared), ...settle(...leafPlace(declared)) } as LeafNode
   }
 }
 
@@ -192,13 +179,22 @@ function placeAll(
     const placed = place(child, rules, path, 0, bit)
     const offset = child.fixed.offset ?? (rules.natural ? roundUp(next, placed.alignment) : next)
     const node = { ...placed, offset }
-    const other = nodes.findIndex(n => n.offset < offset + node.width && offset < n.offset + n.width)
+    const other = nodes.findIndex(
+      n => n.offset < offset + node.width && offset < n.offset + n.width && !shareBytes(n, node),
+    )
     if (other >= 0) throw wrongPlace(path, `its bytes from ${offset} overlap those of '${pathOf(other)}'`)
     nodes.push(node)
     next = offset + node.width
     bit += node.bits
   }
   return nodes
+}
+
+/** Whether two bit fields are parts of one integer. */
+function shareBytes(a: Node, b: Node): boolean {
+  if (a.type !== 'bits' || b.type !== 'bits') return false
+  const areApart = a.shift + a.count <= b.shift || b.shift + b.count <= a.shift
+  return a.offset === b.offset && a.unit === b.unit && a.width === b.width && a.endian === b.endian && areApart
 }
 
 function extent(nodes: readonly Node[], rules: Rules): [size: number, alignment: number, innerBits: number] {

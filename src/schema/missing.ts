@@ -9,7 +9,7 @@
 import { dateMs, isDate } from '../runtime/realms.ts'
 import type { ColumnShape } from './column.ts'
 import type { FoundField } from './fields.ts'
-import { DATE_MS_MAX, type Node, ownBits } from './kinds.ts'
+import { DATE_MS_MAX, isNumber, isTime, type Node, NUMBERS, ownBits } from './kinds.ts'
 import { take } from './take.ts'
 
 /** @returns what gives the element for each absent record @throws TypeError, RangeError */
@@ -31,13 +31,10 @@ export function missingElement(
 /** @param isTyped whether the column is a typed array, which has dates and booleans as numbers */
 function checkLeaf(node: Node, value: unknown, path: string, isTyped: boolean): void {
   if (isTyped && typeof value === 'number' && ownBits(node) === 0) {
-    if (
-      node.type === 'date' &&
-      (Number.isNaN(value) || (Number.isInteger(value) && Math.abs(value) <= DATE_MS_MAX))
-    )
+    if (isTime(node) && (Number.isNaN(value) || (Number.isInteger(value) && Math.abs(value) <= DATE_MS_MAX)))
       return
     if (node.type === 'boolean' && (value === 0 || value === 1)) return
-    if ((node.type === 'f32' || node.type === 'f64') && !Number.isFinite(value)) return
+    if (isNumber(node) && !NUMBERS[node.type].integer && !Number.isFinite(value)) return
   }
   const { issues } = take({ ...node, fallback: null }, value, false)
   const issue = issues?.[0]

@@ -14,17 +14,22 @@ import { isRecord, notChanges, refusal } from './fit.ts'
 import {
   DATE_MS_MAX,
   type EnumNode,
+  isMeant,
   isNumber,
   isText,
+  isTime,
   type LeafNode,
   type Node,
   NUMBERS,
+  type NumberNode,
   type ObjectNode,
   ownBits,
-  type TextNode,
 } from './kinds.ts'
 import type { Layout } from './layout.ts'
+import { meaningOf } from './meanings.ts'
+import { ODD_NUMBERS } from './odd-numbers.ts'
 import { type Taken, type TakenChange, take, takeChange } from './take.ts'
+import { readText, writeText } from './text-field.ts'
 
 /** A record's place in memory; `bits` is the position of the first null bit's byte. */
 export interface Image {
@@ -127,11 +132,6 @@ function write(node: Node, value: unknown, image: Image, offset: number, bit: nu
 function writeLeaf(node: LeafNode, value: unknown, { view, bytes }: Image, offset: number): void {
   const little = node.endian === 'little'
   switch (node.type) {
-    case 'ascii':
-    case 'latin1':
-    case 'utf8':
-      writeText(node, value as string, bytes, offset)
-      break
     case 'u64':
       view.setBigUint64(offset, value as bigint, little)
       break
@@ -139,20 +139,46 @@ function writeLeaf(node: LeafNode, value: unknown, { view, bytes }: Image, offse
       view.setBigInt64(offset, value as bigint, little)
       break
     case 'boolean':
-      writeCode(view, offset, node.size, value ? 1 : 0, little)
+      writeCode(view, offset, node.size, Number(value), little)
       break
     case 'date':
       view.setBigInt64(offset, BigInt(dateMs(value)), little)
       break
     case 'enum':
-      writeCode(view, offset, node.size, node.codes[node.values.indexOf(value as string)] as number, little)
+      writeCode(
+        view,
+        offset,
+        node.size,
+        node.codes[node.values.indexOf(value as string)] ?? (value as number),
+        little,
+      )
       break
     case 'bytes':
       bytes.set((value as Uint8Array).subarray(0, node.length), offset)
       break
     default:
-      view[`set${NUMBERS[node.type].accessor}`](offset, value as number, little)
+      if (isMeant(node)) meaningOf(node).write(value, view, bytes, offset)
+      else if (isText(node)) writeText(node, value as string, bytes, offset)
+      else writeNumber(node, value as number, view, bytes, offset)
   }
+}
+
+function writeNumber(node: NumberNode, value: number, view: DataView, bytes: Buffer, offset: number): void {
+  const { type, size } = node
+  const { accessor } = NUMBERS[type]
+  const little = node.endian === 'little'
+  if (accessor !== null) view[`set${accessor}`](offset, value, little)
+  else if (type === 'f16') ODD_NUMBERS.f16.set(view, offset, value, little)
+  else bytes[`write${type.startsWith('u') ? 'UInt' : 'Int'}${little ? 'LE' : 'BE'}`](value, offset, size)
+}
+
+function readNumber(node: NumberNode, view: DataView, bytes: Buffer, offset: number): number {
+  const { type, size } = node
+  const { accessor } = NUMBERS[type]
+  const little = node.endian === 'little'
+  if (accessor !== null) return view[`get${accessor}`](offset, little)
+  if (type === 'f16') return ODD_NUMBERS.f16.get(view, offset, little)
+  return bytes[`read${type.startsWith('u') ? 'UInt' : 'Int'}${little ? 'LE' : 'BE'}`](offset, size)
 }
 
 function writeMembers(node: ObjectNode, record: object, image: Image, offset: number, bit: number): void {
@@ -160,11 +186,6 @@ function writeMembers(node: ObjectNode, record: object, image: Image, offset: nu
     const value = (record as Readonly<Record<string, unknown>>)[name]
     write(child, value, image, offset + child.offset, bit + child.bit)
   }
-}
-
-function writeText(node: TextNode, value: string, bytes: Buffer, offset: number): void {
-  if (node.padding === 'space') bytes.fill(0x20, offset, offset + node.length)
-  bytes.write(value, offset, node.length, node.type === 'utf8' ? 'utf8' : 'latin1')
 }
 
 function writeCode(view: DataView, offset: number, size: number, code: number, little: boolean): void {
@@ -178,8 +199,18 @@ function read(node: Node, image: Image, offset: number, bit: number, path: strin
   if (missing !== PRESENT) return missing
   const little = node.endian === 'little'
   const { view, bytes } = image
-  if (isNumber(node)) return view[`get${NUMBERS[node.type].accessor}`](offset, little)
-  if (isText(node)) return readText(node, bytes, offset)
+  if (isNumber(node)) return readNumber(node, view, bytes, offset)
+  if (isText(node)) {
+    const text = readText(node, bytes, offset)
+    if (text === undefined) throw impossible(path, offset, `no text has ${bytes[offset]} bytes`)
+    return text
+  }
+  if (isMeant(node)) {
+    const value = meaningOf(node).read(view, bytes, offset)
+    const found = bytes.toString('hex', offset, offset + node.size)
+    if (value === undefined) throw impossible(path, offset, `no ${node.type} has the bytes 0x${found}`)
+    return isTime(node) ? new Date(value) : value
+  }
   switch (node.type) {
     case 'object':
       return readMembers(node, image, offset, bit, `${path}.`)
@@ -205,6 +236,7 @@ function read(node: Node, image: Image, offset: number, bit: number, path: strin
       return view.getBigInt64(offset, little)
     case 'boolean': {
       const code = readCode(view, offset, node.size, little)
+      if (code > 1 && node.lenient) return code
       if (code > 1) throw impossible(path, offset, `no boolean has the code ${code}`)
       return code === 1
     }
@@ -230,18 +262,6 @@ function readMembers(node: ObjectNode, image: Image, offset: number, bit: number
   return record
 }
 
-function readText(node: TextNode, bytes: Buffer, offset: number): string {
-  let end = offset
-  const limit = offset + node.length
-  if (node.padding === 'zero') {
-    while (end < limit && bytes[end] !== 0) end++
-  } else {
-    end = limit
-    while (end > offset && bytes[end - 1] === 0x20) end--
-  }
-  return bytes.toString(node.type === 'utf8' ? 'utf8' : 'latin1', offset, end)
-}
-
 function readCode(view: DataView, offset: number, size: number, little: boolean): number {
   if (size === 1) return view.getUint8(offset)
   return size === 2 ? view.getUint16(offset, little) : view.getUint32(offset, little)
@@ -249,6 +269,7 @@ function readCode(view: DataView, offset: number, size: number, little: boolean)
 
 function readEnum(node: EnumNode, code: number, offset: number, path: string): unknown {
   const index = node.codes.indexOf(code)
+  if (index < 0 && node.lenient) return code
   if (index < 0) throw impossible(path, offset, `no value has the code ${code}`)
   return node.values[index]
 }

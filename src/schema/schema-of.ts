@@ -6,10 +6,30 @@
  */
 
 import { z } from 'zod'
-import { ascii, bytes, f32, f64, field, i8, i16, latin1, u8, u16, utf8 } from './field-schemas.ts'
-import { hasByteOrder, type Node, type ObjectNode } from './kinds.ts'
+import {
+  ascii,
+  bytes,
+  f16,
+  f32,
+  f64,
+  field,
+  i8,
+  i16,
+  i24,
+  i48,
+  latin1,
+  u8,
+  u16,
+  u24,
+  u48,
+  utf8,
+  utf16be,
+  utf16le,
+} from './field-schemas.ts'
+import { meantSchema } from './foreign-schemas.ts'
+import { hasByteOrder, isLenient, type MeantKind, type MeantNode, type Node, type ObjectNode } from './kinds.ts'
 import type { Layout } from './layout.ts'
-import type { FieldPlacement } from './options.ts'
+import type { FieldPlacement, WideTextOptions } from './options.ts'
 
 /** A Zod object whose layout is the given one. */
 export function schemaOf(layout: Layout): z.ZodObject<Record<string, z.ZodType>> {
@@ -29,6 +49,7 @@ function placed(node: Node, isElement = false): z.ZodType {
     ...(isElement ? {} : { offset: node.offset }),
     ...(hasByteOrder(node) ? { endian: node.endian } : {}),
     ...(node.type === 'enum' ? { codes: node.codes } : {}),
+    ...(isLenient(node) ? { lenient: true } : {}),
   }
   return field(schema, placement)
 }
@@ -43,12 +64,22 @@ function bareSchema(node: Node): z.ZodType {
       return u16()
     case 'i16':
       return i16()
+    case 'u24':
+      return u24()
+    case 'i24':
+      return i24()
+    case 'u48':
+      return u48()
+    case 'i48':
+      return i48()
     case 'u32':
       return z.uint32()
     case 'i32':
       return z.int32()
     case 'safeint':
       return z.int()
+    case 'f16':
+      return f16({ nonFinite: node.nonFinite })
     case 'f32':
       return f32({ nonFinite: node.nonFinite })
     case 'f64':
@@ -69,6 +100,10 @@ function bareSchema(node: Node): z.ZodType {
       return latin1(node.length, { padding: node.padding })
     case 'utf8':
       return utf8(node.length, { padding: node.padding })
+    case 'utf16le':
+      return utf16le(node.length, { padding: node.padding } as WideTextOptions)
+    case 'utf16be':
+      return utf16be(node.length, { padding: node.padding } as WideTextOptions)
     case 'bytes':
       return bytes(node.length)
     case 'object':
@@ -79,5 +114,13 @@ function bareSchema(node: Node): z.ZodType {
     }
     case 'array':
       return z.array(placed(node.element, true)).length(node.length)
+    default:
+      return meantSchema(kindOf(node))
   }
+}
+
+/** The kind of a node without its place. */
+function kindOf(node: MeantNode): MeantKind {
+  const { nullable, optional, fallback, offset, size, width, alignment, endian, bit, bits, ...kind } = node
+  return kind as MeantKind
 }

@@ -11,7 +11,7 @@
 import type { Issue } from '../errors.ts'
 import { byteCount, dateMs, isDate } from '../runtime/realms.ts'
 import { inside, isRecord, misfit, reasonAgainst, unknownKey, wrongLength } from './fit.ts'
-import type { ArrayNode, Node, ObjectNode, TupleNode } from './kinds.ts'
+import { type ArrayNode, isTime, type Node, type ObjectNode, type TupleNode } from './kinds.ts'
 
 /** A copy of a value, and what speaks against storing it. */
 export interface Taken {
@@ -110,12 +110,10 @@ class Taking {
       case 'tuple':
       case 'array':
         return Array.isArray(value) ? this.#list(node, value) : value
-      case 'date':
-        return dateOf(value)
       case 'bytes':
         return bytesOf(value, node.length)
       default:
-        return value
+        return isTime(node) ? dateOf(value) : value
     }
   }
 

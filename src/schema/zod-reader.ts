@@ -10,11 +10,22 @@
  */
 
 import type { z } from 'zod'
-import { type Issue, StrideError } from '../errors.ts'
+import type { Issue } from '../errors.ts'
 import { shown } from '../options/shown-value.ts'
 import { className, isError } from '../runtime/realms.ts'
 import { type FieldMetadata, isLayoutCheck, markOf, UnreadableMark } from './field-marks.ts'
-import type { Declared, EnumValue, Kind, Member, NumberType } from './kinds.ts'
+import {
+  BIGINTS,
+  type Declared,
+  type EnumValue,
+  type IntegerType,
+  type Kind,
+  type Member,
+  NUMBERS,
+  type NumberType,
+} from './kinds.ts'
+import type { FieldPlacement } from './options.ts'
+import { join, noLayout, refused } from './zod-refusals.ts'
 import { isSchema, refuseOldSchema, whyUnreadable } from './zod-version.ts'
 
 export interface ReadSchema {
@@ -47,6 +58,7 @@ interface Def {
   readonly items?: readonly z.ZodType[]
   readonly rest?: z.ZodType | null
   readonly element?: z.ZodType
+  readonly options?: readonly z.ZodType[]
 }
 
 interface CheckDef {
@@ -82,32 +94,6 @@ const NUMBER_FORMATS: Readonly<Record<string, NumberType>> = {
   safeint: 'safeint',
 }
 
-/** What has no layout, and what to use instead. */
-const ALTERNATIVES: Readonly<Record<string, string>> = {
-  string: 'ascii(n), latin1(n) or utf8(n), which say how many bytes it takes',
-  bigint: 'z.int64() or z.uint64()',
-  array: 'z.array(…).length(n), or z.tuple([…])',
-  union: 'z.enum([…]) or z.literal([…]) for constants, or one optional field for each case',
-  record: 'z.object({…}) with the keys spelt out',
-  map: 'z.array(…).length(n)',
-  set: 'z.array(…).length(n), or one z.boolean() for each member',
-  pipe: 'the stored type itself, and convert before writing',
-  transform: 'the stored type itself, and convert before writing',
-  preprocess: 'the stored type itself, and convert before writing',
-  catch: '.default(…), and mend bad values before writing',
-  nonoptional: 'the inner type without .optional()',
-  exactOptional: '.optional()',
-  lazy: "the type itself; a record cannot contain itself, but keep the other record's number as z.uint32()",
-  nan: 'f64({ nonFinite: true })',
-  null: '.nullable() on a type that has values',
-  undefined: '.optional() on a type that has values',
-  any: 'the type that the field really has, or bytes(n)',
-  unknown: 'the type that the field really has, or bytes(n)',
-  custom: 'bytes(n) for bytes, z.date() for a Date, .refine(…) on a type with a layout',
-  template_literal: 'ascii(n).regex(…)',
-  intersection: 'one z.object({…}), made with .extend(…)',
-}
-
 /** Names that the row itself has. */
 const ROW_NAMES = ['number', 'seek', 'toObject']
 
@@ -129,6 +115,27 @@ export function readSchema(schema: z.ZodType): ReadSchema {
     }
   }
   return { declared, refinements: refinementsOf(schema, reading.refined) }
+}
+
+/**
+ * The integer type of a schema that is nothing but one, and the place that was fixed for it; `call` is named in the error.
+ * @throws TypeError for every other schema
+ */
+export function integerOf(
+  schema: z.ZodType,
+  call: string,
+): { readonly type: IntegerType; readonly placement: FieldPlacement } {
+  const refuse = (): TypeError =>
+    new TypeError(`${call} takes the integer type it is stored as, u8() to i64(): ${shown(schema)}`)
+  refuseOldSchema(schema, `The integer type given to ${call}`)
+  if (!isSchema(schema)) throw refuse()
+  const reading: Reading = { refined: new Set(), around: new Set(), depth: 0 }
+  const { type, nullable, optional, fallback, fixed } = readNode(schema, call, reading)
+  const isInteger =
+    type in BIGINTS || (type in NUMBERS && type !== 'safeint' && NUMBERS[type as NumberType].integer)
+  const isPlain = !nullable && !optional && fallback === null && reading.refined.size === 0
+  if (!isInteger || !isPlain) throw refuse()
+  return { type: type as IntegerType, placement: fixed }
 }
 
 function refinementsOf(schema: z.ZodType, paths: ReadonlySet<string>): Refinements {
@@ -190,7 +197,9 @@ function readNode(schema: z.ZodType, path: string, reading: Reading): Declared {
 
 /** Takes nullable, optional, default and readonly off a schema. */
 function unwrap(schema: z.ZodType, path: string, reading: Reading, wrapping: Wrapping): z.ZodType {
-  for (let at = schema; ; at = defOf(at).innerType as z.ZodType) {
+  let next = schema
+  for (;;) {
+    const at = next
     const obstacle = whyUnreadable(at)
     if (obstacle !== undefined) throw refused(path, obstacle)
     const def = defOf(at)
@@ -210,10 +219,15 @@ function unwrap(schema: z.ZodType, path: string, reading: Reading, wrapping: Wra
         break
       case 'readonly':
         break
-      default:
-        return at
+      default: {
+        // What field() made of a schema with `lenient`: the schema itself, or a number.
+        const inner = def.type === 'union' && wrapping.metadata.lenient ? def.options?.[0] : undefined
+        if (inner === undefined) return at
+        next = inner
+      }
     }
     if (def.checks?.length) reading.refined.add(path)
+    if (def.innerType !== undefined) next = def.innerType
   }
 }
 
@@ -235,7 +249,11 @@ function readKind(
 ): Kind<Declared> {
   if (def.coerce) throw refused(path, `z.coerce.${def.type}() has no layout: convert before writing`)
   const checks = readChecks(def, path, reading)
-  if (metadata.kind !== undefined) return metadata.kind
+  const { lenient = false, kind } = metadata
+  if (lenient && !['boolean', 'enum', 'literal'].includes(def.type)) {
+    throw refused(path, 'lenient is for booleans, enums and literals')
+  }
+  if (kind !== undefined) return kind
   switch (def.type) {
     case 'number': {
       const format = def.format ?? checks.format
@@ -248,8 +266,9 @@ function readKind(
       if (def.format === 'uint64') return { type: 'u64' }
       throw noLayout('bigint', path)
     case 'boolean':
+      return { type: 'boolean', lenient }
     case 'date':
-      return { type: def.type }
+      return { type: 'date' }
     case 'enum':
       return readEnum(enumValues(def.entries ?? {}), path, metadata)
     case 'literal':
@@ -316,7 +335,11 @@ function readEnum(listed: readonly unknown[], path: string, metadata: FieldMetad
       `needs ${values.length} different codes from 0 to 65535, one a value: [${codes.join(', ')}]`,
     )
   }
-  return { type: 'enum', values: values as readonly EnumValue[], codes }
+  const { lenient = false } = metadata
+  if (lenient && values.some((value, i) => typeof value === 'number' && value !== codes[i])) {
+    throw refused(path, 'with lenient, values that are numbers must be their own codes: field(…, { codes })')
+  }
+  return { type: 'enum', values: values as readonly EnumValue[], codes, lenient }
 }
 
 /** Zod's own rule: a numeric enum's object holds the reverse names too. */
@@ -360,18 +383,4 @@ function pipeName(def: Def): string {
 
 function nameOf(schema: z.ZodType): string {
   return `z.${defOf(schema).type}`
-}
-
-function join(path: string, part: string | number): string {
-  return path === '' ? String(part) : `${path}.${part}`
-}
-
-function noLayout(name: string, path: string): StrideError {
-  const alternative = ALTERNATIVES[name]
-  return refused(path, `${name} has no layout${alternative === undefined ? '' : `: use ${alternative}`}`)
-}
-
-function refused(path: string, reason: string): StrideError {
-  if (path === '') return new StrideError('ERR_STRIDE_LAYOUT', `The schema has no layout: ${reason}`)
-  return new StrideError('ERR_STRIDE_LAYOUT', `The field '${path}' has no layout: ${reason}`, { field: path })
 }

@@ -205,6 +205,14 @@ int main(int argc, char **argv) {
     run(`${c}\nint main(void) { return sizeof(struct record) == 32 ? 0 : 1; }`, 'natural')
   })
 
+  it.skipIf(!hasGcc)(
+    `is packed where only an inner struct has no room behind its fields${note(hasGcc)}`,
+    () => {
+      const { c } = describe(z.object({ pair: z.tuple([u16(), u8()]), x: u8() }))
+      run(`${c}\nint main(void) { return sizeof(struct record) == 4 ? 0 : 1; }`, 'inner')
+    },
+  )
+
   it.skipIf(!hasGcc || !hasNumpy)(`compiles and loads for any schema${note(hasGcc && hasNumpy)}`, () => {
     const samples = fc.sample(recordSample, { seed: 7, numRuns: 40 })
     const dtypes: [string, number][] = []

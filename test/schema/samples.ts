@@ -5,7 +5,40 @@
 
 import fc from 'fast-check'
 import { z } from 'zod'
-import { ascii, bytes, f32, f64, i8, i16, latin1, u8, u16, utf8 } from '../../src/schema/index.ts'
+import {
+  ascii,
+  bits,
+  bytes,
+  decimal,
+  dosDate,
+  dosDateTime,
+  f16,
+  f32,
+  f64,
+  field,
+  filetime,
+  guid,
+  i8,
+  i16,
+  i24,
+  i32,
+  i48,
+  latin1,
+  numberText,
+  type TextOptions,
+  u8,
+  u16,
+  u24,
+  u32,
+  u48,
+  u64,
+  unixMs,
+  unixSeconds,
+  utf8,
+  utf16be,
+  utf16le,
+  uuid,
+} from '../../src/schema/index.ts'
 
 /** A schema together with values that fit it. */
 export interface Sample {
@@ -77,7 +110,112 @@ const fixedLeaves: readonly Sample[] = [
   sample(z.literal('only'), fc.constant('only')),
   sample(z.literal(['x', 7, true, null, 5n]), fc.constantFrom('x', 7, true, null, 5n)),
   sample(z.float64().brand('Euro').readonly(), fc.double(finite)),
+  sample(u24(), fc.integer({ min: 0, max: 0xffffff })),
+  sample(i24(), fc.integer({ min: -0x800000, max: 0x7fffff })),
+  sample(u48(), fc.integer({ min: 0, max: 2 ** 48 - 1 })),
+  sample(i48(), fc.integer({ min: -(2 ** 47), max: 2 ** 47 - 1 })),
+  sample(
+    f16(),
+    fc.oneof(
+      fc.integer({ min: -2048, max: 2048 }),
+      fc.integer({ min: -1023, max: 1023 }).map(n => n * 2 ** -24),
+    ),
+  ),
+  sample(
+    f16({ nonFinite: true }),
+    fc.constantFrom(-0, 65504, -65504, Number.NaN, Number.POSITIVE_INFINITY, -1 / 0, 0.5),
+  ),
+  sample(
+    decimal(2, i32()),
+    fc.integer().map(n => n / 100),
+  ),
+  sample(
+    decimal(3, u24()),
+    fc.integer({ min: 0, max: 0xffffff }).map(n => n / 1000),
+  ),
+  sample(
+    decimal(1, field(u16(), { endian: 'big' })),
+    fc.integer({ min: 0, max: 65535 }).map(n => n / 10),
+  ),
+  sample(
+    decimal(15),
+    fc.integer({ min: -(10 ** 15 - 1), max: 10 ** 15 - 1 }).map(n => n / 10 ** 15),
+  ),
+  sample(
+    unixSeconds(u32()),
+    fc.integer({ min: 0, max: 0xffffffff }).map(n => new Date(n * 1000)),
+  ),
+  sample(
+    unixSeconds(),
+    fc.integer({ min: -8.64e12, max: 8.64e12 }).map(n => new Date(n * 1000)),
+  ),
+  sample(
+    unixMs(i48()),
+    fc.integer({ min: -(2 ** 47), max: 2 ** 47 - 1 }).map(n => new Date(n)),
+  ),
+  sample(
+    unixMs(u64()),
+    fc.integer({ min: 0, max: 8.64e15 }).map(n => new Date(n)),
+  ),
+  sample(
+    filetime(),
+    fc.integer({ min: -11_644_473_600_000, max: 1_833_029_933_770_955 }).map(n => new Date(n)),
+  ),
+  sample(
+    dosDateTime(),
+    fc.integer({ min: 157_766_400, max: 2_177_452_799 }).map(n => new Date(n * 2000)),
+  ),
+  sample(
+    dosDate(),
+    fc.integer({ min: 3652, max: 50_403 }).map(n => new Date(n * 86_400_000)),
+  ),
+  sample(uuid(), fc.uuid()),
+  sample(guid(), fc.uuid()),
+  sample(numberText(5), fc.integer({ min: 0, max: 99_999 })),
+  sample(numberText(12, { radix: 8 }), fc.integer({ min: 0, max: 8 ** 11 - 1 })),
+  sample(numberText(8, { radix: 16, fill: 'left', end: 'nul-space' }), fc.integer({ min: 0, max: 0xffffff })),
+  sample(numberText(20, { fill: 'right' }), fc.maxSafeNat()),
+  sample(bits({ a: 3, b: 5 }), fc.record({ a: fc.nat(7), b: fc.nat(31) })),
+  sample(
+    bits({ a: 1, v: 8, constructor: 1 }, { order: 'msb' }),
+    fc.record({ a: fc.nat(1), v: fc.nat(255), constructor: fc.nat(1) }),
+  ),
+  sample(bits({ all: 32 }), fc.record({ all: fc.integer({ min: 0, max: 0xffffffff }) })),
+  sample(bits({ a: 31, b: 1 }, { order: 'msb' }), fc.record({ a: fc.nat(0x7fffffff), b: fc.nat(1) })),
+  sample(
+    field(z.enum(['buy', 'sell']), { lenient: true, codes: [1, 7] }),
+    fc.constantFrom('buy', 'sell', 0, 2, 255),
+  ),
+  sample(
+    field(z.literal([3, 'x', null]), { lenient: true, codes: [3, 500, 4], width: 4 }),
+    fc.constantFrom(3, 'x', null, 5, 2 ** 32 - 1),
+  ),
+  sample(field(z.boolean(), { lenient: true }), fc.constantFrom(true, false, 2, 255)),
+  sample(field(z.boolean(), { lenient: true, width: 2 }), fc.constantFrom(true, false, 2, 65535)),
 ]
+
+/** Texts that end as one of these paddings cannot say. */
+const utf16Text = (length: number, ends: readonly string[]): fc.Arbitrary<string> =>
+  fc
+    .string({ unit: wideUnit, maxLength: length / 2 })
+    .filter(
+      s =>
+        s.length * 2 <= length && !ends.some(end => s.endsWith(end)) && (ends[0] === ' ' || !s.includes('\0')),
+    )
+
+const oddText: fc.Arbitrary<Sample> = fc
+  .tuple(fc.constantFrom(2, 4, 8, 12, 34, 70), fc.nat(6))
+  .map(([n, which]) => {
+    const either = { padding: 'either' } as const
+    const prefixed: TextOptions = { padding: 'length' }
+    if (which === 0) return sample(utf16le(n), utf16Text(n, ['\0']))
+    if (which === 1) return sample(utf16be(n), utf16Text(n, ['\0']))
+    if (which === 2) return sample(utf16be(n, { padding: 'space' }), utf16Text(n, [' ']))
+    if (which === 3) return sample(utf16le(n, either), utf16Text(n, ['\0', ' ']))
+    if (which === 4) return sample(latin1(n, either), text(latin1Unit, n, ' '))
+    if (which === 5) return sample(utf8(n, prefixed), utf8Text(n - 1, 'never'))
+    return sample(ascii(n, prefixed), text(asciiUnit, n - 1, 'never'))
+  })
 
 const sizedLeaf: fc.Arbitrary<Sample> = fc
   .tuple(length, fc.constantFrom('zero', 'space'), fc.nat(3))
@@ -89,7 +227,11 @@ const sizedLeaf: fc.Arbitrary<Sample> = fc
     return sample(bytes(n), fc.uint8Array({ minLength: n, maxLength: n }))
   })
 
-const leaf = fc.oneof(fc.constantFrom(...fixedLeaves), sizedLeaf)
+const leaf = fc.oneof(
+  { weight: 3, arbitrary: fc.constantFrom(...fixedLeaves) },
+  { weight: 2, arbitrary: sizedLeaf },
+  { weight: 1, arbitrary: oddText },
+)
 
 /** null, absent or default on top of a sample. */
 function wrapped(inner: fc.Arbitrary<Sample>): fc.Arbitrary<Sample> {
@@ -194,6 +336,21 @@ export const JUNK: readonly unknown[] = [
   {},
   { a: 1 },
   'buy',
+  2 ** 24,
+  2 ** 48,
+  65505,
+  0.1 + 0.2,
+  12.345,
+  1e300,
+  -0.01,
+  new Date(1500),
+  new Date(8.64e15),
+  new Date(-1),
+  '123E4567-e89b-12d3-a456-426614174000',
+  '123e4567-e89b-12d3-a456-42661417400',
+  { a: 8, b: 0 },
+  { a: 1, b: 1.5 },
+  '\udc00x',
   () => 0,
   Symbol.iterator,
 ]

@@ -7,19 +7,29 @@ import { z } from 'zod'
 import {
   type AnySchema,
   ascii,
+  bits,
   bytes,
   codecOf,
+  decimal,
   type FieldName,
   type FieldValue,
+  f16,
   f32,
+  field,
   type GatherResult,
   type Infer,
   type Input,
   i16,
+  i32,
+  numberText,
   type Output,
   type Row,
   type TypedColumn,
   u8,
+  u32,
+  u48,
+  unixSeconds,
+  uuid,
 } from '../../src/schema/index.ts'
 
 const schema = z.object({
@@ -44,6 +54,21 @@ const schema = z.object({
   gone: z.object({ x: z.uint32(), deep: z.object({ y: z.boolean() }).nullable() }).optional(),
 })
 type S = typeof schema
+
+const foreign = z.object({
+  wide: u48(),
+  half: f16(),
+  anyHalf: f16({ nonFinite: true }),
+  price: decimal(2, i32()),
+  at: unixSeconds(u32()),
+  id: uuid(),
+  size: numberText(12, { radix: 8 }),
+  flags: bits({ low: 3, high: 5 }),
+  side: field(z.enum(['buy', 'sell']), { lenient: true }),
+  on: field(z.boolean(), { lenient: true, width: 2 }),
+  plain: field(z.boolean(), { width: 2 }),
+})
+type F = typeof foreign
 
 describe('types', () => {
   it('follow from the schema for records read and written', () => {
@@ -87,6 +112,22 @@ describe('types', () => {
     expectTypeOf<GatherResult<S, 'position.x'>>().toEqualTypeOf<Float32Array>()
     expectTypeOf<GatherResult<S, 'gone.x'>>().toEqualTypeOf<(number | undefined)[]>()
     expectTypeOf<GatherResult<AnySchema, string>>().toEqualTypeOf<TypedColumn | unknown[]>()
+  })
+
+  it('follow from the kinds of foreign files', () => {
+    expectTypeOf<Output<F>['price']>().toEqualTypeOf<number>()
+    expectTypeOf<Output<F>['at']>().toEqualTypeOf<Date>()
+    expectTypeOf<Output<F>['id']>().toEqualTypeOf<string>()
+    expectTypeOf<Output<F>['side']>().toEqualTypeOf<'buy' | 'sell' | number>()
+    expectTypeOf<Output<F>['on']>().toEqualTypeOf<boolean | number>()
+    expectTypeOf<Output<F>['plain']>().toEqualTypeOf<boolean>()
+    expectTypeOf<FieldValue<F, 'flags.low'>>().toEqualTypeOf<number>()
+    expectTypeOf<'flags.none'>().not.toExtend<FieldName<F>>()
+    expectTypeOf<GatherResult<F, 'wide' | 'price' | 'at' | 'size'>>().toEqualTypeOf<Float64Array>()
+    expectTypeOf<GatherResult<F, 'half' | 'anyHalf'>>().toEqualTypeOf<Float32Array>()
+    expectTypeOf<GatherResult<F, 'flags.high'>>().toEqualTypeOf<Uint32Array>()
+    expectTypeOf<GatherResult<F, 'side'>>().toEqualTypeOf<('buy' | 'sell' | number)[]>()
+    expectTypeOf<GatherResult<F, 'on'>>().toEqualTypeOf<(boolean | number)[]>()
   })
 
   it('make rows read-only', () => {

@@ -5,7 +5,33 @@
 
 import { runInNewContext } from 'node:vm'
 import fc from 'fast-check'
-import { ascii, bytes, f32, f64, field, i8, i16, latin1, u8, u16, utf8 } from 'stridedb'
+import {
+  ascii,
+  bytes,
+  decimal,
+  f16,
+  f32,
+  f64,
+  field,
+  filetime,
+  guid,
+  i8,
+  i16,
+  i24,
+  i32,
+  i48,
+  latin1,
+  numberText,
+  u8,
+  u16,
+  u24,
+  u48,
+  unixSeconds,
+  utf8,
+  utf16be,
+  utf16le,
+  uuid,
+} from 'stridedb'
 import { z } from 'zod'
 
 export interface Kind {
@@ -60,6 +86,28 @@ const heldFloat = fc.constantFrom(...finite)
 const askedFloat = fc.oneof(heldFloat, anyNumber)
 const nonFinite = fc.constantFrom(...finite, Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY)
 
+/** As storing rounds to a half float: to 11 bits, ties to even. */
+function half(value: unknown): number {
+  const x = value as number
+  if (x === 0 || !(Math.abs(x) <= 65_504)) return x
+  const step = 2 ** (Math.max(Math.floor(Math.log2(Math.abs(x))), -14) - 10)
+  const steps = x / step
+  const floor = Math.floor(steps)
+  const isUp = steps - floor > 0.5 || (steps - floor === 0.5 && floor % 2 !== 0)
+  return (isUp ? floor + 1 : floor) * step
+}
+const halves = [0, -0, 0.1, 0.2, 1e-9, -1e-9, 6e-8, 1.5, -1.5, 2049, 2051, 65_504, -65_504, 1]
+
+/** Times of a kind, in milliseconds. */
+const times = (name: string, schema: z.ZodType, held: readonly number[]): Kind => ({
+  name,
+  schema,
+  held: fc.constantFrom(...held).map(ms => new Date(ms)),
+  asked: fc.constantFrom(-8.64e15, -1500, -1000, 0, 1, 999, 1000, 8.64e15).map(ms => new Date(ms)),
+  wrong: [0, '1970-01-01', new Date(Number.NaN), { getTime: () => 0 }],
+  compare: (a, b) => timeOf(a) - timeOf(b),
+})
+
 function bigint(name: string, schema: z.ZodType, min: bigint, max: bigint): Kind {
   const held = fc.constantFrom(min, min + 1n, 0n, 1n, 2n ** 32n, 2n ** 32n + 1n, max - 1n, max)
   const asked = fc.oneof(held, fc.constantFrom(-1n, -(2n ** 70n), 2n ** 64n, 2n ** 63n, 3n))
@@ -75,6 +123,9 @@ function bigint(name: string, schema: z.ZodType, min: bigint, max: bigint): Kind
 
 /** By code points, halves of pairs as what they are: the order of UTF-8, and of ascii and latin1, too. */
 const pointsOf = (text: unknown): number[] => Array.from(text as string, c => c.codePointAt(0) as number)
+/** The order in which JavaScript compares strings. */
+const codeUnitsOf = (text: unknown): number[] =>
+  Array.from({ length: (text as string).length }, (_, i) => (text as string).charCodeAt(i))
 function lexical(a: ArrayLike<number>, b: ArrayLike<number>): number {
   for (let i = 0; i < Math.min(a.length, b.length); i++) {
     if (a[i] !== b[i]) return (a[i] as number) - (b[i] as number)
@@ -86,17 +137,22 @@ const beginsWith = (held: ArrayLike<number>, prefix: ArrayLike<number>): boolean
 
 function text(
   name: string,
-  make: typeof ascii,
+  make: (length: number, options: { readonly padding: never }) => z.ZodType,
   length: number,
-  padding: 'zero' | 'space',
+  padding: 'zero' | 'space' | 'either' | 'length',
   more: readonly string[],
 ): Kind {
-  const letters = ['a', 'b', 'a', ' ', '\x01', '~', ...more, ...(padding === 'space' ? ['\0'] : [])]
-  const sizeOf = (value: string): number => (name.startsWith('utf8') ? Buffer.byteLength(value) : value.length)
+  const hasNul = padding === 'space' || padding === 'length'
+  const letters = ['a', 'b', 'a', ' ', '\x01', '~', ...more, ...(hasNul ? ['\0'] : [])]
+  const isWide = name.startsWith('utf16')
+  const sizeOf = (value: string): number =>
+    (padding === 'length' ? 1 : 0) +
+    (name.startsWith('utf8') ? Buffer.byteLength(value) : value.length * (isWide ? 2 : 1))
+  const unitsOf = isWide ? codeUnitsOf : pointsOf
   const held = fc.array(fc.constantFrom(...letters), { maxLength: length }).map(some => {
     let value = some.join('')
     while (sizeOf(value) > length) value = Array.from(value).slice(0, -1).join('')
-    return padding === 'space' ? value.replace(/ +$/, '') : value
+    return padding === 'space' || padding === 'either' ? value.replace(/ +$/, '') : value
   })
   const odd = ['\0', ' ', '\xe9', '\xff', '\u4e2d', '\uffff', '\ud83d', '\ude00', '\u{1f600}']
   const asked = fc
@@ -104,12 +160,12 @@ function text(
     .map(some => some.join(''))
   return {
     name,
-    schema: make(length, { padding }),
+    schema: make(length, { padding: padding as never }),
     held,
     asked,
     wrong: [7, ['a'], new String('a'), null, Buffer.from('a'), { toString: () => 'a' }],
-    compare: (a, b) => lexical(pointsOf(a), pointsOf(b)),
-    begins: (a, b) => beginsWith(pointsOf(a), pointsOf(b)),
+    compare: (a, b) => lexical(unitsOf(a), unitsOf(b)),
+    begins: (a, b) => beginsWith(unitsOf(a), unitsOf(b)),
   }
 }
 
@@ -184,6 +240,63 @@ export const LEAVES: readonly Kind[] = [
     ['x', null, 7, 7n, true],
     ['null', 8, 0, false],
   ),
+  integer('u24', u24(), 0, 2 ** 24 - 1),
+  integer('i24 big', field(i24(), { endian: 'big' }), -(2 ** 23), 2 ** 23 - 1),
+  integer('u48 big', field(u48(), { endian: 'big' }), 0, 2 ** 48 - 1),
+  integer('i48', i48(), -(2 ** 47), 2 ** 47 - 1),
+  integer('number text', numberText(5, { fill: 'left' }), 0, 99_999),
+  {
+    name: 'f16',
+    schema: f16(),
+    held: fc.constantFrom(...halves),
+    asked: fc.oneof(fc.constantFrom(...halves), anyNumber),
+    wrong: notNumbers,
+    compare: (a, b) => numeric(half(a), half(b)),
+  },
+  {
+    name: 'decimal',
+    schema: decimal(2, field(i32(), { endian: 'big' })),
+    held: fc.constantFrom(0, -0, 0.1, 0.2, 0.3, 5.5, -3, -0.01, 21_474_836.47, -21_474_836.48),
+    asked: fc.oneof(fc.constantFrom(0.1 + 0.2, 0.3, -0.005, 5.5, -3), anyNumber),
+    wrong: notNumbers,
+    compare: numeric,
+  },
+  times('unix seconds', unixSeconds(i24()), [-(2 ** 23) * 1000, -1000, 0, 1000, 8_388_607_000]),
+  times('filetime', filetime(), [-11_644_473_600_000, -1, 0, 1, 999, 1000, 1_833_029_933_770_955]),
+  choice(
+    'guid',
+    guid(),
+    [
+      '00000000-0000-0000-0000-0000000000ff',
+      '0000ff00-0000-0000-0000-000000000000',
+      'ff000000-0000-0000-0000-000000000000',
+    ],
+    ['FF000000-0000-0000-0000-000000000000', 7, null, 'ff'],
+  ),
+  choice(
+    'uuid',
+    uuid(),
+    ['00000000-0000-0000-0000-0000000000ff', '0000ff00-0000-0000-0000-000000000000'],
+    ['FF000000-0000-0000-0000-000000000000', 7],
+  ),
+  choice(
+    'lenient enum',
+    field(z.enum(['buy', 'sell']), { lenient: true, codes: [9, 2] }),
+    [0, 'sell', 5, 'buy', 255],
+    [9, 2, 256, -1, 0.5, 'none'],
+  ),
+  choice(
+    'lenient boolean',
+    field(z.boolean(), { lenient: true, width: 2 }),
+    [false, true, 2, 65_535],
+    [0, 1, 65_536, 'true'],
+  ),
+  text('utf16le', utf16le, 10, 'zero', ['\xe9', '\u4e2d', '\uffff', '\u{1f600}']),
+  text('utf16be, spaces', utf16be, 8, 'space', ['\uffff', '\u{1f600}']),
+  text('utf16le, either', utf16le, 8, 'either', ['\u4e2d']),
+  text('latin1, either', latin1, 4, 'either', ['\xff']),
+  text('utf8, length', utf8, 7, 'length', ['\xe9', '\u{1f600}']),
+  text('ascii, length', ascii, 4, 'length', []),
   text('ascii', ascii, 5, 'zero', []),
   text('ascii, long', ascii, 300, 'zero', []),
   text('latin1', latin1, 4, 'zero', ['\xe9', '\xff']),

@@ -11,7 +11,7 @@
  */
 
 import { shown } from '../../../options/shown-value.ts'
-import { memberValue, type Node, type ObjectNode } from '../../../schema/index.ts'
+import { isTime, memberValue, type Node, type ObjectNode } from '../../../schema/index.ts'
 import { bytesOf, dateOf, holdsNaN, named, WrongKind } from './key-leaf.ts'
 import {
   canBeAbsent,
@@ -134,14 +134,11 @@ function readNode(plan: KeyPlan, node: Node, value: unknown, hasPresence: boolea
       }
       return
     }
-    case 'date':
-      parts.push(dateOf(value))
-      return
     case 'bytes':
       parts.push(bytesOf(value, node.length))
       return
     default:
-      parts.push(value)
+      parts.push(isTime(node) ? dateOf(value) : value)
   }
 }
 

@@ -10,7 +10,7 @@
 import { InvariantError } from '../../../errors.ts'
 import { shown } from '../../../options/shown-value.ts'
 import { isBytes } from '../../../runtime/realms.ts'
-import { isContainer, isText, type LeafNode } from '../../../schema/index.ts'
+import { isContainer, isText, isWide, type LeafNode } from '../../../schema/index.ts'
 import { ABSENT, GivenKey, NULL, THERE } from './given-key.ts'
 import { codeIn, type Fit, fromRecord, fromValue, named } from './key-leaf.ts'
 import type { KeyField, KeyPlan, KeyStep, LeafStep, PresenceLevel } from './key-plan.ts'
@@ -323,7 +323,7 @@ export class KeyCodec {
 }
 
 function shortcutOf(node: LeafNode): Shortcut {
-  if (isText(node)) return node.padding === 'zero' ? 'text' : 'steps'
+  if (isText(node)) return node.padding === 'zero' && !isWide(node) ? 'text' : 'steps'
   return SHORTCUTS[node.type] ?? 'steps'
 }
 
@@ -342,7 +342,8 @@ function shortened(bound: Bound, key: GivenKey): Bound {
   const { node } = step
   if (typeof value !== 'string' || !isText(node) || bound.fit !== 'exact') return bound
   return {
-    fixedBytes: step.at + (node.type === 'utf8' ? Buffer.byteLength(value) : value.length),
+    fixedBytes:
+      step.at + (node.type === 'utf8' ? Buffer.byteLength(value) : value.length * (isWide(node) ? 2 : 1)),
     fit: 'exact',
   }
 }

@@ -13,22 +13,38 @@
 
 import { shown } from '../../../options/shown-value.ts'
 import { byteCount, dateMs } from '../../../runtime/realms.ts'
-import { BIGINTS, type LeafNode, NUMBERS, type TextNode } from '../../../schema/index.ts'
+import {
+  BIGINTS,
+  isMeant,
+  isRawCode,
+  isText,
+  isTime,
+  isWide,
+  type LeafNode,
+  type MeantNode,
+  meaningOf,
+  NUMBERS,
+  ODD_NUMBERS,
+  type TextNode,
+  textEnd,
+  textStart,
+  toHalf,
+} from '../../../schema/index.ts'
+import { copy, FLOATS, orderedF16, orderedF32, setCode, setDouble, setInteger, writeF64 } from './key-bytes.ts'
 
 /** What fromValue wrote: the value itself, one that lies just below it or just above it, or nothing because all are above it. */
 export type Fit = 'exact' | 'above' | 'beneath' | 'below'
 
 /** Bytes of a key that a leaf takes. */
 export function keySizeOf(node: LeafNode): number {
-  if (node.type === 'ascii' || node.type === 'latin1' || node.type === 'utf8') {
-    return node.length + countSizeOf(node)
-  }
+  if (isText(node)) return node.length + countSizeOf(node)
+  if (isMeant(node)) return meaningOf(node).array === 'Array' ? node.size : 8
   return node.size
 }
 
 /** Bytes behind a text that say how many bytes it has. */
 function countSizeOf({ padding, length }: TextNode): 0 | 1 | 2 | 4 {
-  if (padding === 'zero') return 0
+  if (padding === 'zero' || padding === 'either') return 0
   if (length <= 0xff) return 1
   return length <= 0xffff ? 2 : 4
 }
@@ -55,6 +71,15 @@ export function fromRecord(node: LeafNode, view: DataView, at: number, key: Data
     case 'i32':
       key.setUint32(to, view.getUint32(at, little) ^ 0x80000000)
       break
+    case 'u24':
+    case 'i24':
+    case 'u48':
+    case 'i48':
+      setInteger(key, to, node.size, ODD_NUMBERS[node.type].get(view, at, little) - NUMBERS[node.type].min)
+      break
+    case 'f16':
+      key.setUint16(to, orderedF16(view.getUint16(at, little)))
+      break
     case 'f32':
       key.setUint32(to, orderedF32(view.getUint32(at, little)))
       break
@@ -76,14 +101,56 @@ export function fromRecord(node: LeafNode, view: DataView, at: number, key: Data
     case 'enum':
       setCode(key, to, node.size, codeIn(node, view, at))
       break
-    default:
+    case 'bytes':
       copy(view, at, key, to, node.length)
-      if (node.type !== 'bytes' && node.padding === 'space') {
+      break
+    default:
+      if (isMeant(node)) {
+        meantFromRecord(node, view, at, key, to)
+        return
+      }
+      if (isWide(node) || node.padding === 'either' || node.padding === 'length') {
+        textFromRecord(node, view, at, key, to)
+        return
+      }
+      copy(view, at, key, to, node.length)
+      if (node.padding === 'space') {
         let count = node.length
         for (; count > 0 && key.getUint8(to + count - 1) === 0x20; count--) key.setUint8(to + count - 1, 0)
         setCode(key, to + node.length, countSizeOf(node), count)
       }
   }
+}
+
+/** The number that a meaning reads, of a time its milliseconds; NaN for damage. A UUID's bytes in the order of its text. */
+function meantFromRecord(
+  node: LeafNode & MeantNode,
+  view: DataView,
+  at: number,
+  key: DataView,
+  to: number,
+): void {
+  const bytes = Buffer.from(view.buffer, view.byteOffset + at, node.size)
+  const inside = new DataView(view.buffer, view.byteOffset + at, node.size)
+  const value = meaningOf(node).read(inside, bytes, 0)
+  if (typeof value === 'string') setUuid(key, to, value)
+  else setDouble(key, to, value ?? Number.NaN)
+}
+
+/** The text's own bytes, units big-endian, then zeros. */
+function textFromRecord(node: TextNode, view: DataView, at: number, key: DataView, to: number): void {
+  const bytes = new Uint8Array(view.buffer, view.byteOffset + at, node.length)
+  const start = textStart(node, 0)
+  const count = Math.max(0, textEnd(node, bytes, 0) - start)
+  const swap = node.type === 'utf16le' ? 1 : 0
+  for (let i = 0; i < node.length; i++)
+    key.setUint8(to + i, i < count ? (bytes[start + (i ^ swap)] as number) : 0)
+  setCode(key, to + node.length, countSizeOf(node), count)
+}
+
+function setUuid(key: DataView, to: number, text: string): void {
+  const digits = text.replaceAll('-', '')
+  for (let i = 0; i < 16; i++) key.setUint8(to + i, Number.parseInt(digits.slice(2 * i, 2 * i + 2), 16))
 }
 
 /** The code of a boolean or an enum in a record. */
@@ -99,15 +166,16 @@ export function fromValue(node: LeafNode, value: unknown, bytes: Buffer, key: Da
     case 'i64':
       return bigintKey(node.type, value, key, to)
     case 'boolean':
-      if (typeof value !== 'boolean') throw new WrongKind('true or false', value)
-      setCode(key, to, node.size, value ? 1 : 0)
+      if (typeof value !== 'boolean' && !isRawCode(node, value)) throw new WrongKind('true or false', value)
+      setCode(key, to, node.size, Number(value))
       return 'exact'
     case 'date':
       return dateKey(value, key, to)
     case 'enum': {
       const i = node.values.indexOf(value as string)
-      if (i < 0) throw new WrongKind(`one of ${node.values.map(String).join(', ')}`, value)
-      setCode(key, to, node.size, node.codes[i] as number)
+      if (i < 0 && isRawCode(node, value)) setCode(key, to, node.size, value)
+      else if (i < 0) throw new WrongKind(`one of ${node.values.map(String).join(', ')}`, value)
+      else setCode(key, to, node.size, node.codes[i] as number)
       return 'exact'
     }
     case 'ascii':
@@ -116,6 +184,9 @@ export function fromValue(node: LeafNode, value: unknown, bytes: Buffer, key: Da
       return narrowTextKey(node, 0xff, value, bytes, key, to)
     case 'utf8':
       return utf8Key(node, value, bytes, key, to)
+    case 'utf16le':
+    case 'utf16be':
+      return utf16Key(node, value, key, to)
     case 'bytes': {
       // Read already (given-key.ts): what a subclass makes of its methods has no say.
       const given = value as Uint8Array
@@ -125,30 +196,41 @@ export function fromValue(node: LeafNode, value: unknown, bytes: Buffer, key: Da
       return given.length > node.length ? 'above' : 'beneath'
     }
     default:
+      if (isMeant(node)) return meantKey(node, value, key, to)
       if (typeof value !== 'number') throw new WrongKind('a number', value)
       return numberKey(node.type, value, key, to)
   }
 }
 
+/** Numbers and times as doubles, which place those that no field can hold, too. */
+function meantKey(node: LeafNode & MeantNode, value: unknown, key: DataView, to: number): Fit {
+  const { array, expected, reasonAgainst } = meaningOf(node)
+  if (array === 'Array') {
+    if (reasonAgainst(value) !== null) throw new WrongKind(expected, value)
+    setUuid(key, to, value as string)
+  } else if (isTime(node)) {
+    setDouble(key, to, timeOf(value))
+  } else {
+    if (typeof value !== 'number') throw new WrongKind('a number', value)
+    setDouble(key, to, value)
+  }
+  return 'exact'
+}
+
 function numberKey(type: keyof typeof NUMBERS, value: number, key: DataView, to: number): Fit {
   if (type === 'f64' || type === 'safeint') {
-    FLOATS.setFloat64(0, value === 0 ? 0 : value)
-    writeF64(FLOATS.getUint32(0), FLOATS.getUint32(4), key, to)
+    setDouble(key, to, value)
     return 'exact'
   }
   if (type === 'f32') return f32Key(value, key, to)
+  if (type === 'f16') return f16Key(value, key, to)
   const { size, min, max } = NUMBERS[type]
   if (value < min) return 'below'
   // NaN is behind all.
   const floor = value <= max ? Math.floor(value) : max
-  const code = floor - min
-  if (size === 1) key.setUint8(to, code)
-  else if (size === 2) key.setUint16(to, code)
-  else key.setUint32(to, code)
+  setInteger(key, to, size, floor - min)
   return floor === value ? 'exact' : 'above'
 }
-
-const FLOATS = new DataView(new ArrayBuffer(8))
 
 function f32Key(value: number, key: DataView, to: number): Fit {
   const { min, max } = NUMBERS.f32
@@ -160,25 +242,12 @@ function f32Key(value: number, key: DataView, to: number): Fit {
   return isBeyond ? 'above' : 'exact'
 }
 
-/** The bits of a float so that unsigned order is the value's. */
-function orderedF32(bits: number): number {
-  if ((bits & 0x7fffffff) > 0x7f800000) return 0xffffffff
-  if (bits === 0x80000000) return 0x80000000
-  return (bits & 0x80000000) !== 0 ? ~bits >>> 0 : (bits ^ 0x80000000) >>> 0
-}
-
-function writeF64(high: number, low: number, key: DataView, to: number): void {
-  const magnitude = high & 0x7fffffff
-  if (magnitude > 0x7ff00000 || (magnitude === 0x7ff00000 && low !== 0)) {
-    key.setUint32(to, 0xffffffff)
-    key.setUint32(to + 4, 0xffffffff)
-  } else if ((high & 0x80000000) === 0 || (magnitude === 0 && low === 0)) {
-    key.setUint32(to, magnitude ^ 0x80000000)
-    key.setUint32(to + 4, low)
-  } else {
-    key.setUint32(to, ~high)
-    key.setUint32(to + 4, ~low)
-  }
+function f16Key(value: number, key: DataView, to: number): Fit {
+  const { min, max } = NUMBERS.f16
+  const isBeyond = Number.isFinite(value) && (value < min || value > max)
+  const near = isBeyond ? (value > 0 ? max : Number.NEGATIVE_INFINITY) : value
+  key.setUint16(to, orderedF16(toHalf(near)))
+  return isBeyond ? 'above' : 'exact'
 }
 
 function bigintKey(type: keyof typeof BIGINTS, value: unknown, key: DataView, to: number): Fit {
@@ -239,6 +308,17 @@ function utf8Key(node: TextNode, value: unknown, bytes: Buffer, key: DataView, t
   return wide.length <= length && !hasPad && isWhole ? 'exact' : 'above'
 }
 
+/** Code units, big-endian: the order in which JavaScript compares strings. */
+function utf16Key(node: TextNode, value: unknown, key: DataView, to: number): Fit {
+  if (typeof value !== 'string') throw new WrongKind('a string', value)
+  const { length } = node
+  const countSize = countSizeOf(node)
+  for (let i = 0; i < length / 2; i++) key.setUint16(to + 2 * i, i < value.length ? value.charCodeAt(i) : 0)
+  setCode(key, to + length, countSize, Math.min(2 * value.length, length))
+  const hasPad = countSize === 0 && value.includes('\0')
+  return 2 * value.length <= length && !hasPad && !LONE_SURROGATE.test(value) ? 'exact' : 'above'
+}
+
 /** UTF-8 as it would be if halves of pairs had bytes: no text of a record has them, and they stand where their code points do. */
 function surrogateBytes(text: string): Buffer {
   const parts: Uint8Array[] = []
@@ -252,21 +332,9 @@ function surrogateBytes(text: string): Buffer {
   return Buffer.concat(parts)
 }
 
-function setCode(key: DataView, to: number, size: number, code: number): void {
-  if (size === 1) key.setUint8(to, code)
-  else if (size === 2) key.setUint16(to, code)
-  else key.setUint32(to, code)
-}
-
-function copy(from: DataView, at: number, key: DataView, to: number, length: number): void {
-  let i = 0
-  for (; i + 4 <= length; i += 4) key.setUint32(to + i, from.getUint32(at + i))
-  for (; i < length; i++) key.setUint8(to + i, from.getUint8(at + i))
-}
-
 /** Whether a field of this kind can hold NaN. */
 export function holdsNaN(node: LeafNode): boolean {
-  return (node.type === 'f32' || node.type === 'f64') && node.nonFinite
+  return (node.type === 'f16' || node.type === 'f32' || node.type === 'f64') && node.nonFinite
 }
 
 /** @throws WrongKind */
