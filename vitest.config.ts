@@ -1,10 +1,16 @@
 import { fileURLToPath } from 'node:url'
 import { configDefaults, defineConfig } from 'vitest/config'
+import { PROPERTY_FILES } from './test/property-files.ts'
 
 const source = (path: string): string => fileURLToPath(new URL(path, import.meta.url))
 
 /** What takes long: `npm test` leaves it out, `npm run test:long` runs it alone, and `npm run test:all` runs everything. */
-const LONG = ['test/crash/**/*.test.ts', 'test/bench/**/*.test.ts', 'test/examples/**/*.test.ts']
+const LONG = [
+  'test/crash/**/*.test.ts',
+  'test/bench/**/*.test.ts',
+  'test/examples/**/*.test.ts',
+  'test/package/bundlers.test.ts',
+]
 
 // Tests run the sources; what npm ships (dist) is tried by the examples and the package check.
 export default defineConfig(({ mode }) => ({
@@ -16,8 +22,10 @@ export default defineConfig(({ mode }) => ({
     ],
   },
   test: {
-    include: mode === 'long' ? LONG : ['test/**/*.test.ts'],
+    include: mode === 'long' ? [...LONG, ...Object.keys(PROPERTY_FILES)] : ['test/**/*.test.ts'],
     exclude: [...configDefaults.exclude, ...(mode === 'test' ? LONG : [])],
+    // Property tests try a third of their runs; the long tests try all.
+    env: mode === 'test' ? { STRIDEDB_SHORT: '1' } : {},
     pool: 'forks',
     // Bounds on what hangs, not on how fast the machine is.
     testTimeout: 900_000,

@@ -74,12 +74,12 @@ function runTwice(program: Program): { readonly printed: readonly string[]; read
   return { printed: marked.map(match => (match[1] as string).trim()), wrong: wrong.join('\n') }
 }
 
-/** What the compiler has against a program. */
-function typeErrors(program: Program): string {
+/** What the compiler has against programs, each of which is a file of the name that it has here. */
+function typeErrors(programs: Readonly<Record<string, string>>): string {
   const compilerOptions = { module: 'nodenext', target: 'es2022', lib: ['es2022', 'esnext.disposable'] }
   const config = { compilerOptions: { ...compilerOptions, strict: true, noEmit: true, types: ['node'] } }
-  const cwd = folderWith(program)
-  writeFileSync(join(cwd, 'tsconfig.json'), JSON.stringify({ ...config, include: ['program.mts'] }))
+  const cwd = folderWith({ text: '', files: programs, promised: [] })
+  writeFileSync(join(cwd, 'tsconfig.json'), JSON.stringify({ ...config, files: Object.keys(programs) }))
   return spawnSync(process.execPath, [resolve('node_modules/typescript/bin/tsc')], { cwd, encoding: 'utf8' })
     .stdout
 }
@@ -94,8 +94,9 @@ test.each(withCode)('the code in $path runs twice, and prints what the page says
   expect(printed).toEqual(program.promised)
 })
 
-test.each(withCode)('the code in $path compiles', ({ program }) => {
-  expect(typeErrors(program)).toBe('')
+test('the code of all pages compiles', () => {
+  const programs = withCode.map(({ path, program }) => [`${path.replace(/\W+/g, '-')}.mts`, program.text])
+  expect(typeErrors(Object.fromEntries(programs) as Record<string, string>)).toBe('')
 })
 
 test('the pages for a new user have code', () => {
@@ -116,5 +117,7 @@ test('a page that does not compile, dies on its second run, or prints something 
   expect(printed).toEqual(['2'])
   expect(program.promised).toEqual(['3'])
   expect(wrong).toMatch(/^second run ended with 1: [\s\S]*the second run/)
-  expect(typeErrors(programOf(page.join('\n')))).toMatch(/^program\.mts\(4,23\): error TS2345/)
+  expect(typeErrors({ 'wrong.mts': programOf(page.join('\n')).text })).toMatch(
+    /^wrong\.mts\(4,23\): error TS2345/,
+  )
 })

@@ -14,6 +14,7 @@ import { crc32 } from 'node:zlib'
 import { ascii, openFlatFile, openStore, openStoreAsync, StrideError, u8, utf8 } from 'stridedb'
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
+import { childScript } from '../child-scripts.ts'
 import { Point, Trade, type TradeRecord, temporaryFolder, trade } from './support.ts'
 
 /** A closed store with records 0 to 9. */
@@ -452,14 +453,10 @@ test.each(['mapped', 'file'])('a flat file shortened while it is open is named, 
   const { status, signal, stdout, stderr } = spawnSync(
     process.execPath,
     [
-      '--import',
-      'tsx',
-      '--input-type=module',
-      '-e',
-      `import { truncateSync } from 'node:fs'
-       import { openFlatFile, u8 } from './src/index.ts'
+      childScript(`import { truncateSync } from 'node:fs'
+       import { openFlatFile, u8 } from 'src/index.ts'
        import { z } from 'zod'
-       const [path, backend] = process.argv.slice(1)
+       const [path, backend] = process.argv.slice(2)
        const file = openFlatFile(path, z.object({ x: z.float64(), tag: u8() }), { backend })
        file.field(99_000, 'tag')
        const row = file.row(99_001)
@@ -467,7 +464,7 @@ test.each(['mapped', 'file'])('a flat file shortened while it is open is named, 
        await new Promise(resolve => setImmediate(resolve))
        for (const call of [() => file.field(99_000, 'tag'), () => row.tag, () => file.gather('tag'), () => file.getMany([1, 2]), () => [...file]]) {
          try { call(); console.log('nothing') } catch (error) { console.log(error.code, error.message) }
-       }`,
+       }`),
       path,
       backend,
     ],

@@ -11,6 +11,7 @@ import { z } from 'zod'
 import { openStoreOn } from '../../src/engine/open.ts'
 import type { DiskObserver } from '../../src/mmap/simulated/simulated-disk.ts'
 import { createSimulatedPlatform } from '../../src/mmap/simulated/simulated-platform.ts'
+import { childScript } from '../child-scripts.ts'
 import { codeOf, codeOfAsync, Trade, temporaryFolder, trade } from './support.ts'
 
 let path: string
@@ -142,18 +143,16 @@ describe('a commit', () => {
   })
 
   test('is there after the process ends without closing', () => {
-    const child = spawnSync(
-      process.execPath,
-      ['--import', 'tsx', '-e', CHILD.replace('PATH', JSON.stringify(path).replaceAll('"', "'"))],
-      { encoding: 'utf8', cwd: process.cwd() },
-    )
+    const child = spawnSync(process.execPath, [childScript(CHILD), path], {
+      encoding: 'utf8',
+      cwd: process.cwd(),
+    })
     store.close()
     expect(child.stderr).toContain('ERR_STRIDE_BUSY')
-    const second = spawnSync(
-      process.execPath,
-      ['--import', 'tsx', '-e', CHILD.replace('PATH', JSON.stringify(path).replaceAll('"', "'"))],
-      { encoding: 'utf8', cwd: process.cwd() },
-    )
+    const second = spawnSync(process.execPath, [childScript(CHILD), path], {
+      encoding: 'utf8',
+      cwd: process.cwd(),
+    })
     expect(second.stderr).toBe('')
     expect(second.stdout.trim()).toBe('committed 2')
     expect(reopened(again => [again.count, again.commitNumber])).toEqual([6, 2])
@@ -162,8 +161,8 @@ describe('a commit', () => {
 
 /** Appends one record and commits, appends another, and ends without closing. */
 const CHILD = `
-import { openStore } from './src/index.ts'
-const store = openStore(PATH)
+import { openStore } from 'src/index.ts'
+const store = openStore(process.argv[2])
 store.append(store.get(0))
 console.log('committed', store.commitSync())
 store.append(store.get(1))

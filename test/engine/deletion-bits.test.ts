@@ -16,6 +16,7 @@ import { IDENTITY } from '../../src/engine/format/store-format.ts'
 import { openStoreOn } from '../../src/engine/open.ts'
 import { readingOf } from '../../src/engine/read/point-reader.ts'
 import { createSimulatedPlatform } from '../../src/mmap/simulated/simulated-platform.ts'
+import { childScript } from '../child-scripts.ts'
 import { codeOf, codeOfAsync, temporaryFolder } from './support.ts'
 
 const Item = z.object({ key: z.uint32(), value: z.float64(), name: ascii(12), flag: u8() })
@@ -181,8 +182,8 @@ describe.each(OPENINGS)('$name', ({ name: opening, open }) => {
 })
 
 const READER = `
-  import { openStore } from './src/index.ts'
-  const store = openStore(process.argv[1], { readOnly: true })
+  import { openStore } from 'src/index.ts'
+  const store = openStore(process.argv[2], { readOnly: true })
   const codes = [4, 5, 6].map(n => () => store.get(n))
   const calls = [...codes, () => [...store.scan()], () => store.gather('value')]
   console.log(calls.map(call => { try { call(); return 'read' } catch (error) { return error.code } }).join())`
@@ -191,7 +192,7 @@ test('a reader of another process refuses a bit that is flipped while the writer
   const { path, bitsOffset } = madeStore(SMALL)
   using _writer = openStore(path, Item)
   for (const n of [4, 5]) flipBit(path, bitsOffset, n)
-  const run = spawnSync(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', READER, path], {
+  const run = spawnSync(process.execPath, [childScript(READER), path], {
     encoding: 'utf8',
   })
   expect(run.stderr).toBe('')

@@ -3,11 +3,11 @@
  * which nothing was written.
  */
 
-import { mkdtempSync } from 'node:fs'
 import { join } from 'node:path'
 import { openStore, type Store } from 'stridedb'
 import { describe, expect, test } from 'vitest'
-import { runScript, writeScript } from '../mmap/places.ts'
+import { childScript } from '../child-scripts.ts'
+import { runScript } from '../mmap/places.ts'
 import { Point, temporaryFolder } from './support.ts'
 
 const isLinux = process.platform === 'linux'
@@ -17,9 +17,7 @@ const INDEXES = { indexes: { i: { on: 'x', unique: true }, o: { on: 'x', kind: '
 
 /** Runs `body` with `store` open, files limited to so many KiB. @returns what it said */
 function limited(path: string, kib: number, body: string): string[] {
-  const script = writeScript(
-    mkdtempSync(join(temporaryFolder(), 'script-')),
-    `import { openStoreOn } from 'src/engine/open.ts'
+  const script = childScript(`import { openStoreOn } from 'src/engine/open.ts'
      import { choosePlatform } from 'src/mmap/choose-platform.ts'
      import { u8 } from 'src/schema/index.ts'
      const [, , path] = process.argv
@@ -27,8 +25,7 @@ function limited(path: string, kib: number, body: string): string[] {
      const tried = async (what, run) => { try { console.log(what, await run()) } catch (error) { console.log(what, error.code ?? error) } }
      ${body}
      store.close()
-     console.log('closed')`,
-  )
+     console.log('closed')`)
   const wrapper = ['bash', '-c', `ulimit -f ${kib}; exec "$@"`, 'bash']
   const { stdout, stderr } = runScript(script, { args: [path], wrapper })
   expect(stderr).toBe('')

@@ -11,6 +11,7 @@ import { openStore } from 'stridedb'
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
 import { readingOf } from '../../src/engine/read/point-reader.ts'
+import { childScript } from '../child-scripts.ts'
 import { BACKENDS, codeOf, isWindows, Trade, temporaryFolder, trade } from './support.ts'
 
 const Big = z.object({ n: z.float64(), pad: z.array(z.uint32()).length(1022) })
@@ -83,23 +84,19 @@ test.skipIf(isWindows)('a file shortened from outside ends in a coded error, not
   const child = spawnSync(
     process.execPath,
     [
-      '--import',
-      'tsx',
-      '--input-type=module',
-      '-e',
-      `import { truncateSync } from 'node:fs'
-       import { openStore } from './src/index.ts'
-       const store = openStore(process.argv[1], { readOnly: true })
+      childScript(`import { truncateSync } from 'node:fs'
+       import { openStore } from 'src/index.ts'
+       const store = openStore(process.argv[2], { readOnly: true })
        store.field(99_000, 'price')
        const row = store.row(99_001)
-       truncateSync(process.argv[1], 1_000_000)
+       truncateSync(process.argv[2], 1_000_000)
        await new Promise(resolve => setImmediate(resolve))
        const codes = []
        for (const call of [() => store.field(99_000, 'price'), () => store.get(99_000), () => row.price,
          () => store.gather('price'), () => [...store], () => store.getMany([1])]) {
          try { call(); codes.push('none') } catch (error) { codes.push(error.code) }
        }
-       console.log(codes.join(' '))`,
+       console.log(codes.join(' '))`),
       path,
     ],
     { encoding: 'utf8', cwd: process.cwd() },

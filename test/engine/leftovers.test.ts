@@ -14,13 +14,13 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
-import { pathToFileURL } from 'node:url'
 import { migrateStore, openStore } from 'stridedb'
 import { describe, expect, test } from 'vitest'
 import { createBeside, removeLeftovers } from '../../src/engine/file/beside-files.ts'
 import { openStoreOn } from '../../src/engine/open.ts'
 import { choosePlatform } from '../../src/mmap/choose-platform.ts'
 import type { Platform } from '../../src/mmap/platform.ts'
+import { childScript } from '../child-scripts.ts'
 import { codeOf, codeOfAsync, Point, temporaryFolder } from './support.ts'
 
 const { platform } = choosePlatform('auto', temporaryFolder())
@@ -66,18 +66,15 @@ describe('what a killed process left', () => {
   test('by kills, as often as they come, does not pile up', async () => {
     const folder = temporaryFolder()
     const path = join(folder, 'x')
-    const script = join(folder, 'child.mjs')
-    const library = pathToFileURL(join(import.meta.dirname, '../../src/engine/file/beside-files.ts')).href
-    const chooser = pathToFileURL(join(import.meta.dirname, '../../src/mmap/choose-platform.ts')).href
-    writeFileSync(
-      script,
-      `import { createBeside } from '${library}'; import { choosePlatform } from '${chooser}'
+    const script = childScript(
+      `import { createBeside } from 'src/engine/file/beside-files.ts'
+       import { choosePlatform } from 'src/mmap/choose-platform.ts'
        const { file } = createBeside(choosePlatform('auto', process.argv[2]).platform, process.argv[2], undefined)
        file.store(new Uint8Array(5000), 0); console.log('written'); setInterval(() => {}, 1000)`,
     )
     filled(path)
     for (let i = 0; i < 2; i++) {
-      const child = spawn(process.execPath, ['--import', 'tsx', script, path], {
+      const child = spawn(process.execPath, [script, path], {
         stdio: ['ignore', 'pipe', 'inherit'],
         cwd: process.cwd(),
       })
@@ -153,11 +150,9 @@ describe('what a killed process left', () => {
     writer.appendMany(Array.from({ length: 600_000 }, (_, i) => ({ x: i, tag: 0 })))
     writer.commitSync()
     writer.close()
-    const script = join(folder, 'child.mjs')
-    const library = pathToFileURL(join(import.meta.dirname, '../../src/index.ts')).href
-    writeFileSync(
-      script,
-      `import { writeSync } from 'node:fs'; import { openStore } from '${library}'
+    const script = childScript(
+      `import { writeSync } from 'node:fs'
+       import { openStore } from 'src/index.ts'
        const store = openStore(process.argv[2], { readOnly: true })
        // It waits in the middle, and is killed there.
        await store.backup(process.argv[3], { progress: () => {
@@ -167,7 +162,7 @@ describe('what a killed process left', () => {
     )
     const children = []
     for (let i = 0; i < 2; i++) {
-      const child = spawn(process.execPath, ['--import', 'tsx', script, path, target], {
+      const child = spawn(process.execPath, [script, path, target], {
         stdio: ['ignore', 'pipe', 'inherit'],
         cwd: process.cwd(),
       })

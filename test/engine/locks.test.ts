@@ -5,9 +5,9 @@
  */
 
 import { spawnSync } from 'node:child_process'
-import { copyFileSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { copyFileSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath, pathToFileURL } from 'node:url'
+import { fileURLToPath } from 'node:url'
 import { Worker } from 'node:worker_threads'
 import { openStore } from 'stridedb'
 import { describe, expect, test } from 'vitest'
@@ -15,6 +15,7 @@ import { lockPathOf } from '../../src/engine/format/file-names.ts'
 import { openStoreOn } from '../../src/engine/open.ts'
 import { choosePlatform } from '../../src/mmap/choose-platform.ts'
 import type { Platform, PlatformFile } from '../../src/mmap/platform.ts'
+import { childScript } from '../child-scripts.ts'
 import { codeOf, Point, temporaryFolder } from './support.ts'
 
 const SOURCES = fileURLToPath(new URL('../../src/', import.meta.url))
@@ -40,13 +41,7 @@ async function inThread(
   source: string,
   data: unknown,
 ): Promise<{ readonly first: unknown; tell(message: string): void; end(): Promise<void> }> {
-  const script = join(temporaryFolder(), 'thread.mts')
-  const code = source.replaceAll("'src/", `'${new URL('../../src/', import.meta.url).href}`)
-  writeFileSync(script, code)
-  const worker = new Worker(
-    `import('tsx/esm/api').then(({ register }) => { register(); return import(${JSON.stringify(pathToFileURL(script).href)}) })`,
-    { eval: true, workerData: data },
-  )
+  const worker = new Worker(childScript(source), { workerData: data })
   const exited = new Promise<void>(resolve => worker.once('exit', () => resolve()))
   const first = await new Promise<unknown>((resolve, reject) => {
     worker.once('message', resolve)
@@ -159,18 +154,14 @@ describe('a clock that is set back', () => {
     const { status, stdout, stderr } = spawnSync(
       process.execPath,
       [
-        '--import',
-        'tsx',
-        '--input-type=module',
-        '-e',
-        `const start = Date.now()
+        childScript(`const start = Date.now()
          let back = 0
          Date.now = () => start - 1000 * back++
-         const { openStore, openStoreAsync } = await import('${new URL('../../src/index.ts', import.meta.url).href}')
+         const { openStore, openStoreAsync } = await import('src/index.ts')
          const codes = []
-         try { openStore(process.argv[1], { lockTimeoutMs: 40 }) } catch (error) { codes.push(error.code) }
-         await openStoreAsync(process.argv[1], { lockTimeoutMs: 40 }).catch(error => codes.push(error.code))
-         console.log(codes.join())`,
+         try { openStore(process.argv[2], { lockTimeoutMs: 40 }) } catch (error) { codes.push(error.code) }
+         await openStoreAsync(process.argv[2], { lockTimeoutMs: 40 }).catch(error => codes.push(error.code))
+         console.log(codes.join())`),
         path,
       ],
       { encoding: 'utf8', timeout: 60_000 },

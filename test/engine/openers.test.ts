@@ -10,11 +10,12 @@ import { readdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { openStore } from 'stridedb'
 import { describe, expect, test } from 'vitest'
+import { childScript } from '../child-scripts.ts'
 import { BACKENDS, codeOf, codeOfAsync, isWindows, Point, Trade, temporaryFolder, trade } from './support.ts'
 
 /** A child that runs the lines with the store's path in argv, and can be spoken to through its channel. */
 function childRunning(lines: string, path: string): ChildProcess {
-  return spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', lines, path], {
+  return spawn(process.execPath, [childScript(lines), path], {
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     cwd: process.cwd(),
   })
@@ -188,8 +189,8 @@ describe('processes', () => {
     const path = join(temporaryFolder(), 'trades.stride')
     openStore(path, Trade).close()
     const child = childRunning(
-      `import { openStore } from './src/index.ts'
-       globalThis.store = openStore(process.argv[1]); process.send('open'); setInterval(() => {}, 1000)`,
+      `import { openStore } from 'src/index.ts'
+       globalThis.store = openStore(process.argv[2]); process.send('open'); setInterval(() => {}, 1000)`,
       path,
     )
     await once(child, 'message')
@@ -211,8 +212,8 @@ describe('processes', () => {
     store.close()
     // Every commit gives all records the same new value: a reader that sees two values saw half a commit.
     const child = childRunning(
-      `import { openStore } from './src/index.ts'
-       const store = openStore(process.argv[1])
+      `import { openStore } from 'src/index.ts'
+       const store = openStore(process.argv[2])
        process.send('open')
        for (let i = 1; i <= 60; i++) { for (let n = 0; n < 5000; n++) store.update(n, { x: i }); await store.commit() }
        store.close(); process.disconnect()`,

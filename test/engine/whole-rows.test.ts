@@ -11,6 +11,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import { ascii, openStore, type Store, u8 } from 'stridedb'
 import { afterEach, describe, expect, test } from 'vitest'
 import { z } from 'zod'
+import { childScript } from '../child-scripts.ts'
 import { BACKENDS, isWindows, temporaryFolder } from './support.ts'
 
 const TEXT = 2000
@@ -21,8 +22,8 @@ const letter = (version: number): string => String.fromCharCode(97 + (version % 
 const item = (version: number) => ({ tag: 1, version, text: letter(version).repeat(TEXT), again: version })
 
 const WRITER = `
-  import { openStore } from './src/index.ts'
-  const store = openStore(process.argv[1], { durability: 'process' })
+  import { openStore } from 'src/index.ts'
+  const store = openStore(process.argv[2], { durability: 'process' })
   let isOver = false
   process.stdin.on('close', () => { isOver = true })
   process.stdin.resume()
@@ -51,7 +52,7 @@ async function writtenStore(): Promise<string> {
     for (let n = 0; n < COUNT; n++) store.append(item(0))
     store.commitSync()
   }
-  const writer = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', WRITER, path], {
+  const writer = spawn(process.execPath, [childScript(WRITER), path], {
     stdio: ['pipe', 'pipe', 'inherit'],
   })
   writers.push(writer)

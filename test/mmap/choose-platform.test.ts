@@ -7,7 +7,8 @@ import * as fs from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { choosePlatform } from '../../src/mmap/choose-platform.ts'
-import { isWindows, newFolder, runScript, writeScript } from './places.ts'
+import { childScript } from '../child-scripts.ts'
+import { isWindows, newFolder, runScript } from './places.ts'
 
 describe('choosing how to reach a file', () => {
   it('does what was asked, and maps where it may choose', () => {
@@ -35,16 +36,13 @@ describe('choosing how to reach a file', () => {
   it.runIf(process.platform === 'linux')(
     'reads and writes by position on a network file system, and says which',
     () => {
-      const script = writeScript(
-        newFolder(),
-        `import fs from 'node:fs'
+      const script = childScript(`import fs from 'node:fs'
        import { syncBuiltinESMExports } from 'node:module'
        fs.statfsSync = () => ({ type: 0x6969 })
        syncBuiltinESMExports()
        const { choosePlatform } = await import('src/mmap/choose-platform.ts')
        const { platform, reason } = choosePlatform('auto', '/somewhere/x.stride')
-       console.log(platform.name, platform.isNetworkPath('/somewhere/x.stride'), reason)`,
-      )
+       console.log(platform.name, platform.isNetworkPath('/somewhere/x.stride'), reason)`)
       expect(runScript(script).stdout.trim()).toBe(
         'file true /somewhere/x.stride lies on a network file system (NFS)',
       )
@@ -52,9 +50,7 @@ describe('choosing how to reach a file', () => {
   )
 
   it('goes on without koffi: by position, with the reason, and locks within the process', () => {
-    const script = writeScript(
-      newFolder(),
-      `import { Module } from 'node:module'
+    const script = childScript(`import { Module } from 'node:module'
        const load = Module._load
        Module._load = function (name, ...rest) {
          if (name === 'koffi') throw new Error('no build for this machine')
@@ -68,8 +64,7 @@ describe('choosing how to reach a file', () => {
        const [a, b] = [0, 1].map(() => platform.open(path, { access: 'readwrite', create: 'missing' }))
        console.log(a.tryLock(0, 'exclusive'), b.tryLock(0, 'exclusive'))
        const codes = [() => choosePlatform('mapped', path), () => FileMapping.open(path), () => SharedMemory.open('x', { size: 1 })]
-       console.log(codes.map(run => { try { run(); return 'none' } catch (error) { return error.code } }).join())`,
-    )
+       console.log(codes.map(run => { try { run(); return 'none' } catch (error) { return error.code } }).join())`)
     const { stdout, stderr } = runScript(script, { args: [join(newFolder(), 'x')] })
     expect(stderr).toBe('')
     const [first, second, third] = stdout.trim().split('\n') as [string, string, string]
@@ -80,16 +75,13 @@ describe('choosing how to reach a file', () => {
   })
 
   it('loads koffi with the first file and not with the import', () => {
-    const script = writeScript(
-      newFolder(),
-      `import { createRequire } from 'node:module'
+    const script = childScript(`import { createRequire } from 'node:module'
        const { cache } = createRequire(import.meta.url)
        const hasKoffi = () => Object.keys(cache).some(path => path.includes('koffi'))
        const { FileMapping } = await import('src/mmap/index.ts')
        const before = hasKoffi()
        FileMapping.open(process.argv[1])
-       console.log(before, hasKoffi())`,
-    )
+       console.log(before, hasKoffi())`)
     expect(runScript(script).stdout.trim()).toBe('false true')
   })
 })

@@ -12,7 +12,8 @@ import { z } from 'zod'
 import { canDetach } from '../../src/mmap/detach.ts'
 import { FileMapping, type FileMappingOptions, type MappedView } from '../../src/mmap/index.ts'
 import { mappingSystem } from '../../src/mmap/this-system.ts'
-import { Companion, codeOf, isWindows, newFolder, thrownBy, writeScript } from './places.ts'
+import { childScript } from '../child-scripts.ts'
+import { Companion, codeOf, isWindows, newFolder, thrownBy } from './places.ts'
 
 const GiB = 1024 ** 3
 
@@ -170,13 +171,10 @@ describe('views', () => {
     const path = newFile(100_000)
     using mapping = FileMapping.open(path, { access: 'readwrite' })
     const { bytes } = mapping.view(60_000, 100)
-    const script = writeScript(
-      newFolder(),
-      `import { FileMapping } from 'src/mmap/index.ts'
+    const script = childScript(`import { FileMapping } from 'src/mmap/index.ts'
        const view = FileMapping.open(process.argv[2], { access: 'readwrite' }).view(60_000, 100)
        console.log(view.bytes[0])
-       process.stdin.on('data', () => { view.bytes[1] = view.bytes[2] + 1; console.log('done'); process.exit() })`,
-    )
+       process.stdin.on('data', () => { view.bytes[1] = view.bytes[2] + 1; console.log('done'); process.exit() })`)
     bytes[0] = 5
     const child = new Companion(script, [path])
     expect(await child.line()).toBe('5')

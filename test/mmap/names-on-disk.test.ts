@@ -12,7 +12,8 @@ import { exists, renameNew, resolve } from '../../src/mmap/disk-folder.ts'
 import { createFilePlatform } from '../../src/mmap/file/file-platform.ts'
 import { type SystemCalls, systemCalls } from '../../src/mmap/posix/system-calls.ts'
 import { thisSystem } from '../../src/mmap/this-system.ts'
-import { codeOf, isWindows, newFolder, runScript, thrownBy, writeScript } from './places.ts'
+import { childScript } from '../child-scripts.ts'
+import { codeOf, isWindows, newFolder, runScript, thrownBy } from './places.ts'
 
 const isRoot = process.getuid?.() === 0
 const hasStrace = spawnSync('strace', ['-V']).status === 0
@@ -117,17 +118,14 @@ describe('a name that nobody has', () => {
 
   it.runIf(hasStrace)('is taken with an empty file first where there is neither', () => {
     const folder = newFolder()
-    const script = writeScript(
-      folder,
-      `import { renameNew } from 'src/mmap/disk-folder.ts'
+    const script = childScript(`import { renameNew } from 'src/mmap/disk-folder.ts'
        import fs from 'node:fs'
        const [, , folder] = process.argv
        fs.writeFileSync(folder + '/from', 'new')
        fs.writeFileSync(folder + '/old', 'old')
        try { renameNew(folder + '/from', folder + '/old') } catch (error) { console.log(error.code) }
        renameNew(folder + '/from', folder + '/to')
-       console.log(fs.readFileSync(folder + '/old', 'utf8'), fs.readFileSync(folder + '/to', 'utf8'), fs.existsSync(folder + '/from'))`,
-    )
+       console.log(fs.readFileSync(folder + '/old', 'utf8'), fs.readFileSync(folder + '/to', 'utf8'), fs.existsSync(folder + '/from'))`)
     const inner = join(folder, 'inner')
     fs.mkdirSync(inner)
     const { stdout, stderr } = runScript(script, {
@@ -154,11 +152,8 @@ describe('a name that nobody has', () => {
 describe.runIf(hasStrace)('a folder that cannot be synced', () => {
   const outcome = (errno: string): string => {
     const folder = newFolder()
-    const script = writeScript(
-      newFolder(),
-      `import { syncFolder } from 'src/mmap/disk-folder.ts'
-       try { syncFolder(process.argv[2]); console.log('fine') } catch (error) { console.log(error.code) }`,
-    )
+    const script = childScript(`import { syncFolder } from 'src/mmap/disk-folder.ts'
+       try { syncFolder(process.argv[2]); console.log('fine') } catch (error) { console.log(error.code) }`)
     const wrapper = [
       'strace',
       '-f',

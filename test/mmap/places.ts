@@ -65,13 +65,6 @@ export function codeOf(run: () => unknown): string | undefined {
   return thrownBy(run).code
 }
 
-/** Writes a TypeScript module that imports from src, for a child to run. */
-export function writeScript(folder: string, source: string): string {
-  const script = join(folder, `child-${Math.random().toString(36).slice(2)}.mts`)
-  fs.writeFileSync(script, source.replaceAll("'src/", `'${new URL('../../src/', import.meta.url).href}`))
-  return script
-}
-
 export interface Finished {
   readonly status: number | null
   readonly signal: NodeJS.Signals | null
@@ -85,7 +78,7 @@ export function runScript(
   options: { readonly args?: string[]; readonly nodeArgs?: string[]; readonly wrapper?: string[] } = {},
 ): Finished {
   const { args = [], nodeArgs = [], wrapper = [] } = options
-  const line = [...wrapper, process.execPath, ...nodeArgs, '--import', 'tsx', script, ...args]
+  const line = [...wrapper, process.execPath, ...nodeArgs, script, ...args]
   const { status, signal, stdout, stderr } = spawnSync(line[0] as string, line.slice(1), {
     cwd: ROOT,
     encoding: 'utf8',
@@ -103,7 +96,7 @@ export class Companion {
   readonly #lines: string[] = []
 
   constructor(script: string, args: string[] = []) {
-    this.process = spawn(process.execPath, ['--import', 'tsx', script, ...args], { cwd: ROOT, stdio: 'pipe' })
+    this.process = spawn(process.execPath, [script, ...args], { cwd: ROOT, stdio: 'pipe' })
     this.process.stderr?.on('data', chunk => {
       this.#errors += String(chunk)
     })

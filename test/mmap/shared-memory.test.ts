@@ -14,7 +14,8 @@ import { openSharedObject, type SharedFile } from '../../src/mmap/posix/shared-o
 import { type SystemCalls, systemCalls } from '../../src/mmap/posix/system-calls.ts'
 import { openSharedSection } from '../../src/mmap/win32/shared-section.ts'
 import { type Win32Calls, win32Calls } from '../../src/mmap/win32/win32-calls.ts'
-import { Companion, codeOf, isWindows, newFolder, runScript, thrownBy, writeScript } from './places.ts'
+import { childScript } from '../child-scripts.ts'
+import { Companion, codeOf, isWindows, runScript, thrownBy } from './places.ts'
 
 const { calls } = systemCalls()
 const names: string[] = []
@@ -82,7 +83,7 @@ const COMPANION = `
   } catch (error) { console.log(JSON.stringify({ code: error.code })) }`
 
 const companion = (name: string, size?: number): Companion =>
-  new Companion(writeScript(newFolder(), COMPANION), [name, ...(size === undefined ? [] : [String(size)])])
+  new Companion(childScript(COMPANION), [name, ...(size === undefined ? [] : [String(size)])])
 
 describe('shared memory', () => {
   it('is created by who is first, zeroed, and has its size for all later ones', async () => {
@@ -212,9 +213,7 @@ describe('shared memory', () => {
     const name = newName()
     // Each round: open, look whether the memory is as its state promises, close. A second "first" while somebody
     // has it open would find the mark of the other one, or zero it.
-    const script = writeScript(
-      newFolder(),
-      `import { SharedMemory } from 'src/mmap/index.ts'
+    const script = childScript(`import { SharedMemory } from 'src/mmap/index.ts'
        const rounds = 300
        let wrong = 0, firsts = 0
        for (let i = 0; i < rounds; i++) {
@@ -225,19 +224,15 @@ describe('shared memory', () => {
          for (let spin = 0; spin < 1000; spin++) if (Atomics.load(words, 1) < 1 || Atomics.load(words, 0) > 1) wrong++
          shared.close()
        }
-       console.log(wrong + ' ' + firsts)`,
-    )
-    const runner = writeScript(
-      newFolder(),
-      `import { spawn } from 'node:child_process'
+       console.log(wrong + ' ' + firsts)`)
+    const runner = childScript(`import { spawn } from 'node:child_process'
        const run = () => new Promise(resolve => {
          let out = ''
-         const child = spawn(process.execPath, ['--import', 'tsx', process.argv[2], process.argv[3]])
+         const child = spawn(process.execPath, [process.argv[2], process.argv[3]])
          child.stdout.on('data', part => { out += part }); child.stderr.on('data', part => { out += part })
          child.on('exit', () => resolve(out.trim()))
        })
-       console.log(JSON.stringify(await Promise.all([run(), run(), run(), run()])))`,
-    )
+       console.log(JSON.stringify(await Promise.all([run(), run(), run(), run()])))`)
     const { stdout, stderr } = runScript(runner, { args: [script, name] })
     const results = JSON.parse(stdout || `["${stderr}"]`) as string[]
     expect(results).toHaveLength(4)

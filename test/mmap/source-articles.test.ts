@@ -17,7 +17,8 @@ import { FileMapping, SharedMemory, type ViewAccess } from '../../src/mmap/index
 import { type Koffi, loadKoffi } from '../../src/mmap/koffi.ts'
 import { type ThisSystem, thisSystem } from '../../src/mmap/this-system.ts'
 import { win32Calls } from '../../src/mmap/win32/win32-calls.ts'
-import { Companion, codeOf, isWindows, newFolder, thrownBy, writeScript } from './places.ts'
+import { childScript } from '../child-scripts.ts'
+import { Companion, codeOf, isWindows, newFolder, thrownBy } from './places.ts'
 
 const GiB = 1024 ** 3
 const newPath = (): string => join(newFolder(), 'mapped.bin')
@@ -49,7 +50,7 @@ const ADDER = `
     console.log(found)
   })`
 const adder = (kind: 'file' | 'memory', name: string): Companion =>
-  new Companion(writeScript(newFolder(), ADDER), [kind, name])
+  new Companion(childScript(ADDER), [kind, name])
 
 describe('CreateFileMapping: what is mapped', () => {
   it('a new temporary file: FILE_FLAG_DELETE_ON_CLOSE', () => {

@@ -9,7 +9,8 @@ import { spawnSync } from 'node:child_process'
 import * as fs from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { isWindows, newFolder, runScript, writeScript } from './places.ts'
+import { childScript } from '../child-scripts.ts'
+import { isWindows, newFolder, runScript } from './places.ts'
 
 /** Other Node versions, if the machine has them: paths in STRIDE_NODES, separated by colons. */
 const NODES = [
@@ -23,7 +24,7 @@ function versionOf(node: string): string {
 
 describe.each(NODES.map(node => ({ node, version: versionOf(node) })))('Node $version', ({ node }) => {
   const run = (source: string, args: string[] = [], nodeArgs: string[] = []): string[] => {
-    const script = writeScript(newFolder(), source)
+    const script = childScript(source)
     // `node` first: the wrapper takes the place of this process's own node.
     const { status, signal, stdout, stderr } = runScript(script, {
       args,
@@ -227,17 +228,14 @@ describe.runIf(isWindows)('Windows', () => {
   it('shortens no file that is mapped, so that no touch ends the process', () => {
     const path = join(newFolder(), 'a.bin')
     fs.writeFileSync(path, new Uint8Array(1 << 20).fill(7))
-    const script = writeScript(
-      newFolder(),
-      `import { FileMapping } from 'src/mmap/index.ts'
+    const script = childScript(`import { FileMapping } from 'src/mmap/index.ts'
        import { truncateSync } from 'node:fs'
        const mapping = FileMapping.open(process.argv[2])
        const { bytes } = mapping.view()
        try { truncateSync(process.argv[2], 10); console.log('cut') } catch { console.log('refused') }
        console.log(bytes[900_000])
        mapping.close()
-       truncateSync(process.argv[2], 10)`,
-    )
+       truncateSync(process.argv[2], 10)`)
     expect(
       runScript(script, { args: [path] })
         .stdout.trim()
@@ -249,9 +247,7 @@ describe.runIf(isWindows)('Windows', () => {
   it('ends a process that touches what is no longer mapped, so the tests above would notice', () => {
     const path = join(newFolder(), 'a.bin')
     fs.writeFileSync(path, new Uint8Array(1 << 20).fill(7))
-    const script = writeScript(
-      newFolder(),
-      `import { win32Calls } from 'src/mmap/win32/win32-calls.ts'
+    const script = childScript(`import { win32Calls } from 'src/mmap/win32/win32-calls.ts'
        import { createWin32Platform } from 'src/mmap/win32/win32-platform.ts'
        const { calls } = win32Calls()
        const file = createWin32Platform(calls).open(process.argv[2], { access: 'read' })
@@ -259,8 +255,7 @@ describe.runIf(isWindows)('Windows', () => {
        const bytes = new Uint8Array(calls.view(address, 1 << 20))
        console.log(bytes[900_000])
        calls.unmapView(address)
-       console.log(bytes[900_000])`,
-    )
+       console.log(bytes[900_000])`)
     const { status, stdout } = runScript(script, { args: [path] })
     expect(stdout.trim()).toBe('7')
     expect(status).not.toBe(0)
@@ -271,14 +266,11 @@ describe.runIf(!isWindows)('the canary', () => {
   it('dies by SIGBUS where nothing asks for the size, so the tests above would notice', () => {
     const path = join(newFolder(), 'a.bin')
     fs.writeFileSync(path, new Uint8Array(1 << 20))
-    const script = writeScript(
-      newFolder(),
-      `import { FileMapping } from 'src/mmap/index.ts'
+    const script = childScript(`import { FileMapping } from 'src/mmap/index.ts'
        import { truncateSync } from 'node:fs'
        const { bytes } = FileMapping.open(process.argv[2]).view()
        truncateSync(process.argv[2], 10)
-       console.log(bytes[900_000])`,
-    )
+       console.log(bytes[900_000])`)
     const { status, signal } = runScript(script, { args: [path] })
     expect(signal ?? status).toSatisfy((end: unknown) => end === 'SIGBUS' || end === 135)
   })

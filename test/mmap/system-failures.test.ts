@@ -17,7 +17,8 @@ import { createPosixPlatform, mappingObstacle } from '../../src/mmap/posix/posix
 import { bindSystemCalls, type SystemCalls } from '../../src/mmap/posix/system-calls.ts'
 import { thisSystem } from '../../src/mmap/this-system.ts'
 import { createWindowPool } from '../../src/mmap/window-pool/create-window-pool.ts'
-import { codeOf, newFolder, nextTurn, runScript, thrownBy, writeScript } from './places.ts'
+import { childScript } from '../child-scripts.ts'
+import { codeOf, newFolder, nextTurn, runScript, thrownBy } from './places.ts'
 
 const { EAGAIN, EIO, EINTR, EINVAL, ENOMEM, EOPNOTSUPP, EFAULT } = constants.errno
 const { koffi } = loadKoffi()
@@ -191,17 +192,14 @@ describe.runIf(isMappable)('calls that fail', () => {
 describe('syncs', () => {
   it('of one file never overlap, and a blocking one beside them has a description of its own', async () => {
     const path = join(newFolder(), 'a.bin')
-    const script = writeScript(
-      newFolder(),
-      `import { createFilePlatform } from 'src/mmap/file/file-platform.ts'
+    const script = childScript(`import { createFilePlatform } from 'src/mmap/file/file-platform.ts'
        const file = createFilePlatform().open(process.argv[2], { access: 'readwrite', create: 'always' })
        file.store(new Uint8Array(100_000), 0)
        const all = [1, 2, 3].map(() => file.syncAsync())
        file.sync()
        await Promise.all(all)
        file.sync()
-       file.close()`,
-    )
+       file.close()`)
     const trace = join(newFolder(), 'trace')
     const { status } = runScript(script, {
       args: [path],
@@ -231,17 +229,14 @@ describe('syncs', () => {
   })
 
   it('that fail are errors with errno, are not tried again, and do not stop the next file', () => {
-    const script = writeScript(
-      newFolder(),
-      `import { createFilePlatform } from 'src/mmap/file/file-platform.ts'
+    const script = childScript(`import { createFilePlatform } from 'src/mmap/file/file-platform.ts'
        const file = createFilePlatform().open(process.argv[2], { access: 'readwrite', create: 'always' })
        file.store(new Uint8Array(1000), 0)
        const out = []
        try { file.sync(); out.push('synced') } catch (error) { out.push(error.code, error.syscall, error.errno) }
        await file.syncAsync().then(() => out.push('synced'), error => out.push(error.code, error.errno))
        await file.syncAsync().then(() => out.push('synced'), error => out.push(error.code))
-       console.log(out.join())`,
-    )
+       console.log(out.join())`)
     const { status, stdout, stderr } = runScript(script, {
       args: [join(newFolder(), 'a.bin')],
       // strace counts for each thread: the first sync of this one fails, and the first of the pool's only one.

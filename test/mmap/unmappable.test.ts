@@ -5,10 +5,8 @@
 
 import { execFileSync, spawnSync } from 'node:child_process'
 import * as fs from 'node:fs'
-import { createRequire } from 'node:module'
 import { constants, tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { pathToFileURL } from 'node:url'
 import { openFlatFile, openStore } from 'stridedb'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { loadKoffi } from '../../src/mmap/koffi.ts'
@@ -16,10 +14,10 @@ import { createPosixPlatform } from '../../src/mmap/posix/posix-platform.ts'
 import { type SystemCalls, systemCalls } from '../../src/mmap/posix/system-calls.ts'
 import { createWindowPool } from '../../src/mmap/window-pool/create-window-pool.ts'
 import { Point } from '../engine/support.ts'
-import { newFolder, runScript, thrownBy, writeScript } from './places.ts'
+import { childScript } from '../child-scripts.ts'
+import { newFolder, runScript, thrownBy } from './places.ts'
 
 const { calls } = systemCalls()
-const ZOD = pathToFileURL(createRequire(import.meta.url).resolve('zod')).href
 const isMappable = loadKoffi().koffi !== undefined && calls !== undefined && process.platform === 'linux'
 const hasStrace = spawnSync('strace', ['-V']).status === 0
 if (!isMappable) console.warn('SKIPPED: nothing is mapped here, or this is not Linux')
@@ -62,10 +60,8 @@ describe.runIf(isMappable)('a file whose mapping is refused', () => {
     store.append({ x: 5, tag: 1 })
     store.commitSync()
     store.close()
-    const script = writeScript(
-      newFolder(),
-      `import { openStore, openFlatFile, u8 } from 'src/index.ts'
-       import { z } from '${ZOD}'
+    const script = childScript(`import { openStore, openFlatFile, u8 } from 'src/index.ts'
+       import { z } from 'zod'
        const path = process.argv[2]
        const Point = z.object({ x: z.float64(), tag: u8() })
        const store = openStore(path, Point, { indexes: { i: { on: 'x' } } })
@@ -77,8 +73,7 @@ describe.runIf(isMappable)('a file whose mapping is refused', () => {
        console.log(reader.backend, reader.get(1).x)
        const flat = openFlatFile(path, z.object({ a: z.uint32() }), { readOnly: true, count: 10 })
        console.log(flat.backend, flat.get(0).a)
-       try { openStore(path, { backend: 'mapped', readOnly: true }) } catch (error) { console.log(error.code) }`,
-    )
+       try { openStore(path, { backend: 'mapped', readOnly: true }) } catch (error) { console.log(error.code) }`)
     const wrapper = [
       'strace',
       '-f',
@@ -140,11 +135,9 @@ describe.runIf(isMappable)('holes on a full disk', () => {
     execFileSync('cp', ['--sparse=always', path, `${path}2`])
     fs.renameSync(`${path}2`, path)
     const free = fill()
-    const script = writeScript(
-      newFolder(),
-      `import { openStore, openFlatFile } from 'src/index.ts'
+    const script = childScript(`import { openStore, openFlatFile } from 'src/index.ts'
        import { FileMapping } from 'src/mmap/index.ts'
-       import { z } from '${ZOD}'
+       import { z } from 'zod'
        const path = process.argv[2]
        const tried = (what, run) => { try { console.log(what, run()) } catch (error) { console.log(what, error.code ?? error) } }
        const sum = store => { let sum = 0; for (const row of store.scan()) sum += row.tag; return store.backend + ' ' + sum + ' ' + store.size }
@@ -154,8 +147,7 @@ describe.runIf(isMappable)('holes on a full disk', () => {
        tried('flat', () => sum(openFlatFile(path, Flat, { readOnly: true, count: 100_000 })))
        tried('flat mapped', () => sum(openFlatFile(path, Flat, { readOnly: true, count: 100_000, backend: 'mapped' })))
        for (const access of ['read', 'copy', 'readwrite']) tried(access, () => FileMapping.open(path, { access }).view().bytes.reduce((a, b) => a + b, 0) > 0)
-       tried('writer', () => openStore(path, { backend: 'mapped' }).size)`,
-    )
+       tried('writer', () => openStore(path, { backend: 'mapped' }).size)`)
     const { status, signal, stdout } = runScript(script, { args: [path] })
     const lines = stdout.trim().split('\n')
     expect({ status, signal }).toEqual({ status: 0, signal: null })
@@ -176,9 +168,7 @@ describe.runIf(isMappable)('holes on a full disk', () => {
 describe.runIf(isMappable)('more views than the system allows', () => {
   it('are a coded error, and once some have ended there are others', () => {
     // The real limit takes long to reach: the system's answers are given for it.
-    const script = writeScript(
-      newFolder(),
-      `import fs from 'node:fs'
+    const script = childScript(`import fs from 'node:fs'
        import { syncBuiltinESMExports } from 'node:module'
        const read = fs.readFileSync
        fs.readFileSync = (path, ...rest) => path === '/proc/sys/vm/max_map_count' ? '5000' : read(path, ...rest)
@@ -191,8 +181,7 @@ describe.runIf(isMappable)('more views than the system allows', () => {
        for (const view of held.splice(0, 2000)) view.unmap()
        for (let i = 0; i < 1000; i++) held.push(mapping.view((i % 200) * 4096, 64))
        mapping.close()
-       console.log('alive')`,
-    )
+       console.log('alive')`)
     const { stdout, stderr } = runScript(script, { args: [join(newFolder(), 'a')] })
     expect({ said: stdout.trim().split('\n'), stderr }).toEqual({
       said: ['ERR_STRIDE_LIMIT true true', 'alive'],

@@ -96,6 +96,7 @@ describe('the codecs', () => {
 
   it('refuse the same values for the same reasons, and accept the same', () => {
     let refused = 0
+    let tried = 0
     const spoilt = fc.tuple(
       recordCase,
       fc.array(fc.nat(20), { minLength: 1, maxLength: 4 }),
@@ -109,11 +110,12 @@ describe('the codecs', () => {
         const size = compiled.layout.recordSize
         const expected = outcome(size, (view, bytes, at) => plain.encode(record, view, bytes, at))
         expect(outcome(size, (view, bytes, at) => compiled.encode(record, view, bytes, at))).toEqual(expected)
+        tried++
         if (typeof expected !== 'string') refused++
       }),
       1000,
     )
-    expect(refused).toBeGreaterThan(300)
+    expect(refused).toBeGreaterThan(tried / 4)
   })
 
   it('patch alike, and leave every other field as it was', () => {

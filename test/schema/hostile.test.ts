@@ -9,7 +9,7 @@ import { z } from 'zod'
 import type { Codec } from '../../src/schema/index.ts'
 import { bytes, codecOf, u8 } from '../../src/schema/index.ts'
 import { runSeed } from '../crash/random.ts'
-import { propertyOptions, propertyRuns } from '../property.ts'
+import { propertyRuns } from '../property.ts'
 import { type Disguise, disguise } from './hostile-values.ts'
 import { JUNK, recordCase, spoil } from './samples.ts'
 
@@ -124,7 +124,7 @@ describe('a hostile record', () => {
     const property = fc.property(hostileCase, found => {
       seen[checkCase(found)]++
     })
-    fc.assert(property, propertyOptions(RUNS))
+    fc.assert(property, { numRuns: RUNS, seed: runSeed() })
     expect(Math.min(seen.written, seen.refused)).toBeGreaterThan(RUNS / 10)
   })
 

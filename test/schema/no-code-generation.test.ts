@@ -5,10 +5,11 @@
 import { execFileSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { expect, it } from 'vitest'
+import { childScript } from '../child-scripts.ts'
 
 const SCRIPT = `
 import { z } from 'zod'
-import { ascii, codecOf, ReaderBase, RowBase } from './src/schema/index.ts'
+import { ascii, codecOf, ReaderBase, RowBase } from 'src/schema/index.ts'
 const codec = codecOf(z.object({ id: z.uint32(), name: ascii(8).nullable() }))
 const bytes = Buffer.alloc(codec.layout.recordSize)
 const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
@@ -22,7 +23,7 @@ console.log(JSON.stringify([codec.compiled, bytes.toString('hex'), codec.decode(
 const cwd = fileURLToPath(new URL('../..', import.meta.url))
 
 function run(...flags: string[]): unknown[] {
-  const args = [...flags, '--import', 'tsx', '--input-type=module', '--eval', SCRIPT]
+  const args = [...flags, childScript(SCRIPT)]
   return JSON.parse(execFileSync(process.execPath, args, { cwd, encoding: 'utf8' })) as unknown[]
 }
 
