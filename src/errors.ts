@@ -23,6 +23,11 @@ export const ERROR_CODES = meanings({
     meaning: 'The store, mapping, view or row was used after it was closed or unmapped.',
     remedy: 'Keep it open for as long as it is used; copy what must live longer.',
   },
+  ERR_STRIDE_CONFLICT: {
+    meaning:
+      'A record that a concurrent transaction (`store.begin()`) read or wrote was changed since it began; `recordNumber` says which.',
+    remedy: 'Begin another transaction and do the work again. Nothing was committed.',
+  },
   ERR_STRIDE_CORRUPT: {
     meaning: 'The file contradicts itself: a checksum, a size or an offset is impossible.',
     remedy: 'Restore a backup. `verify()` lists what is damaged and where.',

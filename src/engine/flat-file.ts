@@ -60,15 +60,9 @@ export class FlatFile<S extends AnySchema = AnySchema> extends RecordSet<S> {
     this.#file = file
     this.backend = backend
     const { codec, locator, path } = source
-    const refuse = (): never => {
-      throw new StrideError('ERR_STRIDE_LIMIT', `A flat file keeps its number of records: ${path}`, { path })
-    }
     this.#writer = new Writer({
-      storeTail: refuse,
       codec,
       locator,
-      space: { capacity: locator.staging.size, ensure: refuse },
-      reuseNumbers: false,
       path,
       changed: reading.changed,
     })

@@ -1,6 +1,7 @@
 /** Records in a file: stores, flat files, and what they answer with. */
 
 export type { Durability } from './commit/commit-waiters.ts'
+export { ConcurrentTransaction } from './concurrent/concurrent-transaction.ts'
 export type { ProgressOptions } from './file/progress-options.ts'
 export { FlatFile, openFlatFile } from './flat-file.ts'
 export type {
@@ -14,6 +15,7 @@ export type { IndexDefinition } from './indexes/keys/index-definition.ts'
 export type { IndexKind, Range, RangeOptions } from './indexes/keys/index-options.ts'
 export type { RangeWalk } from './indexes/lookup/range-walk.ts'
 export { type Bound, StoreIndex } from './indexes/lookup/store-index.ts'
+export type { Upserted } from './indexes/lookup/unique-key.ts'
 export type { DroppedFrames } from './journal/journal-scan.ts'
 export { migrateStore, migrateStoreAsync, type OldRecord } from './maintain/migrate.ts'
 export type { Finding, VerifyResult } from './maintain/verify.ts'

@@ -33,6 +33,10 @@ export interface StoreStats {
   readonly stagedRecords: number
   /** Heap memory that staging holds. */
   readonly stagedBytes: number
+  /** Transactions of `begin()` that go on. */
+  readonly openTransactions: number
+  /** Heap memory of earlier versions of records, kept for them. */
+  readonly versionBytes: number
 }
 
 const NOTHING_COMMITTED: CommitStats = { syncs: 0, commits: 0, checkpoints: 0, commitWaits: 0, journalBytes: 0 }
@@ -60,5 +64,7 @@ export function readStats(of: {
     capacity: of.capacity,
     stagedRecords: of.staging.stagedCount + of.staging.appendedCount,
     stagedBytes: of.staging.bytes,
+    openTransactions: of.staging.versions.viewCount,
+    versionBytes: of.staging.versions.bytes,
   }
 }

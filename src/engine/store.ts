@@ -5,13 +5,12 @@
  * and syncs: commit/committer.ts. Whole-file work: maintain/.
  */
 
-import { StrideError } from '../errors.ts'
 import { backendOf } from '../mmap/choose-platform.ts'
 import { NO_OPTIONS, type NoOptions, refuseOptions } from '../options/option-table.ts'
 import { checkPath, shown } from '../options/shown-value.ts'
 import type { Synchronous } from '../runtime/synchronous.ts'
 import type { AnySchema, Input } from '../schema/index.ts'
-import type { Durability } from './commit/commit-waiters.ts'
+import { ConcurrentTransaction } from './concurrent/concurrent-transaction.ts'
 import { PROGRESS, type ProgressOptions } from './file/progress-options.ts'
 import type { QuietSteps } from './file/steps.ts'
 import type {
@@ -23,36 +22,36 @@ import type {
 } from './indexes/index-types.ts'
 import { defineIndex, type IndexDefinition } from './indexes/keys/index-definition.ts'
 import type { StoreIndex } from './indexes/lookup/store-index.ts'
+import { recordWithKey, type Upserted } from './indexes/lookup/unique-key.ts'
 import { backupStore } from './maintain/backup.ts'
 import { compactStore } from './maintain/compact.ts'
 import { ExclusiveWork } from './maintain/exclusive-work.ts'
 import { type VerifyResult, verifyOpenStore } from './maintain/verify.ts'
 import { NamedIndexes } from './opening/named-indexes.ts'
 import { type GivenParts, OpenedStore } from './opening/opened-store.ts'
-import { COMMIT, type CommitOptions, type StoreSettings } from './opening/options.ts'
-import type { WriterSession } from './opening/writer-session.ts'
-import type { WritingParts } from './opening/writing-parts.ts'
+import type { CommitOptions, StoreSettings } from './opening/options.ts'
 import { readerClassOf } from './read/codecs.ts'
 import { RecordSet } from './read/record-set.ts'
 import type { Recovery } from './recovery/recovery.ts'
 import { readStats, type StoreStats } from './stats.ts'
 import { nestedTransaction, runCallback, Transaction } from './transaction.ts'
+import { WriteGate } from './write-gate.ts'
 
 export class Store<S extends AnySchema = AnySchema, out I = NoIndexes> extends RecordSet<S> {
   readonly #opened: OpenedStore<S>
   readonly #indexes: NamedIndexes<S>
   readonly #exclusiveWork: ExclusiveWork
+  readonly #gate: WriteGate<S>
   #transaction: Transaction<S, I> | undefined
-  /** closeAsync waits for what goes on, and nothing new begins. */
-  #isClosing = false
   /** Settles once no checkpoint that was asked for goes on. */
   #checkpoints: Promise<unknown> = Promise.resolve()
 
   private constructor(opened: OpenedStore<S>) {
     super(opened.reading)
     this.#opened = opened
-    this.#indexes = new NamedIndexes(opened, this)
+    this.#indexes = new NamedIndexes(opened, this, n => this.delete(n))
     this.#exclusiveWork = new ExclusiveWork(opened.path)
+    this.#gate = new WriteGate(opened, this.#exclusiveWork)
   }
 
   /** @internal Opens a store in steps, as long as a journal is read or indexes are built. */
@@ -132,9 +131,9 @@ export class Store<S extends AnySchema = AnySchema, out I = NoIndexes> extends R
   async createIndex(name: string, declaration: unknown, options?: ProgressOptions): Promise<StoreIndex<S>> {
     const definition = defineIndex(name, declaration)
     const progress = PROGRESS.read(options, 'createIndex')
-    const { committer } = this.#writable()
-    this.#refuseStaged('create an index')
-    const { indexes } = this.#writer
+    const { committer } = this.#gate.writable()
+    this.#gate.refuseStaged('create an index')
+    const { indexes } = this.#gate.session
     await this.#exclusiveWork.run('createIndex', false, () =>
       indexes.create(definition, () => committer.flush(), progress),
     )
@@ -143,9 +142,9 @@ export class Store<S extends AnySchema = AnySchema, out I = NoIndexes> extends R
   /** Forgets an index. @throws RangeError where there is none of this name; {StrideError} ERR_STRIDE_NO_SPACE, _IO */
   async dropIndex(name: string, none?: NoOptions): Promise<void> {
     refuseOptions(none, 'dropIndex')
-    this.#writable()
+    this.#gate.writable()
     this.#indexes.assertExists(name)
-    await this.#exclusiveWork.run('dropIndex', false, async () => this.#writer.indexes.drop(name))
+    await this.#exclusiveWork.run('dropIndex', false, async () => this.#gate.session.indexes.drop(name))
   }
 
   /**
@@ -154,7 +153,7 @@ export class Store<S extends AnySchema = AnySchema, out I = NoIndexes> extends R
    * @throws {StrideError} ERR_STRIDE_RECORD, _NO_SPACE, _LIMIT, _READ_ONLY, _CLOSED, _POISONED, _TRANSACTION
    */
   append(record: Input<S>): number {
-    return this.#writable().writer.append(record)
+    return this.#gate.writable().writer.append(record)
   }
   /** Stages records at the end, all or none; numbers of deleted records are not reused. */
   appendMany(
@@ -162,19 +161,51 @@ export class Store<S extends AnySchema = AnySchema, out I = NoIndexes> extends R
     none?: NoOptions,
   ): { readonly first: number; readonly count: number } {
     refuseOptions(none, 'appendMany')
-    return this.#writable().writer.appendMany(records)
+    return this.#gate.writable().writer.appendMany(records)
   }
   /** Stages new values for the named fields. @throws {StrideError} ERR_STRIDE_NO_RECORD, ERR_STRIDE_RECORD */
   update(n: number, change: Partial<Input<S>>): void {
-    this.#writable().writer.update(n, change)
+    this.#gate.writable().writer.update(n, change)
   }
   /** Stages a record in place of a live one. @throws {StrideError} ERR_STRIDE_NO_RECORD, ERR_STRIDE_RECORD */
   put(n: number, record: Input<S>): void {
-    this.#writable().writer.put(n, record)
+    this.#gate.writable().writer.put(n, record)
   }
   /** Stages a deletion. @returns whether there was a live record */
   delete(n: number): boolean {
-    return this.#writable().writer.delete(n)
+    return this.#gate.writable().writer.delete(n)
+  }
+
+  /**
+   * Stages a record in place of the one that has its key in a unique index, or, where none has it, a new one. A key with a null in
+   * it is nobody's.
+   * @returns its number, and whether it is a new one
+   * @throws TypeError where the index is not unique; RangeError where there is none of this name; {StrideError} as `append`
+   */
+  upsert(index: keyof I & string, record: Input<S>): Upserted
+  upsert<Name extends string>(index: OtherName<I, Name>, record: Input<S>): Upserted
+  upsert(name: string, record: Input<S>): Upserted {
+    const { writer } = this.#gate.writable()
+    return writer.upsert(record, recordWithKey(this.#indexes.find(name), 'upsert'))
+  }
+  /**
+   * Stages the deletion of every record. Their numbers are given again only with `reuseNumbers`, or after compact.
+   * @returns how many there were
+   */
+  clear(none?: NoOptions): number {
+    refuseOptions(none, 'clear')
+    return this.#gate.writable().writer.clear()
+  }
+
+  /**
+   * Begins a transaction that goes on while others do, each with changes of its own. It sees the last commit at this call, and
+   * what it changes itself; what the store has staged it does not see. Any number at once; one that is dropped without `commit` or
+   * `rollback` is ended once it is garbage, and all are by `close` and `compact`.
+   * @throws {StrideError} ERR_STRIDE_READ_ONLY, _TRANSACTION inside a callback, _BUSY, _POISONED, _CLOSED
+   */
+  begin(none?: NoOptions): ConcurrentTransaction<S, I> {
+    refuseOptions(none, 'begin')
+    return ConcurrentTransaction.begin<S, I>(this.#gate)
   }
 
   /**
@@ -187,20 +218,20 @@ export class Store<S extends AnySchema = AnySchema, out I = NoIndexes> extends R
    * @throws {StrideError} ERR_STRIDE_NO_SPACE, _LIMIT and leaves all staged; _IO and poisons; _CLOSED, _READ_ONLY, _POISONED
    */
   async commit(options?: CommitOptions): Promise<number> {
-    const durability = this.#durabilityOf(options, 'commit')
-    const { committer } = this.#writable()
+    const durability = this.#gate.durabilityOf(options, 'commit')
+    const { committer } = this.#gate.writable()
     return committer.commit(durability)
   }
   /** Like `commit()`, but blocks until the sync has finished. @returns the commit number */
   commitSync(options?: CommitOptions): number {
-    const durability = this.#durabilityOf(options, 'commitSync')
-    const { committer } = this.#writable()
+    const durability = this.#gate.durabilityOf(options, 'commitSync')
+    const { committer } = this.#gate.writable()
     return committer.commitSync(durability)
   }
   /** Drops everything staged that was not given to a commit. */
   rollback(): void {
-    this.#writable()
-    this.#dropStaged()
+    this.#gate.writable()
+    this.#gate.dropStaged()
   }
 
   /**
@@ -216,15 +247,16 @@ export class Store<S extends AnySchema = AnySchema, out I = NoIndexes> extends R
     if (typeof callback !== 'function') {
       throw new TypeError(`transaction takes a function: ${shown(callback)}`)
     }
-    const durability = this.#durabilityOf(options, 'transaction')
+    const durability = this.#gate.durabilityOf(options, 'transaction')
     if (this.#transaction !== undefined) {
       this.#transaction.hadNested = true
       throw nestedTransaction()
     }
-    const { writer, committer } = this.#writable()
-    this.#refuseStaged('begin a transaction')
-    const transaction = new Transaction<S, I>(this, writer)
+    const { writer, committer } = this.#gate.writable()
+    this.#gate.refuseStaged('begin a transaction')
+    const transaction = new Transaction<S, I>(this, this.#opened, writer)
     this.#transaction = transaction
+    this.#gate.isInTransaction = true
     let result: T
     let committed: Promise<number>
     try {
@@ -233,21 +265,14 @@ export class Store<S extends AnySchema = AnySchema, out I = NoIndexes> extends R
       committed = committer.commit(durability)
     } catch (error) {
       // Refused before anything was written, it leaves nothing staged either.
-      this.#dropStaged()
+      this.#gate.dropStaged()
       throw error
     } finally {
       this.#transaction = undefined
+      this.#gate.isInTransaction = false
     }
     await committed
     return result
-  }
-
-  #dropStaged(): void {
-    const { reading, writer } = this.#opened
-    if (reading.isClosed) return
-    reading.source.locator.staging.rollback()
-    writer?.parts?.writer.forgetHints()
-    reading.changed()
   }
 
   /** Resolves once every earlier commit is durable. */
@@ -267,11 +292,11 @@ export class Store<S extends AnySchema = AnySchema, out I = NoIndexes> extends R
     const done = writer.writing().committer.checkpoint()
     this.#checkpoints = Promise.allSettled([this.#checkpoints, done])
     await done
-    while (this.#exclusiveWork.done !== undefined && this.#writer.indexes.needMending) {
+    while (this.#exclusiveWork.done !== undefined && this.#gate.session.indexes.needMending) {
       await this.#exclusiveWork.done
       reading.assertOpen()
     }
-    const { indexes } = this.#writer
+    const { indexes } = this.#gate.session
     if (indexes.needMending) await this.#exclusiveWork.run('checkpoint', false, () => indexes.mend())
   }
 
@@ -290,8 +315,8 @@ export class Store<S extends AnySchema = AnySchema, out I = NoIndexes> extends R
    */
   async compact(options?: ProgressOptions): Promise<Float64Array> {
     const progress = PROGRESS.read(options, 'compact')
-    this.#writable()
-    this.#refuseStaged('compact')
+    this.#gate.writable()
+    this.#gate.refuseStaged('compact')
     return this.#exclusiveWork.run('compact', true, () =>
       compactStore(this.#opened, this.#checkpoints, progress),
     )
@@ -329,14 +354,14 @@ export class Store<S extends AnySchema = AnySchema, out I = NoIndexes> extends R
   /** Finishes commits in flight, drops what is only staged, checkpoints, and releases the lock. Twice is fine. */
   close(): void {
     if (this.#opened.reading.isClosed) return
-    this.#refuseInCallback('close')
+    this.#gate.refuseInCallback('close')
     this.#opened.close()
   }
   /** Like `close()`, but waits for commits, compact, backup and checkpoint without blocking; changes are refused meanwhile. */
   async closeAsync(): Promise<void> {
     if (this.#opened.reading.isClosed) return
-    this.#refuseInCallback('closeAsync')
-    this.#isClosing = true
+    this.#gate.refuseInCallback('closeAsync')
+    this.#gate.isClosing = true
     await this.#exclusiveWork.done
     await this.#opened.writer?.parts?.committer.drain()
     await this.#checkpoints
@@ -353,45 +378,5 @@ export class Store<S extends AnySchema = AnySchema, out I = NoIndexes> extends R
   #prepared(): OpenedStore<S> {
     this.#opened.reading.prepare()
     return this.#opened
-  }
-
-  /** Closing in the middle of a write would pull the store away under it. */
-  #refuseInCallback(call: string): void {
-    if (this.#transaction !== undefined) {
-      throw new StrideError('ERR_STRIDE_TRANSACTION', `${call} was called inside a transaction`)
-    }
-    this.#opened.writer?.parts?.writer.assertIdle(call)
-  }
-
-  #refuseStaged(what: string): void {
-    if (this.#opened.reading.source.locator.staging.isEmpty) return
-    throw new StrideError('ERR_STRIDE_TRANSACTION', `Changes are staged: commit or roll back, then ${what}`)
-  }
-
-  #durabilityOf(options: CommitOptions | undefined, call: string): Durability {
-    return COMMIT.read(options, call).durability ?? this.#opened.options.durability
-  }
-
-  /** The session, where it is known that this process writes. */
-  get #writer(): WriterSession<S> {
-    return this.#opened.writer as WriterSession<S>
-  }
-
-  #writable(): WritingParts {
-    const { reading, writer } = this.#opened
-    const { path } = reading
-    reading.assertOpen()
-    if (writer === undefined) {
-      throw new StrideError('ERR_STRIDE_READ_ONLY', `${path} is open for reading only`, { path })
-    }
-    const parts = writer.writing()
-    if (this.#isClosing) throw new StrideError('ERR_STRIDE_CLOSED', `${path} is being closed`, { path })
-    if (this.#transaction !== undefined) {
-      throw new StrideError('ERR_STRIDE_TRANSACTION', 'Inside a transaction changes go through its `tx`')
-    }
-    parts.writer.assertIdle('A change, commit or rollback')
-    parts.committer.assertSound()
-    this.#exclusiveWork.assertWritable()
-    return parts
   }
 }

@@ -7,28 +7,26 @@ import { StrideError } from '../errors.ts'
 import { type NoOptions, refuseOptions } from '../options/option-table.ts'
 import { unfinished } from '../runtime/synchronous.ts'
 import type { AnySchema, FieldName, FieldValue, GatherResult, Input, Output } from '../schema/index.ts'
-import type { Writer } from './commit/writer.ts'
+import type { StoreWriter } from './commit/store-writer.ts'
 import type { IndexOn, NoIndexes, OtherName } from './indexes/index-types.ts'
 import type { StoreIndex } from './indexes/lookup/store-index.ts'
+import { recordWithKey, type Upserted } from './indexes/lookup/unique-key.ts'
+import { type IndexedOpenedStore, NamedIndexes } from './opening/named-indexes.ts'
 import type { GatherOptions, NumberRange } from './read/read-options.ts'
 import type { RecordSet, Row } from './read/record-set.ts'
 
-/** A store, as far as a transaction reads from it. */
-interface IndexedRecords<S extends AnySchema, out I> extends RecordSet<S> {
-  index<Name extends keyof I & string>(name: Name): IndexOn<S, I[Name]>
-  index<Name extends string>(name: OtherName<I, Name>): StoreIndex<S>
-}
-
 export class Transaction<S extends AnySchema, out I = NoIndexes> implements Iterable<Output<S>> {
-  readonly #records: IndexedRecords<S, I>
-  readonly #writer: Writer
+  readonly #records: RecordSet<S>
+  readonly #indexes: NamedIndexes<S>
+  readonly #writer: StoreWriter
   #isOver = false
   /** @internal Whether the callback tried to begin another one. */
   hadNested = false
 
   /** @internal */
-  constructor(records: IndexedRecords<S, I>, writer: Writer) {
+  constructor(records: RecordSet<S>, opened: IndexedOpenedStore<S>, writer: StoreWriter) {
     this.#records = records
+    this.#indexes = new NamedIndexes(opened, records, n => this.delete(n))
     this.#writer = writer
   }
 
@@ -72,7 +70,7 @@ export class Transaction<S extends AnySchema, out I = NoIndexes> implements Iter
   index<Name extends keyof I & string>(name: Name): IndexOn<S, I[Name]>
   index<Name extends string>(name: OtherName<I, Name>): StoreIndex<S>
   index(name: string): unknown {
-    return this.#records.index(name)
+    return this.#indexes.get(name)
   }
   [Symbol.iterator](): IterableIterator<Output<S>> {
     return this.#records[Symbol.iterator]()
@@ -99,8 +97,14 @@ export class Transaction<S extends AnySchema, out I = NoIndexes> implements Iter
   delete(n: number): boolean {
     return this.#writing().delete(n)
   }
+  /** Stages a record in place of the one with the same key in a unique index, or a new one: see `Store.upsert`. */
+  upsert(index: keyof I & string, record: Input<S>): Upserted
+  upsert<Name extends string>(index: OtherName<I, Name>, record: Input<S>): Upserted
+  upsert(name: string, record: Input<S>): Upserted {
+    return this.#writing().upsert(record, recordWithKey(this.#indexes.find(name), 'upsert'))
+  }
 
-  #writing(): Writer {
+  #writing(): StoreWriter {
     if (this.#isOver) {
       // Of a closed store that is what matters.
       this.#records.has(0)

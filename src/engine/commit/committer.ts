@@ -122,6 +122,10 @@ export class Committer implements RoundOwner {
   get durableCommitNumber(): number {
     return this.#progress.applied.commitNumber
   }
+  /** The number of the last commit that was sealed: what is staged next comes after it. */
+  get sealedCommitNumber(): number {
+    return this.#progress.sealed.commitNumber
+  }
   /** Deleted records, by the commits sealed so far. */
   get deletedCount(): number {
     return this.#progress.sealed.deletedCount

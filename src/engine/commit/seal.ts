@@ -76,9 +76,15 @@ export class Sealer {
     const at = group.length
     this.#encoder.begin(group, bytesMax)
     if (riding > 0) this.#encoder.appended(tail)
-    this.#encodeChanges(changes)
     const appendStart = size - riding
-    const frameBytes = this.#encoder.end({ commitNumber, size, deletedCount, appendStart, inPlaceCrc })
+    let frameBytes: number
+    try {
+      this.#encodeChanges(changes, commitNumber)
+      frameBytes = this.#encoder.end({ commitNumber, size, deletedCount, appendStart, inPlaceCrc })
+    } catch (error) {
+      staging.versions.forget(commitNumber)
+      throw error
+    }
     staging.seal()
     const inPlaceBytes = isInPlace ? appendedBytes : 0
     const changeCount = changes.numbers.length + riding
@@ -93,8 +99,9 @@ export class Sealer {
     return isSpilled || bytes > RIDING_BYTES_MAX ? 0 : staging.appendedCount
   }
 
-  #encodeChanges({ numbers, slots }: SealedChanges): void {
+  #encodeChanges({ numbers, slots }: SealedChanges, commitNumber: number): void {
     const { staging } = this.#locator
+    const { versions } = staging
     const locator = this.#locator
     const encoder = this.#encoder
     for (let i = 0; i < numbers.length; i++) {
@@ -102,6 +109,9 @@ export class Sealer {
       const slot = slots[i] as number
       // The live record that was there before this commit.
       const replaced = locator.findSealed(n)
+      if (versions.isWatched && (slot >= 0 || replaced !== undefined)) {
+        versions.keep(n, commitNumber, replaced, locator.at)
+      }
       if (slot >= 0) {
         const image = staging.imageSource(slot)
         const at = staging.imageAt(slot)

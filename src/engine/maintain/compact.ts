@@ -55,6 +55,8 @@ export async function compactStore<S extends AnySchema>(
   // A checkpoint works with the journal that ends here.
   await checkpoints
   reading.assertOpen()
+  // Records get other numbers; and indexes are written from pages that say everything.
+  reading.source.locator.staging.versions.endAll('the store was compacted')
   committer.endJournal()
   const { moved, indexes } = await writeCompacted(session, reading, options)
   reading.source.numbering.end(moved)

@@ -26,11 +26,14 @@ export interface IndexedOpenedStore<S extends AnySchema> {
 export class NamedIndexes<S extends AnySchema> {
   readonly #store: IndexedOpenedStore<S>
   readonly #records: RecordSet<S>
+  readonly #delete: (n: number) => boolean
   readonly #named = new Map<string, StoreIndex<S>>()
 
-  constructor(store: IndexedOpenedStore<S>, records: RecordSet<S>) {
+  /** @param remove deletes a record by its number, as an index does by its key */
+  constructor(store: IndexedOpenedStore<S>, records: RecordSet<S>, remove: (n: number) => boolean) {
     this.#store = store
     this.#records = records
+    this.#delete = remove
   }
 
   get definitions(): readonly IndexDefinition[] {
@@ -43,7 +46,10 @@ export class NamedIndexes<S extends AnySchema> {
     if (session.indexes.current?.has(name) !== true) this.assertExists(name)
     let index = this.#named.get(name)
     if (index === undefined) {
-      index = new StoreIndex<S>(name, new NamedIndex(this.#store, this.#records, () => this.#find(name)))
+      index = new StoreIndex<S>(
+        name,
+        new NamedIndex(this.#store, this.#records, () => this.find(name), this.#delete),
+      )
       this.#named.set(name, index)
     }
     return index
@@ -55,7 +61,8 @@ export class NamedIndexes<S extends AnySchema> {
     if (!names.includes(name)) throw unknownIndex(name, names)
   }
 
-  #find(name: string): KeyIndex {
+  /** The index behind a name. @throws RangeError where there is none; ERR_STRIDE_CLOSED, _INDEX_NOT_BUILT */
+  find(name: string): KeyIndex {
     const { session } = this.#prepared()
     const { current, reason } = session.indexes
     if (current?.has(name) === true) return current.get(name)
@@ -80,9 +87,16 @@ class NamedIndex<S extends AnySchema> implements IndexedStore<S> {
   readonly find: () => KeyIndex
   readonly epoch: { readonly value: number }
   readonly isFollowing: boolean
+  readonly delete: (n: number) => boolean
   readonly #store: IndexedOpenedStore<S>
 
-  constructor(store: IndexedOpenedStore<S>, records: RecordSet<S>, find: () => KeyIndex) {
+  constructor(
+    store: IndexedOpenedStore<S>,
+    records: RecordSet<S>,
+    find: () => KeyIndex,
+    remove: (n: number) => boolean,
+  ) {
+    this.delete = remove
     this.#store = store
     this.records = records
     this.find = find

@@ -4,7 +4,8 @@
 
 import type { AnySchema } from '../../schema/index.ts'
 import { Committer } from '../commit/committer.ts'
-import { Writer } from '../commit/writer.ts'
+import { NumberReservations } from '../commit/number-reservations.ts'
+import { StoreWriter } from '../commit/store-writer.ts'
 import type { ChecksumPolicy } from '../file/checked-records.ts'
 import { assertCurrent } from '../file/current-file.ts'
 import { Follower, openSharedWords, type Publisher } from '../file/publication.ts'
@@ -30,7 +31,8 @@ import { locatorOver, type StoreFile } from './store-file.ts'
 
 /** The parts that only a writer has. */
 export interface WritingParts {
-  readonly writer: Writer
+  readonly writer: StoreWriter
+  readonly reservations: NumberReservations
   readonly committer: Committer
   readonly space: Space
   readonly publisher: Publisher
@@ -103,8 +105,9 @@ export function startWriting<S extends AnySchema>(
   publisher.publish(root)
   opened.lock.announce()
   const storeTail = (): void => committer.storeTail()
-  const writer = new Writer({ codec, locator, space, storeTail, reuseNumbers, path, changed, indexes })
-  return { writer, committer, space, publisher }
+  const reservations = new NumberReservations()
+  const parts = { codec, locator, space, storeTail, reuseNumbers, reservations, path, changed, indexes }
+  return { writer: new StoreWriter(parts), reservations, committer, space, publisher }
 }
 
 /** Opens the indexes of a file for writing. @returns undefined where the store has none */

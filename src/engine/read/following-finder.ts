@@ -16,6 +16,7 @@ import { copyBytes } from '../file/copy-bytes.ts'
 import type { Follower } from '../file/publication.ts'
 import { checkRecordNumber } from '../format/addressing.ts'
 import type { Locator } from '../records/locator.ts'
+import type { RecordLayers } from '../records/record-layers.ts'
 import { noRecord } from '../records/record-numbers.ts'
 import type { Holding } from './consistent-reads.ts'
 import { type FindableReading, RecordFinder } from './record-finder.ts'
@@ -156,7 +157,10 @@ class Copies implements TurnBound {
   #isTurnOpen = false
 
   /** A copy of what `locator.run` has just found in `source`; it begins with the record that was asked for. */
-  of(source: RecordBytes, { at, count, addressing: { stride, recordSize } }: Locator): RecordBytes {
+  of(
+    source: RecordBytes,
+    { at, count, addressing: { stride, recordSize } }: Locator<RecordLayers>,
+  ): RecordBytes {
     if (!this.#isTurnOpen) atTurnEnd(this)
     this.#isTurnOpen = true
     let copy = this.#copies[this.#next]

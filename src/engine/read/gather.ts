@@ -11,6 +11,7 @@ import type { Column, ColumnArray, RecordBytes } from '../../schema/index.ts'
 import { miscounted } from '../file/deletion-bits.ts'
 import { checkRecordNumber } from '../format/addressing.ts'
 import type { Locator } from '../records/locator.ts'
+import type { RecordLayers } from '../records/record-layers.ts'
 import { NO_RECORD } from '../records/record-numbers.ts'
 import { fileOrder, ReadAhead } from './visit-order.ts'
 
@@ -29,7 +30,12 @@ export const AT_ONCE: Pieces = { records: Number.POSITIVE_INFINITY, once: read =
 export const PIECE_RECORDS = { mapped: 4096, copied: 256 } as const
 
 /** The column of every live record in number order. @throws ERR_STRIDE_CORRUPT where there are not as many as are counted */
-export function gatherAll(locator: Locator, column: Column, liveCount: number, pieces: Pieces): ColumnArray {
+export function gatherAll(
+  locator: Locator<RecordLayers>,
+  column: Column,
+  liveCount: number,
+  pieces: Pieces,
+): ColumnArray {
   const out = column.allocate(liveCount)
   const end = locator.staging.size
   let filled = 0
@@ -43,7 +49,7 @@ export function gatherAll(locator: Locator, column: Column, liveCount: number, p
 
 /** @returns how many elements are filled then */
 function gatherRuns(
-  locator: Locator,
+  locator: Locator<RecordLayers>,
   column: Column,
   from: number,
   to: number,
@@ -67,7 +73,7 @@ export type Absent = (n: number) => unknown
 
 /** The column of the records asked for, in that order. */
 export function gatherNumbers(
-  locator: Locator,
+  locator: Locator<RecordLayers>,
   column: Column,
   numbers: ArrayLike<number>,
   windowBytes: number,
@@ -100,7 +106,7 @@ export function gatherNumbers(
 }
 
 function gatherInOrder(
-  locator: Locator,
+  locator: Locator<RecordLayers>,
   column: Column,
   numbers: ArrayLike<number>,
   from: number,
@@ -124,7 +130,7 @@ function gatherInOrder(
 }
 
 function gatherOne(
-  locator: Locator,
+  locator: Locator<RecordLayers>,
   column: Column,
   n: number,
   out: ColumnArray,

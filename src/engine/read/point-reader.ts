@@ -23,24 +23,25 @@ import {
 } from '../../schema/index.ts'
 import type { Follower } from '../file/publication.ts'
 import { checkRecordNumber } from '../format/addressing.ts'
+import type { RecordLayers } from '../records/record-layers.ts'
 import { noRecord } from '../records/record-numbers.ts'
 import type { Reading } from './reading.ts'
 
 /** Positions in a window are 32-bit numbers. */
 const HOT_BYTES_MAX = 0x7fffffff
 
-/** What a record set reads. For the engine and its tests alone. */
+/** What a store or flat file reads. For the engine and its tests alone. */
 export let readingOf: <S extends AnySchema>(set: PointReader<S>) => Reading<S>
 
 export abstract class PointReader<S extends AnySchema> extends ReaderBase {
-  readonly #reading: Reading<S>
+  readonly #reading: Reading<S, RecordLayers>
   readonly #locating = new OutOfLine((n: number) => this.#locate(n))
   readonly #getting = new OutOfLine((n: number) => this.#getElsewhere(n))
   /** The writer's sequence for which they are hot. */
   #hotSequence = 0
 
   /** @internal */
-  protected constructor(reading: Reading<S>) {
+  protected constructor(reading: Reading<S, RecordLayers>) {
     super()
     this.#reading = reading
     this.#callOthers()
@@ -48,7 +49,7 @@ export abstract class PointReader<S extends AnySchema> extends ReaderBase {
   }
 
   static {
-    readingOf = set => set.#reading
+    readingOf = <S extends AnySchema>(set: PointReader<S>) => set.#reading as Reading<S>
   }
 
   /** The record as a fresh object; undefined when it is deleted or past the end. */

@@ -12,16 +12,19 @@ import type { AnySchema, Codec, Output } from '../../schema/index.ts'
 import type { Follower } from '../file/publication.ts'
 import type { Addressing } from '../format/addressing.ts'
 import type { Locator } from '../records/locator.ts'
+import type { RecordLayers } from '../records/record-layers.ts'
+import type { Staging } from '../records/staging.ts'
 import { ConsistentReads, type Holding } from './consistent-reads.ts'
 import type { Numbering } from './numbering.ts'
 
 /** What records are read from. */
-export interface Source<S extends AnySchema> {
+/** @template L what lies over the records of the file */
+export interface Source<S extends AnySchema, L extends RecordLayers = Staging> {
   readonly path: string
   readonly codec: Codec<Output<S>>
   readonly addressing: Addressing
   readonly pool: WindowPool
-  readonly locator: Locator
+  readonly locator: Locator<L>
   readonly windowBytes: number
   /** Present where another process writes. */
   readonly follower: Follower | undefined
@@ -35,10 +38,10 @@ export interface Following extends Holding {
   followNews(): void
 }
 
-export class Reading<S extends AnySchema> {
+export class Reading<S extends AnySchema, L extends RecordLayers = Staging> {
   /** None where this process writes, and over flat files. */
   following: Following | undefined
-  #source: Source<S>
+  #source: Source<S, L>
   #isClosed = false
   #version = 0
   /** Forgets what the record set keeps of a window. */
@@ -47,11 +50,11 @@ export class Reading<S extends AnySchema> {
   #changedToo = (): void => undefined
   readonly #reads = new ConsistentReads(this)
 
-  constructor(source: Source<S>) {
+  constructor(source: Source<S, L>) {
     this.#source = source
   }
 
-  get source(): Source<S> {
+  get source(): Source<S, L> {
     return this.#source
   }
   get path(): string {
@@ -90,7 +93,7 @@ export class Reading<S extends AnySchema> {
   }
 
   /** Another file is read from now on; for a reader it may have been opened anew. */
-  attach(source: Source<S>): void {
+  attach(source: Source<S, L>): void {
     const { canonical } = this.#source.codec.layout
     if (source.follower === undefined && source.codec.layout.canonical !== canonical) {
       throw new InvariantError(`get and field are made for another layout than the one of ${source.path} now`)

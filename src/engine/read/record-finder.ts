@@ -10,6 +10,7 @@ import type { Codec, RecordBytes } from '../../schema/index.ts'
 import { checkRecordNumber } from '../format/addressing.ts'
 import { HeapBytes } from '../records/heap-bytes.ts'
 import type { Locator } from '../records/locator.ts'
+import type { RecordLayers } from '../records/record-layers.ts'
 import { noRecord } from '../records/record-numbers.ts'
 import { GONE, type Numbering } from './numbering.ts'
 import type { RowOwner } from './row.ts'
@@ -18,7 +19,7 @@ import type { RunFinder } from './scan.ts'
 export interface Findable {
   readonly path: string
   readonly codec: Codec<unknown>
-  readonly locator: Locator
+  readonly locator: Locator<RecordLayers>
   readonly numbering: Numbering
 }
 

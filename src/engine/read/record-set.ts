@@ -10,6 +10,7 @@ import { shown } from '../../options/shown-value.ts'
 import { type Synchronous, unfinished } from '../../runtime/synchronous.ts'
 import type { AnySchema, FieldName, GatherResult, Layout, Output, RowFields } from '../../schema/index.ts'
 import { checkRecordNumber } from '../format/addressing.ts'
+import type { RecordLayers } from '../records/record-layers.ts'
 import { NO_RECORD, noRecord, toRecordNumbers } from '../records/record-numbers.ts'
 import { rowClassOf, walkClassOf } from './codecs.ts'
 import { FollowingFinder } from './following-finder.ts'
@@ -30,12 +31,19 @@ export type Row<S extends AnySchema> = RowFields<S> & {
   toObject(): Output<S>
 }
 
+/** How records lie in a file: record n begins at `dataOffset + n * recordSize`, in a flat file with a stride at that. */
+export interface FileLayout extends Layout {
+  /** Bytes from the start of the file to record 0. */
+  readonly dataOffset: number
+}
+
 export abstract class RecordSet<S extends AnySchema> extends PointReader<S> implements Iterable<Output<S>> {
-  readonly #reading: Reading<S>
+  readonly #reading: Reading<S, RecordLayers>
   readonly #finder: RecordFinder
+  #layout: FileLayout | undefined
 
   /** @internal */
-  protected constructor(reading: Reading<S>) {
+  protected constructor(reading: Reading<S, RecordLayers>) {
     super(reading)
     this.#reading = reading
     this.#finder = reading.follower === undefined ? new RecordFinder(reading) : new FollowingFinder(reading)
@@ -45,9 +53,12 @@ export abstract class RecordSet<S extends AnySchema> extends PointReader<S> impl
   get recordSize(): number {
     return this.#reading.source.addressing.recordSize
   }
-  /** Offsets, sizes and types of the fields. */
-  get layout(): Layout {
-    return this.#reading.source.codec.layout
+  /** Offsets, sizes and types of the fields, and where the first record begins. */
+  get layout(): FileLayout {
+    const { codec, addressing } = this.#reading.source
+    if (this.#layout?.fingerprint !== codec.layout.fingerprint) this.#layout = undefined
+    this.#layout ??= Object.freeze({ ...codec.layout, dataOffset: addressing.dataOffset })
+    return this.#layout
   }
   /** Record numbers in use, deleted ones included: the highest plus 1. */
   get size(): number {

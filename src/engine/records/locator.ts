@@ -12,16 +12,18 @@ import { CheckedRecords, type ChecksumPolicy } from '../file/checked-records.ts'
 import type { Checksums } from '../file/checksums.ts'
 import type { DeletionBits } from '../file/deletion-bits.ts'
 import { type Addressing, firstRecordAt, offsetOf, recordsBefore } from '../format/addressing.ts'
+import type { RecordLayers } from './record-layers.ts'
 import type { Staging } from './staging.ts'
 
-export class Locator {
+/** @template L what lies over the file */
+export class Locator<L extends RecordLayers = Staging> {
   readonly addressing: Addressing
   readonly pool: WindowPool
-  readonly staging: Staging
+  readonly staging: L
   readonly deletionBits: DeletionBits
   readonly checksums: Checksums
   readonly #checked: CheckedRecords
-  #unchecked: Locator | undefined
+  #unchecked: Locator<L> | undefined
   /** Byte position, in what find or run answered last, of the record that was asked for. */
   at = 0
   /** How many records from there on run() or stretch() found. */
@@ -32,7 +34,7 @@ export class Locator {
   constructor(
     addressing: Addressing,
     pool: WindowPool,
-    staging: Staging,
+    staging: L,
     deletionBits: DeletionBits,
     checksums: Checksums,
     /** When a record found in the file is compared with its checksum, where there are checksums. */
@@ -53,7 +55,7 @@ export class Locator {
   }
 
   /** The same records, none of them compared with its checksum: for work that must get past a damaged one. */
-  unchecked(): Locator {
+  unchecked(): Locator<L> {
     const { addressing, pool, staging, deletionBits, checksums } = this
     this.#unchecked ??= new Locator(addressing, pool, staging, deletionBits, checksums)
     return this.#unchecked

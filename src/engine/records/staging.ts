@@ -20,6 +20,8 @@ import { HeapBytes, HeapTokens } from './heap-bytes.ts'
 import { ImageSlots, recordsPerChunk } from './image-slots.ts'
 import { NumberMap } from './number-map.ts'
 import { OVERLAY_SLOTS, type Overlay, overlaidImage, overlaidSlot } from './overlay.ts'
+import type { ChangeableLayers } from './record-layers.ts'
+import { Versions } from './versions.ts'
 
 /** Numbers below the first and slots below the second fit into one double together. */
 const PAIRED_NUMBERS = 2 ** 31
@@ -31,8 +33,10 @@ export interface SealedChanges {
   readonly slots: Float64Array
 }
 
-export class Staging {
+export class Staging implements ChangeableLayers {
   readonly recordSize: number
+  /** What records were at commits that concurrent transactions still read. */
+  readonly versions: Versions
   readonly #bytesMax: number
   readonly #tailBytesMax: number
   /** Record number -> slot: from 0 on that of an image; negative, and never the same twice, for a deletion. */
@@ -58,6 +62,7 @@ export class Staging {
 
   constructor(recordSize: number, size: number, bytesMax: number) {
     this.recordSize = recordSize
+    this.versions = new Versions(recordSize, bytesMax)
     this.#bytesMax = bytesMax
     this.#tailBytesMax = recordsPerChunk(recordSize) * recordSize
     this.#images = new ImageSlots(recordSize)
@@ -210,14 +215,21 @@ export class Staging {
     return this.#size++
   }
 
-  /** Forgets the records from `size` on; they were appended since. */
+  /** Forgets the records from `size` on; they were appended since, and those that were deleted were so at once. */
   truncate(size: number): void {
     // A failure in between may have reverted more than that.
     if (size >= this.#size) return
     if (size < this.#baseSize) throw new InvariantError(`truncate below the committed size: ${size}`)
-    this.#changes.forEach(n => {
-      if (n >= size) throw new InvariantError(`a record of the forgotten batch was changed: ${n}`)
+    const deleted: number[] = []
+    this.#changes.forEach((n, slot) => {
+      if (n < size) return
+      if (slot >= 0) throw new InvariantError(`a record of the forgotten batch was changed: ${n}`)
+      deleted.push(n)
     })
+    for (const n of deleted) this.#changes.delete(n)
+    this.#stagedDeletions -= deleted.length
+    this.#deletedDelta -= deleted.length
+    this.#changed.expire()
     this.#size = size
     if (size < this.#tailStart) this.startTail()
     else this.expire()
@@ -314,6 +326,7 @@ export class Staging {
     kept: readonly SealedChanges[],
     eachReplaced: (lay: (recordNumber: number, image: Buffer | undefined) => void) => void,
   ): void {
+    this.versions.endAll('a write to the store failed')
     this.#baseSize = size
     this.rollback()
     this.#sealed.clear()

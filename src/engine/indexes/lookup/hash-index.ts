@@ -9,7 +9,7 @@
 import { NO_NUMBER, PAGE_FIELD_AT } from '../../format/index-format.ts'
 import { NumberList } from '../../records/number-list.ts'
 import type { KeyHash } from '../keys/key-hash.ts'
-import { hasKey } from '../keys/record-keys.ts'
+import { hasKey, type RecordAccess } from '../keys/record-keys.ts'
 import { HASH_ENTRY_BYTES, HASH_PLACES, homesPerHash } from '../pages/hash-leaf.ts'
 import type { HashDelta } from '../trees/hash-delta.ts'
 import { HashHomes, HOMES_BATCH, UNSURE } from './hash-slots.ts'
@@ -17,6 +17,8 @@ import { KeyIndex, type KeyIndexParts } from './key-index.ts'
 
 export interface HashIndexParts extends KeyIndexParts<HashDelta> {
   readonly hash: KeyHash
+  /** Whether the tree belongs to another index, which answers for other records. */
+  readonly isBorrowed?: boolean
 }
 
 export class HashIndex extends KeyIndex<HashDelta> {
@@ -38,9 +40,14 @@ export class HashIndex extends KeyIndex<HashDelta> {
     this.#isWord = parts.codec.isWord
     this.#isPlainWord = parts.codec.isPlainWord
     this.#key = parts.codec.words
-    this.#homes = new HashHomes(parts.hash, this.#isWord ? parts.pages : undefined)
-    this.quick = parts.codec.isUnsignedWord ? this.#homes : undefined
-    this.tree.watch(() => this.#homes.end())
+    const isOwn = parts.isBorrowed !== true
+    this.#homes = new HashHomes(parts.hash, this.#isWord && isOwn ? parts.pages : undefined)
+    this.quick = parts.codec.isUnsignedWord && isOwn ? this.#homes : undefined
+    if (isOwn) this.tree.watch(() => this.#homes.end())
+  }
+
+  override over(records: RecordAccess): HashIndex {
+    return new HashIndex({ ...this.partsOver(records), hash: this.#hash, isBorrowed: true })
   }
 
   override number(key: unknown): number {

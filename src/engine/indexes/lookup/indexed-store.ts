@@ -20,6 +20,10 @@ export interface IndexedStore<S extends AnySchema> {
   version(): number
   /** The numbers that records have now. */
   numbering(): Numbering
+  /** Stages the deletion of a record. @returns whether there was one */
+  delete(n: number): boolean
+  /** Called with each record that a key led to; none where nobody wants to know. */
+  readonly found?: ((n: number) => void) | undefined
   /** Runs `read` so that what it sees agrees with itself. */
   consistently<T>(read: () => T): T
   /** Runs several such readings, which all see the same commit. */

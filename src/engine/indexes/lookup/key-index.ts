@@ -8,7 +8,7 @@
 
 import { StrideError } from '../../../errors.ts'
 import { INDEXED_NUMBERS_MAX } from '../../format/index-format.ts'
-import type { KeyCodec } from '../keys/key-codec.ts'
+import { KeyCodec } from '../keys/key-codec.ts'
 import type { RecordAccess } from '../keys/record-keys.ts'
 import type { PageView } from '../pages/page-view.ts'
 import type { Delta } from '../trees/delta.ts'
@@ -38,6 +38,9 @@ export abstract class KeyIndex<D extends Delta = Delta> {
     this.codec = parts.codec
     this.#old = new Uint32Array(parts.codec.wordCount)
   }
+
+  /** The same index as who sees other records reads it. Good for as long as this one. */
+  abstract over(records: RecordAccess): KeyIndex
 
   /** The index is no more, its file goes on: leaves nothing of it there. */
   close(): void {}
@@ -124,6 +127,12 @@ export abstract class KeyIndex<D extends Delta = Delta> {
     if (source === undefined) return undefined
     recordCodec.extract(source.view as DataView, records.at)
     return recordCodec.hasNull ? undefined : recordCodec.words.join(' ')
+  }
+
+  /** What an index over other records is made of. */
+  protected partsOver(records: RecordAccess): KeyIndexParts<D> {
+    const { tree, pages, codec } = this.parts
+    return { tree, pages, records, codec: new KeyCodec(codec.plan), recordCodec: new KeyCodec(codec.plan) }
   }
 
   /** The key that the codec holds. @returns -1 where there is none */

@@ -8,7 +8,7 @@
 
 import { NumberList } from '../../records/number-list.ts'
 import type { Range } from '../keys/index-options.ts'
-import { hasKey } from '../keys/record-keys.ts'
+import { hasKey, type RecordAccess } from '../keys/record-keys.ts'
 import { compareWords, copyWords, EntryBuffer } from '../keys/words.ts'
 import type { OrderedLeaf } from '../pages/ordered-leaf.ts'
 import type { OrderedDelta } from '../trees/ordered-delta.ts'
@@ -35,6 +35,10 @@ export class OrderedIndex extends KeyIndex<OrderedDelta> {
     this.#end = new Uint32Array(entryWords)
     this.#waiting = new EntryBuffer(entryWords)
     this.#keyWords = entryWords - 1
+  }
+
+  override over(records: RecordAccess): OrderedIndex {
+    return new OrderedIndex(this.partsOver(records))
   }
 
   /** The entries of a range, in order. @throws TypeError for bounds that no key can be compared with */

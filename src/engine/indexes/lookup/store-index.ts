@@ -21,6 +21,7 @@ import type { KeyIndex } from './key-index.ts'
 import { OrderedIndex } from './ordered-index.ts'
 import { GivenRange, rangeEnds } from './range-ends.ts'
 import { RangeWalk } from './range-walk.ts'
+import { assertUnique } from './unique-key.ts'
 
 /**
  * Values of a key, or fewer of them: a bound of a range. A field that is a tuple is one value: keys of several fields are readonly
@@ -121,7 +122,20 @@ export class StoreIndex<S extends AnySchema = AnySchema, Key = unknown> {
   /** Every number with this key, rising. */
   all(key: Key): Float64Array {
     const given = this.#read(key)
-    return this.#store.consistently(() => this.#find().all(given))
+    return this.#tell(this.#store.consistently(() => this.#find().all(given)))
+  }
+
+  /**
+   * Stages the deletion of the record with this key in a unique index.
+   * @returns whether there was one
+   * @throws TypeError where the index is not unique; {StrideError} as `delete` of the store does
+   */
+  delete(key: Key): boolean {
+    const given = this.#read(key)
+    const index = this.#find()
+    assertUnique(index, 'delete')
+    const n = this.#store.consistently(() => index.number(given))
+    return n >= 0 && this.#store.delete(n)
   }
 
   /**
@@ -169,7 +183,7 @@ export class StoreIndex<S extends AnySchema = AnySchema, Key = unknown> {
   #numbersOf(list: ArrayLike<unknown>): Float64Array {
     const { length } = list
     if (!this.#isFollowing || length <= PIECE_KEYS) {
-      return this.#store.consistently(() => this.#find().numbers(list))
+      return this.#tell(this.#store.consistently(() => this.#find().numbers(list)))
     }
     const out = new Float64Array(length)
     for (let from = 0; from < length; from += PIECE_KEYS) {
@@ -185,7 +199,10 @@ export class StoreIndex<S extends AnySchema = AnySchema, Key = unknown> {
   #number(key: Key): number {
     this.#ask = this.#asking.next()
     const given = this.#read(key)
-    return this.#isFollowing ? this.#numberConsistently(given) : this.#find().number(given)
+    if (this.#isFollowing) return this.#numberConsistently(given)
+    const n = this.#find().number(given)
+    this.#store.found?.(n)
+    return n
   }
 
   // Apart from the above: a closure over their argument would cost each call an allocation.
@@ -242,6 +259,12 @@ export class StoreIndex<S extends AnySchema = AnySchema, Key = unknown> {
     const index = this.#find()
     if (index instanceof OrderedIndex) return index
     throw new TypeError(`The index '${this.name}' has no order: declare it with kind: 'ordered'`)
+  }
+
+  #tell(numbers: Float64Array): Float64Array {
+    const { found } = this.#store
+    if (found !== undefined) for (const n of numbers) found(n)
+    return numbers
   }
 
   #noSuchKey(): never {

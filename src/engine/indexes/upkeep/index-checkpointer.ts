@@ -37,6 +37,8 @@ export interface IndexCheckpointParts {
   readonly applied: () => AppliedState
   /** Makes the pages of an index anew, one of which is damaged. */
   readonly rebuild: (index: KeyIndex) => void
+  /** The pages of an index have taken over what was pending. */
+  readonly folded: (index: KeyIndex) => void
   readonly calls: IndexCheckpointCalls
 }
 
@@ -154,7 +156,9 @@ export class IndexCheckpointer {
         file.beginWriting()
         tree.beginFold({ path: file.path, pool: file.pool, space: file.space, judge: this.#judge(index) })
       }
-      return tree.foldStep(deadlineMs)
+      const state = tree.foldStep(deadlineMs)
+      if (state === 'done') this.#parts.folded(index)
+      return state
     } catch (error) {
       if (!tree.directory.isDamaged) throw error
       return this.#makeAnew(index)

@@ -62,6 +62,7 @@ export class IndexSet {
       applied,
       indexes: () => this.all,
       rebuild,
+      folded: index => this.#noteSeen(index),
       calls,
     })
   }
@@ -115,6 +116,34 @@ export class IndexSet {
       index.added(n, view, at)
     }
     this.changes++
+  }
+
+  /** Like `adding`, or in place of a live record `changing`, but no rival is looked for: see `assertUnrivalled`. @throws ERR_STRIDE_LIMIT */
+  placing(n: number, view: DataView, at: number, isLive: boolean): void {
+    const { locator } = this.#parts
+    for (const index of this.#told()) {
+      if (isLive) {
+        const old = locator.find(n) as RecordBytes
+        if (!index.changesKey(old.view as DataView, locator.at, view, at)) continue
+        index.added(n, old.view as DataView, locator.at)
+      }
+      index.added(n, view, at)
+    }
+    this.changes++
+  }
+
+  /** @throws ERR_STRIDE_DUPLICATE_KEY where the staged record n has a key in a unique index that another record has */
+  assertUnrivalled(n: number): void {
+    const { locator } = this.#parts
+    for (const index of this.#indexes.values()) {
+      const source = locator.find(n)
+      if (source !== undefined) this.#refuseRival(index, n, source.view as DataView, locator.at)
+    }
+  }
+
+  /** For each unique index the record other than n that has the key of these bytes, where there is one. */
+  rivals(n: number, view: DataView, at: number): number[] {
+    return this.all.map(index => index.rival(n, view, at)).filter(other => other >= 0)
   }
 
   /** A live record is about to be deleted. */
@@ -172,6 +201,7 @@ export class IndexSet {
       if (!isWhole) this.giveUp(index)
     }
     this.#building.delete(index)
+    this.#noteSeen(index)
     this.#indexes.set(index.tree.definition.name, index)
   }
 
@@ -244,6 +274,16 @@ export class IndexSet {
       ...(tree.definition.unique ? { equals: numbers => this.#refuseEquals(index, numbers) } : {}),
     })
     yield* build.run()
+  }
+
+  /** What concurrent transactions see otherwise than the pages say: they ask the record then. */
+  #noteSeen(index: KeyIndex): void {
+    const { locator } = this.#parts
+    for (const { recordNumber, image } of locator.staging.versions.seen()) {
+      if (image !== undefined) index.added(recordNumber, image.view, 0)
+      const now = locator.unchecked().find(recordNumber)
+      if (now !== undefined) index.added(recordNumber, now.view as DataView, locator.unchecked().at)
+    }
   }
 
   /** Of records whose entries have the same words, no two may have the same key. */

@@ -3,11 +3,11 @@
  */
 
 import type { Companion } from '../../commit/checkpointer.ts'
-import type { StagedKeys } from '../../commit/writer.ts'
+import type { StoreKeys } from '../../commit/store-writer.ts'
 import type { Wait } from '../../file/protocol.ts'
 import type { IndexSet } from './index-set.ts'
 
-export class LateIndexes implements StagedKeys, Companion {
+export class LateIndexes implements StoreKeys, Companion {
   current: IndexSet | undefined
 
   adding(n: number, view: DataView, at: number): void {
@@ -18,6 +18,12 @@ export class LateIndexes implements StagedKeys, Companion {
   }
   deleting(n: number): void {
     this.current?.deleting(n)
+  }
+  placing(n: number, view: DataView, at: number, isLive: boolean): void {
+    this.current?.placing(n, view, at, isLive)
+  }
+  assertUnrivalled(n: number): void {
+    this.current?.assertUnrivalled(n)
   }
   readonly checkpoint: Wait = {
     block: () => this.current?.checkpointer.checkpointSync(),

@@ -1,0 +1,34 @@
+/**
+ * Record numbers that concurrent transactions were given for records that they append.
+ *
+ *   NE1  no number is given twice while whoever got it may still commit.
+ */
+
+export class NumberReservations {
+  readonly #reserved = new Set<number>()
+  #end = 0
+
+  /** One more than the highest reserved number; 0 where none is. */
+  get end(): number {
+    return this.#end
+  }
+
+  has(n: number): boolean {
+    return this.#reserved.has(n)
+  }
+
+  /** @param size record numbers in use @returns the lowest number that neither a record nor a transaction has */
+  take(size: number): number {
+    const n = Math.max(size, this.#end)
+    this.#reserved.add(n)
+    this.#end = n + 1
+    return n
+  }
+
+  /** The number is its record's now, or nobody's. */
+  give(n: number): void {
+    this.#reserved.delete(n)
+    if (this.#reserved.size === 0) this.#end = 0
+    else while (!this.#reserved.has(this.#end - 1)) this.#end--
+  }
+}

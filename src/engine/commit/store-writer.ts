@@ -1,0 +1,219 @@
+/**
+ * What a store stages itself: new records at the end, or at free numbers, beside the changes of writer.ts.
+ *
+ *   SW1  numbers that a concurrent transaction reserved are given to nobody else. Where an append goes past them they are staged
+ *        as deleted, until their transaction commits.
+ */
+
+import { shown } from '../../options/shown-value.ts'
+import type { RecordBytes } from '../../schema/index.ts'
+import { copyBytes } from '../file/copy-bytes.ts'
+import type { Space } from '../file/space.ts'
+import type { Staging } from '../records/staging.ts'
+import type { NumberReservations } from './number-reservations.ts'
+import { type StagedKeys, Writer, type WriterParts, withFacts } from './writer.ts'
+
+/** What a store's indexes are told besides. */
+export interface StoreKeys extends StagedKeys {
+  /** Record n is about to hold these bytes; whether a unique index minds is asked later. `isLive`: in place of others. */
+  placing(n: number, view: DataView, at: number, isLive: boolean): void
+  /** @throws ERR_STRIDE_DUPLICATE_KEY where the staged record n has a key that another record has */
+  assertUnrivalled(n: number): void
+}
+
+export interface StoreWriterParts extends WriterParts<Staging> {
+  readonly space: Pick<Space, 'capacity' | 'ensure'>
+  /** Stores a full tail behind the committed end of the file. */
+  readonly storeTail: () => void
+  readonly reuseNumbers: boolean
+  readonly reservations: NumberReservations
+  readonly indexes?: StoreKeys | undefined
+}
+
+export class StoreWriter extends Writer<Staging, StoreWriterParts> {
+  /** No free number lies below this one. */
+  #freeHint = 0
+
+  /** @returns the record number */
+  append(record: unknown): number {
+    this.enter('append')
+    try {
+      if (this.parts.reuseNumbers) {
+        const free = this.#freeNumber()
+        if (free !== undefined) {
+          this.insert(free, record)
+          this.#freeHint = free + 1
+          return free
+        }
+      }
+      const { staging } = this.parts.locator
+      const { size } = staging
+      try {
+        return this.#appendAtEnd(record)
+      } catch (error) {
+        // Without what was filled up.
+        staging.truncate(size)
+        throw error
+      }
+    } finally {
+      this.leave()
+    }
+  }
+
+  /** Appends all or none, at the end. */
+  appendMany(records: Iterable<unknown>): { readonly first: number; readonly count: number } {
+    checkBatch(records)
+    this.enter('appendMany')
+    const { staging } = this.parts.locator
+    const { size } = staging
+    const first = Math.max(size, this.parts.reservations.end)
+    let count = 0
+    try {
+      if (Array.isArray(records) && records.length > 0) this.parts.space.ensure(first + records.length)
+      for (const record of records) {
+        this.#appendAtEnd(record)
+        count++
+      }
+    } catch (error) {
+      staging.truncate(size)
+      this.parts.changed()
+      throw withFacts(error, { batchIndex: count }, `Record ${count} of the batch`)
+    } finally {
+      this.leave()
+    }
+    return { first, count }
+  }
+
+  /** Deletes all live records. @returns how many there were */
+  clear(): number {
+    const { locator } = this.parts
+    const { staging } = locator
+    let count = 0
+    for (
+      let n = locator.nextLive(0, staging.size);
+      n < staging.size;
+      n = locator.nextLive(n + 1, staging.size)
+    ) {
+      if (this.delete(n)) count++
+    }
+    return count
+  }
+
+  /**
+   * Stages what a record is to be: an image, or none for a deletion. Whether unique indexes mind is asked afterwards, since
+   * others of the same transaction may make room (`assertUnrivalled`). @throws ERR_STRIDE_NO_SPACE, _LIMIT
+   */
+  place(n: number, image: RecordBytes | undefined): void {
+    const { locator, indexes, changed } = this.parts
+    const { staging } = locator
+    if (n >= staging.size) {
+      // Appended and deleted by the same transaction, the number is used up.
+      this.fillTo(image === undefined ? n + 1 : n)
+      if (image === undefined) return
+      const at = this.#copyToTail(image)
+      indexes?.placing(n, staging.tail.view as DataView, at, false)
+      staging.appended()
+      return
+    }
+    const isLive = locator.isLiveForChange(n)
+    if (image !== undefined) {
+      indexes?.placing(n, image.view as DataView, 0, isLive)
+      staging.setImage(n, image, !isLive)
+      changed()
+    } else if (isLive) {
+      indexes?.deleting(n)
+      this.stageDeletion(n, true)
+    }
+  }
+
+  /** Stages the numbers up to `end` as deleted, where there are none yet. */
+  fillTo(end: number): void {
+    const { staging } = this.parts.locator
+    while (staging.size < end) {
+      this.#makeRoom()
+      const at = staging.tailCount * staging.recordSize
+      staging.tail.bytes.fill(0, at, at + staging.recordSize)
+      this.stageDeletion(staging.appended(), true)
+    }
+  }
+
+  /** After a rollback other numbers may be free. */
+  forgetHints(): void {
+    this.#freeHint = 0
+  }
+
+  protected override appendEncoded(image: RecordBytes): number {
+    const { reuseNumbers, locator, reservations, indexes } = this.parts
+    const free = reuseNumbers ? this.#freeNumber() : undefined
+    if (free !== undefined) {
+      this.insertEncoded(free, image)
+      this.#freeHint = free + 1
+      return free
+    }
+    const { staging } = locator
+    indexes?.adding(Math.max(staging.size, reservations.end), image.view as DataView, 0)
+    this.fillTo(reservations.end)
+    this.#copyToTail(image)
+    return staging.appended()
+  }
+
+  protected override stageDeletion(n: number, wasLive: boolean): void {
+    if (n < this.#freeHint) this.#freeHint = n
+    super.stageDeletion(n, wasLive)
+  }
+
+  #appendAtEnd(record: unknown): number {
+    const { codec, locator, reservations } = this.parts
+    const { staging } = locator
+    if (staging.size < reservations.end) this.fillTo(reservations.end)
+    this.#makeRoom()
+    const { view, bytes } = staging.tail
+    const at = staging.tailCount * staging.recordSize
+    codec.encode(record, view as DataView, bytes, at)
+    this.parts.indexes?.adding(staging.size, view as DataView, at)
+    return staging.appended()
+  }
+
+  /** @returns the position of the copy behind the last record of the tail */
+  #copyToTail(image: RecordBytes): number {
+    this.#makeRoom()
+    const { staging } = this.parts.locator
+    const at = staging.tailCount * staging.recordSize
+    copyBytes(image, 0, staging.tail, at, staging.recordSize)
+    return at
+  }
+
+  #makeRoom(): void {
+    const { locator, space } = this.parts
+    const { staging } = locator
+    if (staging.size >= space.capacity) space.ensure(staging.size + 1)
+    if (staging.isTailFull && !staging.growTail()) {
+      this.parts.storeTail()
+      staging.startTail()
+    }
+  }
+
+  #freeNumber(): number | undefined {
+    const { locator, reservations } = this.parts
+    const { staging } = locator
+    for (let n = this.#freeHint; n < staging.size; n++) {
+      if (!locator.isLiveForChange(n) && !reservations.has(n)) {
+        this.#freeHint = n
+        return n
+      }
+      const live = locator.deletionBits.nextDeleted(n, Math.min(staging.baseSize, staging.unchangedBelow(n)))
+      if (live > n + 1) n = live - 1
+    }
+    this.#freeHint = staging.size
+    return undefined
+  }
+}
+
+/** @throws TypeError for what is no batch of records */
+export function checkBatch(records: unknown): asserts records is Iterable<unknown> {
+  // A text can be iterated, and an empty one would append nothing in silence.
+  const isIterable = typeof (records as Partial<Iterable<unknown>> | null)?.[Symbol.iterator] === 'function'
+  if (!isIterable || typeof records !== 'object') {
+    throw new TypeError(`appendMany takes an iterable of records: ${shown(records)}`)
+  }
+}

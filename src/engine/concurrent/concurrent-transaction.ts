@@ -1,0 +1,270 @@
+/**
+ * A transaction that goes on while others do: `store.begin()`.
+ *
+ *   CT1  it sees the commit at which it began, and its own changes; neither what is committed later, nor what the store or another
+ *        transaction has staged.
+ *   CT2  a commit is refused where a record that the transaction read or wrote was changed since (MG1 of merge.ts).
+ *   CT3  dropped without a commit or rollback, it costs memory until it is garbage, and nothing else.
+ * The transaction of one synchronous callback: transaction.ts.
+ */
+
+import { type NoOptions, refuseOptions } from '../../options/option-table.ts'
+import type { AnySchema, Input } from '../../schema/index.ts'
+import type { Durability } from '../commit/commit-waiters.ts'
+import type { IndexOn, NoIndexes, OtherName } from '../indexes/index-types.ts'
+import type { IndexedStore } from '../indexes/lookup/indexed-store.ts'
+import { StoreIndex } from '../indexes/lookup/store-index.ts'
+import { recordWithKey, type Upserted } from '../indexes/lookup/unique-key.ts'
+import type { CommitOptions } from '../opening/options.ts'
+import type { WriterSession } from '../opening/writer-session.ts'
+import type { WritingParts } from '../opening/writing-parts.ts'
+import type { Reading } from '../read/reading.ts'
+import { RecordSet } from '../read/record-set.ts'
+import { CommitView } from '../records/commit-view.ts'
+import { Locator } from '../records/locator.ts'
+import { ConcurrentReading } from './concurrent-reading.ts'
+import { ConcurrentWriter } from './concurrent-writer.ts'
+import { type MergeTarget, merge } from './merge.ts'
+import { ReadNumbers } from './read-numbers.ts'
+import { TrackingLocator } from './tracking-locator.ts'
+import { ViewIndexes } from './view-indexes.ts'
+
+/** The store, as far as a transaction needs it. */
+export interface TransactionStore<S extends AnySchema> {
+  readonly reading: Reading<S>
+  readonly session: WriterSession<S>
+  readonly epoch: { readonly value: number }
+  readonly stagedBytesMax: number
+  durabilityOf(options: CommitOptions | undefined, call: string): Durability
+  /** What writes. @throws whatever forbids a change now */
+  writable(): WritingParts
+  dropStaged(): void
+}
+
+/** What is given back once nobody holds the transaction any more. */
+interface Held {
+  readonly view: CommitView
+  readonly parts: WritingParts
+  readonly locator: Locator
+  readonly reserved: number[]
+}
+
+const dropped = new FinalizationRegistry<Held>(release)
+
+function release({ view, parts, locator, reserved }: Held): void {
+  locator.staging.versions.release(view)
+  for (const n of reserved.splice(0)) parts.reservations.give(n)
+  parts.writer.forgetHints()
+}
+
+export class ConcurrentTransaction<S extends AnySchema = AnySchema, out I = NoIndexes> extends RecordSet<S> {
+  readonly #store: TransactionStore<S>
+  readonly #reading: ConcurrentReading<S>
+  readonly #view: CommitView
+  readonly #reads: ReadNumbers
+  readonly #writer: ConcurrentWriter
+  readonly #indexes: ViewIndexes
+  readonly #held: Held
+  readonly #named = new Map<string, StoreIndex<S>>()
+  /** Live records of the commit that it sees. */
+  readonly #baseCount: number
+
+  /** @internal */
+  static begin<S extends AnySchema, I>(store: TransactionStore<S>): ConcurrentTransaction<S, I> {
+    const parts = store.writable()
+    const { source } = store.reading
+    const { locator } = source
+    const { staging, addressing, pool, deletionBits, checksums } = locator
+    const { sealedCommitNumber } = parts.committer
+    const view = new CommitView(staging, staging.versions, sealedCommitNumber, store.stagedBytesMax)
+    const policy = locator.checksumPolicy === 'never' ? 'never' : 'each'
+    const untracked = new Locator(addressing, pool, view, deletionBits, checksums, policy)
+    const reads = new ReadNumbers()
+    const tracking = new TrackingLocator(untracked, reads)
+    const reading = new ConcurrentReading(store.reading, { ...source, locator: tracking })
+    return new ConcurrentTransaction<S, I>(store, reading, parts, view, reads, untracked)
+  }
+
+  private constructor(
+    store: TransactionStore<S>,
+    reading: ConcurrentReading<S>,
+    parts: WritingParts,
+    view: CommitView,
+    reads: ReadNumbers,
+    locator: Locator<CommitView>,
+  ) {
+    super(reading)
+    const { source } = store.reading
+    const { staging } = source.locator
+    const { writer: storeWriter, reservations, committer } = parts
+    this.#store = store
+    this.#reading = reading
+    this.#view = view
+    this.#reads = reads
+    this.#baseCount = view.baseSize - committer.deletedCount
+    const indexes = new ViewIndexes(() => store.session.indexes.current, locator, source.path)
+    this.#indexes = indexes
+    this.#writer = new ConcurrentWriter({
+      codec: source.codec,
+      locator,
+      path: source.path,
+      changed: reading.changed,
+      indexes,
+      reservations,
+      storeWriter,
+      storeSize: () => staging.size,
+    })
+    this.#held = { view, parts, locator: source.locator, reserved: this.#writer.reserved }
+    staging.versions.open(view)
+    dropped.register(reading, this.#held, this.#held)
+  }
+
+  /** Live records that it sees, its own changes included. */
+  override get count(): number {
+    this.#reading.prepare()
+    return this.#baseCount + this.#view.liveDelta
+  }
+  /** The commit that it sees. */
+  get commitNumber(): number {
+    return this.#view.commitNumber
+  }
+
+  /**
+   * An index, which finds what the transaction sees. Good until it ends.
+   * @throws RangeError where the store has no such index; {StrideError} ERR_STRIDE_TRANSACTION, _CONFLICT, _CLOSED
+   */
+  index<Name extends keyof I & string>(name: Name): IndexOn<S, I[Name]>
+  index<Name extends string>(name: OtherName<I, Name>): StoreIndex<S>
+  index(name: string): unknown {
+    this.#reading.assertOpen()
+    this.#indexes.get(name)
+    let index = this.#named.get(name)
+    if (index === undefined) {
+      index = new StoreIndex<S>(name, this.#indexedStore(name))
+      this.#named.set(name, index)
+    }
+    return index
+  }
+
+  /**
+   * Stages a new record.
+   * @returns its number, which nobody else gets. Where others appended behind it and this transaction never commits, the number is
+   *   that of a deleted record
+   */
+  append(record: Input<S>): number {
+    return this.#writing().append(record)
+  }
+  /** Stages records at the end, all or none. */
+  appendMany(
+    records: Iterable<Input<S>>,
+    none?: NoOptions,
+  ): { readonly first: number; readonly count: number } {
+    refuseOptions(none, 'appendMany')
+    return this.#writing().appendMany(records)
+  }
+  /** Stages new values for the named fields. @throws {StrideError} ERR_STRIDE_NO_RECORD, _RECORD, _DUPLICATE_KEY */
+  update(n: number, change: Partial<Input<S>>): void {
+    this.#writing().update(n, change)
+  }
+  /** Stages a record in place of a live one. @throws {StrideError} ERR_STRIDE_NO_RECORD, _RECORD, _DUPLICATE_KEY */
+  put(n: number, record: Input<S>): void {
+    this.#writing().put(n, record)
+  }
+  /** Stages a deletion. @returns whether there was a live record */
+  delete(n: number): boolean {
+    return this.#writing().delete(n)
+  }
+  /** Stages a record in place of the one with the same key in a unique index, or a new one. */
+  upsert(index: keyof I & string, record: Input<S>): Upserted
+  upsert<Name extends string>(index: OtherName<I, Name>, record: Input<S>): Upserted
+  upsert(name: string, record: Input<S>): Upserted {
+    const writer = this.#writing()
+    return writer.upsert(record, recordWithKey(this.#indexes.get(name), 'upsert'))
+  }
+
+  /**
+   * Makes its changes durable, all of them, over the last commit of the store; it ends then. After a conflict with a commit it sees
+   * nothing any more: begin another one. Refused for another reason, it is as it was.
+   * @returns the commit number; without changes that of the commit that it sees, without a sync
+   * @throws {StrideError} ERR_STRIDE_CONFLICT where a record that it read or wrote was changed since it began; _DUPLICATE_KEY,
+   *   _NO_SPACE, _LIMIT, _TRANSACTION inside a callback or beside a bulk load; _IO and poisons; _POISONED, _CLOSED
+   */
+  async commit(options?: CommitOptions): Promise<number> {
+    const durability = this.#store.durabilityOf(options, 'commit')
+    return this.#commit(committer => committer.commit(durability))
+  }
+  /** Like `commit()`, but blocks until the sync has finished. @returns the commit number */
+  commitSync(options?: CommitOptions): number {
+    const durability = this.#store.durabilityOf(options, 'commitSync')
+    return this.#commit<number>(committer => committer.commitSync(durability))
+  }
+
+  /** Drops its changes; it ends. Twice is fine, also after a commit. */
+  rollback(): void {
+    if (!this.#reading.isClosed) this.#end('it was rolled back')
+  }
+  [Symbol.dispose](): void {
+    this.rollback()
+  }
+
+  #commit<T>(commit: (committer: WritingParts['committer']) => T): T | number {
+    this.#reading.assertOpen()
+    const parts = this.#store.writable()
+    this.#writer.assertIdle('commit')
+    let done: T | number = this.#view.commitNumber
+    if (this.#view.own.size > 0) {
+      const target: MergeTarget = {
+        path: this.path,
+        parts,
+        locator: this.#store.reading.source.locator,
+        indexes: this.#store.session.indexes.current,
+        dropStaged: () => this.#store.dropStaged(),
+      }
+      try {
+        done = merge(target, this.#view, this.#reads, () => commit(parts.committer))
+      } catch (error) {
+        if (this.#view.ended !== undefined) release(this.#held)
+        throw error
+      }
+    }
+    this.#end('it was committed')
+    return done
+  }
+
+  #end(how: string): void {
+    dropped.unregister(this.#held)
+    release(this.#held)
+    this.#reading.finish(how)
+  }
+
+  #writing(): ConcurrentWriter {
+    this.#reading.assertOpen()
+    this.#store.writable()
+    return this.#writer
+  }
+
+  #indexedStore(name: string): IndexedStore<S> {
+    const reading = this.#reading
+    const store = this.#store
+    return {
+      records: this,
+      path: this.path,
+      isFollowing: false,
+      find: () => this.#indexes.get(name),
+      epoch: {
+        get value() {
+          reading.assertOpen()
+          return store.epoch.value
+        },
+      },
+      version: () => reading.version + (store.session.indexes.current?.changes ?? 0),
+      numbering: () => reading.source.numbering,
+      consistently: read => reading.consistently(read),
+      together: read => reading.together(read),
+      delete: n => this.delete(n),
+      found: n => {
+        if (n >= 0) this.#reads.add(n)
+      },
+    }
+  }
+}

@@ -1,0 +1,39 @@
+/**
+ * Finds records for one transaction, and takes note of which it read.
+ *
+ *   TL1  asked for by number, also an absent record was read. A walk read the records that it gave.
+ */
+
+import type { RecordBytes } from '../../schema/index.ts'
+import { Locator } from '../records/locator.ts'
+import type { CommitView } from '../records/commit-view.ts'
+import type { ReadNumbers } from './read-numbers.ts'
+
+export class TrackingLocator extends Locator<CommitView> {
+  readonly #reads: ReadNumbers
+  #isWalking = false
+
+  constructor(over: Locator<CommitView>, reads: ReadNumbers) {
+    super(over.addressing, over.pool, over.staging, over.deletionBits, over.checksums, over.checksumPolicy)
+    this.#reads = reads
+  }
+
+  override find(n: number, ahead?: number): RecordBytes | undefined {
+    this.#reads.add(n)
+    return super.find(n, ahead)
+  }
+
+  override isLive(n: number): boolean {
+    if (!this.#isWalking) this.#reads.add(n)
+    return super.isLive(n)
+  }
+
+  override nextLive(n: number, end: number): number {
+    this.#isWalking = true
+    try {
+      return super.nextLive(n, end)
+    } finally {
+      this.#isWalking = false
+    }
+  }
+}

@@ -1,0 +1,83 @@
+/**
+ * The indexes of a store as one transaction sees them.
+ *
+ * Pages and pending entries are the store's: an entry only says which record to ask, and here the view's record is asked. What the
+ * view sees otherwise than the pages say is among the pending entries (IndexSet, records/versions.ts).
+ */
+
+import { StrideError } from '../../errors.ts'
+import type { RecordBytes } from '../../schema/index.ts'
+import type { StagedKeys } from '../commit/writer.ts'
+import type { KeyIndex } from '../indexes/lookup/key-index.ts'
+import { type IndexSet, unknownIndex } from '../indexes/upkeep/index-set.ts'
+import type { CommitView } from '../records/commit-view.ts'
+import type { Locator } from '../records/locator.ts'
+
+export class ViewIndexes implements StagedKeys {
+  readonly #store: () => IndexSet | undefined
+  readonly #records: Locator<CommitView>
+  readonly #views = new Map<KeyIndex, KeyIndex>()
+  readonly #path: string
+
+  /** @param records whose reading nobody takes note of */
+  constructor(store: () => IndexSet | undefined, records: Locator<CommitView>, path: string) {
+    this.#store = store
+    this.#records = records
+    this.#path = path
+  }
+
+  /** @throws RangeError where there is no such index */
+  get(name: string): KeyIndex {
+    const set = this.#store()
+    if (set?.has(name) !== true) throw unknownIndex(name, set?.definitions.map(each => each.name) ?? [])
+    return this.#viewOf(set.get(name))
+  }
+
+  adding(n: number, view: DataView, at: number): void {
+    this.#refuseRivals(n, view, at)
+    this.#store()?.note(n, view, at)
+  }
+
+  changing(n: number, view: DataView, at: number): void {
+    const set = this.#store()
+    if (set === undefined) return
+    for (const index of set.all) {
+      const old = this.#records.find(n) as RecordBytes
+      if (this.#viewOf(index).changesKey(old.view as DataView, this.#records.at, view, at)) {
+        this.#refuseRival(index, n, view, at)
+      }
+    }
+    this.deleting(n)
+    set.note(n, view, at)
+  }
+
+  deleting(n: number): void {
+    const old = this.#records.find(n)
+    if (old !== undefined) this.#store()?.note(n, old.view as DataView, this.#records.at)
+  }
+
+  #refuseRivals(n: number, view: DataView, at: number): void {
+    for (const index of this.#store()?.all ?? []) this.#refuseRival(index, n, view, at)
+  }
+
+  #refuseRival(index: KeyIndex, n: number, view: DataView, at: number): void {
+    const other = this.#viewOf(index).rival(n, view, at)
+    if (other < 0) return
+    const { name, on } = index.tree.definition
+    const message = `The unique index '${name}' has the key for record ${other} already: record ${n} cannot have it too`
+    throw new StrideError('ERR_STRIDE_DUPLICATE_KEY', message, {
+      path: this.#path,
+      recordNumber: other,
+      field: on.join(', '),
+    })
+  }
+
+  #viewOf(index: KeyIndex): KeyIndex {
+    let view = this.#views.get(index)
+    if (view === undefined) {
+      view = index.over(this.#records)
+      this.#views.set(index, view)
+    }
+    return view
+  }
+}
