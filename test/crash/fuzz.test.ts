@@ -26,7 +26,7 @@ const CREDULOUS: readonly (Mutation & { readonly said: string })[] = [
   {
     name: 'a damaged frame ends the journal whatever later ones say',
     file: 'src/engine/journal/journal-scan.ts',
-    find: `const synced = Math.max(chain.synced, known.synced, appliedCommit)`,
+    find: `const synced = Math.max(chain.synced, known.synced, syncedCommit)`,
     replace: `const synced = -1`,
     said: 'though a synced frame is damaged',
   },

@@ -23,6 +23,14 @@ const UPDATES: Step = {
   ],
   how: 'async',
 }
+const DELETES: Step = {
+  kind: 'commit',
+  changes: [
+    { kind: 'delete', at: 0 },
+    { kind: 'update', at: 5 },
+  ],
+  how: 'sync',
+}
 const MORE: Step = { kind: 'commit', changes: [{ kind: 'appendMany', count: 20 }], how: 'sync' }
 
 export const MUTATIONS: readonly KnownBad[] = [
@@ -160,5 +168,13 @@ export const MUTATIONS: readonly KnownBad[] = [
     this.#root = {`,
     workload: after(MORE, CHECKPOINT),
     failingSyncs: true,
+  },
+  {
+    name: 'the shared words do not name a commit whose changes go into the file',
+    file: 'src/engine/commit/committer.ts',
+    find: `publisher.begin(last.commitNumber)`,
+    replace: `publisher.begin()`,
+    // An older copy of the journal shows it, beside a file that a killed process left.
+    workload: after(CHECKPOINT, ...Array.from({ length: 8 }, () => [UPDATES, DELETES]).flat()),
   },
 ]

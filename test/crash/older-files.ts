@@ -33,7 +33,7 @@ export class OlderFiles {
   /** Opens these files with each of them as it was before. @throws Violation */
   async check(files: Files, check: Pick<ImageCheck, 'path' | 'shape' | 'versions'>): Promise<void> {
     for (const [i, state] of this.#states.entries()) {
-      for (const ending of ['', '-index']) {
+      for (const ending of ['', '-index', '-journal']) {
         const name = `${this.#path}${ending}`
         const older = state.get(name)
         const newer = files.get(name)

@@ -329,7 +329,7 @@ export class Committer implements RoundOwner {
     if (last === undefined) return
     const { publisher, locator, changed } = this.#parts
     const { staging } = locator
-    publisher.begin()
+    publisher.begin(last.commitNumber)
     for (const { changes } of ready) {
       if (changes.numbers.length > 0) this.#applier.apply(staging.placed(changes))
     }

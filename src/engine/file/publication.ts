@@ -43,6 +43,7 @@ export class Publisher {
   #sequence: number
   /** What the words say already. */
   #published: PublishedState | undefined
+  #begun: number | undefined
 
   constructor(words: SharedWords) {
     this.#words = words
@@ -53,17 +54,21 @@ export class Publisher {
     words.store(SHARED_WORDS.writerGeneration, (words.load(SHARED_WORDS.writerGeneration) + 1) | 0)
   }
 
-  /** Committed bytes are about to change. */
-  begin(): void {
+  /** Committed bytes are about to change: by commits up to this one, whose frames are synced. */
+  begin(commitNumber?: number): void {
     this.#words.store(SHARED_WORDS.sequence, (this.#sequence + 1) | 0)
+    if (commitNumber === undefined) return
+    storeCount(this.#words, SHARED_WORDS.begunCommit, commitNumber, this.#begun)
+    this.#words.store(SHARED_WORDS.begunCheck, checkOf(commitNumber))
+    this.#begun = commitNumber
   }
   /** They are whole again, and this is what they are. After begin. */
   publish(state: PublishedState): void {
     for (const name of STATE_NAMES) {
-      if (state[name] === this.#published?.[name]) continue
-      storeCount(this.#words, SHARED_WORDS[name], state[name])
+      const before = this.#published?.[name]
+      if (state[name] !== before) storeCount(this.#words, SHARED_WORDS[name], state[name], before)
     }
-    this.#words.store(SHARED_WORDS.commitCheck, checkOf(this.#words))
+    this.#words.store(SHARED_WORDS.commitCheck, checkOf(state.commitNumber))
     this.#published = state
     this.#end()
   }
@@ -118,6 +123,10 @@ export class Follower {
   appliedCommit(): number {
     return appliedCommit(this.#words)
   }
+  /** See syncedCommit. */
+  syncedCommit(): number {
+    return syncedCommit(this.#words)
+  }
 
   /**
    * Waits a moment for a writer that is between begin and publish: most commits are stored within microseconds.
@@ -141,23 +150,39 @@ export class Follower {
  * A commit that some writer has put into the file; 0 where the words do not say. They may be older than the file, since
  * nothing orders them with syncs, but never newer: a commit is published after it was synced and stored.
  */
-export function appliedCommit(words: SharedWords): number {
-  if (words.load(SHARED_WORDS.commitCheck) !== checkOf(words)) return 0
-  return loadCount(words, SHARED_WORDS.commitNumber)
+function appliedCommit(words: SharedWords): number {
+  return checkedCount(words, SHARED_WORDS.commitNumber, SHARED_WORDS.commitCheck)
+}
+
+/**
+ * A commit that was synced, since changes up to it may be in the file; 0 where the words do not say. A writer that dies leaves
+ * at most one of the two counts half stored, and then the other one says it.
+ */
+export function syncedCommit(words: SharedWords): number {
+  const begun = checkedCount(words, SHARED_WORDS.begunCommit, SHARED_WORDS.begunCheck)
+  return Math.max(begun, appliedCommit(words))
+}
+
+function checkedCount(words: SharedWords, index: number, check: number): number {
+  const count = loadCount(words, index)
+  return words.load(check) === checkOf(count) ? count : 0
 }
 
 /** Nothing that zeros or noise would have. */
-function checkOf(words: SharedWords): number {
-  const low = words.load(SHARED_WORDS.commitNumber)
-  const high = words.load(SHARED_WORDS.commitNumber + 1)
-  return Math.imul(low ^ 0x53545249, 0x9e3779b1) ^ Math.imul(high ^ 0x44454a4e, 0x85ebca6b)
+function checkOf(count: number): number {
+  return Math.imul(count ^ 0x53545249, 0x9e3779b1) ^ Math.imul(highOf(count) ^ 0x44454a4e, 0x85ebca6b)
 }
 
-function storeCount(words: SharedWords, index: number, value: number): void {
+/** `before`: what the words hold. */
+function storeCount(words: SharedWords, index: number, value: number, before: number | undefined): void {
   words.store(index, value | 0)
-  words.store(index + 1, Math.floor(value / 2 ** 32))
+  if (before === undefined || highOf(value) !== highOf(before)) words.store(index + 1, highOf(value))
 }
 
 function loadCount(words: SharedWords, index: number): number {
   return (words.load(index) >>> 0) + (words.load(index + 1) >>> 0) * 2 ** 32
+}
+
+function highOf(count: number): number {
+  return Math.floor(count / 2 ** 32)
 }

@@ -122,8 +122,8 @@ export const DEFINITIONS_AT = 512
 export const DEFINITIONS_BYTES_MAX = PAGE_BYTES - DEFINITIONS_AT
 
 /**
- * 32-bit words of page 3, by index. They are set anew by each writer that opens the store, and tell the truth while it
- * holds its lock. Counts take two words, the lower half first.
+ * 32-bit words of page 3, by index. Each writer that opens the store sets them, and they are true while it holds its lock.
+ * Counts take two words, the lower half first.
  */
 export const SHARED_WORDS = {
   /** Odd while the writer changes committed bytes; readers that saw it change read again. */
@@ -142,6 +142,10 @@ export const SHARED_WORDS = {
   checksumsOffset: 16,
   /** Says that commitNumber was stored whole: its halves, mixed. */
   commitCheck: 18,
+  /** Changes up to this commit may be in the file, in part; stored before the first of them. Zeros in older files. */
+  begunCommit: 20,
+  /** The same as commitCheck, of begunCommit. */
+  begunCheck: 22,
 } as const
 export const SHARED_WORD_COUNT = 32
 

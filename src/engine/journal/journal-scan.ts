@@ -79,7 +79,7 @@ const IN_PASSING: JournalBytesOptions = { keptBytesMax: 4 * PIECE_BYTES, isReadO
 /**
  * Reads the journal that a root names, if it names one.
  *
- * @param appliedCommit a commit that a writer has put into the file, as the shared words say, so that it was synced
+ * @param syncedCommit a commit whose frame was synced, as the shared words say: changes up to it may be in the file
  * @param keptBytesMax see journal-bytes.ts
  * @throws ERR_STRIDE_JOURNAL_MISSING, _CORRUPT, _FORMAT_NEWER, _IO
  */
@@ -88,12 +88,12 @@ export function* scanJournal(
   path: string,
   identity: Identity,
   root: Root,
-  appliedCommit: number,
+  syncedCommit: number,
   keptBytesMax: number,
 ): QuietSteps<JournalScan> {
   const journalPath = journalPathOf(path)
-  if (root.journalSegment === 0 && appliedCommit > root.commitNumber) {
-    const what = `the root is of commit ${root.commitNumber} and names no journal, but commit ${appliedCommit} was in the file`
+  if (root.journalSegment === 0 && syncedCommit > root.commitNumber) {
+    const what = `the root is of commit ${root.commitNumber} and names no journal, but changes up to commit ${syncedCommit} may be in the file`
     throw corrupt(path, 0, what)
   }
   if (!isBeside(platform, journalPath)) {
@@ -104,7 +104,7 @@ export function* scanJournal(
   const file = platform.open(journalPath, { access: 'read', create: 'never' })
   let scan: JournalScan | undefined
   try {
-    scan = yield* scanFile(file, identity, root, appliedCommit, keptBytesMax)
+    scan = yield* scanFile(file, identity, root, syncedCommit, keptBytesMax)
     scan.bytes?.settle(scan.extents.map(({ end }) => end))
     return scan
   } finally {
@@ -143,7 +143,7 @@ function* scanFile(
   file: PlatformFile,
   identity: Identity,
   root: Root,
-  appliedCommit: number,
+  syncedCommit: number,
   keptBytesMax: number,
 ): QuietSteps<JournalScan> {
   const { salt, slotBytes, generation } = readJournalHeader(file, identity)
@@ -174,8 +174,8 @@ function* scanFile(
   const known = yield* knownBeside(passing, slots, chain.extents, salt, root.journalSegment)
   const isDamaged = (): boolean => {
     const isShort = chain.expected <= root.commitNumber && known.commit > root.commitNumber
-    // Commits up to this one were synced, as a later frame says, or because they are in the file already.
-    const synced = Math.max(chain.synced, known.synced, appliedCommit)
+    // Commits up to this one were synced, as a later frame says, or because their changes may be in the file already.
+    const synced = Math.max(chain.synced, known.synced, syncedCommit)
     return isShort || synced >= Math.max(chain.expected, root.commitNumber + 1)
   }
   // A writer that is alive may have written both since.

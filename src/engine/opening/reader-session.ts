@@ -109,7 +109,7 @@ export class ReaderSession<S extends AnySchema> implements Session, Following, S
     const { reading, options, epoch } = this.#settings
     const before = this.#indexes.set
     const readable = readableIndexes(this.file, reading.source, options)
-    this.#indexes.refresh(readable, this.#follower.appliedCommit(), reader.state, reader.held)
+    this.#indexes.refresh(readable, this.#follower.syncedCommit(), reader.state, reader.held)
     if (this.#indexes.set !== before) epoch.value++
     this.#seen = reader
     return this.#indexes.set

@@ -23,7 +23,7 @@ import { Checksums } from '../file/checksums.ts'
 import { isCurrent } from '../file/current-file.ts'
 import { DeletionBits } from '../file/deletion-bits.ts'
 import { assertLockable, StoreLock } from '../file/locks.ts'
-import { appliedCommit, openSharedWords, Publisher } from '../file/publication.ts'
+import { openSharedWords, Publisher, syncedCommit } from '../file/publication.ts'
 import { allSteps, type QuietSteps } from '../file/steps.ts'
 import { writeWholeNew } from '../file/whole-file.ts'
 import { type Addressing, offsetOf } from '../format/addressing.ts'
@@ -237,10 +237,10 @@ function* assemble(
   let scan: JournalScan | undefined
   let publisher: Publisher | undefined
   try {
-    scan = yield* scanJournal(platform, path, identity, found, appliedCommit(words), limits.journalBytesKept)
+    scan = yield* scanJournal(platform, path, identity, found, syncedCommit(words), limits.journalBytesKept)
     yield* assertInPlace({ file, addressing }, scan)
     publisher = new Publisher(words)
-    const recovered = yield* recover({ ...opened, root: found }, scan, isLeft)
+    const recovered = yield* recover({ ...opened, root: found, publisher }, scan, isLeft)
     if (recovered.replay === undefined) scan.close()
     return { ...opened, ...recovered, recovery: recoveryOf(scan), publisher }
   } catch (error) {

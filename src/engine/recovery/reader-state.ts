@@ -103,7 +103,7 @@ function* readLeft(
   try {
     const root = readRoot(file, addressing)
     const { journalBytesKept } = limits
-    scan = yield* scanJournal(platform, path, identity, root, follower.appliedCommit(), journalBytesKept)
+    scan = yield* scanJournal(platform, path, identity, root, follower.syncedCommit(), journalBytesKept)
     yield* assertInPlace(store, scan)
     const overlay =
       scan.commits === 0 ? undefined : yield* collapse(scan, addressing.recordSize, journalPathOf(path), root)

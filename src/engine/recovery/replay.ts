@@ -10,6 +10,8 @@
  *       before: after a failed sync the system takes what it holds for clean, and a sync alone stores nothing.
  *       Until that is done nothing of the journal is said to be durable.
  *   RP5  until it is over nothing else writes to the file; whoever reads looks at the net changes first.
+ *   RP6  once the frames are durable, and before their changes go into the file, the shared words name the last commit: an older
+ *       copy of the journal is refused beside a file that may hold some of these changes.
  */
 
 import type { Platform, PlatformFile } from '../../mmap/platform.ts'
@@ -20,6 +22,7 @@ import { Checksums } from '../file/checksums.ts'
 import { DeletionBits } from '../file/deletion-bits.ts'
 import { DirtyRanges } from '../file/dirty-ranges.ts'
 import { NEXT_TURN, type Protocol, runBlocking, runInBackground } from '../file/protocol.ts'
+import type { Publisher } from '../file/publication.ts'
 import { RootWriter } from '../file/root-writer.ts'
 import { type Addressing, offsetOf } from '../format/addressing.ts'
 import { journalPathOf } from '../format/file-names.ts'
@@ -41,6 +44,7 @@ export interface Recoverable {
   readonly root: Root
   readonly identity: Identity
   readonly limits: RecoveryLimits
+  readonly publisher: Publisher
 }
 
 const CHANGES_A_STEP = 1024
@@ -161,6 +165,7 @@ export class Replay {
   /** A blocking drive may overtake one in the background: each goes on where the other left off. */
   *#replaying(): Protocol {
     yield* this.#securing()
+    this.#store.publisher.begin(this.net.commitNumber)
     do yield NEXT_TURN
     while (this.#step())
     const { file } = this.#store

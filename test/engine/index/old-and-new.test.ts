@@ -11,7 +11,11 @@ import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { openStoreOn } from '../../../src/engine/open.ts'
 import type { Store } from '../../../src/engine/store.ts'
-import { createSimulatedPlatform } from '../../../src/mmap/simulated/simulated-platform.ts'
+import type { DiskEvent } from '../../../src/mmap/simulated/simulated-disk.ts'
+import {
+  createSimulatedPlatform,
+  type SimulatedPlatform,
+} from '../../../src/mmap/simulated/simulated-platform.ts'
 
 const Item = z.object({ id: z.uint32(), v: z.uint32(), pad: ascii(500) })
 type ItemStore = Store<typeof Item>
@@ -231,3 +235,120 @@ describe('files of several moments of one writer', () => {
     expect(outcomes.get('writer right')).toBeGreaterThan(20)
   })
 })
+
+describe('a process that dies while it stores a commit into the file', () => {
+  type Listener = ((event: DiskEvent) => void) | undefined
+
+  interface Observed {
+    readonly platform: SimulatedPlatform
+    listener: Listener
+  }
+
+  function observed(files: Files = new Map()): Observed {
+    const disk: { listener: Listener } = { listener: undefined }
+    const platform = createSimulatedPlatform({ files, observer: event => disk.listener?.(event) })
+    return Object.assign(disk, { platform })
+  }
+
+  /** The files before each store of `work`, shared words included: what a kill there leaves. */
+  function killsDuring(disk: Observed, work: () => void): readonly Files[] {
+    const kills: Files[] = []
+    disk.listener = ({ kind }) => {
+      if (kind === 'store' || kind === 'remove') kills.push(copyOf(disk.platform))
+    }
+    work()
+    disk.listener = undefined
+    return [...kills, copyOf(disk.platform)]
+  }
+
+  /** Changes records so far apart that none is stored with another one. */
+  const apart = (store: ItemStore, first: number) => (): void => {
+    for (let n = first; n < 100; n += 9) store.update(n, { id: n + 200, v: n })
+  }
+
+  async function expectNoMixture(kills: readonly Files[], journals: readonly Uint8Array[]): Promise<void> {
+    const outcomes = new Map<string, number>()
+    for (const [i, files] of kills.entries()) {
+      for (const [j, journal] of journals.entries()) {
+        for (const readOnly of [true, false]) {
+          const label = `kill ${i}, journal ${j}, ${readOnly ? 'reader' : 'writer'}`
+          const what = await outcome(new Map(files).set(`${PATH}-journal`, journal), readOnly, label)
+          outcomes.set(what, (outcomes.get(what) ?? 0) + 1)
+        }
+      }
+    }
+    for (const what of outcomes.keys()) expect(what).toMatch(/right|CORRUPT|JOURNAL_MISSING|INDEX_NOT_BUILT/)
+    expect(outcomes.get('ERR_STRIDE_CORRUPT')).toBeGreaterThan(0)
+  }
+
+  function filled(platform: SimulatedPlatform): ItemStore {
+    const store = openStoreOn(platform, PATH, Item, { ...OPTIONS, indexes: INDEXES }) as ItemStore
+    store.appendMany(Array.from({ length: 100 }, (_, i) => ({ id: i, v: i, pad: '' })))
+    store.commitSync()
+    versions.add(recordsOf(store))
+    return store
+  }
+
+  it('is refused with an older copy of its journal, or right', async () => {
+    const disk = observed()
+    const store = filled(disk.platform)
+    await store.checkpoint()
+    const journals = [journalOf(disk.platform)]
+    await commit(store, apart(store, 0))
+    journals.push(journalOf(disk.platform))
+    apart(store, 1)()
+    store.delete(7)
+    const kills = killsDuring(disk, () => store.commitSync())
+    versions.add(recordsOf(store))
+    store.close()
+    expect(kills.length).toBeGreaterThan(20)
+    await expectNoMixture(kills, journals)
+  })
+
+  it('is refused with an older copy, or right, where it died in recovery', async () => {
+    const first = observed()
+    const store = filled(first.platform)
+    await store.checkpoint()
+    // What a loss of power leaves: frames that were synced, and of the data file nothing since.
+    const data = copyOf(first.platform).get(PATH) as Uint8Array
+    const journals = [journalOf(first.platform)]
+    await commit(store, apart(store, 0))
+    await commit(store, apart(store, 1))
+    const left = copyOf(first.platform).set(PATH, data)
+    store.close()
+    const second = observed(left)
+    const kills = killsDuring(second, () => {
+      openStoreOn(second.platform, PATH, Item, OPTIONS).close()
+    })
+    expect(kills.length).toBeGreaterThan(10)
+    await expectNoMixture(kills, journals)
+  })
+
+  it('may lose a commit that was not synced while recovery reads it', async () => {
+    const first = observed()
+    const store = filled(first.platform)
+    await store.checkpoint()
+    const empty = journalOf(first.platform)
+    apart(store, 0)()
+    await store.commit({ durability: 'process' })
+    const left = copyOf(first.platform)
+    const journal = [...left.keys()].indexOf(`${PATH}-journal`) + 1
+    store.close()
+    const second = observed(left)
+    let cut: Files | undefined
+    second.listener = event => {
+      if (event.kind === 'sync-end' && event.file === journal) cut ??= copyOf(second.platform)
+    }
+    openStoreOn(second.platform, PATH, Item, OPTIONS, { journalBytesAtOnce: 0, changesAtOnce: 0 }).close()
+    const files = new Map(cut).set(`${PATH}-journal`, empty)
+    expect(await outcome(files, false, 'frames that were not synced are gone')).toBe('right')
+  })
+})
+
+function copyOf(platform: SimulatedPlatform): Map<string, Uint8Array> {
+  return new Map([...platform.files()].map(([path, bytes]) => [path, bytes.slice()]))
+}
+
+function journalOf(platform: SimulatedPlatform): Uint8Array {
+  return copyOf(platform).get(`${PATH}-journal`) as Uint8Array
+}

@@ -55,19 +55,19 @@ export class ReaderIndexes {
 
   /**
    * Brings the indexes up to what is committed as this reader sees it.
-   * @param appliedCommit the last commit that was in the file
+   * @param syncedCommit a commit that was synced, as the shared words say
    * @param held what keeps the reader at a commit behind that one
    * @throws ERR_STRIDE_CORRUPT, _IO; HeldCommitLost where pages of that time are gone
    */
   refresh(
     store: ReadableIndexes,
-    appliedCommit: number,
+    syncedCommit: number,
     state: CommitCounts,
     held: HeldCommit | undefined,
   ): void {
     if (this.set === undefined || !this.#goOn(this.set, store, state)) {
       this.forget()
-      this.#read(store, appliedCommit, state)
+      this.#read(store, syncedCommit, state)
     }
     this.#lookPast(held, store, state)
     this.#state = state
@@ -106,7 +106,7 @@ export class ReaderIndexes {
   }
 
   /** Reads what there is, again where it changed meanwhile. */
-  #read(store: ReadableIndexes, appliedCommit: number, state: CommitCounts): void {
+  #read(store: ReadableIndexes, syncedCommit: number, state: CommitCounts): void {
     const { platform, path, file, identity, addressing, windows, journalBytesKept } = store
     for (let tries = 1; ; tries++) {
       const isLast = tries === TRIES_MAX
@@ -126,7 +126,7 @@ export class ReaderIndexes {
       }
       let scan: JournalScan | undefined
       try {
-        scan = allSteps(scanJournal(platform, path, identity, root, appliedCommit, journalBytesKept))
+        scan = allSteps(scanJournal(platform, path, identity, root, syncedCommit, journalBytesKept))
         const { last } = scan
         if (isLast || isUnchanged()) {
           const why = judgementOf(root, last?.commitNumber ?? root.commitNumber)(found)
