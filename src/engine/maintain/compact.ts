@@ -110,13 +110,13 @@ async function writeCompacted<S extends AnySchema>(
   try {
     await replaceWhole(platform, file.file, write, replacing, file.identity.storeId)
   } catch (error) {
-    indexes?.discard()
+    if (!isTold || hasName()) indexes?.discard()
     if (!isTold) throw error
     if (hasName()) {
       publisher.reinstate(state)
       lock.announce()
     } else {
-      // What is written to the old file would be lost.
+      // What is written to the old file would be lost, and the new indexes belong to the file that has the name.
       committer.fail(error)
     }
     throw error

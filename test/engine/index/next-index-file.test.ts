@@ -5,7 +5,7 @@
 
 import { copyFileSync, existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { migrateStore, openStore } from 'stridedb'
+import { migrateStore, openStore, StrideError } from 'stridedb'
 import { describe, expect, it, vi } from 'vitest'
 import { IndexCheckpointer } from '../../../src/engine/indexes/upkeep/index-checkpointer.ts'
 import { createIndexFile, IndexFile } from '../../../src/engine/indexes/upkeep/index-file.ts'
@@ -13,6 +13,8 @@ import { openStoreOn } from '../../../src/engine/open.ts'
 import type { DiskEvent } from '../../../src/mmap/simulated/simulated-disk.ts'
 import { createSimulatedPlatform } from '../../../src/mmap/simulated/simulated-platform.ts'
 import { Trade, temporaryFolder, trade } from '../support.ts'
+
+const ioError = (path: string): StrideError => new StrideError('ERR_STRIDE_IO', 'no folder today', { path })
 
 const OWNER = { storeId: '00112233445566778899aabbccddeeff', generation: 0 }
 const WINDOWS = {
@@ -86,6 +88,29 @@ describe('an index file that waits for its name', () => {
     expectIndexes(path, { readOnly: true })
     expectIndexes(path)
     expect(existsSync(next)).toBe(false)
+  })
+
+  it('stays where the new file took its name and the folder could not be synced', async () => {
+    const path = '/next/x.stride'
+    let isCompacting = false
+    let isRenamed = false
+    const observer = (event: DiskEvent): void => {
+      if (!isCompacting) return
+      if (event.kind === 'sync-folder' && isRenamed) throw ioError(path)
+      if (event.kind === 'rename' && event.to === path) isRenamed = true
+    }
+    const platform = createSimulatedPlatform({ observer })
+    const store = openStoreOn(platform, path, Trade, { indexes })
+    store.appendMany(Array.from({ length: 20 }, (_, n) => trade(n)))
+    store.delete(3)
+    await store.commit()
+    isCompacting = true
+    await expect(store.compact()).rejects.toThrow('no folder today')
+    store.close()
+    const files = platform.files()
+    using again = openStoreOn(createSimulatedPlatform({ files }), path, Trade, { indexes })
+    expect([again.size, again.recovery.indexesBuilt]).toEqual([19, undefined])
+    expect(again.index('inOrder').count()).toBe(19)
   })
 
   it('is removed where the store has its index file', async () => {
