@@ -67,11 +67,11 @@ export async function backupStore<S extends AnySchema>(
   const { reading } = store
   // What was acknowledged before the call is in the copy, even where it is not in the file yet.
   await store.writer?.parts?.committer.flush()
-  const definitionsNow = (): string => {
-    reading.prepare()
-    store.session.indexes.now()
-    return definitionsText(store.session.indexes.definitions)
-  }
+  const definitionsNow = (): string =>
+    reading.consistently(() => {
+      store.session.indexes.now()
+      return definitionsText(store.session.indexes.definitions)
+    })
   const target = store.session.file.platform.resolve(path)
   const source: BackupSource = {
     file: () => store.session.file,

@@ -37,13 +37,13 @@ export class NamedIndexes<S extends AnySchema> {
   }
 
   get definitions(): readonly IndexDefinition[] {
-    return this.#prepared().session.indexes.definitions
+    return this.#consistent().session.indexes.definitions
   }
 
   /** @throws RangeError where there is no such index; ERR_STRIDE_CLOSED */
   get(name: string): StoreIndex<S> {
-    const { session } = this.#prepared()
-    if (session.indexes.current?.has(name) !== true) this.assertExists(name)
+    const { session } = this.#consistent()
+    if (session.indexes.current?.has(name) !== true) assertNamed(name, session.indexes.definitions)
     let index = this.#named.get(name)
     if (index === undefined) {
       index = new StoreIndex<S>(
@@ -57,20 +57,24 @@ export class NamedIndexes<S extends AnySchema> {
 
   /** @throws RangeError where there is no such index; ERR_STRIDE_CLOSED */
   assertExists(name: string): void {
-    const names = this.definitions.map(definition => definition.name)
-    if (!names.includes(name)) throw unknownIndex(name, names)
+    assertNamed(name, this.definitions)
   }
 
   /** The index behind a name. @throws RangeError where there is none; ERR_STRIDE_CLOSED, _INDEX_NOT_BUILT */
   find(name: string): KeyIndex {
     const { session } = this.#prepared()
-    const { current, reason } = session.indexes
+    const { current, reason, definitions } = session.indexes
     if (current?.has(name) === true) return current.get(name)
-    this.assertExists(name)
+    assertNamed(name, definitions)
     const { path } = this.#records
     const why = current === undefined ? reason : 'the index file does not have it'
     const message = `The index '${name}' of ${path} has to be built: ${why}`
     throw new StrideError('ERR_STRIDE_INDEX_NOT_BUILT', message, { path })
+  }
+
+  /** Like `#prepared`, for calls that no reading runs again. @throws ERR_STRIDE_BUSY */
+  #consistent(): IndexedOpenedStore<S> {
+    return this.#store.reading.consistently(() => this.#prepared())
   }
 
   /** The store, as new as other processes' commits, and its indexes, too. */
@@ -79,6 +83,12 @@ export class NamedIndexes<S extends AnySchema> {
     this.#store.session.indexes.now()
     return this.#store
   }
+}
+
+/** @throws RangeError where no index has the name */
+function assertNamed(name: string, definitions: readonly IndexDefinition[]): void {
+  const names = definitions.map(definition => definition.name)
+  if (!names.includes(name)) throw unknownIndex(name, names)
 }
 
 /** What one index sees of its store. */

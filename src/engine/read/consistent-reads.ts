@@ -46,6 +46,10 @@ const TRIES_BEFORE_HOLD = 3
 export class ConsistentReads {
   readonly #store: ReadingStore
   #isTogether = false
+  /** Whether the reading that goes on holds a commit. */
+  #isHolding = false
+  /** How long that reading tries its short ones again: since the first that was disturbed. */
+  #patience: Deadline | undefined
   /** Short readings begun so far. */
   #count = 0
 
@@ -55,7 +59,7 @@ export class ConsistentReads {
 
   /** Runs a reading of what lies in memory, again where a commit came between. @throws ERR_STRIDE_BUSY */
   once<T>(read: () => T): T {
-    const hold = new Hold(this.#store, this.#isTogether)
+    const hold = new Hold(this.#store, this.#isHolding)
     try {
       return this.#tryOnce(read, hold)
     } finally {
@@ -83,11 +87,11 @@ export class ConsistentReads {
         // Catching up with each commit may take longer than the next one.
         if (tries % TRIES_BEFORE_HOLD === 0) hold.begin()
       } catch (error) {
-        if (!(error instanceof HeldCommitLost) || this.#isTogether) throw error
+        if (!(error instanceof HeldCommitLost) || this.#isHolding) throw error
         hold.end()
         blockFor(1)
       }
-      deadline ??= new Deadline(PATIENCE_MS)
+      deadline ??= this.#isTogether ? this.#patienceTogether() : new Deadline(PATIENCE_MS)
       if (tries >= TRIES_MIN && deadline.isOver) {
         throw this.#busy(`for ${PATIENCE_MS} ms commits came between: read less at once`)
       }
@@ -100,6 +104,8 @@ export class ConsistentReads {
     store.prepare()
     if (this.#isTogether || store.following === undefined) return read()
     let isLong = false
+    this.#patience = undefined
+    const patience = (): Deadline | undefined => this.#patience
     for (let round = 1; ; round++) {
       store.prepare()
       // Another one where the file was replaced.
@@ -110,6 +116,7 @@ export class ConsistentReads {
       const before = this.#count
       if (holds) holding.hold()
       this.#isTogether = true
+      this.#isHolding = holds
       try {
         const value = read()
         if (isUndisturbed()) return value
@@ -117,15 +124,22 @@ export class ConsistentReads {
         if (isUndisturbed() && !(error instanceof HeldCommitLost)) throw error
       } finally {
         this.#isTogether = false
+        this.#isHolding = false
         if (holds) holding.release()
       }
-      isLong = this.#count - before > SHORT_READS
-      if (round === ROUNDS_MAX) {
+      // Where a short one was disturbed, the next round is likely to be, too.
+      isLong = patience() !== undefined || this.#count - before > SHORT_READS
+      if (round === ROUNDS_MAX || (round >= TRIES_MIN && patience()?.isOver === true)) {
         throw this.#busy(
-          `${ROUNDS_MAX} times the journal let go of what it needs: give the writer a larger journalBytes`,
+          `${round} times the journal let go of what it needs: give the writer a larger journalBytes`,
         )
       }
     }
+  }
+
+  #patienceTogether(): Deadline {
+    this.#patience ??= new Deadline(PATIENCE_MS)
+    return this.#patience
   }
 
   #busy(why: string): StrideError {

@@ -2,10 +2,10 @@
  * The indexes of a store that another process writes, or left: the pages that its last root of the index file names, and what
  * root and journal of the store say beyond them, in this process's memory.
  *
- *   RI1  looked at anew whenever the writer's sequence moved; it moves, too, when the writer publishes a root of the index file,
+ *   RI1  reloaded whenever the writer's sequence changes; it changes, too, when the writer publishes a root of the index file,
  *       so that no page is read that the writer may use again.
- *   RI2  the store's root is read before the index file's, and again after the journal: then the frames behind it lead from the
- *       index file's commit to what is committed.
+ *   RI2  the store's root is read before the index file's, and the journal after it: the frames behind the root lead from the index
+ *       file's commit to what is committed.
  */
 
 import type { Platform, PlatformFile } from '../../../mmap/platform.ts'
@@ -38,7 +38,8 @@ export interface ReadableIndexes {
   readonly windows: IndexAccess['windows']
 }
 
-const TRIES_MAX = 100
+/** Who reads tries again, and counts how often (consistent-reads.ts). */
+const TRIES_MAX = 3
 const NOTHING_TOLD = { held: undefined, frames: 0 }
 
 export class ReaderIndexes {
@@ -105,11 +106,10 @@ export class ReaderIndexes {
     return true
   }
 
-  /** Reads what there is, again where it changed meanwhile. */
+  /** Reads what there is, and a few times again where it changed meanwhile. @throws HeldCommitLost where it changed each time */
   #read(store: ReadableIndexes, syncedCommit: number, state: CommitCounts): void {
     const { platform, path, file, identity, addressing, windows, journalBytesKept } = store
-    for (let tries = 1; ; tries++) {
-      const isLast = tries === TRIES_MAX
+    for (let tries = 0; tries < TRIES_MAX; tries++) {
       const root = withDefinitions(readRoot(file, addressing), platform, path, identity)
       const isUnchanged = (): boolean => readRoot(file, addressing).rootNumber === root.rootNumber
       this.definitions = definitionsFrom(root.definitions, path)
@@ -121,18 +121,19 @@ export class ReaderIndexes {
       if (typeof found === 'string') {
         this.reason = found
         // A catalog that is written over while it is read is damaged for a moment only.
-        if (isLast || (isUnchanged() && !/catalog|both of its roots/.test(found))) return
+        const isMoment = /catalog|both of its roots/.test(found) && tries < TRIES_MAX - 1
+        if (isUnchanged() && !isMoment) return
         continue
       }
       let scan: JournalScan | undefined
       try {
         scan = allSteps(scanJournal(platform, path, identity, root, syncedCommit, journalBytesKept))
-        const { last } = scan
-        if (isLast || isUnchanged()) {
-          const why = judgementOf(root, last?.commitNumber ?? root.commitNumber)(found)
-          if (why !== undefined) {
+        const last = scan.last?.commitNumber ?? root.commitNumber
+        // Frames without a gap lead as far as they lead, whatever roots came meanwhile.
+        if (last >= state.commitNumber || isUnchanged()) {
+          this.reason = judgementOf(root, last)(found) ?? ''
+          if (this.reason !== '') {
             found.close()
-            this.reason = why
             return
           }
           this.set = indexesAsLeft(found, { ...store, root, state, frames: scan.frames })
@@ -142,13 +143,14 @@ export class ReaderIndexes {
       } catch (error) {
         found.close()
         // The journal went on while it was read.
-        if (isLast || isUnchanged()) throw error
+        if (isUnchanged()) throw error
         continue
       } finally {
         scan?.close()
       }
       found.close()
     }
+    throw new HeldCommitLost(path)
   }
 }
 
