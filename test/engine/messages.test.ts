@@ -178,7 +178,7 @@ describe('a file that is no store', () => {
   test('is a folder', () => {
     const path = join(temporaryFolder(), 'x.stride')
     mkdirSync(path)
-    expect(() => openStore(path, Item)).toThrow('it is a directory')
+    expect(() => openStore(path, Item)).toThrow('is a directory')
   })
 })
 
