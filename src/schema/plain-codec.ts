@@ -28,7 +28,7 @@ import {
 import type { Layout } from './layout.ts'
 import { meaningOf } from './meanings.ts'
 import { ODD_NUMBERS } from './odd-numbers.ts'
-import { type Taken, type TakenChange, take, takeChange } from './take.ts'
+import { setMember, type Taken, type TakenChange, take, takeChange } from './take.ts'
 import { readText, writeText } from './text-field.ts'
 
 /** A record's place in memory; `bits` is the position of the first null bit's byte. */
@@ -257,7 +257,7 @@ function read(node: Node, image: Image, offset: number, bit: number, path: strin
 function readMembers(node: ObjectNode, image: Image, offset: number, bit: number, prefix: string): object {
   const record: Record<string, unknown> = {}
   for (const { name, node: child } of node.members) {
-    record[name] = read(child, image, offset + child.offset, bit + child.bit, prefix + name)
+    setMember(record, name, read(child, image, offset + child.offset, bit + child.bit, prefix + name))
   }
   return record
 }

@@ -46,7 +46,7 @@ export function takeChange(
       if (forZod) setOwn(value, key, root.loose ? change[key] : undefined)
     } else {
       const taken = take(node, change[key], forZod)
-      value[key] = taken.value
+      setMember(value, key, taken.value)
       if (taken.issues !== null) issues = inside(issues, [key], taken.issues)
     }
   }
@@ -87,6 +87,12 @@ export function setOwn(record: object, key: string, value: unknown): void {
   Object.defineProperty(record, key, { value, writable: true, enumerable: true, configurable: true })
 }
 
+/** Gives an object a field, whatever Object.prototype has under its name: a setter, or what may not be assigned to. */
+export function setMember(record: Record<string, unknown>, name: string, value: unknown): void {
+  if (name in Object.prototype) setOwn(record, name, value)
+  else record[name] = value
+}
+
 const HERE: readonly PropertyKey[] = []
 
 class Taking {
@@ -120,7 +126,7 @@ class Taking {
   #object(node: ObjectNode, record: object): object {
     const copy: Record<string, unknown> = {}
     for (const { name, node: child } of node.members) {
-      copy[name] = this.#inside(name, child, memberValue(record, name))
+      setMember(copy, name, this.#inside(name, child, memberValue(record, name)))
     }
     if (node.loose && !this.#forZod) return copy
     for (const key in record) {
