@@ -4,6 +4,7 @@
  */
 
 import { spawnSync } from 'node:child_process'
+import { readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { openStore, type Store, StrideError, type Transaction } from 'stridedb'
 import { beforeEach, describe, expect, test } from 'vitest'
@@ -12,7 +13,7 @@ import { openStoreOn } from '../../src/engine/open.ts'
 import type { DiskObserver } from '../../src/mmap/simulated/simulated-disk.ts'
 import { createSimulatedPlatform } from '../../src/mmap/simulated/simulated-platform.ts'
 import { childScript } from '../child-scripts.ts'
-import { codeOf, codeOfAsync, Trade, temporaryFolder, trade } from './support.ts'
+import { BACKENDS, codeOf, codeOfAsync, isWindows, Trade, temporaryFolder, trade } from './support.ts'
 
 let path: string
 let store: Store<typeof Trade>
@@ -45,6 +46,34 @@ describe('a commit', () => {
     expect(store.commitSync({ durability: 'full' })).toBe(3)
     expect(store.durableCommitNumber).toBe(3)
   })
+
+  test.skipIf(isWindows).each(BACKENDS)(
+    'is refused where the data file was cut short, which stays as it is: $name',
+    async ({ options }) => {
+      const cut = join(temporaryFolder(), 'cut.stride')
+      const writer = openStore(cut, Trade, options)
+      writer.appendMany([0, 1, 2, 3, 4].map(trade))
+      writer.commitSync()
+      const whole = readFileSync(cut)
+      for (const length of [16_384 + 200, 0]) {
+        truncateSync(cut, length)
+        await new Promise(resolve => setImmediate(resolve))
+        writer.append(trade(5))
+        expect(await codeOfAsync(writer.commit())).toBe('ERR_STRIDE_TRUNCATED')
+        expect(codeOf(() => writer.commitSync())).toBe('ERR_STRIDE_TRUNCATED')
+        expect(statSync(cut).size).toBe(length)
+        writer.rollback()
+      }
+      // Whoever did it puts it back.
+      writeFileSync(cut, whole)
+      await new Promise(resolve => setImmediate(resolve))
+      writer.append(trade(6))
+      expect(await writer.commit()).toBe(2)
+      writer.close()
+      using again = openStore(cut, Trade, { readOnly: true })
+      expect([again.size, again.get(5)]).toEqual([6, trade(6)])
+    },
+  )
 
   test('counts up from 1, and an empty one keeps the number without a sync', async () => {
     expect(store.commitNumber).toBe(1)

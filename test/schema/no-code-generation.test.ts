@@ -37,7 +37,7 @@ it('yields to the plain codec under --disallow-code-generation-from-strings', ()
 
 const INHERITED = `
 import { z } from 'zod'
-import { codecOf } from './src/schema/index.ts'
+import { codecOf } from 'src/schema/index.ts'
 const codec = codecOf(z.object({ a: z.uint32(), toString: z.uint32(), in: z.object({ constructor: z.uint32() }) }))
 Object.defineProperty(Object.prototype, 'a', { get: () => 77, set: () => {} })
 Object.freeze(Object.prototype)

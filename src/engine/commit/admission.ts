@@ -22,6 +22,8 @@ export interface AdmissionParts {
   readonly soundness: Soundness
   /** Whether anything may still be written. */
   readonly owner: { assertUsable(): void }
+  /** Whether the data file still is as long as what is in it. @throws ERR_STRIDE_TRUNCATED */
+  readonly checkSize: () => void
 }
 
 export class Admission {
@@ -35,11 +37,13 @@ export class Admission {
     this.#parts = parts
   }
 
-  /** @returns whether there was something to take in @throws ERR_STRIDE_NO_SPACE, _LIMIT and leaves all staged; whatever poisons */
+  /** @returns whether there was something to take in @throws ERR_STRIDE_NO_SPACE, _LIMIT, _TRUNCATED and leaves all staged; whatever poisons */
   admit(): boolean {
     const { staging, sealer, journals, queue, progress, owner } = this.#parts
     if (staging.isEmpty) return false
     owner.assertUsable()
+    // A file that was cut short is not filled up again with what would look like records.
+    this.#parts.checkSize()
     const bytesMax = sealer.frameBytesMax()
     if (staging.hasDeletions) this.space?.ensureLiveBits()
     const journal = journals.journal ?? this.#startJournal()

@@ -103,8 +103,10 @@ export class Committer implements RoundOwner {
       journals: this.#journals,
     }
     this.#publication = new StatePublication({ ...shared, publisher, spaceState, syncData })
-    const { staging } = locator
-    this.#admission = new Admission({ ...shared, staging, sealer: new Sealer(locator, this.#tailStore) })
+    const { staging, pool } = locator
+    const checkSize = (): void => pool.checkSizeOnce()
+    const sealer = new Sealer(locator, this.#tailStore)
+    this.#admission = new Admission({ ...shared, staging, sealer, checkSize })
     this.#room = new JournalRoom({ ...shared, checkpointer: this.#checkpointer })
     this.#dataSyncs = new DataSyncs(file, () => this.#spaceState.capacity, root.commitNumber)
   }

@@ -97,6 +97,10 @@ export class CopiedWindows implements WindowPool {
     return this.#read(offset, chunk, true)
   }
 
+  checkSizeOnce(): void {
+    if (!this.#isTurnOpen) this.checkSize()
+  }
+
   checkSize(): void {
     this.#assertOpen()
     const size = this.#file.size()

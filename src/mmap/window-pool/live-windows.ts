@@ -79,6 +79,10 @@ export class LiveWindows implements WindowPool {
     return this.#acquireAgain(slot, offset, length, ahead)
   }
 
+  checkSizeOnce(): void {
+    if (!this.#isTurnOpen) this.checkSize()
+  }
+
   checkSize(): void {
     this.#assertOpen()
     const size = this.#file.size()

@@ -58,6 +58,8 @@ export interface WindowPool {
   acquire(offset: number, length: number, ahead?: number): Window
   /** Asks the file for its size now. @throws ERR_STRIDE_TRUNCATED when it is below the extent set by setEnd */
   checkSize(): void
+  /** Like `checkSize`, but once in a turn of the event loop. */
+  checkSizeOnce(): void
   /** Where the readable part of the file ends, bytes. Grows with the store; windows reach no further. */
   setEnd(end: number): void
   /**
