@@ -129,6 +129,12 @@ export const ERROR_CODES = meanings({
       'Another file, or none, has the name of the store now: what is written would be lost, and a row or walk that is held cannot tell which record it was on.',
     remedy: 'Close the store and open the path again; begin the walk again, or `seek`. Nothing was changed.',
   },
+  ERR_STRIDE_ROW_ENDED: {
+    meaning:
+      'The row of a walk was read after the walk had given its last record: it was one row at every step, which `[...store.scan()]` keeps many times.',
+    remedy:
+      'Keep `row.toObject()` or `row.number` at each step, or collect objects: `store.scan().toArray()`, `[...store]`.',
+  },
   ERR_STRIDE_SCHEMA_MISMATCH: {
     meaning: 'The store has another layout than the given schema, or than it had when it was opened.',
     remedy: 'Open without a schema, or change the store with `migrateStore`.',

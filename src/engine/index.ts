@@ -31,6 +31,7 @@ export type {
 export { GONE } from './read/numbering.ts'
 export type { GatherOptions, NumberRange } from './read/read-options.ts'
 export type { Row } from './read/record-set.ts'
+export type { Kept, Walk } from './read/walk.ts'
 export type { RebuiltIndex, Recovery } from './recovery/recovery.ts'
 export type { StoreStats } from './stats.ts'
 export { Store } from './store.ts'

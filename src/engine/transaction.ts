@@ -14,6 +14,7 @@ import { recordWithKey, type Upserted } from './indexes/lookup/unique-key.ts'
 import { type IndexedOpenedStore, NamedIndexes } from './opening/named-indexes.ts'
 import type { GatherOptions, NumberRange } from './read/read-options.ts'
 import type { RecordSet, Row } from './read/record-set.ts'
+import type { Walk } from './read/walk.ts'
 
 export class Transaction<S extends AnySchema, out I = NoIndexes> implements Iterable<Output<S>> {
   readonly #records: RecordSet<S>
@@ -60,7 +61,7 @@ export class Transaction<S extends AnySchema, out I = NoIndexes> implements Iter
   ): GatherResult<S, Name> {
     return this.#records.gather(name, numbers, options)
   }
-  scan(range?: NumberRange): IterableIterator<Row<S>> {
+  scan(range?: NumberRange): Walk<Row<S>> {
     return this.#records.scan(range)
   }
   row(n: number): Row<S> {

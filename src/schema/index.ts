@@ -33,5 +33,5 @@ export { type RecordBytes, RowBase, type RowBaseConstructor, rowAccess } from '.
 export { schemaOf } from './schema-of.ts'
 export { memberValue } from './take.ts'
 export { textEnd, textStart } from './text-field.ts'
-export { WalkBase, type WalkBaseConstructor } from './walk.ts'
+export type { WalkBase, WalkBaseConstructor } from './walk.ts'
 export { isOldSchema, isSchema, refuseOldSchema } from './zod-version.ts'

@@ -9,18 +9,18 @@
 
 import type { RowBase } from './row.ts'
 
-/** What a walk class is made from. Everything that a step touches is a whole number of 32 bits: nothing is boxed. */
-export abstract class WalkBase<Row extends RowBase = RowBase> {
+/** What a step touches: whole numbers of 32 bits, so that nothing is boxed. */
+export interface WalkBase<Row extends RowBase = RowBase> {
   /** The row, on the present record. */
-  abstract value: Row
-  abstract done: boolean
+  value: Row
+  done: boolean
   /** Position of the present record in the run's memory, which is the row's. */
-  abstract at: number
+  at: number
   /** Position past the run's last record. */
-  abstract stopAt: number
+  stopAt: number
   /** Goes to the first record of the next run, or ends the walk. Out of line (out-of-line.ts), and bound. */
-  abstract leap: () => void
-  abstract next(): IteratorResult<Row, undefined>
+  leap: () => void
+  next(): IteratorResult<Row, undefined>
 }
 
 export type WalkBaseConstructor = abstract new (...args: never[]) => WalkBase

@@ -38,7 +38,7 @@ function start() {
 }
 
 function recordsOf(store: ItemStore): readonly (readonly [number, number, string])[] {
-  return [...store.scan()].map(row => [row.number, row.id, row.text] as const)
+  return Array.from(store.scan(), row => [row.number, row.id, row.text] as const)
 }
 
 /** What the files of a left store answer, to a reader and to a writer. */

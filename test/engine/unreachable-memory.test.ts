@@ -103,7 +103,9 @@ async function handedOut(): Promise<{ objects: Record<string, object>; end: () =
   const kept: object[] = []
   store.rollback()
   await store.transaction(tx => {
-    kept.push(tx, tx.row(tx.append({ key: 501, value: 501, text: 'b' })), tx.scan(), tx.index('byValue'))
+    const inside = tx.scan()
+    inside.next()
+    kept.push(tx, tx.row(tx.append({ key: 501, value: 501, text: 'b' })), inside, tx.index('byValue'))
   })
   return {
     objects: {

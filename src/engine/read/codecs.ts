@@ -107,7 +107,21 @@ export function rowClassOf(codec: Codec<unknown>): RowClass {
   let rowClass = rowClasses.get(codec)
   if (rowClass === undefined) {
     rowClass = codec.rowClass(EngineRow) as unknown as RowClass
+    if (codec.hasField('toJSON')) rowClass = enumerableRowClass(rowClass)
     rowClasses.set(codec, rowClass)
   }
   return rowClass
+}
+
+/** The class with its fields as own properties: where a field is named toJSON, JSON.stringify looks for these. */
+function enumerableRowClass(rowClass: RowClass): RowClass {
+  const { constructor: _, ...fields } = Object.getOwnPropertyDescriptors(rowClass.prototype)
+  return class extends rowClass {
+    constructor(owner: RowOwner) {
+      super(owner)
+      for (const [name, field] of Object.entries(fields)) {
+        Object.defineProperty(this, name, { ...field, enumerable: true })
+      }
+    }
+  }
 }

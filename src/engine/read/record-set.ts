@@ -23,8 +23,12 @@ import { RecordFinder } from './record-finder.ts'
 import type { EngineRow } from './row.ts'
 import { ObjectScan, RowScan } from './scan.ts'
 import { fileOrder, ReadAhead } from './visit-order.ts'
+import type { Walk } from './walk.ts'
 
-/** A re-pointable accessor over one record: its fields, `number`, `seek(n)` and `toObject()`. */
+/**
+ * A re-pointable accessor over one record: its fields, `number`, `seek(n)` and `toObject()`. JSON.stringify and console.log show its
+ * record; a bigint field is refused by JSON.stringify, as in any object.
+ */
 export type Row<S extends AnySchema> = RowFields<S> & {
   readonly number: number
   seek(n: number): Row<S>
@@ -138,20 +142,21 @@ export abstract class RecordSet<S extends AnySchema> extends PointReader<S> impl
   }
 
   /**
-   * Live records in number order as one re-pointed row, its fields decoded when touched.
+   * Live records in number order as one re-pointed row, its fields decoded when touched. Keep `row.toObject()`, not the row; or
+   * collect objects with `toArray()`.
    *
    * The end is fixed at this call: updates and deletes ahead are seen, appends are not. After a compact the walk goes on behind
    * the record it gave last. A step throws {StrideError} ERR_STRIDE_CLOSED after close, and _REPLACED once another process
    * compacted.
    */
-  scan(range?: NumberRange): IterableIterator<Row<S>> {
+  scan(range?: NumberRange): Walk<Row<S>> {
     const given = NUMBER_RANGE.read(range, 'scan')
     this.#reading.prepareBulk()
     const { codec, locator, addressing } = this.#reading.source
     const { from, to } = rangeEnds(given, locator.staging.size)
     const Walk = locator.isDense ? walkClassOf(codec) : RowScan
     const scan = new Walk(this.#finder, addressing.stride, this.#newRow(), from, to)
-    return scan as unknown as IterableIterator<Row<S>>
+    return scan as unknown as Walk<Row<S>>
   }
 
   /** Live records in number order as fresh objects; walks as `scan` does. */

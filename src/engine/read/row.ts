@@ -6,9 +6,12 @@
  *   RW1  a row stays with its record when `compact` gives that another number; where that number is not known
  *        (another process compacted), or the record was deleted, reading throws until `seek`.
  *   RW2  whatever a row holds is private: nothing that a program reaches from it leads to mapped memory.
+ *   RW3  the row of a walk that has given all its records shows none of them until `seek`: a program that kept the row at
+ *        each step, as `[...store.scan()]` does, has one row many times. A walk that is ended early leaves its row as it is.
  * What a getter does: schema/row.ts.
  */
 
+import { StrideError } from '../../errors.ts'
 import { type RecordBytes, RowBase, rowAccess } from '../../schema/index.ts'
 import type { Numbering } from './numbering.ts'
 
@@ -29,18 +32,22 @@ export interface RowOwner {
   decode(view: DataView, bytes: Buffer, at: number): unknown
 }
 
-/** A walk that moves a row along a run; it goes no further by itself once the row was pointed elsewhere. */
-export interface RowWalk {
+/** Moves a row along a run; goes no further by itself once the row was pointed elsewhere. */
+export interface RowMover {
   stopAt: number
 }
 
 /** For walks: what they do with the row that they move. */
 export interface WalkedRow {
   /** The row's `seek` ends the walk's run from now on. */
-  join(row: EngineRow, walk: RowWalk): void
+  join(row: EngineRow, walk: RowMover): void
   /** Record n lies at this position of `source`. */
   point(row: EngineRow, n: number, source: RecordBytes, at: number): void
+  /** The walk has given all its records (RW3). */
+  end(row: EngineRow): void
 }
+
+const NOWHERE: RecordBytes = { view: null, bytes: Buffer.alloc(0) }
 
 export let walkedRow: WalkedRow
 /** Points a row at its record again: one function for all rows. */
@@ -53,7 +60,8 @@ export class EngineRow extends RowBase {
   #located = -1
   #locatedAt = 0
   #numbering: Numbering
-  #walk: RowWalk | undefined = undefined
+  #walk: RowMover | undefined = undefined
+  #isEnded = false
 
   constructor(owner: RowOwner) {
     super(find)
@@ -69,6 +77,10 @@ export class EngineRow extends RowBase {
         row.#walk = walk
       },
       point: (row, n, source, at) => row.#point(n, source, at),
+      end: row => {
+        rowAccess.point(row, NOWHERE, 0)
+        row.#isEnded = true
+      },
     }
   }
 
@@ -83,6 +95,7 @@ export class EngineRow extends RowBase {
     const owner = this.#owner
     const found = owner.locate(n)
     this.#point(n, found, owner.locatedAt)
+    this.#isEnded = false
     const walk = this.#walk
     if (walk !== undefined) walk.stopAt = 0
     return this
@@ -94,13 +107,19 @@ export class EngineRow extends RowBase {
     return this.#owner.decode(view, rowAccess.bytes(this), rowAccess.at(this))
   }
 
+  /** JSON.stringify of a row is that of its record. A field of this name takes its place (codecs.ts). */
+  toJSON(): unknown {
+    return this.toObject()
+  }
+
   /** What console.log shows. */
   [Symbol.for('nodejs.util.inspect.custom')](): object {
-    const { number } = this
+    const shown: { number?: number } = {}
     try {
-      return { number, ...(this.toObject() as object) }
+      shown.number = this.number
+      return Object.assign(shown, this.toObject())
     } catch (error) {
-      return { number, unreadable: String(error) }
+      return Object.assign(shown, { unreadable: String(error) })
     }
   }
 
@@ -118,6 +137,7 @@ export class EngineRow extends RowBase {
 
   /** After a compact the same record may have another number. */
   #renumber(): void {
+    if (this.#isEnded) throw endedRow()
     const { numbering } = this.#owner
     if (numbering === this.#numbering) return
     const n = this.#numbering.numberNow(this.#located + (rowAccess.at(this) - this.#locatedAt) / this.#stride)
@@ -126,4 +146,11 @@ export class EngineRow extends RowBase {
     this.#locatedAt = rowAccess.at(this)
     this.#numbering = numbering
   }
+}
+
+function endedRow(): StrideError {
+  return new StrideError(
+    'ERR_STRIDE_ROW_ENDED',
+    'This row was moved to each record of a walk in turn, and the walk has ended: keep row.toObject() or row.number at each step, or collect objects with toArray()',
+  )
 }

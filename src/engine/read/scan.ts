@@ -9,10 +9,10 @@
  */
 
 import { OutOfLine } from '../../runtime/out-of-line.ts'
-import type { RecordBytes } from '../../schema/index.ts'
-import { rowAccess, WalkBase } from '../../schema/index.ts'
+import { type RecordBytes, rowAccess, type WalkBase } from '../../schema/index.ts'
 import type { Numbering } from './numbering.ts'
 import { type EngineRow, walkedRow } from './row.ts'
+import { Walk } from './walk.ts'
 
 /** Finds runs of neighbours. */
 export interface RunFinder {
@@ -75,12 +75,12 @@ class Ahead {
  * iterator is its own result object, what a step touches are plain fields, and `next` is generated anew for each layout
  * (schema/walk.ts).
  */
-export class RowScan<Row extends EngineRow> extends WalkBase<Row> implements IterableIterator<Row> {
-  override value: Row
-  override done = false
-  override at = 0
-  override stopAt = 0
-  override leap: () => void
+export class RowScan<Row extends EngineRow> extends Walk<Row> implements WalkBase<Row> {
+  value: Row
+  done = false
+  at = 0
+  stopAt = 0
+  leap: () => void
   readonly #leaps = new OutOfLine<void, void>(() => this.#enterRun())
   readonly #finder: RunFinder
   readonly #stride: number
@@ -100,10 +100,6 @@ export class RowScan<Row extends EngineRow> extends WalkBase<Row> implements Ite
     this.leap = this.#leaps.next()
   }
 
-  [Symbol.iterator](): this {
-    return this
-  }
-
   override next(): IteratorResult<Row, undefined> {
     const at = this.at + this.#stride
     const row = this.value
@@ -112,11 +108,16 @@ export class RowScan<Row extends EngineRow> extends WalkBase<Row> implements Ite
     return this as IteratorResult<Row, undefined>
   }
 
-  return(): IteratorResult<Row, undefined> {
+  override return(): IteratorResult<Row, undefined> {
     this.#ahead.isOver = true
     this.stopAt = 0
     this.done = true
     return { done: true, value: undefined }
+  }
+
+  override finish(): void {
+    this.return()
+    walkedRow.end(this.value)
   }
 
   #enterRun(): void {
@@ -129,7 +130,7 @@ export class RowScan<Row extends EngineRow> extends WalkBase<Row> implements Ite
     this.at = this.#firstAt = this.stopAt = 0
     const n = ahead.nextLive(place)
     if (n < 0) {
-      this.return()
+      this.finish()
       return
     }
     const source = this.#finder.run(n, ahead.end)

@@ -143,7 +143,7 @@ async function outcome(files: Files, readOnly: boolean, label: string): Promise<
     }) as unknown as ItemStore
     expectRight(store, label)
     if (readOnly) return 'right'
-    const taken = [...store.scan()][0]?.id
+    const taken = store.scan().toArray()[0]?.id
     expect(() => (store as ItemStore).append({ id: taken as number, v: 1, pad: '' }), label).toThrow(
       /unique index 'byId'/,
     )

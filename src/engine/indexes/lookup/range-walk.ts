@@ -14,6 +14,8 @@ import type { AnySchema } from '../../../schema/index.ts'
 import type { Numbering } from '../../read/numbering.ts'
 import { replaced } from '../../read/record-finder.ts'
 import type { Row } from '../../read/record-set.ts'
+import { type EngineRow, walkedRow } from '../../read/row.ts'
+import { Walk } from '../../read/walk.ts'
 import { GivenNumbers } from '../../records/given-numbers.ts'
 import type { IndexedStore } from './indexed-store.ts'
 import type { OrderedIndex } from './ordered-index.ts'
@@ -29,7 +31,7 @@ interface Start {
   isTried: boolean
 }
 
-export class RangeWalk<S extends AnySchema> implements IterableIterator<Row<S>> {
+export class RangeWalk<S extends AnySchema> extends Walk<Row<S>> {
   readonly #store: IndexedStore<S>
   readonly #index: () => OrderedIndex
   readonly #range: GivenRange
@@ -42,6 +44,8 @@ export class RangeWalk<S extends AnySchema> implements IterableIterator<Row<S>> 
   #left: number
   /** Whether the walk has ended, or was ended. */
   #isOver = false
+  /** Whether the walk was ended early. */
+  #isClosed = false
   /** Records from this number on were appended since the walk began. */
   #size: number
   readonly #given: GivenNumbers
@@ -67,6 +71,7 @@ export class RangeWalk<S extends AnySchema> implements IterableIterator<Row<S>> 
 
   /** @internal */
   constructor(store: IndexedStore<S>, index: () => OrderedIndex, range: GivenRange) {
+    super()
     this.#store = store
     this.#index = index
     this.#range = range
@@ -80,22 +85,27 @@ export class RangeWalk<S extends AnySchema> implements IterableIterator<Row<S>> 
     this.#firstEpoch = store.epoch.value
   }
 
-  [Symbol.iterator](): this {
-    return this
-  }
-
-  next(): IteratorResult<Row<S>> {
-    if (this.#isOver) return { done: true, value: undefined }
-    const n = this.#store.isFollowing ? this.#stepConsistently() : this.#step()
-    if (n < 0) return this.return()
-    this.#given.add(n)
-    if (--this.#left === 0) this.#isOver = true
-    return this.#result as IteratorResult<Row<S>>
-  }
-
-  return(): IteratorResult<Row<S>> {
-    this.#isOver = true
+  override next(): IteratorResult<Row<S>> {
+    if (!this.#isOver) {
+      const n = this.#store.isFollowing ? this.#stepConsistently() : this.#step()
+      if (n >= 0) {
+        this.#given.add(n)
+        if (--this.#left === 0) this.#isOver = true
+        return this.#result as IteratorResult<Row<S>>
+      }
+    }
+    if (!this.#isClosed) this.finish()
     return { done: true, value: undefined }
+  }
+
+  override return(): IteratorResult<Row<S>> {
+    this.#isOver = this.#isClosed = true
+    return { done: true, value: undefined }
+  }
+
+  override finish(): void {
+    this.return()
+    if (this.#row !== undefined) walkedRow.end(this.#row as unknown as EngineRow)
   }
 
   /** The numbers of the records that are left, in order. */
