@@ -144,6 +144,22 @@ const ENDINGS: Readonly<Record<string, Ending>> = {
     code: 'ERR_STRIDE_CLOSED',
     names: 'get price',
   },
+  'a row that was kept beyond its walk': {
+    program: `const rows = [...store.scan()]; rows[0].price`,
+    says: 'StrideError: This row was moved to each record of a walk in turn',
+    code: 'ERR_STRIDE_ROW_ENDED',
+    names: 'get price',
+  },
+  'a walk without a callback': {
+    program: `store.scan().map('price')`,
+    says: "TypeError: map takes a function: 'price'",
+    names: 'Walk.map',
+  },
+  'a part of a walk that is none': {
+    program: `store.scan().take(-1)`,
+    says: 'RangeError: take takes a number from 0 on',
+    names: 'Walk.take',
+  },
   'a store for reading': {
     program: `openStore('x.stride', { readOnly: true }).append(item(1))`,
     says: 'StrideError: ',
