@@ -110,6 +110,8 @@ const INVOKE: Readonly<Record<string, (options: Given) => unknown>> = {
   'openStore(path, schema, options)': options => done(openStore(next(), Item, options)),
   'openStoreAsync(path, schema, options)': async options => done(await openStoreAsync(next(), Item, options)),
   'openFlatFile(path, schema, options)': options => done(openFlatFile(flatPath, Item, options)),
+  'openFlatFile(path, schema, { header })': options => done(openFlatFile(flatPath, Item, { header: options })),
+  'file.refresh()': options => flat.refresh(options),
   'migrateStore(path, schema, map, options)': options => migrateStore(storePath, Item, undefined, options),
   'migrateStoreAsync(path, schema, map, options)': options =>
     migrateStoreAsync(storePath, Item, undefined, options),
@@ -240,6 +242,16 @@ function samplesOf(name: string, row: Option<unknown, unknown>): Samples {
       return {
         right: new AbortController().signal,
         wrong: [true, null, {}, { aborted: false }, new AbortController(), () => false],
+        outOfBounds: [],
+      }
+    case 'a function (header)':
+      return { right: () => 12, wrong: [true, null, {}, 'f', 5], outOfBounds: [] }
+    case 'a Zod object':
+      return { right: Item, wrong: [true, null, {}, 'f', 5, () => Item], outOfBounds: [] }
+    case 'an object: FlatFileHeader':
+      return {
+        right: { schema: Item },
+        wrong: [true, null, {}, 'f', 5, Item, { schema: 5 }, { schema: Item, count: 5 }],
         outOfBounds: [],
       }
     case 'a function (done, total)':

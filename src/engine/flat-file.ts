@@ -3,6 +3,7 @@
  *
  *   FF1  nothing is written but records that were changed, where they lie; the file never changes its size.
  *   FF2  commit is durable but not atomic: a crash inside it may leave some of its changes.
+ * Where the records lie: flat-place.ts.
  */
 
 import { StrideError } from '../errors.ts'
@@ -11,12 +12,12 @@ import type { Platform, PlatformFile } from '../mmap/platform.ts'
 import { createWindowPool } from '../mmap/window-pool/create-window-pool.ts'
 import { NO_OPTIONS, type NoOptions } from '../options/option-table.ts'
 import { checkPath } from '../options/shown-value.ts'
-import type { AnySchema, Input } from '../schema/index.ts'
+import type { AnySchema, Input, Output } from '../schema/index.ts'
 import { Writer } from './commit/writer.ts'
 import { Checksums } from './file/checksums.ts'
 import { DeletionBits } from './file/deletion-bits.ts'
-import { type Addressing, offsetOf } from './format/addressing.ts'
-import { truncated } from './format/identity.ts'
+import { type FlatPlace, placeOf } from './flat-place.ts'
+import { offsetOf } from './format/addressing.ts'
 import { FLAT_FILE, type FlatFileOptions, type FlatFileSettings, windowSizes } from './opening/options.ts'
 import { readerClassOf, sharedCodec } from './read/codecs.ts'
 import { Numbering } from './read/numbering.ts'
@@ -29,23 +30,25 @@ import { readStats, type StoreStats } from './stats.ts'
 /**
  * Opens any file of fixed-size records where it lies; nothing is converted.
  *
- * @param options `offset` of record 0, `stride`, `count`, `endian`, `readOnly` and how to read
- * @throws {StrideError} ERR_STRIDE_NOT_FOUND, _PARTIAL_RECORD, _TRUNCATED, _LAYOUT, _IS_DIRECTORY, _PERMISSION, _IO;
- *   TypeError for a misspelt option
+ * @param options `offset` of record 0, `stride`, `count`, or the `header` that says them; `endian`, `readOnly` and how to read
+ * @throws {StrideError} ERR_STRIDE_NOT_FOUND, _PARTIAL_RECORD, _TRUNCATED, _CORRUPT (a header that cannot be right), _LAYOUT,
+ *   _IS_DIRECTORY, _PERMISSION, _IO; TypeError for a misspelt option; what a function of the header throws
  */
-export function openFlatFile<S extends AnySchema>(
+export function openFlatFile<S extends AnySchema, H extends AnySchema = AnySchema>(
   path: string,
   schema: S,
-  options?: FlatFileOptions,
-): FlatFile<S> {
+  options?: FlatFileOptions<H>,
+): FlatFile<S, H> {
   checkPath(path, 'openFlatFile')
   return FlatFile.open(path, schema, FLAT_FILE.read(options, 'openFlatFile'))
 }
 
-export class FlatFile<S extends AnySchema = AnySchema> extends RecordSet<S> {
+export class FlatFile<S extends AnySchema = AnySchema, H extends AnySchema = AnySchema> extends RecordSet<S> {
   readonly #reading: Reading<S>
   readonly #file: PlatformFile
   readonly #writer: Writer
+  readonly #place: () => FlatPlace
+  #header: Output<H>
   /** How the bytes are reached. */
   readonly backend: 'mapped' | 'file' | 'memory'
   #failure: unknown
@@ -53,12 +56,20 @@ export class FlatFile<S extends AnySchema = AnySchema> extends RecordSet<S> {
   #commits = 0
   #syncing: Promise<void> = Promise.resolve()
 
-  private constructor(file: PlatformFile, source: Source<S>, backend: 'mapped' | 'file' | 'memory') {
+  private constructor(
+    file: PlatformFile,
+    source: Source<S>,
+    backend: 'mapped' | 'file' | 'memory',
+    place: () => FlatPlace,
+    header: unknown,
+  ) {
     const reading = new Reading(source)
     super(reading)
     this.#reading = reading
     this.#file = file
     this.backend = backend
+    this.#place = place
+    this.#header = header as Output<H>
     const { codec, locator, path } = source
     this.#writer = new Writer({
       codec,
@@ -69,20 +80,24 @@ export class FlatFile<S extends AnySchema = AnySchema> extends RecordSet<S> {
   }
 
   /** @internal What openFlatFile calls. */
-  static open<S extends AnySchema>(path: string, schema: S, options: FlatFileSettings): FlatFile<S> {
+  static open<S extends AnySchema, H extends AnySchema>(
+    path: string,
+    schema: S,
+    options: FlatFileSettings,
+  ): FlatFile<S, H> {
     const codec = sharedCodec(schema, options)
     const { platform, file } = openFile(path, options)
     try {
       const { recordSize } = codec.layout
-      const addressing = { dataOffset: options.offset, stride: options.stride ?? recordSize, recordSize }
-      const count = countRecords(file, addressing, options.count)
+      const place = (): FlatPlace => placeOf(file, options, recordSize)
+      const { addressing, count, end, header } = place()
       const sizes = windowSizes(options)
       const pool = createWindowPool(file, {
         ...sizes,
         itemBytesMax: recordSize,
         advice: options.advice,
       })
-      if (count > 0) pool.setEnd(offsetOf(addressing, count - 1) + recordSize)
+      pool.setEnd(end)
       const staging = new Staging(recordSize, count, options.stagedBytesMax)
       const locator = new Locator(addressing, pool, staging, new DeletionBits(pool), new Checksums(pool, false))
       const { windowBytes } = sizes
@@ -97,7 +112,7 @@ export class FlatFile<S extends AnySchema = AnySchema> extends RecordSet<S> {
         numbering: new Numbering(),
       }
       const Reader = locator.isDense ? readerClassOf(FlatFile, codec) : FlatFile
-      return new Reader(file, source, backendOf(platform))
+      return new Reader(file, source, backendOf(platform), place, header) as FlatFile<S, H>
     } catch (error) {
       file.close()
       throw error
@@ -110,6 +125,44 @@ export class FlatFile<S extends AnySchema = AnySchema> extends RecordSet<S> {
   }
   get readOnly(): boolean {
     return this.#file.access === 'read'
+  }
+
+  /** What the schema of the header read when the file was opened, or at the last `refresh`; undefined without one. */
+  get header(): Output<H> {
+    return this.#header
+  }
+
+  /**
+   * Sees records that another process has added since: the file grew, or its header says so. What is staged stays. Records that are
+   * there already are seen as they are without this.
+   *
+   * @returns how many records were added
+   * @throws {StrideError} ERR_STRIDE_TRUNCATED where there are fewer, _REPLACED where they lie elsewhere now: open the file again;
+   *   otherwise as `openFlatFile`, and the file stays as it was; _CLOSED
+   */
+  refresh(none?: NoOptions): number {
+    NO_OPTIONS.read(none, 'refresh of a flat file')
+    this.#reading.assertOpen()
+    this.#writer.assertIdle('refresh')
+    const { locator, pool, addressing } = this.#reading.source
+    const { path } = this
+    const now = this.#place()
+    // A function of the header is the caller's, and may close the file.
+    this.#reading.assertOpen()
+    const { dataOffset, stride } = now.addressing
+    if (dataOffset !== addressing.dataOffset || stride !== addressing.stride) {
+      throw new StrideError('ERR_STRIDE_REPLACED', `The records of ${path} lie elsewhere now`, { path })
+    }
+    const added = now.count - this.size
+    if (added < 0) {
+      const message = `${path} has ${now.count} records, and had ${this.size} before`
+      throw new StrideError('ERR_STRIDE_TRUNCATED', message, { path })
+    }
+    this.#header = now.header as Output<H>
+    pool.setEnd(now.end)
+    locator.staging.extend(now.count)
+    this.#reading.changed()
+    return added
   }
 
   /** Stages new values for the named fields. @throws {StrideError} ERR_STRIDE_NO_RECORD, ERR_STRIDE_RECORD, _READ_ONLY */
@@ -271,7 +324,8 @@ function openFile(
   const { backend } = options
   const access = options.readOnly ? 'read' : 'readwrite'
   const chosen = choosePlatform(backend, path)
-  const file = chosen.platform.open(path, { access, create: 'never' })
+  const how = { access, create: 'never', orDevice: true } as const
+  const file = chosen.platform.open(path, how)
   let other: ChosenPlatform | undefined
   try {
     other = insteadOfMapping(chosen, backend, file)
@@ -281,28 +335,5 @@ function openFile(
   }
   if (other === undefined) return { platform: chosen.platform, file }
   file.close()
-  return { platform: other.platform, file: other.platform.open(path, { access, create: 'never' }) }
-}
-
-/** How many records the file holds. @throws ERR_STRIDE_PARTIAL_RECORD, _TRUNCATED; RangeError */
-function countRecords(file: PlatformFile, addressing: Addressing, wanted: number | undefined): number {
-  const { dataOffset, stride, recordSize } = addressing
-  const { path } = file
-  if (stride < recordSize)
-    throw new RangeError(`The stride is at least the record size ${recordSize}: ${stride}`)
-  const size = file.size()
-  if (wanted !== undefined) {
-    const end = wanted === 0 ? dataOffset : offsetOf(addressing, wanted - 1) + recordSize
-    if (size < end) throw truncated(path, end, size)
-    return wanted
-  }
-  const available = size - dataOffset
-  if (available < 0) throw truncated(path, dataOffset, size)
-  const count = available < recordSize ? 0 : Math.floor((available - recordSize) / stride) + 1
-  const rest = available - count * stride
-  if (rest > 0 || (count === 0 && available > 0)) {
-    const message = `${path} ends with ${rest} bytes that are no whole record of ${recordSize} bytes`
-    throw new StrideError('ERR_STRIDE_PARTIAL_RECORD', message, { path, offset: size - rest })
-  }
-  return count
+  return { platform: other.platform, file: other.platform.open(path, how) }
 }

@@ -16,6 +16,7 @@ import * as fs from 'node:fs'
 import { type ErrorCode, StrideError } from '../errors.ts'
 import { checkOffset, checkRange } from './bounds.ts'
 import { assertSyncable, syncDescriptor, syncDescriptorAsync } from './descriptor-sync.ts'
+import { deviceSize } from './device-size.ts'
 import { type FileAccess, takeAccess } from './file-access.ts'
 import type { Access, LockKind, OpenFileOptions, PlatformFile, Region, SharedWords } from './platform.ts'
 import { inPoolShare } from './pool-share.ts'
@@ -51,6 +52,8 @@ export abstract class DiskFile implements PlatformFile {
   #isReplaced = false
   readonly #held = new Map<number, LockKind>()
   #closed = false
+  /** What a block device had when it was asked last. */
+  #deviceBytes = 0
   #twin: number | undefined
   #syncsPending = 0
   #lastSync: Promise<void> = Promise.resolve()
@@ -81,7 +84,10 @@ export abstract class DiskFile implements PlatformFile {
 
   size(): number {
     this.assertOpen()
-    return withCodes(this.path, () => fs.fstatSync(this.fd).size)
+    const stat = withCodes(this.path, () => fs.fstatSync(this.fd))
+    if (stat.isFile()) return stat.size
+    this.#deviceBytes = deviceSize(this.fd, this.path, this.#deviceBytes)
+    return this.#deviceBytes
   }
 
   identity(): string {
@@ -296,7 +302,10 @@ export abstract class DiskFile implements PlatformFile {
   }
 }
 
-/** Opens a regular file. @throws ERR_STRIDE_NOT_FOUND, _EXISTS, _IS_DIRECTORY, _PERMISSION, _NOT_MAPPABLE, _IO */
+/**
+ * Opens a regular file, or a block device where that is asked for.
+ * @throws ERR_STRIDE_NOT_FOUND, _EXISTS, _IS_DIRECTORY, _PERMISSION, _NOT_MAPPABLE, _IO
+ */
 export function openDescriptor(path: string, options: OpenFileOptions): number {
   const { O_RDONLY, O_RDWR, O_CREAT, O_EXCL, O_NONBLOCK } = fs.constants
   const { access, create = 'never', mode = 0o600, like } = options
@@ -308,7 +317,7 @@ export function openDescriptor(path: string, options: OpenFileOptions): number {
   const fd = withCodes(path, () => fs.openSync(path, flags, like === undefined ? mode : 0o600))
   if (create === 'always' && like !== undefined) takeAccess(fd, path, accessOf(like))
   const stat = fs.fstatSync(fd)
-  if (stat.isFile()) return fd
+  if (stat.isFile() || (options.orDevice === true && stat.isBlockDevice())) return fd
   fs.closeSync(fd)
   if (stat.isDirectory()) throw new StrideError('ERR_STRIDE_IS_DIRECTORY', `${path} is a directory`, { path })
   throw new StrideError('ERR_STRIDE_NOT_MAPPABLE', `${path} is no regular file`, { path })

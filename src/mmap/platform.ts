@@ -18,6 +18,8 @@ export interface OpenFileOptions {
   readonly access: Access
   /** 'never': the file must exist. 'always': it must not (ERR_STRIDE_EXISTS). 'missing': create it if absent. */
   readonly create?: 'never' | 'always' | 'missing'
+  /** Whether a block device is taken as well. */
+  readonly orDevice?: boolean
   /** Permission bits of a created file; 0o600 unless told. */
   readonly mode?: number
   /** A created file gets the owner and the permission bits of this one, as far as the process may give them; instead of `mode`. */

@@ -32,6 +32,8 @@ export interface WholeBounds {
   /** Whether Infinity stands for no bound. */
   readonly orInfinity?: boolean
   readonly isPowerOfTwo?: boolean
+  /** Whether the same may be negative. */
+  readonly orNegative?: boolean
   /** Whether docs and messages write it in octal digits, as permission bits are. */
   readonly isOctal?: boolean
 }
@@ -43,17 +45,29 @@ export function whole(bounds: WholeBounds = {}): Option<number> {
   return new Option<number>(bounds.unit === undefined ? type : `${type} (${bounds.unit})`, (value, name) => {
     if (typeof value !== 'number') throw new TypeError(`${name} must be ${type}: ${shown(value)}`)
     if (orInfinity && value === Number.POSITIVE_INFINITY) return value
-    const fits = Number.isSafeInteger(value) && value >= min && value <= max
+    const size = bounds.orNegative ? Math.abs(value) : value
+    const fits = Number.isSafeInteger(value) && size >= min && size <= max
     if (fits && (!isPowerOfTwo || Number.isInteger(Math.log2(value)))) return value
     throw new RangeError(`${name} must be ${type}: ${value}`)
   })
 }
 
-function wholeType({ min = 0, max, orInfinity, isPowerOfTwo, isOctal }: WholeBounds): string {
+function wholeType({ min = 0, max, orInfinity, isPowerOfTwo, isOctal, orNegative }: WholeBounds): string {
   const digits = (value: number): string => (isOctal ? `0o${value.toString(8)}` : String(value))
   const what = isPowerOfTwo ? 'a power of two' : 'a whole number'
   const to = max === undefined ? '' : ` to ${digits(max)}`
-  return `${what} from ${digits(min)}${to}${orInfinity ? ', or Infinity' : ''}`
+  return `${what} from ${digits(min)}${to}${orInfinity ? ', or Infinity' : ''}${orNegative ? ', or negative' : ''}`
+}
+
+/** A Zod object; who reads it says what is wrong with it. */
+export const zodObject = new Option<object>('a Zod object', (value, name) => {
+  if (typeof value === 'object' && value !== null && '_zod' in value) return value
+  throw new TypeError(`${name} must be a Zod object, z.object({ … }): ${shown(value)}`)
+})
+
+/** Options of another table. */
+export function nested<Rows extends OptionRows>(table: OptionTable<Rows>): Option<Settled<Rows>> {
+  return new Option(`an object: ${table.name}`, (value, name) => table.read(value, name))
 }
 
 /** Permission bits of a file that is created. */

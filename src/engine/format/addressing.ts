@@ -2,7 +2,8 @@
  * Where a record lives: arithmetic between record numbers and byte offsets.
  *
  * Pure functions over a data offset and a stride; nothing here touches a file or a window.
- *   AD1  offsets rise strictly with the record number and never fall into the header.
+ *   AD1  offsets rise strictly with the record number and never fall into the header. Those of a flat file with a negative stride
+ *        fall instead.
  *   AD2  every result is a safe integer: recordsMax bounds what a store may grow to.
  * Which record is live: deletion-bits.ts. What its bytes mean: schema/codec.ts.
  */
@@ -10,9 +11,9 @@
 export interface Addressing {
   /** File offset of record 0, bytes. */
   readonly dataOffset: number
-  /** Bytes from one record to the next. */
+  /** Bytes from one record to the next; negative where each lies in front of the one before. */
   readonly stride: number
-  /** Bytes of a record; at most the stride. */
+  /** Bytes of a record; at most the stride without its sign. */
   readonly recordSize: number
 }
 
@@ -26,9 +27,18 @@ export function recordsMax(addressing: Addressing): number {
   return Math.floor((Number.MAX_SAFE_INTEGER - addressing.dataOffset - 2 ** 40) / (addressing.stride + 1))
 }
 
-/** The first record that begins at or after this file offset. */
-export function firstRecordAt(addressing: Addressing, offset: number): number {
-  return Math.max(0, Math.ceil((offset - addressing.dataOffset) / addressing.stride))
+/** The first record that lies whole between these file offsets. */
+export function firstRecordIn(addressing: Addressing, start: number, end: number): number {
+  const { dataOffset, stride, recordSize } = addressing
+  const from = stride > 0 ? start : end - recordSize
+  return Math.max(0, Math.ceil((from - dataOffset) / stride))
+}
+
+/** One past the last record that lies whole between these file offsets. */
+export function recordsEndIn(addressing: Addressing, start: number, end: number): number {
+  const { dataOffset, stride } = addressing
+  if (stride > 0) return recordsBefore(addressing, end)
+  return Math.max(0, Math.floor((start - dataOffset) / stride) + 1)
 }
 
 /** One past the last record that lies whole before this file offset. */

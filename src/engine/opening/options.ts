@@ -6,7 +6,16 @@
  */
 
 import type { Advice } from '../../mmap/platform.ts'
-import { flag, named, oneOf, permissionBits, whole } from '../../options/option-kinds.ts'
+import {
+  callback,
+  flag,
+  named,
+  nested,
+  oneOf,
+  permissionBits,
+  whole,
+  zodObject,
+} from '../../options/option-kinds.ts'
 import {
   type CallWithOptions,
   NO_OPTIONS,
@@ -14,6 +23,7 @@ import {
   OptionTable,
   type SettledOptions,
 } from '../../options/option-table.ts'
+import type { AnySchema, Output } from '../../schema/index.ts'
 import type { Durability } from '../commit/commit-waiters.ts'
 import { PROGRESS } from '../file/progress-options.ts'
 import type { Allocation } from '../file/space.ts'
@@ -110,15 +120,37 @@ export const INDEXED_STORE = new OptionTable('IndexedStoreOptions', {
   indexes: named(INDEX_DECLARATION, 'index', checkIndexName).orElse('none'),
 })
 
+export const FLAT_HEADER = new OptionTable('FlatFileHeader', {
+  /** What the header holds. `file.header` is what it reads. */
+  schema: zodObject.required(),
+  /** File offset of the header. */
+  at: whole({ unit: 'bytes' }).or(0),
+  /** Byte order of the header's fields that do not say their own. */
+  endian: oneOf('little', 'big').orElse("the file's"),
+  /** Answers the file offset of record 0. */
+  offset: callback<(header: never) => unknown>('header').orElse("the option's, or the end of the header"),
+  /** Answers the bytes from one record to the next. */
+  stride: callback<(header: never) => unknown>('header').orElse("the option's"),
+  /** Answers how many records there are. */
+  count: callback<(header: never) => unknown>('header').orElse("the option's"),
+})
+
 export const FLAT_FILE = new OptionTable('FlatFileOptions', {
   ...READING.rows,
   ...ENCODING.rows,
+  /** A header of the file, which says where the records lie. */
+  header: nested(FLAT_HEADER).orElse('none'),
   /** File offset of record 0. */
-  offset: whole({ unit: 'bytes' }).or(0),
-  /** Bytes from one record to the next, at least the record size. */
-  stride: whole({ min: 1, unit: 'bytes' }).orElse('the record size'),
+  offset: whole({ unit: 'bytes' }).orElse('0, or the end of the header'),
+  /**
+   * Bytes from one record to the next, at least the record size. Negative where each record lies in front of the one before, as the
+   * rows of a BMP do; then `offset` is that of record 0 all the same, and `count` is needed.
+   */
+  stride: whole({ min: 1, unit: 'bytes', orNegative: true }).orElse('the record size'),
   /** How many records there are. */
   count: whole({ unit: 'records' }).orElse('as many as the file holds'),
+  /** What is done about a part of a record at the end, where nothing says how many records there are. */
+  tail: oneOf('refuse', 'ignore').or('refuse'),
   /** Bound on staged bytes in memory. */
   stagedBytesMax,
 })
@@ -140,7 +172,25 @@ export const COMMIT = new OptionTable('CommitOptions', {
 
 export type ReadingOptions = OptionsOf<typeof READING>
 export type StoreOptions = OptionsOf<typeof STORE>
-export type FlatFileOptions = OptionsOf<typeof FLAT_FILE>
+
+/** What an offset, stride or count is taken from. @typeParam H the header's schema */
+export interface FlatFileHeader<H extends AnySchema = AnySchema>
+  extends Omit<OptionsOf<typeof FLAT_HEADER>, 'schema' | 'offset' | 'stride' | 'count'> {
+  /** What the header holds. `file.header` is what it reads. */
+  readonly schema: H
+  /** Answers the file offset of record 0. */
+  readonly offset?: ((header: Output<H>) => number | bigint) | undefined
+  /** Answers the bytes from one record to the next. */
+  readonly stride?: ((header: Output<H>) => number | bigint) | undefined
+  /** Answers how many records there are. */
+  readonly count?: ((header: Output<H>) => number | bigint) | undefined
+}
+
+export interface FlatFileOptions<H extends AnySchema = AnySchema>
+  extends Omit<OptionsOf<typeof FLAT_FILE>, 'header'> {
+  /** A header of the file, which says where the records lie. */
+  readonly header?: FlatFileHeader<H> | undefined
+}
 export type MigrateOptions = OptionsOf<typeof MIGRATION>
 /** How one commit differs from the store's others. */
 export type CommitOptions = OptionsOf<typeof COMMIT>
@@ -163,6 +213,7 @@ export const ENGINE_CALLS: readonly CallWithOptions[] = [
   { call: 'openStore(path, schema, options)', table: INDEXED_STORE },
   { call: 'openStoreAsync(path, schema, options)', table: INDEXED_STORE },
   { call: 'openFlatFile(path, schema, options)', table: FLAT_FILE },
+  { call: 'openFlatFile(path, schema, { header })', table: FLAT_HEADER },
   { call: 'migrateStore(path, schema, map, options)', table: MIGRATION },
   { call: 'migrateStoreAsync(path, schema, map, options)', table: MIGRATION },
   { call: 'store.scan(range)', table: NUMBER_RANGE },
@@ -193,6 +244,7 @@ export const ENGINE_CALLS: readonly CallWithOptions[] = [
   { call: 'tx.scan(range)', table: NUMBER_RANGE },
   { call: 'file.commit()', table: NO_OPTIONS },
   { call: 'file.commitSync()', table: NO_OPTIONS },
+  { call: 'file.refresh()', table: NO_OPTIONS },
 ]
 
 /** The declared indexes, checked as far as that goes without a schema. @throws TypeError */

@@ -35,14 +35,18 @@ export function prefetchRanges(what: PrefetchWhat, addressing: Addressing, size:
   if (!('length' in what)) {
     const { from, to } = rangeEnds(what, size)
     if (to <= from) return []
-    return [{ offset: offsetOf(addressing, from), length: (to - from) * addressing.stride }]
+    const { stride, recordSize } = addressing
+    if (stride < 0)
+      return [{ offset: offsetOf(addressing, to - 1), length: (from + 1 - to) * stride + recordSize }]
+    return [{ offset: offsetOf(addressing, from), length: (to - from) * stride }]
   }
   const numbers = Float64Array.from(what).sort()
+  if (addressing.stride < 0) numbers.reverse()
   const ranges: { offset: number; length: number }[] = []
   for (const n of numbers) {
     if (n === NO_RECORD) continue
     checkRecordNumber(n)
-    if (n >= size) break
+    if (n >= size) continue
     const offset = offsetOf(addressing, n)
     const last = ranges.at(-1)
     if (last !== undefined && offset - (last.offset + last.length) < GAP_BYTES) {

@@ -29,11 +29,12 @@ export function fileOrder(
 ): Uint32Array | undefined {
   const { length } = numbers
   if (length < COUNT_MIN || size === 0) return undefined
-  const fileBytes = size * addressing.stride
+  const stride = Math.abs(addressing.stride)
+  const fileBytes = size * stride
   if (fileBytes <= windowBytes && !isCold(numbers, addressing, pool, size)) return undefined
 
   const blockBytes = Math.max(BLOCK_BYTES, Math.ceil(fileBytes / BLOCK_COUNT_MAX))
-  const recordsPerBlock = Math.max(1, Math.floor(blockBytes / addressing.stride))
+  const recordsPerBlock = Math.max(1, Math.floor(blockBytes / stride))
   const blocks = Math.ceil(size / recordsPerBlock) + 1
   const starts = new Uint32Array(blocks + 1)
   const blockOf = (i: number): number => {

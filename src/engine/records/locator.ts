@@ -11,7 +11,7 @@ import type { RecordBytes } from '../../schema/index.ts'
 import { CheckedRecords, type ChecksumPolicy } from '../file/checked-records.ts'
 import type { Checksums } from '../file/checksums.ts'
 import type { DeletionBits } from '../file/deletion-bits.ts'
-import { type Addressing, firstRecordAt, offsetOf, recordsBefore } from '../format/addressing.ts'
+import { type Addressing, firstRecordIn, offsetOf, recordsBefore, recordsEndIn } from '../format/addressing.ts'
 import type { RecordLayers } from './record-layers.ts'
 import type { Staging } from './staging.ts'
 
@@ -163,7 +163,7 @@ export class Locator<L extends RecordLayers = Staging> {
   run(n: number, end: number): RecordBytes | undefined {
     const { staging, addressing } = this
     const limit = Math.min(end, staging.size)
-    const source = this.find(n, Math.max(1, limit - n) * addressing.stride)
+    const source = this.find(n, Math.max(1, (limit - n) * addressing.stride))
     if (source === undefined) {
       this.count = 0
       return undefined
@@ -195,8 +195,8 @@ export class Locator<L extends RecordLayers = Staging> {
    */
   stretch(window: Window, n: number): void {
     const { addressing, staging } = this
-    let first = firstRecordAt(addressing, window.start)
-    let end = Math.min(recordsBefore(addressing, window.end), staging.tailStart)
+    let first = firstRecordIn(addressing, window.start, window.end)
+    let end = Math.min(recordsEndIn(addressing, window.start, window.end), staging.tailStart)
     if (this.#checked.isActive) {
       first = this.#checked.startTo(n, first)
       end = this.#checked.endFrom(n, end)

@@ -343,6 +343,12 @@ export class Staging implements ChangeableLayers {
     this.#deletedDelta = this.#stagedDeletions = 0
   }
 
+  /** The file holds more records, which another process added; what is staged stays. Nothing is appended here. */
+  extend(size: number): void {
+    this.#baseSize = this.#size = size
+    this.startTail()
+  }
+
   /** The committed size is this one now, and these changes lie over the file, for a reader or until recovery is through. */
   rebase(size: number, overlay?: Overlay): void {
     this.#baseSize = this.#size = size
