@@ -84,11 +84,16 @@ const READS: Calls<ItemStore | FlatFile<typeof Item>> = {
   rollback: set => set.rollback(),
 }
 
+const FLAT_ONLY: Calls<FlatFile<typeof Item>> = { refresh: file => file.refresh() }
+
 const STORE_ONLY: Calls<ItemStore> = {
   commitNumber: store => store.commitNumber,
   durableCommitNumber: store => store.durableCommitNumber,
   index: store => store.index('byKey'),
   indexes: store => store.indexes,
+  upsert: store => store.upsert('byValue', { key: 1, value: 1 }),
+  clear: store => store.clear(),
+  begin: store => store.begin(),
   createIndex: store => store.createIndex('other', { on: 'value' }),
   dropIndex: store => store.dropIndex('byKey'),
   transaction: store => store.transaction(() => 0),
@@ -111,6 +116,7 @@ const INDEX: Calls<ItemIndex> = {
   getMany: index => index.getMany([1]),
   numbers: index => index.numbers([1]),
   all: index => index.all(1),
+  delete: index => index.delete(1),
   range: index => index.range(),
   first: index => index.first(),
   last: index => index.last(),
@@ -142,6 +148,7 @@ const TRANSACTION: Calls<Tx> = {
   update: tx => tx.update(0, { value: 1 }),
   put: tx => tx.put(0, { key: 1, value: 1 }),
   delete: tx => tx.delete(0),
+  upsert: tx => tx.upsert('byValue', { key: 1, value: 1 }),
 }
 
 /** Where the records are that are held when the store is closed. */
@@ -271,6 +278,9 @@ describe.each(BACKENDS)('a closed store, %s', backend => {
       verify: store => store.verify(),
       compact: store => store.compact(),
       backup: store => store.backup(`${store.path}-copy`),
+      upsert: store => store.upsert('byValue', { key: 1, value: 1 }),
+      clear: store => store.clear(),
+      begin: store => store.begin(),
       createIndex: store => store.createIndex('other', { on: 'key' }),
       dropIndex: store => store.dropIndex('byKey'),
       prefetch: store => store.prefetch(),
@@ -358,9 +368,10 @@ describe.each(['mapped', 'file'] as const)('a closed flat file, %s', backend => 
     const file = opened()
     const members = membersOf(file)
     const quiet = QUIET.filter(name => members.includes(name))
-    expect(members).toEqual([...quiet, ...Object.keys(READS)].sort())
+    expect(members).toEqual([...quiet, 'header', ...Object.keys(READS), ...Object.keys(FLAT_ONLY)].sort())
     file.close()
     await expectAllClosed(file, READS)
+    await expectAllClosed(file, FLAT_ONLY)
     file.close()
     await file.closeAsync()
   })

@@ -37,7 +37,10 @@ export class Admission {
     this.#parts = parts
   }
 
-  /** @returns whether there was something to take in @throws ERR_STRIDE_NO_SPACE, _LIMIT, _TRUNCATED and leaves all staged; whatever poisons */
+  /**
+   * @returns whether there was something to take in
+   * @throws ERR_STRIDE_NO_SPACE, _LIMIT, _TRUNCATED and leaves all staged; whatever poisons
+   */
   admit(): boolean {
     const { staging, sealer, journals, queue, progress, owner } = this.#parts
     if (staging.isEmpty) return false

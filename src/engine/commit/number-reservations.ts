@@ -1,7 +1,7 @@
 /**
  * Record numbers that concurrent transactions were given for records that they append.
  *
- *   NE1  no number is given twice while whoever got it may still commit.
+ *   NN1  no number is given twice while whoever got it may still commit.
  */
 
 export class NumberReservations {

@@ -11,6 +11,7 @@ import { InvariantError, StrideError } from '../../errors.ts'
 import type { Codec, RecordBytes } from '../../schema/index.ts'
 import { copyBytes } from '../file/copy-bytes.ts'
 import { checkRecordNumber } from '../format/addressing.ts'
+import { HeapBytes } from '../records/heap-bytes.ts'
 import type { Locator } from '../records/locator.ts'
 import type { ChangeableLayers } from '../records/record-layers.ts'
 import { noRecord } from '../records/record-numbers.ts'
@@ -34,17 +35,12 @@ export interface StagedKeys {
 
 export class Writer<L extends ChangeableLayers = ChangeableLayers, P extends WriterParts<L> = WriterParts<L>> {
   protected readonly parts: P
-  readonly #scratch: Buffer
-  readonly #scratchView: DataView
-  readonly #scratchBytes: RecordBytes
+  #scratch: HeapBytes | undefined
   /** True while user code may run in the middle of a call (iterables, getters of records). */
   #busy = false
 
   constructor(parts: P) {
     this.parts = parts
-    this.#scratch = Buffer.alloc(parts.locator.staging.recordSize)
-    this.#scratchView = new DataView(this.#scratch.buffer, this.#scratch.byteOffset, this.#scratch.length)
-    this.#scratchBytes = { view: this.#scratchView, bytes: this.#scratch }
   }
 
   /** @throws ERR_STRIDE_TRANSACTION while another call is in the middle of user code: an iterable, a getter, a refinement */
@@ -59,8 +55,9 @@ export class Writer<L extends ChangeableLayers = ChangeableLayers, P extends Wri
     this.enter('update')
     try {
       this.#copyToScratch(n)
-      this.#encode(n, () => this.parts.codec.patch(change, this.#scratchView, this.#scratch, 0))
-      this.parts.indexes?.changing(n, this.#scratchView, 0)
+      const { view, bytes } = this.#image
+      this.#encode(n, () => this.parts.codec.patch(change, view, bytes, 0))
+      this.parts.indexes?.changing(n, view, 0)
       this.#stageScratch(n, false)
     } finally {
       this.#busy = false
@@ -73,8 +70,9 @@ export class Writer<L extends ChangeableLayers = ChangeableLayers, P extends Wri
     try {
       checkRecordNumber(n)
       if (!this.parts.locator.isLiveForChange(n)) throw noRecord(n, this.parts)
-      this.#encode(n, () => this.parts.codec.encode(record, this.#scratchView, this.#scratch, 0))
-      this.parts.indexes?.changing(n, this.#scratchView, 0)
+      const { view, bytes } = this.#image
+      this.#encode(n, () => this.parts.codec.encode(record, view, bytes, 0))
+      this.parts.indexes?.changing(n, view, 0)
       this.#stageScratch(n, false)
     } finally {
       this.#busy = false
@@ -107,10 +105,11 @@ export class Writer<L extends ChangeableLayers = ChangeableLayers, P extends Wri
   ): { readonly number: number; readonly inserted: boolean } {
     this.enter('upsert')
     try {
-      this.parts.codec.encode(record, this.#scratchView, this.#scratch, 0)
-      const n = rivalOf(this.#scratchView)
-      if (n < 0) return { number: this.appendEncoded(this.#scratchBytes), inserted: true }
-      this.parts.indexes?.changing(n, this.#scratchView, 0)
+      const { view, bytes } = this.#image
+      this.parts.codec.encode(record, view, bytes, 0)
+      const n = rivalOf(view)
+      if (n < 0) return { number: this.appendEncoded(this.#image), inserted: true }
+      this.parts.indexes?.changing(n, view, 0)
       this.#stageScratch(n, false)
       return { number: n, inserted: false }
     } finally {
@@ -120,8 +119,9 @@ export class Writer<L extends ChangeableLayers = ChangeableLayers, P extends Wri
 
   /** Stages a record at a number where there is none. */
   protected insert(n: number, record: unknown): void {
-    this.#encode(n, () => this.parts.codec.encode(record, this.#scratchView, this.#scratch, 0))
-    this.insertEncoded(n, this.#scratchBytes)
+    const { view, bytes } = this.#image
+    this.#encode(n, () => this.parts.codec.encode(record, view, bytes, 0))
+    this.insertEncoded(n, this.#image)
   }
   protected insertEncoded(n: number, image: RecordBytes): void {
     const { locator, indexes, changed } = this.parts
@@ -132,8 +132,9 @@ export class Writer<L extends ChangeableLayers = ChangeableLayers, P extends Wri
 
   /** Stages a record that gets its number once it is encoded. */
   protected insertNew(record: unknown): number {
-    this.parts.codec.encode(record, this.#scratchView, this.#scratch, 0)
-    return this.appendEncoded(this.#scratchBytes)
+    const { view, bytes } = this.#image
+    this.parts.codec.encode(record, view, bytes, 0)
+    return this.appendEncoded(this.#image)
   }
 
   /** Stages a new record, whose image lies at position 0. @returns its number. A flat file has no new ones */
@@ -156,16 +157,25 @@ export class Writer<L extends ChangeableLayers = ChangeableLayers, P extends Wri
     this.#busy = false
   }
 
+  /** Where a record is encoded before it is staged. */
+  get #image(): HeapBytes {
+    if (this.#scratch === undefined) {
+      this.#scratch = HeapBytes.ofSize(this.parts.locator.staging.recordSize)
+      this.#scratch.bytes.fill(0)
+    }
+    return this.#scratch
+  }
+
   #copyToScratch(n: number): void {
     checkRecordNumber(n)
     const { locator } = this.parts
     const source = locator.find(n)
     if (source === undefined) throw noRecord(n, this.parts)
-    copyBytes(source, locator.at, this.#scratchBytes, 0, this.#scratch.length)
+    copyBytes(source, locator.at, this.#image, 0, locator.staging.recordSize)
   }
 
   #stageScratch(n: number, revives: boolean): void {
-    this.parts.locator.staging.setImage(n, this.#scratchBytes, revives)
+    this.parts.locator.staging.setImage(n, this.#image, revives)
     this.parts.changed()
   }
 

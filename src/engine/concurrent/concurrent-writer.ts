@@ -1,7 +1,7 @@
 /**
  * Stages what one transaction writes, in its own view.
  *
- *   CW1  a record that is appended has its number at once: one that was reserved, and that nobody else gets.
+ *   CX1  a record that is appended has its number at once: one that was reserved, and that nobody else gets.
  */
 
 import type { RecordBytes } from '../../schema/index.ts'

@@ -31,7 +31,7 @@ export function merge<T>(target: MergeTarget, view: CommitView, reads: ReadNumbe
   assertUnchanged(target, view, reads)
   const aside = staging.isEmpty ? undefined : SetAside.copy(staging, path)
   if (aside !== undefined) assertApart(target, view, aside)
-  dropStaged()
+  if (aside !== undefined) dropStaged()
   try {
     place(target, view)
     return commit()

@@ -1,12 +1,12 @@
 /**
  * Finds records for one transaction, and takes note of which it read.
  *
- *   TL1  asked for by number, also an absent record was read. A walk read the records that it gave.
+ *   TI1  asked for by number, also an absent record was read. A walk read the records that it gave.
  */
 
 import type { RecordBytes } from '../../schema/index.ts'
-import { Locator } from '../records/locator.ts'
 import type { CommitView } from '../records/commit-view.ts'
+import { Locator } from '../records/locator.ts'
 import type { ReadNumbers } from './read-numbers.ts'
 
 export class TrackingLocator extends Locator<CommitView> {

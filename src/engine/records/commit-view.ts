@@ -93,7 +93,7 @@ export class CommitView implements ChangeableLayers, OpenView {
   setImage(n: number, image: RecordBytes, revives: boolean): void {
     const old = this.#own.get(n)
     if (old === undefined) this.#take()
-    const copy = new HeapBytes(Buffer.allocUnsafeSlow(this.recordSize))
+    const copy = HeapBytes.ofSize(this.recordSize)
     copyBytes(image, 0, copy, 0, this.recordSize)
     this.expire()
     this.#own.set(n, copy)

@@ -19,6 +19,11 @@ export class HeapBytes implements RecordBytes {
   /** The token that is out, if there is one. */
   token: RecordBytes | undefined = undefined
 
+  /** Memory for one image. Small ones share their memory with others, which costs less to make and to give back. */
+  static ofSize(bytes: number): HeapBytes {
+    return new HeapBytes(Buffer.allocUnsafe(bytes))
+  }
+
   constructor(bytes: Buffer) {
     this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
     this.bytes = bytes

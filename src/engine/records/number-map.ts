@@ -6,8 +6,9 @@
  */
 
 const SLOTS_MIN = 16
-/** A map that was larger gives its memory back when it is cleared. */
+/** A map that was larger, or of whose slots fewer than this part were used, gives its memory back when it is cleared. */
 const SLOTS_KEPT = 4096
+const PART_KEPT = 1 / 16
 /** Of the slots at most so many are used. */
 const LOAD = 0.7
 const FREE = -1
@@ -63,8 +64,10 @@ export class NumberMap {
 
   clear(): void {
     if (this.#size === 0) return
+    const slots = this.#keys.length
+    const isWellUsed = this.#size >= slots * PART_KEPT
     this.#size = 0
-    if (this.#keys.length <= SLOTS_KEPT) {
+    if (slots === SLOTS_MIN || (isWellUsed && slots <= SLOTS_KEPT)) {
       this.#keys.fill(FREE)
       return
     }
@@ -76,9 +79,12 @@ export class NumberMap {
   /** Calls with each entry, in no order; the map does not change meanwhile. */
   forEach(visit: (n: number, value: number) => void): void {
     const keys = this.#keys
-    for (let slot = 0; slot < keys.length; slot++) {
+    let left = this.#size
+    for (let slot = 0; left > 0; slot++) {
       const key = keys[slot] as number
-      if (key !== FREE) visit(key, this.#values[slot] as number)
+      if (key === FREE) continue
+      left--
+      visit(key, this.#values[slot] as number)
     }
   }
 

@@ -3,8 +3,8 @@
  *
  * A commit keeps the image that each of its changes replaces, unless no view is open. A view at commit C sees the oldest version
  * that was replaced after C, and where there is none the record as it is committed.
- *   VR1  a version is kept while a view that sees it is open, and no longer.
- *   VR2  the memory of all versions is bounded: beyond it the oldest views end.
+ *   VS1  a version is kept while a view that sees it is open, and no longer.
+ *   VS2  the memory of all versions is bounded: beyond it the oldest views end.
  * Who sees them: commit-view.ts. Who keeps them: commit/seal.ts.
  */
 
@@ -83,7 +83,7 @@ export class Versions {
   keep(n: number, replacedBy: number, source: RecordBytes | undefined, at: number): void {
     let image: HeapBytes | undefined
     if (source !== undefined) {
-      image = new HeapBytes(Buffer.allocUnsafeSlow(this.#recordSize))
+      image = HeapBytes.ofSize(this.#recordSize)
       copyBytes(source, at, image, 0, this.#recordSize)
     }
     const version: Version = { recordNumber: n, replacedBy, image, newer: undefined }

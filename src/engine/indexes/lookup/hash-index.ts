@@ -15,6 +15,11 @@ import type { HashDelta } from '../trees/hash-delta.ts'
 import { HashHomes, HOMES_BATCH, UNSURE } from './hash-slots.ts'
 import { KeyIndex, type KeyIndexParts } from './key-index.ts'
 
+/** Of one batch of keys, while it is looked for: no code of a caller runs then. */
+const HASHES = new Uint32Array(HOMES_BATCH)
+const WORDS = new Float64Array(HOMES_BATCH)
+const FOUND = new Float64Array(HOMES_BATCH)
+
 export interface HashIndexParts extends KeyIndexParts<HashDelta> {
   readonly hash: KeyHash
   /** Whether the tree belongs to another index, which answers for other records. */
@@ -28,9 +33,6 @@ export class HashIndex extends KeyIndex<HashDelta> {
   readonly #isPlainWord: boolean
   /** The key that is looked for. */
   readonly #key: Uint32Array
-  readonly #hashes = new Uint32Array(HOMES_BATCH)
-  readonly #words = new Float64Array(HOMES_BATCH)
-  readonly #found = new Float64Array(HOMES_BATCH)
   readonly #homes: HashHomes
   override readonly quick: HashHomes | undefined
 
@@ -196,15 +198,15 @@ export class HashIndex extends KeyIndex<HashDelta> {
   /** Looks for keys of one word, step by step. */
   #numbersOfWords(keys: ArrayLike<unknown>, from: number, to: number, out: Float64Array): void {
     const { codec, tree } = this
-    const hashes = this.#hashes
-    const words = this.#words
+    const hashes = HASHES
+    const words = WORDS
     const count = to - from
     for (let i = 0; i < count; i++) {
       const word = codec.wordOf(keys[from + i])
       words[i] = word
       hashes[i] = word < 0 ? 0 : this.#hash.ofWord(word)
     }
-    const found = this.#found
+    const found = FOUND
     if (tree.directory.pageCount > 0 && this.#homes.layOut(tree.directory))
       this.#homes.findMany(hashes, count, found)
     else found.fill(UNSURE, 0, count)
@@ -219,8 +221,8 @@ export class HashIndex extends KeyIndex<HashDelta> {
 
   /** The number of key i of those that are looked for together. */
   #numberOfWord(i: number): number {
-    const word = this.#words[i] as number
-    return word < 0 ? -1 : this.#findWord(word, this.#hashes[i] as number)
+    const word = WORDS[i] as number
+    return word < 0 ? -1 : this.#findWord(word, HASHES[i] as number)
   }
 }
 

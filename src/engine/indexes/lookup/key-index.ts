@@ -8,7 +8,7 @@
 
 import { StrideError } from '../../../errors.ts'
 import { INDEXED_NUMBERS_MAX } from '../../format/index-format.ts'
-import { KeyCodec } from '../keys/key-codec.ts'
+import type { KeyCodec } from '../keys/key-codec.ts'
 import type { RecordAccess } from '../keys/record-keys.ts'
 import type { PageView } from '../pages/page-view.ts'
 import type { Delta } from '../trees/delta.ts'
@@ -129,10 +129,9 @@ export abstract class KeyIndex<D extends Delta = Delta> {
     return recordCodec.hasNull ? undefined : recordCodec.words.join(' ')
   }
 
-  /** What an index over other records is made of. */
+  /** What an index over other records is made of. Nobody looks for keys in both at once, so they share their codecs. */
   protected partsOver(records: RecordAccess): KeyIndexParts<D> {
-    const { tree, pages, codec } = this.parts
-    return { tree, pages, records, codec: new KeyCodec(codec.plan), recordCodec: new KeyCodec(codec.plan) }
+    return { ...this.parts, records }
   }
 
   /** The key that the codec holds. @returns -1 where there is none */

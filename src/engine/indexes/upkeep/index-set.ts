@@ -118,7 +118,10 @@ export class IndexSet {
     this.changes++
   }
 
-  /** Like `adding`, or in place of a live record `changing`, but no rival is looked for: see `assertUnrivalled`. @throws ERR_STRIDE_LIMIT */
+  /**
+   * Like `adding`, or in place of a live record `changing`, but no rival is looked for: see `assertUnrivalled`.
+   * @throws ERR_STRIDE_LIMIT
+   */
   placing(n: number, view: DataView, at: number, isLive: boolean): void {
     const { locator } = this.#parts
     for (const index of this.#told()) {
