@@ -132,6 +132,7 @@ absent. So equal layouts have equal texts.
 | \`numbertext\` | \`radix\`: 2 to 36; \`fill\`: "zeros", "left" or "right"; \`end\`: "none", "nul", "space" or "nul-space" |
 | \`object\` | \`fields\`; \`alignment\` |
 | \`tuple\` | \`items\`: fields without names; \`alignment\` |
+| \`union\` | \`tag\`: a name; \`variants\`: fields of type \`object\` without names, each with a field of that name and type \`enum\`, all of these at the same place and no two with the same code; \`alignment\` |
 | \`array\` | \`length\`: elements; \`element\`: a field without a name. Element i lies \`i * width\` bytes behind the first, where \`width\` is the element's |
 
 \`alignment\` is what a C compiler would align the object to; reading needs none of it.
@@ -156,6 +157,7 @@ absent. So equal layouts have equal texts.
 | \`bits\` | 1, 2 or 4 | \`count\` bits from \`shift\` of an unsigned integer, which other fields of type \`bits\` share |
 | \`bytes\` | \`size\` | as they are |
 | \`object\`, \`tuple\`, \`array\` | \`size\` | the fields inside |
+| \`union\` | \`size\`, that of its largest variant | the fields of the variant that lists the code which the tag has |
 
 A code that is not listed, a date out of range and a boolean above 1 are damage. Gaps and the bytes
 of a null or absent value are zeros.
@@ -172,7 +174,8 @@ Bit b of a record is bit \`b % 8\`, from the lowest, of byte \`nullBits.offset +
 
 Bits are counted from 0 in the order of the fields, depth first: a field's own bits, then those of
 the fields inside it. An array takes its own bits, then for each element as many as one element
-takes. Objects, tuples and arrays that cannot be null have no bits of their own.
+takes. The variants of a union share their bits: each counts from the one behind the union's own, and
+the union takes as many as the variant that needs most. Objects, tuples, arrays and unions that cannot be null have no bits of their own.
 
 ### Deletion bitmap
 

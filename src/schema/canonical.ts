@@ -12,6 +12,7 @@ import { StrideError } from '../errors.ts'
 import { checkedMeant, checkedText, parametersOf } from './kind-parameters.ts'
 import {
   type BooleanKind,
+  childrenOf,
   type EnumKind,
   type EnumValue,
   type FieldType,
@@ -31,6 +32,7 @@ import {
   TEXTS,
   type TextEncoding,
 } from './kinds.ts'
+import { jointTag } from './unions.ts'
 
 export const CANONICAL_VERSION = 1
 
@@ -79,6 +81,11 @@ function fieldJson(node: Node, name?: string): Json {
     case 'array':
       json.length = node.length
       json.element = fieldJson(node.element)
+      break
+    case 'union':
+      json.tag = node.tag
+      json.variants = node.variants.map(variant => fieldJson(variant))
+      json.alignment = node.alignment
       break
     default:
       Object.assign(json, parametersOf(node))
@@ -136,14 +143,14 @@ export function parseCanonical(text: string): {
 function fieldsLieWithin(node: Node): boolean {
   if (node.type === 'array')
     return node.element.width * node.length <= node.size && fieldsLieWithin(node.element)
-  if (node.type !== 'object' && node.type !== 'tuple') return true
+  if (node.type !== 'object' && node.type !== 'tuple' && node.type !== 'union') return true
   if (
     node.type === 'object' &&
     node.members.some(m => m.name === '' || m.name === '__proto__' || m.name.includes('.'))
   ) {
     return false
   }
-  const children = node.type === 'object' ? node.members.map(m => m.node) : node.items
+  const children = childrenOf(node)
   return children.every(child => {
     const isWhole = Number.isSafeInteger(child.offset) && Number.isSafeInteger(child.width)
     return (
@@ -188,6 +195,8 @@ interface FieldJson {
   readonly codes?: readonly number[]
   readonly fields?: readonly FieldJson[]
   readonly items?: readonly FieldJson[]
+  readonly tag?: string
+  readonly variants?: readonly FieldJson[]
   readonly element?: FieldJson
   readonly length?: number
   readonly alignment?: number
@@ -240,6 +249,13 @@ function parseField(json: FieldJson, bit: number): Node {
       const length = json.length as number
       return { type, element, length, ...place(element.alignment, element.bits * length) }
     }
+    case 'union': {
+      const tag = json.tag as string
+      const variants = (json.variants as readonly FieldJson[]).map(variant => parseField(variant, own))
+      if (!variants.every(isVariant)) throw new TypeError('a variant is no object')
+      const bits = variants.reduce((most, variant) => Math.max(most, variant.bits), 0)
+      return { type, tag, tagNode: jointTag(variants, tag), variants, ...place(json.alignment as number, bits) }
+    }
     case 'enum': {
       const values = (json.values ?? []).map(v => (typeof v === 'object' && v !== null ? BigInt(v.bigint) : v))
       return {
@@ -259,6 +275,10 @@ function parseField(json: FieldJson, bit: number): Node {
       return { ...kind, ...place(alignment) } as LeafNode
     }
   }
+}
+
+function isVariant(node: Node): node is ObjectNode {
+  return node.type === 'object' && ownBits(node) === 0 && node.offset === 0
 }
 
 /** A kind by its type and its parameters. */

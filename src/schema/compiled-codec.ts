@@ -15,7 +15,7 @@ import { failure, guardedExpression, type ReadContext, readExpression } from './
 import { encodeBody, patchBody } from './compiled-write.ts'
 import { type FoundField, findFields, unknownField } from './fields.ts'
 import { notChanges, refusal } from './fit.ts'
-import { isContainer, isText, type Node } from './kinds.ts'
+import { childrenOf, isContainer, isText, type Node } from './kinds.ts'
 import type { Layout } from './layout.ts'
 import { literal, RECORD, Source } from './source.ts'
 import { makeTextReaders, type TextReaders } from './text-read.ts'
@@ -146,7 +146,7 @@ const TOUCHES_MAX = 6
 
 function hasText(node: Node): boolean {
   if (node.type === 'object') return node.members.some(member => hasText(member.node))
-  if (node.type === 'tuple') return node.items.some(hasText)
+  if (node.type === 'tuple' || node.type === 'union') return childrenOf(node).some(hasText)
   return node.type === 'array' ? hasText(node.element) : isText(node)
 }
 
@@ -173,6 +173,7 @@ function fieldSwitch(context: ReadContext, plain: Codec, fields: ReadonlyMap<str
 
 function countNodes(node: Node): number {
   if (node.type === 'object') return node.members.reduce((sum, member) => sum + countNodes(member.node), 1)
-  if (node.type === 'tuple') return node.items.reduce((sum, item) => sum + countNodes(item), 1)
+  if (node.type === 'tuple' || node.type === 'union')
+    return childrenOf(node).reduce((sum, item) => sum + countNodes(item), 1)
   return node.type === 'array' ? 1 + countNodes(node.element) : 1
 }

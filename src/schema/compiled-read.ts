@@ -24,11 +24,13 @@ import {
   NUMBERS,
   ownBits,
   type TextNode,
+  type UnionNode,
 } from './kinds.ts'
 import { meaningOf } from './meanings.ts'
 import { ODD_NUMBERS } from './odd-numbers.ts'
 import { bitNumber, bitPlace, literal, position, RECORD, type Source, type Spot, within } from './source.ts'
 import { readText } from './text-field.ts'
+import { tagOf } from './unions.ts'
 import type { TextReader, TextReaders } from './text-read.ts'
 
 export interface ReadContext {
@@ -100,6 +102,8 @@ function readValue(context: ReadContext, node: Node, spot: Spot): string {
       )
       return `{ ${members.join(', ')} }`
     }
+    case 'union':
+      return readUnion(context, node, spot)
     case 'tuple':
       return `[${node.items.map(item => readExpression(context, item, within(spot, item))).join(', ')}]`
     case 'array':
@@ -152,6 +156,20 @@ for (let i = 0; i < ${length}; i++, p += ${element.width}, q += ${element.bits})
 return out`,
   )
   return `${read}(v, b, at, ${position(spot)}, ${bitNumber(spot, own)})`
+}
+
+function readUnion(context: ReadContext, { tag, tagNode, variants }: UnionNode, spot: Spot): string {
+  const inner: Spot = { base: 'p', offset: 0, bitBase: 'q', bit: 0 }
+  const code = readCode(tagNode.size, position(within(inner, tagNode)), tagNode.endian === 'little')
+  const cases = variants.map(variant => {
+    const labels = tagOf(variant, tag)?.codes.map(each => `case ${each}:`) ?? []
+    return `${labels.join(' ')} return ${readValue(context, variant, within(inner, variant))};`
+  })
+  const read = context.source.function(
+    'v, b, at, p, q',
+    `switch (${code}) {\n${cases.join('\n')}\n}\nreturn ${context.fail}`,
+  )
+  return `${read}(v, b, at, ${position(spot)}, ${bitNumber(spot, 0)})`
 }
 
 /** An int64 as a double; exact for every date. */

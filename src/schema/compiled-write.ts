@@ -20,9 +20,11 @@ import {
   type ObjectNode,
   ownBits,
   type TupleNode,
+  type UnionNode,
 } from './kinds.ts'
 import { bitNumber, bitPlace, literal, position, RECORD, type Spot, within } from './source.ts'
 import { firstOf, hasDefaults, isInherited, isLengthRight, memberValue, setOwn } from './take.ts'
+import { tagOf } from './unions.ts'
 
 /** Body of a function (r, v, b, at) that writes a whole record; `r` is its copy at the end. Answers `result`. */
 export function encodeBody(context: WriteContext, root: ObjectNode, result: string): string {
@@ -87,6 +89,7 @@ function writeStatements(context: WriteContext, value: Value): string {
 function writeValue(context: WriteContext, value: Value): string {
   const { node } = value
   if (node.type === 'object') return writeObject(context, value, node)
+  if (node.type === 'union') return writeUnion(context, value, node)
   if (node.type === 'array' || node.type === 'tuple') return writeList(context, value, node)
   return writeLeaf(context, value, node as LeafNode)
 }
@@ -171,14 +174,63 @@ function writePart(
 }
 
 function writeObject(context: WriteContext, value: Value, node: ObjectNode): string {
+  return ifObject(context, value, writeMembers(context, value, node))
+}
+
+function ifObject(context: WriteContext, value: Value, statements: string): string {
+  const { x } = value
+  return `if (typeof ${x} !== 'object' || ${x} === null || Array.isArray(${x})) ${note(context, value)}
+else {
+${statements}
+}`
+}
+
+/** Takes the tag, and then the members of the variant that it names. */
+function writeUnion(context: WriteContext, value: Value, node: UnionNode): string {
+  const { source, copies } = context
+  const { x, spot, path } = value
+  const { tag, tagNode, variants } = node
+  const t = source.name('t')
+  const byTag = new Map(
+    variants.flatMap((variant, i) => tagOf(variant, tag)?.values.map(each => [each, i]) ?? []),
+  )
+  const cases = variants.map((variant, i) => {
+    const inner = { ...value, node: variant, spot: within(spot, variant) }
+    return `case ${i}: {\n${writeMembers(context, inner, variant, { name: tag, x: t })}\nbreak;\n}`
+  })
+  const unknown = { ...value, x: t, node: tagNode, path: [...path, tag] }
+  return ifObject(
+    context,
+    value,
+    `let ${t} = ${memberOf(context, x, tag)};
+switch (${source.constant(byTag)}.get(${t})) {
+${cases.join('\n')}
+default: ${note(context, unknown)}
+${copies ? `${x} = { ${literal(tag)}: ${t} };` : ''}
+}`,
+  )
+}
+
+/** Source of a member's value. */
+function memberOf({ source }: WriteContext, x: string, name: string): string {
+  return isInherited(name)
+    ? `${source.constant(memberValue)}(${x}, ${literal(name)})`
+    : `${x}[${literal(name)}]`
+}
+
+/** @param known a member whose value is in a variable already */
+function writeMembers(
+  context: WriteContext,
+  value: Value,
+  node: ObjectNode,
+  known?: { readonly name: string; readonly x: string },
+): string {
   const { source, copies } = context
   const { x, spot, path } = value
   const lines: string[] = []
   const copied: string[] = []
   for (const { name, node: member } of node.members) {
-    const expression = isInherited(name)
-      ? `${source.constant(memberValue)}(${x}, ${literal(name)})`
-      : `${x}[${literal(name)}]`
+    const expression = name === known?.name ? known.x : memberOf(context, x, name)
     const part = writePart(context, value, member, expression, within(spot, member), name)
     lines.push(part.statements)
     copied.push(`${literal(name)}: ${part.x}`)
@@ -199,8 +251,5 @@ function writeObject(context: WriteContext, value: Value, node: ObjectNode): str
     lines.push(`for (const ${key} in ${x}) switch (${key}) { ${known} break; default: ${unknown} }`)
   }
   if (copies) lines.push(`${x} = ${copy};`)
-  return `if (typeof ${x} !== 'object' || ${x} === null || Array.isArray(${x})) ${note(context, value)}
-else {
-${lines.join('\n')}
-}`
+  return lines.join('\n')
 }

@@ -8,6 +8,7 @@
 
 import { parametersOf } from './kind-parameters.ts'
 import {
+  isContainer,
   isMeant,
   isNumber,
   isText,
@@ -19,6 +20,7 @@ import {
   type Padding,
 } from './kinds.ts'
 import type { Layout } from './layout.ts'
+import { tagOf } from './unions.ts'
 
 interface Part {
   readonly name: string
@@ -140,6 +142,17 @@ function cType(node: Node, tag: string, natural: boolean, structs: string[]): CT
       structs.push(struct(tag, parts, node.size, natural))
       return type(`struct ${tag}`)
     }
+    case 'union': {
+      const variants = node.variants.map((variant, i) => {
+        const inner = cType(variant, `${tag}_${i}`, natural, structs)
+        return `  ${inner.before} ${identifier(`${tagOf(variant, node.tag)?.values[0]}`)}_${i}${inner.after};`
+      })
+      const assert = `_Static_assert(sizeof(union ${tag}) == ${node.size}, "size of ${tag}");`
+      structs.push(
+        [`union ${tag} {`, ...variants, `  uint8_t _bytes[${node.size}];`, '};', assert, ''].join('\n'),
+      )
+      return type(`union ${tag}`, '', `told apart by ${identifier(node.tag)}`)
+    }
     case 'array': {
       const { element, length } = node
       const inner = cType(element, tag, natural, structs)
@@ -191,6 +204,7 @@ function isNatural(root: ObjectNode, recordSize: number, bitmap: Layout['bitmap'
 
 function areNatural(node: Node, isRoot = false): boolean {
   if (node.type === 'array') return node.element.width === node.element.size && areNatural(node.element)
+  if (node.type === 'union') return false
   if (node.type !== 'object' && node.type !== 'tuple') return node.width === node.size
   const children = node.type === 'object' ? node.members.map(m => m.node) : node.items
   let end = 0
@@ -205,7 +219,7 @@ function areNatural(node: Node, isRoot = false): boolean {
 }
 
 function isScalar(node: Node): boolean {
-  return !isText(node) && !['bytes', 'object', 'tuple', 'array'].includes(node.type)
+  return !isText(node) && !isContainer(node) && node.type !== 'bytes'
 }
 
 function uniqueNames(parts: readonly Part[]): string[] {

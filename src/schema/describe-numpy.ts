@@ -81,7 +81,7 @@ function dtype(node: Node): string {
       return `(${inner}, (${node.length},))`
     }
     default:
-      return "'V0'"
+      return `'V${node.size}'`
   }
 }
 

@@ -112,6 +112,8 @@ function detailsOf(node: Node): Partial<FieldInfo> {
       return lenience(node)
     case 'object':
       return {}
+    case 'union':
+      return { parameters: { tag: node.tag } }
     case 'array':
       return { length: node.length, element: node.element.type }
     case 'tuple':

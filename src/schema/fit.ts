@@ -100,6 +100,7 @@ export function reasonAgainst(node: Node, value: unknown): Reason | null {
   const wrongKind = (): Reason => wrongType(describeKind(node), value)
   switch (node.type) {
     case 'object':
+    case 'union':
       return isRecord(value) ? null : wrongKind()
     case 'tuple':
     case 'array':
@@ -180,6 +181,7 @@ function textReason(node: TextNode, value: unknown): Reason | null {
 function describeKind(node: Node): string {
   switch (node.type) {
     case 'object':
+    case 'union':
       return 'an object'
     case 'tuple':
       return `a tuple of ${node.items.length}`

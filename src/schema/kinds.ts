@@ -35,6 +35,7 @@ export type FieldType =
   | 'object'
   | 'tuple'
   | 'array'
+  | 'union'
 
 /** Number types with their range. `accessor` names the DataView methods, if any; `array` the typed array of a column. */
 export const NUMBERS = {
@@ -194,6 +195,14 @@ export interface ArrayKind<Child> {
 
 export type MeantKind = DecimalKind | UnixKind | ClockKind | UuidKind | NumberTextKind | BitsKind
 
+/** Objects over the same bytes, told apart by a field that each of them has at the same place. */
+export interface UnionKind<Child> {
+  readonly type: 'union'
+  /** Name of that field, an enum. */
+  readonly tag: string
+  readonly variants: readonly Child[]
+}
+
 /** Kinds without fields inside. */
 export type LeafKind =
   | NumberKind
@@ -204,7 +213,12 @@ export type LeafKind =
   | TextKind
   | BytesKind
   | MeantKind
-export type Kind<Child> = LeafKind | ObjectKind<Child> | TupleKind<Child> | ArrayKind<Child>
+export type Kind<Child> =
+  | LeafKind
+  | ObjectKind<Child>
+  | TupleKind<Child>
+  | ArrayKind<Child>
+  | UnionKind<DeclaredObject>
 
 export interface Presence {
   readonly nullable: boolean
@@ -223,12 +237,13 @@ export interface FixedPlace {
 interface Fixed extends Presence {
   readonly fixed: FixedPlace
 }
-interface DeclaredObject extends ObjectKind<Declared>, Fixed {}
+export interface DeclaredObject extends ObjectKind<Declared>, Fixed {}
 interface DeclaredTuple extends TupleKind<Declared>, Fixed {}
 interface DeclaredArray extends ArrayKind<Declared>, Fixed {}
+interface DeclaredUnion extends UnionKind<DeclaredObject>, Fixed {}
 
 /** A field as its schema declares it. */
-export type Declared = (LeafKind & Fixed) | DeclaredObject | DeclaredTuple | DeclaredArray
+export type Declared = (LeafKind & Fixed) | DeclaredObject | DeclaredTuple | DeclaredArray | DeclaredUnion
 
 /** Null bits of a record, behind its fields. */
 export interface NullBitmap {
@@ -242,10 +257,14 @@ interface Placed extends Presence, Place {}
 export interface ObjectNode extends ObjectKind<Node>, Placed {}
 export interface TupleNode extends TupleKind<Node>, Placed {}
 export interface ArrayNode extends ArrayKind<Node>, Placed {}
+export interface UnionNode extends UnionKind<ObjectNode>, Placed {
+  /** The tag with the values of all variants. */
+  readonly tagNode: EnumNode
+}
 export type LeafNode = LeafKind & Placed
 
 /** A field with its place settled. */
-export type Node = LeafNode | ObjectNode | TupleNode | ArrayNode
+export type Node = LeafNode | ObjectNode | TupleNode | ArrayNode | UnionNode
 
 export interface Place {
   /** Bytes from the start of the enclosing object or tuple; 0 for an array's element. */
@@ -338,8 +357,8 @@ export function isLenient(node: Node): boolean {
 }
 
 /** Whether other nodes lie inside. */
-export function isContainer(node: Node): node is ObjectNode | TupleNode | ArrayNode {
-  return node.type === 'object' || node.type === 'tuple' || node.type === 'array'
+export function isContainer(node: Node): node is ObjectNode | TupleNode | ArrayNode | UnionNode {
+  return node.type === 'object' || node.type === 'tuple' || node.type === 'array' || node.type === 'union'
 }
 
 /** Whether byte order means anything for the node itself. */
@@ -354,12 +373,18 @@ export function ownBits(node: { readonly nullable: boolean; readonly optional: b
   return (node.nullable ? 1 : 0) + (node.optional ? 1 : 0)
 }
 
+/** What lies inside an object, a tuple or a union. */
+export function childrenOf(node: ObjectNode | TupleNode | UnionNode): readonly Node[] {
+  if (node.type === 'object') return node.members.map(member => member.node)
+  return node.type === 'tuple' ? node.items : node.variants
+}
+
 /** Whether some bytes of the node belong to no value: a writer must zero them. */
 export function hasGaps(node: Node): boolean {
-  // A bit field is stored over the integer's other bits.
-  if (node.width > node.size || node.type === 'bits') return true
+  // A bit field is stored over the integer's other bits, and variants have different fields.
+  if (node.width > node.size || node.type === 'bits' || node.type === 'union') return true
   if (!isContainer(node)) return false
   if (node.type === 'array') return hasGaps(node.element)
-  const children = node.type === 'object' ? node.members.map(member => member.node) : node.items
+  const children = childrenOf(node)
   return children.some(hasGaps) || children.reduce((sum, child) => sum + child.width, 0) < node.size
 }

@@ -26,6 +26,7 @@ import {
   ownBits,
 } from './kinds.ts'
 import { LAYOUT, type LayoutOptions } from './options.ts'
+import { jointTag } from './unions.ts'
 import { readSchema } from './zod-reader.ts'
 
 export interface Layout {
@@ -107,7 +108,7 @@ function place(declared: Declared, rules: Rules, path: string, offset: number, b
     const width = fixed.width ?? size
     if (width < size) throw wrongPlace(path, `width ${width} is less than the ${size} bytes that it takes`)
     // What an object or tuple reserves behind its fields is a gap of its own, like the trailing padding of C.
-    const whole = declared.type === 'object' || declared.type === 'tuple' ? width : size
+    const whole = ['object', 'tuple', 'union'].includes(declared.type) ? width : size
     return {
       nullable,
       optional,
@@ -144,6 +145,18 @@ function place(declared: Declared, rules: Rules, path: string, offset: number, b
       const element = place(declared.element, { ...rules, endian }, join(path, '0'), 0, 0)
       const place_ = settle(element.width * length, element.alignment, element.bits * length)
       return { type: 'array', element, length, ...place_ }
+    }
+    case 'union': {
+      const { tag } = declared
+      const variants = declared.variants.map(
+        variant => place(variant, { ...rules, endian }, path, 0, own) as ObjectNode,
+      )
+      const settled = settle(...overlaid(variants))
+      try {
+        return { type: 'union', tag, tagNode: jointTag(variants, tag), variants, ...settled }
+      } catch (error) {
+        throw wrongPlace(path, (error as Error).message)
+      }
     }
     case 'enum': {
       const size = codeSize(fixed.width, largest(declared.codes), path)
@@ -202,6 +215,15 @@ function extent(nodes: readonly Node[], rules: Rules): [size: number, alignment:
   const end = endOf(nodes)
   const size = rules.natural ? roundUp(end, alignment) : end
   return [size, alignment, nodes.reduce((sum, node) => sum + node.bits, 0)]
+}
+
+/** The place of objects over the same bytes. */
+function overlaid(variants: readonly ObjectNode[]): [size: number, alignment: number, innerBits: number] {
+  return [
+    largest(variants.map(({ width }) => width)),
+    largest(variants.map(({ alignment }) => alignment)),
+    largest(variants.map(({ bits }) => bits)),
+  ]
 }
 
 function endOf(nodes: readonly Node[]): number {

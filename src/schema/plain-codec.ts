@@ -30,6 +30,7 @@ import { meaningOf } from './meanings.ts'
 import { ODD_NUMBERS } from './odd-numbers.ts'
 import { setMember, type Taken, type TakenChange, take, takeChange } from './take.ts'
 import { readText, writeText } from './text-field.ts'
+import { variantOf } from './unions.ts'
 
 /** A record's place in memory; `bits` is the position of the first null bit's byte. */
 export interface Image {
@@ -114,6 +115,9 @@ function write(node: Node, value: unknown, image: Image, offset: number, bit: nu
     setBit(image, value === null || !node.nullable ? bit : bit + 1, true)
   } else if (node.type === 'object') {
     writeMembers(node, value as object, image, offset, bit)
+  } else if (node.type === 'union') {
+    const variant = variantOf(node, (value as Readonly<Record<string, unknown>>)[node.tag]) as ObjectNode
+    writeMembers(variant, value as object, image, offset, bit + variant.bit)
   } else if (node.type === 'tuple') {
     for (const [i, item] of node.items.entries()) {
       write(item, (value as unknown[])[i], image, offset + item.offset, bit + item.bit)
@@ -214,6 +218,11 @@ function read(node: Node, image: Image, offset: number, bit: number, path: strin
   switch (node.type) {
     case 'object':
       return readMembers(node, image, offset, bit, `${path}.`)
+    case 'union': {
+      const tag = read(node.tagNode, image, offset + node.tagNode.offset, 0, `${path}.${node.tag}`)
+      const variant = variantOf(node, tag) as ObjectNode
+      return readMembers(variant, image, offset, bit + variant.bit, `${path}.`)
+    }
     case 'tuple':
       return node.items.map((item, i) =>
         read(item, image, offset + item.offset, bit + item.bit, `${path}.${i}`),

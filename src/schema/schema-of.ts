@@ -114,6 +114,10 @@ function bareSchema(node: Node): z.ZodType {
     }
     case 'array':
       return z.array(placed(node.element, true)).length(node.length)
+    case 'union': {
+      const [first, ...rest] = node.variants.map(variant => placed(variant, true) as z.ZodObject)
+      return z.discriminatedUnion(node.tag, [first as z.ZodObject, ...rest])
+    }
     default:
       return meantSchema(kindOf(node))
   }

@@ -1,7 +1,8 @@
 /**
  * Which values does a record hold? A copy of it, for which every value was read exactly once.
  *
- *   TK1  the order of reading is fixed: members as declared, each to its end before the next; then the keys of their object.
+ *   TK1  the order of reading is fixed: the tag of a union, members as declared, each to its end before the next; then the keys of
+ *        their object.
  *        The compiled codec reads in the same order, so that getters and proxies cannot tell the two apart.
  *   TK2  a value is read once, a list's length before its elements, and a default made once, where its value is missing.
  *   TK3  nothing of the copy belongs to the caller: dates, bytes, lists and objects are copies.
@@ -11,7 +12,8 @@
 import type { Issue } from '../errors.ts'
 import { byteCount, dateMs, isDate } from '../runtime/realms.ts'
 import { inside, isRecord, misfit, reasonAgainst, unknownKey, wrongLength } from './fit.ts'
-import { type ArrayNode, isTime, type Node, type ObjectNode, type TupleNode } from './kinds.ts'
+import { type ArrayNode, isTime, type Node, type ObjectNode, type TupleNode, type UnionNode } from './kinds.ts'
+import { variantOf } from './unions.ts'
 
 /** A copy of a value, and what speaks against storing it. */
 export interface Taken {
@@ -58,6 +60,7 @@ export function hasDefaults(node: Node): boolean {
   if (node.fallback !== null) return true
   if (node.type === 'object') return node.members.some(member => hasDefaults(member.node))
   if (node.type === 'tuple') return node.items.some(hasDefaults)
+  if (node.type === 'union') return node.variants.some(hasDefaults)
   return node.type === 'array' && hasDefaults(node.element)
 }
 
@@ -113,6 +116,8 @@ class Taking {
     switch (node.type) {
       case 'object':
         return isRecord(value) ? this.#object(node, value) : value
+      case 'union':
+        return isRecord(value) ? this.#union(node, value) : value
       case 'tuple':
       case 'array':
         return Array.isArray(value) ? this.#list(node, value) : value
@@ -123,10 +128,25 @@ class Taking {
     }
   }
 
-  #object(node: ObjectNode, record: object): object {
+  /** The tag is read first, and tells which other members are read. */
+  #union(node: UnionNode, record: object): object {
+    const { tag, tagNode } = node
+    const value = memberValue(record, tag)
+    const variant = variantOf(node, value)
+    if (variant !== undefined) return this.#object(variant, record, { name: tag, value })
+    return { [tag]: this.#inside(tag, tagNode, value) }
+  }
+
+  /** @param known a member that was read already */
+  #object(
+    node: ObjectNode,
+    record: object,
+    known?: { readonly name: string; readonly value: unknown },
+  ): object {
     const copy: Record<string, unknown> = {}
     for (const { name, node: child } of node.members) {
-      setMember(copy, name, this.#inside(name, child, memberValue(record, name)))
+      const value = name === known?.name ? known.value : memberValue(record, name)
+      setMember(copy, name, this.#inside(name, child, value))
     }
     if (node.loose && !this.#forZod) return copy
     for (const key in record) {

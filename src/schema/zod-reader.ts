@@ -17,7 +17,8 @@ import { type FieldMetadata, isLayoutCheck, markOf, UnreadableMark } from './fie
 import {
   BIGINTS,
   type Declared,
-  type EnumValue,
+  type DeclaredObject,
+  type EnumKind,
   type IntegerType,
   type Kind,
   type Member,
@@ -25,6 +26,8 @@ import {
   type NumberType,
 } from './kinds.ts'
 import type { FieldPlacement } from './options.ts'
+import { tagOf } from './unions.ts'
+import { enumValues, readEnum } from './zod-enum.ts'
 import { join, noLayout, refused } from './zod-refusals.ts'
 import { isSchema, refuseOldSchema, whyUnreadable } from './zod-version.ts'
 
@@ -59,6 +62,7 @@ interface Def {
   readonly rest?: z.ZodType | null
   readonly element?: z.ZodType
   readonly options?: readonly z.ZodType[]
+  readonly discriminator?: string
 }
 
 interface CheckDef {
@@ -287,6 +291,9 @@ function readKind(
       if (length < 1) throw refused(path, 'an empty array has no layout: leave the field out')
       return { type: 'array', element: readNode(def.element as z.ZodType, join(path, 0), reading), length }
     }
+    case 'union':
+      if (def.discriminator === undefined) throw noLayout('union', path)
+      return readUnion(def, def.discriminator, path, reading)
     default:
       throw noLayout(schema._zod.traits.has('$ZodPreprocess') ? 'preprocess' : pipeName(def), path)
   }
@@ -318,35 +325,38 @@ function readObject(def: Def, path: string, reading: Reading): Kind<Declared> {
   return { type: 'object', members, loose: catchall === 'unknown' }
 }
 
-function readEnum(listed: readonly unknown[], path: string, metadata: FieldMetadata): Kind<Declared> {
-  // One value has one code, however often it is listed; a Set also makes -0 of a list 0.
-  const values = [...new Set(listed)]
-  for (const value of values) {
-    const ok = value === null || ['string', 'number', 'boolean', 'bigint'].includes(typeof value)
-    if (!ok) throw refused(path, `the literal ${String(value)} has no code: use .optional()`)
-    if (typeof value === 'number' && !Number.isFinite(value))
-      throw refused(path, `the literal ${value} has no code`)
+function readUnion(def: Def, tag: string, path: string, reading: Reading): Kind<Declared> {
+  const options = def.options ?? []
+  const given = options.map(option => {
+    const schema = defOf(option).shape?.[tag]
+    return schema === undefined ? undefined : readMark(schema, path).codes
+  })
+  const isCounted = given.every(codes => codes === undefined)
+  let next = 0
+  const variants = options.map((option): DeclaredObject => {
+    const variant = readNode(option, path, reading)
+    if (variant.type !== 'object' || variant.nullable || variant.optional)
+      throw refused(path, 'each variant of a union is a plain z.object({ … })')
+    const node = tagOf(variant, tag)
+    if (node === undefined) throw refused(join(path, tag), 'the tag of a union is a z.literal(…) or z.enum(…)')
+    // Codes that nobody gave are counted through all variants.
+    const codes = isCounted ? node.values.map(() => next++) : node.codes
+    return withTag(variant, tag, { ...node, codes })
+  })
+  const most = variants.flatMap(variant => tagOf(variant, tag)?.codes ?? []).reduce((a, b) => Math.max(a, b), 0)
+  const width = most < 0x100 ? 1 : 2
+  return {
+    type: 'union',
+    tag,
+    variants: variants.map(variant => {
+      const node = tagOf(variant, tag) as Declared & EnumKind
+      return withTag(variant, tag, { ...node, fixed: { width, ...node.fixed } })
+    }),
   }
-  const codes = metadata.codes ?? values.map((_, i) => i)
-  const whole = codes.every(code => Number.isInteger(code) && code >= 0 && code <= 0xffff)
-  if (codes.length !== values.length || new Set(codes).size !== codes.length || !whole) {
-    throw refused(
-      path,
-      `needs ${values.length} different codes from 0 to 65535, one a value: [${codes.join(', ')}]`,
-    )
-  }
-  const { lenient = false } = metadata
-  if (lenient && values.some((value, i) => typeof value === 'number' && value !== codes[i])) {
-    throw refused(path, 'with lenient, values that are numbers must be their own codes: field(…, { codes })')
-  }
-  return { type: 'enum', values: values as readonly EnumValue[], codes, lenient }
 }
 
-/** Zod's own rule: a numeric enum's object holds the reverse names too. */
-function enumValues(entries: Readonly<Record<string, string | number>>): (string | number)[] {
-  const numeric = Object.values(entries).filter(value => typeof value === 'number')
-  const named = Object.entries(entries).filter(([key]) => !numeric.includes(Number(key)))
-  return [...new Set(named.map(([, value]) => value))]
+function withTag(variant: DeclaredObject, tag: string, node: Declared): DeclaredObject {
+  return { ...variant, members: variant.members.map(each => (each.name === tag ? { name: tag, node } : each)) }
 }
 
 function readChecks(def: Def, path: string, reading: Reading): { format?: string; length?: number } {

@@ -11,7 +11,8 @@ const ALTERNATIVES: Readonly<Record<string, string>> = {
   string: 'ascii(n), latin1(n) or utf8(n), which say how many bytes it takes, or uuid()',
   bigint: 'z.int64() or z.uint64()',
   array: 'z.array(…).length(n), or z.tuple([…])',
-  union: 'z.enum([…]) or z.literal([…]) for constants, or one optional field for each case',
+  union:
+    'z.discriminatedUnion over objects, z.enum([…]) or z.literal([…]) for constants, or one optional field for each case',
   record: 'z.object({…}) with the keys spelt out',
   map: 'z.array(…).length(n)',
   set: 'z.array(…).length(n), or one z.boolean() for each member',

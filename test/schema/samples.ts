@@ -163,11 +163,11 @@ const fixedLeaves: readonly Sample[] = [
   ),
   sample(
     dosDateTime(),
-    fc.integer({ min: 157_766_400, max: 2_177_452_799 }).map(n => new Date(n * 2000)),
+    fc.integer({ min: 157_766_400, max: 2_177_409_599 }).map(n => new Date(n * 2000)),
   ),
   sample(
     dosDate(),
-    fc.integer({ min: 3652, max: 50_403 }).map(n => new Date(n * 86_400_000)),
+    fc.integer({ min: 3652, max: 50_402 }).map(n => new Date(n * 86_400_000)),
   ),
   sample(uuid(), fc.uuid()),
   sample(guid(), fc.uuid()),
@@ -248,14 +248,55 @@ function wrapped(inner: fc.Arbitrary<Sample>): fc.Arbitrary<Sample> {
 const withDefault = (schema: z.ZodType, fallback: unknown): z.ZodType =>
   (schema as z.ZodType<unknown>).default(() => fallback)
 
-function object(member: fc.Arbitrary<Sample>, fieldsMax: number): fc.Arbitrary<Sample> {
+function object(member: fc.Arbitrary<Sample>, fieldsMax: number, names = NAMES): fc.Arbitrary<Sample> {
   return fc
-    .uniqueArray(fc.constantFrom(...NAMES), { minLength: 1, maxLength: fieldsMax })
-    .chain(names => fc.tuple(fc.constant(names), fc.tuple(...names.map(() => member)), fc.boolean()))
-    .map(([names, members, loose]) => {
-      const shape = Object.fromEntries(names.map((name, i) => [name, (members[i] as Sample).schema]))
-      const values = Object.fromEntries(names.map((name, i) => [name, (members[i] as Sample).value]))
+    .uniqueArray(fc.constantFrom(...names), { minLength: 1, maxLength: fieldsMax })
+    .chain(chosen => fc.tuple(fc.constant(chosen), fc.tuple(...chosen.map(() => member)), fc.boolean()))
+    .map(([chosen, members, loose]) => {
+      const shape = Object.fromEntries(chosen.map((name, i) => [name, (members[i] as Sample).schema]))
+      const values = Object.fromEntries(chosen.map((name, i) => [name, (members[i] as Sample).value]))
       return sample(loose ? z.looseObject(shape) : z.object(shape), fc.record(values))
+    })
+}
+
+/** Variants over the same bytes; the tag is not always the first field, nor its codes the first numbers. */
+function union(member: fc.Arbitrary<Sample>): fc.Arbitrary<Sample> {
+  const codes = [
+    [0, 1, 2],
+    [9, 3, 300],
+  ]
+  return fc
+    .tuple(
+      fc.array(
+        object(
+          member,
+          3,
+          NAMES.filter(name => name !== '0'),
+        ),
+        { minLength: 1, maxLength: 3 },
+      ),
+      fc.nat(2),
+      fc.constantFrom('kind', 'valueOf', 'v2'),
+    )
+    .map(([variants, which, tag]) => {
+      const values: readonly (readonly [unknown, ...unknown[]])[] = [['a', 7], [null], [true]]
+      const of = variants.map(({ schema }, i) => {
+        const literal = z.literal(values[i] as ['a'])
+        const given = (codes[which] ?? [])[i] as number
+        const coded = i === 0 ? [given, given + 20] : [given]
+        const placed = which === 2 ? literal : field(literal, { codes: coded, width: 2 })
+        const { shape } = schema as z.ZodObject
+        const { [tag]: _, ...others } = shape
+        return z.object(
+          which === 1 ? { 'not first': u16(), [tag]: placed, ...others } : { [tag]: placed, ...others },
+        )
+      })
+      const value = variants.map(({ value: inner }, i) =>
+        fc
+          .tuple(inner as fc.Arbitrary<object>, fc.constantFrom(...(values[i] as [unknown])))
+          .map(([record, named]) => ({ ...(which === 1 ? { 'not first': 5 } : {}), ...record, [tag]: named })),
+      )
+      return sample(z.discriminatedUnion(tag, of as unknown as [z.ZodObject]), fc.oneof(...value))
     })
 }
 
@@ -278,7 +319,8 @@ const outer = wrapped(
     { weight: 6, arbitrary: leaf },
     { weight: 1, arbitrary: object(inner, 3) },
     { weight: 1, arbitrary: tuple(inner) },
-    { weight: 1, arbitrary: list(wrapped(fc.oneof(leaf, object(inner, 2), tuple(leaf)))) },
+    { weight: 1, arbitrary: union(inner) },
+    { weight: 1, arbitrary: list(wrapped(fc.oneof(leaf, object(inner, 2), tuple(leaf), union(leaf)))) },
   ),
 )
 

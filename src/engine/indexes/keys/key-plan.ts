@@ -175,6 +175,7 @@ function addValue(steps: KeyStep[], node: Node, place: NodePlace, at: number): n
     }
     return next
   }
+  if (node.type === 'union') throw new TypeError(`An index cannot be on '${path}': a union has no key`)
   const size = keySizeOf(node)
   const nullCode = node.type === 'enum' ? (node.codes[node.values.indexOf(null)] ?? -1) : -1
   const sharesNull = nullCode >= 0 && levels.some(({ nullBit }) => nullBit >= 0)
