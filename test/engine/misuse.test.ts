@@ -9,6 +9,7 @@ import { join } from 'node:path'
 import {
   ascii,
   bytes,
+  ConcurrentTransaction,
   describe as describeLayout,
   FlatFile,
   field,
@@ -139,9 +140,13 @@ const WRITING: Readonly<Record<string, Row>> = {
   put: row([0, item(0)], { 0: NUMBER, 1: RECORD }),
   delete: row([5], { 0: NUMBER }),
 }
+const UPSERT = row(['byId', item(0)], { 0: NAME, 1: RECORD })
 const STORE: Readonly<Record<string, Row>> = {
   ...READING,
   ...WRITING,
+  upsert: UPSERT,
+  clear: NOTHING,
+  begin: NOTHING,
   index: row(['byId'], { 0: NAME }),
   createIndex: row(['later', { on: 'id' }], {
     0: NAME.filter(value => value !== 'zzz'),
@@ -161,6 +166,7 @@ const INDEX: Readonly<Record<string, Row>> = {
   has: row([0], { 0: KEY }),
   field: row([0, 'id'], { 0: KEY, 1: NAME }),
   all: row([0], { 0: KEY }),
+  delete: row([9], { 0: KEY }),
   numbers: row([[0]], { 0: LIST }),
   getMany: row([[0]], { 0: LIST }),
   range: NOTHING,
@@ -168,14 +174,23 @@ const INDEX: Readonly<Record<string, Row>> = {
   last: NOTHING,
   count: NOTHING,
 }
-const FLAT: Readonly<Record<string, Row>> = { ...READING, ...WRITING }
+const FLAT: Readonly<Record<string, Row>> = { ...READING, ...WRITING, refresh: NOTHING }
 const TRANSACTION: Readonly<Record<string, Row>> = {
   ...Object.fromEntries(
     ['get', 'has', 'field', 'row', 'getMany', 'gather', 'scan'].map(name => [name, READING[name] as Row]),
   ),
   ...WRITING,
   index: STORE['index'] as Row,
+  upsert: UPSERT,
   end: NOTHING,
+}
+const CONCURRENT: Readonly<Record<string, Row>> = {
+  ...Object.fromEntries(
+    Object.entries(READING).filter(([name]) => !['stats', 'close', 'closeAsync'].includes(name)),
+  ),
+  ...WRITING,
+  index: STORE['index'] as Row,
+  upsert: UPSERT,
 }
 const MAPPING: Readonly<Record<string, Row>> = {
   view: row([0, 8], { 0: NUMBER_IF_ANY, 1: [...NUMBER_IF_ANY, 0, 2 ** 40] }),
@@ -282,6 +297,7 @@ test.each([
   ['Store', Store, STORE],
   ['FlatFile', FlatFile, FLAT],
   ['Transaction', Transaction, TRANSACTION],
+  ['ConcurrentTransaction', ConcurrentTransaction, CONCURRENT],
   ['StoreIndex', StoreIndex, INDEX],
   ['FileMapping', FileMapping, MAPPING],
   ['MappedView', MappedView, VIEW],
@@ -340,6 +356,15 @@ describe('nothing wrong is taken in silence', () => {
       }
     })
     expect([...store]).toEqual([0, 1, 2, 3].map(item))
+  })
+
+  test('by a transaction that others go on beside', async () => {
+    const store = newStore()
+    using tx = store.begin()
+    expect(await takenOf(tx, CONCURRENT)).toEqual([])
+    expect(await takenOf(tx.index('byId'), INDEX)).toEqual([])
+    expect([...tx]).toEqual([0, 1, 2, 3].map(item))
+    expect(await tx.commit()).toBe(1)
   })
 
   test('by a flat file', async () => {
