@@ -23,6 +23,7 @@ export { openStore, openStoreAsync } from './open.ts'
 export type {
   Backend,
   CommitOptions,
+  FlatFileHeader,
   FlatFileOptions,
   IndexedStoreOptions,
   MigrateOptions,

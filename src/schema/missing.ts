@@ -2,7 +2,7 @@
  * What may stand in a column for a record that is not there? A value that the field could hold, as the column has it.
  *
  *   MV1  nothing is converted to make it fit: -1 in a column of u32 is refused, where a typed array would make it 4294967295.
- *   MV2  a column of floats or of dates takes NaN, and dates as milliseconds; one of booleans 0 and 1.
+ *   MV2  a column of floats, of decimals or of dates takes NaN, and dates as milliseconds; one of booleans 0 and 1.
  *   MV3  an object is a fresh one in each place, as those that are read are.
  */
 
@@ -34,7 +34,8 @@ function checkLeaf(node: Node, value: unknown, path: string, isTyped: boolean): 
     if (isTime(node) && (Number.isNaN(value) || (Number.isInteger(value) && Math.abs(value) <= DATE_MS_MAX)))
       return
     if (node.type === 'boolean' && (value === 0 || value === 1)) return
-    if (isNumber(node) && !NUMBERS[node.type].integer && !Number.isFinite(value)) return
+    const isFloat = node.type === 'decimal' || (isNumber(node) && !NUMBERS[node.type].integer)
+    if (isFloat && !Number.isFinite(value)) return
   }
   const { issues } = take({ ...node, fallback: null }, value, false)
   const issue = issues?.[0]

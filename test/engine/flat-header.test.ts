@@ -226,6 +226,22 @@ test('a part of a record at the end is ignored where that is asked for', () => {
   }
 })
 
+test('a function of the header that closes the file ends a refresh', () => {
+  const path = file(3)
+  let isOver = false
+  const flat = openFlatFile(path, Item, {
+    header: {
+      schema: Header,
+      offset: h => {
+        if (isOver) flat.close()
+        return h.at
+      },
+    },
+  })
+  isOver = true
+  expect(codeOf(() => flat.refresh())).toBe('ERR_STRIDE_CLOSED')
+})
+
 test('what is said twice, or not at all, is refused', () => {
   const path = file(3)
   expect(() => openFlatFile(path, Item, { header, count: 3 })).toThrow(/takes count once/)
