@@ -88,7 +88,8 @@ export class WriterIndexes<S extends AnySchema> implements SessionIndexes {
     for (const definition of this.#missing) {
       for (const _ of set.build(set.begin(definition), size)) yield
     }
-    if (this.#missing.length > 0) set.checkpointer.publish()
+    // Also an index that was found in the file may have been left there unsynced, by a process that ended before it named it.
+    set.checkpointer.publish()
     this.#missing = []
     this.#nameInRoot(set.definitions)
   }
