@@ -123,7 +123,7 @@ absent. So equal layouts have equal texts.
 | the record | \`version\`: 1; \`recordSize\`; \`alignment\`; \`fields\`: an array; \`nullBits\`: \`{"offset","size"}\` in bytes from the start of the record, only where a field needs null bits |
 | every field | \`name\` (not of items and elements); \`type\`; \`offset\`: bytes from the start of the object or tuple around it, 0 for the element of an array; \`size\`: bytes of the value; \`width\`: bytes reserved, where more than \`size\`; \`endian\`: "big", where the value has more than one byte and is big-endian; \`nullable\`: true; \`optional\`: true |
 | \`f16\`, \`f32\`, \`f64\` | \`nonFinite\`: true where NaN and the infinities are allowed |
-| \`boolean\`, \`enum\` | \`lenient\`: true where a code that stands for no value is a value itself; of an \`enum\` behind \`codes\` |
+| \`boolean\`, \`enum\`, \`dosdatetime\`, \`dosdate\` | \`lenient\`: true where a code that stands for no value is a value itself; of an \`enum\` behind \`codes\` |
 | \`enum\` | \`values\`: an array of strings, numbers, booleans, null, or \`{"bigint":"123"}\`; \`codes\`: an array as long, the code of each value |
 | \`ascii\`, \`latin1\`, \`utf8\`, \`utf16le\`, \`utf16be\` | \`padding\`: "space", "either" or "length"; absent for NUL bytes |
 | \`decimal\` | \`of\`: the integer type; \`digits\`: 1 to 15 |
@@ -151,7 +151,7 @@ absent. So equal layouts have equal texts.
 | \`decimal\` | those of \`of\` | an integer; the value is the double nearest to integer / 10^\`digits\`. The integer has at most 15 digits |
 | \`unix\` | those of \`of\` | signed or unsigned seconds or milliseconds since 1970-01-01 UTC, at most 8.64e15 milliseconds in size |
 | \`filetime\` | 8 | unsigned units of 100 ns since 1601-01-01 UTC, read to the whole millisecond before |
-| \`dosdatetime\`, \`dosdate\` | 4, 2 | time, then date, two bytes each, or the date alone. Date: day in bits 0 to 4, month in 5 to 8, years since 1980 in 9 to 15. Time: seconds / 2 in bits 0 to 4, minutes in 5 to 10, hours in 11 to 15. UTC |
+| \`dosdatetime\`, \`dosdate\` | 4, 2 | time, then date, two bytes each, or the date alone. Date: day in bits 0 to 4, month in 5 to 8, years since 1980 in 9 to 15. Time: seconds / 2 in bits 0 to 4, minutes in 5 to 10, hours in 11 to 15. UTC. Where it is \`lenient\`, what is no time stands for itself |
 | \`uuid\`, \`guid\` | 16 | the bytes in the order of the text (RFC 9562); of a \`guid\` the first three groups, 4, 2 and 2 bytes, are little-endian |
 | \`numbertext\` | \`size\` | digits of a whole number up to 2^53 - 1 in base \`radix\`; spaces and NULs around them are skipped, and nothing else is 0. Written in lower case, with zeros or spaces as \`fill\` says, and \`end\` behind them |
 | \`bits\` | 1, 2 or 4 | \`count\` bits from \`shift\` of an unsigned integer, which other fields of type \`bits\` share |

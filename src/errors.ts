@@ -106,7 +106,7 @@ export const ERROR_CODES = meanings({
   },
   ERR_STRIDE_PARTIAL_RECORD: {
     meaning: 'The size of a flat file leaves a part of a record at its end.',
-    remedy: 'Check `offset` and the schema, or say with `count` how many records there are.',
+    remedy: "Check `offset` and the schema, say with `count` how many records there are, or `tail: 'ignore'`.",
   },
   ERR_STRIDE_PERMISSION: {
     meaning: 'The operating system does not permit this access to the file.',

@@ -293,8 +293,12 @@ function parseKind(json: FieldJson): Exclude<LeafKind, BooleanKind | EnumKind> {
   return { type: type as NumberType, nonFinite: json.nonFinite ?? false }
 }
 
-function parseMeant({ type, size, of, digits, unit, shift, count, radix, fill, end }: FieldJson): object {
+function parseMeant(json: FieldJson): object {
+  const { type, size, of, digits, unit, shift, count, radix, fill, end, lenient = false } = json
   switch (type) {
+    case 'dosdatetime':
+    case 'dosdate':
+      return { type, lenient }
     case 'decimal':
       return { type, of, digits }
     case 'unix':

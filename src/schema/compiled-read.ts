@@ -13,6 +13,7 @@ import {
   DATE_MS_MAX,
   type EnumNode,
   isContainer,
+  isLenient,
   isMeant,
   isNumber,
   isOddNumber,
@@ -93,6 +94,7 @@ function readValue(context: ReadContext, node: Node, spot: Spot): string {
     if (reader !== undefined) return `${source.constant(reader)}(v, b, ${at}, ${node.length})`
     return orFail(context, `${source.constant(readText)}(${source.constant(node)}, b, ${at})`)
   }
+  if (isMeant(node) && isLenient(node)) return `${source.constant(lenientTime(node))}(v, b, ${at})`
   if (isMeant(node))
     return isTime(node) ? `new Date(${readMeant(context, node, at)})` : readMeant(context, node, at)
   switch (node.type) {
@@ -187,6 +189,17 @@ return ms <= ${DATE_MS_MAX} && ms >= -${DATE_MS_MAX} ? ms : ${context.fail}`,
 function booleanReader(context: ReadContext, yes: string, no: string, isLenient: boolean): string {
   const other = isLenient ? 'c' : context.fail
   return context.source.function('c, v, b, at', `return c === 1 ? ${yes} : c === 0 ? ${no} : ${other}`)
+}
+
+/** Reads a Date, or the code that stands for none. */
+function lenientTime(
+  node: MeantNode,
+): (view: DataView, bytes: Buffer, at: number) => Date | number | undefined {
+  const { read, readCode } = meaningOf(node)
+  return (view, bytes, at) => {
+    const ms = read(view, bytes, at)
+    return ms === undefined ? readCode?.(view, at) : new Date(ms)
+  }
 }
 
 /** What a meaning reads: of a time its milliseconds. */

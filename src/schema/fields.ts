@@ -42,7 +42,7 @@ export interface FieldInfo {
   readonly codes?: readonly number[]
   /** f16, f32 and f64: NaN and the infinities are allowed. */
   readonly nonFinite?: boolean
-  /** boolean and enum: codes that stand for no value are values. */
+  /** boolean, enum and DOS times: codes that stand for no value are values. */
   readonly lenient?: boolean
   /** Type of an array's elements. */
   readonly element?: FieldType
@@ -109,6 +109,8 @@ function detailsOf(node: Node): Partial<FieldInfo> {
     case 'enum':
       return { values: node.values, codes: node.codes, ...lenience(node) }
     case 'boolean':
+    case 'dosdatetime':
+    case 'dosdate':
       return lenience(node)
     case 'object':
       return {}

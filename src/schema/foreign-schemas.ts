@@ -48,11 +48,11 @@ export function filetime(none?: NoOptions): z.ZodDate {
 }
 /** A Date as DOS has it: two bytes of time, two of date, for 1980 to 2107, whole two seconds. Its fields are those in UTC. */
 export function dosDateTime(none?: NoOptions): z.ZodDate {
-  return plain('dosDateTime', { type: 'dosdatetime' }, none) as z.ZodDate
+  return plain('dosDateTime', { type: 'dosdatetime', lenient: false }, none) as z.ZodDate
 }
 /** The two bytes of date alone, a Date at midnight UTC. */
 export function dosDate(none?: NoOptions): z.ZodDate {
-  return plain('dosDate', { type: 'dosdate' }, none) as z.ZodDate
+  return plain('dosDate', { type: 'dosdate', lenient: false }, none) as z.ZodDate
 }
 
 /** A UUID: 16 bytes, its text in lower case. */

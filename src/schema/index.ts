@@ -11,6 +11,7 @@ export type { Row } from './infer.ts'
 export {
   BIGINTS,
   isContainer,
+  isLenient,
   isMeant,
   isText,
   isTime,

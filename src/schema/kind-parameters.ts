@@ -27,6 +27,8 @@ export function parametersOf(kind: LeafKind): Parameters {
       return kind.nonFinite ? { nonFinite: true } : {}
     case 'boolean':
     case 'enum':
+    case 'dosdatetime':
+    case 'dosdate':
       return kind.lenient ? { lenient: true } : {}
     case 'ascii':
     case 'latin1':

@@ -142,9 +142,13 @@ export interface UnixKind {
   readonly of: IntegerType
   readonly unit: 's' | 'ms'
 }
-/** Windows: u64, units of 100 ns since 1601 UTC. DOS: two u16, or the date's alone, in the order in which FAT and ZIP have them. */
-export interface ClockKind {
-  readonly type: 'filetime' | 'dosdatetime' | 'dosdate'
+/** Windows: u64, units of 100 ns since 1601 UTC. */
+export interface FiletimeKind {
+  readonly type: 'filetime'
+}
+/** Time and date, two u16, or the date's alone, in the order in which FAT and ZIP have them. */
+export interface DosKind extends Lenient {
+  readonly type: 'dosdatetime' | 'dosdate'
 }
 /** 16 bytes as text; of a GUID the first three groups are little-endian. */
 export interface UuidKind {
@@ -193,7 +197,7 @@ export interface ArrayKind<Child> {
   readonly length: number
 }
 
-export type MeantKind = DecimalKind | UnixKind | ClockKind | UuidKind | NumberTextKind | BitsKind
+export type MeantKind = DecimalKind | UnixKind | FiletimeKind | DosKind | UuidKind | NumberTextKind | BitsKind
 
 /** Objects over the same bytes, told apart by a field that each of them has at the same place. */
 export interface UnionKind<Child> {
@@ -353,7 +357,7 @@ export function leafPlace(kind: Exclude<LeafKind, BooleanKind | EnumKind>): [siz
 }
 
 export function isLenient(node: Node): boolean {
-  return (node.type === 'boolean' || node.type === 'enum') && node.lenient
+  return 'lenient' in node && node.lenient
 }
 
 /** Whether other nodes lie inside. */

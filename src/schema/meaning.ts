@@ -19,4 +19,6 @@ export interface Meaning {
   write(value: unknown, view: DataView, bytes: Buffer, at: number): void
   /** The value, of a time its milliseconds; undefined where the bytes stand for none. */
   read(view: DataView, bytes: Buffer, at: number): number | string | undefined
+  /** Of a lenient kind: the code that stands for none. */
+  readonly readCode?: (view: DataView, at: number) => number
 }

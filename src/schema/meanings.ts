@@ -33,7 +33,7 @@ function makeMeaning(node: MeantNode): Meaning {
       return filetimeMeaning(little)
     case 'dosdate':
     case 'dosdatetime':
-      return dosMeaning(node.type === 'dosdatetime', little)
+      return dosMeaning(node, little)
     case 'uuid':
     case 'guid':
       return uuidMeaning(node.type === 'guid')

@@ -16,8 +16,8 @@ export const PLACEMENT = new OptionTable('FieldPlacement', {
   /** Code of each enum or literal value, in order of declaration. */
   codes: wholes.orElse('0, 1, 2 …'),
   /**
-   * Of a boolean, an enum or a literal: a stored code that stands for no value is read as that number, and such a number is
-   * written. Values that are numbers themselves must be their own codes then.
+   * Of a boolean, an enum, a literal or a time of DOS: a stored code that stands for no value is read as that number, and such a
+   * number is written. Values that are numbers themselves must be their own codes then.
    */
   lenient: flag.or(false),
 })

@@ -210,7 +210,9 @@ function read(node: Node, image: Image, offset: number, bit: number, path: strin
     return text
   }
   if (isMeant(node)) {
-    const value = meaningOf(node).read(view, bytes, offset)
+    const meaning = meaningOf(node)
+    const value = meaning.read(view, bytes, offset)
+    if (value === undefined && meaning.readCode !== undefined) return meaning.readCode(view, offset)
     const found = bytes.toString('hex', offset, offset + node.size)
     if (value === undefined) throw impossible(path, offset, `no ${node.type} has the bytes 0x${found}`)
     return isTime(node) ? new Date(value) : value

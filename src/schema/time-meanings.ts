@@ -7,7 +7,7 @@
  */
 
 import { dateMs, isDate } from '../runtime/realms.ts'
-import { DATE_MS_MAX, type UnixKind } from './kinds.ts'
+import { DATE_MS_MAX, type DosKind, type UnixKind } from './kinds.ts'
 import type { Meaning } from './meaning.ts'
 import { wrongType } from './reasons.ts'
 import { storedInteger } from './stored-integers.ts'
@@ -78,11 +78,35 @@ export function filetimeMeaning(little: boolean): Meaning {
 const DOS_YEAR = 1980
 const DAY_MS = 86_400_000
 
+export function dosMeaning({ type, lenient }: DosKind, little: boolean): Meaning {
+  const times = dosTimes(type === 'dosdatetime', little)
+  const strict = meaning(times)
+  if (!lenient) return strict
+  const { get, set } = storedInteger(type === 'dosdate' ? 'u16' : 'u32', little)
+  const scratch = new DataView(new ArrayBuffer(4))
+  /** Whether a number is a code that no time has. */
+  const isCode = (value: unknown): value is number => {
+    if (typeof value !== 'number' || !Number.isInteger(value)) return false
+    set(scratch, 0, value)
+    return get(scratch, 0) === value && times.get(scratch, 0) === undefined
+  }
+  return {
+    ...strict,
+    array: 'Array',
+    reasonAgainst: value => (isCode(value) ? null : strict.reasonAgainst(value)),
+    write(value, view, bytes, at) {
+      if (typeof value === 'number') set(view, at, value)
+      else strict.write(value, view, bytes, at)
+    },
+    readCode: get,
+  }
+}
+
 /** @param hasTime whether two bytes of time stand in front of the date */
-export function dosMeaning(hasTime: boolean, little: boolean): Meaning {
+function dosTimes(hasTime: boolean, little: boolean): Times {
   const step = hasTime ? 2000 : DAY_MS
   const dateAt = hasTime ? 2 : 0
-  return meaning({
+  return {
     min: Date.UTC(DOS_YEAR, 0, 1),
     max: Date.UTC(DOS_YEAR + 128, 0, 1) - step,
     step,
@@ -105,5 +129,5 @@ export function dosMeaning(hasTime: boolean, little: boolean): Meaning {
       const back = new Date(ms)
       return back.getUTCMonth() === month - 1 && back.getUTCDate() === date ? ms : undefined
     },
-  })
+  }
 }

@@ -254,9 +254,11 @@ function readKind(
   if (def.coerce) throw refused(path, `z.coerce.${def.type}() has no layout: convert before writing`)
   const checks = readChecks(def, path, reading)
   const { lenient = false, kind } = metadata
-  if (lenient && !['boolean', 'enum', 'literal'].includes(def.type)) {
-    throw refused(path, 'lenient is for booleans, enums and literals')
+  const isDos = kind?.type === 'dosdatetime' || kind?.type === 'dosdate'
+  if (lenient && !isDos && !['boolean', 'enum', 'literal'].includes(def.type)) {
+    throw refused(path, 'lenient is for booleans, enums, literals and times of DOS')
   }
+  if (isDos) return { ...kind, lenient: lenient || kind.lenient }
   if (kind !== undefined) return kind
   switch (def.type) {
     case 'number': {

@@ -8,6 +8,7 @@ import {
   ascii,
   bits,
   decimal,
+  dosDate,
   dosDateTime,
   f16,
   field,
@@ -134,6 +135,17 @@ test('columns, rows and indexes have the values that records have', () => {
   expect(store.index('byHigh').count({ gte: 31 })).toBe(all.filter(({ flags }) => flags.high === 31).length)
   expect(store.index('bySide').all(77)).toHaveLength(25)
   expect(codeOf(() => store.append({ ...item(5), id: item(200).id }))).toBe('ERR_STRIDE_DUPLICATE_KEY')
+})
+
+test('a time that may be a code is no key', () => {
+  const Entry = z.object({ id: u24(), day: field(dosDate(), { lenient: true }) })
+  const open = (on: string) =>
+    openStore('codes.stride', Entry, { backend: 'memory', indexes: { by: { on: on as 'id' } } })
+  expect(() => open('day')).toThrow(/'day': a time that may be a code has no key/)
+  using store = open('id')
+  store.append({ id: 1, day: 0 })
+  store.append({ id: 2, day: new Date(Date.UTC(2000, 0, 1)) })
+  expect(store.gather('day')).toEqual([0, new Date(Date.UTC(2000, 0, 1))])
 })
 
 test('a migration turns what a field was into a kind of these', () => {

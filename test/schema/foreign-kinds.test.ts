@@ -115,6 +115,9 @@ describe.each(COMPILE)('a field of a foreign file (compiled: %s)', compile => {
     ['a code that is not listed', field(z.enum(['a', 'b']), { lenient: true, codes: [1, 9] }), 5, '05'],
     ['an odd boolean', field(z.boolean(), { lenient: true }), 255, 'ff'],
     ['an even one', field(z.boolean(), { lenient: true, width: 2 }), true, '0100'],
+    ['a DOS date that is none', field(dosDate(), { lenient: true }), 0, '0000'],
+    ['a DOS time that is none', field(dosDateTime(), { lenient: true }), 0x00210000 + 0xffff, 'ffff2100'],
+    ['a DOS date that is one', field(dosDate(), { lenient: true }), at('1980-01-01T00:00:00Z'), '2100'],
     ['numbers that are their codes', field(z.literal([3, 5]), { lenient: true, codes: [3, 5] }), 4, '04'],
   ])('%s has these bytes, and they have this value', (_, schema, value, expected) => {
     expect(bytesOf(schema, value, compile)).toBe(expected)
@@ -188,6 +191,11 @@ describe.each(COMPILE)('a field of a foreign file (compiled: %s)', compile => {
       'a lenient enum',
       field(z.enum(['a', 'b']), { lenient: true, codes: [1, 9] }),
       [1, 9, 256, -1, 0.5, 'c', true],
+    ],
+    [
+      'a lenient DOS date',
+      field(dosDate(), { lenient: true }),
+      [0x21, -1, 65_536, 0.5, '0', new Date(1), null],
     ],
     ['a lenient boolean', field(z.boolean(), { lenient: true }), [0, 1, 256, 'true', 1.5, Number.NaN]],
   ])('%s refuses what it cannot give back', (_, schema, values) => {

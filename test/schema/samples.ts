@@ -169,6 +169,16 @@ const fixedLeaves: readonly Sample[] = [
     dosDate(),
     fc.integer({ min: 3652, max: 50_402 }).map(n => new Date(n * 86_400_000)),
   ),
+  sample(
+    field(dosDateTime(), { lenient: true }),
+    fc.constantFrom(
+      0,
+      0xffffffff,
+      new Date(Date.UTC(1980, 0, 1)),
+      new Date(Date.UTC(2107, 11, 31, 23, 59, 58)),
+    ),
+  ),
+  sample(field(dosDate(), { lenient: true }), fc.constantFrom(0, 32, 65_535, new Date(Date.UTC(2000, 1, 29)))),
   sample(uuid(), fc.uuid()),
   sample(guid(), fc.uuid()),
   sample(numberText(5), fc.integer({ min: 0, max: 99_999 })),

@@ -10,6 +10,8 @@ import { StrideError } from '../../../errors.ts'
 import {
   type FoundField,
   findFields,
+  isLenient,
+  isTime,
   type Layout,
   type LeafNode,
   type Node,
@@ -176,6 +178,8 @@ function addValue(steps: KeyStep[], node: Node, place: NodePlace, at: number): n
     return next
   }
   if (node.type === 'union') throw new TypeError(`An index cannot be on '${path}': a union has no key`)
+  if (isTime(node) && isLenient(node))
+    throw new TypeError(`An index cannot be on '${path}': a time that may be a code has no key`)
   const size = keySizeOf(node)
   const nullCode = node.type === 'enum' ? (node.codes[node.values.indexOf(null)] ?? -1) : -1
   const sharesNull = nullCode >= 0 && levels.some(({ nullBit }) => nullBit >= 0)
