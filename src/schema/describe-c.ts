@@ -66,6 +66,11 @@ function struct(tag: string, parts: readonly Part[], size: number, natural: bool
   // Declaration order need not be the order of fixed offsets; C's must be.
   for (const i of parts.map((_, i) => i).sort((a, b) => (parts[a]?.offset ?? 0) - (parts[b]?.offset ?? 0))) {
     const { before, after, comment, offset, width } = parts[i] as Part
+    // A bit field beside others than bit fields: the first one of the integer stands for all.
+    if (offset < end) {
+      lines.push(`  /* ${names[i]}: ${comment} */`)
+      continue
+    }
     fill(offset)
     lines.push(`  ${before} ${names[i]}${after};${comment === '' ? '' : ` /* ${comment} */`}`)
     asserts.push(`_Static_assert(offsetof(struct ${tag}, ${names[i]}) == ${offset}, "${names[i]}");`)

@@ -19,6 +19,7 @@ import {
   TEXTS,
   type TextKind,
 } from './kinds.ts'
+import { checkedMeant, checkedText } from './kind-parameters.ts'
 import { type FieldPlacement, PLACEMENT } from './options.ts'
 
 /** A kind of field that Zod lacks. */
@@ -74,7 +75,19 @@ function read({ version, metadata }: Mark): FieldMetadata {
     throw new UnreadableMark(
       `another copy of stridedb made it, and this copy knows no type ${String(kind.type)}`,
     )
-  return { ...given, kind }
+  try {
+    return { ...given, kind: checkedKind(kind) }
+  } catch (error) {
+    throw new UnreadableMark(
+      `another copy of stridedb made it, and this copy reads no such kind: ${(error as Error).message}`,
+    )
+  }
+}
+
+/** @throws TypeError, RangeError for parameters that this copy does not know */
+function checkedKind(kind: MarkedKind): MarkedKind {
+  if (MEANT.includes(kind.type)) return checkedMeant(kind as MeantKind)
+  return TEXTS.includes(kind.type) ? checkedText(kind as TextKind) : kind
 }
 
 /** Says of Zod's checks that they only ask for what the codec asks for anyway: they are no refinements. */

@@ -25,8 +25,9 @@ export function diffLayouts(before: Layout, after: Layout): readonly string[] {
   if (before.recordSize !== after.recordSize) {
     differences.push(`a record had ${before.recordSize} bytes, has ${after.recordSize}`)
   }
-  // Inside tuples and arrays there are no paths to name.
-  if (differences.length === 0) differences.push('the parts of a tuple or array, or the null bits, differ')
+  // Inside tuples, arrays and unions there are no paths to name.
+  if (differences.length === 0)
+    differences.push('the parts of a tuple, an array or a union, or the null bits, differ')
   return differences
 }
 

@@ -12,6 +12,7 @@ import { afterAll, expect, it, describe as suite } from 'vitest'
 import { z } from 'zod'
 import {
   ascii,
+  bits,
   bytes,
   codecOf,
   describe,
@@ -203,6 +204,11 @@ int main(int argc, char **argv) {
     expect(c).not.toContain('packed')
     expect(c).not.toContain('_gap')
     run(`${c}\nint main(void) { return sizeof(struct record) == 32 ? 0 : 1; }`, 'natural')
+  })
+
+  it.skipIf(!hasGcc)(`names bit fields that others stand behind${note(hasGcc)}`, () => {
+    const { c } = describe(z.object({ flags: bits({ a: 3, b: 5 }).extend({ x: u16() }) }))
+    run(`${c}\nint main(void) { return sizeof(struct record) == 3 ? 0 : 1; }`, 'bits')
   })
 
   it.skipIf(!hasGcc)(

@@ -69,8 +69,9 @@ export function disguise(record: unknown, plan: readonly number[]): Disguise {
       trace.push(`${path}.lie`)
       return 1
     }
+    // Not valueOf: where a Date stands for a record, a field may have that name.
     if (pick(2) === 0)
-      for (const name of ['getTime', 'valueOf', Symbol.toPrimitive])
+      for (const name of ['getTime', 'getUTCDate', Symbol.toPrimitive])
         Object.defineProperty(copy, name, { value: lie })
     changeable.push(() => Date.prototype.setTime.call(copy, Number.NaN))
     return copy

@@ -61,6 +61,11 @@ describe('a schema made with one copy of the library', () => {
     for (const [value, words] of [
       [{ version: 2, metadata: { kind: { type: 'u8', nonFinite: false } } }, 'version 2'],
       [{ version: 1, metadata: { kind: { type: 'u128' } } }, 'u128'],
+      [
+        { version: 1, metadata: { kind: { type: 'latin1', length: 4, padding: 'tabs' } } },
+        "no such padding: 'tabs'",
+      ],
+      [{ version: 1, metadata: { kind: { type: 'unix', of: 'u32', unit: 'days' } } }, "s or ms: 'days'"],
     ] as const) {
       for (const schema of [
         marked(value),
