@@ -204,7 +204,18 @@ function lenientTime(
 
 /** What a meaning reads: of a time its milliseconds. */
 function readMeant(context: ReadContext, node: MeantNode, at: string): string {
-  return orFail(context, `${context.source.constant(meaningOf(node).read)}(v, b, ${at})`)
+  const inLine = integerMeant(node, at)
+  return inLine ?? orFail(context, `${context.source.constant(meaningOf(node).read)}(v, b, ${at})`)
+}
+
+/** The same in line, where the stored integer is one that a DataView reads and each of its values stands for something. */
+function integerMeant(node: MeantNode, at: string): string | undefined {
+  if (node.type !== 'decimal' && node.type !== 'unix') return undefined
+  const { of } = node
+  if (of === 'u64' || of === 'i64' || isOddNumber(of)) return undefined
+  const stored = `v.get${NUMBERS[of].accessor}(${at}${order(node.size, node.endian === 'little')})`
+  if (node.type === 'decimal') return `${stored} / ${10 ** node.digits}`
+  return node.unit === 's' ? `${stored} * 1000` : stored
 }
 
 /** The value of an expression; undefined is damage. */
