@@ -49,7 +49,7 @@ export class Store<S extends AnySchema = AnySchema, out I = NoIndexes> extends R
   private constructor(opened: OpenedStore<S>) {
     super(opened.reading)
     this.#opened = opened
-    this.#indexes = new NamedIndexes(opened, this, n => this.delete(n))
+    this.#indexes = new NamedIndexes(opened, this, find => this.#gate.writable().writer.deleteFound(find))
     this.#exclusiveWork = new ExclusiveWork(opened.path)
     this.#gate = new WriteGate(opened, this.#exclusiveWork)
   }

@@ -27,7 +27,7 @@ export class Transaction<S extends AnySchema, out I = NoIndexes> implements Iter
   /** @internal */
   constructor(records: RecordSet<S>, opened: IndexedOpenedStore<S>, writer: StoreWriter) {
     this.#records = records
-    this.#indexes = new NamedIndexes(opened, records, n => this.delete(n))
+    this.#indexes = new NamedIndexes(opened, records, find => this.#writing().deleteFound(find))
     this.#writer = writer
   }
 

@@ -66,13 +66,14 @@ export class StoreWriter extends Writer<Staging, StoreWriterParts> {
     this.enter('appendMany')
     const { staging } = this.parts.locator
     const { size } = staging
-    const first = Math.max(size, this.parts.reservations.end)
+    let first = Math.max(size, this.parts.reservations.end)
     let count = 0
     try {
       if (Array.isArray(records) && records.length > 0) this.parts.space.ensure(first + records.length)
       for (const record of records) {
-        this.#appendAtEnd(record)
-        count++
+        const n = this.#appendAtEnd(record)
+        // The iterable may have ended a transaction, whose numbers are free then.
+        if (count++ === 0) first = n
       }
     } catch (error) {
       staging.truncate(size)
@@ -115,15 +116,14 @@ export class StoreWriter extends Writer<Staging, StoreWriterParts> {
       staging.appended()
       return
     }
-    const isLive = locator.isLiveForChange(n)
-    if (image !== undefined) {
-      indexes?.placing(n, image.view as DataView, 0, isLive)
-      staging.setImage(n, image, !isLive)
-      changed()
-    } else if (isLive) {
-      indexes?.deleting(n)
-      this.stageDeletion(n, true)
+    if (image === undefined) {
+      this.delete(n)
+      return
     }
+    const isLive = locator.isLiveForChange(n)
+    indexes?.placing(n, image.view as DataView, 0, isLive)
+    staging.setImage(n, image, !isLive)
+    changed()
   }
 
   /** Stages the numbers up to `end` as deleted, where there are none yet. */
@@ -151,10 +151,16 @@ export class StoreWriter extends Writer<Staging, StoreWriterParts> {
       return free
     }
     const { staging } = locator
-    indexes?.adding(Math.max(staging.size, reservations.end), image.view as DataView, 0)
-    this.fillTo(reservations.end)
-    this.#copyToTail(image)
-    return staging.appended()
+    const { size } = staging
+    indexes?.adding(Math.max(size, reservations.end), image.view as DataView, 0)
+    try {
+      this.fillTo(reservations.end)
+      this.#copyToTail(image)
+      return staging.appended()
+    } catch (error) {
+      staging.truncate(size)
+      throw error
+    }
   }
 
   protected override stageDeletion(n: number, wasLive: boolean): void {

@@ -95,6 +95,12 @@ export class Writer<L extends ChangeableLayers = ChangeableLayers, P extends Wri
     return true
   }
 
+  /** Deletes the record that `find` finds, below 0 for none. @returns whether there was one */
+  deleteFound(find: () => number): boolean {
+    const n = find()
+    return n >= 0 && this.delete(n)
+  }
+
   /**
    * Replaces the record that has a key of this one, or stages a new one.
    * @param rivalOf finds the live record with the key of the bytes at 0; below 0 where there is none

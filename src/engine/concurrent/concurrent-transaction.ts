@@ -53,6 +53,7 @@ const dropped = new FinalizationRegistry<Held>(release)
 
 function release({ view, parts, locator, reserved }: Held): void {
   locator.staging.versions.release(view)
+  if (reserved.length === 0) return
   for (const n of reserved.splice(0)) parts.reservations.give(n)
   parts.writer.forgetHints()
 }
@@ -152,7 +153,7 @@ export class ConcurrentTransaction<S extends AnySchema = AnySchema, out I = NoIn
    *   that of a deleted record
    */
   append(record: Input<S>): number {
-    return this.#writing().append(record)
+    return this.#write(writer => writer.append(record))
   }
   /** Stages records at the end, all or none. */
   appendMany(
@@ -160,26 +161,27 @@ export class ConcurrentTransaction<S extends AnySchema = AnySchema, out I = NoIn
     none?: NoOptions,
   ): { readonly first: number; readonly count: number } {
     refuseOptions(none, 'appendMany')
-    return this.#writing().appendMany(records)
+    return this.#write(writer => writer.appendMany(records))
   }
   /** Stages new values for the named fields. @throws {StrideError} ERR_STRIDE_NO_RECORD, _RECORD, _DUPLICATE_KEY */
   update(n: number, change: Partial<Input<S>>): void {
-    this.#writing().update(n, change)
+    this.#write(writer => writer.update(n, change))
   }
   /** Stages a record in place of a live one. @throws {StrideError} ERR_STRIDE_NO_RECORD, _RECORD, _DUPLICATE_KEY */
   put(n: number, record: Input<S>): void {
-    this.#writing().put(n, record)
+    this.#write(writer => writer.put(n, record))
   }
   /** Stages a deletion. @returns whether there was a live record */
   delete(n: number): boolean {
-    return this.#writing().delete(n)
+    const wasThere = this.#write(writer => writer.delete(n))
+    if (!wasThere) this.#reads.add(n)
+    return wasThere
   }
   /** Stages a record in place of the one with the same key in a unique index, or a new one. */
   upsert(index: keyof I & string, record: Input<S>): Upserted
   upsert<Name extends string>(index: OtherName<I, Name>, record: Input<S>): Upserted
   upsert(name: string, record: Input<S>): Upserted {
-    const writer = this.#writing()
-    return writer.upsert(record, recordWithKey(this.#indexes.get(name), 'upsert'))
+    return this.#write(writer => writer.upsert(record, recordWithKey(this.#indexes.get(name), 'upsert')))
   }
 
   /**
@@ -199,8 +201,9 @@ export class ConcurrentTransaction<S extends AnySchema = AnySchema, out I = NoIn
     return this.#commit<number>(committer => committer.commitSync(durability))
   }
 
-  /** Drops its changes; it ends. Twice is fine, also after a commit. */
+  /** Drops its changes; it ends. Twice is fine, also after a commit. @throws {StrideError} ERR_STRIDE_TRANSACTION in a write of its own */
   rollback(): void {
+    this.#writer.assertIdle('rollback')
     if (!this.#reading.isClosed) this.#end('it was rolled back')
   }
   [Symbol.dispose](): void {
@@ -237,10 +240,13 @@ export class ConcurrentTransaction<S extends AnySchema = AnySchema, out I = NoIn
     this.#reading.finish(how)
   }
 
-  #writing(): ConcurrentWriter {
+  #write<T>(write: (writer: ConcurrentWriter) => T): T {
     this.#reading.assertOpen()
     this.#store.writable()
-    return this.#writer
+    const result = write(this.#writer)
+    // A getter or an iterable may have closed the store.
+    this.#reading.assertOpen()
+    return result
   }
 
   #indexedStore(name: string): IndexedStore<S> {
@@ -261,7 +267,7 @@ export class ConcurrentTransaction<S extends AnySchema = AnySchema, out I = NoIn
       numbering: () => reading.source.numbering,
       consistently: read => reading.consistently(read),
       together: read => reading.together(read),
-      delete: n => this.delete(n),
+      delete: find => this.#write(writer => writer.deleteFound(find)),
       found: n => {
         if (n >= 0) this.#reads.add(n)
       },

@@ -43,12 +43,11 @@ export class ConcurrentWriter extends Writer<CommitView, ConcurrentWriterParts> 
         numbers.push(n)
         // Code of the caller ran in between, and somebody else was given a number.
         if (n !== (numbers[0] as number) + numbers.length - 1) {
-          this.parts.storeWriter.assertIdle('append')
           throw new TypeError('Another transaction appended while appendMany read its records')
         }
       }
     } catch (error) {
-      for (const n of numbers) {
+      for (const n of numbers.reverse()) {
         this.parts.locator.staging.forget(n)
         this.#giveBack(n)
       }

@@ -1,18 +1,31 @@
 /**
- * Which records a transaction read: numbers, and ranges where it walked.
+ * Which records a transaction read: numbers, and runs of neighbours where it walked.
+ *
+ *   RU1  memory is bounded by the records that were read, however often each was.
  */
 
 /** A shorter run of neighbours is kept as single numbers. */
 const RUN_MIN = 16
+/** So many runs are joined first. */
+const RUNS_MIN = 64
+
+interface Run {
+  readonly from: number
+  readonly to: number
+}
 
 export class ReadNumbers {
   readonly #single = new Set<number>()
-  readonly #runs: { readonly from: number; readonly to: number }[] = []
+  /** Until they are joined they may overlap, in any order. */
+  #runs: Run[] = []
+  #areJoined = true
+  /** They are joined once they are so many. */
+  #runsMax = RUNS_MIN
   /** The run that goes on. */
   #from = 0
   #to = 0
 
-  /** How many looks `has` takes at most, about. */
+  /** Whether more was read than is worth looking at number by number. */
   get isLarge(): boolean {
     return this.#runs.length > 0
   }
@@ -27,18 +40,49 @@ export class ReadNumbers {
   }
 
   has(n: number): boolean {
-    if (n >= this.#from && n < this.#to) return true
-    return this.#single.has(n) || this.#runs.some(({ from, to }) => n >= from && n < to)
+    if ((n >= this.#from && n < this.#to) || this.#single.has(n)) return true
+    if (!this.#areJoined) this.#join()
+    const runs = this.#runs
+    let low = 0
+    let high = runs.length
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      if ((runs[middle] as Run).to <= n) low = middle + 1
+      else high = middle
+    }
+    const run = runs[low]
+    return run !== undefined && n >= run.from
   }
 
-  /** The numbers that are kept singly; all of them where `isLarge` is false. */
-  *[Symbol.iterator](): Generator<number, void> {
-    yield* this.#single
-    for (let n = this.#from; n < this.#to; n++) yield n
+  /** Numbers below `end` from `start` on; some may come twice. */
+  *between(start: number, end: number): Generator<number, void> {
+    for (const n of this.#single) if (n >= start && n < end) yield n
+    for (const { from, to } of [...this.#runs, { from: this.#from, to: this.#to }]) {
+      for (let n = Math.max(start, from); n < Math.min(end, to); n++) yield n
+    }
   }
 
   #endRun(): void {
-    if (this.#to - this.#from >= RUN_MIN) this.#runs.push({ from: this.#from, to: this.#to })
-    else for (let n = this.#from; n < this.#to; n++) this.#single.add(n)
+    const run = { from: this.#from, to: this.#to }
+    if (run.to - run.from < RUN_MIN) {
+      for (let n = run.from; n < run.to; n++) this.#single.add(n)
+      return
+    }
+    this.#runs.push(run)
+    this.#areJoined = false
+    if (this.#runs.length >= this.#runsMax) this.#join()
+  }
+
+  /** In rising order, apart from each other. */
+  #join(): void {
+    const joined: Run[] = []
+    for (const { from, to } of this.#runs.sort((a, b) => a.from - b.from)) {
+      const last = joined.at(-1)
+      if (last === undefined || from > last.to) joined.push({ from, to })
+      else if (to > last.to) joined[joined.length - 1] = { from: last.from, to }
+    }
+    this.#runs = joined
+    this.#areJoined = true
+    this.#runsMax = Math.max(RUNS_MIN, joined.length * 2)
   }
 }

@@ -10,12 +10,14 @@ import { HeapBytes } from '../records/heap-bytes.ts'
 import type { Staging } from '../records/staging.ts'
 
 export class SetAside {
+  readonly #staging: Staging
   readonly #images: ReadonlyMap<number, HeapBytes | undefined>
   readonly #size: number
 
-  private constructor(images: ReadonlyMap<number, HeapBytes | undefined>, size: number) {
+  private constructor(staging: Staging, images: ReadonlyMap<number, HeapBytes | undefined>) {
+    this.#staging = staging
     this.#images = images
-    this.#size = size
+    this.#size = staging.size
   }
 
   /** Copies what is staged; nothing is changed. @throws ERR_STRIDE_TRANSACTION where a bulk load goes on */
@@ -38,20 +40,20 @@ export class SetAside {
       if (image === undefined && n >= baseSize) images.delete(n)
       else images.set(n, image === undefined ? undefined : copyOf(image))
     }
-    return new SetAside(images, size)
+    return new SetAside(staging, images)
   }
 
-  get isEmpty(): boolean {
-    return this.#images.size === 0
-  }
   has(n: number): boolean {
     return this.#images.has(n)
   }
 
   /** Stages it again; nothing else is staged. */
   stageAgain(writer: StoreWriter): void {
-    for (const n of Array.from(this.#images.keys()).sort((a, b) => a - b)) writer.place(n, this.#images.get(n))
-    writer.fillTo(this.#size)
+    const numbers = Array.from(this.#images.keys()).sort((a, b) => a - b)
+    this.#staging.stageAgain(() => {
+      for (const n of numbers) writer.place(n, this.#images.get(n))
+      writer.fillTo(this.#size)
+    })
   }
 }
 

@@ -26,11 +26,11 @@ export interface IndexedOpenedStore<S extends AnySchema> {
 export class NamedIndexes<S extends AnySchema> {
   readonly #store: IndexedOpenedStore<S>
   readonly #records: RecordSet<S>
-  readonly #delete: (n: number) => boolean
+  readonly #delete: IndexedStore<S>['delete']
   readonly #named = new Map<string, StoreIndex<S>>()
 
-  /** @param remove deletes a record by its number, as an index does by its key */
-  constructor(store: IndexedOpenedStore<S>, records: RecordSet<S>, remove: (n: number) => boolean) {
+  /** @param remove what `delete` of an index does (IndexedStore) */
+  constructor(store: IndexedOpenedStore<S>, records: RecordSet<S>, remove: IndexedStore<S>['delete']) {
     this.#store = store
     this.#records = records
     this.#delete = remove
@@ -97,14 +97,14 @@ class NamedIndex<S extends AnySchema> implements IndexedStore<S> {
   readonly find: () => KeyIndex
   readonly epoch: { readonly value: number }
   readonly isFollowing: boolean
-  readonly delete: (n: number) => boolean
+  readonly delete: IndexedStore<S>['delete']
   readonly #store: IndexedOpenedStore<S>
 
   constructor(
     store: IndexedOpenedStore<S>,
     records: RecordSet<S>,
     find: () => KeyIndex,
-    remove: (n: number) => boolean,
+    remove: IndexedStore<S>['delete'],
   ) {
     this.delete = remove
     this.#store = store

@@ -37,7 +37,7 @@ export class Staging implements ChangeableLayers {
   readonly recordSize: number
   /** What records were at commits that concurrent transactions still read. */
   readonly versions: Versions
-  readonly #bytesMax: number
+  #bytesMax: number
   readonly #tailBytesMax: number
   /** Record number -> slot: from 0 on that of an image; negative, and never the same twice, for a deletion. */
   #changes = new NumberMap()
@@ -179,6 +179,17 @@ export class Staging implements ChangeableLayers {
     }
     this.#images.set(slot, image, 0)
     if (revives) this.#deletedDelta--
+  }
+
+  /** Stages again what was staged before, however much memory other commits take by now. */
+  stageAgain(stage: () => void): void {
+    const bytesMax = this.#bytesMax
+    this.#bytesMax = Number.POSITIVE_INFINITY
+    try {
+      stage()
+    } finally {
+      this.#bytesMax = bytesMax
+    }
   }
 
   /** Stages the deletion of a record. `wasLive`: it is counted as live as of now. */

@@ -45,6 +45,9 @@ export class Versions {
   #first = 0
   /** In the order of their commits, since none begins at an older commit than the one before it. */
   readonly #views = new Set<OpenView>()
+  /** Goes through them once, new ones included: a Set that lost many of its first elements is slow to begin. */
+  #inOrder = this.#views.values()
+  #oldestView: OpenView | undefined
 
   constructor(recordSize: number, bytesMax: number) {
     this.#recordSize = recordSize
@@ -149,8 +152,20 @@ export class Versions {
     }
   }
 
+  /** The view of the oldest commit. */
+  #findOldestView(): OpenView | undefined {
+    while (this.#oldestView === undefined || !this.#views.has(this.#oldestView)) {
+      const { done, value } = this.#inOrder.next()
+      this.#oldestView = value
+      if (done !== true) continue
+      this.#inOrder = this.#views.values()
+      return undefined
+    }
+    return this.#oldestView
+  }
+
   #endOldest(why: string): void {
-    const [view] = this.#views
+    const view = this.#findOldestView()
     if (view === undefined) return
     view.ended = why
     this.release(view)
@@ -169,7 +184,7 @@ export class Versions {
 
   /** Forgets what no view sees. */
   #prune(): void {
-    const [oldest] = this.#views
+    const oldest = this.#findOldestView()
     if (oldest === undefined) {
       this.#oldest.clear()
       this.#newest.clear()

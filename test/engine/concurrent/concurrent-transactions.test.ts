@@ -226,6 +226,124 @@ describe.each(BACKENDS)('a transaction of begin(), $name', ({ options }) => {
     expect(codeOf(() => store.begin())).toBe('ERR_STRIDE_CLOSED')
   })
 
+  test('is a conflict where an absent record that it asked for is there by now, whichever call asked', async () => {
+    using store = accounts(3, { ...options, reuseNumbers: true })
+    store.delete(2)
+    await store.commit()
+    const asks: ((tx: ReturnType<Accounts['begin']>, n: number) => unknown)[] = [
+      (tx, n) => tx.get(n),
+      (tx, n) => tx.has(n),
+      (tx, n) => tx.delete(n),
+      (tx, n) => tx.getMany(Array.from({ length: 40 }, (_, i) => n + i)),
+      (tx, n) => Array.from({ length: 40 }, (_, i) => tx.has(Math.max(0, n - 20) + i)),
+    ]
+    for (const ask of asks) {
+      const free = store.has(2) ? store.size : 2
+      const tx = store.begin()
+      ask(tx, free)
+      tx.get(0)
+      tx.update(1, { balance: 5 })
+      expect(store.append({ id: 50 + tx.commitNumber, balance: 0 })).toBe(free)
+      await store.commit()
+      expect(await codeOfAsync(tx.commit()), ask.toString()).toBe('ERR_STRIDE_CONFLICT')
+    }
+  })
+
+  test('is a conflict where a record changed that a range of an index named', async () => {
+    const path = join(temporaryFolder(), 'accounts.stride')
+    const indexes = { byBalance: { on: 'balance', kind: 'ordered' } } as const
+    using store = openStore(path, Account, { ...options, indexes })
+    store.appendMany(Array.from({ length: 5 }, (_, id) => ({ id, balance: id })))
+    await store.commit()
+    const tx = store.begin()
+    expect([...tx.index('byBalance').range({ gte: 2, lte: 3 }).numbers()]).toEqual([2, 3])
+    tx.update(0, { balance: 2 })
+    store.update(4, { balance: 9 })
+    await store.commit()
+    store.update(3, { balance: 9 })
+    await store.commit()
+    expect(await tx.commit().catch(refused => refused)).toMatchObject({
+      code: 'ERR_STRIDE_CONFLICT',
+      recordNumber: 3,
+    })
+  })
+
+  test('is not ended by code of the caller in the middle of its own write', () => {
+    using store = accounts(3, options)
+    const tx = store.begin()
+    const hostile = {
+      get id(): number {
+        tx.rollback()
+        return 9
+      },
+      balance: 0,
+    }
+    for (const write of [
+      () => tx.append(hostile),
+      () => tx.put(0, hostile),
+      () => tx.update(0, hostile),
+      () => tx.upsert('byId', hostile),
+      () => tx.appendMany([hostile]),
+    ]) {
+      expect(codeOf(write)).toBe('ERR_STRIDE_TRANSACTION')
+    }
+    expect(tx.append({ id: 9, balance: 0 })).toBe(3)
+  })
+
+  test('says so where code of the caller closed the store in the middle of a write', () => {
+    const writes: ((tx: ReturnType<Accounts['begin']>, record: { id: number; balance: number }) => unknown)[] =
+      [
+        (tx, record) => tx.append(record),
+        (tx, record) => tx.put(0, record),
+        (tx, record) => tx.update(0, record),
+        (tx, record) => tx.upsert('byId', record),
+        (tx, record) => tx.appendMany([{ id: 8, balance: 0 }, record]),
+      ]
+    for (const write of writes) {
+      const store = accounts(3, options)
+      const tx = store.begin()
+      const hostile = {
+        get id(): number {
+          store.close()
+          return 2
+        },
+        balance: 0,
+      }
+      expect(
+        codeOf(() => write(tx, hostile)),
+        write.toString(),
+      ).toBe('ERR_STRIDE_CLOSED')
+    }
+  })
+
+  test('gives its numbers back also while the store reads a batch', () => {
+    using store = accounts(3, options)
+    const tx = store.begin()
+    tx.append({ id: 10, balance: 0 })
+    function* batch() {
+      tx.rollback()
+      yield { id: 11, balance: 1 }
+      yield { id: 12, balance: 2 }
+    }
+    const { first, count } = store.appendMany(batch())
+    expect([first, count, store.get(first)?.id, store.size]).toEqual([3, 2, 11, 5])
+  })
+
+  test('deletes by key only where a change is allowed, whether there is such a key or not', async () => {
+    using store = accounts(3, options)
+    const tx = store.begin()
+    await store.transaction(inner => {
+      for (const index of [store.index('byId'), tx.index('byId')]) {
+        for (const key of [1, 99]) expect(codeOf(() => index.delete(key))).toBe('ERR_STRIDE_TRANSACTION')
+      }
+      expect([inner.index('byId').delete(99), inner.index('byId').delete(1)]).toEqual([false, true])
+    })
+    const { path } = store
+    using reader = openStore(path, Account, { ...options, readOnly: true, indexes: INDEXES })
+    for (const key of [0, 99])
+      expect(codeOf(() => reader.index('byId').delete(key))).toBe('ERR_STRIDE_READ_ONLY')
+  })
+
   test('is refused inside a callback, and where the store is only read', async () => {
     using store = accounts(1, options)
     const tx = store.begin()
@@ -339,6 +457,24 @@ test('one that changes more records than there is memory for ends the oldest, no
     'ERR_STRIDE_LIMIT',
   )
   expect(large.size).toBe(20_000)
+})
+
+test('what the store has staged is staged again, however much a commit in flight holds', async () => {
+  const path = join(temporaryFolder(), 'trades.stride')
+  using store = openStore(path, Trade, { stagedBytesMax: 2.5 * 1024 * 1024 })
+  store.appendMany(Array.from({ length: 20_000 }, (_, i) => trade(i)))
+  await store.commit()
+  for (let n = 0; n < 8000; n++) store.update(n, { qty: 1 })
+  store.appendMany(Array.from({ length: 8000 }, (_, i) => trade(i)))
+  const tx = store.begin()
+  for (let n = 10_000; n < 18_000; n++) tx.update(n, { qty: 2 })
+  const committing = tx.commit()
+  const qtys = (): number[] => [0, 7999, 8000, 10_000, 17_999, 27_999].map(n => store.field(n, 'qty'))
+  const expected = [1, 1, trade(8000).qty, 2, 2, trade(7999).qty]
+  expect([store.size, ...qtys()]).toEqual([28_000, ...expected])
+  await committing
+  await store.commit()
+  expect([store.size, ...qtys()]).toEqual([28_000, ...expected])
 })
 
 test('what dropped ones hold comes back once they are garbage: their memory, and their numbers', () => {

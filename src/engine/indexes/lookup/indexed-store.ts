@@ -20,8 +20,8 @@ export interface IndexedStore<S extends AnySchema> {
   version(): number
   /** The numbers that records have now. */
   numbering(): Numbering
-  /** Stages the deletion of a record. @returns whether there was one */
-  delete(n: number): boolean
+  /** Stages the deletion of the record that `find` finds, if any. @returns whether there was one @throws whatever forbids changes */
+  delete(find: () => number): boolean
   /** Called with each record that a key led to; none where nobody wants to know. */
   readonly found?: ((n: number) => void) | undefined
   /** Runs `read` so that what it sees agrees with itself. */

@@ -129,6 +129,8 @@ export class RangeWalk<S extends AnySchema> extends Walk<Row<S>> {
       return out.slice(0, count)
     })
     this.#isOver = true
+    const { found } = this.#store
+    if (found !== undefined) for (const n of numbers) found(n)
     return numbers
   }
 

@@ -134,8 +134,7 @@ export class StoreIndex<S extends AnySchema = AnySchema, Key = unknown> {
     const given = this.#read(key)
     const index = this.#find()
     assertUnique(index, 'delete')
-    const n = this.#store.consistently(() => index.number(given))
-    return n >= 0 && this.#store.delete(n)
+    return this.#store.delete(() => index.number(given))
   }
 
   /**
