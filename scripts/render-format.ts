@@ -159,12 +159,16 @@ absent. So equal layouts have equal texts.
 | \`object\`, \`tuple\`, \`array\` | \`size\` | the fields inside |
 | \`union\` | \`size\`, that of its largest variant | the fields of the variant that lists the code which the tag has |
 
-A code that is not listed, a date out of range and a boolean above 1 are damage. Gaps and the bytes
-of a null or absent value are zeros.
+A code that is not listed and a boolean above 1 are damage, unless the field is \`lenient\`. So are a
+time out of the range of a Date, a date of DOS that is not in the calendar, a \`decimal\` of more than
+15 digits, text whose length goes beyond its field, and a \`numbertext\` that is no number. Gaps and the
+bytes of a null or absent value are zeros, and so are the bytes that a variant of a union does not
+use and the bits of an integer that no field has.
 
-An \`f16\` is rounded likewise, from the double itself; a finite number beyond ±65504 is refused. An \`f32\` is rounded to the nearest float when it is written, ties to even: 0.1 is stored as
+An \`f32\` is rounded to the nearest float when it is written, ties to even: 0.1 is stored as
 0.10000000149011612, and what is nearer to zero than 2^-150 as 0. A finite number beyond
-±3.4028234663852886e38 is refused and never stored as an infinity.
+±3.4028234663852886e38 is refused and never stored as an infinity. An \`f16\` is rounded likewise, from
+the double itself; a finite number beyond ±65504 is refused.
 
 ### Null bits
 
