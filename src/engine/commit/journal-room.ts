@@ -12,7 +12,7 @@ import type { Checkpointer } from './checkpointer.ts'
 import type { CommitProgress } from './commit-progress.ts'
 import type { CommitRounds } from './commit-rounds.ts'
 import { type JournalLife, leaveSegment } from './journal-life.ts'
-import type { Soundness } from './poison.ts'
+import type { Soundness } from './soundness.ts'
 
 export interface JournalRoomParts {
   readonly roots: RootWriter

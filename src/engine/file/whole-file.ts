@@ -12,107 +12,73 @@ import { names } from './current-file.ts'
 
 export type { FileAccess } from './beside-files.ts'
 
+/** A file that is to be written whole. */
+export interface WholeFile {
+  readonly platform: Platform
+  readonly path: string
+  /** Whose permissions the file gets. The file that has the name now, opened, where that is replaced. */
+  readonly access: FileAccess
+  /** Of the store that is written; undefined for a new one. */
+  readonly storeId: string | undefined
+  /**
+   * 'create': nobody has the name (ERR_STRIDE_EXISTS otherwise). 'create or nothing': so, and where the name cannot be made
+   * durable it is taken back, for a name that no other process may have opened. 'replace': a file may have the name.
+   */
+  readonly naming: 'create' | 'create or nothing' | 'replace'
+  /** Called when the file is durable and gets its name next. What it throws leaves everything as it was. */
+  readonly replacing?: () => void
+}
+
 /**
- * Writes a file beside `path` and gives it that name, which nobody has, once it is durable. Failing leaves nothing behind.
- * @throws ERR_STRIDE_EXISTS
+ * Writes a file beside its name and gives it the name once it is durable, blocking.
+ * @throws ERR_STRIDE_EXISTS, _NO_SPACE, _PERMISSION, _IO; what `write` throws
  */
-export function writeWholeNew(
-  platform: Platform,
-  path: string,
-  access: FileAccess,
-  write: (file: PlatformFile) => void,
-): void {
-  const beside = createBeside(platform, path, access)
+export function writeWhole(whole: WholeFile, write: (file: PlatformFile) => void): void {
+  const beside = createBeside(whole.platform, whole.path, whole.access, whole.storeId)
   try {
     write(beside.file)
     beside.file.sync()
-    beside.file.close()
-    platform.renameNew(beside.file.path, path)
-    platform.syncFolder(path)
+    giveName(whole, beside)
   } catch (error) {
-    discard(platform, beside)
+    discard(whole.platform, beside)
     throw error
   }
 }
 
-/** The same in the place of a file that may have the name. */
-export function writeWhole(
-  platform: Platform,
-  path: string,
-  access: FileAccess,
-  write: (file: PlatformFile) => void,
-  storeId: string,
-): void {
-  const beside = createBeside(platform, path, access, storeId)
-  try {
-    write(beside.file)
-    beside.file.sync()
-    beside.file.close()
-    const isReplaced = typeof access === 'object' && access.path === path
-    platform.rename(beside.file.path, path, isReplaced ? access : undefined)
-    platform.syncFolder(path)
-  } catch (error) {
-    discard(platform, beside)
-    throw error
-  }
-}
-
-/** Writes a file under a new name, turn by turn; `write` says at its end whether it is worth keeping. @returns what it said */
-export async function writeNew(
-  platform: Platform,
-  path: string,
+/** Like `writeWhole`, turn by turn. Where `write` answers false, nothing is left. @returns whether the file has its name */
+export async function writeWholeAsync(
+  whole: WholeFile,
   write: (file: PlatformFile) => Promise<boolean>,
-  storeId: string,
 ): Promise<boolean> {
-  const beside = createBeside(platform, path, undefined, storeId)
+  const beside = createBeside(whole.platform, whole.path, whole.access, whole.storeId)
   try {
     if (!(await write(beside.file))) {
-      discard(platform, beside)
+      discard(whole.platform, beside)
       return false
     }
     await beside.file.syncAsync()
-    beside.file.close()
-    platform.renameNew(beside.file.path, path)
-    syncName(platform, path)
+    giveName(whole, beside)
     return true
   } catch (error) {
-    discard(platform, beside)
+    discard(whole.platform, beside)
     throw error
   }
 }
 
-/**
- * Writes a file in the place of an open one, turn by turn.
- * @param replacing called when the new file is durable and takes the name next; what it throws keeps the old file
- */
-export async function replaceWhole(
-  platform: Platform,
-  old: PlatformFile,
-  write: (file: PlatformFile) => Promise<void>,
-  replacing: () => void,
-  storeId: string,
-): Promise<void> {
-  const { path } = old
-  const beside = createBeside(platform, path, old, storeId)
-  try {
-    await write(beside.file)
-    await beside.file.syncAsync()
-    beside.file.close()
-    replacing()
-    platform.rename(beside.file.path, path, old)
-    platform.syncFolder(path)
-  } catch (error) {
-    discard(platform, beside)
-    throw error
+/** The file is durable: closes it and gives it its name. */
+function giveName({ platform, path, access, naming, replacing }: WholeFile, { file }: Beside): void {
+  file.close()
+  replacing?.()
+  if (naming === 'replace') {
+    const isReplaced = typeof access === 'object' && access.path === path
+    platform.rename(file.path, path, isReplaced ? access : undefined)
+  } else {
+    platform.renameNew(file.path, path)
   }
-}
-
-/** Makes a name that is new durable, or takes it back. */
-function syncName(platform: Platform, path: string): void {
   try {
     platform.syncFolder(path)
   } catch (error) {
-    removeIfThere(platform, path)
+    if (naming === 'create or nothing') removeIfThere(platform, path)
     throw error
   }
 }

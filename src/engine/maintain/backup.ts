@@ -18,7 +18,7 @@ import { folderIsMissing } from '../file/absent-folder.ts'
 import type { Checksums } from '../file/checksums.ts'
 import type { ProgressOptions } from '../file/progress-options.ts'
 import type { PublishedState } from '../file/publication.ts'
-import { writeNew } from '../file/whole-file.ts'
+import { writeWholeAsync } from '../file/whole-file.ts'
 import { indexPathOf, journalPathOf, lockPathOf, nextIndexPathOf } from '../format/file-names.ts'
 import { corrupt, readIdentity } from '../format/identity.ts'
 import { fileEnd, newLineage, readRoot } from '../format/root.ts'
@@ -103,8 +103,14 @@ async function copyStore(source: BackupSource, options: ProgressOptions): Promis
       await verifyCopy(copy.from, file, options)
       return true
     }
-    const { storeId } = source.file().identity
-    if (await writeNew(platform, source.target, write, storeId)) return
+    const whole = {
+      platform,
+      path: source.target,
+      access: undefined,
+      storeId: source.file().identity.storeId,
+      naming: 'create or nothing',
+    } as const
+    if (await writeWholeAsync(whole, write)) return
   }
   const message = `${path} changed so fast that ${TRIES_MAX} copies of it were overtaken: back it up when less is written`
   throw new StrideError('ERR_STRIDE_BUSY', message, { path })

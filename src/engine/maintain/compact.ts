@@ -13,7 +13,7 @@ import { miscounted } from '../file/deletion-bits.ts'
 import type { ProgressOptions } from '../file/progress-options.ts'
 import type { PublishedState } from '../file/publication.ts'
 import { runInTurns, type Steps } from '../file/steps.ts'
-import { replaceWhole } from '../file/whole-file.ts'
+import { writeWholeAsync } from '../file/whole-file.ts'
 import { newIdentity } from '../format/identity.ts'
 import { newLineage } from '../format/root.ts'
 import type { CompactedStore, NextIndexes } from '../indexes/upkeep/renumber.ts'
@@ -85,9 +85,10 @@ async function writeCompacted<S extends AnySchema>(
   const from: Compactable = { file, locator, state, definitions: committer.definitions, reading }
   const moved = new Float64Array(state.size).fill(GONE)
   let indexes: NextIndexes | undefined
-  const write = async (target: PlatformFile): Promise<void> => {
+  const write = async (target: PlatformFile): Promise<boolean> => {
     const compacted = await runInTurns(copyLive(from, target, moved), options)
     indexes = await session.indexes.renumber(compacted, options)
+    return true
   }
   /** Where that cannot be found out, another file may have the name. */
   const hasName = (): boolean => {
@@ -108,7 +109,8 @@ async function writeCompacted<S extends AnySchema>(
     publisher.supersede()
   }
   try {
-    await replaceWhole(platform, file.file, write, replacing, file.identity.storeId)
+    const { storeId } = file.identity
+    await writeWholeAsync({ platform, path, access: file.file, storeId, naming: 'replace', replacing }, write)
   } catch (error) {
     if (!isTold || hasName()) indexes?.discard()
     if (!isTold) throw error

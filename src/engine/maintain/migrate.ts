@@ -14,7 +14,7 @@ import { type AnySchema, type Codec, codecOf, type Input } from '../../schema/in
 import { miscounted } from '../file/deletion-bits.ts'
 import type { Publisher } from '../file/publication.ts'
 import { runAtOnce, runInTurns, type Steps } from '../file/steps.ts'
-import { replaceWhole, writeWhole } from '../file/whole-file.ts'
+import { type WholeFile, writeWhole, writeWholeAsync } from '../file/whole-file.ts'
 import { type Identity, newIdentity } from '../format/identity.ts'
 import { fileEnd, newLineage, readRoot } from '../format/root.ts'
 import { PAGE_BYTES } from '../format/store-format.ts'
@@ -56,9 +56,11 @@ export function migrateStore<S extends AnySchema>(
     let live = 0
     const write = (file: PlatformFile): void => {
       live = runAtOnce(copyRecords(migration, file), given)
-      tellReaders(old)
     }
-    writeWhole(old.platform, old.path, old.file, write, old.identity.storeId)
+    writeWhole(
+      replacementOf(old, () => tellReaders(old)),
+      write,
+    )
     return live
   } finally {
     end(old)
@@ -77,18 +79,23 @@ export async function migrateStoreAsync<S extends AnySchema>(
   const { old } = migration
   try {
     let live = 0
-    const write = async (file: PlatformFile): Promise<void> => {
+    const write = async (file: PlatformFile): Promise<boolean> => {
       live = await runInTurns(copyRecords(migration, file), given)
+      return true
     }
     const replacing = (): void => {
       given.signal?.throwIfAborted()
       tellReaders(old)
     }
-    await replaceWhole(old.platform, old.file, write, replacing, old.identity.storeId)
+    await writeWholeAsync(replacementOf(old, replacing), write)
     return live
   } finally {
     end(old)
   }
+}
+
+function replacementOf({ platform, path, file, identity }: StoreFile, replacing: () => void): WholeFile {
+  return { platform, path, access: file, storeId: identity.storeId, naming: 'replace', replacing }
 }
 
 interface Migration {

@@ -25,7 +25,7 @@ import { DeletionBits } from '../file/deletion-bits.ts'
 import { assertLockable, StoreLock } from '../file/locks.ts'
 import { openSharedWords, Publisher, syncedCommit } from '../file/publication.ts'
 import { allSteps, type QuietSteps } from '../file/steps.ts'
-import { writeWholeNew } from '../file/whole-file.ts'
+import { writeWhole } from '../file/whole-file.ts'
 import { type Addressing, offsetOf } from '../format/addressing.ts'
 import { indexPathOf, journalPathOf, nextIndexPathOf } from '../format/file-names.ts'
 import { corrupt, type Identity, newIdentity, readIdentity, writeIdentity } from '../format/identity.ts'
@@ -296,7 +296,8 @@ function createStoreFile(
   const arrayEnd = offsetOf(addressing, capacity)
   const checksumsOffset = options.checksums ? Math.ceil(arrayEnd / PAGE_BYTES) * PAGE_BYTES : 0
   const root = { ...FIRST_ROOT, capacity, checksumsOffset }
-  writeWholeNew(platform, path, options.mode, file => {
+  const whole = { platform, path, access: options.mode, storeId: undefined, naming: 'create' } as const
+  writeWhole(whole, file => {
     const end = Math.max(fileEnd(addressing, root), checksumsOffset + (checksumsOffset > 0 ? PAGE_BYTES : 0))
     if (options.allocate === 'sparse') file.resize(end)
     else file.allocate(0, end)

@@ -16,7 +16,7 @@ import { type AppliedState, packDefinitions } from '../format/root.ts'
 import { definitionsText, type IndexDefinition } from '../indexes/keys/index-definition.ts'
 import { type IndexCheckpointCalls, isFullDisk } from '../indexes/upkeep/index-checkpointer.ts'
 import { type IndexSet, unknownIndex } from '../indexes/upkeep/index-set.ts'
-import { LateIndexes } from '../indexes/upkeep/late-indexes.ts'
+import { IndexRelay } from '../indexes/upkeep/index-relay.ts'
 import { freeNextIndexName } from '../indexes/upkeep/next-index-file.ts'
 import { type CompactedStore, type NextIndexes, renumberIndexes } from '../indexes/upkeep/renumber.ts'
 import type { RebuiltIndex } from '../recovery/recovery.ts'
@@ -32,7 +32,7 @@ interface IndexedSession {
 
 export class WriterIndexes<S extends AnySchema> implements SessionIndexes {
   /** What the writer tells of staged records, and the checkpointer of checkpoints. */
-  readonly kept = new LateIndexes()
+  readonly relay = new IndexRelay()
   /** None before recovery is through. */
   committer: Committer | undefined
   readonly reason = 'the index file does not have it'
@@ -48,13 +48,13 @@ export class WriterIndexes<S extends AnySchema> implements SessionIndexes {
   }
 
   get current(): IndexSet | undefined {
-    return this.kept.current
+    return this.relay.current
   }
   now(): IndexSet | undefined {
-    return this.kept.current
+    return this.relay.current
   }
   get definitions(): readonly IndexDefinition[] {
-    return this.kept.current?.definitions ?? []
+    return this.relay.current?.definitions ?? []
   }
   /** Those that opening had to build from the records, and why. */
   get built(): readonly RebuiltIndex[] {
@@ -72,7 +72,7 @@ export class WriterIndexes<S extends AnySchema> implements SessionIndexes {
     const wanted = [...declared.values()]
     const { source } = reading
     const opened = yield* openStoreIndexes(file, source, options, wanted, this.#applied, this.#checkpointCalls)
-    this.kept.current = opened?.set
+    this.relay.current = opened?.set
     this.#built = opened?.rebuilt ?? []
     this.#missing = opened?.missing ?? []
     const definitions = definitionsText([...(opened?.set.definitions ?? []), ...this.#missing])
@@ -82,7 +82,7 @@ export class WriterIndexes<S extends AnySchema> implements SessionIndexes {
 
   /** Builds what `open` found missing, and names it in the root; in steps. */
   *complete(): QuietSteps<void> {
-    const { current: set } = this.kept
+    const { current: set } = this.relay
     if (set === undefined) return
     const { size } = this.#session.applied
     for (const definition of this.#missing) {
@@ -96,16 +96,16 @@ export class WriterIndexes<S extends AnySchema> implements SessionIndexes {
 
   /** Makes durable what the indexes hold, before a journal that they were brought up to date from goes. */
   publish(): void {
-    this.kept.current?.checkpointer.publish()
+    this.relay.current?.checkpointer.publish()
   }
 
   /** Whether a page was found damaged, or the disk was full. */
   get needMending(): boolean {
-    return this.kept.current?.checkpointer.needsMending === true
+    return this.relay.current?.checkpointer.needsMending === true
   }
   /** Makes anew what was found damaged, and writes what found no room. */
   async mend(): Promise<void> {
-    await this.kept.current?.checkpointer.checkpoint()
+    await this.relay.current?.checkpointer.checkpoint()
   }
 
   /**
@@ -121,14 +121,14 @@ export class WriterIndexes<S extends AnySchema> implements SessionIndexes {
     const { file } = this.#session
     const committer = this.committer as Committer
     packDefinitions(definitionsText([...this.definitions, definition]))
-    this.kept.current ??= newStoreIndexes(
+    this.relay.current ??= newStoreIndexes(
       file,
       reading.source,
       storeOptions,
       this.#applied,
       this.#checkpointCalls,
     )
-    const { current: set } = this.kept
+    const { current: set } = this.relay
     const index = set.begin(definition)
     let steps: Steps<void> | undefined
     try {
@@ -158,7 +158,7 @@ export class WriterIndexes<S extends AnySchema> implements SessionIndexes {
    * @returns undefined where opening that file has to build them
    */
   async renumber(compacted: CompactedStore, { signal }: ProgressOptions): Promise<NextIndexes | undefined> {
-    const { current: set } = this.kept
+    const { current: set } = this.relay
     const { platform, path } = this.#session.file
     const { identity: owner, moved, commitNumber, size, lineage } = compacted
     freeNextIndexName(platform, path, owner)
@@ -193,7 +193,7 @@ export class WriterIndexes<S extends AnySchema> implements SessionIndexes {
    * @throws ERR_STRIDE_IO; RangeError where there is none of this name
    */
   drop(name: string): void {
-    const { current: set } = this.kept
+    const { current: set } = this.relay
     if (set === undefined) throw unknownIndex(name, [])
     set.get(name)
     this.#nameInRoot(set.definitions.filter(definition => definition.name !== name))
@@ -211,8 +211,8 @@ export class WriterIndexes<S extends AnySchema> implements SessionIndexes {
   }
 
   close(): void {
-    this.kept.current?.close()
-    this.kept.current = undefined
+    this.relay.current?.close()
+    this.relay.current = undefined
     this.#settings.epoch.value++
   }
 

@@ -118,7 +118,7 @@ export class WriterSession<S extends AnySchema> implements Session {
 
   #beginWriting(file: StoreFile): void {
     const { reading, options } = this.#settings
-    this.#parts = startWriting(file, reading, options, this.indexes.kept)
+    this.#parts = startWriting(file, reading, options, this.indexes.relay)
     this.indexes.committer = this.#parts.committer
   }
 

@@ -21,7 +21,7 @@ import {
   openIndexes,
 } from '../indexes/upkeep/index-opening.ts'
 import type { IndexSet } from '../indexes/upkeep/index-set.ts'
-import type { LateIndexes } from '../indexes/upkeep/late-indexes.ts'
+import type { IndexRelay } from '../indexes/upkeep/index-relay.ts'
 import type { ReadableIndexes } from '../indexes/upkeep/reader-indexes.ts'
 import { Journal } from '../journal/journal.ts'
 import { Numbering } from '../read/numbering.ts'
@@ -65,7 +65,7 @@ export function startWriting<S extends AnySchema>(
   opened: StoreFile,
   { source, changed }: Reading<S>,
   options: StoreSettings,
-  indexes: LateIndexes,
+  indexes: IndexRelay,
 ): WritingParts {
   const { codec, locator } = source
   const { platform, path, file, pool, addressing, root, identity, limits } = opened

@@ -16,7 +16,7 @@
 
 import type { Platform, PlatformFile } from '../../mmap/platform.ts'
 import type { WindowPool } from '../../mmap/window-pool/window.ts'
-import { Soundness } from '../commit/poison.ts'
+import { Soundness } from '../commit/soundness.ts'
 import { Applier, type PlacedChanges } from '../file/apply.ts'
 import { Checksums } from '../file/checksums.ts'
 import { DeletionBits } from '../file/deletion-bits.ts'

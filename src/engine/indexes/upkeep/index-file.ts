@@ -94,7 +94,7 @@ export function createIndexFile(
     writeIndexRoot(file, FIRST_ROOT)
     writeIndexRoot(file, { ...FIRST_ROOT, rootNumber: FIRST_ROOT.rootNumber + 1 })
   }
-  writeWhole(platform, path, access, write, owner.storeId)
+  writeWhole({ platform, path, access, storeId: owner.storeId, naming: 'replace' }, write)
 }
 
 /** What a file holds, as far as it can be believed. */

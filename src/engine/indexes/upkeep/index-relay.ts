@@ -1,5 +1,7 @@
 /**
- * The indexes that a store has now: none at first, perhaps, and some once one is created.
+ * Passes staged changes and checkpoints on to the indexes of a store, as long as it has some.
+ *
+ * A store may have no index when it is opened; `createIndex` and `dropIndex` put other indexes behind the same relay.
  */
 
 import type { Companion } from '../../commit/checkpointer.ts'
@@ -7,7 +9,7 @@ import type { StoreKeys } from '../../commit/store-writer.ts'
 import type { Wait } from '../../file/protocol.ts'
 import type { IndexSet } from './index-set.ts'
 
-export class LateIndexes implements StoreKeys, Companion {
+export class IndexRelay implements StoreKeys, Companion {
   current: IndexSet | undefined
 
   adding(n: number, view: DataView, at: number): void {
