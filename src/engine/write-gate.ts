@@ -64,7 +64,8 @@ export class WriteGate<S extends AnySchema> implements TransactionStore<S> {
 
   dropStaged(): void {
     const { reading, writer } = this.#opened
-    if (reading.isClosed) return
+    // Once a store failed, what is staged covers what the file holds of a commit in part (revert of staging.ts).
+    if (reading.isClosed || writer?.parts?.committer.isUsable === false) return
     reading.source.locator.staging.rollback()
     writer?.parts?.writer.forgetHints()
     reading.changed()

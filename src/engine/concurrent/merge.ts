@@ -26,10 +26,10 @@ export interface MergeTarget {
 
 /** Commits what the view stages. @throws ERR_STRIDE_CONFLICT, _DUPLICATE_KEY, _TRANSACTION, _NO_SPACE, _LIMIT, _POISONED */
 export function merge<T>(target: MergeTarget, view: CommitView, reads: ReadNumbers, commit: () => T): T {
-  const { parts, locator, dropStaged, path } = target
+  const { parts, locator, indexes, dropStaged, path } = target
   const { staging } = locator
   assertUnchanged(target, view, reads)
-  const aside = staging.isEmpty ? undefined : SetAside.copy(staging, path)
+  const aside = staging.isEmpty ? undefined : SetAside.copy(locator, path)
   if (aside !== undefined) assertApart(target, view, aside)
   if (aside !== undefined) dropStaged()
   try {
@@ -40,7 +40,7 @@ export function merge<T>(target: MergeTarget, view: CommitView, reads: ReadNumbe
     throw rivalSince(error, view, target)
   } finally {
     // A failed store or sync dropped everything that was staged.
-    if (parts.committer.isUsable) aside?.stageAgain(parts.writer)
+    if (parts.committer.isUsable) aside?.stageAgain(parts.writer, indexes)
   }
 }
 

@@ -1,62 +1,93 @@
 /**
  * What the store itself has staged, kept aside while a transaction commits, and staged again afterwards.
  *
- *   SI1  whatever happens in between, the store's own changes are staged afterwards as they were before.
+ *   SI1  whatever happens in between, the store's own changes are staged afterwards as they were before: staging them again reads
+ *        nothing of the file and takes no room there.
+ * A failed store or sync drops them, as it drops whatever is staged.
  */
 
 import { StrideError } from '../../errors.ts'
+import type { RecordBytes } from '../../schema/index.ts'
 import type { StoreWriter } from '../commit/store-writer.ts'
+import { copyBytes } from '../file/copy-bytes.ts'
+import type { IndexSet } from '../indexes/upkeep/index-set.ts'
 import { HeapBytes } from '../records/heap-bytes.ts'
+import type { Locator } from '../records/locator.ts'
 import type { Staging } from '../records/staging.ts'
+
+interface Change {
+  /** None for a deletion. */
+  readonly image: HeapBytes | undefined
+  /** What it is without the change; none where there is no such record. No commit may change that in between. */
+  readonly old: HeapBytes | undefined
+}
 
 export class SetAside {
   readonly #staging: Staging
-  readonly #images: ReadonlyMap<number, HeapBytes | undefined>
+  readonly #changes: ReadonlyMap<number, Change>
   readonly #size: number
 
-  private constructor(staging: Staging, images: ReadonlyMap<number, HeapBytes | undefined>) {
+  private constructor(staging: Staging, changes: ReadonlyMap<number, Change>) {
     this.#staging = staging
-    this.#images = images
+    this.#changes = changes
     this.#size = staging.size
   }
 
-  /** Copies what is staged; nothing is changed. @throws ERR_STRIDE_TRANSACTION where a bulk load goes on */
-  static copy(staging: Staging, path: string): SetAside {
-    const { baseSize, size, tailStart, recordSize } = staging
+  /** Copies what is staged; nothing is changed. @throws ERR_STRIDE_TRANSACTION where a bulk load goes on; _IO */
+  static copy(locator: Locator, path: string): SetAside {
+    const { staging } = locator
+    const { baseSize, size, tailStart, recordSize, tail } = staging
     if (tailStart > baseSize) {
       const message = `${tailStart - baseSize} appended records are staged in ${path} itself: commit or roll back, then commit the transaction`
       throw new StrideError('ERR_STRIDE_TRANSACTION', message, { path })
     }
-    const images = new Map<number, HeapBytes | undefined>()
+    const copyOf = (source: RecordBytes | undefined, at: number): HeapBytes | undefined => {
+      if (source === undefined) return undefined
+      const copy = HeapBytes.ofSize(recordSize)
+      copyBytes(source, at, copy, 0, recordSize)
+      return copy
+    }
+    const changes = new Map<number, Change>()
     for (let n = baseSize; n < size; n++) {
-      const at = (n - baseSize) * recordSize
-      images.set(n, copyOf(staging.tail.bytes.subarray(at, at + recordSize)))
+      changes.set(n, { image: copyOf(tail, (n - baseSize) * recordSize), old: undefined })
     }
     const { numbers, slots } = staging.stagedChanges()
     for (let i = 0; i < numbers.length; i++) {
       const n = numbers[i] as number
-      const image = staging.imageOf(slots[i] as number)
+      const slot = slots[i] as number
+      const image = slot < 0 ? undefined : copyOf(staging.imageSource(slot), staging.imageAt(slot))
       // Appended and deleted: nobody else sees that.
-      if (image === undefined && n >= baseSize) images.delete(n)
-      else images.set(n, image === undefined ? undefined : copyOf(image))
+      if (image === undefined && n >= baseSize) changes.delete(n)
+      else {
+        const old = locator.findSealed(n)
+        changes.set(n, { image, old: copyOf(old, locator.at) })
+      }
     }
-    return new SetAside(staging, images)
+    return new SetAside(staging, changes)
   }
 
   has(n: number): boolean {
-    return this.#images.has(n)
+    return this.#changes.has(n)
   }
 
   /** Stages it again; nothing else is staged. */
-  stageAgain(writer: StoreWriter): void {
-    const numbers = Array.from(this.#images.keys()).sort((a, b) => a - b)
-    this.#staging.stageAgain(() => {
-      for (const n of numbers) writer.place(n, this.#images.get(n))
+  stageAgain(writer: StoreWriter, indexes: IndexSet | undefined): void {
+    const staging = this.#staging
+    const numbers = Array.from(this.#changes.keys()).sort((a, b) => a - b)
+    staging.stageAgain(() => {
+      for (const n of numbers) {
+        const { image, old } = this.#changes.get(n) as Change
+        if (n >= staging.size) writer.place(n, image)
+        else if (image === undefined) {
+          if (old !== undefined) indexes?.note(n, old.view, 0)
+          staging.setDeleted(n, old !== undefined)
+        } else {
+          if (old === undefined) indexes?.note(n, image.view, 0)
+          else indexes?.noteChange(n, old.view, image.view, 0)
+          staging.setImage(n, image, old === undefined)
+        }
+      }
       writer.fillTo(this.#size)
     })
   }
-}
-
-function copyOf(bytes: Buffer): HeapBytes {
-  return new HeapBytes(Buffer.from(bytes))
 }
