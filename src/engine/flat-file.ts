@@ -20,6 +20,7 @@ import { type FlatPlace, placeOf } from './flat-place.ts'
 import { offsetOf } from './format/addressing.ts'
 import { FLAT_FILE, type FlatFileOptions, type FlatFileSettings, windowSizes } from './opening/options.ts'
 import { readerClassOf, sharedCodec } from './read/codecs.ts'
+import { ColdSampling } from './read/cold-sampling.ts'
 import { Numbering } from './read/numbering.ts'
 import { Reading, type Source } from './read/reading.ts'
 import { RecordSet } from './read/record-set.ts'
@@ -109,6 +110,7 @@ export class FlatFile<S extends AnySchema = AnySchema, H extends AnySchema = Any
         locator,
         windowBytes,
         follower: undefined,
+        coldSampling: new ColdSampling(),
         numbering: new Numbering(),
       }
       const Reader = locator.isDense ? readerClassOf(FlatFile, codec) : FlatFile

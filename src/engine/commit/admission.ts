@@ -10,8 +10,8 @@ import type { Staging } from '../records/staging.ts'
 import type { CommitProgress } from './commit-progress.ts'
 import type { CommitGroup, CommitQueue } from './commit-queue.ts'
 import type { JournalLife } from './journal-life.ts'
-import type { Soundness } from './soundness.ts'
 import type { SealedCommit, Sealer } from './seal.ts'
+import type { Soundness } from './soundness.ts'
 
 export interface AdmissionParts {
   readonly staging: Staging

@@ -20,10 +20,11 @@ import {
   type OpenedIndexes,
   openIndexes,
 } from '../indexes/upkeep/index-opening.ts'
-import type { IndexSet } from '../indexes/upkeep/index-set.ts'
 import type { IndexRelay } from '../indexes/upkeep/index-relay.ts'
+import type { IndexSet } from '../indexes/upkeep/index-set.ts'
 import type { ReadableIndexes } from '../indexes/upkeep/reader-indexes.ts'
 import { Journal } from '../journal/journal.ts'
+import { ColdSampling } from '../read/cold-sampling.ts'
 import { Numbering } from '../read/numbering.ts'
 import type { Reading, Source } from '../read/reading.ts'
 import { type StoreSettings, windowSizes } from './options.ts'
@@ -52,7 +53,8 @@ export function sourceOf<S extends AnySchema>(
   const locator = locatorOver(file, bytesMax, checksumPolicy(options), ownFrom)
   const follower = options.readOnly ? new Follower(openSharedWords(file.file)) : undefined
   const codec = file.codec as Source<S>['codec']
-  return { path, codec, addressing, pool, locator, windowBytes, follower, numbering }
+  const coldSampling = new ColdSampling()
+  return { path, codec, addressing, pool, locator, windowBytes, follower, coldSampling, numbering }
 }
 
 function checksumPolicy({ verifyReads }: StoreSettings): ChecksumPolicy {

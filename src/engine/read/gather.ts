@@ -13,7 +13,7 @@ import { checkRecordNumber } from '../format/addressing.ts'
 import type { Locator } from '../records/locator.ts'
 import type { RecordLayers } from '../records/record-layers.ts'
 import { NO_RECORD } from '../records/record-numbers.ts'
-import { fileOrder, ReadAhead } from './visit-order.ts'
+import { fileOrder, ReadAhead, type VisitedFile } from './visit-order.ts'
 
 /**
  * How a column is read: at once, or beside a writer of another process in pieces, each of which is read again where a commit
@@ -68,21 +68,29 @@ function gatherRuns(
   return filled
 }
 
+/** What a column is gathered from. */
+export interface GatheredFile extends VisitedFile {
+  readonly locator: Locator<RecordLayers>
+}
+
+/** What reading one element from memory takes, about (docs/performance.md). */
+const ELEMENT_NS = 15
+
 /** What to do about numbers without a record: throw, or fill in a value. */
 export type Absent = (n: number) => unknown
 
 /** The column of the records asked for, in that order. */
 export function gatherNumbers(
-  locator: Locator<RecordLayers>,
+  source: GatheredFile,
   column: Column,
   numbers: ArrayLike<number>,
-  windowBytes: number,
   absent: Absent,
   pieces: Pieces,
 ): ColumnArray {
   const { length } = numbers
   const out = column.allocate(length)
-  const order = fileOrder(numbers, locator.addressing, locator.pool, locator.staging.size, windowBytes)
+  const { locator } = source
+  const order = fileOrder(numbers, source, locator.staging.size, ELEMENT_NS)
   const ahead =
     order === undefined
       ? undefined

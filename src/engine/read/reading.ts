@@ -14,8 +14,12 @@ import type { Addressing } from '../format/addressing.ts'
 import type { Locator } from '../records/locator.ts'
 import type { RecordLayers } from '../records/record-layers.ts'
 import type { Staging } from '../records/staging.ts'
+import type { ColdSampling } from './cold-sampling.ts'
 import { ConsistentReads, type Holding } from './consistent-reads.ts'
 import type { Numbering } from './numbering.ts'
+
+/** So many records are looked up faster than the size of the file is asked for. */
+const LOOKUPS_MAX = 100
 
 /** What records are read from. */
 /** @template L what lies over the records of the file */
@@ -28,6 +32,8 @@ export interface Source<S extends AnySchema, L extends RecordLayers = Staging> {
   readonly windowBytes: number
   /** Present where another process writes. */
   readonly follower: Follower | undefined
+  /** Whether bulk reads come from the disk. */
+  readonly coldSampling: ColdSampling
   /** What records are numbered by, until compact replaces the file. */
   readonly numbering: Numbering
 }
@@ -122,10 +128,14 @@ export class Reading<S extends AnySchema, L extends RecordLayers = Staging> {
     this.following?.followNews()
   }
 
-  /** Before each bulk read: also the file's size (S6). */
-  prepareBulk(): void {
+  /**
+   * Before each bulk read: also the file's size (S6). Few records are read as so many lookups are, whose windows look at the size
+   * once a turn of the event loop.
+   * @param count records that are about to be read
+   */
+  prepareBulk(count = Number.POSITIVE_INFINITY): void {
     this.prepare()
-    this.#source.pool.checkSize()
+    if (count > LOOKUPS_MAX) this.#source.pool.checkSize()
   }
 
   /** Runs a short reading, and beside another writer again until no commit came between. */

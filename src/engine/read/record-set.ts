@@ -35,6 +35,9 @@ export type Row<S extends AnySchema> = RowFields<S> & {
   toObject(): Output<S>
 }
 
+/** What reading one object from memory takes, about (docs/performance.md). */
+const OBJECT_NS = 300
+
 /** How records lie in a file: record n begins at `dataOffset + n * recordSize`, in a flat file with a stride at that. */
 export interface FileLayout extends Layout {
   /** Bytes from the start of the file to record 0. */
@@ -87,11 +90,12 @@ export abstract class RecordSet<S extends AnySchema> extends PointReader<S> impl
   getMany(numbers: Iterable<number> | ArrayLike<number>, none?: NoOptions): (Output<S> | undefined)[] {
     refuseOptions(none, 'getMany')
     const list = toRecordNumbers(numbers)
-    this.#reading.prepareBulk()
+    this.#reading.prepareBulk(list.length)
     return this.#reading.together(() => {
-      const { addressing, pool, locator, windowBytes } = this.#reading.source
+      const { source } = this.#reading
+      const { addressing, pool, locator } = source
       const out: (Output<S> | undefined)[] = new Array(list.length)
-      const order = fileOrder(list, addressing, pool, locator.staging.size, windowBytes)
+      const order = fileOrder(list, source, locator.staging.size, OBJECT_NS)
       if (order === undefined) {
         for (let i = 0; i < list.length; i++) out[i] = this.#getIfAny(list[i] as number)
         return out
@@ -123,7 +127,7 @@ export abstract class RecordSet<S extends AnySchema> extends PointReader<S> impl
     const list = numbers === undefined ? undefined : toRecordNumbers(numbers)
     const column = this.#reading.source.codec.column(name)
     const element = missing === undefined ? undefined : column.missing(missing)
-    this.#reading.prepareBulk()
+    this.#reading.prepareBulk(list?.length)
     if (list === undefined) {
       const all = this.#reading.together(() =>
         gatherAll(this.#reading.source.locator, column, this.count, this.#pieces),
@@ -135,8 +139,7 @@ export abstract class RecordSet<S extends AnySchema> extends PointReader<S> impl
       return element()
     }
     const asked = this.#reading.together(() => {
-      const { locator, windowBytes } = this.#reading.source
-      return gatherNumbers(locator, column, list, windowBytes, absent, this.#pieces)
+      return gatherNumbers(this.#reading.source, column, list, absent, this.#pieces)
     })
     return asked as GatherResult<S, Name>
   }

@@ -7,31 +7,43 @@
 
 import type { WindowPool } from '../../mmap/window-pool/window.ts'
 import { type Addressing, offsetOf } from '../format/addressing.ts'
+import type { ColdSampling } from './cold-sampling.ts'
 
 const BLOCK_BYTES = 64 * 1024
 const BLOCK_COUNT_MAX = 1 << 20
-const SAMPLES = 24
 /** Fewer records than this are not worth an order of their own. */
 const COUNT_MIN = 64
 /** Blocks whose read-ahead is asked for before the first of them is visited. */
 const BLOCKS_AHEAD = 64
 
+/** The file that records are visited in. */
+export interface VisitedFile {
+  readonly addressing: Addressing
+  readonly pool: WindowPool
+  readonly windowBytes: number
+  readonly coldSampling: ColdSampling
+}
+
 /**
  * Positions in `numbers`, sorted by the block of the file that each record lies in; undefined where the order
  * asked is as good. Counting sort: O(n + blocks).
+ * @param eachNs what reading one record from memory takes, about
  */
 export function fileOrder(
   numbers: ArrayLike<number>,
-  addressing: Addressing,
-  pool: WindowPool,
+  { addressing, pool, windowBytes, coldSampling }: VisitedFile,
   size: number,
-  windowBytes: number,
+  eachNs: number,
 ): Uint32Array | undefined {
   const { length } = numbers
   if (length < COUNT_MIN || size === 0) return undefined
   const stride = Math.abs(addressing.stride)
   const fileBytes = size * stride
-  if (fileBytes <= windowBytes && !isCold(numbers, addressing, pool, size)) return undefined
+  const isCold = (i: number): boolean => {
+    const n = numbers[i] as number
+    return n >= 0 && n < size && !pool.isResident(offsetOf(addressing, Math.floor(n)))
+  }
+  if (fileBytes <= windowBytes && !coldSampling.seemsCold(length, eachNs, isCold)) return undefined
 
   const blockBytes = Math.max(BLOCK_BYTES, Math.ceil(fileBytes / BLOCK_COUNT_MAX))
   const recordsPerBlock = Math.max(1, Math.floor(blockBytes / stride))
@@ -46,16 +58,6 @@ export function fileOrder(
   const order = new Uint32Array(length)
   for (let i = 0; i < length; i++) order[(starts[blockOf(i)] as number)++] = i
   return order
-}
-
-/** Whether a sample of the records finds pages that are not in memory. */
-function isCold(numbers: ArrayLike<number>, addressing: Addressing, pool: WindowPool, size: number): boolean {
-  const step = Math.max(1, Math.floor(numbers.length / SAMPLES))
-  for (let i = 0; i < numbers.length; i += step) {
-    const n = numbers[i] as number
-    if (n >= 0 && n < size && !pool.isResident(offsetOf(addressing, Math.floor(n)))) return true
-  }
-  return false
 }
 
 /** Asks for the pages of records some way ahead of a walk in file order; call it before each visit. */
