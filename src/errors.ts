@@ -149,6 +149,7 @@ export const ERROR_CODES = meanings({
   },
 })
 
+/** A key of `ERROR_CODES`; docs/errors.md has one heading for each. */
 export type ErrorCode = keyof typeof ERROR_CODES
 
 /** The table with the type of its codes alone, not of its texts. */
@@ -160,25 +161,33 @@ function meanings<Code extends string>(
 
 /** One reason why a value was refused; the shape of a Zod issue as far as we rely on it. */
 export interface Issue {
+  /** Names and positions that lead from the record to the value. */
   readonly path: readonly PropertyKey[]
+  /** What is wrong with the value. */
   readonly message: string
+  /** Zod's code of the issue, where it has one. */
   readonly code?: string | undefined
 }
 
 /** Facts that a StrideError may carry beside its code. */
 export interface ErrorFacts {
+  /** The file. */
   readonly path?: string
   /** Bytes from the start of the file. */
   readonly offset?: number
+  /** The record, where the error is about one. */
   readonly recordNumber?: number
   /** Position in the batch given to appendMany, from 0. */
   readonly batchIndex?: number
   /** Dotted path of the field. */
   readonly field?: string
+  /** Why Zod refused the value. */
   readonly issues?: readonly Issue[]
+  /** The system call that failed. */
   readonly syscall?: string
   /** What the system said: errno, or on Windows the code of GetLastError. */
   readonly errno?: number
+  /** The error that led to this one. */
   readonly cause?: unknown
 }
 
@@ -192,23 +201,35 @@ const BRAND = Symbol.for('stridedb.StrideError')
  * `postMessage`, is no instance any more and has lost its code.
  */
 export class StrideError extends Error {
+  /** What `instanceof` asks: also true for errors of another copy of the library. */
   static override [Symbol.hasInstance](value: unknown): value is StrideError {
     // biome-ignore lint/complexity/noThisInStatic: a class that extends this one inherits the method
     const isOther = this !== StrideError && !Function.prototype[Symbol.hasInstance].call(this, value)
     return !isOther && typeof value === 'object' && value !== null && BRAND in value
   }
 
+  /** Always 'StrideError'. */
   override readonly name = 'StrideError'
+  /** Which failure it is; stable between versions. */
   readonly code: ErrorCode
+  /** The file. */
   declare readonly path?: string
+  /** Bytes from the start of the file. */
   declare readonly offset?: number
+  /** The record, where the error is about one. */
   declare readonly recordNumber?: number
+  /** Position in the batch given to `appendMany`, from 0. */
   declare readonly batchIndex?: number
+  /** Dotted path of the field. */
   declare readonly field?: string
+  /** Why Zod refused the value. */
   declare readonly issues?: readonly Issue[]
+  /** The system call that failed. */
   declare readonly syscall?: string
+  /** What the system said: errno, or on Windows the code of GetLastError. */
   declare readonly errno?: number
 
+  /** `cause` of the facts becomes the error's cause, the others become properties. */
   constructor(code: ErrorCode, message: string, facts: ErrorFacts = {}) {
     const { cause, ...rest } = facts
     super(message, cause === undefined ? undefined : { cause })
@@ -220,5 +241,6 @@ Object.defineProperty(StrideError.prototype, BRAND, { value: true })
 
 /** A bug of this library. Please report it. */
 export class InvariantError extends Error {
+  /** Always 'InvariantError'. */
   override readonly name = 'InvariantError'
 }

@@ -44,6 +44,10 @@ export function openFlatFile<S extends AnySchema, H extends AnySchema = AnySchem
   return FlatFile.open(path, schema, FLAT_FILE.read(options, 'openFlatFile'))
 }
 
+/**
+ * A file of fixed-size records that another program made, opened by `openFlatFile`. Its records are read as those of a store, and
+ * changed in place.
+ */
 export class FlatFile<S extends AnySchema = AnySchema, H extends AnySchema = AnySchema> extends RecordSet<S> {
   readonly #reading: Reading<S>
   readonly #file: PlatformFile
@@ -125,6 +129,7 @@ export class FlatFile<S extends AnySchema = AnySchema, H extends AnySchema = Any
   override get count(): number {
     return this.size
   }
+  /** Whether changes are refused with ERR_STRIDE_READ_ONLY. */
   get readOnly(): boolean {
     return this.#file.access === 'read'
   }
@@ -199,7 +204,7 @@ export class FlatFile<S extends AnySchema = AnySchema, H extends AnySchema = Any
     this.#syncing = this.#syncing.then(() => this.#syncAsync())
     await this.#syncing
   }
-  /** Like `commit()`, but blocks until the sync has finished. */
+  /** Like `commit()`, but blocks until the sync has finished. @throws as `commit` */
   commitSync(none?: NoOptions): void {
     NO_OPTIONS.read(none, 'commitSync of a flat file')
     this.#apply()
@@ -210,14 +215,14 @@ export class FlatFile<S extends AnySchema = AnySchema, H extends AnySchema = Any
       throw this.#poison(error)
     }
   }
-  /** Drops what is staged. */
+  /** Drops what is staged. @throws {StrideError} ERR_STRIDE_READ_ONLY, _CLOSED, _POISONED */
   rollback(): void {
     this.#writable()
     this.#reading.source.locator.staging.rollback()
     this.#reading.changed()
   }
 
-  /** What reading and writing cost so far: windows, memory, page faults, syncs, commits. */
+  /** What reading and writing cost so far: windows, memory, page faults, syncs, commits. @throws {StrideError} ERR_STRIDE_CLOSED */
   stats(): StoreStats {
     this.#reading.assertOpen()
     return readStats({
@@ -236,7 +241,7 @@ export class FlatFile<S extends AnySchema = AnySchema, H extends AnySchema = Any
     })
   }
 
-  /** Drops what is staged and closes the file. Twice is fine. */
+  /** Drops what is staged and closes the file; rows and walks throw ERR_STRIDE_CLOSED afterwards. Twice is fine. */
   close(): void {
     if (this.#reading.isClosed) return
     this.#writer.assertIdle('close')
@@ -252,9 +257,11 @@ export class FlatFile<S extends AnySchema = AnySchema, H extends AnySchema = Any
     await this.#syncing.catch(() => undefined)
     this.close()
   }
+  /** `close()`, for `using`. */
   [Symbol.dispose](): void {
     this.close()
   }
+  /** `closeAsync()`, for `await using`. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.closeAsync()
   }

@@ -6,10 +6,13 @@ import type { WindowPool } from '../mmap/window-pool/window.ts'
 import type { CommitStats } from './commit/commit-progress.ts'
 import type { Staging } from './records/staging.ts'
 
+/** What reading and writing cost so far, as a copy. Bytes unless another unit is named. */
 export interface StoreStats {
+  /** How the bytes are reached. */
   readonly backend: 'mapped' | 'file' | 'memory'
   /** Windows that show a part of the file now. */
   readonly windows: number
+  /** Bytes that these windows show. */
   readonly mappedBytes: number
   /** Bytes of the mapped windows that are in memory, whoever brought them there. */
   readonly residentBytes: number
@@ -27,9 +30,11 @@ export interface StoreStats {
   readonly commitWaits: number
   /** Bytes of frames in the journal. */
   readonly journalBytes: number
+  /** Size of the file. */
   readonly fileBytes: number
   /** Records that the file has room for. */
   readonly capacity: number
+  /** Records that are staged and not in the file. */
   readonly stagedRecords: number
   /** Heap memory that staging holds. */
   readonly stagedBytes: number

@@ -37,6 +37,7 @@ import { readStats, type StoreStats } from './stats.ts'
 import { nestedTransaction, runCallback, Transaction } from './transaction.ts'
 import { WriteGate } from './write-gate.ts'
 
+/** Fixed-size records in one file, opened by `openStore`. Changes are staged in memory; `commit` makes them durable. */
 export class Store<S extends AnySchema = AnySchema, out I = NoIndexes> extends RecordSet<S> {
   readonly #opened: OpenedStore<S>
   readonly #indexes: NamedIndexes<S>
@@ -69,7 +70,7 @@ export class Store<S extends AnySchema = AnySchema, out I = NoIndexes> extends R
     return store
   }
 
-  /** Live records, staged changes included. */
+  /** Live records, staged changes included. @throws {StrideError} ERR_STRIDE_CLOSED */
   override get count(): number {
     const { reading, session } = this.#prepared()
     const { staging } = reading.source.locator
@@ -83,6 +84,7 @@ export class Store<S extends AnySchema = AnySchema, out I = NoIndexes> extends R
   get backendReason(): string | undefined {
     return this.#opened.session.file.backendReason
   }
+  /** Whether changes are refused with ERR_STRIDE_READ_ONLY. */
   get readOnly(): boolean {
     return this.#opened.options.readOnly
   }
@@ -150,12 +152,12 @@ export class Store<S extends AnySchema = AnySchema, out I = NoIndexes> extends R
   /**
    * Stages a new record.
    * @returns its number: one more than the highest, or with `reuseNumbers` that of a deleted record
-   * @throws {StrideError} ERR_STRIDE_RECORD, _NO_SPACE, _LIMIT, _READ_ONLY, _CLOSED, _POISONED, _TRANSACTION
+   * @throws {StrideError} ERR_STRIDE_RECORD, _DUPLICATE_KEY, _NO_SPACE, _LIMIT, _READ_ONLY, _CLOSED, _POISONED, _TRANSACTION, _BUSY
    */
   append(record: Input<S>): number {
     return this.#gate.writable().writer.append(record)
   }
-  /** Stages records at the end, all or none; numbers of deleted records are not reused. */
+  /** Stages records at the end, all or none; numbers of deleted records are not reused. @throws as `append` */
   appendMany(
     records: Iterable<Input<S>>,
     none?: NoOptions,
@@ -163,15 +165,15 @@ export class Store<S extends AnySchema = AnySchema, out I = NoIndexes> extends R
     refuseOptions(none, 'appendMany')
     return this.#gate.writable().writer.appendMany(records)
   }
-  /** Stages new values for the named fields. @throws {StrideError} ERR_STRIDE_NO_RECORD, ERR_STRIDE_RECORD */
+  /** Stages new values for the named fields. @throws {StrideError} ERR_STRIDE_NO_RECORD, _DUPLICATE_KEY; otherwise as `append` */
   update(n: number, change: Partial<Input<S>>): void {
     this.#gate.writable().writer.update(n, change)
   }
-  /** Stages a record in place of a live one. @throws {StrideError} ERR_STRIDE_NO_RECORD, ERR_STRIDE_RECORD */
+  /** Stages a record in place of a live one. @throws {StrideError} ERR_STRIDE_NO_RECORD, _DUPLICATE_KEY; otherwise as `append` */
   put(n: number, record: Input<S>): void {
     this.#gate.writable().writer.put(n, record)
   }
-  /** Stages a deletion. @returns whether there was a live record */
+  /** Stages a deletion. @returns whether there was a live record @throws as `append` */
   delete(n: number): boolean {
     return this.#gate.writable().writer.delete(n)
   }
@@ -191,6 +193,7 @@ export class Store<S extends AnySchema = AnySchema, out I = NoIndexes> extends R
   /**
    * Stages the deletion of every record. Their numbers are given again only with `reuseNumbers`, or after compact.
    * @returns how many there were
+   * @throws {StrideError} as `append`
    */
   clear(none?: NoOptions): number {
     refuseOptions(none, 'clear')
@@ -222,13 +225,13 @@ export class Store<S extends AnySchema = AnySchema, out I = NoIndexes> extends R
     const { committer } = this.#gate.writable()
     return committer.commit(durability)
   }
-  /** Like `commit()`, but blocks until the sync has finished. @returns the commit number */
+  /** Like `commit()`, but blocks until the sync has finished. @returns the commit number @throws as `commit` */
   commitSync(options?: CommitOptions): number {
     const durability = this.#gate.durabilityOf(options, 'commitSync')
     const { committer } = this.#gate.writable()
     return committer.commitSync(durability)
   }
-  /** Drops everything staged that was not given to a commit. */
+  /** Drops everything staged that was not given to a commit. @throws {StrideError} as `append` */
   rollback(): void {
     this.#gate.writable()
     this.#gate.dropStaged()
@@ -275,14 +278,17 @@ export class Store<S extends AnySchema = AnySchema, out I = NoIndexes> extends R
     return result
   }
 
-  /** Resolves once every earlier commit is durable. */
+  /** Resolves once every earlier commit is durable. @throws {StrideError} ERR_STRIDE_CLOSED, _IO, _POISONED */
   async flush(none?: NoOptions): Promise<void> {
     NO_OPTIONS.read(none, 'flush')
     this.#opened.reading.assertOpen()
     this.#opened.session.file.replay?.secure()
     await this.#opened.writer?.parts?.committer.flush()
   }
-  /** Brings everything committed into the data file, durably, which frees the journal. Rebuilds damaged indexes. */
+  /**
+   * Brings everything committed into the data file, durably, which frees the journal. Rebuilds damaged indexes.
+   * @throws {StrideError} ERR_STRIDE_CLOSED, _BUSY during compact, _NO_SPACE, _IO, _POISONED
+   */
   async checkpoint(none?: NoOptions): Promise<void> {
     NO_OPTIONS.read(none, 'checkpoint')
     const { reading, writer } = this.#opened
@@ -300,7 +306,10 @@ export class Store<S extends AnySchema = AnySchema, out I = NoIndexes> extends R
     if (indexes.needMending) await this.#exclusiveWork.run('checkpoint', false, () => indexes.mend())
   }
 
-  /** Checks everything that can be checked, and lists what is damaged with its offset. Changes nothing. */
+  /**
+   * Checks everything that can be checked, and lists what is damaged with its offset. Changes nothing.
+   * @throws {StrideError} ERR_STRIDE_CLOSED, _BUSY, _IO
+   */
   async verify(none?: NoOptions): Promise<VerifyResult> {
     NO_OPTIONS.read(none, 'verify')
     return verifyOpenStore(this.#opened)
@@ -325,7 +334,8 @@ export class Store<S extends AnySchema = AnySchema, out I = NoIndexes> extends R
   /**
    * Copies the committed records into a new store file, which then holds the state of one commit: the last that was
    * made when the copying ended. Commits go on meanwhile.
-   * @throws {StrideError} ERR_STRIDE_EXISTS when the target exists; what `signal` aborts with leaves nothing
+   * @throws {StrideError} ERR_STRIDE_EXISTS when the target exists, _BUSY, _CORRUPT, _NO_SPACE, _IO; what `signal` aborts with. The
+   *   target does not exist then
    */
   async backup(path: string, options?: ProgressOptions): Promise<void> {
     checkPath(path, 'backup')
@@ -335,7 +345,7 @@ export class Store<S extends AnySchema = AnySchema, out I = NoIndexes> extends R
     await this.#exclusiveWork.run('backup', false, () => backupStore(this.#opened, path, progress))
   }
 
-  /** What reading and writing cost so far: windows, memory, page faults, syncs, commits. */
+  /** What reading and writing cost so far: windows, memory, page faults, syncs, commits. @throws {StrideError} ERR_STRIDE_CLOSED */
   stats(): StoreStats {
     const { reading, session, writer } = this.#opened
     reading.assertOpen()
@@ -351,13 +361,16 @@ export class Store<S extends AnySchema = AnySchema, out I = NoIndexes> extends R
     })
   }
 
-  /** Finishes commits in flight, drops what is only staged, checkpoints, and releases the lock. Twice is fine. */
+  /**
+   * Finishes commits in flight, drops what is only staged, checkpoints, and releases the lock. Twice is fine.
+   * @throws {StrideError} ERR_STRIDE_TRANSACTION in a callback; _IO, _NO_SPACE, and the store is closed all the same
+   */
   close(): void {
     if (this.#opened.reading.isClosed) return
     this.#gate.refuseInCallback('close')
     this.#opened.close()
   }
-  /** Like `close()`, but waits for commits, compact, backup and checkpoint without blocking; changes are refused meanwhile. */
+  /** Like `close()`, but waits for commits, compact, backup and checkpoint without blocking. Changes are refused meanwhile. */
   async closeAsync(): Promise<void> {
     if (this.#opened.reading.isClosed) return
     this.#gate.refuseInCallback('closeAsync')
@@ -367,9 +380,11 @@ export class Store<S extends AnySchema = AnySchema, out I = NoIndexes> extends R
     await this.#checkpoints
     this.close()
   }
+  /** `close()`, for `using`. */
   [Symbol.dispose](): void {
     this.close()
   }
+  /** `closeAsync()`, for `await using`. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.closeAsync()
   }

@@ -16,6 +16,10 @@ import type { GatherOptions, NumberRange } from './read/read-options.ts'
 import type { RecordSet, Row } from './read/record-set.ts'
 import type { Walk } from './read/walk.ts'
 
+/**
+ * What the callback of `store.transaction` reads and changes. Reads show what it staged. Its writing calls throw {StrideError}
+ * ERR_STRIDE_TRANSACTION once the callback has returned.
+ */
 export class Transaction<S extends AnySchema, out I = NoIndexes> implements Iterable<Output<S>> {
   readonly #records: RecordSet<S>
   readonly #indexes: NamedIndexes<S>
@@ -36,24 +40,31 @@ export class Transaction<S extends AnySchema, out I = NoIndexes> implements Iter
     this.#isOver = true
   }
 
+  /** As `store.size`. */
   get size(): number {
     return this.#records.size
   }
+  /** As `store.count`. */
   get count(): number {
     return this.#records.count
   }
+  /** As `store.get`. */
   get(n: number): Output<S> | undefined {
     return this.#records.get(n)
   }
+  /** As `store.has`. */
   has(n: number): boolean {
     return this.#records.has(n)
   }
+  /** As `store.getMany`. */
   getMany(numbers: Iterable<number> | ArrayLike<number>, none?: NoOptions): (Output<S> | undefined)[] {
     return this.#records.getMany(numbers, none)
   }
+  /** As `store.field`. */
   field<Name extends FieldName<S>>(n: number, name: Name): FieldValue<S, Name> {
     return this.#records.field(n, name)
   }
+  /** As `store.gather`. */
   gather<Name extends FieldName<S>>(
     name: Name,
     numbers?: Iterable<number> | ArrayLike<number>,
@@ -61,26 +72,30 @@ export class Transaction<S extends AnySchema, out I = NoIndexes> implements Iter
   ): GatherResult<S, Name> {
     return this.#records.gather(name, numbers, options)
   }
+  /** As `store.scan`. The walk may go on after the callback. */
   scan(range?: NumberRange): Walk<Row<S>> {
     return this.#records.scan(range)
   }
+  /** As `store.row`. The row may be kept after the callback. */
   row(n: number): Row<S> {
     return this.#records.row(n)
   }
-  /** An index, which finds what the transaction staged. */
+  /** An index, which finds what the transaction staged. @throws as `store.index` */
   index<Name extends keyof I & string>(name: Name): IndexOn<S, I[Name]>
   index<Name extends string>(name: OtherName<I, Name>): StoreIndex<S>
   index(name: string): unknown {
     return this.#indexes.get(name)
   }
+  /** As iterating over the store. */
   [Symbol.iterator](): IterableIterator<Output<S>> {
     return this.#records[Symbol.iterator]()
   }
 
-  /** @returns the record number */
+  /** Stages a new record. @returns its number @throws as `store.append` */
   append(record: Input<S>): number {
     return this.#writing().append(record)
   }
+  /** Stages records at the end, all or none. @throws as `store.appendMany` */
   appendMany(
     records: Iterable<Input<S>>,
     none?: NoOptions,
@@ -88,13 +103,15 @@ export class Transaction<S extends AnySchema, out I = NoIndexes> implements Iter
     refuseOptions(none, 'appendMany')
     return this.#writing().appendMany(records)
   }
+  /** Stages new values for the named fields. @throws as `store.update` */
   update(n: number, change: Partial<Input<S>>): void {
     this.#writing().update(n, change)
   }
+  /** Stages a record in place of a live one. @throws as `store.put` */
   put(n: number, record: Input<S>): void {
     this.#writing().put(n, record)
   }
-  /** @returns whether there was a live record */
+  /** Stages a deletion. @returns whether there was a live record @throws as `store.delete` */
   delete(n: number): boolean {
     return this.#writing().delete(n)
   }

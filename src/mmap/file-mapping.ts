@@ -20,6 +20,7 @@ import type { PlatformFile } from './platform.ts'
 import { closedError, readOnlyError, truncatedError } from './system-errors.ts'
 import { mappingSystem } from './this-system.ts'
 
+/** A file whose parts can be mapped. Its views end with it. */
 export class FileMapping {
   readonly #file: PlatformFile
   readonly #owner: ViewOwner
@@ -63,9 +64,11 @@ export class FileMapping {
     return new FileMapping(system, file, access, size)
   }
 
+  /** The file. */
   get path(): string {
     return this.#file.path
   }
+  /** What its views may do. */
   get access(): ViewAccess {
     return this.#owner.access
   }
@@ -75,7 +78,8 @@ export class FileMapping {
   }
 
   /**
-   * Part of the file as memory: any offset, any length, as many as wanted, overlapping as they like.
+   * Part of the file as memory: any offset, any length, as many as wanted, overlapping as they like. Valid until
+   * unmap(), resize() or close().
    * @param length bytes; to the end where left out
    * @throws RangeError past the end, TypeError for what is no number; {StrideError} ERR_STRIDE_CLOSED,
    *   _TRUNCATED (the file became shorter), _LIMIT (Node 20 shows at most 4 GiB in one view), _NO_SPACE (no address space)
@@ -117,6 +121,7 @@ export class FileMapping {
     this.#file.close()
   }
 
+  /** `close()`, for `using`. */
   [Symbol.dispose](): void {
     this.close()
   }

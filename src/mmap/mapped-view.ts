@@ -53,6 +53,7 @@ export class MappedView {
   get length(): number {
     return this.#length
   }
+  /** Whether the view can be used: false after unmap(), and after resize() or close() of its mapping. */
   get isMapped(): boolean {
     return this.#memory.isMapped
   }
@@ -68,7 +69,7 @@ export class MappedView {
     return this.#bytes
   }
 
-  /** The same memory as a DataView. @throws {StrideError} ERR_STRIDE_CLOSED */
+  /** The same memory as a DataView; valid until unmap(). @throws {StrideError} ERR_STRIDE_CLOSED */
   get dataView(): DataView<ArrayBuffer> {
     this.#assertMapped()
     this.#dataView ??= new DataView(this.#memory.buffer, this.#skew, this.#length)
@@ -78,14 +79,14 @@ export class MappedView {
   /**
    * Returns when the changed pages of the range are on the device. Other pages may be written too. Blocks.
    * @param offset bytes from the start of the view
-   * @throws {StrideError} ERR_STRIDE_CLOSED, _READ_ONLY (nothing of this view ever reaches the file), _IO
+   * @throws {StrideError} ERR_STRIDE_CLOSED, _READ_ONLY (nothing of this view ever reaches the file), _IO; RangeError past the end
    */
   flush(offset = 0, length?: number): void {
     const bytes = this.#checkFlush(offset, length)
     if (bytes > 0) this.#memory.flush(this.#skew + offset, bytes)
   }
 
-  /** Like `flush()`, but off the event loop. Asynchronous flushes of one mapping run one after the other. */
+  /** Like `flush()`, but off the event loop. Asynchronous flushes of one mapping run one after the other. @throws as `flush` */
   async flushAsync(offset = 0, length?: number): Promise<void> {
     const bytes = this.#checkFlush(offset, length)
     if (bytes === 0) return
@@ -102,6 +103,7 @@ export class MappedView {
    * this process touched. The system reads ahead, so that touching one byte may bring in megabytes around it (as many as
    * the device's read-ahead: 8 MiB where this was written), and counts grow after the touch has returned. For a file
    * that this process may not write, Linux answers that all are.
+   * @throws {StrideError} ERR_STRIDE_CLOSED
    */
   residency(): Residency {
     this.#assertMapped()
@@ -110,19 +112,23 @@ export class MappedView {
 
   /**
    * Brings the view into memory and keeps it there until unlock() or unmap().
-   * @throws {StrideError} ERR_STRIDE_LIMIT where the system allows this process no more
+   * @throws {StrideError} ERR_STRIDE_CLOSED; _LIMIT where the system allows this process no more
    */
   lock(): void {
     this.#assertMapped()
     this.#memory.lock(this.#skew, this.#length)
   }
 
+  /** Lets the system evict the view's pages again. @throws {StrideError} ERR_STRIDE_CLOSED */
   unlock(): void {
     this.#assertMapped()
     this.#memory.unlock(this.#skew, this.#length)
   }
 
-  /** Ends the view. Changed bytes reach the file all the same, in the system's own time. Twice is fine. */
+  /**
+   * Ends the view: `bytes` and `dataView` taken before have no bytes, or zeros, from now on. Changed bytes reach the file all the
+   * same, in the system's own time. Twice is fine.
+   */
   unmap(): void {
     this.#owner.views.delete(this)
     this.#bytes = undefined
@@ -130,6 +136,7 @@ export class MappedView {
     this.#memory.unmap()
   }
 
+  /** `unmap()`, for `using`. */
   [Symbol.dispose](): void {
     this.unmap()
   }

@@ -10,6 +10,7 @@ import type { OpenFileOptions, PlatformFile } from './platform.ts'
 /** 'read' and 'copy' are private to the process: stores stay in its memory and never reach the file. */
 export type ViewAccess = 'read' | 'readwrite' | 'copy'
 
+/** What `view.residency()` counts. */
 export interface Residency {
   /** Pages that the range touches. */
   readonly pages: number

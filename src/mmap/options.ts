@@ -30,7 +30,9 @@ export const SHARED_MEMORY = new OptionTable('SharedMemoryOptions', {
   mode: permissionBits.or(0o600),
 })
 
+/** How a file is opened for mapping. */
 export type FileMappingOptions = OptionsOf<typeof FILE_MAPPING>
+/** How an object of shared memory is opened, and created. */
 export type SharedMemoryOptions = OptionsOf<typeof SHARED_MEMORY>
 
 /** Every call that takes options, as docs/options.md lists them. */

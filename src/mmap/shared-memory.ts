@@ -16,7 +16,9 @@ import { mappingSystem } from './this-system.ts'
 
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,199}$/
 
+/** Memory that processes share by its name. It exists as long as a process has it open. */
 export class SharedMemory {
+  /** The name that it was opened with. */
   readonly name: string
   readonly #object: SharedObject
   readonly #owner: ViewOwner
@@ -54,7 +56,7 @@ export class SharedMemory {
     return new SharedMemory(name, system, system.openShared(name, size, mode))
   }
 
-  /** Whether this opener was first, so that it is for him to initialise the bytes, which are all zero. */
+  /** Whether this opener was first, so that it has to initialise the bytes, which are all zero. */
   get created(): boolean {
     return this.#object.created
   }
@@ -63,7 +65,10 @@ export class SharedMemory {
     return this.#object.size
   }
 
-  /** Part of the memory. @throws RangeError past its end; {StrideError} ERR_STRIDE_CLOSED */
+  /**
+   * Part of the memory, to its end where `length` is left out; valid until unmap() or close().
+   * @throws RangeError past its end; {StrideError} ERR_STRIDE_CLOSED
+   */
   view(offset = 0, length?: number): MappedView {
     if (this.#isClosed) throw closedError(`Shared memory '${this.name}'`)
     checkOffset('offset', offset)
@@ -83,6 +88,7 @@ export class SharedMemory {
     this.#object.close()
   }
 
+  /** `close()`, for `using`. */
   [Symbol.dispose](): void {
     this.close()
   }

@@ -58,6 +58,10 @@ function release({ view, parts, locator, reserved }: Held): void {
   parts.writer.forgetHints()
 }
 
+/**
+ * A transaction of `store.begin()`: reads see one commit and what it changed itself. Once it has ended they throw {StrideError}
+ * ERR_STRIDE_TRANSACTION.
+ */
 export class ConcurrentTransaction<S extends AnySchema = AnySchema, out I = NoIndexes> extends RecordSet<S> {
   readonly #store: TransactionStore<S>
   readonly #reading: ConcurrentReading<S>
@@ -206,6 +210,7 @@ export class ConcurrentTransaction<S extends AnySchema = AnySchema, out I = NoIn
     this.#writer.assertIdle('rollback')
     if (!this.#reading.isClosed) this.#end('it was rolled back')
   }
+  /** `rollback()`, for `using`. */
   [Symbol.dispose](): void {
     this.rollback()
   }

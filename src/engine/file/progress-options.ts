@@ -5,7 +5,7 @@
 import { abortSignal, callback } from '../../options/option-kinds.ts'
 import { type OptionsOf, OptionTable } from '../../options/option-table.ts'
 
-/** How long work tells where it is, and is ended. */
+/** Progress reporting and cancellation of long operations. */
 export const PROGRESS = new OptionTable('ProgressOptions', {
   /** Aborting rejects with the signal's reason, and leaves everything as it was before the call. */
   signal: abortSignal.orElse('none'),
@@ -13,4 +13,5 @@ export const PROGRESS = new OptionTable('ProgressOptions', {
   progress: callback<(done: number, total: number) => void>('done, total').orElse('none'),
 })
 
+/** Progress reporting and cancellation of long operations. */
 export type ProgressOptions = OptionsOf<typeof PROGRESS>

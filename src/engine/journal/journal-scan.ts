@@ -37,9 +37,11 @@ import { type JournalFacts, readJournalHeader } from './journal-header.ts'
 export interface DroppedFrames {
   /** Bytes from the start of the journal. */
   readonly offset: number
+  /** How many bytes they take. */
   readonly bytes: number
   /** How many frames begin there. */
   readonly frames: number
+  /** Why: what the first of them fails at. */
   readonly reason: string
 }
 

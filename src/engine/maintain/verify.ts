@@ -20,16 +20,23 @@ import type { OpenedStore } from '../opening/opened-store.ts'
 import type { StoreFile } from '../opening/store-file.ts'
 import type { Locator } from '../records/locator.ts'
 
+/** One thing that is damaged. */
 export interface Finding {
+  /** What reading it would throw. */
   readonly code: ErrorCode
+  /** What is wrong, for people. */
   readonly message: string
   /** Bytes from the start of the file. */
   readonly offset: number
+  /** The record, where it is one. */
   readonly recordNumber?: number
 }
 
+/** What `verify` found. */
 export interface VerifyResult {
+  /** Whether nothing was found. */
   readonly ok: boolean
+  /** What was found, in the order of checking; at most 1000. */
   readonly findings: readonly Finding[]
   /** Live records that were decoded. */
   readonly recordsChecked: number

@@ -32,6 +32,7 @@ import { defineIndex, type IndexDefinition } from '../indexes/keys/index-definit
 import { checkIndexName, INDEX_DECLARATION, KEY_RANGE, WALKED_RANGE } from '../indexes/keys/index-options.ts'
 import { GATHER, NUMBER_RANGE } from '../read/read-options.ts'
 
+/** How the bytes of a file are reached; 'auto' maps where mapping is safe. */
 export type Backend = 'auto' | 'mapped' | 'file' | 'memory'
 
 const KIB = 1024
@@ -171,6 +172,7 @@ export const COMMIT = new OptionTable('CommitOptions', {
 })
 
 export type ReadingOptions = OptionsOf<typeof READING>
+/** How a store is opened, and created. */
 export type StoreOptions = OptionsOf<typeof STORE>
 
 /** What an offset, stride or count is taken from. @typeParam H the header's schema */
@@ -186,11 +188,13 @@ export interface FlatFileHeader<H extends AnySchema = AnySchema>
   readonly count?: ((header: Output<H>) => number | bigint) | undefined
 }
 
+/** How a flat file is opened, and where its records lie. @typeParam H the header's schema */
 export interface FlatFileOptions<H extends AnySchema = AnySchema>
   extends Omit<OptionsOf<typeof FLAT_FILE>, 'header'> {
   /** A header of the file, which says where the records lie. */
   readonly header?: FlatFileHeader<H> | undefined
 }
+/** How a store is migrated. */
 export type MigrateOptions = OptionsOf<typeof MIGRATION>
 /** How one commit differs from the store's others. */
 export type CommitOptions = OptionsOf<typeof COMMIT>

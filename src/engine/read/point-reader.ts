@@ -33,6 +33,7 @@ const HOT_BYTES_MAX = 0x7fffffff
 /** What a store or flat file reads. For the engine and its tests alone. */
 export let readingOf: <S extends AnySchema>(set: PointReader<S>) => Reading<S>
 
+/** Records by their number: what stores, flat files and concurrent transactions have in common. */
 export abstract class PointReader<S extends AnySchema> extends ReaderBase {
   readonly #reading: Reading<S, RecordLayers>
   readonly #locating = new OutOfLine((n: number) => this.#locate(n))
@@ -52,7 +53,11 @@ export abstract class PointReader<S extends AnySchema> extends ReaderBase {
     readingOf = <S extends AnySchema>(set: PointReader<S>) => set.#reading as Reading<S>
   }
 
-  /** The record as a fresh object; undefined when it is deleted or past the end. */
+  /**
+   * The record as a fresh object, staged changes included; undefined when it is deleted or past the end.
+   * @throws {StrideError} ERR_STRIDE_CLOSED, _CORRUPT, _IO, beside another writer _BUSY; TypeError, RangeError for what is no
+   *   record number
+   */
   override get(n: number): Output<S> | undefined {
     const { codec, follower } = this.#reading.source
     if (follower !== undefined) return this.#getFollowed(n, follower)
@@ -62,7 +67,7 @@ export abstract class PointReader<S extends AnySchema> extends ReaderBase {
 
   /**
    * One field of a record, nothing else decoded. Nested fields by dotted path.
-   * @throws {StrideError} ERR_STRIDE_NO_RECORD where there is no live record; RangeError for an unknown field
+   * @throws {StrideError} ERR_STRIDE_NO_RECORD where there is no live record, otherwise as `get`; RangeError for an unknown field
    */
   override field<Name extends FieldName<S>>(n: number, name: Name): FieldValue<S, Name>
   override field(n: number, name: string): unknown {
@@ -73,6 +78,7 @@ export abstract class PointReader<S extends AnySchema> extends ReaderBase {
     return this.#readField(codec, at, name)
   }
 
+  /** The file, as it was given at opening. Answers after close, too. */
   get path(): string {
     return this.#reading.source.path
   }

@@ -20,4 +20,5 @@ export const GATHER = new OptionTable('GatherOptions', {
 
 /** Record numbers from `from` (0 when left out) up to, and without, `to` (the end when left out). */
 export type NumberRange = OptionsOf<typeof NUMBER_RANGE>
+/** What `gather` does about absent records. */
 export type GatherOptions = OptionsOf<typeof GATHER>

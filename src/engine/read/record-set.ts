@@ -30,8 +30,11 @@ import type { Walk } from './walk.ts'
  * record; a bigint field is refused by JSON.stringify, as in any object.
  */
 export type Row<S extends AnySchema> = RowFields<S> & {
+  /** The number of its record. */
   readonly number: number
+  /** Points the row at record n. @returns the row @throws {StrideError} ERR_STRIDE_NO_RECORD, and then it stays where it was */
   seek(n: number): Row<S>
+  /** The record as a fresh object, which stays as it is. */
   toObject(): Output<S>
 }
 
@@ -44,6 +47,7 @@ export interface FileLayout extends Layout {
   readonly dataOffset: number
 }
 
+/** Reading many records: what stores, flat files and concurrent transactions have in common. */
 export abstract class RecordSet<S extends AnySchema> extends PointReader<S> implements Iterable<Output<S>> {
   readonly #reading: Reading<S, RecordLayers>
   readonly #finder: RecordFinder
@@ -67,15 +71,15 @@ export abstract class RecordSet<S extends AnySchema> extends PointReader<S> impl
     this.#layout ??= Object.freeze({ ...codec.layout, dataOffset: addressing.dataOffset })
     return this.#layout
   }
-  /** Record numbers in use, deleted ones included: the highest plus 1. */
+  /** Record numbers in use, deleted and staged ones included: the highest plus 1. @throws {StrideError} ERR_STRIDE_CLOSED */
   get size(): number {
     this.#reading.prepare()
     return this.#reading.source.locator.staging.size
   }
-  /** Live records. */
+  /** Live records, staged changes included. @throws {StrideError} ERR_STRIDE_CLOSED */
   abstract get count(): number
 
-  /** Whether there is a live record with this number. */
+  /** Whether there is a live record with this number. @throws as `get` */
   has(n: number): boolean {
     checkRecordNumber(n)
     if (this.#reading.follower !== undefined) return this.#hasConsistently(n)
@@ -85,7 +89,8 @@ export abstract class RecordSet<S extends AnySchema> extends PointReader<S> impl
 
   /**
    * Records as fresh objects in the order asked, undefined for absent ones, -1 among them. Cold pages are visited in file
-   * order.
+   * order. All are of one commit.
+   * @throws as `get`; TypeError, RangeError for what is no record number
    */
   getMany(numbers: Iterable<number> | ArrayLike<number>, none?: NoOptions): (Output<S> | undefined)[] {
     refuseOptions(none, 'getMany')
@@ -116,7 +121,8 @@ export abstract class RecordSet<S extends AnySchema> extends PointReader<S> impl
    * there: a value that the field could hold, or for floats and dates NaN.
    *
    * @returns the field's own typed array (int64 BigInt64Array, date Float64Array of milliseconds, boolean Uint8Array),
-   *   string[] for enum and text, (T | null)[] for nullable fields; tuples flattened
+   *   string[] for enum and text, (T | null)[] for nullable fields; tuples flattened. It is a copy, which the caller owns
+   * @throws RangeError for an unknown field; {StrideError} ERR_STRIDE_NO_RECORD, otherwise as `get`
    */
   gather<Name extends FieldName<S>>(
     name: Name,
@@ -182,6 +188,7 @@ export abstract class RecordSet<S extends AnySchema> extends PointReader<S> impl
   /**
    * Brings records into memory off the event loop, so that reading them does not wait for the disk.
    * @param what record numbers, -1 for none, or a range of them; everything when left out
+   * @throws {StrideError} ERR_STRIDE_CLOSED, _IO
    */
   async prefetch(what?: Iterable<number> | ArrayLike<number> | NumberRange, none?: NoOptions): Promise<void> {
     refuseOptions(none, 'prefetch')
@@ -210,7 +217,7 @@ export abstract class RecordSet<S extends AnySchema> extends PointReader<S> impl
     })
   }
 
-  /** Gives memory back: windows that nothing holds are unmapped, and mapped again when touched. */
+  /** Gives memory back: windows that nothing holds are unmapped, and mapped again when touched. @throws {StrideError} ERR_STRIDE_CLOSED */
   trim(): void {
     this.#reading.assertOpen()
     this.#reading.changed()

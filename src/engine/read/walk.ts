@@ -25,17 +25,19 @@ export type Kept<T> = T extends { readonly number: number; seek(n: number): unkn
  * records. After `break`, and as the answer of `find`, it stays on its record.
  */
 export abstract class Walk<T> implements IterableIterator<T> {
+  /** The next value. @throws what a step of `scan` or `range` throws, and what a callback throws, which ends the walk */
   abstract next(): IteratorResult<T>
   /** Ends the walk early, as `break` does. */
   abstract return(): IteratorResult<T>
   /** @internal Ends the walk as running out of records does. */
   abstract finish(): void
 
+  /** The walk itself: a second loop goes on where the first one stopped. */
   [Symbol.iterator](): this {
     return this
   }
 
-  /** What the callback returns for each value. */
+  /** What the callback returns for each value, called when that is asked for. */
   map<U>(callback: (value: T, index: number) => U): Walk<U> {
     const call = this.#closing('map', callback)
     return new DerivedWalk(this, () => {
@@ -126,6 +128,7 @@ export abstract class Walk<T> implements IterableIterator<T> {
     return undefined
   }
 
+  /** Calls the callback for each value. */
   forEach(callback: (value: T, index: number) => void): void {
     this.#check('forEach', callback)
     let index = 0

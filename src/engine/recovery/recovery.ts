@@ -15,7 +15,9 @@ import { type Recoverable, Replay } from './replay.ts'
 
 /** An index that opening built from the records. */
 export interface RebuiltIndex {
+  /** Its name. */
   readonly index: string
+  /** Why its pages could not be used. */
   readonly reason: string
 }
 

@@ -8,11 +8,15 @@
 import { StrideError } from '../../../errors.ts'
 import { checkIndexName, INDEX_DECLARATION, type IndexKind } from './index-options.ts'
 
-/** The same with its defaults filled in; what the index file holds as JSON. */
+/** An index as it was declared, with its defaults filled in. */
 export interface IndexDefinition {
+  /** The name that `store.index` takes. */
   readonly name: string
+  /** Dotted paths of its fields, in the order of the key. */
   readonly on: readonly string[]
+  /** Whether it finds ranges of keys besides keys. */
   readonly kind: IndexKind
+  /** Whether a second live record with the same key is refused. */
   readonly unique: boolean
 }
 

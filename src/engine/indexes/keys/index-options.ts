@@ -6,6 +6,7 @@ import { flag, indexKey, keyPrefix, oneOf, textOrTexts, whole } from '../../../o
 import { type OptionsOf, OptionTable, type SettledOptions } from '../../../options/option-table.ts'
 import { shown } from '../../../options/shown-value.ts'
 
+/** 'hash' finds keys; 'ordered' finds keys and ranges of them. */
 export type IndexKind = 'hash' | 'ordered'
 
 const NAME_LENGTH_MAX = 200

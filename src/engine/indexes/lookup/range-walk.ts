@@ -31,6 +31,7 @@ interface Start {
   isTried: boolean
 }
 
+/** The records of a range of keys, in the order of the index. What a walk shows while records change: `StoreIndex.range`. */
 export class RangeWalk<S extends AnySchema> extends Walk<Row<S>> {
   readonly #store: IndexedStore<S>
   readonly #index: () => OrderedIndex
@@ -85,6 +86,7 @@ export class RangeWalk<S extends AnySchema> extends Walk<Row<S>> {
     this.#firstEpoch = store.epoch.value
   }
 
+  /** The next record, as the one row of the walk. @throws see `StoreIndex.range` */
   override next(): IteratorResult<Row<S>> {
     if (!this.#isOver) {
       const n = this.#store.isFollowing ? this.#stepConsistently() : this.#step()
@@ -98,11 +100,13 @@ export class RangeWalk<S extends AnySchema> extends Walk<Row<S>> {
     return { done: true, value: undefined }
   }
 
+  /** Ends the walk early, as `break` does: the row stays on its record. */
   override return(): IteratorResult<Row<S>> {
     this.#isOver = this.#isClosed = true
     return { done: true, value: undefined }
   }
 
+  /** @internal */
   override finish(): void {
     this.return()
     if (this.#row !== undefined) walkedRow.end(this.#row as unknown as EngineRow)

@@ -37,7 +37,15 @@ export type Bound<Key> = Key extends unknown[]
 const PIECE_KEYS = 256
 const NEVER_READY = new HashHomes(new KeyHash(new Uint8Array(SEED_BYTES)), undefined)
 
+/**
+ * An index of a store or transaction. It finds what reads see at the call, staged changes included, and is good as long as what gave
+ * it.
+ *
+ * Every call throws TypeError for a key of another kind, RangeError once the index is dropped, and {StrideError} ERR_STRIDE_CLOSED,
+ * _CORRUPT where a page is damaged until `checkpoint` has rebuilt the index, beside another writer _INDEX_NOT_BUILT and _BUSY.
+ */
 export class StoreIndex<S extends AnySchema = AnySchema, Key = unknown> {
+  /** The name that `store.index` takes. */
   readonly name: string
   readonly #store: IndexedStore<S>
   readonly #records: RecordSet<S>
@@ -62,9 +70,11 @@ export class StoreIndex<S extends AnySchema = AnySchema, Key = unknown> {
   get on(): readonly string[] {
     return this.#store.find().tree.definition.on
   }
+  /** 'ordered' where it finds ranges of keys, too. */
   get kind(): 'hash' | 'ordered' {
     return this.#store.find().tree.definition.kind
   }
+  /** Whether a second live record with the same key is refused. */
   get unique(): boolean {
     return this.#store.find().tree.definition.unique
   }
@@ -82,18 +92,22 @@ export class StoreIndex<S extends AnySchema = AnySchema, Key = unknown> {
     return this.#ask(key)
   }
 
-  /** The record with this key, of several the one with the lowest number; undefined where there is none. */
+  /** The record with this key as a fresh object, of several the one with the lowest number; undefined where there is none. */
   get(key: Key): Output<S> | undefined {
     if (this.#isFollowing) return this.#getConsistently(key)
     const n = this.number(key)
     return n < 0 ? undefined : this.#records.get(n)
   }
 
+  /** Whether there is a live record with this key. */
   has(key: Key): boolean {
     return this.number(key) >= 0
   }
 
-  /** One field of that record. @throws {StrideError} ERR_STRIDE_NO_RECORD where there is none */
+  /**
+   * One field of the record with this key.
+   * @throws {StrideError} ERR_STRIDE_NO_RECORD where there is none; RangeError for an unknown field
+   */
   field<Name extends FieldName<S>>(key: Key, name: Name): FieldValue<S, Name> {
     if (this.#isFollowing) return this.#fieldConsistently(key, name)
     const n = this.number(key)
@@ -119,7 +133,7 @@ export class StoreIndex<S extends AnySchema = AnySchema, Key = unknown> {
     return this.#store.together(() => this.#numbersOf(list))
   }
 
-  /** Every number with this key, rising. */
+  /** The numbers of all records with this key, rising. @returns an array that the caller owns */
   all(key: Key): Float64Array {
     const given = this.#read(key)
     return this.#tell(this.#store.consistently(() => this.#find().all(given)))
@@ -144,7 +158,7 @@ export class StoreIndex<S extends AnySchema = AnySchema, Key = unknown> {
    * A walk gives each record at most once, and none that was appended after this call: it ends, whatever its loop changes.
    * Updates and deletes ahead of it are seen; a record whose key is moved ahead is given there unless it was given before, and
    * one whose key is moved behind the walk is not given. It goes on behind the record it gave last, also where the store is
-   * compacted. A step throws RangeError once the index is dropped, or made anew over other fields; made anew over the same, it
+   * compacted. A step throws RangeError once the index is dropped, or rebuilt over other fields; rebuilt over the same fields, it
    * goes on. Beside another process that compacts, a walk that has begun ends with ERR_STRIDE_REPLACED: which records it gave is
    * not known by their new numbers.
    * @throws TypeError on a hash index
@@ -154,17 +168,17 @@ export class StoreIndex<S extends AnySchema = AnySchema, Key = unknown> {
     return new RangeWalk(this.#store, () => this.#ordered(), given)
   }
 
-  /** The first record of a range. */
+  /** The first record of a range as a fresh object; undefined where the range is empty. @throws TypeError on a hash index */
   first(range?: Range<Bound<Key>>): Output<S> | undefined {
     const given = this.#readRange(KEY_RANGE.read(range, 'first'))
     return this.#end(given, given.reverse)
   }
-  /** The last one. */
+  /** The last record of a range as a fresh object; undefined where the range is empty. @throws TypeError on a hash index */
   last(range?: Range<Bound<Key>>): Output<S> | undefined {
     const given = this.#readRange(KEY_RANGE.read(range, 'last'))
     return this.#end(given, !given.reverse)
   }
-  /** How many records there are in a range; all of them without one. */
+  /** How many records there are in a range; all of them without one. @throws TypeError on a hash index */
   count(range?: Range<Bound<Key>>): number {
     const given = this.#readRange(KEY_RANGE.read(range, 'count'))
     return this.#store.consistently(() => this.#ordered().count(given))
