@@ -7,6 +7,7 @@ import { isDeepStrictEqual } from 'node:util'
 import type { Life } from './life.ts'
 import { expectList, expectSame, LifeModel, type LifeStore } from './life-model.ts'
 import { GROUPS, type Image, type RecordValue } from './life-records.ts'
+import { concurrentTransaction } from './life-transactions.ts'
 import { Violation } from './violation.ts'
 
 /** Larger stores are made smaller: a comparison looks at every record. */
@@ -269,6 +270,7 @@ const TABLE = {
       else model.commit()
     },
   },
+  'a transaction beside what is staged': { weight: 0.5, run: concurrentTransaction },
   flush: { weight: 0.05, run: ({ store }) => store.flush() },
   trim: { weight: 0.3, run: ({ store }) => store.trim() },
   checkpoint: { weight: 0.12, run: ({ store }) => store.checkpoint() },

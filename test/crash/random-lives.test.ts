@@ -18,14 +18,15 @@ const OPERATIONS_PLAIN = 20_000
 const BROKEN: readonly Mutation[] = [
   {
     name: 'a batch that is refused stays in part',
-    file: 'src/engine/commit/writer.ts',
-    find: `      staging.truncate(first)
+    file: 'src/engine/commit/store-writer.ts',
+    find: `      staging.truncate(size)
+      this.parts.changed()
 `,
     replace: '',
   },
   {
     name: 'a rollback gives no numbers back',
-    file: 'src/engine/commit/writer.ts',
+    file: 'src/engine/commit/store-writer.ts',
     find: `  forgetHints(): void {
     this.#freeHint = 0`,
     replace: `  forgetHints(): void {`,
@@ -33,7 +34,7 @@ const BROKEN: readonly Mutation[] = [
   {
     name: 'an index is not told of a deletion',
     file: 'src/engine/commit/writer.ts',
-    find: `    this.#parts.indexes?.deleting(n)
+    find: `    this.parts.indexes?.deleting(n)
 `,
     replace: '',
   },

@@ -30,6 +30,14 @@ const value = fc.record(fields)
 const step = fc.oneof(
   { weight: 6, arbitrary: fc.record({ kind: fc.constant('append' as const), who: fc.nat(TXS), value }) },
   {
+    weight: 2,
+    arbitrary: fc.record({
+      kind: fc.constant('appendMany' as const),
+      who: fc.nat(TXS),
+      values: fc.array(value, { maxLength: 4 }),
+    }),
+  },
+  {
     weight: 8,
     arbitrary: fc.record({
       kind: fc.constantFrom('update' as const, 'put' as const, 'delete' as const, 'upsert' as const),
@@ -41,7 +49,7 @@ const step = fc.oneof(
   {
     weight: 6,
     arbitrary: fc.record({
-      kind: fc.constantFrom('get' as const, 'key' as const, 'tag' as const, 'scan' as const, 'gather' as const),
+      kind: fc.constantFrom('get', 'key', 'tag', 'scan', 'gather', 'more', 'row') as fc.Arbitrary<Reading>,
       who: fc.nat(TXS),
       at: fc.nat(40),
     }),
@@ -49,9 +57,13 @@ const step = fc.oneof(
   { weight: 8, arbitrary: fc.record({ kind: fc.constant('commit' as const), who: fc.nat(TXS) }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('rollback' as const), who: fc.nat(TXS) }) },
   { weight: 2, arbitrary: fc.constantFrom({ kind: 'checkpoint' as const }, { kind: 'await' as const }) },
-  { weight: 1, arbitrary: fc.constant({ kind: 'compact' as const }) },
+  { weight: 1, arbitrary: fc.constantFrom({ kind: 'compact' as const }, { kind: 'reopen' as const }) },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant('transaction' as const), at: fc.nat(1000), value }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('index' as const), at: fc.nat(3) }) },
 )
+type Reading = 'get' | 'key' | 'tag' | 'scan' | 'gather' | 'more' | 'row'
 type Step = typeof step extends fc.Arbitrary<infer T> ? T : never
+type Writing = Extract<Step, { who: number } & ({ value: Value } | { values: Value[] })>
 
 /** One transaction, or the store itself, beside what it must see. */
 class Caller {
@@ -59,11 +71,18 @@ class Caller {
   readonly base: Records
   readonly at: number
   readonly own = new Map<number, Value | undefined>()
+  readonly appended = new Set<number>()
   readonly reads = new Set<number>()
+  /** Held from the start, where there is a record to stand on. */
+  readonly row: ReturnType<Items['row']> | undefined
   constructor(tx: Tx | undefined, model: Model) {
     this.tx = tx
     this.base = model.committed
     this.at = model.history.length
+    const first = tx === undefined ? undefined : [...this.base.keys()][0]
+    if (first === undefined) return
+    this.row = tx?.row(first)
+    this.reads.add(first)
   }
   seen(): Map<number, Value> {
     const seen = new Map(this.base)
@@ -80,15 +99,15 @@ class Model {
   size = 0
   /** The numbers that each commit changed. */
   readonly history: ReadonlySet<number>[] = []
-  /** Whoever has been given a number. */
+  /** Numbers of records that callers appended and did not commit. */
   readonly given = new Set<number>()
 
   changedSince(at: number, n: number): boolean {
     return this.history.slice(at).some(changed => changed.has(n))
   }
-  /** What was rolled back has no number any more. */
+  /** What was rolled back, or is committed, is nobody's number any more. */
   giveBack(caller: Caller | undefined): void {
-    for (const n of caller?.own.keys() ?? []) if (n >= this.size) this.given.delete(n)
+    for (const n of caller?.appended ?? []) this.given.delete(n)
   }
   commit(own: ReadonlyMap<number, Value | undefined>): void {
     const next = new Map(this.committed)
@@ -110,8 +129,14 @@ class Run {
   readonly model = new Model()
   callers: (Caller | undefined)[] = []
   store: Items
-  constructor(store: Items) {
-    this.store = store
+  readonly #open: () => Items
+  readonly #reuses: boolean
+  /** Whether the index that comes and goes is there. */
+  #hasMore = false
+  constructor(open: () => Items, reuses: boolean) {
+    this.store = open()
+    this.#open = open
+    this.#reuses = reuses
     this.callers[0] = new Caller(undefined, this.model)
   }
 
@@ -134,12 +159,14 @@ class Run {
     const { own } = this.callers[0] as Caller
     const now = new Caller(undefined, this.model)
     for (const [n, value] of own) now.own.set(n, value)
+    for (const n of (this.callers[0] as Caller).appended) now.appended.add(n)
     this.callers[0] = now
   }
 
   async step(step: Step): Promise<void> {
     switch (step.kind) {
       case 'append':
+      case 'appendMany':
       case 'update':
       case 'put':
       case 'delete':
@@ -151,6 +178,8 @@ class Run {
       case 'tag':
       case 'scan':
       case 'gather':
+      case 'more':
+      case 'row':
         this.read(step)
         return
       case 'commit':
@@ -172,34 +201,116 @@ class Run {
         return
       case 'compact':
         await this.compact()
+        return
+      case 'reopen':
+        this.reopen()
+        return
+      case 'transaction':
+        await this.transaction(step)
+        return
+      case 'index':
+        await this.toggleIndex(step.at)
     }
   }
 
-  write(step: Extract<Step, { value: Value }>): void {
-    const caller = this.caller(step.who)
+  isStaged(): boolean {
+    return (this.callers[0] as Caller).own.size > 0
+  }
+
+  /** A callback's transaction: it comes between others like any commit. */
+  async transaction({ at, value }: Extract<Step, { kind: 'transaction' }>): Promise<void> {
+    if (this.isStaged()) return
+    const caller = this.callers[0] as Caller
+    await this.store.transaction(tx => {
+      this.write({ kind: 'upsert', who: 0, at, value }, tx as unknown as Items)
+      this.write({ kind: at % 3 === 0 ? 'delete' : 'update', who: 0, at, value }, tx as unknown as Items)
+    })
+    this.model.giveBack(caller)
+    this.model.commit(caller.own)
+    this.callers[0] = new Caller(undefined, this.model)
+  }
+
+  async toggleIndex(at: number): Promise<void> {
+    if (this.isStaged()) return
+    if (this.#hasMore) await this.store.dropIndex('more')
+    else {
+      const kind = at % 2 === 0 ? 'hash' : 'ordered'
+      await this.store.createIndex('more', {
+        on: at < 2 ? ['tag', 'key'] : ['key', 'tag'],
+        kind,
+        unique: at % 3 === 0,
+      })
+    }
+    this.#hasMore = !this.#hasMore
+  }
+
+  /** What was staged, and whoever read, is gone. */
+  reopen(): void {
+    if (this.store.backend === 'memory') return
+    this.store.close()
+    for (const caller of this.callers.slice(1)) {
+      if (caller !== undefined) expect(codeOf(() => caller.tx?.get(0))).toBe('ERR_STRIDE_CLOSED')
+    }
+    this.model.given.clear()
+    this.store = this.#open()
+    expect(this.store.size).toBe(this.model.size)
+    this.callers = [new Caller(undefined, this.model)]
+  }
+
+  /** A number that the caller got for a new record. */
+  give(caller: Caller, n: number, value: Value, mayReuse: boolean): void {
+    expect(this.model.given.has(n), `number ${n} is another one's`).toBe(false)
+    if (!mayReuse) expect(n).toBeGreaterThanOrEqual(this.model.size)
+    this.model.given.add(n)
+    caller.appended.add(n)
+    caller.own.set(n, value)
+  }
+
+  appendMany({ who, values }: Extract<Step, { kind: 'appendMany' }>): void {
+    const caller = this.caller(who)
     const on = caller.tx ?? this.store
     const seen = caller.seen()
+    const refused = values.some(
+      (each, i) =>
+        rivalIn(seen, -1, each) !== undefined || values.slice(0, i).some(({ key }) => key === each.key),
+    )
+    if (refused) {
+      expect(codeOf(() => on.appendMany(values))).toBe('ERR_STRIDE_DUPLICATE_KEY')
+      return
+    }
+    const { first, count } = on.appendMany(values)
+    expect(count).toBe(values.length)
+    for (const [i, each] of values.entries()) this.give(caller, first + i, each, false)
+  }
+
+  write(step: Writing, through?: Items): void {
+    if (step.kind === 'appendMany') {
+      this.appendMany(step)
+      return
+    }
+    const caller = this.caller(step.who)
+    const on = through ?? caller.tx ?? this.store
+    const seen = caller.seen()
     const { value } = step
+    const mayReuse = this.#reuses && caller.tx === undefined
     if (step.kind === 'append') {
       const rival = rivalIn(seen, -1, value)
       if (rival !== undefined) {
         expect(codeOf(() => on.append(value))).toBe('ERR_STRIDE_DUPLICATE_KEY')
         return
       }
-      const n = on.append(value)
-      expect(this.model.given.has(n), `number ${n} was given before`).toBe(false)
-      expect(n).toBeGreaterThanOrEqual(this.model.size)
-      this.model.given.add(n)
-      caller.own.set(n, value)
+      this.give(caller, on.append(value), value, mayReuse)
       return
     }
     if (step.kind === 'upsert') {
       const rival = rivalIn(seen, -1, value)
       const { number, inserted } = on.upsert('byKey', value)
       expect(inserted).toBe(rival === undefined)
-      if (rival !== undefined) expect(number).toBe(rival)
-      else this.model.given.add(number)
-      caller.own.set(number, value)
+      if (rival === undefined) this.give(caller, number, value, mayReuse)
+      else {
+        expect(number).toBe(rival)
+        caller.own.set(number, value)
+      }
       return
     }
     const live = [...seen.keys()]
@@ -221,11 +332,7 @@ class Run {
     }
   }
 
-  read({
-    kind,
-    who,
-    at,
-  }: Extract<Step, { at: number; kind: 'get' | 'key' | 'tag' | 'scan' | 'gather' }>): void {
+  read({ kind, who, at }: { readonly kind: Reading; readonly who: number; readonly at: number }): void {
     const caller = this.caller(who)
     const on = caller.tx ?? this.store
     const seen = caller.seen()
@@ -249,6 +356,33 @@ class Run {
         for (const row of on.index('byTag').range({ gte: at % 5, lte: at % 5 })) walked.push(row.number)
         expect(walked).toEqual(numbers)
         for (const n of numbers) caller.reads.add(n)
+        expect(
+          on
+            .index('byTag')
+            .range({ gte: at % 5 })
+            .numbers().length,
+        ).toBeGreaterThanOrEqual(numbers.length)
+        for (const [n, { tag }] of seen) if (tag >= at % 5) caller.reads.add(n)
+        break
+      }
+      case 'more': {
+        if (!this.#hasMore) return
+        const more = on.index('more' as string)
+        const isTagFirst = more.on[0] === 'tag'
+        for (const [n, { tag, key }] of seen) {
+          const found = [...more.all(isTagFirst ? [tag, key] : [key, tag])]
+          expect(found).toEqual([n])
+          caller.reads.add(n)
+        }
+        expect(more.has(isTagFirst ? [at % 5, 99] : [99, at % 5])).toBe(false)
+        break
+      }
+      case 'row': {
+        const { row } = caller
+        if (row === undefined) return
+        const value = seen.get(row.number)
+        if (value === undefined) expect(codeOf(() => row.toObject())).toBe('ERR_STRIDE_NO_RECORD')
+        else expect(row.toObject()).toEqual(value)
         break
       }
       case 'scan': {
@@ -273,6 +407,7 @@ class Run {
     if (tx === undefined) {
       await this.store.commit()
       if (own.size > 0) this.model.commit(own)
+      this.model.giveBack(caller)
       this.callers[0] = new Caller(undefined, this.model)
       return
     }
@@ -296,10 +431,9 @@ class Run {
       code = (error as StrideError).code
     }
     expect(code).toBe(conflicts ? 'ERR_STRIDE_CONFLICT' : 'none')
-    if (conflicts) {
-      tx.rollback()
-      this.model.giveBack(caller)
-    } else if (own.size > 0) {
+    if (conflicts) tx.rollback()
+    this.model.giveBack(caller)
+    if (!conflicts && own.size > 0) {
       this.model.commit(own)
       this.rebaseStore()
     }
@@ -340,11 +474,18 @@ describe.each(BACKENDS)('transactions that go on at once, $name', ({ options }) 
       fc.asyncProperty(
         fc.array(step, { minLength: 20, maxLength: 80, size: 'max' }),
         fc.boolean(),
-        async (steps, checksums) => {
+        fc.boolean(),
+        async (steps, checksums, reuseNumbers) => {
           const path = join(temporaryFolder(), 'items.stride')
           const open = (): Items =>
-            openStore(path, Item, { ...options, durability: 'process', checksums, indexes: INDEXES })
-          const run = new Run(open())
+            openStore(path, Item, {
+              ...options,
+              durability: 'process',
+              checksums,
+              reuseNumbers,
+              indexes: INDEXES,
+            })
+          const run = new Run(open, reuseNumbers)
           try {
             await run.begin()
             for (const each of steps) await run.step(each)
