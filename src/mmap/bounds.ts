@@ -1,5 +1,5 @@
 /**
- * Offsets and lengths are safe integers before any system call sees them (PF2).
+ * Offsets and lengths are safe integers before any system call sees them (PF2), and lie within what may be read.
  */
 
 /** @throws TypeError for what is no number, RangeError naming what is out of bounds */
@@ -18,6 +18,23 @@ export function checkRange(offset: number, length: number): void {
   checkOffset('offset', offset)
   checkOffset('length', length)
   checkOffset('offset + length', offset + length)
+}
+
+/**
+ * For an item that is asked of a pool of windows.
+ * @throws RangeError where it is longer than an item, or reaches past the end; TypeError for what is no number
+ */
+export function checkWantedItem(
+  offset: number,
+  length: number,
+  bounds: { readonly end: number; readonly itemBytesMax: number; readonly path: string },
+): void {
+  const { end, itemBytesMax, path } = bounds
+  checkRange(offset, length)
+  if (length > itemBytesMax) throw new RangeError(`An item is at most ${itemBytesMax} bytes long: ${length}`)
+  if (offset + length > end) {
+    throw new RangeError(`[${offset}, ${offset + length}) reaches past the end at ${end}: ${path}`)
+  }
 }
 
 /** The smallest multiple of `unit` that is not below `value`. */

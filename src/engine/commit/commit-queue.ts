@@ -3,7 +3,7 @@
  */
 
 import { Fifo } from '../../runtime/fifo.ts'
-import { FrameGroup } from '../journal/frame-group.ts'
+import { FrameGroup } from '../journal/frame-encode.ts'
 import type { SealedCommit } from './seal.ts'
 
 /** Memory of a larger group is given back. */

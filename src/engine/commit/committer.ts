@@ -335,9 +335,9 @@ export class Committer implements RoundOwner {
     for (const { changes } of ready) {
       if (changes.numbers.length > 0) this.#applier.apply(staging.placed(changes))
     }
-    this.#publication.publish(last)
-    // Only now, so that a failure before finds them as commits that may be in the file in part.
     const { commitNumber, size, deletedCount } = last
+    publisher.publish({ ...this.#spaceState, commitNumber, size, deletedCount })
+    // Only now, so that a failure before finds them as commits that may be in the file in part.
     const lineage = (this.#journals.journal as Journal).salt
     this.#progress.apply(ready.length, { commitNumber, size, deletedCount, lineage })
     for (const { changes } of ready) staging.applied(changes)

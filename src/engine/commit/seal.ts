@@ -9,8 +9,7 @@
 
 import { constants } from 'node:buffer'
 import { StrideError } from '../../errors.ts'
-import { FrameEncoder, frameBytesMax } from '../journal/frame-encode.ts'
-import type { FrameGroup } from '../journal/frame-group.ts'
+import { FrameEncoder, type FrameGroup, frameBytesMax } from '../journal/frame-encode.ts'
 import type { Locator } from '../records/locator.ts'
 import type { SealedChanges } from '../records/staging.ts'
 import type { TailStore } from './tail-store.ts'

@@ -1,11 +1,11 @@
 /**
- * Says outside of commits what is committed now: room that was made and other indexes, durably in a root, and to readers.
+ * Publishes new room and other indexes between commits: durably in a root, and to readers.
  */
 
 import type { Publisher } from '../file/publication.ts'
 import type { RootWriter } from '../file/root-writer.ts'
 import type { SpaceState } from '../file/space.ts'
-import { type CommitCounts, packDefinitions } from '../format/root.ts'
+import { packDefinitions } from '../format/root.ts'
 import type { CommitProgress } from './commit-progress.ts'
 
 export interface StatePublicationParts {
@@ -44,16 +44,11 @@ export class StatePublication {
     roots.storeTwice({ ...spaceState(), definitions }, syncData)
   }
 
-  /** Tells readers what is committed and in the file; `begin` of the publisher comes before. */
-  publish({ commitNumber, size, deletedCount }: CommitCounts): void {
-    const { publisher, spaceState } = this.#parts
-    publisher.publish({ ...spaceState(), commitNumber, size, deletedCount })
-  }
-
   /** Tells readers to look again: something beside the counts is new. */
   publishAgain(): void {
-    const { publisher, progress } = this.#parts
+    const { publisher, progress, spaceState } = this.#parts
+    const { commitNumber, size, deletedCount } = progress.applied
     publisher.begin()
-    this.publish(progress.applied)
+    publisher.publish({ ...spaceState(), commitNumber, size, deletedCount })
   }
 }

@@ -32,7 +32,7 @@ import {
 import type { Root } from '../format/root.ts'
 import { FORMAT_VERSION } from '../format/store-format.ts'
 import { sealFrame } from './frame-encode.ts'
-import type { FrameGroup } from './frame-group.ts'
+import type { FrameGroup } from './frame-encode.ts'
 import { assertJournalOf } from './journal-header.ts'
 
 /** Where a root says that the next commit's frame is. */

@@ -10,13 +10,12 @@
  */
 
 import { StrideError } from '../../errors.ts'
-import { checkRange } from '../bounds.ts'
+import { checkRange, checkWantedItem } from '../bounds.ts'
 import type { PlatformFile, Region } from '../platform.ts'
 import { closedError, truncatedError } from '../system-errors.ts'
 import { atTurnEnd } from '../turn.ts'
 import { coalesce, type ReadRange } from './read-ahead.ts'
 import { ShownWindow } from './shown-window.ts'
-import { checkWantedItem } from './wanted-item.ts'
 import type { Window, WindowOptions, WindowPool, WindowStats } from './window.ts'
 
 const COPIES = 8

@@ -14,7 +14,7 @@
  */
 
 import { StrideError } from '../../errors.ts'
-import { checkRange, roundUp } from '../bounds.ts'
+import { checkRange, checkWantedItem, roundUp } from '../bounds.ts'
 import type { PlatformFile, Region } from '../platform.ts'
 import { closedError, truncatedError } from '../system-errors.ts'
 import { atTurnEnd } from '../turn.ts'
@@ -24,7 +24,6 @@ import { advanceWalk, endWalk, prefetchWindows, type ReadRange, WALK_BYTES_MIN }
 import { ShownWindow } from './shown-window.ts'
 import { NO_SLOT, SlotTable } from './slot-table.ts'
 import { SpareRegion } from './spare-region.ts'
-import { checkWantedItem } from './wanted-item.ts'
 import type { Window, WindowOptions, WindowPool, WindowStats } from './window.ts'
 import { WindowSlot } from './window-slot.ts'
 
