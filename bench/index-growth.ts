@@ -100,7 +100,7 @@ async function reopening(context: Context): Promise<Row> {
     const found = store.index('byId').number(idOf(firstItem + changes - 1))
     ms.push(performance.now() - start)
     if (found < 0) throw new Error('A commit that was acknowledged is lost')
-    if ((store.recovery.indexesBuilt ?? []).length > 0) throw new Error('An index was built anew')
+    if ((store.recovery.indexesBuilt ?? []).length > 0) throw new Error('An index was rebuilt')
     await store.closeAsync()
   }
   const sides = [figuresOf(REOPENING, ms)]

@@ -1,4 +1,4 @@
-// Tries the package as somebody installs it: packs it, installs it into an empty folder for each case, with the versions and tools
+// Tries the package as a user installs it: packs it, installs it into an empty folder for each case, with the versions and tools
 // that its users have, and runs a small real program there. `npm run test:installed`, or `npm run test:installed -- zod Bun` for the
 // cases whose names contain one of these words. Prints a table, and fails where a case does. What the registry does not
 // have, or this machine does not run, is skipped loudly and is no failure.

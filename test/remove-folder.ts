@@ -1,5 +1,5 @@
 /**
- * Removing a test's folder, also on Windows, which removes no file that somebody still has open.
+ * Removing a test's folder, also on Windows, which removes no file that is still open.
  */
 
 import { rmSync } from 'node:fs'

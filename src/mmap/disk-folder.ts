@@ -111,7 +111,7 @@ function nameOf(result: number): string {
   return getSystemErrorName(result)
 }
 
-/** The name is free at once. On Windows it would stay while somebody has the file open: it is moved aside first. */
+/** The name is free at once. On Windows it would stay while the file is open anywhere: it is moved aside first. */
 export function remove(path: string): void {
   if (process.platform !== 'win32') {
     withCodes(path, () => fs.unlinkSync(path))
@@ -132,7 +132,7 @@ export function asideOf(path: string): string {
   return `${path}-removed-${randomBytes(6).toString('hex')}`
 }
 
-/** What Windows answers where somebody has a file open, as well as where it is not permitted. */
+/** Windows answers this where a file is open elsewhere, and also where access is not permitted. */
 function isInUse(error: unknown): boolean {
   if (process.platform !== 'win32' || !(error instanceof StrideError)) return false
   return error.code === 'ERR_STRIDE_PERMISSION' || error.code === 'ERR_STRIDE_BUSY'

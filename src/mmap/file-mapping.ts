@@ -131,7 +131,7 @@ export class FileMapping {
   }
 }
 
-/** Undefined where there is a file: what somebody else creates meanwhile is not ours to remove again. */
+/** Undefined where there is a file, also one that another process created meanwhile: it is not ours to remove. */
 function createIfMissing(system: MappingSystem, path: string, mode: number): PlatformFile | undefined {
   if (exists(path)) return undefined
   try {

@@ -44,7 +44,7 @@ export interface Platform {
   /**
    * Replaces `to`. `own`: the caller's own opener of `to`, which gives way where the system replaces no open file; nothing
    * but close() may be asked of it afterwards.
-   * @throws ERR_STRIDE_BUSY, nothing changed, where somebody else has it open and the system does not allow that
+   * @throws ERR_STRIDE_BUSY, nothing changed, where the file is open elsewhere and the system does not allow that
    */
   rename(from: string, to: string, own?: PlatformFile): void
   /** Gives a file a name that nobody has. @throws ERR_STRIDE_EXISTS, nothing changed */

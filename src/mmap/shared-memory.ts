@@ -1,7 +1,7 @@
 /**
  * Memory with a name and without a file, for processes that work together.
  *
- *   SM1  it exists while somebody has it open. Who opens it when nobody has is first: `created`, all zeros.
+ *   SM1  it exists while a process has it open. The opener that finds none is first: `created`, all zeros.
  *   SM2  what a killed process left behind is no object any more: the next opener is first.
  *   SM3  the memory is the same for all: aligned words work with Atomics.load, store, add across processes.
  */

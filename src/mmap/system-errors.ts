@@ -46,7 +46,7 @@ export function codeFor(syscall: string | undefined, code: ErrorCode | undefined
   return code === undefined || (saysNoRoom && SYNCS.includes(syscall)) ? 'ERR_STRIDE_IO' : code
 }
 
-/** What an errno name says to somebody who does not know it. */
+/** Plain words for errno names. */
 const WORDS: Readonly<Record<string, string>> = {
   ENOENT: 'there is no such file',
   ENOTDIR: 'a part of the path is no directory',

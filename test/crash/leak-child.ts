@@ -105,7 +105,7 @@ function mappingsOfStore(): number {
 
 async function holdings(): Promise<Holdings> {
   store.trim()
-  // What finalizers let go of is collected in a later turn.
+  // Memory that finalizers release is collected in a later turn.
   for (let i = 0; i < 4; i++) {
     collect()
     await nextTurn()

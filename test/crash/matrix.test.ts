@@ -25,7 +25,7 @@ const optionsAt = (name: string) => ({
   times: 1,
   verifyEvery: COUNT,
 })
-// A file that somebody has open is not replaced there: compact and migrateStore are refused.
+// An open file is not replaced there: compact and migrateStore are refused.
 describe.skipIf(isWindows)('every operation beside every other', () => {
   test('in one process', async () => {
     const { pairs, changes } = await matrixInProcess(optionsAt('alone.stride'))

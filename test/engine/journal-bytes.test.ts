@@ -1,6 +1,6 @@
 /**
- * A journal that was left is read in pieces. What could go wrong: bytes at the border of two pieces, a piece that was let go of and
- * has other bytes when it is read again, memory that somebody holds and that is used for another piece.
+ * A journal that was left is read in pieces. What could go wrong: bytes at the border of two pieces, a piece that was released and
+ * has other bytes when it is read again, memory that is held and used for another piece.
  * Rules of src/engine/journal/journal-bytes.ts: JB1 to JB3.
  */
 

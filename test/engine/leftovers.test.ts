@@ -238,7 +238,7 @@ describe('creating a store', () => {
     exists: name => name !== path && platform.exists(name),
   })
 
-  test('never replaces a file, even one that appeared since somebody looked', () => {
+  test('never replaces a file, even one that appeared after the check', () => {
     const path = join(temporaryFolder(), 'x')
     filled(path)
     const before = readFileSync(path)

@@ -1,5 +1,5 @@
 /**
- * What does somebody read who made one of the usual mistakes? What could go wrong: the message speaks of a file beside the store, of a
+ * What does a user read after one of the usual mistakes? What could go wrong: the message speaks of a file beside the store, of a
  * name inside the library, or of everything but the mistake. Each says what is wrong, and what to do. Callbacks that are not
  * done: callbacks.test.ts; options: ../options.test.ts.
  */

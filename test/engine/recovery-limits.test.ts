@@ -1,7 +1,7 @@
 /**
  * What recovery has to do is bounded, and so are its steps. What could go wrong: much that was stored in place, or many changes, wait for
  * the next opening; the journal is made durable in turns, and the file is touched, or the journal gone, before it is; pieces of the
- * journal that were let go of come back as other records.
+ * journal that were released come back as other records.
  * Rules of docs/durability.md: D1, D2, D5; of src/engine/recovery/replay.ts: R1, R4; of src/engine/journal/journal.ts: JO6.
  */
 

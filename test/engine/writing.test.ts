@@ -189,7 +189,7 @@ describe('numbers of deleted records', () => {
   })
 })
 
-test('stagedBytesMax bounds what waits in memory', () => {
+test('stagedBytesMax bounds staged bytes in memory', () => {
   const path = join(temporaryFolder(), 'bounded.stride')
   const bounded = openStore(path, Trade, { stagedBytesMax: 3 * 1024 * 1024 })
   bounded.appendMany(Array.from({ length: 40_000 }, (_, i) => trade(i)))

@@ -341,7 +341,7 @@ describe('the end of a view', () => {
     expect(fs.readFileSync(path)[9]).toBe(1)
   })
 
-  it('of a view whose buffer somebody moved away, leaves that buffer with zeros', () => {
+  it('of a view whose buffer was moved away, leaves that buffer with zeros', () => {
     const path = newFile(new Uint8Array(8192).fill(7))
     using mapping = FileMapping.open(path, { access: 'readwrite' })
     const view = mapping.view()
@@ -355,20 +355,23 @@ describe('the end of a view', () => {
     expect(fs.readFileSync(path)[0]).toBe(7)
   })
 
-  it.runIf(isWindows)('is not brought by another mapping: Windows cuts no file that somebody else maps', () => {
-    const path = newFile(new Uint8Array(40_000).fill(7))
-    const cutting = FileMapping.open(path, { access: 'readwrite' })
-    const showing = FileMapping.open(path)
-    const view = showing.view(30_000, 10)
-    const error = thrownBy(() => cutting.resize(20_000))
-    expect(error).toMatchObject({ code: 'ERR_STRIDE_BUSY', path, errno: 1224 })
-    expect([cutting.size, fs.statSync(path).size, view.bytes[9]]).toEqual([40_000, 40_000, 7])
-    cutting.resize(50_000)
-    showing.close()
-    cutting.resize(20_000)
-    expect([cutting.size, fs.statSync(path).size, cutting.view().bytes[19_999]]).toEqual([20_000, 20_000, 7])
-    cutting.close()
-  })
+  it.runIf(isWindows)(
+    'is not brought by another mapping: Windows cuts no file that another opener maps',
+    () => {
+      const path = newFile(new Uint8Array(40_000).fill(7))
+      const cutting = FileMapping.open(path, { access: 'readwrite' })
+      const showing = FileMapping.open(path)
+      const view = showing.view(30_000, 10)
+      const error = thrownBy(() => cutting.resize(20_000))
+      expect(error).toMatchObject({ code: 'ERR_STRIDE_BUSY', path, errno: 1224 })
+      expect([cutting.size, fs.statSync(path).size, view.bytes[9]]).toEqual([40_000, 40_000, 7])
+      cutting.resize(50_000)
+      showing.close()
+      cutting.resize(20_000)
+      expect([cutting.size, fs.statSync(path).size, cutting.view().bytes[19_999]]).toEqual([20_000, 20_000, 7])
+      cutting.close()
+    },
+  )
 
   it.runIf(!isWindows)('is not brought by another mapping that would cut the file under it', () => {
     const path = newFile(new Uint8Array(40_000).fill(7))

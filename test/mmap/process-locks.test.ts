@@ -1,6 +1,6 @@
 /**
  * What could go wrong with locks that hold within the process: two copies of the library, or two realms (node:vm, test runners that
- * load modules anew), each have a table of their own, and both let a writer in. Rule PL1 of file/process-locks.ts.
+ * load modules again), each have a table of their own, and both let a writer in. Rule PL1 of file/process-locks.ts.
  */
 
 import { createRequire } from 'node:module'

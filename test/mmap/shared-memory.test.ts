@@ -1,6 +1,6 @@
 /**
  * What could go wrong: two processes are both first, or neither is; the object outlives its last user, or goes
- * while somebody has it; what a killed process left is taken for alive; a name leads to something of others.
+ * while a process has it; what a killed process left is taken for alive; a name leads to something of others.
  */
 
 import * as fs from 'node:fs'
@@ -147,7 +147,7 @@ describe('shared memory', () => {
     expect(shared.view().bytes.every(byte => byte === 0)).toBe(true)
   })
 
-  it('does not give what a killed process left to somebody who names no size', async () => {
+  it('does not give what a killed process left to an opener that names no size', async () => {
     const name = newName()
     const child = companion(name, 100)
     await child.line()
@@ -211,7 +211,7 @@ describe('shared memory', () => {
 
   it('has exactly one first among many that open and close at once', () => {
     const name = newName()
-    // Each round: open, look whether the memory is as its state promises, close. A second "first" while somebody
+    // Each round: open, look whether the memory is as its state promises, close. A second "first" while another
     // has it open would find the mark of the other one, or zero it.
     const script = childScript(`import { SharedMemory } from 'src/mmap/index.ts'
        const rounds = 300

@@ -1,5 +1,5 @@
 /**
- * What could go wrong: somebody keeps a view longer than its mapping, or a file is shortened under a window, and
+ * What could go wrong: a program keeps a view longer than its mapping, or a file is shortened under a window, and
  * the process dies by a signal, or shows bytes of another file. Each case runs in a child, since the bad outcome
  * is its death; Node 20, which cannot detach buffers, and newer ones run where they are installed.
  * Rules of docs/concurrency.md: S4.

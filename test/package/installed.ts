@@ -1,5 +1,5 @@
 /**
- * The built package as somebody has installed it, in a folder of its own, and programs that run there.
+ * The built package as it is installed, in a folder of its own, and programs that run there.
  */
 
 import { spawnSync } from 'node:child_process'

@@ -1,5 +1,5 @@
 /**
- * What does somebody see whose program ends with an error of this library? What could go wrong: a bundle on one line is printed
+ * What does a user see whose program ends with an error of this library? What could go wrong: a bundle on one line is printed
  * before the message, a class or a function has a minified name, causes fill the screen. Each program runs as a process of its own
  * over the built package, and its whole stderr is looked at.
  */

@@ -199,7 +199,7 @@ describe('a layout', () => {
       'inner.t.0.next',
     ],
     ['through another', () => Ping, 'pong.ping'],
-    ['placed anew at each look', () => Placed, 'next'],
+    ['placed again at each look', () => Placed, 'next'],
     ['by z.lazy', () => z.object({ a: u8(), next: z.lazy(() => Recursive).optional() }), 'next'],
   ])('names the field in which a record contains itself: %s', (_, make, path) => {
     const error = refusalOf(make())
@@ -208,7 +208,7 @@ describe('a layout', () => {
     expect(error.message).toContain('z.uint32()')
   })
 
-  it('refuses a schema that makes itself anew without an end', () => {
+  it('refuses a schema that rebuilds itself without an end', () => {
     const make = (): z.ZodType =>
       z.object({
         a: u8(),

@@ -55,7 +55,7 @@ export class CommitProgress {
   get writtenTo(): number {
     return this.#writtenTo
   }
-  /** The last commit that somebody was told of. */
+  /** The last commit that was acknowledged. */
   get acknowledgedTo(): number {
     return this.#acknowledgedTo
   }

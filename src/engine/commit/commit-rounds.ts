@@ -56,7 +56,7 @@ export class CommitRounds {
     })
   }
 
-  /** Everything written is in the file: begins what waits for that. */
+  /** Everything written is in the file: begins the work that waited for that. */
   settled(): void {
     for (const { begin, reject } of this.#waiting.splice(0)) {
       try {

@@ -1,6 +1,6 @@
 /**
- * Who waits for a commit, and how durable it has to be for them. They are answered in the order in which they came, except that
- * nobody waits for somebody else's durability.
+ * Who waits for a commit, and how durable it has to be for them. They are answered in the order in which they came, but none
+ * waits for the durability that another one asked for.
  */
 
 import { Fifo } from '../../runtime/fifo.ts'

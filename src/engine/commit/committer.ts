@@ -276,7 +276,7 @@ export class Committer implements RoundOwner {
   }
 
   /**
-   * Writes what waits, group by group: room, data sync, frames. What was written is then synced and put into the file: after
+   * Writes the sealed commits, group by group: room, data sync, frames. What was written is then synced and put into the file: after
    * each group, or where the journal has no room, or by the caller.
    */
   *#advance(syncsEach: boolean): Protocol {

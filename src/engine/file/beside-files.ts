@@ -65,7 +65,7 @@ export function checkNameLength(platform: Platform, path: string): void {
   }
 }
 
-/** Undefined where somebody else has the name, or was quicker to take it. */
+/** Undefined where the name is taken, or another process was quicker to take it. */
 function claim(platform: Platform, name: string, access: FileAccess): Beside | undefined {
   const rights =
     typeof access === 'number' ? { mode: access } : typeof access === 'object' ? { like: access } : {}

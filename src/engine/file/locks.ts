@@ -5,7 +5,7 @@
  *   byte 1  held alone by any opener on a network file system, where one at a time is allowed
  *   byte 2  held alone by the writer while its words in the shared page tell what is committed
  *
- *   LK1  asking whether somebody writes never keeps a writer out, however many readers ask: most systems are asked without
+ *   LK1  asking whether a process writes never keeps a writer out, however many readers ask: most systems are asked without
  *        taking anything; where one cannot be (Windows), a writer tells readers that ask from a writer, and waits for them.
  * The locks die with their process. The lock file is never renamed and never deleted, so that everybody who has
  * it open has the same one.

@@ -48,7 +48,7 @@ export class StoreBatch {
     this.#length += length
   }
 
-  /** Stores what waits. */
+  /** Stores the pieces that are pending. */
   flush(): void {
     if (this.#length === 0) return
     const length = this.#length

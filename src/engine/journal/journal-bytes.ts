@@ -22,7 +22,7 @@ const UNREAD = -1
 export interface JournalBytesOptions {
   /** Bytes of pieces that are kept, two pieces at least. */
   readonly keptBytesMax: number
-  /** Whether no byte is looked at again once its piece was let go of, nor held longer. */
+  /** Whether no byte is read again, or held, once its piece was released. */
   readonly isReadOnce?: boolean
   /** The file's size as of an earlier look. */
   readonly size?: number
@@ -33,7 +33,7 @@ export class JournalBytes implements FrameBytes {
   readonly #file: PlatformFile
   readonly #isReadOnce: boolean
   readonly #pieces: (HeapBytes | undefined)[]
-  /** CRC-32 of the pieces that were let go of. */
+  /** CRC-32 of the pieces that were released. */
   readonly #checksums: Float64Array
   /** How many bytes of a piece count, where frames end in it. */
   readonly #counting = new Map<number, number>()

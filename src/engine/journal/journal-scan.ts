@@ -45,7 +45,7 @@ export interface DroppedFrames {
   readonly reason: string
 }
 
-/** What a journal holds behind a root. `close` lets go of its file. */
+/** What a journal holds behind a root. `close` closes its file. */
 export interface JournalScan {
   /** How many commits, which follow on the root's. */
   readonly commits: number

@@ -1,7 +1,7 @@
 /**
  * Follows a journal that goes on: the frames behind those that were seen, in commit order.
  *
- *   JT1  frames are given once, without a gap. Where the journal let go of one that was not seen, `read` says so.
+ *   JT1  frames are given once, without a gap. Where the journal overwrote one before it was read, `read` says so.
  *   JT2  a frame that is being written is not whole yet, and is given by a later call.
  *
  * The next frame is looked for where it must begin: in the same group, or on the next block. Where it is not there, because

@@ -182,7 +182,7 @@ class Copy {
     this.#builder = new StoreBuilder(target, identity, source.locator().checksums.exists)
   }
 
-  /** @returns whether the copy is the state of one commit; not where the file was replaced or the journal let go of frames */
+  /** @returns whether the copy is the state of one commit; not where the file was replaced or the journal reused frames' space */
   async make({ signal, progress }: ProgressOptions): Promise<boolean> {
     const builder = this.#builder
     const perTurn = Math.max(1, Math.floor(RECORDS_A_TURN_BYTES / this.from.addressing.stride))

@@ -156,7 +156,7 @@ export function* openingStoreFile(
   }
 }
 
-/** What processes that died while they wrote the store, its journal or its indexes anew left there. */
+/** Removes the files that processes left which died while they rewrote the store, its journal or its indexes. */
 function clearLeftovers(platform: Platform, path: string, { storeId }: Identity): void {
   for (const name of [path, journalPathOf(path), indexPathOf(path), nextIndexPathOf(path)])
     removeLeftovers(platform, name, storeId)
@@ -287,7 +287,7 @@ function createStoreFile(
   checkDefinitions(codec.layout, definitions)
   for (const beside of [journalPathOf(path), ...(definitions.length > 0 ? [indexPathOf(path)] : [])]) {
     if (!platform.exists(beside)) continue
-    const message = `${path} is not there, but another store's file, or somebody else's, has the name of one beside it: ${beside}`
+    const message = `${path} is not there, but another store's file, or a foreign one, has the name of one beside it: ${beside}`
     throw new StrideError('ERR_STRIDE_EXISTS', message, { path: beside })
   }
   const identity = newIdentity(codec.layout)

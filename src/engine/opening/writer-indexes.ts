@@ -1,5 +1,5 @@
 /**
- * The indexes of a store that this process writes: opened with it, created and dropped later, and written anew by compact.
+ * The indexes of a store that this process writes: opened with it, created and dropped later, and rewritten by compact.
  *
  *   D10  the store's root says which indexes there are, durably before a call that created or dropped one returns: an index is
  *        named there after its pages are durable, and is no longer named before they are given up.
@@ -60,7 +60,7 @@ export class WriterIndexes<S extends AnySchema> implements SessionIndexes {
   get built(): readonly RebuiltIndex[] {
     return this.#built
   }
-  /** That indexes were built anew was asked for, and is no recovery. */
+  /** The rebuilding was asked for, and is no recovery. */
   forgetBuilt(): void {
     this.#built = []
   }
@@ -103,7 +103,7 @@ export class WriterIndexes<S extends AnySchema> implements SessionIndexes {
   get needMending(): boolean {
     return this.relay.current?.checkpointer.needsMending === true
   }
-  /** Makes anew what was found damaged, and writes what found no room. */
+  /** Rebuilds damaged indexes, and writes what a full disk kept from being written. */
   async mend(): Promise<void> {
     await this.relay.current?.checkpointer.checkpoint()
   }

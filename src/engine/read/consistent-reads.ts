@@ -131,7 +131,7 @@ export class ConsistentReads {
       isLong = patience() !== undefined || this.#count - before > SHORT_READS
       if (round === ROUNDS_MAX || (round >= TRIES_MIN && patience()?.isOver === true)) {
         throw this.#busy(
-          `${round} times the journal let go of what it needs: give the writer a larger journalBytes`,
+          `${round} times the journal reused the space of a commit that it needs: give the writer a larger journalBytes`,
         )
       }
     }

@@ -98,7 +98,7 @@ export class Reading<S extends AnySchema, L extends RecordLayers = Staging> {
     pool.expire()
   }
 
-  /** Another file is read from now on; for a reader it may have been opened anew. */
+  /** Another file is read from now on; for a reader it may be the same file, reopened. */
   attach(source: Source<S, L>): void {
     const { canonical } = this.#source.codec.layout
     if (source.follower === undefined && source.codec.layout.canonical !== canonical) {

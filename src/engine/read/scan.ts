@@ -72,7 +72,7 @@ class Ahead {
  * One row, pointed at each live record in turn. Keep `row.toObject()`, not the row.
  *
  * Written for the optimizing compiler, at about half of the obvious form's cost a step (`npm run bench -- scan`): the
- * iterator is its own result object, what a step touches are plain fields, and `next` is generated anew for each layout
+ * iterator is its own result object, what a step touches are plain fields, and `next` is generated for each layout
  * (schema/walk.ts).
  */
 export class RowScan<Row extends EngineRow> extends Walk<Row> implements WalkBase<Row> {

@@ -25,7 +25,7 @@ export class NumberList {
   /** The different numbers, rising. */
   toSet(): Float64Array {
     const numbers = this.toArray()
-    // As pages have them; only what waits comes in any order.
+    // Numbers from pages rise; pending entries come in any order.
     if (!numbers.every((n, i) => i === 0 || n >= (numbers[i - 1] as number))) numbers.sort()
     let count = 0
     for (let i = 0; i < numbers.length; i++) {

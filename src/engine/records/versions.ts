@@ -1,5 +1,5 @@
 /**
- * Earlier versions of records: what a record was at an older commit, for as long as somebody reads that commit.
+ * Earlier versions of records: what a record was at an older commit, for as long as that commit is read.
  *
  * A commit keeps the image that each of its changes replaces, unless no view is open. A view at commit C sees the oldest version
  * that was replaced after C, and where there is none the record as it is committed.

@@ -26,7 +26,7 @@ import { NOTHING_RECOVERED, type Recovery, recoveryOf } from './recovery.ts'
 import type { RecoveryLimits } from './recovery-limits.ts'
 
 const WAIT_MS_MAX = 10_000
-/** Where no lock tells whether somebody writes, what looks damaged may be a checkpoint that is under way: so long. */
+/** Where no lock tells whether a process writes, apparent damage may be a checkpoint that goes on: for so long. */
 const UNCERTAIN_MS = 500
 const POLL_MS = 2
 

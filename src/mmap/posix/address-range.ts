@@ -2,7 +2,7 @@
  * A range of addresses that one ArrayBuffer lies over, from reservation to release.
  *
  *   AR1  while the buffer can be reached, its addresses are mapped to something: a file's bytes, or zeros. So no
- *       use of it, however late, ends the process or shows memory of somebody else (S4).
+ *       use of it, however late, ends the process or shows other memory (S4).
  *   AR2  after release() nothing shows the file: where the runtime can detach (Node 22 and later) the buffer has
  *       no bytes, and zeros lie where they were.
  *   AR3  an asynchronous call that runs over the range keeps it from being unmapped until it has returned.
@@ -88,7 +88,7 @@ export class AddressRange {
     }
   }
 
-  /** The buffer, for somebody outside this library. */
+  /** The buffer, for code outside this library. */
   lend(): ArrayBuffer {
     // Where no runtime can move a buffer, none lives on in another thread.
     if (!this.#isLent && canDetach) ownLedger(this.#calls)?.lend(this.#entry)
@@ -143,7 +143,7 @@ export class AddressRange {
   release(): void {
     if (this.#released) return
     this.#released = true
-    // Otherwise somebody has moved the memory into a buffer of his own.
+    // Otherwise a program has moved the memory into another buffer.
     const isHere = lengthOf(this.buffer) === this.bytes
     if (isHere && !this.#isLent && detach(this.buffer)) {
       this.#fate = 'unmap'

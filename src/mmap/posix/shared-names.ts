@@ -18,7 +18,7 @@ const PREFIX = 'stridedb.'
 const SHM_FOLDER = '/dev/shm'
 /** Held together by all who have the object open, alone by who is the only one. */
 export const LOCK_BYTE = 0
-/** Held alone while somebody finds out whether he is first. */
+/** Held alone while an opener finds out whether it is first. */
 export const OPENING_BYTE = 1
 
 /** @returns a descriptor, or -errno */

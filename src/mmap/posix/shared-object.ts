@@ -2,12 +2,12 @@
  * Who is first, and who is last, at an object of shared memory: the lifetime that Windows gives by handles.
  *
  *   SJ1  who has the object open holds a shared lock on it; the locks die with their process.
- *   SJ2  whoever gets the lock alone is the only one: at opening he is first, and whatever a killed process left
- *       is made anew; at closing he is last, and removes the name.
+ *   SJ2  an opener that gets the lock alone is the only one: at opening it is first, and replaces whatever a killed
+ *       process left; at closing it is last, and removes the name.
  *   SJ3  between opening and locking the name may have been removed or given to another object: what was locked
  *       counts only if the name still leads to it.
  *   SJ4  openers come one after the other: two that were both still finding out would each take the other one for
- *       somebody who has it open, and nobody would be first.
+ *       an opener that is through, and neither would be first.
  * Linux: shm_open. macOS knows no locks on those: a file in the folder for temporary ones serves, not yet run there.
  */
 
@@ -64,7 +64,7 @@ interface Opened {
   readonly created: boolean
 }
 
-/** Undefined where somebody else is in the middle of something: try again. */
+/** Undefined where another process is opening or closing: try again. */
 function tryOpen(calls: SystemCalls, name: string, size: number | undefined, mode: number): Opened | undefined {
   const fd = openNamed(calls, name, size !== undefined, mode)
   const file = new PosixFile(calls, `shared memory '${name}'`, fd, 'readwrite', recordLocks(calls))

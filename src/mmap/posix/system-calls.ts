@@ -42,7 +42,7 @@ export interface SystemCalls {
   /** Where the next hole, or data, begins at or after an offset; or -errno (ENXIO: none before the end). */
   seekHole(fd: number, offset: number): number
   seekData(fd: number, offset: number): number
-  /** Gives a file a name that nobody has; -EEXIST where somebody has it. Linux has it. */
+  /** Gives a file a name that is free; -EEXIST where it is taken. Linux has this call. */
   renameNew(from: string, to: string): number
   /** These two empty the drive's cache on macOS too, as libuv's do. */
   fsync(fd: number): number

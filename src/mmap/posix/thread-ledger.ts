@@ -8,7 +8,7 @@
  *   TL2  a range is taken away only when its thread is certainly gone: its parent saw the end of the worker, or the kernel
  *        knows no thread of that id any more. Calls in Node's thread pool are over then, since Node waits for them.
  *   TL3  an entry is deleted before its range is unmapped: whoever is stopped in between leaves a range, and never an entry for
- *        addresses that belong to somebody else.
+ *        addresses that belong to other memory.
  *   TL4  a range whose buffer a user has had may have been moved to a thread that lives: zeros are laid there. Others are unmapped.
  * When that is done: where a thread begins to map, and where a worker ends whose parent has loaded this library. Linux alone has
  * /proc; what other systems keep: docs/concurrency.md, Worker threads that end.
@@ -65,7 +65,7 @@ export class ThreadLedger {
   addShared(): LedgerEntry {
     return this.#add(1, SHARED)
   }
-  /** From now on somebody outside the library may have the buffer. */
+  /** From now on code outside the library may have the buffer. */
   lend(entry: LedgerEntry): void {
     if (entry !== undefined) Atomics.or(this.#words, entry + 1, LENT)
   }

@@ -50,7 +50,7 @@ export class SimulatedContent {
   readonly watchers = new Set<ContentWatcher>()
   readonly locks = new Map<number, { exclusive: object | undefined; readonly shared: Set<object> }>()
   readonly #chunks = new Map<number, Uint8Array>()
-  /** Chunks that show somebody else's bytes: copied before they are changed. */
+  /** Chunks that are shared with other contents: copied before they are changed. */
   readonly #borrowed = new Set<number>()
   #size = 0
 

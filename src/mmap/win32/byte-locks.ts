@@ -3,8 +3,8 @@
  *
  * They belong to the handle, die with it and with its process (S1, S5). Windows keeps others from reading and writing a
  * locked byte, so that what is locked lies where no file has bytes. It knows no change of a lock from one kind to the
- * other: an exclusive one becomes shared under the shared one laid over it; a shared one is let go first, and where
- * somebody else takes the byte in that moment the lock is gone, which is said.
+ * other: an exclusive one becomes shared under the shared one laid over it; a shared one is released first, and where
+ * another process takes the byte in that moment the lock is lost, which is reported.
  */
 
 import { StrideError } from '../../errors.ts'

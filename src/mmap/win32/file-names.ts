@@ -1,9 +1,9 @@
 /**
  * Opening files, and names of files: created, replaced, removed.
  *
- * Handles share everything, so that a file may be renamed and removed while somebody has it open. From Windows 10 1709
+ * Handles share everything, so that a file may be renamed and removed while it is open. From Windows 10 1709
  * on NTFS does both at once (POSIX semantics); elsewhere a name stays until the last handle is closed, so that a file is
- * moved aside before it is removed, and one that somebody has open is not replaced: ERR_STRIDE_BUSY, nothing changed.
+ * moved aside before it is removed, and an open one is not replaced: ERR_STRIDE_BUSY, nothing changed.
  */
 
 import * as fs from 'node:fs'
@@ -38,7 +38,7 @@ import {
 import type { Win32Calls } from './win32-calls.ts'
 import { ERROR_ACCESS_DENIED, isUnsupported, win32Error } from './win32-errors.ts'
 
-/** What NTFS answers where somebody else has the file open or mapped, as well as where it is not permitted. */
+/** NTFS answers this where the file is open or mapped elsewhere, and also where access is not permitted. */
 const IN_USE: readonly number[] = [ERROR_ACCESS_DENIED, 32, 303, 1224]
 
 /** A descriptor of a regular file. @throws ERR_STRIDE_NOT_FOUND, _EXISTS, _IS_DIRECTORY, _PERMISSION, _NOT_MAPPABLE, _IO */
@@ -73,7 +73,7 @@ function descriptorOf(calls: Win32Calls, path: string, handle: number): number {
   throw new StrideError('ERR_STRIDE_LIMIT', `No file descriptor is left for ${path}`, { path })
 }
 
-/** @throws ERR_STRIDE_NOT_FOUND, _BUSY where somebody has the target open, _PERMISSION, _IO; nothing changed */
+/** @throws ERR_STRIDE_NOT_FOUND, _BUSY where the target is open, _PERMISSION, _IO; nothing changed */
 export function renameFile(calls: Win32Calls, from: string, to: string): void {
   const result = withNamedFile(calls, from, handle =>
     calls.setFileInformation(handle, FileRenameInfoEx, renameInformation(to)),
@@ -93,7 +93,7 @@ export function renameNewFile(calls: Win32Calls, from: string, to: string): void
   if (moved !== 0) throw win32Error('MoveFileExW', -moved, to)
 }
 
-/** The name is free at once. @throws ERR_STRIDE_NOT_FOUND, _BUSY where somebody maps the file, _PERMISSION, _IO */
+/** The name is free at once. @throws ERR_STRIDE_NOT_FOUND, _BUSY where the file is mapped, _PERMISSION, _IO */
 export function removeFile(calls: Win32Calls, path: string): void {
   const flags = FILE_DISPOSITION_DELETE | FILE_DISPOSITION_POSIX_SEMANTICS
   const information = new Uint8Array(Uint32Array.of(flags).buffer)
@@ -121,7 +121,7 @@ export function syncFolderOf(calls: Win32Calls, path: string): void {
     throw win32Error('FlushFileBuffers', -result, folder)
 }
 
-/** Another name first: this one must be free although somebody may have the file open. */
+/** Another name first: this one must be free although the file may be open. */
 function removeAside(calls: Win32Calls, path: string): number {
   const aside = asideOf(path)
   const moved = calls.moveFile(path, aside, 0)

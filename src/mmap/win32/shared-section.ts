@@ -1,5 +1,5 @@
 /**
- * An object of shared memory on Windows: a named section in the page file, which lives as long as somebody has it open.
+ * An object of shared memory on Windows: a named section in the page file, which lives as long as a process has it open.
  *
  *   SE1  the system says who is first (ERROR_ALREADY_EXISTS), and takes the name away with the last handle, however its
  *       process ended.

@@ -105,7 +105,7 @@ export class ViewRange {
     return this.#isReleased
   }
 
-  /** The buffer, for somebody outside this library. */
+  /** The buffer, for code outside this library. */
   lend(): ArrayBuffer {
     this.#isLent = true
     return this.#buffer
@@ -143,7 +143,7 @@ export class ViewRange {
   release(): void {
     if (this.#isReleased) return
     this.#isReleased = true
-    // Otherwise somebody has moved the memory into a buffer of his own.
+    // Otherwise a program has moved the memory into another buffer.
     const isHere = lengthOf(this.#buffer) === this.bytes
     const isGone = isHere && detach(this.#buffer)
     if (isGone && !this.#isLent) this.#fate = 'free'

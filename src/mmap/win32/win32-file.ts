@@ -1,8 +1,8 @@
 /**
  * A file on Windows that can be mapped: regions and shared words over it end when it is closed.
  *
- * Windows shortens no file of which there are sections or views: those of this opener give way for that moment; where
- * somebody else has some, the file stays as it is (ERROR_USER_MAPPED_FILE, ERR_STRIDE_BUSY).
+ * Windows shortens no file of which there are sections or views: those of this opener are unmapped for that moment; where
+ * another opener has some, the file stays as it is (ERROR_USER_MAPPED_FILE, ERR_STRIDE_BUSY).
  */
 
 import { InvariantError, StrideError } from '../../errors.ts'
@@ -95,7 +95,7 @@ export class Win32File extends DiskFile {
     return () => void this.#shown.delete(shown)
   }
 
-  /** @throws ERR_STRIDE_BUSY where somebody else maps the file and it would become shorter; nothing changed */
+  /** @throws ERR_STRIDE_BUSY where another opener maps the file and it would become shorter; nothing changed */
   override resize(size: number): void {
     this.assertWritable()
     checkOffset('size', size)

@@ -99,7 +99,7 @@ export class LiveWindows implements WindowPool {
     if (end < this.#end) {
       for (const slot of [...this.#slots.all]) if (slot.end > end) this.#drop(slot)?.release()
     }
-    // Where the file grew, a window follows when somebody asks for what is beyond its end.
+    // Where the file grew, a window follows when bytes beyond its end are asked for.
     this.#end = end
   }
 

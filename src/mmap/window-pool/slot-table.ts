@@ -1,7 +1,7 @@
 /**
  * The windows of a pool by their number: buckets of linked slots, the last one used in front.
  *
- * Not a Map: one whose entries come and go makes itself anew every few dozen changes, and each of its former tables
+ * Not a Map: one whose entries come and go rebuilds itself every few dozen changes, and each of its former tables
  * points to the next, so that all of them, and the slots in them, outlive the collections of young objects.
  * `npm run bench -- garbage` counted a whole collection each 60,000 slides for it.
  */

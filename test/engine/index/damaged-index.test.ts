@@ -1,6 +1,6 @@
 /**
  * What could go wrong with a damaged index: it is emptied and then answers that there is nothing; the damage of a record is taken
- * for its own; making it anew takes what is only staged for what is committed; a reader tries to mend what it may not write.
+ * for its own; rebuilding it takes staged changes for committed ones; a reader tries to mend what it may not write.
  */
 
 import {
@@ -55,7 +55,7 @@ function damageRecord(path: string, k: number): void {
 }
 
 describe('a damaged index', () => {
-  it('says so until it is whole again, where it cannot be made anew', async () => {
+  it('says so until it is whole again, where it cannot be rebuilt', async () => {
     const path = join(temporaryFolder(), 'x.stride')
     const options = { checksums: true, verifyReads: true, indexes: { k: { on: 'k', unique: true } } } as const
     {
@@ -119,7 +119,7 @@ describe('a damaged index', () => {
     expect(readFileSync(`${path}-index`).length).toBeLessThan(2.5 * bytesBefore)
   })
 
-  it('is made anew as of what is committed, whatever is staged', async () => {
+  it('is rebuilt as of the last commit, whatever is staged', async () => {
     const path = join(temporaryFolder(), 'x.stride')
     const indexes = { k: { on: 'k' }, v: { on: 'v', kind: 'ordered' } } as const
     const count = 20_000

@@ -155,7 +155,7 @@ describe('damaged bytes of an index file', () => {
           const code = codeOf(() => damaged.ordered.count({}))
           expect(code).toBe(notes.length > 0 ? 'ERR_STRIDE_CORRUPT' : 'nothing was thrown')
         }
-        // Some hundred waiting entries touch each of the few pages: none is believed that is damaged.
+        // Some hundred pending entries touch each of the few pages: none is believed that is damaged.
         const isDamaged = notes.length > 0 && damaged.tree.waiting > 500
         expect(codeOf(() => damaged.fold())).toBe(isDamaged ? 'ERR_STRIDE_CORRUPT' : 'nothing was thrown')
         damaged.close()

@@ -59,7 +59,7 @@ function expectIndexes(path: string, options = {}): void {
 }
 
 describe('an index file that waits for its name', () => {
-  it('counts where a file of somebody else has that name, which stays as it is', async () => {
+  it('counts where a foreign file has that name, which stays as it is', async () => {
     const { path, index, next } = await compacted()
     renameSync(index, next)
     writeFileSync(index, 'precious text of the user')

@@ -139,7 +139,7 @@ describe.each(BACKENDS)('a range that a reader walks beside a writer, $name', ({
 })
 
 describe.each(BACKENDS)('a walk over an index that does not stay, $name', ({ options }) => {
-  it('throws once the index is dropped, and goes on where it is made anew over the same fields', async () => {
+  it('throws once the index is dropped, and goes on where it is rebuilt over the same fields', async () => {
     using store = filled(join(temporaryFolder(), 'x.stride'), options)
     await store.checkpoint()
     const walk = store.index('byId').range()
@@ -156,7 +156,7 @@ describe.each(BACKENDS)('a walk over an index that does not stay, $name', ({ opt
     expect([...walk.numbers()]).toEqual(below(SIZE).slice(11))
   })
 
-  it('throws where the index is made anew over other fields', async () => {
+  it('throws where the index is rebuilt over other fields', async () => {
     using store = filled(join(temporaryFolder(), 'x.stride'), options)
     const walk = store.index('byId').range()
     const fresh = store.index('byId').range({ gte: 5 })
@@ -164,7 +164,7 @@ describe.each(BACKENDS)('a walk over an index that does not stay, $name', ({ opt
     await store.dropIndex('byId')
     await store.createIndex('byId', { on: 'text', kind: 'ordered' })
     for (let i = 0; i < 2; i++) {
-      expect(() => walk.next()).toThrow('made anew over text: a walk over id cannot go on')
+      expect(() => walk.next()).toThrow('rebuilt over text: a walk over id cannot go on')
       expect(() => fresh.next()).toThrow(RangeError)
       expect(() => walk.numbers()).toThrow(RangeError)
       store.update(SIZE - 1, { count: i + 1 })

@@ -330,7 +330,7 @@ describe('an index file that is of no use', () => {
     return [...new Set((store.recovery.indexesBuilt ?? []).map(({ reason }) => reason))]
   }
 
-  it('is built anew from the records, and recovery says why', () => {
+  it('is rebuilt from the records, and recovery says why', () => {
     const folder = temporaryFolder()
     const path = join(folder, 'x.stride')
     filled(path)
@@ -377,7 +377,7 @@ describe('lookups of plain u32 keys, which go straight to the pages', () => {
     store.delete(2)
     await store.commit()
     expectFound([1, -1], [70_001, 1], [2, -1])
-    // So much waits that the pages are made anew while lookups go on.
+    // So many entries are pending that pages are rebuilt while lookups go on.
     for (let n = 4_000; n < 5_000; n++) store.update(n, { id: 80_000 + n })
     store.commitSync()
     const folding = store.checkpoint()
@@ -483,7 +483,7 @@ describe('compact', () => {
 })
 
 describe('a damaged page of an index', () => {
-  it('is found by verify, and made anew by the checkpoint that needs it', async () => {
+  it('is found by verify, and rebuilt by the checkpoint that needs it', async () => {
     const path = join(temporaryFolder(), 'x.stride')
     {
       using store = open(path)
@@ -504,7 +504,7 @@ describe('a damaged page of an index', () => {
     expect(before.findings.length).toBeGreaterThan(20)
     expect(before.findings[0]).toMatchObject({ code: 'ERR_STRIDE_CORRUPT' })
     expect(before.findings[0]?.message).toContain('fails its checksum')
-    // Wrong answers are worse than none: each index says that it is damaged, and is made anew.
+    // Wrong answers are worse than none: each index says that it is damaged, and is rebuilt.
     expect(codeOf(() => store.index('byId').number(7))).toBe('ERR_STRIDE_CORRUPT')
     expect(codeOf(() => store.index('bySymbolTime').count())).toBe('ERR_STRIDE_CORRUPT')
     expect(codeOf(() => store.update(7, { id: 60_000 }))).toBe('ERR_STRIDE_CORRUPT')

@@ -1,10 +1,10 @@
 /**
- * What did a caller give as a key? Its values, read once into memory of our own.
+ * Which key did a caller give? Its values, read once and copied.
  *
  * Reading an object or an array may run the caller's code: a getter, a proxy. That code may ask the same index, stage records, or
  * close the store.
  *   KV1  a key is read whole before anything is encoded or looked up, each getter once.
- *   KV2  what was read is ours: primitives, and copies of dates and bytes. Later changes of the caller's object are not seen.
+ *   KV2  the values are copies: primitives, dates and bytes. Later changes of the caller's object are not seen.
  *   KV3  null and undefined are keys of fields that can hold them, and are refused for every other field.
  *   KV4  dates, byte arrays and arrays of another realm are taken like those of this one.
  * How the values become the bytes of a key: key-codec.ts.

@@ -1,5 +1,5 @@
 /**
- * The key of a record, and of a value that somebody asks for: as words that compare as the keys do.
+ * Keys of records, and of values that are looked up, as words that compare as the keys do.
  *
  *   KC1  the words of a record's key and of an equal value are equal, and those of unequal ones are not (key-leaf.ts, KL2).
  *   KC2  `extract` believes no byte: whatever the record holds, it gives some key.

@@ -8,7 +8,7 @@
  *   KL4  f32: a value is rounded as storing it rounds. So the value that was given finds what the value that is stored finds, and a
  *       range over given values has the records that were given values in it.
  * Text padded with spaces may end in NUL: behind its bytes, filled up with zeros, stands how many there are.
- * From a record: fromRecord. From a value that somebody asks for: fromValue.
+ * From a record: fromRecord. From a value that is looked up: fromValue.
  */
 
 import { shown } from '../../../options/shown-value.ts'

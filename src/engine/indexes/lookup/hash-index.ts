@@ -171,7 +171,7 @@ export class HashIndex extends KeyIndex<HashDelta> {
     return -1
   }
 
-  /** A lower number than `best`, or any one where that is -1, among what waits. */
+  /** A lower number than `best`, or any one where that is -1, among the pending entries. */
   #searchDeltas(hash: number, best: number): number {
     for (const delta of this.#deltas()) {
       const part = delta.partOf(hash)

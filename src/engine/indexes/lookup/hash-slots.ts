@@ -3,9 +3,9 @@
  *
  * A table over the highest bits of hashes leaves one or two pages to choose from; each page has the scale of its homes and its
  * position beside it. How many lookups the processor works on at once is a matter of how few instructions one takes: all here
- * is 32-bit numbers in typed arrays, and a lookup is one short loop. Some 20 bytes a page, made anew when the directory changes.
+ * is 32-bit numbers in typed arrays, and a lookup is one short loop. Some 20 bytes a page, rebuilt when the directory changes.
  *   HS3  `find` and `findMany` are called only while `isLaidOut`; whatever moves a page or its window ends that at once.
- *   HS4  `isReady` says in addition that nothing waits: what `find` answers is right.
+ *   HS4  `isReady` says in addition that no entry is pending: `find` answers right then.
  */
 
 import { INDEX_PAGE_BYTES, PAGE_FIELD_AT } from '../../format/index-format.ts'

@@ -1,5 +1,5 @@
 /**
- * What every index can do, whichever its kind: find the numbers of keys, and take note of what is staged.
+ * The calls that indexes of every kind have: they find the numbers of keys, and take note of staged changes.
  *
  *   KI1  what is found are live records that have the key as reads see them at the call, staged changes included.
  *   KI2  of several records with one key, `number` finds the one with the lowest number.
@@ -98,7 +98,7 @@ export abstract class KeyIndex<D extends Delta = Delta> {
     return -1
   }
 
-  /** Whether the entry at `at` waits. */
+  /** Whether the entry at `at` is pending. */
   isWaiting(data: Uint32Array, at: number): boolean {
     const { active, frozen } = this.tree
     return active.has(data, at) || frozen?.has(data, at) === true
@@ -137,7 +137,7 @@ export abstract class KeyIndex<D extends Delta = Delta> {
   /** The key that the codec holds. @returns -1 where there is none */
   protected abstract findNumber(): number
   protected abstract findAll(): Float64Array
-  /** Adds the key that the codec holds to what waits. */
+  /** Adds the key that the codec holds to the pending entries. */
   protected abstract noteKey(n: number): void
   /** Sets the words of the entry of a record's key. */
   abstract entryOf(n: number, view: DataView, at: number, entry: Uint32Array): void

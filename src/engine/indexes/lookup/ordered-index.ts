@@ -1,8 +1,8 @@
 /**
  * An ordered index: finds records by their key, and the keys of a range in order.
  *
- * A lookup finds the page by its fences (directory.ts) and halves over the page's entries (ordered-leaf.ts). What the pages say
- * is right unless the same entry waits: then its record is asked.
+ * A lookup finds the page by its fences (directory.ts) and halves over the page's entries (ordered-leaf.ts). The pages are
+ * right unless the same entry is pending: then its record is asked.
  * Ranges: range-cursor.ts.
  */
 
@@ -16,7 +16,7 @@ import { KeyIndex, type KeyIndexParts } from './key-index.ts'
 import { RangeCursor, type RangeEnds } from './range-cursor.ts'
 import { type GivenRange, rangeEnds } from './range-ends.ts'
 
-/** Waiting entries of one key that are looked at together. */
+/** Pending entries of one key that are looked at together. */
 const SOME = 64
 
 export class OrderedIndex extends KeyIndex<OrderedDelta> {
@@ -118,7 +118,7 @@ export class OrderedIndex extends KeyIndex<OrderedDelta> {
     return -1
   }
 
-  /** A lower number than `best` among what waits, or any one where that is -1. */
+  /** A lower number than `best` among the pending entries, or any one where that is -1. */
   #lowestWaiting(delta: OrderedDelta, best: number): number {
     const { records, recordCodec } = this.parts
     const waiting = this.#waiting

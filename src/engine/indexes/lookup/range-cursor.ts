@@ -1,10 +1,10 @@
 /**
  * Walks over the entries of a range, forwards or backwards, a page at a time.
  *
- *   RC1  a walk goes on behind the last entry it gave, whatever was staged, committed or folded meanwhile: what is ahead is read
- *       anew when `again` was called or the page is through.
- *   RC2  an entry that waits is asked of its record; what the pages alone have is right.
- *   RC3  what was given since `mark` can be given again: `rewind` forgets whatever was read since.
+ *   RC1  a walk goes on behind the last entry it gave, whatever was staged, committed or folded meanwhile: entries ahead are
+ *       read again when `again` was called or the page is through.
+ *   RC2  of a pending entry the record is asked; an entry that is in the pages alone is right.
+ *   RC3  entries given since `mark` can be given again: `rewind` forgets whatever was read since.
  */
 
 import type { KeyCodec } from '../keys/key-codec.ts'
@@ -30,7 +30,7 @@ export interface CursorParts {
   readonly codec: KeyCodec
 }
 
-/** Waiting entries that are looked at together. */
+/** Pending entries that are looked at together. */
 const WAITING_MAX = 1024
 
 export class RangeCursor {
@@ -120,7 +120,7 @@ export class RangeCursor {
     return count
   }
 
-  /** Something was changed: what is ahead is read anew, behind the entry that was given last. Keyed cursors only. */
+  /** Something was changed: entries ahead are read again, from behind the one that was given last. Keyed cursors only. */
   again(): void {
     this.#leaveMark()
     this.#copyRest(this.#at, this.#from, this.#end)
@@ -260,7 +260,7 @@ export class RangeCursor {
     this.#givenFrom = first
   }
 
-  /** Collects what waits from `from` to before `end`, and moves the one that is walked to where it stopped. */
+  /** Collects the pending entries from `from` to before `end`, and moves the one that is walked to where it stopped. */
   #collectWaiting(from: Uint32Array, end: Uint32Array): void {
     const { active, frozen } = this.#parts.tree
     this.#waiting.clear()

@@ -6,8 +6,8 @@
  *
  *   RK3  a walk gives a record once at most, and none that was appended after it began: it ends, whatever its loop changes.
  *       A record whose key moves is given if the walk comes to its new key and did not give it before.
- *   RK1  what a reading gave that a commit came between was given to nobody: it begins again where the one before it ended.
- *   RK2  no step is taken over an index that was dropped, made anew or compacted since: the index is looked for again.
+ *   RK1  records of a reading that a commit came between are not given: it begins again where the reading before it ended.
+ *   RK2  no step is taken over an index that was dropped, rebuilt or compacted since: the index is looked for again.
  */
 
 import type { AnySchema } from '../../../schema/index.ts'
@@ -276,7 +276,7 @@ export class RangeWalk<S extends AnySchema> extends Walk<Row<S>> {
     const { name, on } = index.tree.definition
     if (on.join() !== this.#fields.join()) {
       throw new RangeError(
-        `The index '${name}' was made anew over ${on.join(', ')}: a walk over ${this.#fields.join(', ')} cannot go on`,
+        `The index '${name}' was rebuilt over ${on.join(', ')}: a walk over ${this.#fields.join(', ')} cannot go on`,
       )
     }
     const cursor = index.keyedCursor(this.#range)

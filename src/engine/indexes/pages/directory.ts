@@ -2,7 +2,7 @@
  * Which page of an index may hold an entry? The pages in order, each with its place in the file and its fence.
  *
  * A page holds the entries from its fence up to the next page's; the first fence is below every entry. Fences are kept apart
- * from what the pages hold, so that a page's range stays as it was when it was made. All of it is in memory: 16 bytes and more
+ * from what the pages hold, so that a page's range stays as it was when it was made. The directory is in memory: 16 bytes and more
  * a page, half a percent of the pages. A table over the first word of the fences leaves few of them to be compared.
  *   DI1  fences never fall; the first is all zeros.
  */
@@ -56,7 +56,7 @@ export interface DirectoryArrays {
 export class Directory {
   readonly entryWords: number
   arrays: DirectoryArrays
-  /** Whether a page was found damaged: the next checkpoint makes the index anew. */
+  /** Whether a page was found damaged: the next checkpoint rebuilds the index. */
   isDamaged = false
   /** Entries of all pages. */
   entries = 0

@@ -4,9 +4,9 @@
  * A page holds one range of hashes. Where in the range a hash lies says where in the page its entry is looked for, its
  * home; entries stand there or behind it, in order, with free places between them: ordered linear probing (Amble and
  * Knuth, 1974). A lookup thus touches one or two cache lines of a page, and knows at the first larger hash that there is
- * none. Pages are made anew as a whole, so that nothing is ever moved.
+ * none. Pages are rewritten as a whole, so that no entry is ever moved.
  *   HL1  an entry stands at or behind its home, and between both there is no free place.
- *   HL2  a page that cannot be so made, because hashes are alike, is packed: no free places, found by halving.
+ *   HL2  a page that cannot be laid out so, because hashes are alike, is packed: no free places, found by halving.
  */
 
 import { NO_NUMBER, PAGE_ENTRIES_BYTES, PAGE_FIELD_AT } from '../../format/index-format.ts'

@@ -1,5 +1,5 @@
 /**
- * What a root names: every index with its pages, as bytes. Read back, nothing of it is believed before it is checked.
+ * The catalog that a root names: every index with its pages, as bytes. What is read back is checked before it is used.
  */
 
 import { endianness } from 'node:os'

@@ -1,5 +1,5 @@
 /**
- * What every page of entries has, whichever index it belongs to: a head, entries in rising order, a checksum.
+ * The format of every page of entries, whichever index it belongs to: a head, entries in rising order, a checksum.
  *
  * Two kinds of page stand behind it: hash-leaf.ts and ordered-leaf.ts. Which pages there are: directory.ts.
  */

@@ -1,9 +1,9 @@
 /**
- * Where is a page of the index file in memory, and is it whole? For lookups, of which each reads one page and forgets it.
+ * Where is a page of the index file in memory, and is it whole? For lookups, each of which reads one page.
  *
  *   PV1  the view of one window is kept from lookup to lookup, and given up the moment its window goes.
  *   PV2  a page is compared with its checksum before it is believed for the first time since the file was opened.
- *   PV3  what `find` showed is good until the next call that reads, stages or commits.
+ *   PV3  the view of `find` is good until the next call that reads, stages or commits.
  * Several indexes share one file, and with it this.
  */
 

@@ -1,10 +1,10 @@
 /**
- * What the pages of an index do not say yet: entries to look at again.
+ * Pending entries: keys and record numbers for which the pages of an index are not up to date.
  *
- * An entry here says: whether the record with this number has this key is not to be read from the pages. It is put here
- * for the old key and the new one of each record that is appended, changed or deleted, when that is staged; a rollback needs
- * no undoing, since an entry claims nothing. Who finds one asks the record.
- *   DL1  for each record that is not as the pages have it, its entry in the pages and its present one are here.
+ * A pending entry says that the pages do not tell whether the record with this number has this key; the record does. When a
+ * record is appended, changed or deleted, its old key and its new one are added here at staging. A rollback has nothing to undo,
+ * since an entry claims nothing.
+ *   DL1  of each record that differs from the pages, the entry in the pages and the present one are here.
  *   DL2  an entry that is here needlessly costs a look at a record, and nothing else.
  * In heap memory: hash-delta.ts, ordered-delta.ts. When the pages take them over: fold.ts.
  */

@@ -1,12 +1,12 @@
 /**
- * Takes waiting entries over into the pages: page after page in key order, each written anew in a free place.
+ * Merges pending entries into the pages: page after page in key order, each rewritten in a free place.
  *
  *   FO1  a page that is read is checked first; a page that a root reaches is never written.
  *   FO2  an entry is kept or dropped by what its record says. Where that is not settled, because the record is staged or changed
- *       meanwhile, the pages are left as they are and the entry goes on waiting.
+ *       meanwhile, the pages are left as they are and the entry stays pending.
  *   FO3  doing it again does no harm: an entry that is there is not put in twice.
  *   FO4  pages read before a portion ends are found as they were; its pages appear all at once.
- * Neighbouring pages that change are filled anew together, so that pages stay well filled under random inserts, and a page
+ * Neighbouring pages that change are refilled together, so that pages stay well filled under random inserts, and a page
  * that overflows shares with its neighbours before there is one more (as in a B*-tree).
  */
 
@@ -37,13 +37,13 @@ export interface FoldParts {
   readonly carry: (data: Uint32Array, at: number) => void
 }
 
-/** Pages filled anew together at most. */
+/** Pages refilled together at most. */
 const GROUP_PAGES_MAX = 32
 /** Entries of so many pages are merged at once where very many wait for one page. */
 const CUT_PAGES = 32
-/** Pages that one which overflows, or is nearly empty, is filled anew with. */
+/** A page that overflows or is nearly empty is refilled together with so many pages. */
 const SHARING_PAGES = 8
-/** Below this part of its room a page is filled anew with its neighbours. */
+/** A page filled below this part of its room is refilled with its neighbours. */
 const FILL_MIN = 0.4
 /** Neighbouring pages stay as many as they are while this part of their target is filled. */
 const FILL_KEPT = 0.85
@@ -123,7 +123,7 @@ export class Fold {
     this.#page = 0
   }
 
-  /** Fills the pages around the next entry anew. */
+  /** Refills the pages around the next entry. */
   #nextGroup(): void {
     const { directory, format } = this.#parts
     const stream = this.#stream

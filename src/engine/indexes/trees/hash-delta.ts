@@ -1,5 +1,5 @@
 /**
- * Waiting entries of a hash index: 256 small hash tables, by the highest byte of the hash, each of chains.
+ * Pending entries of a hash index: 256 small hash tables, by the highest byte of the hash, each of chains.
  *
  * Each grows by itself, so that no single insert pays for many (10 million entries: 40,000 of them moved at once, below a
  * millisecond). Adding goes in front of a chain, so that a key which a million records share costs no more than others.

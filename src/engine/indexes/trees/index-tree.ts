@@ -1,8 +1,8 @@
 /**
- * One index: the pages in the file, and over them what waits to come in.
+ * One index: its pages in the file, and its pending entries in memory.
  *
- * What waits is in two parts while pages are made anew: what that takes over, and what came since. Either may hold an entry;
- * reads look at both (lookups: hash-index.ts, ordered-index.ts).
+ * While a fold rebuilds pages there are two sets of pending entries: those that the fold takes over, and those that came since.
+ * Either may hold an entry; reads look at both (lookups: hash-index.ts, ordered-index.ts).
  */
 
 import type { IndexDefinition } from '../keys/index-definition.ts'
@@ -31,7 +31,7 @@ export class IndexTree<D extends Delta = Delta> {
   active: D
   /** What the fold that is going on takes over. */
   frozen: D | undefined
-  /** What waits according to the root that was published last: rows of words. */
+  /** Pending entries that the last published root names: rows of words. */
   named: Uint32Array = new Uint32Array(0)
   readonly #newDelta: () => D
   #fold: Fold | undefined
@@ -61,7 +61,7 @@ export class IndexTree<D extends Delta = Delta> {
     this.#changed()
   }
 
-  /** Calls `changed` whenever pages may be others, or what waits may wait elsewhere. One caller. */
+  /** Calls `changed` whenever pages or pending entries may have moved. One caller. */
   watch(changed: () => void): void {
     this.#changed = changed
   }
@@ -78,14 +78,14 @@ export class IndexTree<D extends Delta = Delta> {
     return new IndexTree(indexNumber, definition, format, directory, newDelta)
   }
 
-  /** What a root says waits, when its file is opened. */
+  /** Takes the pending entries that a root names, when its file is opened. */
   restore(named: Uint32Array): void {
     this.#changed()
     this.named = named
     for (let at = 0; at < named.length; at += this.format.entryWords) this.active.add(named, at)
   }
 
-  /** Entries that wait. */
+  /** How many entries are pending. */
   get waiting(): number {
     return this.active.count + (this.frozen?.count ?? 0)
   }
@@ -93,7 +93,7 @@ export class IndexTree<D extends Delta = Delta> {
     return this.#fold !== undefined
   }
 
-  /** What waits for records below `size`, for a root to name. */
+  /** Pending entries of records below `size`, for a root to name. */
   pending(size: number): Uint32Array {
     const out = new EntryBuffer(this.format.entryWords)
     this.frozen?.collectBelow(size, out)
@@ -101,7 +101,7 @@ export class IndexTree<D extends Delta = Delta> {
     return out.data.slice(0, out.count * out.words)
   }
 
-  /** Begins to take over what waits now. */
+  /** Begins to take the pending entries over into pages. */
   beginFold(parts: Omit<FoldParts, 'indexNumber' | 'format' | 'directory' | 'carry'>): void {
     this.#changed()
     const frozen = this.active
@@ -112,7 +112,7 @@ export class IndexTree<D extends Delta = Delta> {
     this.#fold = new Fold({ ...parts, indexNumber, format, directory, carry }, frozen)
   }
 
-  /** Gives up: what was to be taken over goes on waiting. */
+  /** Gives up: the entries that were to be taken over stay pending. */
   endFold(): void {
     this.#changed()
     this.#fold?.abandon()

@@ -1,8 +1,8 @@
 /**
- * Waiting entries of an ordered index: sorted leaves in a sorted row, a tree of two levels.
+ * Pending entries of an ordered index: sorted leaves in a sorted row, a tree of two levels.
  *
  * An insert moves half a leaf at most, and a full leaf splits in two, or begins a new one where keys rise: no insert costs
- * more than some ten microseconds, however many entries wait.
+ * more than some ten microseconds, however many entries are pending.
  */
 
 import { compareWords, copyWords, type EntryBuffer } from '../keys/words.ts'

@@ -1,11 +1,11 @@
 /**
- * Keeps the index file in step with the store: folds what waits into the pages, and publishes roots.
+ * Keeps the index file in step with the store: folds pending entries into the pages, and publishes roots.
  *
- *   IC1  before a root of the store lets go of journal frames, a root of the index file that covers their commits is durable.
- *   IC2  little that waits is named by the root and goes on waiting, so that a small checkpoint writes little; much is folded.
- *   IC3  a full disk stops the upkeep, not the store: reading goes on from what is there and what waits in memory, and the next
- *       checkpoint tries again. Where the process ends before one succeeds, opening builds the indexes anew. Other failures
- *       are the caller's to poison with.
+ *   IC1  before a root of the store releases journal frames, a root of the index file that covers their commits is durable.
+ *   IC2  few pending entries are named by the root and stay pending, so that a small checkpoint writes little; many are folded.
+ *   IC3  a full disk stops the upkeep, not the store: reads go on from the pages and the pending entries in memory, and the next
+ *       checkpoint tries again. Where the process ends before one succeeds, opening rebuilds the indexes. Other failures
+ *       poison the store.
  *   IC4  a blocking checkpoint overtakes one that waits.
  */
 
@@ -20,10 +20,10 @@ import type { KeyIndex } from '../lookup/key-index.ts'
 import type { Verdict } from '../trees/fold.ts'
 import type { IndexFile } from './index-file.ts'
 
-/** 'anew': the pages were made anew, as of what is staged now. */
-type FoldState = 'more' | 'portion' | 'done' | 'anew'
+/** 'rebuilt': the pages were rebuilt from the records, staged changes included. */
+type FoldState = 'more' | 'portion' | 'done' | 'rebuilt'
 
-/** A part of the entries may wait from one checkpoint to the next; a few always, since a page costs more to write. */
+/** A part of the entries may stay pending from one checkpoint to the next; a few always, since a page costs more to write. */
 const WAITING_PART = 1 / 16
 const WAITING_MIN = 8
 /** A step in the background takes about so long. */
@@ -35,7 +35,7 @@ export interface IndexCheckpointParts {
   readonly indexes: () => readonly KeyIndex[]
   /** What is committed and in the file. */
   readonly applied: () => AppliedState
-  /** Makes the pages of an index anew, one of which is damaged. */
+  /** Rebuilds the pages of an index, one of which is damaged. */
   readonly rebuild: (index: KeyIndex) => void
   /** The pages of an index have taken over what was pending. */
   readonly folded: (index: KeyIndex) => void
@@ -97,7 +97,7 @@ export class IndexCheckpointer {
         state = this.#step(index, monotonicMs() + stepMs)
         if (state === 'portion') yield* this.#publication(true)
         // Its pages are those of what is staged as well, which only a root of all that is committed names.
-        if (state !== 'anew') continue
+        if (state !== 'rebuilt') continue
         yield* this.#publication(false)
         break
       }
@@ -150,7 +150,7 @@ export class IndexCheckpointer {
   #step(index: KeyIndex, deadlineMs: number): FoldState {
     const { tree } = index
     const { file } = this.#parts
-    if (tree.directory.isDamaged) return this.#makeAnew(index)
+    if (tree.directory.isDamaged) return this.#rebuild(index)
     try {
       if (!tree.isFolding) {
         file.beginWriting()
@@ -161,14 +161,14 @@ export class IndexCheckpointer {
       return state
     } catch (error) {
       if (!tree.directory.isDamaged) throw error
-      return this.#makeAnew(index)
+      return this.#rebuild(index)
     }
   }
 
-  #makeAnew(index: KeyIndex): 'anew' {
+  #rebuild(index: KeyIndex): 'rebuilt' {
     index.tree.endFold()
     this.#parts.rebuild(index)
-    return 'anew'
+    return 'rebuilt'
   }
 
   /** What a record that is committed and in the file says about an entry. */

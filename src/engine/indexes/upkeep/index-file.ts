@@ -205,8 +205,8 @@ export class IndexFile {
   }
 
   /**
-   * Names the pages that the trees have now, as of the commit of the last root, whose waiting entries stay: what else these pages
-   * may have wrongly is in the journal since. Frees the pages that were dropped.
+   * Names the pages that the trees have now, as of the commit of the last root, whose pending entries stay: the journal
+   * has whatever else these pages are behind by. Frees the pages that were dropped.
    */
   pagePublication(trees: readonly IndexTree[]): Protocol {
     return this.#publication(trees, { ...this.#commit, named: trees.map(tree => tree.named) })

@@ -2,9 +2,9 @@
  * Opens the indexes of a store: those that its root defines and those that are declared, as the index file has them and with what
  * the journal adds.
  *
- *   IO1  the pages of the file are right as of the commit of its root, but for what the root says waits. The keys of all images
- *       in frames behind that commit, replaced ones included, and those of records appended since, join what waits: recovery
- *       is as long as the journal, and doing it again does no harm.
+ *   IO1  the pages of the file are right as of the commit of its root, but for the pending entries that the root names. The keys of all
+ *       images in frames behind that commit, replaced ones included, and of records appended since, become pending entries:
+ *       recovery takes as long as the journal is, and is idempotent.
  *   IO2  an index file that is missing, damaged, or of another history or commit than the store (index-belonging.ts) is rebuilt from
  *       the records, and so is an index that it does not have, or has by another definition; `recovery` says so.
  *   IO3  the root decides which indexes there are (D10): what else the file has is dropped.

@@ -2,7 +2,7 @@
  * The indexes of an open store: found by name, told of everything that is staged, kept in step with the file.
  *
  *   IS1  a record that would break a unique index is refused before anything is staged, naming both records.
- *   IS2  what a rollback takes back needs nothing here: entries that wait ask the record (delta.ts).
+ *   IS2  a rollback needs nothing here: pending entries make lookups ask the record (delta.ts).
  * Opening and recovery: index-opening.ts. When the file is written: index-checkpointer.ts.
  */
 

@@ -4,7 +4,7 @@
  *   NI1  it is durable, name included, before the store's file is replaced. From then on the index file is of the generation before,
  *       and this one counts: a crash between the two renames loses no index.
  *   NI2  whatever may replace the store's file frees its name first, durably: nothing that an abandoned compact left is ever
- *       taken for the indexes of a later file, and none that took over stands under this name only. A file of somebody else that
+ *       taken for the indexes of a later file, and none that took over stands under this name only. A foreign file that
  *       has the name stays there: it is never taken for an index file of this store.
  */
 
@@ -69,7 +69,7 @@ export function settleNextIndexFile(
 
 /**
  * Gives it the name of the old one, which is closed. Where another file has that name it stays as it is, and counts; where the name
- * cannot be given it is removed, and opening builds the indexes anew.
+ * cannot be given it is removed, and opening rebuilds the indexes.
  */
 export function takeOver(platform: Platform, path: string, { storeId }: Pick<IndexOwner, 'storeId'>): void {
   try {
