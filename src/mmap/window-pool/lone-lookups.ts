@@ -3,26 +3,22 @@
  *
  * Showing a window costs 10 us and, where it needs a new address range, collections of the whole heap, since V8 counts
  * all its bytes as external memory: 1 to 8 ms for each GiB even in a small heap. That pays for records that are looked up
- * again and again, not for a few, nor for those that wait for the disk, where a page fault is no faster than a read.
+ * again and again, not for a few.
  *   LL1  a window is earned by as many reads from memory as cost what showing it costs: 16, and 8 for each MiB that it
- *       shows. A read that waited for the disk counts a sixteenth, since a page fault would have waited as long. So no
- *       program pays more than about twice what the better way costs.
+ *       shows. So no program pays more than about twice what the better way costs. Reads are counted and not timed: how
+ *       long one takes also says how busy the machine is, and one that waits for the disk makes the window's price small.
  *   LL2  what is handed out is a copy, read anew at each acquire; it ends when another one takes its place, when
  *       bytes are stored over it, at expire() and with the turn of the event loop.
  * What a window shows once it is earned: live-windows.ts.
  */
 
-import { monotonicMs } from '../../runtime/monotonic.ts'
 import type { PlatformFile } from '../platform.ts'
 import { truncatedError } from '../system-errors.ts'
 import { ShownWindow } from './shown-window.ts'
 
 const COPIES = 8
-/** A positioned read of cached bytes takes 0.6 to 2 us, one from the fastest disks 10. */
-const QUICK_MS = 0.005
-const CREDIT_QUICK = 16
-const QUICK_READS_MIN = 16
-const BYTES_A_QUICK_READ = 128 * 1024
+const READS_MIN = 16
+const BYTES_A_READ = 128 * 1024
 /** More than there are ever windows at once, so that all of them can be earned; made with the first lookup. */
 const PLACES = 16_384
 /** Longer items are a walk. */
@@ -57,9 +53,9 @@ export class LoneLookups {
   readonly #file: PlatformFile
   readonly #copies = Array.from({ length: COPIES }, () => new Copy())
   #next = 0
-  /** By the low bits of a window's number: whose credit it is (its number and 1), and how much. */
+  /** By the low bits of a window's number: whose reads are counted (its number and 1), and how many there were. */
   #owners = new Float64Array(0)
-  #credits = new Uint32Array(0)
+  #reads = new Uint32Array(0)
 
   constructor(file: PlatformFile) {
     this.#file = file
@@ -68,9 +64,9 @@ export class LoneLookups {
   /** Whether window k, which shows so many bytes, has earned to be shown; it begins anew then. */
   hasEarned(k: number, length: number): boolean {
     const place = k % PLACES
-    const needed = CREDIT_QUICK * (QUICK_READS_MIN + Math.floor(length / BYTES_A_QUICK_READ))
-    if (this.#owners[place] !== k + 1 || (this.#credits[place] as number) < needed) return false
-    this.#credits[place] = 0
+    const needed = READS_MIN + Math.floor(length / BYTES_A_READ)
+    if (this.#owners[place] !== k + 1 || (this.#reads[place] as number) < needed) return false
+    this.#reads[place] = 0
     return true
   }
 
@@ -78,18 +74,17 @@ export class LoneLookups {
   read(k: number, offset: number, length: number): ShownWindow {
     if (this.#owners.length === 0) {
       this.#owners = new Float64Array(PLACES)
-      this.#credits = new Uint32Array(PLACES)
+      this.#reads = new Uint32Array(PLACES)
     }
     const copy = this.#copies[this.#next] as Copy
     this.#next = (this.#next + 1) % COPIES
-    const before = monotonicMs()
     const token = copy.read(this.#file, offset, length)
     const place = k % PLACES
     if (this.#owners[place] !== k + 1) {
       this.#owners[place] = k + 1
-      this.#credits[place] = 0
+      this.#reads[place] = 0
     }
-    ;(this.#credits[place] as number) += monotonicMs() - before < QUICK_MS ? CREDIT_QUICK : 1
+    ;(this.#reads[place] as number)++
     return token
   }
 
