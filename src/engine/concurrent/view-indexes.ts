@@ -75,7 +75,7 @@ export class ViewIndexes implements StagedKeys {
   #viewOf(index: KeyIndex): KeyIndex {
     let view = this.#views.get(index)
     if (view === undefined) {
-      view = index.over(this.#records)
+      view = index.over(this.#records, this.#records.staging.baseSize)
       this.#views.set(index, view)
     }
     return view

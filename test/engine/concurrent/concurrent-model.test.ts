@@ -25,6 +25,8 @@ type Records = ReadonlyMap<number, Value>
 const TXS = 3
 /** Records at first. */
 const FIRST = 12
+/** Keys from this number on are those of records that `grow` made. */
+const GROWN_FROM = 1000
 const fields = { key: fc.nat(30), tag: fc.nat(4), text: fc.nat(99) }
 const value = fc.record(fields)
 const step = fc.oneof(
@@ -58,6 +60,7 @@ const step = fc.oneof(
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('rollback' as const), who: fc.nat(TXS) }) },
   { weight: 2, arbitrary: fc.constantFrom({ kind: 'checkpoint' as const }, { kind: 'await' as const }) },
   { weight: 1, arbitrary: fc.constantFrom({ kind: 'compact' as const }, { kind: 'reopen' as const }) },
+  { weight: 2, arbitrary: fc.constant({ kind: 'grow' as const }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('transaction' as const), at: fc.nat(1000), value }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('index' as const), at: fc.nat(3) }) },
 )
@@ -202,6 +205,9 @@ class Run {
       case 'compact':
         await this.compact()
         return
+      case 'grow':
+        await this.grow()
+        return
       case 'reopen':
         this.reopen()
         return
@@ -228,6 +234,16 @@ class Run {
     this.model.giveBack(caller)
     this.model.commit(caller.own)
     this.callers[0] = new Caller(undefined, this.model)
+  }
+
+  /** Commits so many records that a checkpoint brings them into the pages of the indexes. */
+  async grow(): Promise<void> {
+    if (this.isStaged()) return
+    const from = GROWN_FROM + this.model.history.length * FIRST
+    const values = Array.from({ length: FIRST }, (_, i) => ({ key: from + i, tag: i % 5, text: i }))
+    this.appendMany({ kind: 'appendMany', who: 0, values })
+    await this.commit(0)
+    await this.store.checkpoint()
   }
 
   async toggleIndex(at: number): Promise<void> {
@@ -343,10 +359,12 @@ class Run {
         caller.reads.add(at)
         break
       case 'key': {
-        const [n, value] = [...seen].find(([, value]) => value.key === at) ?? [-1, undefined]
-        expect(on.index('byKey').number(at)).toBe(n)
-        expect(on.index('byKey').get(at)).toEqual(value)
-        if (n >= 0) caller.reads.add(n)
+        for (const key of [at, [...this.model.committed.values()].at(-1)?.key ?? 0]) {
+          const [n, value] = [...seen].find(([, value]) => value.key === key) ?? [-1, undefined]
+          expect(on.index('byKey').number(key)).toBe(n)
+          expect(on.index('byKey').get(key)).toEqual(value)
+          if (n >= 0) caller.reads.add(n)
+        }
         break
       }
       case 'tag': {

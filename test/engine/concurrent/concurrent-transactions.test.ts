@@ -344,6 +344,47 @@ describe.each(BACKENDS)('a transaction of begin(), $name', ({ options }) => {
       expect(codeOf(() => reader.index('byId').delete(key))).toBe('ERR_STRIDE_READ_ONLY')
   })
 
+  test('finds in no index what was appended later, also once that is in the pages of the index', async () => {
+    const path = join(temporaryFolder(), 'accounts.stride')
+    const indexes = {
+      byId: { on: 'id', unique: true },
+      byKey: { on: ['balance', 'id'], kind: 'hash' },
+      byBalance: { on: 'balance', kind: 'ordered' },
+      inOrder: { on: 'id', unique: true, kind: 'ordered' },
+    } as const
+    using store = openStore(path, Account, { ...options, indexes })
+    store.appendMany(Array.from({ length: 20 }, (_, id) => ({ id, balance: 1 })))
+    await store.commit()
+    await store.checkpoint()
+    const tx = store.begin()
+    expect(tx.append({ id: 900, balance: 1 })).toBe(20)
+    const half = tx.index('byBalance').range()
+    for (let i = 0; i < 10; i++) half.next()
+    store.appendMany(Array.from({ length: 200 }, (_, i) => ({ id: 20 + i, balance: i % 3 })))
+    await store.commit()
+    await store.checkpoint()
+    await store.createIndex('late', { on: 'balance', kind: 'ordered' })
+    const seen = [...Array.from({ length: 20 }, (_, i) => i), 20]
+    for (const name of ['byId', 'inOrder'] as const) {
+      expect([...tx.index(name).numbers([0, 19, 20, 150, 219, 900])]).toEqual([0, 19, -1, -1, -1, 20])
+      expect(tx.index(name).number(100)).toBe(-1)
+      expect(tx.index(name).get(100)).toBeUndefined()
+      expect([...tx.index(name).all(100)]).toEqual([])
+    }
+    expect(tx.index('byKey').number([1, 21])).toBe(-1)
+    expect([...tx.index('byBalance').all(1)]).toEqual(seen)
+    expect([...tx.index('byBalance').all(2)]).toEqual([])
+    expect(tx.index('byBalance').count()).toBe(21)
+    for (const index of [tx.index('byBalance'), tx.index('late' as string)]) {
+      expect([...index.range().numbers()]).toEqual(seen)
+      expect(Array.from(index.range({ reverse: true }), row => row.number)).toEqual([...seen].reverse())
+      expect(index.last({ gte: 2 })).toBeUndefined()
+    }
+    expect(Array.from(half, row => row.number)).toEqual(seen.slice(10))
+    expect(tx.append({ id: 100, balance: 5 })).toBeGreaterThan(20)
+    expect(await codeOfAsync(tx.commit())).toBe('ERR_STRIDE_CONFLICT')
+  })
+
   test('is refused inside a callback, and where the store is only read', async () => {
     using store = accounts(1, options)
     const tx = store.begin()

@@ -22,8 +22,6 @@ const FOUND = new Float64Array(HOMES_BATCH)
 
 export interface HashIndexParts extends KeyIndexParts<HashDelta> {
   readonly hash: KeyHash
-  /** Whether the tree belongs to another index, which answers for other records. */
-  readonly isBorrowed?: boolean
 }
 
 export class HashIndex extends KeyIndex<HashDelta> {
@@ -34,6 +32,8 @@ export class HashIndex extends KeyIndex<HashDelta> {
   /** The key that is looked for. */
   readonly #key: Uint32Array
   readonly #homes: HashHomes
+  /** Whether the tree is its own; that of a view belongs to the store's index. */
+  readonly #isOwn: boolean
   override readonly quick: HashHomes | undefined
 
   constructor(parts: HashIndexParts) {
@@ -42,14 +42,15 @@ export class HashIndex extends KeyIndex<HashDelta> {
     this.#isWord = parts.codec.isWord
     this.#isPlainWord = parts.codec.isPlainWord
     this.#key = parts.codec.words
-    const isOwn = parts.isBorrowed !== true
+    const isOwn = parts.recordsEnd === undefined
+    this.#isOwn = isOwn
     this.#homes = new HashHomes(parts.hash, this.#isWord && isOwn ? parts.pages : undefined)
     this.quick = parts.codec.isUnsignedWord && isOwn ? this.#homes : undefined
     if (isOwn) this.tree.watch(() => this.#homes.end())
   }
 
-  override over(records: RecordAccess): HashIndex {
-    return new HashIndex({ ...this.partsOver(records), hash: this.#hash, isBorrowed: true })
+  override over(records: RecordAccess, recordsEnd: number): HashIndex {
+    return new HashIndex({ ...this.partsOver(records, recordsEnd), hash: this.#hash })
   }
 
   override number(key: unknown): number {
@@ -113,12 +114,15 @@ export class HashIndex extends KeyIndex<HashDelta> {
     return this.#searchDeltas(hash, best)
   }
 
-  /** No other word has this hash: where nothing waits that has it, what the pages say is right. */
+  /**
+   * No other word has this hash: where nothing waits that has it, what the pages say is right. A view asks the record, which may
+   * have been appended later.
+   */
   #findWord(word: number, hash: number): number {
     const { tree } = this
     const homes = this.#homes
     const isWaiting = tree.active.count > 0 || tree.frozen !== undefined
-    if (isWaiting && this.#waits(hash)) {
+    if (!this.#isOwn || (isWaiting && this.#waits(hash))) {
       this.#key[0] = word
       return this.#find(hash)
     }

@@ -22,6 +22,8 @@ export interface KeyIndexParts<D extends Delta> {
   readonly recordCodec: KeyCodec
   readonly records: RecordAccess
   readonly pages: PageView
+  /** For a view of an older commit: the record numbers in use there. Pages may name later ones, which are not seen. */
+  readonly recordsEnd?: number
 }
 
 export abstract class KeyIndex<D extends Delta = Delta> {
@@ -39,8 +41,11 @@ export abstract class KeyIndex<D extends Delta = Delta> {
     this.#old = new Uint32Array(parts.codec.wordCount)
   }
 
-  /** The same index as who sees other records reads it. Good for as long as this one. */
-  abstract over(records: RecordAccess): KeyIndex
+  /**
+   * The same index as a view of an older commit reads it. Good for as long as this one.
+   * @param recordsEnd record numbers in use at that commit
+   */
+  abstract over(records: RecordAccess, recordsEnd: number): KeyIndex
 
   /** The index is no more, its file goes on: leaves nothing of it there. */
   close(): void {}
@@ -130,8 +135,8 @@ export abstract class KeyIndex<D extends Delta = Delta> {
   }
 
   /** What an index over other records is made of. Nobody looks for keys in both at once, so they share their codecs. */
-  protected partsOver(records: RecordAccess): KeyIndexParts<D> {
-    return { ...this.parts, records }
+  protected partsOver(records: RecordAccess, recordsEnd: number): KeyIndexParts<D> {
+    return { ...this.parts, records, recordsEnd }
   }
 
   /** The key that the codec holds. @returns -1 where there is none */

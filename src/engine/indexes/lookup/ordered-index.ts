@@ -37,8 +37,8 @@ export class OrderedIndex extends KeyIndex<OrderedDelta> {
     this.#keyWords = entryWords - 1
   }
 
-  override over(records: RecordAccess): OrderedIndex {
-    return new OrderedIndex(this.partsOver(records))
+  override over(records: RecordAccess, recordsEnd: number): OrderedIndex {
+    return new OrderedIndex(this.partsOver(records, recordsEnd))
   }
 
   /** The entries of a range, in order. @throws TypeError for bounds that no key can be compared with */
@@ -52,9 +52,9 @@ export class OrderedIndex extends KeyIndex<OrderedDelta> {
 
   cursorBetween(ends: RangeEnds, isReverse: boolean, isKeyed = false): RangeCursor {
     const { tree } = this
-    const { pages, records, recordCodec } = this.parts
+    const { pages, records, recordCodec, recordsEnd } = this.parts
     return new RangeCursor(
-      { tree, leaf: this.#leaf, pages, records, codec: recordCodec },
+      { tree, leaf: this.#leaf, pages, records, codec: recordCodec, recordsEnd },
       ends,
       isReverse,
       isKeyed,
@@ -72,7 +72,7 @@ export class OrderedIndex extends KeyIndex<OrderedDelta> {
     const { active, frozen, definition } = this.tree
     copyWords(this.codec.words, 0, this.#entry, 0, this.#keyWords)
     this.#entry[this.#keyWords] = 0
-    const doubtful = active.count > 0 || frozen !== undefined
+    const doubtful = active.count > 0 || frozen !== undefined || this.parts.recordsEnd !== undefined
     let best = this.#firstInPages(doubtful)
     if (!doubtful || (best >= 0 && definition.unique && !this.codec.hasNull)) return best
     best = this.#lowestWaiting(active, best)

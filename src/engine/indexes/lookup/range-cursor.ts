@@ -28,6 +28,8 @@ export interface CursorParts {
   readonly records: RecordAccess
   /** For the keys of records that are asked. */
   readonly codec: KeyCodec
+  /** See KeyIndexParts. */
+  readonly recordsEnd?: number | undefined
 }
 
 /** Pending entries that are looked at together. */
@@ -243,7 +245,7 @@ export class RangeCursor {
     const pageCount = Math.min(directory.countOf(page), leaf.capacity)
     const first = leaf.lowerBound(view, at, pageCount, from)
     const last = leaf.lowerBound(view, at, pageCount, end)
-    if (this.#waiting.count > 0) {
+    if (this.#waiting.count > 0 || this.#parts.recordsEnd !== undefined) {
       this.#base.clear()
       leaf.readEntries(view, at, last, true, this.#base)
       this.#merge(first, last)
@@ -320,9 +322,14 @@ export class RangeCursor {
     given.clear()
     this.#given = given
     this.#givenFrom = 0
+    const { recordsEnd = Number.POSITIVE_INFINITY } = this.#parts
     const giveBase = (): void => {
-      if (this.#isKeyed) given.push(base.data, i * words)
-      numbers[count++] = base.numberAt(i++)
+      const n = base.numberAt(i)
+      if (n < recordsEnd) {
+        if (this.#isKeyed) given.push(base.data, i * words)
+        numbers[count++] = n
+      }
+      i++
     }
     for (let w = 0; w < waiting.count; w++) {
       while (i < last && compareWords(base.data, i * words, waiting.data, w * words, words) < 0) giveBase()
