@@ -80,7 +80,7 @@ interface Reading {
   depth: number
 }
 
-/** Beyond so many levels a schema makes itself anew without an end, or might as well. */
+/** A schema of more levels than this contains itself, or might as well. */
 const DEPTH_MAX = 64
 
 interface Wrapping {
@@ -218,7 +218,7 @@ function unwrap(schema: z.ZodType, path: string, reading: Reading, wrapping: Wra
         break
       case 'default':
       case 'prefault':
-        // The definition's defaultValue is a getter: a function given as default runs anew at each write.
+        // The definition's defaultValue is a getter: a function given as default runs at each write.
         wrapping.fallback ??= () => def.defaultValue
         break
       case 'readonly':

@@ -41,7 +41,7 @@ export class ConcurrentWriter extends Writer<CommitView, ConcurrentWriterParts> 
       for (const record of records) {
         const n = this.#appendReserved(record)
         numbers.push(n)
-        // Code of the caller ran in between, and somebody else was given a number.
+        // Code of the caller ran in between, and another transaction was given a number.
         if (n !== (numbers[0] as number) + numbers.length - 1) {
           throw new TypeError('Another transaction appended while appendMany read its records')
         }

@@ -7,7 +7,7 @@
  *   LL1  a window is earned by as many reads from memory as cost what showing it costs: 16, and 8 for each MiB that it
  *       shows. So no program pays more than about twice what the better way costs. Reads are counted and not timed: how
  *       long one takes also says how busy the machine is, and one that waits for the disk makes the window's price small.
- *   LL2  what is handed out is a copy, read anew at each acquire; it ends when another one takes its place, when
+ *   LL2  what is handed out is a copy, read again at each acquire; it ends when another one takes its place, when
  *       bytes are stored over it, at expire() and with the turn of the event loop.
  * What a window shows once it is earned: live-windows.ts.
  */
@@ -61,7 +61,7 @@ export class LoneLookups {
     this.#file = file
   }
 
-  /** Whether window k, which shows so many bytes, has earned to be shown; it begins anew then. */
+  /** Whether window k, which shows so many bytes, has earned to be shown; its count begins at zero then. */
   hasEarned(k: number, length: number): boolean {
     const place = k % PLACES
     const needed = READS_MIN + Math.floor(length / BYTES_A_READ)
