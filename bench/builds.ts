@@ -8,18 +8,17 @@
  * processes' medians, and their ratios: this checkout to the commit, above 1 is slower. Not one of `npm run bench`.
  */
 
-import { execFileSync, spawnSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { build } from 'esbuild'
 import { z } from 'zod'
+import { bundleOf } from './build-commit.ts'
 import { describeMachine, renderMachine } from './machine.ts'
 import { Random } from './random.ts'
 import { type TradeRecord, TradeSource, tradeShape } from './trade.ts'
 
-const ROOT = join(import.meta.dirname, '..')
 const RECORDS = 200_000
 const [commit = '', rounds = '8', bundle = ''] = process.argv.slice(2)
 
@@ -47,31 +46,6 @@ async function compare(): Promise<void> {
     ]
     console.log(`${name.padEnd(12)} ${before.toFixed(1)} -> ${now.toFixed(1)} ns, ${(now / before).toFixed(2)}`)
   }
-}
-
-/** Where the library of a commit lies, bundled; it takes zod and koffi from this checkout. */
-async function bundleOf(name: string): Promise<string> {
-  const hash = execFileSync('git', ['rev-parse', '--short', name], { cwd: ROOT, encoding: 'utf8' }).trim()
-  const folder = join(ROOT, 'bench', 'build', hash)
-  const sources = join(folder, 'sources')
-  mkdirSync(sources, { recursive: true })
-  const archive = execFileSync('git', ['archive', hash, 'src'], { cwd: ROOT, maxBuffer: 2 ** 28 })
-  execFileSync('tar', ['-x', '-C', sources], { input: archive })
-  const outfile = join(folder, 'index.js')
-  // As scripts/bundle.mjs does it.
-  await build({
-    entryPoints: [join(sources, 'src', 'index.ts')],
-    outfile,
-    bundle: true,
-    format: 'esm',
-    platform: 'node',
-    packages: 'external',
-    target: 'node20.19',
-    charset: 'utf8',
-    logLevel: 'warning',
-  })
-  rmSync(sources, { recursive: true })
-  return outfile
 }
 
 /** Nanoseconds that each pass takes for one item. */
