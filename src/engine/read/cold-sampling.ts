@@ -8,7 +8,7 @@
  */
 
 const SAMPLES = 24
-/** What one sample costs, in nanoseconds, as measured for mincore through koffi; and how much of the reading that may be. */
+/** What one sample costs, in nanoseconds, on a slow machine; and how much of the reading that may be. */
 const SAMPLE_NS = 5000
 const SHARE = 1 / 20
 

@@ -12,7 +12,7 @@ import type { RecordBytes } from '../../schema/index.ts'
 import { copyBytes } from '../file/copy-bytes.ts'
 import { HeapBytes } from './heap-bytes.ts'
 
-/** Heap memory that a version takes beside its image: what was seen on Node 20, rounded up. */
+/** Heap memory that a version takes beside its image: an estimate of its objects and of its entries in two maps. */
 const VERSION_BYTES = 400
 
 interface Version {
@@ -130,11 +130,6 @@ export class Versions {
   changedAfter(n: number, commitNumber: number): number {
     const replacedBy = this.#newest.get(n)?.replacedBy ?? 0
     return replacedBy > commitNumber ? replacedBy : 0
-  }
-
-  /** How many changes were made after a commit. */
-  countAfter(commitNumber: number): number {
-    return this.#log.length - this.#indexAfter(commitNumber)
   }
 
   /** The numbers of the records that were changed after a commit, in the order of the changes. */
