@@ -8,7 +8,9 @@
 
 /** What a code means, and what to do about it. */
 export interface ErrorMeaning {
+  /** What has happened. */
   readonly meaning: string
+  /** What a program or a person can do about it. */
   readonly remedy: string
 }
 
@@ -159,7 +161,7 @@ function meanings<Code extends string>(
   return table
 }
 
-/** One reason why a value was refused; the shape of a Zod issue as far as we rely on it. */
+/** One reason why a value was refused. It has the shape of a Zod issue. */
 export interface Issue {
   /** Names and positions that lead from the record to the value. */
   readonly path: readonly PropertyKey[]
@@ -191,17 +193,18 @@ export interface ErrorFacts {
   readonly cause?: unknown
 }
 
-/** Known to every copy of the library in a process: their errors are instances of each other's class. */
+/** Every copy of the library in a process knows this symbol, so their errors are instances of each other's class. */
 const BRAND = Symbol.for('stridedb.StrideError')
 
 /**
- * An operational failure. `code` is stable; `message` is for people and names the thing.
+ * An operational failure: disk, other processes, bad files, refused records. `code` is stable between versions; `message` is for
+ * people.
  *
- * `instanceof StrideError` holds for the errors of another copy of the library, too. An error that was cloned, as by
- * `postMessage`, is no instance any more and has lost its code.
+ * `instanceof StrideError` also holds for errors of another copy of the library. An error that was cloned, as by `postMessage`,
+ * is no instance any more and has lost its code.
  */
 export class StrideError extends Error {
-  /** What `instanceof` asks: also true for errors of another copy of the library. */
+  /** Called by `instanceof`. True also for errors of another copy of the library. */
   static override [Symbol.hasInstance](value: unknown): value is StrideError {
     // biome-ignore lint/complexity/noThisInStatic: a class that extends this one inherits the method
     const isOther = this !== StrideError && !Function.prototype[Symbol.hasInstance].call(this, value)
@@ -239,7 +242,7 @@ export class StrideError extends Error {
 }
 Object.defineProperty(StrideError.prototype, BRAND, { value: true })
 
-/** A bug of this library. Please report it. */
+/** A bug of this library. Please report it. It is no StrideError, so a `catch` for those does not swallow it. */
 export class InvariantError extends Error {
   /** Always 'InvariantError'. */
   override readonly name = 'InvariantError'

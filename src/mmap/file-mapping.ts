@@ -1,10 +1,10 @@
 /**
- * A file opened for mapping, by hand: any view of it, anywhere, as many as wanted.
+ * How does a program map a file by itself? Any number of views, of any part of it.
  *
- *   FM1  'readwrite' views are the file; 'read' and 'copy' ones are private to the process and never change it.
- *   FM2  size given: the file grows to it with blocks allocated, or nothing changed. Size 0 or none: the file's own.
- *   FM3  close() ends all views; what was stored through them reaches the file, closed or not.
- * Records, commits and recovery are the engine's; here a crash may leave any mixture of pages.
+ *   FM1  stores to a 'readwrite' view change the file; 'read' and 'copy' views are private to the process and never change it.
+ *   FM2  with a size, the file grows to it with blocks allocated, or nothing changes. Size 0 or none is the file's own.
+ *   FM3  close() ends all views; bytes stored through them reach the file all the same.
+ * Records, commits and recovery are the engine's. A crash may leave any mixture of old and new pages here.
  */
 
 import * as fs from 'node:fs'
@@ -20,7 +20,7 @@ import type { PlatformFile } from './platform.ts'
 import { closedError, readOnlyError, truncatedError } from './system-errors.ts'
 import { mappingSystem } from './this-system.ts'
 
-/** A file whose parts can be mapped. Its views end with it. */
+/** A file whose parts can be mapped. Its views end when it is closed. */
 export class FileMapping {
   readonly #file: PlatformFile
   readonly #owner: ViewOwner
@@ -36,9 +36,10 @@ export class FileMapping {
   /**
    * Opens a file for mapping. Nothing is read, and no memory is used, until a view is touched.
    *
-   * @param path the file; with `temporary` a folder, or undefined for the system's own
-   * @throws {StrideError} ERR_STRIDE_NOT_FOUND, _IS_DIRECTORY, _PERMISSION, _EMPTY_FILE, _READ_ONLY (`size` above
-   *   the file's without 'readwrite'; the file is untouched), _NO_SPACE, _NOT_MAPPABLE, _IO
+   * @param path the file; with `temporary` its folder, or undefined for the system's temporary folder
+   * @throws {StrideError} ERR_STRIDE_NOT_FOUND, _IS_DIRECTORY, _PERMISSION, _EMPTY_FILE, _READ_ONLY (`size` is larger than the file
+   *   and access is not 'readwrite'; the file is unchanged), _NO_SPACE, _NOT_MAPPABLE, _IO
+   * @throws TypeError, RangeError for a path or options that cannot be meant
    */
   static open(path: string | undefined, options?: FileMappingOptions): FileMapping {
     const given = FILE_MAPPING.read(options, 'FileMapping.open')
@@ -64,25 +65,27 @@ export class FileMapping {
     return new FileMapping(system, file, access, size)
   }
 
-  /** The file. */
+  /** The file, as it was given at opening. Answers after close, too. */
   get path(): string {
     return this.#file.path
   }
-  /** What its views may do. */
+  /** The access that it was opened with, which its views have. */
   get access(): ViewAccess {
     return this.#owner.access
   }
-  /** Bytes that views may reach. */
+  /** Bytes that views can reach. */
   get size(): number {
     return this.#size
   }
 
   /**
-   * Part of the file as memory: any offset, any length, as many as wanted, overlapping as they like. Valid until
-   * unmap(), resize() or close().
-   * @param length bytes; to the end where left out
-   * @throws RangeError past the end, TypeError for what is no number; {StrideError} ERR_STRIDE_CLOSED,
-   *   _TRUNCATED (the file became shorter), _LIMIT (Node 20 shows at most 4 GiB in one view), _NO_SPACE (no address space)
+   * A part of the file as memory. Views may have any offset and length, and may overlap. A view is valid until its `unmap()`, or
+   * `resize()` or `close()` of the mapping.
+   * @param offset bytes from the start of the file, 0 by default
+   * @param length bytes, 1 or more; up to the end by default
+   * @throws {StrideError} ERR_STRIDE_CLOSED, _TRUNCATED (the file became shorter), _LIMIT (more than 4 GiB on Node 20, or too many
+   *   mappings), _NO_SPACE (no address space), _IO
+   * @throws RangeError past the end, TypeError for an argument that is no number
    */
   view(offset = 0, length?: number): MappedView {
     this.#assertOpen()
@@ -96,9 +99,11 @@ export class FileMapping {
   }
 
   /**
-   * Sets the size of file and mapping. All views end first: they would show what is gone, or not what has come.
-   * @throws {StrideError} ERR_STRIDE_READ_ONLY, _CLOSED; and with the size as before _NO_SPACE, _BUSY (another opener in
-   *   this thread shows bytes beyond the new size; what other threads and processes show is not known)
+   * Sets the size of the file and of the mapping. All views end first. Where it throws, the size is as before.
+   * @param size bytes, 1 or more
+   * @throws {StrideError} ERR_STRIDE_READ_ONLY, _CLOSED, _NO_SPACE, _IO, _BUSY (another opener in this thread shows bytes beyond the
+   *   new size; other threads and processes are not noticed)
+   * @throws RangeError, TypeError for a size that cannot be meant
    */
   resize(size: number): void {
     this.#assertOpen()
@@ -113,7 +118,7 @@ export class FileMapping {
     this.#size = size
   }
 
-  /** Ends all views and closes the file. Twice is fine. */
+  /** Ends all views and closes the file. Stored bytes reach the file all the same. Twice is fine. */
   close(): void {
     if (this.#isClosed) return
     this.#isClosed = true
@@ -131,7 +136,7 @@ export class FileMapping {
   }
 }
 
-/** Undefined where there is a file, also one that another process created meanwhile: it is not ours to remove. */
+/** Undefined if the file exists, even if another process has created it meanwhile: this call must not remove it on failure. */
 function createIfMissing(system: MappingSystem, path: string, mode: number): PlatformFile | undefined {
   if (exists(path)) return undefined
   try {
@@ -158,7 +163,7 @@ function openTemporary(place: string, size: number, access: ViewAccess, mode: nu
   }
 }
 
-/** How much is mapped; grows the file where that was asked for. */
+/** How many bytes are mapped. Grows the file if the size asks for it. */
 function settleSize(file: PlatformFile, access: ViewAccess, size: number): number {
   const fileSize = file.size()
   const { path } = file

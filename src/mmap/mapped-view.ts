@@ -1,12 +1,12 @@
 /**
- * A view: part of a file, or of shared memory, as bytes in the hands of a user.
+ * What is a view? A part of a file, or of shared memory, as bytes that a user holds.
  *
  *   VW1  any offset, any length: the memory begins at the page before, and `bytes` at the byte asked for.
- *   VW2  stores through a view of access 'readwrite' are seen by all others of the file at once, in every process,
- *       and by plain reads; on the device they are after flush().
- *   VW3  after unmap(), and after resize() or close() of its mapping, a view throws ERR_STRIDE_CLOSED. What was kept
- *       of it (a DataView, a typed array) has no bytes on Node 22 and later; on Node 20, which cannot take them
- *       away, it reads zeros. It never ends the process and never shows another file.
+ *   VW2  stores through a 'readwrite' view are seen at once by every other view of the file, in every process, and by plain reads.
+ *       They are on the device after flush().
+ *   VW3  after unmap(), and after resize() or close() of its mapping, a view throws ERR_STRIDE_CLOSED. A DataView or typed array
+ *       that a program kept has no bytes on Node 22 and later, and reads zeros on Node 20, which cannot detach it. It never ends
+ *       the process and never shows another file.
  */
 
 import { checkOffset, checkRange, roundDown } from './bounds.ts'
@@ -19,11 +19,11 @@ export interface ViewOwner {
   readonly source: Mappable
   readonly access: ViewAccess
   readonly views: Set<MappedView>
-  /** The asynchronous flush that was begun last: they run one after the other (D5). */
+  /** The last asynchronous flush that was begun. They run one after the other (D5). */
   lastFlush: Promise<void>
 }
 
-/** Part of a file as memory. Made by `mapping.view()`; ends with unmap(), or with `using`. */
+/** A part of a file, or of shared memory, as memory. Made by `mapping.view()`; ends with `unmap()`, or with `using`. */
 export class MappedView {
   readonly #offset: number
   readonly #length: number
@@ -45,22 +45,22 @@ export class MappedView {
     owner.views.add(this)
   }
 
-  /** First byte, in bytes from the start of the file. */
+  /** Where it begins: bytes from the start of the file. */
   get offset(): number {
     return this.#offset
   }
-  /** Bytes. */
+  /** Its length in bytes. */
   get length(): number {
     return this.#length
   }
-  /** Whether the view can be used: false after unmap(), and after resize() or close() of its mapping. */
+  /** Whether the view can be used: false after `unmap()`, and after `resize()` or `close()` of its mapping. */
   get isMapped(): boolean {
     return this.#memory.isMapped
   }
 
   /**
-   * The bytes themselves, nothing copied; valid until unmap(). With access 'read' or 'copy' stores stay in this
-   * process, and the page stored to no longer shows later changes of the file.
+   * The bytes themselves, not a copy; valid until `unmap()`. With access 'read' or 'copy' stores stay in this process, and a page
+   * that was stored to no longer shows later changes of the file.
    * @throws {StrideError} ERR_STRIDE_CLOSED
    */
   get bytes(): Uint8Array<ArrayBuffer> {
@@ -78,8 +78,10 @@ export class MappedView {
 
   /**
    * Returns when the changed pages of the range are on the device. Other pages may be written too. Blocks.
-   * @param offset bytes from the start of the view
-   * @throws {StrideError} ERR_STRIDE_CLOSED, _READ_ONLY (nothing of this view ever reaches the file), _IO; RangeError past the end
+   * @param offset bytes from the start of the view, 0 by default
+   * @param length bytes, up to the end of the view by default
+   * @throws {StrideError} ERR_STRIDE_CLOSED, _READ_ONLY (access 'read' or 'copy': nothing ever reaches the file), _IO
+   * @throws RangeError past the end, TypeError for an argument that is no number
    */
   flush(offset = 0, length?: number): void {
     const bytes = this.#checkFlush(offset, length)
@@ -99,11 +101,10 @@ export class MappedView {
   }
 
   /**
-   * How many of the view's pages are in memory now, whoever brought them there: the system's cache is asked, not what
-   * this process touched. The system reads ahead, so that touching one byte may bring in megabytes around it (as many as
-   * the device's read-ahead: 8 MiB where this was written), and counts grow after the touch has returned. For a file
-   * that this process may not write, Linux answers that all are.
-   * @throws {StrideError} ERR_STRIDE_CLOSED
+   * How many of the view's pages are in memory now. On Linux and macOS that is the system's cache, whichever process read the page;
+   * on Windows it is this process. The system reads ahead: touching one byte may bring in megabytes around it, also after the touch
+   * has returned. For a file that this process may not write, Linux says that all pages are in memory.
+   * @throws {StrideError} ERR_STRIDE_CLOSED, _IO
    */
   residency(): Residency {
     this.#assertMapped()
@@ -111,23 +112,23 @@ export class MappedView {
   }
 
   /**
-   * Brings the view into memory and keeps it there until unlock() or unmap().
-   * @throws {StrideError} ERR_STRIDE_CLOSED; _LIMIT where the system allows this process no more
+   * Brings the view into memory and keeps it there until `unlock()` or `unmap()`.
+   * @throws {StrideError} ERR_STRIDE_CLOSED, _LIMIT (the system lets this process lock no more), _IO
    */
   lock(): void {
     this.#assertMapped()
     this.#memory.lock(this.#skew, this.#length)
   }
 
-  /** Lets the system evict the view's pages again. @throws {StrideError} ERR_STRIDE_CLOSED */
+  /** Lets the system evict the view's pages again. @throws {StrideError} ERR_STRIDE_CLOSED, _IO */
   unlock(): void {
     this.#assertMapped()
     this.#memory.unlock(this.#skew, this.#length)
   }
 
   /**
-   * Ends the view: `bytes` and `dataView` taken before have no bytes, or zeros, from now on. Changed bytes reach the file all the
-   * same, in the system's own time. Twice is fine.
+   * Ends the view. `bytes` and `dataView` that were taken before have no bytes from now on, or zeros on Node 20. Changed bytes still
+   * reach the file, when the system writes them. Twice is fine.
    */
   unmap(): void {
     this.#owner.views.delete(this)
@@ -141,7 +142,7 @@ export class MappedView {
     this.unmap()
   }
 
-  /** @returns how many bytes are meant: to the end of the view where that was left out */
+  /** @returns the bytes to flush: up to the end of the view where no length was given */
   #checkFlush(offset: number, length: number | undefined): number {
     this.#assertMapped()
     if (this.#owner.access !== 'readwrite') throw readOnlyError(this.#owner.source.path)

@@ -1,18 +1,18 @@
 /**
- * What user-held views need of an operating system, beside the seam of platform.ts: map a range once, flush it,
- * and objects of shared memory.
+ * What do views of users need from an operating system, in addition to platform.ts? Mapping a range once, flushing it, and shared
+ * memory.
  *
- * Windows of a store slide and are read-only; views of users lie still, may be written, and may be kept too long.
+ * Windows of a store slide and are read-only. Views of users stay where they are, may be written, and may be kept too long.
  */
 
 import type { OpenFileOptions, PlatformFile } from './platform.ts'
 
-/** 'read' and 'copy' are private to the process: stores stay in its memory and never reach the file. */
+/** Where stores to a view go. 'readwrite': into the file. 'read' and 'copy': they stay in this process's memory. */
 export type ViewAccess = 'read' | 'readwrite' | 'copy'
 
-/** What `view.residency()` counts. */
+/** What `view.residency()` returns. */
 export interface Residency {
-  /** Pages that the range touches. */
+  /** Pages that the view touches. */
   readonly pages: number
   /** How many of them are in memory. */
   readonly resident: number
@@ -31,7 +31,7 @@ export interface MappedMemory {
   unmap(): void
 }
 
-/** What can be mapped: a file that this system opened, or shared memory. */
+/** A file that this system opened, or shared memory. */
 export interface Mappable {
   /** Named in errors. */
   readonly path: string
@@ -49,7 +49,7 @@ export interface MappingSystem {
   /** Mapped offsets are multiples of this. */
   readonly granularity: number
   open(path: string, options: OpenFileOptions): PlatformFile
-  /** A new file that is gone once it is closed, whatever happens to the process. */
+  /** A new file that is deleted when it is closed, also when the process is killed. */
   openTemporary(folder: string, mode: number): PlatformFile
   map(source: Mappable, offset: number, length: number, access: ViewAccess): MappedMemory
   openShared(name: string, size: number | undefined, mode: number): SharedObject

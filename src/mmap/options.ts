@@ -6,25 +6,27 @@ import { flag, oneOf, permissionBits, whole } from '../options/option-kinds.ts'
 import { type CallWithOptions, type OptionsOf, OptionTable } from '../options/option-table.ts'
 import type { ViewAccess } from './mapping-system.ts'
 
+/** Rows of `FileMappingOptions`. */
 export const FILE_MAPPING = new OptionTable('FileMappingOptions', {
   /**
-   * 'read' and 'copy' both give views whose stores stay in this process's memory; 'read' says that none are meant.
-   * 'readwrite' gives views that are the file.
+   * 'readwrite': stores to a view reach the file. 'copy': stores stay in this process's memory. 'read' is the same, for programs that
+   * do not mean to store.
    */
   access: oneOf<ViewAccess>('read', 'readwrite', 'copy').orElse("'read'; 'readwrite' of a temporary file"),
   /**
-   * Bytes to map. Larger than the file with 'readwrite': the file grows, and is created where it does not exist.
-   * Smaller: only so much of it is mapped. 0: all of the file.
+   * Bytes to map; 0 is the whole file. With 'readwrite', a larger size grows the file, and creates it if it does not exist. With a
+   * smaller one, views reach only the first `size` bytes.
    */
   size: whole({ unit: 'bytes' }).or(0),
-  /** A new file that nobody else sees and that is gone after close(); the path is the folder for it. Takes `size`. */
+  /** Whether a new file is made that `close()`, or the end of the process, deletes. The path is then its folder. Needs `size`. */
   temporary: flag.or(false),
-  /** Permission bits of a file that is created. */
+  /** Permission bits of a created file. */
   mode: permissionBits.or(0o600),
 })
 
+/** Rows of `SharedMemoryOptions`. */
 export const SHARED_MEMORY = new OptionTable('SharedMemoryOptions', {
-  /** Bytes, if it is to be created where it does not exist; an existing object keeps the size it has. */
+  /** Bytes of the object, which is created if it does not exist. An existing object keeps its size. */
   size: whole({ min: 1, unit: 'bytes' }).orElse('nothing is created'),
   /** Permission bits of a created object. */
   mode: permissionBits.or(0o600),

@@ -11,6 +11,7 @@
  */
 
 export type Access = 'read' | 'readwrite'
+/** What the system is told about the order of reads: see the `advice` option. */
 export type Advice = 'normal' | 'random' | 'sequential'
 export type LockKind = 'shared' | 'exclusive'
 

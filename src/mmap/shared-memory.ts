@@ -1,9 +1,9 @@
 /**
- * Memory with a name and without a file, for processes that work together.
+ * How do processes share memory that has a name and no file?
  *
- *   SM1  it exists while a process has it open. The opener that finds none is first: `created`, all zeros.
- *   SM2  what a killed process left behind is no object any more: the next opener is first.
- *   SM3  the memory is the same for all: aligned words work with Atomics.load, store, add across processes.
+ *   SM1  an object exists while a process has it open. The opener that finds none creates it: `created` is true, all bytes are zero.
+ *   SM2  an object that only killed processes had open counts as absent: the next opener creates it.
+ *   SM3  all openers see the same memory: aligned words work with Atomics.load, store and add across processes.
  */
 
 import { shown } from '../options/shown-value.ts'
@@ -16,7 +16,7 @@ import { mappingSystem } from './this-system.ts'
 
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,199}$/
 
-/** Memory that processes share by its name. It exists as long as a process has it open. */
+/** Memory that processes share by name. It exists as long as a process has it open. */
 export class SharedMemory {
   /** The name that it was opened with. */
   readonly name: string
@@ -37,13 +37,14 @@ export class SharedMemory {
   }
 
   /**
-   * Opens the object of this name, or creates it where `size` is given and nobody has it open.
+   * Opens the object of this name, or creates it if `size` is given and no process has it open.
    *
    * On Linux it is /dev/shm/stridedb.<name>, an object of shm_open; on Windows a section with the name
    * Local\\stridedb.<name>, in the page file.
-   * @param name letters, digits, '.', '_' and '-', beginning with a letter or digit, at most 200
-   * @throws RangeError for a name that is none; {StrideError} ERR_STRIDE_NOT_FOUND (no size, and nobody has it open),
-   *   _NAME_TAKEN (something else has the name), _PERMISSION, _NO_SPACE, _BUSY, _NOT_MAPPABLE
+   * @param name 1 to 200 letters, digits, '.', '_' and '-', beginning with a letter or digit
+   * @throws {StrideError} ERR_STRIDE_NOT_FOUND (no process has it open, and no size is given), _NAME_TAKEN (an object of another kind
+   *   has the name), _PERMISSION, _NO_SPACE, _BUSY, _NOT_MAPPABLE
+   * @throws RangeError, TypeError for a name or options that cannot be meant
    */
   static open(name: string, options?: SharedMemoryOptions): SharedMemory {
     const { size, mode } = SHARED_MEMORY.read(options, 'SharedMemory.open')
@@ -56,18 +57,21 @@ export class SharedMemory {
     return new SharedMemory(name, system, system.openShared(name, size, mode))
   }
 
-  /** Whether this opener was first, so that it has to initialise the bytes, which are all zero. */
+  /** Whether this call created the object. Its bytes are then zero, and this process has to initialise them. */
   get created(): boolean {
     return this.#object.created
   }
-  /** Bytes. */
+  /** Bytes of the object. */
   get size(): number {
     return this.#object.size
   }
 
   /**
-   * Part of the memory, to its end where `length` is left out; valid until unmap() or close().
-   * @throws RangeError past its end; {StrideError} ERR_STRIDE_CLOSED
+   * A part of the memory. Valid until its `unmap()`, or `close()` of the object.
+   * @param offset bytes from the start, 0 by default
+   * @param length bytes, 1 or more; up to the end by default
+   * @throws {StrideError} ERR_STRIDE_CLOSED, _LIMIT, _NO_SPACE (no address space)
+   * @throws RangeError past the end, TypeError for an argument that is no number
    */
   view(offset = 0, length?: number): MappedView {
     if (this.#isClosed) throw closedError(`Shared memory '${this.name}'`)
@@ -80,7 +84,7 @@ export class SharedMemory {
     )
   }
 
-  /** Ends all views; the last opener's close ends the object. Twice is fine. */
+  /** Ends all views. The object ends when its last opener closes it. Twice is fine. */
   close(): void {
     if (this.#isClosed) return
     this.#isClosed = true

@@ -1,30 +1,33 @@
 /**
  * How is an options object read? A table has one row an option; types, checks and docs/options.md come from it.
  *
- *   OT1  own names alone are read, each once, and what is kept holds nothing of the caller's: a getter runs once, and a
- *        change made later changes nothing. Symbols are no names and are not looked at.
- *   OT2  an unknown name, a wrong type, a value out of bounds and what is no plain object are refused.
- *   OT3  undefined is as good as absent, except for a condition of a query: without it the query would answer with more.
- * What one option may hold: option-kinds.ts. The rows stand in each folder, in files whose names end in options.ts. The sentence
- * about an option is the comment above its row, so that editors show it too.
+ *   OT1  only own properties are read, each once, and copied. A getter runs once, and later changes of the object change nothing.
+ *        Symbols are ignored.
+ *   OT2  an unknown name, a wrong type, a value out of bounds and an object of a class are refused.
+ *   OT3  undefined counts as absent, except for a condition of a query: without the condition a query would return more.
+ * The kinds of values: option-kinds.ts. The rows stand in each folder, in files whose names end in options.ts. The sentence about an
+ * option is the comment above its row, so that editors show it too.
  */
 
 import { nearestName } from './option-names.ts'
 import { isPlainObject, shown } from './shown-value.ts'
 
-/** What one option may hold. `Default` is what stands for an absent one, undefined where that is no constant. */
+/** What one option may hold. `Default` is the type of its default value, undefined where the default is no constant. */
 export class Option<T, Default extends T | undefined = undefined> {
-  /** As messages and docs say it: 'true or false'. */
+  /** In words, for messages and docs: 'true or false'. */
   readonly type: string
-  /** @returns the value as it is kept @throws TypeError, RangeError */
+  /** Checks and copies a value. @throws TypeError, RangeError */
   readonly read: (value: unknown, name: string) => T
+  /** The value of an absent option. */
   readonly default: Default
-  /** What an absent one means, where that is no constant. */
+  /** What an absent option means, where that is no constant. */
   readonly otherwise: string | undefined
-  /** Whether a query answers with more where it is absent. */
+  /** Whether a query returns more without it. */
   readonly isCondition: boolean
+  /** Whether it must be given. */
   readonly isRequired: boolean
 
+  /** @param type in words @param read checks and copies a value */
   constructor(
     type: string,
     read: (value: unknown, name: string) => T,
@@ -43,50 +46,59 @@ export class Option<T, Default extends T | undefined = undefined> {
     this.isRequired = facts.isRequired ?? false
   }
 
-  /** The same, with a value that stands for an absent one. */
+  /** The same option with a default value. */
   or(value: T): Option<T, T> {
     return new Option<T, T>(this.type, this.read, { default: value })
   }
-  /** The same, with words for what an absent one means. */
+  /** The same option, with words for what an absent one means. */
   orElse(otherwise: string): Option<T> {
     return new Option<T>(this.type, this.read, { otherwise })
   }
-  /** The same as a condition of a query. */
+  /** The same option as a condition of a query. */
   asCondition(otherwise: string): Condition<T> {
     return new Option<T>(this.type, this.read, { otherwise, isCondition: true }) as Condition<T>
   }
-  /** The same, never absent. */
+  /** The same option, which must be given. */
   required(): Option<T, T> {
     return new Option<T>(this.type, this.read, { isRequired: true }) as Option<T, T>
   }
 }
 
-export type Condition<T> = Option<T> & { readonly isCondition: true }
+/** An option without which a query returns more: undefined is refused. */
+export type Condition<T> = Option<T> & {
+  /** Always true. */
+  readonly isCondition: true
+}
 
+/** Options by their names. */
 export type OptionRows = Readonly<Record<string, Option<unknown, unknown>>>
 
-/** Stands in rows for the type of an index's keys, which no table knows. */
+/** A placeholder in rows for the type of an index's keys. */
 export interface KeyType {
+  /** Never present at run time. */
   readonly '~key': never
 }
 
+/** The type of an option's value. */
 type ValueOf<O, Key> = O extends { readonly read: (value: unknown, name: string) => infer T }
   ? T extends KeyType
     ? Key
     : T
   : never
+/** The type of what a caller may give for an option. */
 type GivenOf<O, Key> = ValueOf<O, Key> | (O extends { readonly isCondition: true } ? never : undefined)
 
-/** The options of a table as a caller gives them. */
+/** The options of a table as a caller gives them, all optional. */
 export type OptionsOf<Table, Key = unknown> = Table extends { readonly rows: infer Rows }
   ? { readonly [Name in keyof Rows]?: GivenOf<Rows[Name], Key> }
   : never
 
+/** Names of the options that have a default value. */
 type SettledNames<Rows extends OptionRows> = {
   [Name in keyof Rows]: undefined extends Rows[Name]['default'] ? never : Name
 }[keyof Rows]
 
-/** The same as they are kept: with the defaults that are constants. */
+/** The options of a table after reading: with default values. */
 export type Settled<Rows extends OptionRows> = {
   readonly [Name in Exclude<keyof Rows, SettledNames<Rows>>]?: ValueOf<Rows[Name], unknown>
 } & { readonly [Name in SettledNames<Rows>]: ValueOf<Rows[Name], unknown> }
@@ -95,14 +107,17 @@ export type SettledOptions<Table> = Table extends { readonly rows: infer Rows ex
   ? Settled<Rows>
   : never
 
+/** The options of a call, one row an option. */
 export class OptionTable<Rows extends OptionRows> {
-  /** Of the type, as it is exported. */
+  /** Name of the exported type. */
   readonly name: string
+  /** The options by their names. */
   readonly rows: Rows
   readonly #byName: ReadonlyMap<string, Option<unknown, unknown>>
   readonly #required: readonly string[]
   readonly #defaults: Readonly<Record<string, unknown>>
 
+  /** @param name name of the exported type */
   constructor(name: string, rows: Rows) {
     this.name = name
     this.rows = rows
@@ -116,13 +131,14 @@ export class OptionTable<Rows extends OptionRows> {
     )
   }
 
+  /** Names of the options. */
   get names(): readonly string[] {
     return Object.keys(this.rows)
   }
 
   /**
-   * What a caller gave, checked and copied, with the defaults that are constants.
-   * @param call names the function in messages
+   * Checks and copies the options that a caller gave, and fills in default values.
+   * @param call name of the function, for messages
    * @throws TypeError, RangeError
    */
   read(given: unknown, call: string): Settled<Rows>
@@ -146,7 +162,7 @@ export class OptionTable<Rows extends OptionRows> {
     return kept
   }
 
-  /** An instance of a class may bring own properties; what it inherits is never read. */
+  /** An instance of a class may have options as own properties; inherited ones are refused. */
   #refuseNoOptions(given: unknown, call: string): asserts given is Readonly<Record<string, unknown>> {
     const isInstance = typeof given === 'object' && given !== null && tagOf(given) === '[object Object]'
     if (!isInstance) {
@@ -174,12 +190,13 @@ export class OptionTable<Rows extends OptionRows> {
   }
 }
 
-/** Rows of calls that take no options: whoever gives some hears of it. */
+/** The table of calls that take no options: any option is refused. */
 export const NO_OPTIONS = new OptionTable('NoOptions', {})
+/** The options of a call that takes none. */
 export type NoOptions = Readonly<Record<string, never>>
 
 /**
- * For calls that programs hand to `map`, which adds a position and the list: nothing but a plain object is meant as options.
+ * For calls that programs hand to `map`, which adds a position and the list. Only a plain object counts as options, and is refused.
  * @throws TypeError
  */
 export function refuseOptions(given: unknown, call: string): void {

@@ -1,10 +1,10 @@
 /**
  * Which codec does a schema get: generated code, or the reference that walks the layout?
  *
- *   CO1  what fits is written byte for byte alike by both codecs; what does not is refused by both alike.
- *   CO2  Zod runs only where a schema says more than its layout does, only on writes, and only with `validate`.
- *   CO3  where code generation is forbidden, the plain codec answers instead; `compiled` says which it is.
- * What the bytes mean: plain-codec.ts. The fast form: compiled-codec.ts.
+ *   CO1  both codecs write the same bytes for a value that fits, and refuse the same values.
+ *   CO2  Zod runs only if a schema says more than its layout does, only on writes, and only with `validate`.
+ *   CO3  where code generation is forbidden, the plain codec is used; `compiled` says which one it is.
+ * The reference: plain-codec.ts. The generated one: compiled-codec.ts.
  */
 
 import type { z } from 'zod'
@@ -32,7 +32,8 @@ import { type RefinedField, readSchema, zodIssues } from './zod-reader.ts'
 
 /**
  * The codec of a Zod object.
- * @throws ERR_STRIDE_LAYOUT for a schema without a layout
+ * @throws {StrideError} ERR_STRIDE_LAYOUT for a schema without a layout
+ * @throws TypeError, RangeError for arguments that cannot be meant
  */
 export function codecOf<S extends z.ZodType>(schema: S, options?: CodecOptions): Codec<z.output<S>> {
   const given = CODEC.read(options, 'codecOf')
@@ -42,13 +43,13 @@ export function codecOf<S extends z.ZodType>(schema: S, options?: CodecOptions):
   return (isRefined ? refinedCodec(codec, schema, refinements) : codec) as Codec<z.output<S>>
 }
 
-/** The layout that a canonical text says. @throws ERR_STRIDE_CORRUPT, ERR_STRIDE_FORMAT_NEWER */
+/** The layout that a canonical text describes. @throws {StrideError} ERR_STRIDE_CORRUPT, _FORMAT_NEWER */
 export function layoutFromCanonical(text: string): Layout {
   const { root, bitmap } = parseCanonical(text)
   return makeLayout(root, bitmap)
 }
 
-/** A codec from canonical text alone: no defaults, no refinements. @throws as layoutFromCanonical */
+/** The codec of a canonical text, without defaults and refinements. @throws as `layoutFromCanonical` */
 export function codecFromCanonical(
   text: string,
   options?: Pick<CodecOptions, 'compile'>,
@@ -112,9 +113,8 @@ export function plainCodec(layout: Layout): Codec {
 }
 
 /**
- * Puts Zod beside every write of a codec. Zod gets a copy of the record, and the bytes are written before a refinement can
- * change it: what is checked is what is stored, and what is stored is what was given. Where Zod refuses a patch, the bytes
- * become again what they were.
+ * Runs Zod on every write of a codec. Zod gets a copy of the record, and the bytes are written before a refinement can change that
+ * copy. So the stored record is the one that was checked and given. Where Zod refuses a patch, the old bytes are restored.
  */
 function refinedCodec(codec: Codec, schema: z.ZodType, refinements: 'whole' | readonly RefinedField[]): Codec {
   const write = codec.copying()
@@ -122,7 +122,7 @@ function refinedCodec(codec: Codec, schema: z.ZodType, refinements: 'whole' | re
     const issues = zodIssues(schema, record, 'the record')
     if (issues !== null) throw refusal(issues)
   }
-  // Zod takes several times as long over a record as over one field of it.
+  // Checking a record takes Zod several times as long as checking one field.
   const checkFields = (record: Readonly<Record<string, unknown>>, fields: readonly RefinedField[]): void => {
     for (const { name, schema: field } of fields) {
       const issues = zodIssues(field, record[name], `the field '${name}'`)

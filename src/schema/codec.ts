@@ -1,7 +1,7 @@
 /**
- * What does a codec do? Records become bytes, and bytes records, of one layout.
+ * What does a codec do? It writes records of one layout as bytes, and reads them.
  *
- * What the bytes mean: plain-codec.ts. Which codec a schema gets: codec-of.ts.
+ * The reference implementation: plain-codec.ts. Which codec a schema gets: codec-of.ts.
  */
 
 import type { Column } from './column.ts'
@@ -12,31 +12,33 @@ import type { Taken, TakenChange } from './take.ts'
 import type { WalkBaseConstructor } from './walk.ts'
 
 /**
- * Writes and reads records of one layout. `view` and `bytes` show the same memory, byte for byte; `at` is the
- * position of the record in both. Nothing here keeps them.
+ * Writes and reads records of one layout. `view` and `bytes` must show the same memory; `at` is the position of the record in both,
+ * in bytes. The codec does not keep them.
  */
 export interface Codec<T = unknown> {
+  /** Where each field lies. */
   readonly layout: Layout
-  /** True when it runs generated code. */
+  /** Whether it runs generated code. */
   readonly compiled: boolean
-  /** True when Zod runs on writes. */
+  /** Whether Zod runs on writes. */
   readonly refined: boolean
   /**
    * Writes every byte of the record; padding and null fields become zero.
-   * @throws ERR_STRIDE_RECORD; bytes may be written in part then
+   * @throws {StrideError} ERR_STRIDE_RECORD; some of the bytes may then be written
    */
   encode(value: unknown, view: DataView, bytes: Buffer, at: number): void
   /**
    * Writes the top-level fields that `change` names over the record at `at`. Refinements see the merged record.
-   * @throws ERR_STRIDE_RECORD; bytes may be written in part then
+   * @throws {StrideError} ERR_STRIDE_RECORD; some of the bytes may then be written
    */
   patch(change: unknown, view: DataView, bytes: Buffer, at: number): void
-  /** The record as a fresh object, with every key. @throws ERR_STRIDE_CORRUPT with `field` and `offset` */
+  /** The record as a fresh object, with every key. @throws {StrideError} ERR_STRIDE_CORRUPT with `field` and `offset` */
   decode(view: DataView, bytes: Buffer, at: number): T
-  /** One field, by its dotted path. @throws RangeError for an unknown name; ERR_STRIDE_CORRUPT */
+  /** One field, by its dotted path. @throws RangeError for an unknown field; {StrideError} ERR_STRIDE_CORRUPT */
   readField(view: DataView, bytes: Buffer, at: number, name: string): unknown
-  /** Writers whose copies Zod may look at; made at each call. @internal */
+  /** Writers that also copy what they read, for Zod; made at each call. @internal */
   copying(): CopyingWriter
+  /** Whether there is a field with this dotted path. */
   hasField(name: string): boolean
   /** A subclass with a getter for each top-level field on its prototype. @internal */
   rowClass<B extends RowBaseConstructor>(base: B): RowConstructor<B>
@@ -48,14 +50,14 @@ export interface Codec<T = unknown> {
   column(name: string): Column
 }
 
-/** Writes as a codec does, and answers with a copy of what it read and with the issues, instead of throwing them. */
+/** Writes as a codec does. Returns a copy of what it read, and the issues instead of throwing them. */
 export interface CopyingWriter {
   encode(value: unknown, view: DataView, bytes: Buffer, at: number): Taken
   /** `change` is an object. */
   patch(change: Readonly<Record<string, unknown>>, view: DataView, bytes: Buffer, at: number): TakenChange
 }
 
-/** The constructor that rowClass gives: the base's, no longer abstract. */
+/** The constructor of a class that rowClass makes: that of the base, no longer abstract. */
 export type RowConstructor<B extends RowBaseConstructor> = B extends abstract new (
   ...args: infer A
 ) => infer R

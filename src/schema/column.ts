@@ -1,16 +1,17 @@
 /**
- * How is one field read from many records? The shape of a column.
+ * What does a column look like: one field, read from many records?
  *
- *   CL1  numbers come in the field's own typed array; dates in a Float64Array of milliseconds, booleans in a
- *       Uint8Array; everything that can be null, text, enums and objects in a plain array.
+ *   CL1  numbers come in the field's own typed array, dates in a Float64Array of milliseconds, booleans in a Uint8Array. Text, enums,
+ *       objects and everything that can be null come in a plain array.
  *   CL2  tuples and arrays are flattened: `width` elements a record.
- * The walk that is its reference: plain-column.ts. The loops that do this fast: compiled-column.ts.
+ * The reference implementation: plain-column.ts. The fast one: compiled-column.ts.
  */
 
 import type { FoundField } from './fields.ts'
 import { BIGINTS, isMeant, isNumber, type Node, NUMBERS, ownBits } from './kinds.ts'
 import { meaningOf } from './meanings.ts'
 
+/** The typed array of a column. */
 export type TypedColumn =
   | Uint8Array
   | Int8Array
@@ -23,6 +24,7 @@ export type TypedColumn =
   | BigInt64Array
   | BigUint64Array
 
+/** The array of a column: a typed array, or a plain one for text, enums, objects and nullable fields. */
 export type ColumnArray = TypedColumn | unknown[]
 
 /** One field of every record, read into an array. */
@@ -31,7 +33,7 @@ export interface Column {
   allocate(length: number): ColumnArray
   /** Elements that a record takes. */
   readonly width: number
-  /** Checks what stands for an absent record. @returns what gives each element of it @throws TypeError, RangeError */
+  /** Checks the value for absent records. @returns a function that gives each element of it @throws TypeError, RangeError */
   missing(value: unknown): () => unknown
   /** Reads `count` consecutive records from byte `at` into out, from element outIndex. @throws ERR_STRIDE_CORRUPT */
   span(view: DataView, bytes: Buffer, at: number, count: number, out: ColumnArray, outIndex: number): void
@@ -53,7 +55,7 @@ export interface Column {
   ): number
 }
 
-/** What an element of the column is: the name of its typed array, or 'Array'. */
+/** The name of a column's array class. */
 export type ElementArray =
   | 'Array'
   | (typeof NUMBERS)[keyof typeof NUMBERS]['array']
@@ -64,7 +66,7 @@ export interface ColumnShape {
   readonly array: ElementArray
   /** Elements that a record takes. */
   readonly width: number
-  /** What each of them is. */
+  /** The field of each element. */
   readonly leaves: readonly Node[]
 }
 
@@ -76,7 +78,7 @@ export function columnShape(field: FoundField): ColumnShape {
   else collectLeaves(field.node, leaves)
   const arrays = new Set(leaves.map(arrayOf))
   const [only] = arrays
-  // A tuple of several number types meets in doubles; with anything else in it, in a plain array.
+  // A tuple of several number types becomes doubles; with anything else in it, a plain array.
   const mixed = [...arrays].every(name => name !== 'Array' && !name.startsWith('Big'))
     ? 'Float64Array'
     : 'Array'

@@ -1,5 +1,5 @@
 /**
- * How does a layout look to other programs? JSON, a numpy dtype, a C struct.
+ * How is a layout described for other programs? As JSON, as a numpy dtype, as a C struct.
  */
 
 import type { z } from 'zod'
@@ -11,21 +11,25 @@ import { type Layout, layoutOf } from './layout.ts'
 import { LAYOUT, type LayoutOptions } from './options.ts'
 import { isSchema, refuseOldSchema } from './zod-version.ts'
 
+/** A layout for other programs. */
 export interface Description {
-  /** Sizes, offsets and fields, ready for JSON.stringify. */
+  /** Record size, fingerprint, null bits and fields of the layout, ready for JSON.stringify: 64-bit enum values are text. */
   readonly json: {
     readonly recordSize: number
     readonly fingerprint: string
     readonly nullBits: Layout['bitmap']
     readonly fields: readonly Readonly<Record<string, unknown>>[]
   }
-  /** Python source of an expression that gives the dtype; needs `import numpy as np`. */
+  /** Python source of an expression for the dtype; needs `import numpy as np`. */
   readonly numpy: string
-  /** C11 source of `struct record`, with static assertions on its size and offsets. */
+  /** C11 source of `struct record`, with static assertions of its size and offsets. */
   readonly c: string
 }
 
-/** Describes a layout, or a schema's. @throws ERR_STRIDE_LAYOUT */
+/**
+ * Describes a layout, or the layout of a schema.
+ * @throws {StrideError} ERR_STRIDE_LAYOUT; TypeError for anything else, and for options beside a layout
+ */
 export function describe(of: Layout | z.ZodType, options?: LayoutOptions): Description {
   const layout = isSchema(of) ? layoutOf(of, LAYOUT.read(options, 'describe')) : settledLayout(of, options)
   const fields = layout.fields.map(({ values, ...field }) => {
@@ -39,7 +43,7 @@ export function describe(of: Layout | z.ZodType, options?: LayoutOptions): Descr
   }
 }
 
-/** A layout as it is: options would say what it has settled already. */
+/** A layout as it is. It is complete already, so options are refused. */
 function settledLayout(of: Layout, options: LayoutOptions | undefined): Layout {
   refuseOldSchema(of, 'The schema given to describe')
   if (typeof of !== 'object' || of === null || !Array.isArray(of.fields)) {

@@ -1,8 +1,8 @@
 /**
- * Which fields does Zod lack? Zod schemas that carry a layout, and `field`, which fixes a field's place.
+ * Which field types does Zod lack? Zod schemas that carry a layout, and `field`, which fixes a field's place.
  *
  * Each is an ordinary Zod schema: it can be refined, made nullable, given a default. How it carries its layout: field-marks.ts.
- * How a schema is read back: zod-reader.ts.
+ * How a schema is read: zod-reader.ts.
  */
 
 import { z } from 'zod'
@@ -24,23 +24,28 @@ import {
 } from './options.ts'
 import { isSchema, refuseOldSchema } from './zod-version.ts'
 
-/** Ties the type of a gathered column to a schema; never present at run time. */
+/** Ties the type of a gathered column to a schema. For the compiler only. */
 export interface ColumnOf<A> {
+  /** Never present at run time. */
   readonly '~column'?: A
 }
 
+/** The schema of a number field; `gather` gives its values in an array of type A. */
 export type NumberSchema<A> = z.ZodNumber & ColumnOf<A>
+/** The schema of a text field. */
 export type TextSchema = z.ZodString
+/** The schema of `bytes`. */
 export type BytesSchema = z.ZodCustom<Uint8Array, Uint8Array>
 
-/** A schema with its place fixed; a lenient one may also have a number for a value. */
+/** A schema with its place fixed. The values of a lenient one may also be numbers. */
 export type Fixed<S extends z.ZodType, P> = P extends { readonly lenient: true }
   ? z.ZodUnion<readonly [S, z.ZodNumber]>
   : S
 
 /**
- * The same schema with its place in the record fixed, for foreign formats: `field(z.uint32(), { endian: 'big' })`.
- * The schema given stays as it is. Fields without an offset follow the field declared before them.
+ * A copy of a schema with its place in the record fixed, for foreign formats: `field(z.uint32(), { endian: 'big' })`. The given
+ * schema is unchanged. A field without an offset follows the field declared before it.
+ * @throws TypeError, RangeError for a schema or a place that cannot be meant
  */
 export function field<S extends z.ZodType, const P extends FieldPlacement = FieldPlacement>(
   schema: S,
@@ -50,7 +55,7 @@ export function field(schema: z.ZodType, placement: FieldPlacement): z.ZodType {
   const given = PLACEMENT.read(placement, 'field')
   refuseOldSchema(schema, 'The schema given to field')
   if (!isSchema(schema)) throw new TypeError(`field takes a Zod schema, then its place: ${shown(schema)}`)
-  // Zod, where it runs, has to take the raw codes, too.
+  // Zod must accept the raw codes, too, where it runs.
   const copy = given.lenient ? z.union([schema, z.int().min(0)]) : schema.clone()
   mark(copy, given)
   return copy
@@ -67,30 +72,31 @@ export const i8: Factory<NumberSchema<Int8Array>> = withoutOptions('i8', () => i
 export const u16: Factory<NumberSchema<Uint16Array>> = withoutOptions('u16', () => integer('u16'))
 /** Signed 16-bit integer. */
 export const i16: Factory<NumberSchema<Int16Array>> = withoutOptions('i16', () => integer('i16'))
-/** Unsigned integer of three bytes. */
+/** Unsigned 24-bit integer: 3 bytes. */
 export const u24: Factory<NumberSchema<Uint32Array>> = withoutOptions('u24', () => integer('u24'))
-/** Signed integer of three bytes. */
+/** Signed 24-bit integer: 3 bytes. */
 export const i24: Factory<NumberSchema<Int32Array>> = withoutOptions('i24', () => integer('i24'))
-/** Unsigned integer of six bytes. */
+/** Unsigned 48-bit integer: 6 bytes. */
 export const u48: Factory<NumberSchema<Float64Array>> = withoutOptions('u48', () => integer('u48'))
-/** Signed integer of six bytes. */
+/** Signed 48-bit integer: 6 bytes. */
 export const i48: Factory<NumberSchema<Float64Array>> = withoutOptions('i48', () => integer('i48'))
-/** Unsigned 32-bit integer, as z.uint32(). */
+/** Unsigned 32-bit integer: z.uint32(). */
 export const u32: Factory<z.ZodUInt32> = withoutOptions('u32', () => z.uint32())
-/** Signed 32-bit integer, as z.int32(). */
+/** Signed 32-bit integer: z.int32(). */
 export const i32: Factory<z.ZodInt32> = withoutOptions('i32', () => z.int32())
-/** Unsigned 64-bit integer, a bigint, as z.uint64(). */
+/** Unsigned 64-bit integer, a bigint: z.uint64(). */
 export const u64: Factory<z.ZodUInt64> = withoutOptions('u64', () => z.uint64())
-/** Signed 64-bit integer, a bigint, as z.int64(). */
+/** Signed 64-bit integer, a bigint: z.int64(). */
 export const i64: Factory<z.ZodInt64> = withoutOptions('i64', () => z.int64())
 
+/** The schema of a float: Zod's own, or one that allows NaN and the infinities. */
 type FloatSchema<O, Plain, A> = O extends { readonly nonFinite: true }
   ? z.ZodCustom<number, number> & ColumnOf<A>
   : Plain
 
 /**
- * 16-bit float (IEEE 754 binary16). A value is stored rounded to the nearest one, ties to even, from the double itself: 0.1 is read
- * as 0.0999755859375. A finite number beyond ±65504 is refused; it never becomes an infinity.
+ * 16-bit float (IEEE 754 binary16). A double is rounded directly to the nearest value, ties to even: 0.1 is read back as
+ * 0.0999755859375. A finite number beyond ±65504 is refused; it never becomes an infinity.
  */
 export function f16<const O extends FloatOptions = FloatOptions>(
   options?: O,
@@ -105,8 +111,8 @@ export function f16<const O extends FloatOptions = FloatOptions>(
 }
 
 /**
- * 32-bit float. A value is stored rounded to the nearest one, ties to even: 0.1 is read as 0.10000000149011612, and what is
- * nearer to zero than 2^-150 as 0. A finite number beyond ±3.4028234663852886e38 is refused; it never becomes an infinity.
+ * 32-bit float. A double is rounded to the nearest value, ties to even: 0.1 is read back as 0.10000000149011612, and a number nearer
+ * to zero than 2^-150 as 0. A finite number beyond ±3.4028234663852886e38 is refused; it never becomes an infinity.
  */
 export function f32<const O extends FloatOptions = FloatOptions>(
   options?: O,
@@ -123,21 +129,21 @@ export function f64<const O extends FloatOptions = FloatOptions>(
   return (nonFinite ? anyFloat('f64') : z.float64()) as FloatSchema<O, z.ZodFloat64, Float64Array>
 }
 
-/** Text of at most `length` ASCII characters, one byte each. */
+/** Text of at most `length` ASCII characters, one byte each. @throws RangeError, TypeError for a length that cannot be meant */
 export const ascii = (length: number, options?: TextOptions): TextSchema => text('ascii', length, options)
-/** Text of at most `length` characters up to U+00FF, one byte each. */
+/** Text of at most `length` characters up to U+00FF, one byte each. @throws as `ascii` */
 export const latin1 = (length: number, options?: TextOptions): TextSchema => text('latin1', length, options)
-/** Text that takes at most `length` bytes in UTF-8. */
+/** Text that takes at most `length` bytes in UTF-8. @throws as `ascii` */
 export const utf8 = (length: number, options?: TextOptions): TextSchema => text('utf8', length, options)
 
-/** Text in UTF-16, little-endian, that takes at most `length` bytes, an even number: two for each unit of a JavaScript string. */
+/** Text of at most `length` bytes in UTF-16, little-endian: two bytes for each unit of a JavaScript string. @throws as `ascii` */
 export const utf16le = (length: number, options?: WideTextOptions): TextSchema =>
   text('utf16le', length, options)
-/** The same, big-endian. */
+/** Text of at most `length` bytes in UTF-16, big-endian: two bytes for each unit of a JavaScript string. @throws as `ascii` */
 export const utf16be = (length: number, options?: WideTextOptions): TextSchema =>
   text('utf16be', length, options)
 
-/** Exactly `length` bytes; reading gives a fresh Uint8Array. */
+/** Exactly `length` bytes. Reading gives a fresh Uint8Array. @throws as `ascii` */
 export function bytes(length: number, none?: NoOptions): BytesSchema {
   checkLength('bytes', length)
   NO_OPTIONS.read(none, 'bytes')
@@ -148,7 +154,7 @@ export function bytes(length: number, none?: NoOptions): BytesSchema {
   return schema
 }
 
-/** A field type that takes nothing: what is given all the same, a length or a byte order, is refused. */
+/** A field type without parameters. A length or a byte order that is given to it is refused. */
 function withoutOptions<S>(name: string, make: () => S): Factory<S> {
   return none => {
     NO_OPTIONS.read(none, name)
@@ -175,7 +181,7 @@ function text(type: TextEncoding, length: number, options: TextOptions | undefin
   const isWide = type === 'utf16le' || type === 'utf16be'
   const { padding } = (isWide ? WIDE_TEXT : TEXT).read(options, type)
   const kind = checkedText({ type, length, padding })
-  // A character takes at least one byte, so this much Zod can say (and show in a JSON Schema).
+  // A character takes at least one byte, so Zod can check this much, and show it in a JSON Schema.
   const schema = z.string().max(length)
   markChecks(schema)
   mark(schema, { kind })

@@ -1,5 +1,5 @@
 /**
- * Which fields does a layout have, by name? Introspection for people, descriptions and lookups by path.
+ * Which fields does a layout have, by their dotted paths?
  */
 
 import { nearestName } from '../options/option-names.ts'
@@ -20,29 +20,35 @@ import {
 export interface FieldInfo {
   /** Dotted path: 'price', 'position.x'. */
   readonly path: string
+  /** What it holds: 'u32', 'utf8', 'object' and so on. */
   readonly type: FieldType
   /** Bytes from the start of the record. */
   readonly offset: number
-  /** Bytes of the value; an array's is that of all its elements. */
+  /** Bytes of the value; of an array, of all its elements. */
   readonly size: number
-  /** Bytes reserved; more than size where metadata widened the field. */
+  /** Bytes reserved: more than `size` where metadata widened the field. */
   readonly width: number
-  /** Byte order; null where a field has none: single bytes, text, and whatever holds other fields. */
+  /** Byte order; null for single bytes, text, and fields that hold others. */
   readonly endian: Endian | null
+  /** Whether it may be null. */
   readonly nullable: boolean
+  /** Whether it may be absent (undefined). */
   readonly optional: boolean
-  /** Null bits of the field itself, counted from the bitmap's first bit; null where it has none. */
+  /** Its first null bit, counted from the bitmap's first bit; null if it has none. A nullish field has two, the second for absent. */
   readonly nullBit: number | null
-  /** Text and bytes: bytes. Arrays and tuples: elements. */
+  /** Bytes of text and of bytes; elements of arrays and tuples. */
   readonly length?: number
+  /** Text: how its end is stored. */
   readonly padding?: Padding
-  /** What else makes a kind: of a decimal `of` and `digits`, of bits `shift` and `bits`, and so on. */
+  /** Other parameters of the type: `of` and `digits` of a decimal, `shift` and `count` of bits, `tag` of a union, and so on. */
   readonly parameters?: Parameters
+  /** Enums and literals: the values, in order of declaration. */
   readonly values?: readonly EnumValue[]
+  /** Enums and literals: `values[i]` is stored as `codes[i]`. */
   readonly codes?: readonly number[]
-  /** f16, f32 and f64: NaN and the infinities are allowed. */
+  /** f16, f32 and f64: whether NaN and the infinities are values. */
   readonly nonFinite?: boolean
-  /** boolean, enum and DOS times: codes that stand for no value are values. */
+  /** Booleans, enums, literals and DOS times: present and true if a code without a value is read as the number itself. */
   readonly lenient?: boolean
   /** Type of an array's elements. */
   readonly element?: FieldType
@@ -56,7 +62,7 @@ export interface FoundField {
   readonly offset: number
   /** The field's first null bit, counted from the bitmap's first. */
   readonly bit: number
-  /** Objects around it that may be null themselves, outermost first. */
+  /** The objects around it that may be null, outermost first. */
   readonly guards: readonly Omit<FoundField, 'guards'>[]
 }
 

@@ -1,7 +1,7 @@
 /**
- * Which fields do files of other programs have? Zod schemas for them, which stores can have as well.
+ * Which field types do files of other programs need? Zod schemas for them, which stores can use as well.
  *
- * Each is an ordinary Zod schema, as those of field-schemas.ts. What their bytes mean: meanings.ts.
+ * Each is an ordinary Zod schema, like those of field-schemas.ts. What their bytes mean: meanings.ts.
  */
 
 import { z } from 'zod'
@@ -15,13 +15,14 @@ import { BITS, type BitsOptions, type FieldPlacement, NUMBER_TEXT, type NumberTe
 import { UUID } from './uuid-meaning.ts'
 import { integerOf } from './zod-reader.ts'
 
-/** A schema of an integer: u8() to i64(), z.uint32(), z.int64() and so on. */
+/** The schema of an integer: u8() to i64(), z.uint32(), z.int64() and so on. */
 export type IntegerSchema = z.ZodNumber | z.ZodBigInt
 
 /**
- * A number with at most so many decimals, 1 to 15, stored as an integer: `decimal(2, i32())` stores 12.34 as 1234. Without an integer
- * type it is i64. A number with more decimals is refused, 0.1 + 0.2 too: round it before writing. Of 64-bit integers those of at
- * most 15 digits are values, so that none is rounded.
+ * A number with at most `digits` decimals, 1 to 15, stored as an integer: `decimal(2, i32())` stores 12.34 as 1234. The integer type is
+ * i64 by default. A number with more decimals is refused, 0.1 + 0.2 too: round it before writing. A 64-bit integer may have at most
+ * 15 digits, so that no value is rounded.
+ * @throws TypeError, RangeError for arguments that cannot be meant
  */
 export function decimal(
   digits: number,
@@ -33,51 +34,54 @@ export function decimal(
   return meantSchema({ type: 'decimal', of: type, digits }, placement) as NumberSchema<Float64Array>
 }
 
-/** A Date as seconds since 1970 UTC, in an integer type; i64 unless given. A Date with milliseconds is refused. */
+/** A Date as seconds since 1970 UTC, in an integer type, i64 by default. A Date with milliseconds is refused. */
 export function unixSeconds(of: IntegerSchema = z.int64(), none?: NoOptions): z.ZodDate {
   return unix('unixSeconds', 's', of, none)
 }
-/** A Date as milliseconds since 1970 UTC, in an integer type; i64 unless given, as z.date() has it. */
+/** A Date as milliseconds since 1970 UTC, in an integer type, i64 by default as z.date() has it. */
 export function unixMs(of: IntegerSchema = z.int64(), none?: NoOptions): z.ZodDate {
   return unix('unixMs', 'ms', of, none)
 }
 
-/** A Date as FILETIME of Windows: 8 bytes, units of 100 ns since 1601 UTC. What is finer than a millisecond is not read. */
+/** A Date as FILETIME of Windows: 8 bytes, units of 100 ns since 1601 UTC. Reading drops fractions of a millisecond. */
 export function filetime(none?: NoOptions): z.ZodDate {
   return plain('filetime', { type: 'filetime' }, none) as z.ZodDate
 }
-/** A Date as DOS has it: two bytes of time, two of date, for 1980 to 2107, whole two seconds. Its fields are those in UTC. */
+/** A Date as in DOS: two bytes of time and two of date, UTC, from 1980 to 2107, in steps of two seconds. */
 export function dosDateTime(none?: NoOptions): z.ZodDate {
   return plain('dosDateTime', { type: 'dosdatetime', lenient: false }, none) as z.ZodDate
 }
-/** The two bytes of date alone, a Date at midnight UTC. */
+/** A Date as the two bytes of a DOS date, at midnight UTC. */
 export function dosDate(none?: NoOptions): z.ZodDate {
   return plain('dosDate', { type: 'dosdate', lenient: false }, none) as z.ZodDate
 }
 
-/** A UUID: 16 bytes, its text in lower case. */
+/** A UUID: 16 bytes, read as text in lower case. */
 export function uuid(none?: NoOptions): z.ZodString {
   return plain('uuid', { type: 'uuid' }, none) as z.ZodString
 }
-/** A UUID as Windows and GPT store it: the first three groups little-endian. */
+/** A UUID as Windows and GPT store it: the first three groups are little-endian. */
 export function guid(none?: NoOptions): z.ZodString {
   return plain('guid', { type: 'guid' }, none) as z.ZodString
 }
 
 /**
- * A whole number from 0 as digits in `length` bytes, as tar, ar and cpio have it: `numberText(12, { radix: 8 })`. Spaces and NULs
- * around the digits are skipped; nothing else is 0.
+ * A whole number from 0 as digits in `length` bytes, as in tar, ar and cpio: `numberText(12, { radix: 8 })`. Spaces and NULs around the
+ * digits are skipped; a field without digits is 0.
+ * @throws TypeError, RangeError for arguments that cannot be meant
  */
 export function numberText(length: number, options?: NumberTextOptions): NumberSchema<Float64Array> {
   const { radix, fill, end = radix === 8 ? 'nul' : 'none' } = NUMBER_TEXT.read(options, 'numberText')
   return meantSchema({ type: 'numbertext', length, radix, fill, end }) as NumberSchema<Float64Array>
 }
 
+/** The schema of `bits`: an object of numbers. */
 export type BitsSchema<Widths> = z.ZodObject<{ readonly [Name in keyof Widths]: NumberSchema<Uint32Array> }>
 
 /**
- * Unsigned numbers of so many bits each, together in one u8, u16 or u32: `bits({ version: 4, length: 12 })`. The first takes the
- * lowest bits, with `order: 'msb'` the highest. Bits that no field has are stored as zero.
+ * Unsigned numbers that share one u8, u16 or u32, each with so many bits: `bits({ version: 4, length: 12 })`. The first takes the
+ * lowest bits, with `order: 'msb'` the highest. Unused bits are stored as zero.
+ * @throws TypeError, RangeError for widths that cannot be meant; together they have 1 to 32 bits
  */
 export function bits<const Widths extends Readonly<Record<string, number>>>(
   widths: Widths,
@@ -135,7 +139,7 @@ function bareSchema(kind: MeantKind): z.ZodType & ColumnOf<unknown> {
   }
 }
 
-/** What Zod checks is what the codec checks anyway. */
+/** Marks checks of Zod that the codec makes anyway. */
 function checked<S extends z.ZodType>(schema: S): S {
   markChecks(schema)
   return schema

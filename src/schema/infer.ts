@@ -1,5 +1,5 @@
 /**
- * Which types follow from a schema? Records, field paths, field values, gathered arrays, rows.
+ * Which TypeScript types follow from a schema? Records, field paths, field values, gathered arrays, rows.
  *
  * Types only; nothing here exists at run time.
  */
@@ -18,23 +18,28 @@ export type Input<S extends z.ZodType> = z.input<S>
 /** The same as Output. */
 export type Infer<S extends z.ZodType> = z.output<S>
 
-// A schema is told by its definition, as zod-reader.ts tells it: comparing it with Zod's classes, member by member, takes the compiler
+// A schema is recognised by its definition, as in zod-reader.ts. Comparing it with Zod's classes, member by member, takes the compiler
 // ten times as long (docs/performance.md, "Types").
+/** A schema with this definition. */
 interface Defined<Def> {
+  /** Zod's own. */
   readonly _zod: { readonly def: Def }
 }
+/** Schemas around another one. */
 type WrapperType = 'nullable' | 'optional' | 'default' | 'prefault' | 'readonly'
 
 /** A schema without nullable, optional, default and readonly. */
 type Bare<S> = S extends Defined<{ readonly type: WrapperType; readonly innerType: infer I }> ? Bare<I> : S
 
+/** Zod's name for the type of a schema. */
 type TypeOf<S> = S extends Defined<{ readonly type: infer T }> ? T : unknown
 /** Whether nothing is known of a schema: it may be of any type. */
 type IsAny<S> = 'object' | 'string' extends TypeOf<S> ? true : false
 
-/** What else than its value a field's wrappers let it be. */
+/** null and undefined, as far as a field's wrappers allow them. */
 type Missing<S> = S extends z.core.SomeType ? Extract<z.output<S>, null | undefined> : never
 
+/** The fields of an object's schema. */
 type ShapeOf<S> =
   Bare<S> extends Defined<{ readonly type: 'object'; readonly shape: infer Shape }> ? Shape : never
 
@@ -44,6 +49,7 @@ export type FieldName<S> =
     ? string
     : { [K in keyof ShapeOf<S> & string]: K | Inner<K, ShapeOf<S>[K]> }[keyof ShapeOf<S> & string]
 
+/** Paths of the fields inside field K. */
 type Inner<K extends string, S> = TypeOf<Bare<S>> extends 'object' ? `${K}.${FieldName<Bare<S>>}` : never
 
 /** The schema at a path. */
@@ -78,12 +84,14 @@ export type GatherResult<S, Path extends string> =
       ? ColumnArrayOf<At<S, Path>>
       : FieldValue<S, Path>[]
 
+/** The gathered array of a field; a plain one where it may be null. */
 type ColumnArrayOf<F> = F extends z.core.SomeType
   ? [Missing<F>] extends [never]
     ? BareColumn<Bare<F>>
     : z.output<F>[]
   : never
 
+/** The gathered array of a schema that cannot be null. */
 type BareColumn<F> =
   F extends ColumnOf<infer A extends TypedColumn>
     ? unknown extends F['~column']
@@ -91,6 +99,7 @@ type BareColumn<F> =
       : A
     : SchemaColumn<F>
 
+/** The gathered array of each of Zod's number formats. */
 interface FormatColumns {
   uint32: Uint32Array
   int32: Int32Array
@@ -101,8 +110,10 @@ interface FormatColumns {
   uint64: BigUint64Array
 }
 
+/** The gathered array that follows from a schema's definition. */
 type SchemaColumn<F> = F extends Defined<infer Def> ? DefinedColumn<Def, F> : never
 
+/** The gathered array of a definition. */
 type DefinedColumn<Def, F> = Def extends { readonly format: infer N extends keyof FormatColumns }
   ? FormatColumns[N]
   : Def extends { readonly type: 'number' | 'date' }
@@ -117,7 +128,7 @@ type DefinedColumn<Def, F> = Def extends { readonly format: infer N extends keyo
             ? z.output<F>[]
             : never
 
-/** One array type for a tuple of one kind; doubles or a plain array for a mixed one. */
+/** The gathered array of a tuple: that of its elements, or doubles or a plain array where they differ. */
 type TupleColumn<C, E> = [C] extends
   | [Uint8Array]
   | [Int8Array]

@@ -1,7 +1,7 @@
 /**
- * What else than its type makes a kind of field? Its parameters, as the canonical form and descriptions show them.
+ * Which parameters does a kind of field have beside its type, in the canonical form and in descriptions?
  *
- *   KP1  their names, order and spelling are part of the canonical form and so of files. The usual ones are left out.
+ *   KP1  their names, order and spelling are part of the canonical form, and so of files. Default values are left out.
  */
 
 import { shown } from '../options/shown-value.ts'
@@ -16,9 +16,10 @@ import {
   type TextKind,
 } from './kinds.ts'
 
+/** What makes a kind beside its type: `of` and `digits` of a decimal, for example. */
 export type Parameters = Readonly<Record<string, string | number | true>>
 
-/** Those of kinds without values and codes; the length is the size. */
+/** The parameters of a kind. Values, codes and lengths stand elsewhere in the canonical form. */
 export function parametersOf(kind: LeafKind): Parameters {
   switch (kind.type) {
     case 'f16':
@@ -49,7 +50,7 @@ export function parametersOf(kind: LeafKind): Parameters {
   }
 }
 
-/** The same text kind. @throws TypeError, RangeError for one that cannot be */
+/** @returns the text kind, checked @throws TypeError, RangeError */
 export function checkedText<K extends TextKind>(kind: K): K {
   const { type, length, padding } = kind
   const isFit = isWhole(length, 1) && !(isWide(kind) && length % 2 !== 0)
@@ -65,7 +66,7 @@ export function checkedText<K extends TextKind>(kind: K): K {
   return kind
 }
 
-/** The same kind. @throws TypeError, RangeError for one that cannot be */
+/** @returns the kind, checked @throws TypeError, RangeError */
 export function checkedMeant<K extends MeantKind>(kind: K): K {
   switch (kind.type) {
     case 'decimal':

@@ -1,28 +1,39 @@
 /**
  * What kinds of field are there, and how many bytes does each take?
  *
- * Two trees share these kinds. `Declared` is what a schema says (zod-reader.ts makes it); `Node` is the same
- * tree with every offset and null bit settled (layout.ts makes it). Codecs and descriptions walk Nodes only.
- *   KN1  type names are part of the canonical form and so of files: they never change their meaning.
+ * Two trees consist of these kinds. zod-reader.ts makes a tree of `Declared` from a schema (declared.ts); layout.ts makes a tree of
+ * `Node` from that, with every offset and null bit. Codecs and descriptions only use Nodes.
+ *   KN1  type names are part of the canonical form, and so of files: their meaning never changes.
  */
 
 /** Byte order. */
 export type Endian = 'little' | 'big'
+/** How text becomes bytes. */
 export type TextEncoding = 'ascii' | 'latin1' | 'utf8' | 'utf16le' | 'utf16be'
-/** How a field says where its text ends; `either` is NUL bytes or spaces, `length` a byte in front of the text. */
+/** How the end of a text is stored: by NUL bytes ('zero'), spaces, either of them, or a length in the field's first byte. */
 export type Padding = 'zero' | 'space' | 'either' | 'length'
-/** Number types that a DataView reads; safeint is z.int(): a safe integer, exact in a double. */
+/** Number types that a DataView reads. 'safeint' is z.int(): a safe integer, stored as a double. */
 export type ViewedNumberType = 'u8' | 'i8' | 'u16' | 'i16' | 'u32' | 'i32' | 'safeint' | 'f32' | 'f64'
-/** Number types that it does not read (odd-numbers.ts). */
+/** Number types that a DataView does not read: integers of 3 and 6 bytes, and 16-bit floats. */
 export type OddNumberType = 'u24' | 'i24' | 'u48' | 'i48' | 'f16'
+/** Types whose values are numbers. */
 export type NumberType = ViewedNumberType | OddNumberType
 /** 64-bit integers, bigint in JavaScript. */
 export type BigIntType = 'u64' | 'i64'
-/** What a time, or a number with decimals, is stored as. */
+/** Integers in which a time or a decimal number can be stored. */
 export type IntegerType = Exclude<NumberType, 'safeint' | 'f16' | 'f32' | 'f64'> | BigIntType
-/** Kinds whose bytes meanings.ts explains. */
-export type MeantType = MeantKind['type']
-/** What a field can be. */
+/** Types of values that are stored as something else, a Date as seconds for example. */
+export type MeantType =
+  | 'decimal'
+  | 'unix'
+  | 'filetime'
+  | 'dosdatetime'
+  | 'dosdate'
+  | 'uuid'
+  | 'guid'
+  | 'numbertext'
+  | 'bits'
+/** The type of a field. */
 export type FieldType =
   | NumberType
   | BigIntType
@@ -37,7 +48,7 @@ export type FieldType =
   | 'array'
   | 'union'
 
-/** Number types with their range. `accessor` names the DataView methods, if any; `array` the typed array of a column. */
+/** Number types with their range. `accessor` names the DataView methods, if there are any; `array` is the typed array of a column. */
 export const NUMBERS = {
   u8: { size: 1, integer: true, min: 0, max: 0xff, accessor: 'Uint8', array: 'Uint8Array' },
   i8: { size: 1, integer: true, min: -0x80, max: 0x7f, accessor: 'Int8', array: 'Int8Array' },
@@ -76,7 +87,7 @@ export const NUMBERS = {
   },
 } as const satisfies Record<NumberType, unknown>
 
-/** The same of 64-bit integers. */
+/** The 64-bit integers, likewise. */
 export const BIGINTS = {
   u64: { size: 8, min: 0n, max: 0xffffffffffffffffn, accessor: 'BigUint64', array: 'BigUint64Array' },
   i64: {
@@ -88,10 +99,10 @@ export const BIGINTS = {
   },
 } as const satisfies Record<BigIntType, unknown>
 
-/** The widest time a Date can hold, milliseconds (ECMA-262, 21.4.1.1). */
+/** The latest time that a Date can hold, in milliseconds (ECMA-262, 21.4.1.1). */
 export const DATE_MS_MAX = 8.64e15
 
-/** A value that z.enum or z.literal may list and a code can stand for. */
+/** A value of z.enum or z.literal, which is stored as a code. */
 export type EnumValue = string | number | boolean | bigint | null
 
 export interface NumberKind {
@@ -110,11 +121,12 @@ export interface BooleanKind extends Lenient {
 export interface DateKind {
   readonly type: 'date'
 }
+/** A kind that is stored as a code. */
 interface Lenient {
-  /** A code that stands for no value is a value itself, the number. */
+  /** Whether a stored code without a value is read as the number itself. */
   readonly lenient: boolean
 }
-/** An unsigned code for one of the values; `codes[i]` stands for `values[i]`. */
+/** One of some values, stored as an unsigned code: `values[i]` as `codes[i]`. */
 export interface EnumKind extends Lenient {
   readonly type: 'enum'
   readonly values: readonly EnumValue[]
@@ -130,44 +142,44 @@ export interface BytesKind {
   readonly type: 'bytes'
   readonly length: number
 }
-/** An integer that is read as the number with so many digits behind the decimal point. */
+/** An integer that is read as a number with decimals. */
 export interface DecimalKind {
   readonly type: 'decimal'
   readonly of: IntegerType
   readonly digits: number
 }
-/** Seconds or milliseconds since 1970 UTC. */
+/** A Date as seconds or milliseconds since 1970 UTC. */
 export interface UnixKind {
   readonly type: 'unix'
   readonly of: IntegerType
   readonly unit: 's' | 'ms'
 }
-/** Windows: u64, units of 100 ns since 1601 UTC. */
+/** A Date as FILETIME of Windows: u64, units of 100 ns since 1601 UTC. */
 export interface FiletimeKind {
   readonly type: 'filetime'
 }
-/** Time and date, two u16, or the date's alone, in the order in which FAT and ZIP have them. */
+/** A Date as in FAT and ZIP: a u16 of time and a u16 of date, or the date alone. */
 export interface DosKind extends Lenient {
   readonly type: 'dosdatetime' | 'dosdate'
 }
-/** 16 bytes as text; of a GUID the first three groups are little-endian. */
+/** A UUID of 16 bytes as text. The first three groups of a GUID are little-endian. */
 export interface UuidKind {
   readonly type: 'uuid' | 'guid'
 }
+/** How bytes without a digit are filled: zeros in front, spaces in front ('left') or spaces behind ('right'). */
 export type DigitsFill = 'zeros' | 'left' | 'right'
+/** What follows the digits: nothing, a NUL byte, a space, or a NUL byte and a space. */
 export type DigitsEnd = 'none' | 'nul' | 'space' | 'nul-space'
-/** Digits of a whole number. */
+/** A whole number as text. */
 export interface NumberTextKind {
   readonly type: 'numbertext'
   /** Bytes, those of `end` included. */
   readonly length: number
   readonly radix: number
-  /** What fills the bytes that need no digit: zeros or spaces in front, or spaces behind. */
   readonly fill: DigitsFill
-  /** What is written behind the digits. */
   readonly end: DigitsEnd
 }
-/** Some bits of an unsigned integer that it shares with other fields. */
+/** Some bits of an unsigned integer that several fields share. */
 export interface BitsKind {
   readonly type: 'bits'
   /** Bytes of the integer. */
@@ -197,9 +209,10 @@ export interface ArrayKind<Child> {
   readonly length: number
 }
 
+/** Values that are stored as something else. What their bytes mean: meanings.ts. */
 export type MeantKind = DecimalKind | UnixKind | FiletimeKind | DosKind | UuidKind | NumberTextKind | BitsKind
 
-/** Objects over the same bytes, told apart by a field that each of them has at the same place. */
+/** Objects over the same bytes. A field at the same place in each of them says which one it is. */
 export interface UnionKind<Child> {
   readonly type: 'union'
   /** Name of that field, an enum. */
@@ -217,13 +230,6 @@ export type LeafKind =
   | TextKind
   | BytesKind
   | MeantKind
-export type Kind<Child> =
-  | LeafKind
-  | ObjectKind<Child>
-  | TupleKind<Child>
-  | ArrayKind<Child>
-  | UnionKind<DeclaredObject>
-
 export interface Presence {
   readonly nullable: boolean
   readonly optional: boolean
@@ -231,25 +237,7 @@ export interface Presence {
   readonly fallback: (() => unknown) | null
 }
 
-/** What metadata fixed about a field's place. */
-export interface FixedPlace {
-  readonly offset?: number
-  readonly width?: number
-  readonly endian?: Endian
-}
-
-interface Fixed extends Presence {
-  readonly fixed: FixedPlace
-}
-export interface DeclaredObject extends ObjectKind<Declared>, Fixed {}
-interface DeclaredTuple extends TupleKind<Declared>, Fixed {}
-interface DeclaredArray extends ArrayKind<Declared>, Fixed {}
-interface DeclaredUnion extends UnionKind<DeclaredObject>, Fixed {}
-
-/** A field as its schema declares it. */
-export type Declared = (LeafKind & Fixed) | DeclaredObject | DeclaredTuple | DeclaredArray | DeclaredUnion
-
-/** Null bits of a record, behind its fields. */
+/** Where the null bits of a record lie: behind its fields. */
 export interface NullBitmap {
   /** Bytes from the record's start. */
   readonly offset: number
@@ -319,7 +307,7 @@ export function isMeant(node: Node): node is MeantNode {
 }
 export const MEANT: readonly FieldType[] = [...CLOCKS, 'decimal', 'unix', 'uuid', 'guid', 'numbertext', 'bits']
 
-/** Bytes and alignment of a field that holds no others; of a code those are the caller's affair. */
+/** Bytes and alignment of a field without fields inside, other than a code. */
 export function leafPlace(kind: Exclude<LeafKind, BooleanKind | EnumKind>): [size: number, alignment: number] {
   switch (kind.type) {
     case 'ascii':
@@ -383,7 +371,7 @@ export function childrenOf(node: ObjectNode | TupleNode | UnionNode): readonly N
   return node.type === 'tuple' ? node.items : node.variants
 }
 
-/** Whether some bytes of the node belong to no value: a writer must zero them. */
+/** Whether some bytes of the node belong to no value, so that a writer must zero them. */
 export function hasGaps(node: Node): boolean {
   // A bit field is stored over the integer's other bits, and variants have different fields.
   if (node.width > node.size || node.type === 'bits' || node.type === 'union') return true

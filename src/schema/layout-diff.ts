@@ -1,5 +1,5 @@
 /**
- * What differs between two layouts, field by field? Sentences for error messages.
+ * How do two layouts differ, field by field? Sentences for error messages.
  */
 
 import type { FieldInfo } from './fields.ts'
@@ -7,8 +7,9 @@ import type { Padding } from './kinds.ts'
 import type { Layout } from './layout.ts'
 
 /**
- * One sentence a difference, the fields of `before` first; empty exactly for equal layouts.
- * `before` is what a file has, `after` what is asked of it.
+ * One sentence for each difference, the fields of `before` first. Empty exactly if the layouts are equal.
+ * @param before the layout of a file
+ * @param after the layout that a program expects
  */
 export function diffLayouts(before: Layout, after: Layout): readonly string[] {
   if (before.canonical === after.canonical) return []

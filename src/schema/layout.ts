@@ -2,20 +2,20 @@
  * Where does each field lie? Offsets, sizes and null bits of a declared record.
  *
  *   LY1  fields follow each other in order of declaration: packed, or as a C compiler places them ('natural').
- *   LY2  no two fields share a byte, but for bit fields of one integer, and every field ends within the record.
- *   LY3  null bits exist only if some field needs them. They lie in one bitmap behind the last field, counted
- *       from bit 0 of its first byte; set means null (and absent, for the second bit of a nullish field), so
- *       that zeroed bytes are present values. Offsets of fields do not depend on it.
- * What a layout's text looks like: canonical.ts. Its fields by name: fields.ts.
+ *   LY2  no two fields share a byte, except bit fields of one integer. Every field ends within the record.
+ *   LY3  null bits exist only if a field needs them. They lie in one bitmap behind the last field, counted from bit 0 of its first
+ *       byte. A set bit means null; the second bit of a nullish field means absent. Zero bytes are thus present values. Offsets of
+ *       fields do not depend on the bitmap.
+ * The text of a layout: canonical.ts. Its fields by name: fields.ts.
  */
 
 import type { z } from 'zod'
 import { StrideError } from '../errors.ts'
 import type { SettledOptions } from '../options/option-table.ts'
 import { canonicalText, fingerprintOf } from './canonical.ts'
+import type { Declared } from './declared.ts'
 import { type FieldInfo, listFields } from './fields.ts'
 import {
-  type Declared,
   type Endian,
   type LeafNode,
   leafPlace,
@@ -29,14 +29,15 @@ import { LAYOUT, type LayoutOptions } from './options.ts'
 import { jointTag } from './unions.ts'
 import { readSchema } from './zod-reader.ts'
 
+/** Where each field of a record lies. Frozen: it cannot be changed. */
 export interface Layout {
-  /** Bytes a record takes. */
+  /** Bytes of a record. */
   readonly recordSize: number
-  /** Every field in order of declaration, those of nested objects behind their object. */
+  /** Every field in order of declaration; the fields of a nested object follow it. */
   readonly fields: readonly FieldInfo[]
-  /** Null bits: byte offset and size; null where no field needs any. */
+  /** Where the null bits lie; null if no field needs one. */
   readonly bitmap: NullBitmap | null
-  /** Stable JSON text that says the whole layout; equal exactly for equal layouts. */
+  /** The whole layout as JSON text, which two layouts share exactly if they are equal. */
   readonly canonical: string
   /** SHA-256 of the canonical text, 64 hex digits. */
   readonly fingerprint: string
@@ -48,7 +49,8 @@ const RECORD_SIZE_MAX = 2 ** 30
 
 /**
  * The layout of a Zod object.
- * @throws ERR_STRIDE_LAYOUT for a schema without one; `field` names the culprit
+ * @throws {StrideError} ERR_STRIDE_LAYOUT for a schema without a layout; `field` is the path of the field
+ * @throws TypeError, RangeError for arguments that cannot be meant
  */
 export function layoutOf(schema: z.ZodType, options?: LayoutOptions): Layout {
   const given = LAYOUT.read(options, 'layoutOf')
@@ -76,7 +78,7 @@ export function placeRecord(declared: Declared, options: SettledOptions<typeof L
   return makeLayout({ ...root, size: fieldsEnd, width: recordSize }, bitmap)
 }
 
-/** Puts a layout together from its settled tree. Whoever is handed it cannot change it: it is frozen to its leaves. */
+/** Makes a layout from its tree. It is frozen to its leaves. */
 export function makeLayout(root: ObjectNode, bitmap: Layout['bitmap']): Layout {
   const canonical = canonicalText(root, bitmap)
   return frozen({
@@ -89,7 +91,7 @@ export function makeLayout(root: ObjectNode, bitmap: Layout['bitmap']): Layout {
   })
 }
 
-/** Freezes an object of ours and all objects inside. */
+/** Freezes an object and all objects inside. */
 function frozen<T extends object>(value: T): T {
   for (const part of Object.values(value)) if (typeof part === 'object' && part !== null) frozen(part)
   return Object.freeze(value)
@@ -107,7 +109,7 @@ function place(declared: Declared, rules: Rules, path: string, offset: number, b
   const settle = (size: number, alignment: number, innerBits = 0) => {
     const width = fixed.width ?? size
     if (width < size) throw wrongPlace(path, `width ${width} is less than the ${size} bytes that it takes`)
-    // What an object or tuple reserves behind its fields is a gap of its own, like the trailing padding of C.
+    // Bytes that an object or tuple reserves behind its fields are padding, like the trailing padding of C.
     const whole = ['object', 'tuple', 'union'].includes(declared.type) ? width : size
     return {
       nullable,

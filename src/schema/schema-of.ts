@@ -31,7 +31,7 @@ import { hasByteOrder, isLenient, type MeantKind, type MeantNode, type Node, typ
 import type { Layout } from './layout.ts'
 import type { FieldPlacement, WideTextOptions } from './options.ts'
 
-/** A Zod object whose layout is the given one. */
+/** A Zod object with exactly this layout, each field's place fixed. */
 export function schemaOf(layout: Layout): z.ZodObject<Record<string, z.ZodType>> {
   return objectOf(layout.root)
 }

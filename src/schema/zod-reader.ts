@@ -13,18 +13,9 @@ import type { z } from 'zod'
 import type { Issue } from '../errors.ts'
 import { shown } from '../options/shown-value.ts'
 import { className, isError } from '../runtime/realms.ts'
+import type { Declared, DeclaredKind, DeclaredObject } from './declared.ts'
 import { type FieldMetadata, isLayoutCheck, markOf, UnreadableMark } from './field-marks.ts'
-import {
-  BIGINTS,
-  type Declared,
-  type DeclaredObject,
-  type EnumKind,
-  type IntegerType,
-  type Kind,
-  type Member,
-  NUMBERS,
-  type NumberType,
-} from './kinds.ts'
+import { BIGINTS, type EnumKind, type IntegerType, type Member, NUMBERS, type NumberType } from './kinds.ts'
 import type { FieldPlacement } from './options.ts'
 import { tagOf } from './unions.ts'
 import { enumValues, readEnum } from './zod-enum.ts'
@@ -250,7 +241,7 @@ function readKind(
   path: string,
   reading: Reading,
   metadata: FieldMetadata,
-): Kind<Declared> {
+): DeclaredKind {
   if (def.coerce) throw refused(path, `z.coerce.${def.type}() has no layout: convert before writing`)
   const checks = readChecks(def, path, reading)
   const { lenient = false, kind } = metadata
@@ -301,7 +292,7 @@ function readKind(
   }
 }
 
-function readObject(def: Def, path: string, reading: Reading): Kind<Declared> {
+function readObject(def: Def, path: string, reading: Reading): DeclaredKind {
   const catchall = def.catchall === undefined ? 'never' : defOf(def.catchall).type
   if (catchall !== 'never' && catchall !== 'unknown') {
     throw refused(
@@ -327,7 +318,7 @@ function readObject(def: Def, path: string, reading: Reading): Kind<Declared> {
   return { type: 'object', members, loose: catchall === 'unknown' }
 }
 
-function readUnion(def: Def, tag: string, path: string, reading: Reading): Kind<Declared> {
+function readUnion(def: Def, tag: string, path: string, reading: Reading): DeclaredKind {
   const options = def.options ?? []
   const given = options.map(option => {
     const schema = defOf(option).shape?.[tag]

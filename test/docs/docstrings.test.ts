@@ -1,7 +1,8 @@
 /**
  * What could go wrong: a member of the public classes says nothing on hover in an editor, so that a program is written from guesses.
  *
- * Read from the declarations that are published (`npm run build`), in which nothing internal is left.
+ * Read from the declarations that are published (`npm run build`), in which nothing internal is left. An exported name counts, and
+ * every type that an exported one is made of.
  */
 
 import { readFileSync } from 'node:fs'
@@ -10,25 +11,31 @@ import { describe, expect, test } from 'vitest'
 
 const DIST = fileURLToPath(new URL('../../dist/', import.meta.url))
 const ENTRIES = ['index.d.ts', 'mmap/index.d.ts', 'schema/index.d.ts']
-/** Of these the functions are looked at, and what exported classes are made from. */
+/** Declarations that several entries share. */
 const CHUNKS = ['chunks/types.d.ts', 'chunks/types2.d.ts']
 
 const DECLARATION = /^(?:declare )?(?:abstract )?(class|interface|function|const|type) ([\w$]+)/
-const MEMBER = /^ {2}(?:(?:abstract|static|readonly|get|set) )*(\[[^\]]+\]|[\w$]+)/
+const MEMBER = /^ {2}(?:(?:abstract|static|readonly|get|set) )*(\[[^\]]+\]|'[^']+'|[\w$]+)/
 /** What no program calls or reads. */
 const HIDDEN = /^ {2}(?:#private|private |protected )/
-const BASE = /^declare (?:abstract )?class .*? extends ([\w$]+)(?:<[^{]*>)?(?: implements [^{]*)? \{/gm
+/** Types with members. In a conditional type the lines with braces are patterns, not members. */
+const HAS_MEMBERS = /^(?:class|interface)$/
+const MEMBERS_OF_TYPE = /(?:OptionTable<| & )\{$/
+/** PointReader describes the methods that ReaderBase leaves open, and a member of FormatColumns is named after what it stands for. */
+const WITHOUT_MEMBERS = ['ReaderBase', 'FormatColumns']
 
-interface Described {
+interface Declared {
   readonly name: string
   readonly hasText: boolean
+  readonly members: { readonly name: string; readonly hasText: boolean }[]
+  /** Names that stand in it. */
+  readonly words: Set<string>
 }
 
-/** Those of the declarations of a text that `names` says, and the members of these classes and interfaces, in their order. */
-function describedIn(text: string, names: ReadonlySet<string>): Described[] {
-  const found: Described[] = []
-  let owner: string | undefined
-  let previous = ''
+/** The declarations of a text. Of several signatures the first describes all. */
+function declaredIn(text: string): Declared[] {
+  const found: Declared[] = []
+  let withMembers = false
   let hasText = false
   let isComment = false
   for (const line of text.split('\n')) {
@@ -38,59 +45,85 @@ function describedIn(text: string, names: ReadonlySet<string>): Described[] {
       continue
     }
     const declaration = DECLARATION.exec(line)
-    const member = owner === undefined || HIDDEN.test(line) ? null : MEMBER.exec(line)
-    let name: string | undefined
+    let owner = found.at(-1)
     if (declaration !== null) {
-      const [, kind = '', declared = ''] = declaration
-      name = names.has(declared) ? declared : undefined
-      owner = /^(class|interface)$/.test(kind) && line.endsWith('{') ? name : undefined
-    } else if (member !== null) {
-      name = `${owner}.${member[1]}`
+      const [, kind = '', name = ''] = declaration
+      if (owner?.name !== name) {
+        owner = { name, hasText, members: [], words: new Set() }
+        found.push(owner)
+      }
+      withMembers = !WITHOUT_MEMBERS.includes(name) && (HAS_MEMBERS.test(kind) || MEMBERS_OF_TYPE.test(line))
+    } else if (withMembers && owner !== undefined && !HIDDEN.test(line)) {
+      const name = MEMBER.exec(line)?.[1]
+      if (name !== undefined && owner.members.at(-1)?.name !== name) owner.members.push({ name, hasText })
     }
-    // A second signature stands below the first, which describes both.
-    if (name !== undefined && name !== previous) found.push({ name, hasText })
-    if (name !== undefined) previous = name
+    if (owner !== undefined) for (const [word] of line.matchAll(/[\w$]+/g)) owner.words.add(word)
+    if (/^}/.test(line)) withMembers = false
     hasText = false
   }
   return found
 }
 
-const textOf = (file: string): string => readFileSync(`${DIST}${file}`, 'utf8')
-const namesIn = (text: string): string[] =>
-  [...text.matchAll(/^export \{([^}]+)\}/gm)]
-    .flatMap(([, list = '']) => list.split(','))
-    .map(name => name.trim().replace(/^type /, ''))
+/** Names without a docstring among those that are exported, and those that these are made of. */
+function holesIn(declared: readonly Declared[], exported: Iterable<string>): string[] {
+  const byName = new Map(declared.map(declaration => [declaration.name, declaration]))
+  const reached = new Set(exported)
+  for (const name of reached) for (const word of byName.get(name)?.words ?? []) reached.add(word)
+  return declared
+    .filter(({ name }) => reached.has(name))
+    .flatMap(({ name, hasText, members }) => [
+      ...(hasText ? [] : [name]),
+      ...members.filter(member => !member.hasText).map(member => `${name}.${member.name}`),
+    ])
+}
 
-const exported = new Set(ENTRIES.flatMap(file => namesIn(textOf(file))))
-const bases = ENTRIES.flatMap(file => [...textOf(file).matchAll(BASE)])
-  .map(([, base = '']) => base)
-  // PointReader describes what ReaderBase leaves open.
-  .filter(base => base !== 'Error' && base !== 'ReaderBase')
-const functions = CHUNKS.flatMap(file => [...textOf(file).matchAll(/^declare (?:function|const) ([\w$]+)/gm)])
-  .map(([, name = '']) => name)
-  .filter(name => exported.has(name))
-const described = [
-  ...ENTRIES.flatMap(file => describedIn(textOf(file), new Set([...exported, ...bases]))),
-  ...CHUNKS.flatMap(file => describedIn(textOf(file), new Set(functions))),
-]
+const textOf = (file: string): string => readFileSync(`${DIST}${file}`, 'utf8')
+const exported = ENTRIES.flatMap(file => [...textOf(file).matchAll(/^export \{([^}]+)\}/gm)])
+  .flatMap(([, list = '']) => list.split(','))
+  .map(name => name.trim().replace(/^type /, ''))
+const declared = [...ENTRIES, ...CHUNKS].flatMap(file => declaredIn(textOf(file)))
 
 describe('what is exported', () => {
   test('is found in the declarations', () => {
-    const names = described.map(({ name }) => name)
-    expect(names).toEqual(
-      expect.arrayContaining(['Store', 'Store.update', 'RecordSet.getMany', 'Walk.map', 'StrideError.code']),
+    const names = declared.map(({ name }) => name)
+    expect(names).toEqual(expect.arrayContaining(exported))
+    const members = declared.flatMap(({ name, members }) => members.map(member => `${name}.${member.name}`))
+    expect(members).toEqual(
+      expect.arrayContaining([
+        'Store.update',
+        'RecordSet.getMany',
+        'Walk.map',
+        'StrideError.code',
+        'FieldInfo.nullBit',
+        'Codec.hasField',
+        'HashStoreIndex.range',
+        'STORE.durability',
+        'MappedView.bytes',
+      ]),
     )
-    expect(names).toEqual(expect.arrayContaining([...functions, ...bases]))
   })
 
   test('has a docstring each, members too', () => {
-    expect(described.filter(({ hasText }) => !hasText).map(({ name }) => name)).toEqual([])
+    expect(holesIn(declared, exported)).toEqual([])
   })
 
-  test('is found wanting where a member or a function has none', () => {
-    const text =
-      'declare class A {\n  #private;\n  /** Says. */\n  b(): void;\n  b(n: number): void;\n  get c(): number;\n}\ndeclare function d(): void;'
-    const holes = describedIn(text, new Set(['A', 'd'])).filter(({ hasText }) => !hasText)
-    expect(holes.map(({ name }) => name)).toEqual(['A', 'A.c', 'd'])
+  test('is found wanting where a declaration or a member has none', () => {
+    const text = [
+      'declare class A {\n  #private;\n  /** Says. */\n  b(): B;\n  b(n: number): void;\n  get c(): number;\n}',
+      'declare function d(): void;',
+      'interface B {\n  readonly e: number;\n}',
+      "/** Says. */\ntype F = B & {\n  readonly '~g': number;\n};",
+      '/** Says. */\ndeclare const H: OptionTable<{\n  i: number;\n}>;',
+      'type Unreached = number;',
+    ].join('\n')
+    expect(holesIn(declaredIn(text), ['A', 'd', 'F', 'H'])).toEqual([
+      'A',
+      'A.c',
+      'd',
+      'B',
+      'B.e',
+      "F.'~g'",
+      'H.i',
+    ])
   })
 })

@@ -1,15 +1,15 @@
 /**
- * Which options does long work take? A row an option.
+ * Which options do long operations take? One row an option.
  */
 
 import { abortSignal, callback } from '../../options/option-kinds.ts'
 import { type OptionsOf, OptionTable } from '../../options/option-table.ts'
 
-/** Progress reporting and cancellation of long operations. */
+/** Rows of `ProgressOptions`. */
 export const PROGRESS = new OptionTable('ProgressOptions', {
-  /** Aborting rejects with the signal's reason, and leaves everything as it was before the call. */
+  /** Aborting it ends the call with the signal's reason. Everything is then as it was before the call. */
   signal: abortSignal.orElse('none'),
-  /** Called after each part with records done so far and in all, deleted ones included. What it throws ends the work. */
+  /** Called after each part with the records done so far and in all, deleted ones included. If it throws, the call ends with that. */
   progress: callback<(done: number, total: number) => void>('done, total').orElse('none'),
 })
 

@@ -22,6 +22,7 @@ const EXTENT_BYTES_MIN = 256 * 1024
 const EXTENT_BYTES_MAX = 64 * 1024 * 1024
 const COPY_BYTES = 1024 * 1024
 
+/** Whether room in the file has disk blocks before it is written: see the `allocate` option. */
 export type Allocation = 'blocks' | 'sparse'
 
 /** What the root says of the room. */

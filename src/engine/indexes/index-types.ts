@@ -1,5 +1,5 @@
 /**
- * Which types do indexes have? Key types follow from the schema and from what an index is on.
+ * Which TypeScript types do indexes have? Key types follow from the schema and from the fields of the index.
  *
  * Types only; nothing here exists at run time.
  */
@@ -11,7 +11,7 @@ import type { StoreIndex } from './lookup/store-index.ts'
 
 /** An index as it is declared over fields of these names. */
 interface DeclarationOver<Name extends string> extends Omit<OptionsOf<typeof INDEX_DECLARATION>, 'on'> {
-  /** A field by its dotted path, or several: then keys are arrays of their values. */
+  /** A field by its dotted path, or several fields. A key of several fields is an array of their values. */
   readonly on: Name | readonly Name[]
 }
 
@@ -21,7 +21,7 @@ export type IndexDeclaration<S extends AnySchema = AnySchema> = DeclarationOver<
 /** Indexes by their names. */
 export type IndexDeclarations<S extends AnySchema = AnySchema> = Readonly<Record<string, IndexDeclaration<S>>>
 
-/** The keys of an index: a field's values, or arrays of several fields' values. */
+/** The type of an index's keys: a value of its field, or an array of values of its fields. */
 export type KeyOf<S extends AnySchema, D> = D extends { readonly on: infer On }
   ? On extends string
     ? FieldValue<S, On>
@@ -32,34 +32,39 @@ export type KeyOf<S extends AnySchema, D> = D extends { readonly on: infer On }
       : unknown
   : unknown
 
-/** Joins the type of a declaration: a name that no declaration has, a misspelt one, does not compile. */
+/** Intersected with the type of a declaration: an option that does not exist does not compile. */
 export type OnlyKnownOptions<D> = { readonly [Option in Exclude<keyof D, keyof IndexDeclaration>]: never }
-/** Joins the type of options: the same of each declared index. Apart from them, so that the indexes are inferred from what was given. */
+/** Intersected with the options of a store, likewise. It is a type of its own, so that the indexes are inferred from the argument. */
 export interface OnlyKnownIndexes<I> {
+  /** The declared indexes, without options that do not exist. */
   readonly indexes?: { readonly [Name in keyof I]: OnlyKnownOptions<I[Name]> } | undefined
 }
 
-/** A name that is not one of declared indexes: any where none was declared, otherwise one that is known at run time alone. */
+/** A name that is not among the declared indexes: any name if none was declared, otherwise one known only at run time. */
 export type OtherName<I, Name extends string> = [keyof I] extends [never]
   ? Name
   : string extends Name
     ? Name
     : never
 
-/** The index of a declaration. */
+/** The type of the index that a declaration gives. */
 export type IndexOn<S extends AnySchema, D> = D extends {
   readonly on: unknown
   readonly kind?: 'hash' | undefined
 }
   ? HashStoreIndex<S, KeyOf<S, D>>
   : StoreIndex<S, KeyOf<S, D>>
-/** An index without order, of kind 'hash': it finds keys, and a call that needs an order does not compile. */
+/** An index of kind 'hash': it finds single keys, and calls that need an order do not compile. */
 export type HashStoreIndex<S extends AnySchema = AnySchema, Key = unknown> = StoreIndex<S, Key> & {
+  /** Needs an index of kind 'ordered'. */
   readonly range: never
+  /** Needs an index of kind 'ordered'. */
   readonly first: never
+  /** Needs an index of kind 'ordered'. */
   readonly last: never
+  /** Needs an index of kind 'ordered'. */
   readonly count: never
 }
 
-/** No index was declared. */
+/** The type of a store's indexes where none was declared. */
 export type NoIndexes = Readonly<Record<never, never>>

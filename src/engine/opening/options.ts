@@ -1,8 +1,8 @@
 /**
- * Which options do stores and flat files take, when they are opened and in each of their calls?
+ * Which options do stores and flat files take, when they are opened and in their calls?
  *
- * One row an option: types, checks and docs/options.md come from here. A new option is one row more. Those of indexes:
- * indexes/keys/index-options.ts. How they are read: option-table.ts.
+ * One row an option: types, checks and docs/options.md come from here. Options of indexes: indexes/keys/index-options.ts. How
+ * options are read: option-table.ts.
  */
 
 import type { Advice } from '../../mmap/platform.ts'
@@ -32,7 +32,7 @@ import { defineIndex, type IndexDefinition } from '../indexes/keys/index-definit
 import { checkIndexName, INDEX_DECLARATION, KEY_RANGE, WALKED_RANGE } from '../indexes/keys/index-options.ts'
 import { GATHER, NUMBER_RANGE } from '../read/read-options.ts'
 
-/** How the bytes of a file are reached; 'auto' maps where mapping is safe. */
+/** How the bytes of a file are reached. 'auto' maps the file where mapping is safe. */
 export type Backend = 'auto' | 'mapped' | 'file' | 'memory'
 
 const KIB = 1024
@@ -41,33 +41,33 @@ const GIB = 1024 * MIB
 
 const WINDOW_BYTES_MIN = 64 * KIB
 
-/** Options of reading, common to stores and flat files. */
+/** Options of reading, shared by stores and flat files. */
 export const READING = new OptionTable('ReadingOptions', {
-  /** The file is not changed; another process may write it meanwhile. */
+  /** Whether changes are refused. Another process may write the file meanwhile. */
   readOnly: flag.or(false),
   /**
-   * How the bytes are reached: mapped, by positioned reads and writes ('file'), or in memory alone, where they are gone after
-   * close ('memory'). 'auto' maps where mapping is safe; `store.backend` says what it chose.
+   * How the bytes are reached: mapped into memory ('mapped'), by positioned reads and writes ('file'), or without a file, lost at close
+   * ('memory'). 'auto' maps where mapping is safe; `store.backend` says what it chose.
    */
   backend: oneOf<Backend>('auto', 'mapped', 'file', 'memory').or('auto'),
-  /** Bytes of a sliding window. */
+  /** Size of a sliding window. */
   windowBytes: whole({ min: WINDOW_BYTES_MIN, max: GIB, isPowerOfTwo: true }).or(GIB),
-  /** The most bytes that all windows together may map, at least one window. Without a bound the system evicts pages by itself. */
+  /** Bound on the mapped bytes of all windows together; at least one window is mapped. Without it the system evicts pages by itself. */
   maxMappedBytes: whole({ unit: 'bytes', orInfinity: true }).or(Number.POSITIVE_INFINITY),
   /**
-   * 'normal': lookups read single pages, and scans read ahead. 'random': scans do not read ahead either. 'sequential': the system
-   * is told to read ahead (madvise).
+   * 'normal': lookups read single pages, and scans read ahead. 'random': nothing reads ahead. 'sequential': the system is told to read
+   * ahead (madvise).
    */
   advice: oneOf<Advice>('normal', 'random', 'sequential').or('normal'),
 })
 
-/** How a layout is made of a schema, and whether its refinements run. */
+/** How a schema becomes a layout, and whether its refinements run. */
 const ENCODING = new OptionTable('EncodingOptions', {
-  /** 'natural' lays fields out as C does. Fixed when a store is created; an existing store refuses another one. */
+  /** 'natural' aligns fields as C does; 'packed' leaves no gaps. Fixed at creation; an existing store refuses another value. */
   align: oneOf('packed', 'natural').orElse("the store's, 'packed' for a new one"),
-  /** Byte order of fields that do not say their own. Fixed when a store is created; an existing store refuses another one. */
+  /** Byte order of fields without one of their own. Fixed at creation; an existing store refuses another value. */
   endian: oneOf('little', 'big').orElse("the store's, 'little' for a new one"),
-  /** False skips refinements; layout checks always run. */
+  /** Whether refinements run on writes. Checks of the layout always run. */
   validate: flag.or(true),
 })
 
@@ -75,140 +75,150 @@ const lockTimeoutMs = whole({ unit: 'milliseconds' }).or(0)
 const lock = oneOf('system', 'process').or('system')
 const stagedBytesMax = whole({ unit: 'bytes' }).or(GIB)
 
+/** Rows of `StoreOptions`. */
 export const STORE = new OptionTable('StoreOptions', {
   ...READING.rows,
   ...ENCODING.rows,
   /** Whether an absent file is created. */
   create: flag.orElse('true where a schema is given'),
-  /** Records to make room for at once. */
+  /** How many records the file has room for from the start. */
   capacity: whole({ unit: 'records' }).or(0),
-  /** 'blocks' allocates disk blocks before they are written. 'sparse' does not, so a full disk is noticed at a later call. */
+  /** 'blocks' allocates disk blocks before records are written. 'sparse' does not, so a full disk is noticed later. */
   allocate: oneOf<Allocation>('blocks', 'sparse').or('blocks'),
   /** When a commit counts as done: 'full' once it survives the loss of power, 'process' once it survives a killed process. */
   durability: oneOf<Durability>('full', 'process').or('full'),
-  /** Bytes of journal after which a checkpoint starts, or four times as many of records stored in place; at twice that commits wait. */
+  /**
+   * A checkpoint starts once the journal has so many bytes, or once four times as many bytes of records were stored in place. At twice
+   * that, commits wait for the checkpoint.
+   */
   journalBytes: whole({ min: 64 * KIB, max: GIB, unit: 'bytes' }).or(16 * MIB),
   /**
-   * Whether the store keeps a checksum for each record, 4 bytes each, so that a damaged record or deletion bit is an error; only
-   * at creation.
+   * Whether a new store keeps a checksum of 4 bytes for each record. A damaged record or deletion bit is then an error. An existing
+   * store keeps what it was created with.
    */
   checksums: flag.or(false),
-  /** When a record is compared with its checksum: true, each time it is read; false, by `verify` alone. */
+  /** When a record is compared with its checksum. true: each time it is read. false: only by `verify`. */
   verifyReads: flag.orElse('once, when it is read first'),
-  /** Whether append fills the numbers of deleted records. */
+  /** Whether `append` uses the numbers of deleted records again. */
   reuseNumbers: flag.or(false),
-  /** Bound on staged bytes in memory. */
+  /** Bound on the memory of staged changes. A change beyond it is ERR_STRIDE_LIMIT. */
   stagedBytesMax,
-  /** How long opening waits for another writer. */
+  /** How long opening waits for another writer to close. Then it is ERR_STRIDE_BUSY. */
   lockTimeoutMs,
   /**
-   * What keeps a second writer out. 'system': a lock of the kernel; where none can be had, because koffi does not load, opening
-   * for writing is ERR_STRIDE_NO_LOCK. 'process': the caller promises that no other process and no other thread writes; the
-   * kernel's lock is taken all the same where it can be had.
+   * How a second writer is kept out. 'system': by a lock of the kernel; without koffi there is none, and opening for writing is
+   * ERR_STRIDE_NO_LOCK. 'process': the caller promises that no other process and no other thread writes. The kernel's lock is
+   * still taken where it exists.
    */
   lock,
   /** Permission bits of a created file. */
   mode: permissionBits.orElse('0o600, its owner alone'),
 })
 
-/** The same with indexes. */
+/** Rows of `IndexedStoreOptions`: those of a store, and its indexes. */
 export const INDEXED_STORE = new OptionTable('IndexedStoreOptions', {
   ...STORE.rows,
   /**
-   * Indexes by name. The store keeps them from now on, whoever opens it. A new one is built from the records; one that is
-   * declared otherwise than before is rebuilt. A read-only opener builds none.
+   * Indexes by name. The store keeps them from now on, also for later openers that do not declare them. A new index is built from the
+   * records; one whose declaration changed is rebuilt. A read-only opener builds none.
    */
   indexes: named(INDEX_DECLARATION, 'index', checkIndexName).orElse('none'),
 })
 
+/** Rows of `FlatFileHeader`. */
 export const FLAT_HEADER = new OptionTable('FlatFileHeader', {
-  /** What the header holds. `file.header` is what it reads. */
+  /** The fields of the header. `file.header` gives their values. */
   schema: zodObject.required(),
   /** File offset of the header. */
   at: whole({ unit: 'bytes' }).or(0),
-  /** Byte order of the header's fields that do not say their own. */
+  /** Byte order of header fields without one of their own. */
   endian: oneOf('little', 'big').orElse("the file's"),
-  /** Answers the file offset of record 0. */
+  /** Returns the file offset of record 0. */
   offset: callback<(header: never) => unknown>('header').orElse("the option's, or the end of the header"),
-  /** Answers the bytes from one record to the next. */
+  /** Returns the bytes from the start of one record to the next. */
   stride: callback<(header: never) => unknown>('header').orElse("the option's"),
-  /** Answers how many records there are. */
+  /** Returns the number of records. */
   count: callback<(header: never) => unknown>('header').orElse("the option's"),
 })
 
+/** Rows of `FlatFileOptions`. */
 export const FLAT_FILE = new OptionTable('FlatFileOptions', {
   ...READING.rows,
   ...ENCODING.rows,
-  /** A header of the file, which says where the records lie. */
+  /** A header of the file that says where the records are. */
   header: nested(FLAT_HEADER).orElse('none'),
   /** File offset of record 0. */
   offset: whole({ unit: 'bytes' }).orElse('0, or the end of the header'),
   /**
-   * Bytes from one record to the next, at least the record size. Negative where each record lies in front of the one before, as the
-   * rows of a BMP do; then `offset` is that of record 0 all the same, and `count` is needed.
+   * Bytes from the start of one record to the next, at least the record size. Negative where each record lies in front of the one
+   * before it, as the rows of a BMP do. `offset` is then still that of record 0, and `count` is needed.
    */
   stride: whole({ min: 1, unit: 'bytes', orNegative: true }).orElse('the record size'),
-  /** How many records there are. */
+  /** The number of records. */
   count: whole({ unit: 'records' }).orElse('as many as the file holds'),
-  /** What is done about a part of a record at the end, where nothing says how many records there are. */
+  /** Whether a part of a record at the end of the file is refused or ignored. Applies where no count is given. */
   tail: oneOf('refuse', 'ignore').or('refuse'),
-  /** Bound on staged bytes in memory. */
+  /** Bound on the memory of staged changes. A change beyond it is ERR_STRIDE_LIMIT. */
   stagedBytesMax,
 })
 
+/** Rows of `MigrateOptions`. */
 export const MIGRATION = new OptionTable('MigrateOptions', {
   ...ENCODING.rows,
-  /** How long opening waits for another writer. */
+  /** How long opening waits for another writer to close. Then it is ERR_STRIDE_BUSY. */
   lockTimeoutMs,
-  /** What keeps a second writer out, as in `openStore`. */
+  /** How a second writer is kept out, as in `openStore`. */
   lock,
-  ...PROGRESS.rows,
+  /** Aborting it ends the call with the signal's reason. The old file is then unchanged. */
+  signal: PROGRESS.rows.signal,
+  /** Called after each part with the records done so far and in all, deleted ones included. If it throws, the call ends with that. */
+  progress: PROGRESS.rows.progress,
 })
 
-/** How one commit differs from the store's others. */
+/** Rows of `CommitOptions`. */
 export const COMMIT = new OptionTable('CommitOptions', {
   /** 'full' resolves once the commit survives the loss of power, 'process' once it survives a killed process. */
   durability: oneOf<Durability>('full', 'process').orElse("the store's own"),
 })
 
 export type ReadingOptions = OptionsOf<typeof READING>
-/** How a store is opened, and created. */
+/** How a store is opened or created. */
 export type StoreOptions = OptionsOf<typeof STORE>
 
-/** What an offset, stride or count is taken from. @typeParam H the header's schema */
+/** A header that says where the records of a flat file are. @typeParam H the header's schema */
 export interface FlatFileHeader<H extends AnySchema = AnySchema>
   extends Omit<OptionsOf<typeof FLAT_HEADER>, 'schema' | 'offset' | 'stride' | 'count'> {
-  /** What the header holds. `file.header` is what it reads. */
+  /** The fields of the header. `file.header` gives their values. */
   readonly schema: H
-  /** Answers the file offset of record 0. */
+  /** Returns the file offset of record 0. */
   readonly offset?: ((header: Output<H>) => number | bigint) | undefined
-  /** Answers the bytes from one record to the next. */
+  /** Returns the bytes from the start of one record to the next. */
   readonly stride?: ((header: Output<H>) => number | bigint) | undefined
-  /** Answers how many records there are. */
+  /** Returns the number of records. */
   readonly count?: ((header: Output<H>) => number | bigint) | undefined
 }
 
-/** How a flat file is opened, and where its records lie. @typeParam H the header's schema */
+/** How a flat file is opened, and where its records are. @typeParam H the header's schema */
 export interface FlatFileOptions<H extends AnySchema = AnySchema>
   extends Omit<OptionsOf<typeof FLAT_FILE>, 'header'> {
-  /** A header of the file, which says where the records lie. */
+  /** A header of the file that says where the records are. */
   readonly header?: FlatFileHeader<H> | undefined
 }
 /** How a store is migrated. */
 export type MigrateOptions = OptionsOf<typeof MIGRATION>
-/** How one commit differs from the store's others. */
+/** Options of one commit. */
 export type CommitOptions = OptionsOf<typeof COMMIT>
 
-/** The options of a store, with those indexes that a program declares. */
+/** How a store is opened or created, with its indexes. */
 export interface IndexedStoreOptions<I = IndexDeclarations> extends StoreOptions {
   /**
-   * Indexes by name. The store keeps them from now on, whoever opens it. A new one is built from the records; one that is
-   * declared otherwise than before is rebuilt. A read-only opener builds none.
+   * Indexes by name. The store keeps them from now on, also for later openers that do not declare them. A new index is built from the
+   * records; one whose declaration changed is rebuilt. A read-only opener builds none.
    */
   readonly indexes?: I | undefined
 }
 
-/** Options of a store as it keeps them. */
+/** The options of a store, checked, with defaults. */
 export type StoreSettings = SettledOptions<typeof INDEXED_STORE>
 export type FlatFileSettings = SettledOptions<typeof FLAT_FILE>
 
@@ -251,7 +261,7 @@ export const ENGINE_CALLS: readonly CallWithOptions[] = [
   { call: 'file.refresh()', table: NO_OPTIONS },
 ]
 
-/** The declared indexes, checked as far as that goes without a schema. @throws TypeError */
+/** The declared indexes, checked as far as is possible without a schema. @throws TypeError */
 export function indexDefinitions({ indexes }: StoreSettings): readonly IndexDefinition[] {
   if (indexes === undefined) return []
   return Object.entries(indexes).map(([name, declaration]) => defineIndex(name, declaration))

@@ -1,12 +1,12 @@
 /**
- * Which options do the calls of an index take? Rows of a declaration and of a range.
+ * Which options do the declaration of an index and its ranges take? One row an option.
  */
 
 import { flag, indexKey, keyPrefix, oneOf, textOrTexts, whole } from '../../../options/option-kinds.ts'
 import { type OptionsOf, OptionTable, type SettledOptions } from '../../../options/option-table.ts'
 import { shown } from '../../../options/shown-value.ts'
 
-/** 'hash' finds keys; 'ordered' finds keys and ranges of them. */
+/** 'hash' finds single keys. 'ordered' finds single keys and ranges. */
 export type IndexKind = 'hash' | 'ordered'
 
 const NAME_LENGTH_MAX = 200
@@ -17,45 +17,45 @@ export function checkIndexName(name: unknown): void {
   throw new TypeError(`An index has a name of 1 to ${NAME_LENGTH_MAX} characters: ${shown(name)}`)
 }
 
-/** An index as it is declared. */
+/** Rows of `IndexDeclaration`. */
 export const INDEX_DECLARATION = new OptionTable('IndexDeclaration', {
-  /** A field by its dotted path, or several: then keys are arrays of their values. */
+  /** A field by its dotted path, or several fields. A key of several fields is an array of their values. */
   on: textOrTexts.required(),
-  /** 'hash' finds keys; 'ordered' finds keys and ranges of them. */
+  /** 'hash' finds single keys. 'ordered' finds single keys and ranges. */
   kind: oneOf<IndexKind>('hash', 'ordered').or('hash'),
   /**
-   * Whether two live records with the same key are refused, at each call that changes one. As in SQL, many records may have a key
-   * with a null in it, or inside an object or array in it.
+   * Whether a change is refused that would give two live records the same key. As in SQL, a key that contains a null, also inside
+   * an object or array, may occur many times.
    */
   unique: flag.or(false),
 })
 
-/** Which keys, and in which order. */
+/** Rows of `Range`. */
 export const KEY_RANGE = new OptionTable('Range', {
-  /** From this key on; null is a key, and a part of a key stands for all that begin with it (docs/keys.md). */
+  /** Keys from this one on. null is a key. The first values of a key stand for all keys that begin with them (docs/keys.md). */
   gte: indexKey.asCondition('from the first key'),
-  /** Behind this key. */
+  /** Keys greater than this one. */
   gt: indexKey.asCondition('from the first key'),
-  /** Up to this key, itself included. */
+  /** Keys up to this one, included. */
   lte: indexKey.asCondition('to the last key'),
-  /** Up to this key, itself not included. */
+  /** Keys less than this one. */
   lt: indexKey.asCondition('to the last key'),
-  /** Keys that begin with this text, or with these values; of the last one, a text, the beginning is enough. */
+  /** Keys that begin with this text or with these values. If the last value is a text, its beginning is enough. */
   prefix: keyPrefix.asCondition('any key'),
-  /** From the last to the first. */
+  /** Whether the order is from the last key to the first. */
   reverse: flag.or(false),
 })
 
-/** Which entries of an ordered index, in which order, and how many of them. */
+/** Rows of `RangeOptions`. */
 export const WALKED_RANGE = new OptionTable('RangeOptions', {
   ...KEY_RANGE.rows,
-  /** Entries passed over at the beginning. */
+  /** How many entries are skipped at the beginning. */
   offset: whole({ unit: 'entries' }).or(0),
-  /** Entries given at most. */
+  /** The largest number of entries given. */
   limit: whole({ unit: 'entries', orInfinity: true }).or(Number.POSITIVE_INFINITY),
 })
 
-/** An index as it is declared, of whatever schema. */
+/** An index as it is declared, for any schema. */
 export type IndexOptions = Omit<OptionsOf<typeof INDEX_DECLARATION>, 'on'> & {
   readonly on: string | readonly string[]
 }
