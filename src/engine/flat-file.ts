@@ -1,9 +1,9 @@
 /**
- * A foreign file of fixed-size records, in place: the reading face of RecordSet over a file without a header.
+ * How is a file of another program, with records of one size, read and changed in place?
  *
- *   FF1  nothing is written but records that were changed, where they lie; the file never changes its size.
- *   FF2  commit is durable but not atomic: a crash inside it may leave some of its changes.
- * Where the records lie: flat-place.ts.
+ *   FF1  only changed records are written, each to its own place. The file never changes its size.
+ *   FF2  commit is durable but not atomic: a crash during it may leave some of its changes.
+ * Where the records are: flat-place.ts.
  */
 
 import { StrideError } from '../errors.ts'
@@ -29,11 +29,12 @@ import { Staging } from './records/staging.ts'
 import { readStats, type StoreStats } from './stats.ts'
 
 /**
- * Opens any file of fixed-size records where it lies; nothing is converted.
+ * Opens any file of fixed-size records in place; nothing is converted. Close it at the end.
  *
- * @param options `offset` of record 0, `stride`, `count`, or the `header` that says them; `endian`, `readOnly` and how to read
- * @throws {StrideError} ERR_STRIDE_NOT_FOUND, _PARTIAL_RECORD, _TRUNCATED, _CORRUPT (a header that cannot be right), _LAYOUT,
- *   _IS_DIRECTORY, _PERMISSION, _IO; TypeError for a misspelt option; what a function of the header throws
+ * @param options `offset` of record 0, `stride` and `count`, or a `header` that says them; `endian`, `readOnly`, and how to read
+ * @throws {StrideError} ERR_STRIDE_NOT_FOUND, _PARTIAL_RECORD, _TRUNCATED, _CORRUPT (the header is impossible), _LAYOUT,
+ *   _IS_DIRECTORY, _PERMISSION, _NOT_MAPPABLE, _IO
+ * @throws TypeError, RangeError for arguments that cannot be meant; what a function of the header throws
  */
 export function openFlatFile<S extends AnySchema, H extends AnySchema = AnySchema>(
   path: string,
@@ -45,7 +46,7 @@ export function openFlatFile<S extends AnySchema, H extends AnySchema = AnySchem
 }
 
 /**
- * A file of fixed-size records that another program made, opened by `openFlatFile`. Its records are read as those of a store, and
+ * A file of fixed-size records that another program made, opened by `openFlatFile`. Its records are read like those of a store, and
  * changed in place.
  */
 export class FlatFile<S extends AnySchema = AnySchema, H extends AnySchema = AnySchema> extends RecordSet<S> {
@@ -134,18 +135,18 @@ export class FlatFile<S extends AnySchema = AnySchema, H extends AnySchema = Any
     return this.#file.access === 'read'
   }
 
-  /** What the schema of the header read when the file was opened, or at the last `refresh`; undefined without one. */
+  /** The header, as it was at opening or at the last `refresh`; undefined if none was declared. */
   get header(): Output<H> {
     return this.#header
   }
 
   /**
-   * Sees records that another process has added since: the file grew, or its header says so. What is staged stays. Records that are
-   * there already are seen as they are without this.
+   * Looks for records that another process has added. Changes of existing records are seen without it. Staged changes stay. Where it
+   * throws, nothing has changed.
    *
    * @returns how many records were added
-   * @throws {StrideError} ERR_STRIDE_TRUNCATED where there are fewer, _REPLACED where they lie elsewhere now: open the file again;
-   *   otherwise as `openFlatFile`, and the file stays as it was; _CLOSED
+   * @throws {StrideError} ERR_STRIDE_TRUNCATED if there are fewer records, _REPLACED if they are at another place (open the file
+   *   again), _CLOSED; otherwise as `openFlatFile`
    */
   refresh(none?: NoOptions): number {
     NO_OPTIONS.read(none, 'refresh of a flat file')
@@ -154,7 +155,7 @@ export class FlatFile<S extends AnySchema = AnySchema, H extends AnySchema = Any
     const { locator, pool, addressing } = this.#reading.source
     const { path } = this
     const now = this.#place()
-    // A function of the header is the caller's, and may close the file.
+    // A function of the header belongs to the caller, and may close the file.
     this.#reading.assertOpen()
     const { dataOffset, stride } = now.addressing
     if (dataOffset !== addressing.dataOffset || stride !== addressing.stride) {
@@ -172,11 +173,14 @@ export class FlatFile<S extends AnySchema = AnySchema, H extends AnySchema = Any
     return added
   }
 
-  /** Stages new values for the named fields. @throws {StrideError} ERR_STRIDE_NO_RECORD, ERR_STRIDE_RECORD, _READ_ONLY */
+  /**
+   * Stages new values for the named fields of record n.
+   * @throws {StrideError} ERR_STRIDE_NO_RECORD, _RECORD, _LIMIT (more is staged than `stagedBytesMax`), _READ_ONLY, _CLOSED, _POISONED
+   */
   update(n: number, change: Partial<Input<S>>): void {
     this.#writable().update(n, change)
   }
-  /** Stages a record in place of another. @throws {StrideError} ERR_STRIDE_NO_RECORD, ERR_STRIDE_RECORD, _READ_ONLY */
+  /** Stages a record in place of record n. @throws as `update` */
   put(n: number, record: Input<S>): void {
     this.#writable().put(n, record)
   }
@@ -188,19 +192,19 @@ export class FlatFile<S extends AnySchema = AnySchema, H extends AnySchema = Any
   appendMany(_records: Iterable<Input<S>>): never {
     throw this.#fixedSize('appendMany')
   }
-  /** A flat file has nowhere to say that a record is deleted. @throws {StrideError} ERR_STRIDE_LIMIT, always */
+  /** A flat file has no deletion bits. @throws {StrideError} ERR_STRIDE_LIMIT, always */
   delete(_n: number): never {
     throw this.#fixedSize('delete')
   }
 
   /**
-   * Writes what is staged in place and syncs: durable, not atomic. A crash before it resolves may leave a part.
-   * @throws {StrideError} ERR_STRIDE_IO and poisons; _READ_ONLY, _CLOSED, _POISONED
+   * Writes staged records in place and syncs. Durable, but not atomic: a crash before it resolves may leave some of them.
+   * @throws {StrideError} ERR_STRIDE_IO, which poisons the file; _READ_ONLY, _CLOSED, _POISONED
    */
   async commit(none?: NoOptions): Promise<void> {
     NO_OPTIONS.read(none, 'commit of a flat file')
     this.#apply()
-    // One sync after the other: a writeback error is reported once for each descriptor.
+    // Syncs run one after the other, since a writeback error is reported only once for each descriptor.
     this.#syncing = this.#syncing.then(() => this.#syncAsync())
     await this.#syncing
   }
@@ -215,14 +219,14 @@ export class FlatFile<S extends AnySchema = AnySchema, H extends AnySchema = Any
       throw this.#poison(error)
     }
   }
-  /** Drops what is staged. @throws {StrideError} ERR_STRIDE_READ_ONLY, _CLOSED, _POISONED */
+  /** Drops staged changes. @throws {StrideError} ERR_STRIDE_READ_ONLY, _CLOSED, _POISONED */
   rollback(): void {
     this.#writable()
     this.#reading.source.locator.staging.rollback()
     this.#reading.changed()
   }
 
-  /** What reading and writing cost so far: windows, memory, page faults, syncs, commits. @throws {StrideError} ERR_STRIDE_CLOSED */
+  /** Counters of windows, memory, page faults, syncs and commits, as a copy. @throws {StrideError} ERR_STRIDE_CLOSED */
   stats(): StoreStats {
     this.#reading.assertOpen()
     return readStats({
@@ -241,7 +245,7 @@ export class FlatFile<S extends AnySchema = AnySchema, H extends AnySchema = Any
     })
   }
 
-  /** Drops what is staged and closes the file; rows and walks throw ERR_STRIDE_CLOSED afterwards. Twice is fine. */
+  /** Drops staged changes and closes the file. Rows and walks throw ERR_STRIDE_CLOSED afterwards. Twice is fine. */
   close(): void {
     if (this.#reading.isClosed) return
     this.#writer.assertIdle('close')
@@ -250,7 +254,7 @@ export class FlatFile<S extends AnySchema = AnySchema, H extends AnySchema = Any
     const close = (): void => this.#file.close()
     void this.#syncing.then(close, close)
   }
-  /** Like `close()`, but waits for commits in flight without blocking the event loop. */
+  /** Like `close()`, but first waits for commits in flight, without blocking. */
   async closeAsync(): Promise<void> {
     if (this.#reading.isClosed) return
     this.#writer.assertIdle('closeAsync')
@@ -325,7 +329,7 @@ export class FlatFile<S extends AnySchema = AnySchema, H extends AnySchema = Any
   }
 }
 
-/** The file, mapped where that can be; else read by position. */
+/** Opens the file, mapped if that is possible, otherwise by position. */
 function openFile(
   path: string,
   options: FlatFileSettings,

@@ -1,8 +1,8 @@
 /**
- * Where do the records of a flat file lie? What options say, or functions of the file's own header, and what the file's size allows.
+ * Where do the records of a flat file lie? Options say it, or functions of the file's header; the size of the file must allow it.
  *
- *   FP1  what a header says is believed no more than a caller: it is checked against the file before anything is read by it.
- * What is done with the records: flat-file.ts.
+ *   FP1  numbers from a header are checked against the file before any record is read, as those from options are.
+ * Reading and changing the records: flat-file.ts.
  */
 
 import { StrideError } from '../errors.ts'
@@ -17,11 +17,11 @@ import { sharedCodec } from './read/codecs.ts'
 
 export interface FlatPlace {
   readonly addressing: Addressing
-  /** Records. */
+  /** How many records there are. */
   readonly count: number
-  /** Where the last byte of a record ends. */
+  /** File offset behind the last byte of a record. */
   readonly end: number
-  /** What the header's schema reads; undefined where there is none. */
+  /** The header, read by its schema; undefined if none was declared. */
   readonly header: unknown
 }
 
@@ -58,7 +58,7 @@ function readHeader(file: PlatformFile, options: FlatFileSettings): { header: un
   return { header: codec.decode(view, bytes, 0), size: at + recordSize }
 }
 
-/** What a function of the header answered. @throws TypeError for what is no number; ERR_STRIDE_CORRUPT for one that cannot be */
+/** Checks the result of a function of the header. @throws TypeError if it is no number; ERR_STRIDE_CORRUPT if it is impossible */
 function answerOf(path: string, name: string, answer: unknown, row: Option<number>): number {
   const value = typeof answer === 'bigint' ? Number(answer) : answer
   if (typeof value !== 'number') throw new TypeError(`header.${name} must answer a number: ${shown(answer)}`)

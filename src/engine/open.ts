@@ -1,5 +1,7 @@
 /**
- * Opening a store: arguments checked, and waiting for another writer without blocking the event loop.
+ * How does a program open a store? Arguments are checked here, and `openStoreAsync` waits for another writer without blocking.
+ *
+ * What opening does with the files: opening/store-file.ts.
  */
 
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -22,12 +24,15 @@ import type { RecoveryLimits } from './recovery/recovery-limits.ts'
 import { Store } from './store.ts'
 
 /**
- * Opens a store, and creates it if it is absent and a schema is given. Cost: the header and one root; nothing is
- * read of the records. After a crash also the journal, blocking; openStoreAsync reads that in turns of the event loop.
+ * Opens a store, and creates it if it is absent and a schema is given. Close it at the end.
  *
- * @param schema a plain Zod object; left out, it is rebuilt from the file's header
- * @throws {StrideError} ERR_STRIDE_NOT_FOUND, _NOT_A_STORE, _FORMAT_NEWER, _CORRUPT, _TRUNCATED, _SCHEMA_MISMATCH, _LAYOUT,
- *   _BUSY, _NO_LOCK, _IS_DIRECTORY, _PERMISSION, _NO_SPACE, _IO; TypeError or RangeError for options that cannot be meant
+ * Cost: reading the header and one root; no records. After a crash the journal is replayed, and new indexes are built, before it
+ * returns; `openStoreAsync` does that in turns of the event loop.
+ *
+ * @param schema a plain Zod object; without it the schema is rebuilt from the file's header
+ * @throws {StrideError} ERR_STRIDE_NOT_FOUND, _NOT_A_STORE, _FORMAT_NEWER, _CORRUPT, _TRUNCATED, _JOURNAL_MISSING, _SCHEMA_MISMATCH,
+ *   _LAYOUT, _DUPLICATE_KEY (a new unique index), _BUSY, _NO_LOCK, _IS_DIRECTORY, _PERMISSION, _NOT_MAPPABLE, _NO_SPACE, _LIMIT, _IO
+ * @throws TypeError, RangeError for arguments that cannot be meant
  */
 export function openStore<S extends AnySchema, const I extends IndexDeclarations<S> = NoIndexes>(
   path: string,
@@ -48,7 +53,7 @@ export function openStore<S extends AnySchema>(
   }
 }
 
-/** What to open, as a caller's arguments say it. */
+/** The checked arguments of a call. */
 interface Opening<S extends AnySchema> {
   readonly path: string
   readonly schema: S | undefined
@@ -77,7 +82,7 @@ function readArguments<S extends AnySchema>(
   return { path, schema: undefined, options: INDEXED_STORE.read(given, call) }
 }
 
-/** Whether fields were given without an object around them; no getter runs. */
+/** Whether fields were given without z.object() around them. Runs no getter. */
 function hasSchema(given: object): boolean {
   const values = Object.values(Object.getOwnPropertyDescriptors(given))
   return values.some(({ value }) => isSchema(value) || isOldSchema(value))
@@ -97,7 +102,7 @@ function* openAsTold<S extends AnySchema>(
   }
 }
 
-/** What an absent file means where no schema was given. */
+/** The error for an absent file where no schema was given. */
 function schemaIsMissing(error: StrideError, options: StoreSettings): StrideError {
   const { path = '' } = error
   const isCreatable = !options.readOnly && options.create !== false
@@ -108,7 +113,7 @@ function schemaIsMissing(error: StrideError, options: StoreSettings): StrideErro
   })
 }
 
-/** @internal Like `openStore`, over a given platform: crash tests bring their own, and other limits of recovery. */
+/** @internal Like `openStore`, over a given platform and with given limits of recovery. For crash tests. */
 export function openStoreOn<S extends AnySchema>(
   platform: Platform,
   path: string,
@@ -123,8 +128,9 @@ export function openStoreOn<S extends AnySchema>(
 const POLL_MS = 10
 
 /**
- * Like `openStore`, but without blocking the event loop: waits for another writer, up to `lockTimeoutMs`, and reads the journal that a
- * crash left, or builds indexes, in turns.
+ * Like `openStore`, but without blocking the event loop while it waits for another writer (up to `lockTimeoutMs`), replays the journal
+ * of a crash, or builds indexes.
+ * @throws as `openStore`
  */
 export async function openStoreAsync<S extends AnySchema, const I extends IndexDeclarations<S> = NoIndexes>(
   path: string,

@@ -1,46 +1,46 @@
 /**
- * What reading and writing cost so far.
+ * How much have reading and writing cost so far? Counters of a store or flat file.
  */
 
 import type { WindowPool } from '../mmap/window-pool/window.ts'
 import type { CommitStats } from './commit/commit-progress.ts'
 import type { Staging } from './records/staging.ts'
 
-/** What reading and writing cost so far, as a copy. Bytes unless another unit is named. */
+/** Counters of a store or flat file, as a copy. */
 export interface StoreStats {
   /** How the bytes are reached. */
   readonly backend: 'mapped' | 'file' | 'memory'
-  /** Windows that show a part of the file now. */
+  /** How many windows show a part of the file now. */
   readonly windows: number
   /** Bytes that these windows show. */
   readonly mappedBytes: number
-  /** Bytes of the mapped windows that are in memory, whoever brought them there. */
+  /** Bytes of the mapped windows that are in memory now, in the system's cache. */
   readonly residentBytes: number
   /** How often a window was pointed at another part of the file. */
   readonly slides: number
-  /** Page faults of the whole process since it started; major ones waited for a disk. */
+  /** Page faults of the whole process since it started. Major ones waited for a disk. */
   readonly pageFaults: { readonly minor: number; readonly major: number }
-  /** Syncs asked of the system since opening. */
+  /** Syncs since opening. */
   readonly syncs: number
   /** Commits since opening. */
   readonly commits: number
   /** Checkpoints since opening. */
   readonly checkpoints: number
-  /** How often commits had to wait until a checkpoint set a part of the journal free. */
+  /** How often a commit waited for a checkpoint to free a part of the journal. */
   readonly commitWaits: number
   /** Bytes of frames in the journal. */
   readonly journalBytes: number
-  /** Size of the file. */
+  /** Bytes of the file. */
   readonly fileBytes: number
-  /** Records that the file has room for. */
+  /** How many records the file has room for. */
   readonly capacity: number
-  /** Records that are staged and not in the file. */
+  /** Staged records that are not in the file. */
   readonly stagedRecords: number
-  /** Heap memory that staging holds. */
+  /** Bytes of heap memory that staging holds. */
   readonly stagedBytes: number
-  /** Transactions of `begin()` that go on. */
+  /** Open transactions of `begin()`. */
   readonly openTransactions: number
-  /** Heap memory of earlier versions of records, kept for them. */
+  /** Bytes of heap memory with earlier versions of records, kept for these transactions. */
   readonly versionBytes: number
 }
 
@@ -52,7 +52,7 @@ export function readStats(of: {
   readonly staging: Staging
   readonly fileBytes: number
   readonly capacity: number
-  /** None for a reader. */
+  /** Undefined for a store that is open for reading only. */
   readonly committing: CommitStats | undefined
 }): StoreStats {
   const { minorPageFault, majorPageFault } = process.resourceUsage()

@@ -1,8 +1,8 @@
 /**
- * The store: the reading face of RecordSet with writing, committing and closing.
+ * What can a program do with a store? Reading (RecordSet), and here writing, committing, maintaining and closing.
  *
- * What stands behind it, from opening to closing: opening/opened-store.ts. Encoding and staging: commit/writer.ts. Order of bytes
- * and syncs: commit/committer.ts. Whole-file work: maintain/.
+ * The objects of an opened store: opening/opened-store.ts. Encoding and staging: commit/writer.ts. Order of bytes and syncs:
+ * commit/committer.ts. Whole-file work: maintain/.
  */
 
 import { backendOf } from '../mmap/choose-platform.ts'
@@ -37,14 +37,14 @@ import { readStats, type StoreStats } from './stats.ts'
 import { nestedTransaction, runCallback, Transaction } from './transaction.ts'
 import { WriteGate } from './write-gate.ts'
 
-/** Fixed-size records in one file, opened by `openStore`. Changes are staged in memory; `commit` makes them durable. */
+/** Fixed-size records in one file, opened by `openStore`. Changes are staged in memory until `commit` makes them durable. */
 export class Store<S extends AnySchema = AnySchema, out I = NoIndexes> extends RecordSet<S> {
   readonly #opened: OpenedStore<S>
   readonly #indexes: NamedIndexes<S>
   readonly #exclusiveWork: ExclusiveWork
   readonly #gate: WriteGate<S>
   #transaction: Transaction<S, I> | undefined
-  /** Settles once no checkpoint that was asked for goes on. */
+  /** Settles once no requested checkpoint is running. */
   #checkpoints: Promise<unknown> = Promise.resolve()
 
   private constructor(opened: OpenedStore<S>) {
@@ -55,7 +55,7 @@ export class Store<S extends AnySchema = AnySchema, out I = NoIndexes> extends R
     this.#gate = new WriteGate(opened, this.#exclusiveWork)
   }
 
-  /** @internal Opens a store in steps, as long as a journal is read or indexes are built. */
+  /** @internal Opens a store. A step ends while a journal is read or indexes are built. */
   static *opening<S extends AnySchema, I = NoIndexes>(
     path: string,
     schema: S | undefined,
@@ -63,7 +63,7 @@ export class Store<S extends AnySchema = AnySchema, out I = NoIndexes> extends R
     given?: GivenParts,
   ): QuietSteps<Store<S, I>> {
     const opened = yield* OpenedStore.open(path, schema, options, given)
-    // Beside another writer reads are checked (PO3 of point-reader.ts), which is not generated.
+    // A read-only store checks its reads (PO3 of point-reader.ts), and generated code does not.
     const Reader = options.readOnly ? Store : readerClassOf(Store, opened.reading.source.codec)
     const store = new Reader(opened) as Store<S, I>
     yield* opened.start()
@@ -80,7 +80,7 @@ export class Store<S extends AnySchema = AnySchema, out I = NoIndexes> extends R
   get backend(): 'mapped' | 'file' | 'memory' {
     return backendOf(this.#opened.session.file.platform)
   }
-  /** Why the file is not mapped, where that was decided at opening. */
+  /** Why `backend: 'auto'` did not map the file; undefined if it did, or if another backend was asked for. */
   get backendReason(): string | undefined {
     return this.#opened.session.file.backendReason
   }
@@ -88,42 +88,46 @@ export class Store<S extends AnySchema = AnySchema, out I = NoIndexes> extends R
   get readOnly(): boolean {
     return this.#opened.options.readOnly
   }
-  /** The number of the last commit that was acknowledged, 0 before the first. */
+  /** The number of the last acknowledged commit, 0 before the first. @throws {StrideError} ERR_STRIDE_CLOSED */
   get commitNumber(): number {
     return this.#prepared().session.commitNumber
   }
-  /** The number of the last commit that survives the loss of power; behind commitNumber with durability 'process'. */
+  /**
+   * The number of the last commit that survives the loss of power. With durability 'process' it is behind `commitNumber`.
+   * @throws {StrideError} ERR_STRIDE_CLOSED
+   */
   get durableCommitNumber(): number {
     return this.#prepared().session.durableCommitNumber
   }
-  /** What opening had to do after a crash: commits replayed, bytes of unfinished ones dropped. */
+  /** What opening had to do after a crash: commits replayed, bytes of unfinished commits dropped, indexes built. */
   get recovery(): Recovery {
     return this.#opened.session.recovery
   }
 
   /**
-   * An index, by its name: finds records by key, and the keys of ranges. Good for as long as the store.
+   * The index with this name. It is valid as long as the store is open and has the index.
    *
-   * Where indexes were declared at opening, only their names compile, and a variable of type string. `createIndex` gives the
-   * index that it made. Where none were declared any name does.
-   * @throws RangeError where the store has no such index; {StrideError} ERR_STRIDE_CLOSED
+   * If indexes were declared at opening, only their names compile, and variables of type string. If none were declared, any name does.
+   * `createIndex` returns the index that it made.
+   * @throws RangeError if the store has no such index; {StrideError} ERR_STRIDE_CLOSED, beside another writer _INDEX_NOT_BUILT
    */
   index<Name extends keyof I & string>(name: Name): IndexOn<S, I[Name]>
   index<Name extends string>(name: OtherName<I, Name>): StoreIndex<S>
   index(name: string): unknown {
     return this.#indexes.get(name)
   }
-  /** The indexes that the store has. */
+  /** The definitions of the store's indexes. @throws {StrideError} ERR_STRIDE_CLOSED */
   get indexes(): readonly IndexDefinition[] {
     return this.#indexes.definitions
   }
 
   /**
-   * Builds an index from the records and keeps it from now on. Reading and writing go on meanwhile.
-   * @throws {StrideError} ERR_STRIDE_DUPLICATE_KEY where two records have one key in a unique index, _EXISTS where there is an
-   *   index of this name, _TRANSACTION while changes are staged, _NO_SPACE, _IO; TypeError, RangeError for what cannot be
-   *   meant; what `signal` aborts with: there is no such index then
+   * Builds an index from the records. The store keeps it from now on. Reading and writing go on meanwhile. Where it throws, there is no
+   * such index.
    * @returns the index, as `index(name)` gives it
+   * @throws {StrideError} ERR_STRIDE_DUPLICATE_KEY if two records have the same key in a unique index, _EXISTS if there is an index of
+   *   this name, _TRANSACTION while changes are staged, _BUSY during compact, _READ_ONLY, _CLOSED, _POISONED, _NO_SPACE, _IO
+   * @throws TypeError, RangeError for a declaration that cannot be meant; the reason of `signal`
    */
   async createIndex<const D extends IndexDeclaration<S>>(
     name: string,
@@ -141,7 +145,10 @@ export class Store<S extends AnySchema = AnySchema, out I = NoIndexes> extends R
     )
     return this.#indexes.get(name)
   }
-  /** Forgets an index. @throws RangeError where there is none of this name; {StrideError} ERR_STRIDE_NO_SPACE, _IO */
+  /**
+   * Removes an index from the store.
+   * @throws RangeError if there is none of this name; {StrideError} _BUSY during compact, _READ_ONLY, _CLOSED, _POISONED, _NO_SPACE, _IO
+   */
   async dropIndex(name: string, none?: NoOptions): Promise<void> {
     refuseOptions(none, 'dropIndex')
     this.#gate.writable()
@@ -150,14 +157,19 @@ export class Store<S extends AnySchema = AnySchema, out I = NoIndexes> extends R
   }
 
   /**
-   * Stages a new record.
+   * Stages a new record. Reads through the store see it at once; `commit` makes it durable. Where it throws, nothing is staged.
    * @returns its number: one more than the highest, or with `reuseNumbers` that of a deleted record
-   * @throws {StrideError} ERR_STRIDE_RECORD, _DUPLICATE_KEY, _NO_SPACE, _LIMIT, _READ_ONLY, _CLOSED, _POISONED, _TRANSACTION, _BUSY
+   * @throws {StrideError} ERR_STRIDE_RECORD (the record does not fit the schema), _DUPLICATE_KEY, _NO_SPACE, _LIMIT (more is staged than
+   *   `stagedBytesMax`), _TRANSACTION (a callback of this store is running), _BUSY (compact), _READ_ONLY, _CLOSED, _POISONED
    */
   append(record: Input<S>): number {
     return this.#gate.writable().writer.append(record)
   }
-  /** Stages records at the end, all or none; numbers of deleted records are not reused. @throws as `append` */
+  /**
+   * Stages records at the end, all or none. Numbers of deleted records are not reused.
+   * @returns the number of the first record, and how many there are; the others follow it
+   * @throws as `append`, with `batchIndex`; TypeError for an argument that is no list
+   */
   appendMany(
     records: Iterable<Input<S>>,
     none?: NoOptions,
@@ -165,24 +177,24 @@ export class Store<S extends AnySchema = AnySchema, out I = NoIndexes> extends R
     refuseOptions(none, 'appendMany')
     return this.#gate.writable().writer.appendMany(records)
   }
-  /** Stages new values for the named fields. @throws {StrideError} ERR_STRIDE_NO_RECORD, _DUPLICATE_KEY; otherwise as `append` */
+  /** Stages new values for the named fields of record n. @throws {StrideError} ERR_STRIDE_NO_RECORD; otherwise as `append` */
   update(n: number, change: Partial<Input<S>>): void {
     this.#gate.writable().writer.update(n, change)
   }
-  /** Stages a record in place of a live one. @throws {StrideError} ERR_STRIDE_NO_RECORD, _DUPLICATE_KEY; otherwise as `append` */
+  /** Stages a record in place of the live record n. @throws {StrideError} ERR_STRIDE_NO_RECORD; otherwise as `append` */
   put(n: number, record: Input<S>): void {
     this.#gate.writable().writer.put(n, record)
   }
-  /** Stages a deletion. @returns whether there was a live record @throws as `append` */
+  /** Stages the deletion of record n. @returns whether there was a live record @throws as `append` */
   delete(n: number): boolean {
     return this.#gate.writable().writer.delete(n)
   }
 
   /**
-   * Stages a record in place of the one that has its key in a unique index, or, where none has it, a new one. A key with a null in
-   * it is nobody's.
-   * @returns its number, and whether it is a new one
-   * @throws TypeError where the index is not unique; RangeError where there is none of this name; {StrideError} as `append`
+   * Stages a record in place of the one with the same key in a unique index, or a new record if there is none. A key that contains a
+   * null is never found.
+   * @returns its number, and whether it is new
+   * @throws TypeError if the index is not unique; RangeError if there is none of this name; {StrideError} as `append`
    */
   upsert(index: keyof I & string, record: Input<S>): Upserted
   upsert<Name extends string>(index: OtherName<I, Name>, record: Input<S>): Upserted
@@ -191,8 +203,8 @@ export class Store<S extends AnySchema = AnySchema, out I = NoIndexes> extends R
     return writer.upsert(record, recordWithKey(this.#indexes.find(name), 'upsert'))
   }
   /**
-   * Stages the deletion of every record. Their numbers are given again only with `reuseNumbers`, or after compact.
-   * @returns how many there were
+   * Stages the deletion of every record. Their numbers are used again only with `reuseNumbers`, or after `compact`.
+   * @returns how many records there were
    * @throws {StrideError} as `append`
    */
   clear(none?: NoOptions): number {
@@ -201,10 +213,9 @@ export class Store<S extends AnySchema = AnySchema, out I = NoIndexes> extends R
   }
 
   /**
-   * Begins a transaction that goes on while others do, each with changes of its own. It sees the last commit at this call, and
-   * what it changes itself; what the store has staged it does not see. Any number at once; one that is dropped without `commit` or
-   * `rollback` is ended once it is garbage, and all are by `close` and `compact`.
-   * @throws {StrideError} ERR_STRIDE_READ_ONLY, _TRANSACTION inside a callback, _BUSY, _POISONED, _CLOSED
+   * Begins a transaction. Any number may be open at once, each with changes of its own. It sees the last commit before this call and
+   * its own changes, but not what the store has staged. `close` and `compact` end it, and so does garbage collection.
+   * @throws {StrideError} ERR_STRIDE_READ_ONLY, _TRANSACTION (a callback of this store is running), _BUSY (compact), _POISONED, _CLOSED
    */
   begin(none?: NoOptions): ConcurrentTransaction<S, I> {
     refuseOptions(none, 'begin')
@@ -212,13 +223,13 @@ export class Store<S extends AnySchema = AnySchema, out I = NoIndexes> extends R
   }
 
   /**
-   * Makes what is staged at the call durable, all of it or nothing (docs/durability.md, D1 and D2). Commits in flight
-   * share syncs.
+   * Makes all changes staged before this call durable, or none of them (docs/durability.md, D1 and D2). Commits in flight share syncs.
    *
-   * @param options `durability`: 'full' resolves once it survives the loss of power, 'process' once it survives a
-   *   killed process; the store's own unless told
-   * @returns the commit number; the present one when nothing was staged
-   * @throws {StrideError} ERR_STRIDE_NO_SPACE, _LIMIT and leaves all staged; _IO and poisons; _CLOSED, _READ_ONLY, _POISONED
+   * @param options `durability`, by default the store's: 'full' resolves once the commit survives the loss of power, 'process' once it
+   *   survives a killed process
+   * @returns the number of the commit; that of the last commit if nothing was staged
+   * @throws {StrideError} ERR_STRIDE_NO_SPACE, _LIMIT, _REPLACED, and the changes stay staged; _IO, which poisons the store; _POISONED,
+   *   _TRANSACTION (a callback of this store is running), _BUSY (compact), _READ_ONLY, _CLOSED
    */
   async commit(options?: CommitOptions): Promise<number> {
     const durability = this.#gate.durabilityOf(options, 'commit')
@@ -231,17 +242,17 @@ export class Store<S extends AnySchema = AnySchema, out I = NoIndexes> extends R
     const { committer } = this.#gate.writable()
     return committer.commitSync(durability)
   }
-  /** Drops everything staged that was not given to a commit. @throws {StrideError} as `append` */
+  /** Drops all staged changes that were not given to a commit. @throws {StrideError} as `begin` */
   rollback(): void {
     this.#gate.writable()
     this.#gate.dropStaged()
   }
 
   /**
-   * Runs a synchronous callback and commits what it staged, or, when it throws, nothing.
-   * @returns what the callback returned, once the commit is durable
-   * @throws what the callback throws; {StrideError} ERR_STRIDE_TRANSACTION when nested, when changes are staged
-   *   outside it, or when the callback returns a promise or a generator
+   * Runs a synchronous callback and commits the changes that it staged. If the callback throws, its changes are dropped.
+   * @returns the result of the callback, once the commit is durable
+   * @throws what the callback throws; {StrideError} ERR_STRIDE_TRANSACTION if it is nested, if changes are staged outside it, or if the
+   *   callback returns a promise or a generator; otherwise as `commit`
    */
   async transaction<T>(
     callback: ((tx: Transaction<S, I>) => T) & Synchronous<T>,
@@ -267,7 +278,7 @@ export class Store<S extends AnySchema = AnySchema, out I = NoIndexes> extends R
       this.#opened.reading.assertOpen()
       committed = committer.commit(durability)
     } catch (error) {
-      // Refused before anything was written, it leaves nothing staged either.
+      // A commit that is refused before anything is written must not leave changes staged.
       this.#gate.dropStaged()
       throw error
     } finally {
@@ -278,7 +289,7 @@ export class Store<S extends AnySchema = AnySchema, out I = NoIndexes> extends R
     return result
   }
 
-  /** Resolves once every earlier commit is durable. @throws {StrideError} ERR_STRIDE_CLOSED, _IO, _POISONED */
+  /** Resolves once every earlier commit survives the loss of power. @throws {StrideError} ERR_STRIDE_CLOSED, _IO, _POISONED */
   async flush(none?: NoOptions): Promise<void> {
     NO_OPTIONS.read(none, 'flush')
     this.#opened.reading.assertOpen()
@@ -286,8 +297,9 @@ export class Store<S extends AnySchema = AnySchema, out I = NoIndexes> extends R
     await this.#opened.writer?.parts?.committer.flush()
   }
   /**
-   * Brings everything committed into the data file, durably, which frees the journal. Rebuilds damaged indexes.
-   * @throws {StrideError} ERR_STRIDE_CLOSED, _BUSY during compact, _NO_SPACE, _IO, _POISONED
+   * Stores all committed changes in the data file, durably, which frees the journal. Rebuilds damaged indexes. Does nothing in a store
+   * that is open for reading only.
+   * @throws {StrideError} ERR_STRIDE_CLOSED, _BUSY (compact), _NO_SPACE, _IO, _POISONED
    */
   async checkpoint(none?: NoOptions): Promise<void> {
     NO_OPTIONS.read(none, 'checkpoint')
@@ -307,8 +319,9 @@ export class Store<S extends AnySchema = AnySchema, out I = NoIndexes> extends R
   }
 
   /**
-   * Checks everything that can be checked, and lists what is damaged with its offset. Changes nothing.
-   * @throws {StrideError} ERR_STRIDE_CLOSED, _BUSY, _IO
+   * Checks the file, its records and its indexes, and lists the damage with offsets. Changes nothing, and works in turns of the event
+   * loop.
+   * @throws {StrideError} ERR_STRIDE_CLOSED, _BUSY (the file is replaced again and again)
    */
   async verify(none?: NoOptions): Promise<VerifyResult> {
     NO_OPTIONS.read(none, 'verify')
@@ -316,11 +329,11 @@ export class Store<S extends AnySchema = AnySchema, out I = NoIndexes> extends R
   }
 
   /**
-   * Rewrites the file without its deleted records, beside the old one, and renames it. Reading goes on meanwhile;
-   * changes are refused with ERR_STRIDE_BUSY.
-   * @returns for each old record number the new one, or -1 where it was deleted
-   * @throws {StrideError} ERR_STRIDE_TRANSACTION while changes are staged, _BUSY, _NO_SPACE, _IO; what `signal` aborts with:
-   *   the store is as it was
+   * Writes the file without its deleted records beside the old one, then renames it. Records get new numbers. Reading goes on
+   * meanwhile; changes are refused with ERR_STRIDE_BUSY. Where it throws, the store is as before.
+   * @returns for each old record number the new one, or -1 for a deleted record
+   * @throws {StrideError} ERR_STRIDE_TRANSACTION while changes are staged, _BUSY (other whole-file work, or the file is mapped elsewhere
+   *   on Windows), _CORRUPT, _REPLACED, _READ_ONLY, _CLOSED, _POISONED, _NO_SPACE, _IO; the reason of `signal`
    */
   async compact(options?: ProgressOptions): Promise<Float64Array> {
     const progress = PROGRESS.read(options, 'compact')
@@ -332,10 +345,10 @@ export class Store<S extends AnySchema = AnySchema, out I = NoIndexes> extends R
   }
 
   /**
-   * Copies the committed records into a new store file, which then holds the state of one commit: the last that was
-   * made when the copying ended. Commits go on meanwhile.
-   * @throws {StrideError} ERR_STRIDE_EXISTS when the target exists, _BUSY, _CORRUPT, _NO_SPACE, _IO; what `signal` aborts with. The
-   *   target does not exist then
+   * Copies the committed records into a new store file. It holds the state of one commit, the last one before the copying ended.
+   * Commits go on meanwhile. Where it throws, there is no new file.
+   * @throws {StrideError} ERR_STRIDE_EXISTS if the target exists, _BUSY, _CORRUPT, _CLOSED, _POISONED, _NO_SPACE, _IO; the reason of
+   *   `signal`; TypeError for a path that cannot be meant
    */
   async backup(path: string, options?: ProgressOptions): Promise<void> {
     checkPath(path, 'backup')
@@ -345,7 +358,7 @@ export class Store<S extends AnySchema = AnySchema, out I = NoIndexes> extends R
     await this.#exclusiveWork.run('backup', false, () => backupStore(this.#opened, path, progress))
   }
 
-  /** What reading and writing cost so far: windows, memory, page faults, syncs, commits. @throws {StrideError} ERR_STRIDE_CLOSED */
+  /** Counters of windows, memory, page faults, syncs and commits, as a copy. @throws {StrideError} ERR_STRIDE_CLOSED */
   stats(): StoreStats {
     const { reading, session, writer } = this.#opened
     reading.assertOpen()
@@ -362,15 +375,18 @@ export class Store<S extends AnySchema = AnySchema, out I = NoIndexes> extends R
   }
 
   /**
-   * Finishes commits in flight, drops what is only staged, checkpoints, and releases the lock. Twice is fine.
-   * @throws {StrideError} ERR_STRIDE_TRANSACTION in a callback; _IO, _NO_SPACE, and the store is closed all the same
+   * Finishes commits in flight, drops staged changes, checkpoints, and releases the lock. Blocks. Twice is fine.
+   * @throws {StrideError} ERR_STRIDE_TRANSACTION (a callback of this store is running); _IO, _NO_SPACE, and the store is still closed
    */
   close(): void {
     if (this.#opened.reading.isClosed) return
     this.#gate.refuseInCallback('close')
     this.#opened.close()
   }
-  /** Like `close()`, but waits for commits, compact, backup and checkpoint without blocking. Changes are refused meanwhile. */
+  /**
+   * Like `close()`, but first waits for commits, compact, backup and checkpoint without blocking. Changes are refused meanwhile.
+   * @throws as `close`
+   */
   async closeAsync(): Promise<void> {
     if (this.#opened.reading.isClosed) return
     this.#gate.refuseInCallback('closeAsync')
@@ -389,7 +405,7 @@ export class Store<S extends AnySchema = AnySchema, out I = NoIndexes> extends R
     await this.closeAsync()
   }
 
-  /** The store, as new as other processes' commits. @throws ERR_STRIDE_CLOSED, and whatever opening throws */
+  /** The store, up to date with other processes' commits. @throws ERR_STRIDE_CLOSED, and whatever opening throws */
   #prepared(): OpenedStore<S> {
     this.#opened.reading.prepare()
     return this.#opened

@@ -1,6 +1,7 @@
 /**
- * What the callback of `store.transaction` works with: the store's reading names, and writing names that end
- * with the callback.
+ * What can the callback of `store.transaction` do? It reads like the store, and writes until it returns.
+ *
+ * Transactions of `store.begin()`: concurrent/concurrent-transaction.ts.
  */
 
 import { StrideError } from '../errors.ts'
@@ -17,7 +18,7 @@ import type { RecordSet, Row } from './read/record-set.ts'
 import type { Walk } from './read/walk.ts'
 
 /**
- * What the callback of `store.transaction` reads and changes. Reads show what it staged. Its writing calls throw {StrideError}
+ * The argument of the callback of `store.transaction`. Reads see its own changes. Its writing calls throw {StrideError}
  * ERR_STRIDE_TRANSACTION once the callback has returned.
  */
 export class Transaction<S extends AnySchema, out I = NoIndexes> implements Iterable<Output<S>> {
@@ -35,7 +36,7 @@ export class Transaction<S extends AnySchema, out I = NoIndexes> implements Iter
     this.#writer = writer
   }
 
-  /** @internal The callback returned: whoever kept the transaction can write no more. */
+  /** @internal The callback returned, so the transaction can write no more. */
   end(): void {
     this.#isOver = true
   }
@@ -72,15 +73,15 @@ export class Transaction<S extends AnySchema, out I = NoIndexes> implements Iter
   ): GatherResult<S, Name> {
     return this.#records.gather(name, numbers, options)
   }
-  /** As `store.scan`. The walk may go on after the callback. */
+  /** As `store.scan`. The walk may be used after the callback. */
   scan(range?: NumberRange): Walk<Row<S>> {
     return this.#records.scan(range)
   }
-  /** As `store.row`. The row may be kept after the callback. */
+  /** As `store.row`. The row may be used after the callback. */
   row(n: number): Row<S> {
     return this.#records.row(n)
   }
-  /** An index, which finds what the transaction staged. @throws as `store.index` */
+  /** As `store.index`. It finds changes of the transaction, too. */
   index<Name extends keyof I & string>(name: Name): IndexOn<S, I[Name]>
   index<Name extends string>(name: OtherName<I, Name>): StoreIndex<S>
   index(name: string): unknown {
@@ -95,7 +96,7 @@ export class Transaction<S extends AnySchema, out I = NoIndexes> implements Iter
   append(record: Input<S>): number {
     return this.#writing().append(record)
   }
-  /** Stages records at the end, all or none. @throws as `store.appendMany` */
+  /** Stages records at the end, all or none. @returns the first number, and how many @throws as `store.appendMany` */
   appendMany(
     records: Iterable<Input<S>>,
     none?: NoOptions,
@@ -103,19 +104,19 @@ export class Transaction<S extends AnySchema, out I = NoIndexes> implements Iter
     refuseOptions(none, 'appendMany')
     return this.#writing().appendMany(records)
   }
-  /** Stages new values for the named fields. @throws as `store.update` */
+  /** Stages new values for the named fields of record n. @throws as `store.update` */
   update(n: number, change: Partial<Input<S>>): void {
     this.#writing().update(n, change)
   }
-  /** Stages a record in place of a live one. @throws as `store.put` */
+  /** Stages a record in place of the live record n. @throws as `store.put` */
   put(n: number, record: Input<S>): void {
     this.#writing().put(n, record)
   }
-  /** Stages a deletion. @returns whether there was a live record @throws as `store.delete` */
+  /** Stages the deletion of record n. @returns whether there was a live record @throws as `store.delete` */
   delete(n: number): boolean {
     return this.#writing().delete(n)
   }
-  /** Stages a record in place of the one with the same key in a unique index, or a new one: see `Store.upsert`. */
+  /** Stages a record in place of the one with the same key in a unique index, or a new one. @throws as `store.upsert` */
   upsert(index: keyof I & string, record: Input<S>): Upserted
   upsert<Name extends string>(index: OtherName<I, Name>, record: Input<S>): Upserted
   upsert(name: string, record: Input<S>): Upserted {
@@ -124,7 +125,7 @@ export class Transaction<S extends AnySchema, out I = NoIndexes> implements Iter
 
   #writing(): StoreWriter {
     if (this.#isOver) {
-      // Of a closed store that is what matters.
+      // If the store is closed, that is the error to report.
       this.#records.has(0)
       throw new StrideError('ERR_STRIDE_TRANSACTION', 'The transaction is over: its callback returned')
     }
@@ -133,7 +134,7 @@ export class Transaction<S extends AnySchema, out I = NoIndexes> implements Iter
 }
 
 /**
- * Runs the callback, and refuses one that goes on after it returned.
+ * Runs the callback. Refuses one that returns before its work is done.
  * @throws what the callback throws; ERR_STRIDE_TRANSACTION for a promise or a generator
  */
 export function runCallback<S extends AnySchema, I, T>(
@@ -150,7 +151,7 @@ export function runCallback<S extends AnySchema, I, T>(
   }
 }
 
-/** What a transaction inside another one is told. */
+/** The error of a transaction inside another one. */
 export function nestedTransaction(): StrideError {
   const message =
     'Transactions do not nest: store.transaction was called inside the callback of another one. Make all changes through the `tx` of the outer one'
@@ -158,7 +159,7 @@ export function nestedTransaction(): StrideError {
 }
 
 function notSynchronous(kind: 'a promise' | 'a generator'): StrideError {
-  // The body of a generator has not run yet: an empty commit would be taken for its changes.
+  // The body of a generator has not run yet, so committing would look like success without any change.
   const what =
     kind === 'a promise'
       ? 'its callback returned a promise'

@@ -1,8 +1,8 @@
 /**
- * May a store be changed now, and through what? Asked before each change, commit and whole-file work.
+ * May a store be changed now? Asked before each change, each commit and whole-file work.
  *
- *   WG1  what forbids a change is said before anything is touched: reading only, closed, closing, inside a transaction or a
- *        callback, poisoned, being compacted.
+ *   WG1  a forbidden change is refused before anything is touched: the store is read-only, closed, closing, poisoned or being
+ *        compacted, or a transaction or callback is running.
  */
 
 import { StrideError } from '../errors.ts'
@@ -21,7 +21,7 @@ export class WriteGate<S extends AnySchema> implements TransactionStore<S> {
   readonly #exclusiveWork: ExclusiveWork
   /** Whether a transaction's callback runs. */
   isInTransaction = false
-  /** `closeAsync` waits for what goes on, and nothing new begins. */
+  /** Whether `closeAsync` was called: running work is finished, and no new work begins. */
   isClosing = false
 
   constructor(opened: OpenedStore<S>, exclusiveWork: ExclusiveWork) {
@@ -32,7 +32,7 @@ export class WriteGate<S extends AnySchema> implements TransactionStore<S> {
   get reading(): Reading<S> {
     return this.#opened.reading
   }
-  /** The session, where it is known that this process writes. */
+  /** The session of a store that is open for writing. */
   get session(): WriterSession<S> {
     return this.#opened.writer as WriterSession<S>
   }
@@ -64,20 +64,20 @@ export class WriteGate<S extends AnySchema> implements TransactionStore<S> {
 
   dropStaged(): void {
     const { reading, writer } = this.#opened
-    // Once a store failed, what is staged covers what the file holds of a commit in part (revert of staging.ts).
+    // After a failed store, staging hides what the file holds of an unfinished commit (revert of staging.ts), so it is kept.
     if (reading.isClosed || writer?.parts?.committer.isUsable === false) return
     reading.source.locator.staging.rollback()
     writer?.parts?.writer.forgetHints()
     reading.changed()
   }
 
-  /** @param what what cannot be done @throws ERR_STRIDE_TRANSACTION */
+  /** @param what the refused work, for the message @throws ERR_STRIDE_TRANSACTION */
   refuseStaged(what: string): void {
     if (this.#opened.reading.source.locator.staging.isEmpty) return
     throw new StrideError('ERR_STRIDE_TRANSACTION', `Changes are staged: commit or roll back, then ${what}`)
   }
 
-  /** Closing in the middle of a write would pull the store away under it. @throws ERR_STRIDE_TRANSACTION */
+  /** A callback in the middle of a write must not close the store. @throws ERR_STRIDE_TRANSACTION */
   refuseInCallback(call: string): void {
     if (this.isInTransaction) {
       throw new StrideError('ERR_STRIDE_TRANSACTION', `${call} was called inside a transaction`)

@@ -1,14 +1,15 @@
 /**
  * Has a callback done its work when it returns? One that returns a promise or a generator has not.
  *
- *   SY1  such a callback does not compile where its type is known, and is refused when it has returned.
+ *   SY1  such a callback does not compile if its type is known, and is refused once it has returned.
  */
 
 import { types } from 'node:util'
 
+/** The result of a callback whose work is not done. */
 type Unfinished = PromiseLike<unknown> | Generator | AsyncGenerator
 
-/** Joins the type of a callback that returns `T`: adds nothing to it, or makes it a type that no function has. */
+/** Intersected with the type of a callback that returns `T`: it has no effect, or no function has the resulting type. */
 export type Synchronous<T> = 0 extends 1 & T
   ? unknown
   : [Extract<T, Unfinished>] extends [never]
@@ -16,8 +17,8 @@ export type Synchronous<T> = 0 extends 1 & T
     : 'This callback must be synchronous: it may return neither a promise nor a generator'
 
 /**
- * What a callback returned, where that shows that its work is not done.
- * A promise is taken over: its rejection has nobody else to handle it.
+ * The kind of a result that shows unfinished work; undefined for any other result. The rejection of a promise is handled here, since
+ * no caller gets the promise.
  */
 export function unfinished(result: unknown): 'a promise' | 'a generator' | undefined {
   if (types.isGeneratorObject(result)) return 'a generator'

@@ -1,10 +1,10 @@
 /**
- * A transaction that goes on while others do: `store.begin()`.
+ * What can a transaction of `store.begin()` do? Many of them can be open at once.
  *
- *   CT1  it sees the commit at which it began, and its own changes; neither what is committed later, nor what the store or another
- *        transaction has staged.
- *   CT2  a commit is refused where a record that the transaction read or wrote was changed since (MG1 of merge.ts).
- *   CT3  dropped without a commit or rollback, it costs memory until it is garbage, and nothing else.
+ *   CT1  it sees the commit at which it began, and its own changes. It sees neither later commits nor staged changes of the store or
+ *        of another transaction.
+ *   CT2  its commit is refused if a record that it read or wrote was changed since it began (MG1 of merge.ts).
+ *   CT3  a transaction that is neither committed nor rolled back costs memory until it is collected, and nothing else.
  * The transaction of one synchronous callback: transaction.ts.
  */
 
@@ -36,12 +36,12 @@ export interface TransactionStore<S extends AnySchema> {
   readonly epoch: { readonly value: number }
   readonly stagedBytesMax: number
   durabilityOf(options: CommitOptions | undefined, call: string): Durability
-  /** What writes. @throws whatever forbids a change now */
+  /** The objects that write. @throws ERR_STRIDE_READ_ONLY, _CLOSED, _TRANSACTION, _POISONED, _BUSY */
   writable(): WritingParts
   dropStaged(): void
 }
 
-/** What is given back once nobody holds the transaction any more. */
+/** What is released once the transaction has ended or was collected. */
 interface Held {
   readonly view: CommitView
   readonly parts: WritingParts
@@ -59,8 +59,8 @@ function release({ view, parts, locator, reserved }: Held): void {
 }
 
 /**
- * A transaction of `store.begin()`: reads see one commit and what it changed itself. Once it has ended they throw {StrideError}
- * ERR_STRIDE_TRANSACTION.
+ * A transaction of `store.begin()`. Its reads see one commit and its own changes. Once it has ended, calls throw {StrideError}
+ * ERR_STRIDE_TRANSACTION. They throw _CONFLICT after a conflict with a commit, and once keeping its view takes too much memory.
  */
 export class ConcurrentTransaction<S extends AnySchema = AnySchema, out I = NoIndexes> extends RecordSet<S> {
   readonly #store: TransactionStore<S>
@@ -71,7 +71,7 @@ export class ConcurrentTransaction<S extends AnySchema = AnySchema, out I = NoIn
   readonly #indexes: ViewIndexes
   readonly #held: Held
   readonly #named = new Map<string, StoreIndex<S>>()
-  /** Live records of the commit that it sees. */
+  /** Live records at the commit that it sees. */
   readonly #baseCount: number
 
   /** @internal */
@@ -124,19 +124,19 @@ export class ConcurrentTransaction<S extends AnySchema = AnySchema, out I = NoIn
     dropped.register(reading, this.#held, this.#held)
   }
 
-  /** Live records that it sees, its own changes included. */
+  /** Live records, its own changes included. @throws {StrideError} ERR_STRIDE_TRANSACTION, _CONFLICT, _CLOSED */
   override get count(): number {
     this.#reading.prepare()
     return this.#baseCount + this.#view.liveDelta
   }
-  /** The commit that it sees. */
+  /** The number of the commit that it sees. */
   get commitNumber(): number {
     return this.#view.commitNumber
   }
 
   /**
-   * An index, which finds what the transaction sees. Good until it ends.
-   * @throws RangeError where the store has no such index; {StrideError} ERR_STRIDE_TRANSACTION, _CONFLICT, _CLOSED
+   * The index with this name. It finds the records that the transaction sees, and is valid until the transaction ends.
+   * @throws RangeError if the store has no such index; {StrideError} ERR_STRIDE_TRANSACTION, _CONFLICT, _CLOSED
    */
   index<Name extends keyof I & string>(name: Name): IndexOn<S, I[Name]>
   index<Name extends string>(name: OtherName<I, Name>): StoreIndex<S>
@@ -153,13 +153,14 @@ export class ConcurrentTransaction<S extends AnySchema = AnySchema, out I = NoIn
 
   /**
    * Stages a new record.
-   * @returns its number, which nobody else gets. Where others appended behind it and this transaction never commits, the number is
-   *   that of a deleted record
+   * @returns its number, reserved for this transaction. If the transaction never commits and later numbers are in use, the number
+   *   becomes that of a deleted record
+   * @throws {StrideError} ERR_STRIDE_TRANSACTION, _CONFLICT; otherwise as `append` of the store
    */
   append(record: Input<S>): number {
     return this.#write(writer => writer.append(record))
   }
-  /** Stages records at the end, all or none. */
+  /** Stages records at the end, all or none. @returns the first number, and how many @throws as `append`, with `batchIndex` */
   appendMany(
     records: Iterable<Input<S>>,
     none?: NoOptions,
@@ -167,21 +168,25 @@ export class ConcurrentTransaction<S extends AnySchema = AnySchema, out I = NoIn
     refuseOptions(none, 'appendMany')
     return this.#write(writer => writer.appendMany(records))
   }
-  /** Stages new values for the named fields. @throws {StrideError} ERR_STRIDE_NO_RECORD, _RECORD, _DUPLICATE_KEY */
+  /** Stages new values for the named fields of record n. @throws {StrideError} ERR_STRIDE_NO_RECORD; otherwise as `append` */
   update(n: number, change: Partial<Input<S>>): void {
     this.#write(writer => writer.update(n, change))
   }
-  /** Stages a record in place of a live one. @throws {StrideError} ERR_STRIDE_NO_RECORD, _RECORD, _DUPLICATE_KEY */
+  /** Stages a record in place of the live record n. @throws {StrideError} ERR_STRIDE_NO_RECORD; otherwise as `append` */
   put(n: number, record: Input<S>): void {
     this.#write(writer => writer.put(n, record))
   }
-  /** Stages a deletion. @returns whether there was a live record */
+  /** Stages the deletion of record n. @returns whether there was a live record @throws as `append` */
   delete(n: number): boolean {
     const wasThere = this.#write(writer => writer.delete(n))
     if (!wasThere) this.#reads.add(n)
     return wasThere
   }
-  /** Stages a record in place of the one with the same key in a unique index, or a new one. */
+  /**
+   * Stages a record in place of the one with the same key in a unique index, or a new one.
+   * @returns its number, and whether it is new
+   * @throws TypeError if the index is not unique; RangeError if there is none of this name; {StrideError} as `append`
+   */
   upsert(index: keyof I & string, record: Input<S>): Upserted
   upsert<Name extends string>(index: OtherName<I, Name>, record: Input<S>): Upserted
   upsert(name: string, record: Input<S>): Upserted {
@@ -189,23 +194,24 @@ export class ConcurrentTransaction<S extends AnySchema = AnySchema, out I = NoIn
   }
 
   /**
-   * Makes its changes durable, all of them, over the last commit of the store; it ends then. After a conflict with a commit it sees
-   * nothing any more: begin another one. Refused for another reason, it is as it was.
-   * @returns the commit number; without changes that of the commit that it sees, without a sync
-   * @throws {StrideError} ERR_STRIDE_CONFLICT where a record that it read or wrote was changed since it began; _DUPLICATE_KEY,
-   *   _NO_SPACE, _LIMIT, _TRANSACTION inside a callback or beside a bulk load; _IO and poisons; _POISONED, _CLOSED
+   * Makes all its changes durable as the next commit of the store, and ends the transaction. If a commit has changed a record that it
+   * read or wrote, it can never commit: begin another one. Where it is refused for another reason, it is unchanged.
+   * @returns the number of the commit; without changes that of the commit that it sees
+   * @throws {StrideError} ERR_STRIDE_CONFLICT (a record that it read or wrote was changed by a commit, or is staged in the store),
+   *   _DUPLICATE_KEY, _NO_SPACE, _LIMIT, _TRANSACTION (it has ended, a callback of the store is running, or the store has staged a bulk
+   *   load), _BUSY (compact), _CLOSED; _IO, which poisons the store; _POISONED
    */
   async commit(options?: CommitOptions): Promise<number> {
     const durability = this.#store.durabilityOf(options, 'commit')
     return this.#commit(committer => committer.commit(durability))
   }
-  /** Like `commit()`, but blocks until the sync has finished. @returns the commit number */
+  /** Like `commit()`, but blocks until the sync has finished. @returns the commit number @throws as `commit` */
   commitSync(options?: CommitOptions): number {
     const durability = this.#store.durabilityOf(options, 'commitSync')
     return this.#commit<number>(committer => committer.commitSync(durability))
   }
 
-  /** Drops its changes; it ends. Twice is fine, also after a commit. @throws {StrideError} ERR_STRIDE_TRANSACTION in a write of its own */
+  /** Drops its changes and ends it. Twice is fine, also after a commit. @throws {StrideError} ERR_STRIDE_TRANSACTION in its own callback */
   rollback(): void {
     this.#writer.assertIdle('rollback')
     if (!this.#reading.isClosed) this.#end('it was rolled back')

@@ -33,15 +33,15 @@ import {
 import { JournalBytes, type JournalBytesOptions, PIECE_BYTES } from './journal-bytes.ts'
 import { type JournalFacts, readJournalHeader } from './journal-header.ts'
 
-/** What was found and not replayed. */
+/** A part of the journal that was not replayed. */
 export interface DroppedFrames {
-  /** Bytes from the start of the journal. */
+  /** Where it begins: bytes from the start of the journal. */
   readonly offset: number
-  /** How many bytes they take. */
+  /** Its length in bytes. */
   readonly bytes: number
-  /** How many frames begin there. */
+  /** How many frames begin in it. */
   readonly frames: number
-  /** Why: what the first of them fails at. */
+  /** Why the first of them was not replayed. */
   readonly reason: string
 }
 

@@ -1,7 +1,7 @@
 /**
- * Migrate: the same records under a changed schema, written beside and renamed.
+ * How does a store get another schema? Its records are written into a new file, which then takes the name.
  *
- * Record numbers stay; deleted records stay deleted. The old file is whole until the new one takes its name.
+ * Record numbers stay, and deleted records stay deleted. The old file is unchanged until the new one takes its name.
  */
 
 import { StrideError } from '../../errors.ts'
@@ -25,23 +25,24 @@ import { INDEXED_STORE, MIGRATION, type MigrateOptions } from '../opening/option
 import { locatorOver, openStoreFile, type StoreFile } from '../opening/store-file.ts'
 import { StoreBuilder } from './store-builder.ts'
 
-/** A record as the old schema has it. */
+/** A record as the old schema decodes it. */
 export type OldRecord = Record<string, unknown>
 
-/** The new record of an old one. */
+/** Makes the new record of an old one. */
 type RecordMap<S extends AnySchema> = (record: OldRecord, recordNumber: number) => Input<S>
 
 const BYTES_A_STEP = 1024 * 1024
 
 /**
- * Gives the store at `path` another schema. Blocks; nobody else may write meanwhile.
+ * Gives the store at `path` another schema. Record numbers stay. Blocks, and holds the writer's lock. Where it throws, the old file is
+ * unchanged.
  *
- * @param map makes the new record of an old one; without it fields of the same name are taken over and new ones
- *   must have a default
+ * @param map makes the new record of an old one; without it, fields of the same name are copied, and new fields need a default
  * @returns how many live records there are
- * @throws {StrideError} ERR_STRIDE_RECORD naming the first record that does not fit, _DUPLICATE_KEY where two would have one key in a
- *   unique index, _SCHEMA_MISMATCH where the field of a unique index goes, _BUSY, _NO_LOCK, _NO_SPACE, _IO; what `signal`
- *   aborts with; the old file is untouched then
+ * @throws {StrideError} ERR_STRIDE_RECORD with the number of the first record that does not fit, _DUPLICATE_KEY if two records get the
+ *   same key in a unique index, _SCHEMA_MISMATCH if a field of a unique index is missing, _BUSY, _NO_LOCK, _NO_SPACE, _IO; otherwise
+ *   as `openStore`
+ * @throws TypeError, RangeError for arguments that cannot be meant; what `map` or `progress` throws; the reason of `signal`
  */
 export function migrateStore<S extends AnySchema>(
   path: string,
@@ -67,7 +68,7 @@ export function migrateStore<S extends AnySchema>(
   }
 }
 
-/** Like `migrateStore`, but goes turn by turn of the event loop instead of blocking it. */
+/** Like `migrateStore`, but works in turns of the event loop instead of blocking it. @throws as `migrateStore` */
 export async function migrateStoreAsync<S extends AnySchema>(
   path: string,
   schema: S,
@@ -104,7 +105,7 @@ interface Migration {
   readonly map: (record: OldRecord, recordNumber: number) => unknown
 }
 
-/** Opens the old file for writing, so that nobody else does. */
+/** Opens the old file for writing, which keeps other writers out. */
 function begin<S extends AnySchema>(
   path: string,
   schema: S,

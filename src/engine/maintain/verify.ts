@@ -1,8 +1,7 @@
 /**
- * Verify: everything that can be checked about a store's file, as findings with offsets.
+ * Is a store's file damaged, and where? Everything that can be checked is checked, and each damage is a finding with its offset.
  *
- * Reads only. Works through the records in turns, so that the event loop stays free, and never throws for what is
- * wrong with the file: each thing wrong is a finding.
+ * It only reads, and works in turns of the event loop. Damage of the file is never thrown.
  */
 
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises'
@@ -20,23 +19,23 @@ import type { OpenedStore } from '../opening/opened-store.ts'
 import type { StoreFile } from '../opening/store-file.ts'
 import type { Locator } from '../records/locator.ts'
 
-/** One thing that is damaged. */
+/** One damage that `verify` found. */
 export interface Finding {
-  /** What reading it would throw. */
+  /** The code of the error that reading it would throw. */
   readonly code: ErrorCode
   /** What is wrong, for people. */
   readonly message: string
   /** Bytes from the start of the file. */
   readonly offset: number
-  /** The record, where it is one. */
+  /** The record, if the damage is in one. */
   readonly recordNumber?: number
 }
 
-/** What `verify` found. */
+/** The result of `verify`. */
 export interface VerifyResult {
   /** Whether nothing was found. */
   readonly ok: boolean
-  /** What was found, in the order of checking; at most 1000. */
+  /** The damage, in the order of checking; the first 1000 findings. */
   readonly findings: readonly Finding[]
   /** Live records that were decoded. */
   readonly recordsChecked: number
@@ -47,17 +46,17 @@ const RECORDS_A_TURN = 20_000
 const ROOT_TRIES = 6
 const REPLACED_TRIES = 8
 
-/** What is looked at: the file, what lies over it, and what it should hold at the moment of asking. */
+/** What is verified: the file, the changes over it in memory, and the state that it should have. */
 export interface Verifiable {
   readonly file: StoreFile
-  /** Finds the records as they are now. */
+  /** The present locator of the records. */
   readonly locator: () => Locator
   readonly state: () => PublishedState
   /** Runs a reading again until no commit of another process came between. */
   readonly consistently: <T>(read: () => T) => T
-  /** Whether this process writes: then its journal is looked at too, and what is staged is not. */
+  /** Whether this process writes. Then its journal is checked, too, and staged changes are not. */
   readonly isWriter: boolean
-  /** The indexes as they are now. */
+  /** The present indexes. */
   readonly indexes?: () => IndexSet | undefined
 }
 
@@ -77,8 +76,8 @@ export async function verifyStore(store: Verifiable): Promise<VerifyResult> {
 }
 
 /**
- * The same of an open store. Where compact, or another process, replaces its file meanwhile, verifying begins again: findings are
- * about one file.
+ * Verifies an open store. If compact or another process replaces its file meanwhile, it begins again, so that all findings are about
+ * one file.
  */
 export async function verifyOpenStore<S extends AnySchema>(store: OpenedStore<S>): Promise<VerifyResult> {
   const { reading } = store
@@ -111,7 +110,7 @@ export async function verifyOpenStore<S extends AnySchema>(store: OpenedStore<S>
 
 type Note = (error: unknown, offset: number, recordNumber?: number) => void
 
-/** Identity, roots and journal. @returns whether there is a root to go on with */
+/** Checks identity, roots and journal. @returns whether there is a usable root */
 async function verifyHeader(store: Verifiable, note: Note): Promise<boolean> {
   const { file: storeFile, isWriter, state } = store
   const { file, addressing, platform, path, identity } = storeFile

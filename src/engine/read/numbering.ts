@@ -1,28 +1,28 @@
 /**
- * The numbers that records have until compact gives them others, and how a place among the old ones is found among the new.
+ * Which number does a record have after a compact, and which place a walk?
  *
- *   NU1  a place keeps its neighbours: whatever record lay in front of it, or behind, does so by its new number, too.
- *   NU2  a record keeps itself: its new number is told as long as it was live.
- *   NU3  what a compact did is kept for as long as something holds the numbering from before it, and no longer.
+ *   NU1  a place keeps its neighbours: records in front of it have lower new numbers, records behind it have higher ones.
+ *   NU2  the new number of a record is known if the record was live.
+ *   NU3  the effect of a compact is kept as long as something holds the numbering from before it.
  */
 
-/** Higher than any record number: a place behind all. */
+/** Higher than any record number: the place behind all records. */
 const HIGHEST = 0xffffffff
 
-/** No number: the record was deleted before a compact. */
+/** In the result of `compact`: the record was deleted, so it has no new number. */
 export const GONE = -1
-/** No number that is known: another process compacted. */
+/** The new number is not known, since another process compacted. */
 export const UNKNOWN = -2
 
 export class Numbering {
   #next: Numbering | undefined
-  /** How many records lay below each number; undefined where that is not known. */
+  /** How many live records were below each number; undefined if that is not known. */
   #live: LiveCounts | undefined
 
   /**
-   * Records have other numbers from now on.
-   * @param moved for each number the new one, below 0 where there is none; undefined where that is not known
-   * @returns the numbering from now on
+   * Ends this numbering: records have other numbers from now on.
+   * @param moved for each number the new one, below 0 for a deleted record; undefined if that is not known
+   * @returns the next numbering
    */
   end(moved: Float64Array | undefined): Numbering {
     this.#live = moved === undefined ? undefined : new LiveCounts(moved)
@@ -34,7 +34,7 @@ export class Numbering {
     return this.#next === undefined ? this : this.#next.newest
   }
 
-  /** Where the place in front of number `n` is in the newest numbering; -1 where that is not known. */
+  /** The place in front of number `n`, in the newest numbering; -1 if that is not known. */
   placeNow(n: number): number {
     let place = n
     for (let at: Numbering = this; at.#next !== undefined; at = at.#next) {
@@ -57,11 +57,11 @@ export class Numbering {
   }
 }
 
-/** How many records lie below a number, in a quarter of a byte for each. */
+/** How many live records are below a number. Takes two bits for each record. */
 class LiveCounts {
   readonly #size: number
   readonly #count: number
-  /** One bit for each live record, and how many lie in front of each word of them. */
+  /** One bit for each record, set if it was live; and the number of set bits in front of each word. */
   readonly #bits: Uint32Array
   readonly #before: Uint32Array
 

@@ -1,13 +1,12 @@
 /**
- * One record, or one field of it, by its number: what `get` and `field` of stores and flat files do.
+ * How is one record, or one field of it, read by its number?
  *
  *   PO1  a read of a hot record is arithmetic: one subtraction, one comparison, one DataView read.
- *   PO2  hot are the records of one window while each of them lies there live and unstaged; whatever changes that calls
- *       `changed`, and a pool calls what was given to its `watch` when a window goes: either ends it before anything
- *       else happens.
- *   PO3  a read-only set reads between two looks at the writer's sequence (publication.ts).
- * The same without PO3, generated for a layout: schema/reader.ts. Where a record is that is not hot: locator.ts. What is
- * read from: reading.ts.
+ *   PO2  the records of one window are hot as long as each of them is live, unstaged, and in that window. A change of that calls
+ *        `changed`, and the pool calls its watcher when a window goes. Either ends the hot range before anything else happens.
+ *   PO3  a read-only set compares the writer's sequence before and after each read (publication.ts).
+ * Generated code for PO1, without PO3: schema/reader.ts. Where a record is that is not hot: locator.ts. The source that is read:
+ * reading.ts.
  */
 
 import type { Window } from '../../mmap/window-pool/window.ts'
@@ -30,15 +29,15 @@ import type { Reading } from './reading.ts'
 /** Positions in a window are 32-bit numbers. */
 const HOT_BYTES_MAX = 0x7fffffff
 
-/** What a store or flat file reads. For the engine and its tests alone. */
+/** The reading of a store or flat file. Only for the engine and its tests. */
 export let readingOf: <S extends AnySchema>(set: PointReader<S>) => Reading<S>
 
-/** Records by their number: what stores, flat files and concurrent transactions have in common. */
+/** Reading one record by its number, in stores, flat files and concurrent transactions. */
 export abstract class PointReader<S extends AnySchema> extends ReaderBase {
   readonly #reading: Reading<S, RecordLayers>
   readonly #locating = new OutOfLine((n: number) => this.#locate(n))
   readonly #getting = new OutOfLine((n: number) => this.#getElsewhere(n))
-  /** The writer's sequence for which they are hot. */
+  /** The writer's sequence for which records are hot. */
   #hotSequence = 0
 
   /** @internal */
@@ -54,9 +53,10 @@ export abstract class PointReader<S extends AnySchema> extends ReaderBase {
   }
 
   /**
-   * The record as a fresh object, staged changes included; undefined when it is deleted or past the end.
-   * @throws {StrideError} ERR_STRIDE_CLOSED, _CORRUPT, _IO, beside another writer _BUSY; TypeError, RangeError for what is no
-   *   record number
+   * The record as a fresh object, staged changes included; undefined if it is deleted or past the end.
+   * @throws {StrideError} ERR_STRIDE_CLOSED, _CORRUPT, _TRUNCATED, _NO_SPACE (no address space), _IO; beside another writer also _BUSY,
+   *   and once that replaced the file what `openStore` throws
+   * @throws TypeError, RangeError for an argument that is no record number
    */
   override get(n: number): Output<S> | undefined {
     const { codec, follower } = this.#reading.source
@@ -66,8 +66,8 @@ export abstract class PointReader<S extends AnySchema> extends ReaderBase {
   }
 
   /**
-   * One field of a record, nothing else decoded. Nested fields by dotted path.
-   * @throws {StrideError} ERR_STRIDE_NO_RECORD where there is no live record, otherwise as `get`; RangeError for an unknown field
+   * One field of a record, by its dotted path. Only this field is decoded.
+   * @throws {StrideError} ERR_STRIDE_NO_RECORD if there is no live record, otherwise as `get`; RangeError for an unknown field
    */
   override field<Name extends FieldName<S>>(n: number, name: Name): FieldValue<S, Name>
   override field(n: number, name: string): unknown {
@@ -90,7 +90,7 @@ export abstract class PointReader<S extends AnySchema> extends ReaderBase {
         const value = this.#decode(this.#reading.source.codec, at)
         if (follower.sequence() === this.#hotSequence) return value
       } catch {
-        // Damage, or the trace of a commit: looking again tells.
+        // It may be damage, or a commit that came between. Reading again decides.
       }
     }
     return this.#getConsistently(n)
@@ -109,7 +109,7 @@ export abstract class PointReader<S extends AnySchema> extends ReaderBase {
     return this.#fieldConsistently(n, name)
   }
 
-  // Apart from the above: a closure over their arguments would cost each hot read an allocation.
+  // Not inside the methods above: a closure over their arguments would cost each hot read an allocation.
   #getConsistently(n: number): Output<S> | undefined {
     return this.#reading.consistently(() => {
       const at = this.#find(n)
@@ -152,7 +152,7 @@ export abstract class PointReader<S extends AnySchema> extends ReaderBase {
 
   /** Position of a hot record; -1 for any other. */
   #hotAt(n: number): number {
-    // Whatever is no number is refused where it is looked for.
+    // A value that is no number is refused by #find.
     const d = typeof n === 'number' ? n - readerAccess.hotFirst(this) : -1
     if (d >>> 0 !== d || d >= readerAccess.hotCount(this)) return -1
     return (readerAccess.hotAt(this) + Math.imul(d, this.#reading.source.addressing.stride)) | 0
@@ -172,15 +172,15 @@ export abstract class PointReader<S extends AnySchema> extends ReaderBase {
     return at
   }
 
-  /** Records around n, which lies in this window, are where arithmetic finds them. */
+  /** Makes the records around n, which lies in this window, hot. */
   #warm(window: Window, n: number): void {
     const { start, end, isCopy } = window
     if (isCopy || end - start > HOT_BYTES_MAX) return
     const { locator, follower } = this.#reading.source
     locator.stretch(window, n)
-    // Not the writer's sequence now: the record was found as of this one.
+    // The record was found at this sequence. The writer's sequence may have changed since.
     if (follower !== undefined) this.#hotSequence = this.#reading.following?.sequence ?? 1
-    // While a writer stores, nothing is read without looking for what lies over the file.
+    // While the writer stores, every read has to look for changes over the file.
     const isHot = follower === undefined || (this.#hotSequence & 1) === 0
     readerAccess.heat(this, locator.first, isHot ? locator.count | 0 : 0, locator.at | 0)
   }

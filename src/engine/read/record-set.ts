@@ -1,8 +1,7 @@
 /**
- * The reading face: everything that answers questions about records, shared by stores and flat files.
+ * What can a program read from stores, flat files and concurrent transactions? Every reading call is here or in point-reader.ts.
  *
- * One record by its number: point-reader.ts. All of them: scan.ts. One column: gather.ts. What changes records:
- * writer.ts.
+ * One record by its number: point-reader.ts. All of them: scan.ts. One column: gather.ts. Changing records: commit/writer.ts.
  */
 
 import { type NoOptions, refuseOptions } from '../../options/option-table.ts'
@@ -26,28 +25,29 @@ import { fileOrder, ReadAhead } from './visit-order.ts'
 import type { Walk } from './walk.ts'
 
 /**
- * A re-pointable accessor over one record: its fields, `number`, `seek(n)` and `toObject()`. JSON.stringify and console.log show its
- * record; a bigint field is refused by JSON.stringify, as in any object.
+ * A re-pointable accessor over one record: its fields, `number`, `seek(n)` and `toObject()`. A field is decoded when it is read, and
+ * shows what the record holds then; a read throws {StrideError} ERR_STRIDE_NO_RECORD once the record is deleted, and _CLOSED.
+ * JSON.stringify and console.log show the record.
  */
 export type Row<S extends AnySchema> = RowFields<S> & {
   /** The number of its record. */
   readonly number: number
-  /** Points the row at record n. @returns the row @throws {StrideError} ERR_STRIDE_NO_RECORD, and then it stays where it was */
+  /** Points the row at record n. @returns the row @throws {StrideError} ERR_STRIDE_NO_RECORD; the row then stays on its record */
   seek(n: number): Row<S>
-  /** The record as a fresh object, which stays as it is. */
+  /** The record as a fresh object. */
   toObject(): Output<S>
 }
 
-/** What reading one object from memory takes, about (docs/performance.md). */
+/** Nanoseconds to read one object from memory, about (docs/performance.md). */
 const OBJECT_NS = 300
 
-/** How records lie in a file: record n begins at `dataOffset + n * recordSize`, in a flat file with a stride at that. */
+/** How records lie in a file: record n begins at `dataOffset + n * recordSize`, or in a flat file `dataOffset + n * stride`. */
 export interface FileLayout extends Layout {
   /** Bytes from the start of the file to record 0. */
   readonly dataOffset: number
 }
 
-/** Reading many records: what stores, flat files and concurrent transactions have in common. */
+/** The reading calls that stores, flat files and concurrent transactions share. */
 export abstract class RecordSet<S extends AnySchema> extends PointReader<S> implements Iterable<Output<S>> {
   readonly #reading: Reading<S, RecordLayers>
   readonly #finder: RecordFinder
@@ -71,7 +71,7 @@ export abstract class RecordSet<S extends AnySchema> extends PointReader<S> impl
     this.#layout ??= Object.freeze({ ...codec.layout, dataOffset: addressing.dataOffset })
     return this.#layout
   }
-  /** Record numbers in use, deleted and staged ones included: the highest plus 1. @throws {StrideError} ERR_STRIDE_CLOSED */
+  /** Highest record number plus 1, deleted and staged records included. @throws {StrideError} ERR_STRIDE_CLOSED */
   get size(): number {
     this.#reading.prepare()
     return this.#reading.source.locator.staging.size
@@ -88,9 +88,9 @@ export abstract class RecordSet<S extends AnySchema> extends PointReader<S> impl
   }
 
   /**
-   * Records as fresh objects in the order asked, undefined for absent ones, -1 among them. Cold pages are visited in file
-   * order. All are of one commit.
-   * @throws as `get`; TypeError, RangeError for what is no record number
+   * Records as fresh objects, in the order of `numbers`; undefined for an absent record and for -1. All are of one commit. Pages that
+   * are not in memory are read in file order.
+   * @throws as `get`
    */
   getMany(numbers: Iterable<number> | ArrayLike<number>, none?: NoOptions): (Output<S> | undefined)[] {
     refuseOptions(none, 'getMany')
@@ -116,12 +116,11 @@ export abstract class RecordSet<S extends AnySchema> extends PointReader<S> impl
   }
 
   /**
-   * One column. Without numbers: of all live records in number order, `count` elements. With numbers: of those
-   * records, in that order; an absent one, -1 among them, throws ERR_STRIDE_NO_RECORD unless `missing` says what to put
-   * there: a value that the field could hold, or for floats and dates NaN.
+   * One field of many records. Without numbers: of all live records in number order, `count` elements. With numbers: of these records,
+   * in this order; an absent record, or -1, throws ERR_STRIDE_NO_RECORD unless `missing` gives an element for it.
    *
-   * @returns the field's own typed array (int64 BigInt64Array, date Float64Array of milliseconds, boolean Uint8Array),
-   *   string[] for enum and text, (T | null)[] for nullable fields; tuples flattened. It is a copy, which the caller owns
+   * @returns a copy that the caller owns: the field's typed array (int64 BigInt64Array, date Float64Array of milliseconds, boolean
+   *   Uint8Array), string[] for enum and text, (T | null)[] for nullable fields; tuples are flattened
    * @throws RangeError for an unknown field; {StrideError} ERR_STRIDE_NO_RECORD, otherwise as `get`
    */
   gather<Name extends FieldName<S>>(
@@ -151,12 +150,13 @@ export abstract class RecordSet<S extends AnySchema> extends PointReader<S> impl
   }
 
   /**
-   * Live records in number order as one re-pointed row, its fields decoded when touched. Keep `row.toObject()`, not the row; or
-   * collect objects with `toArray()`.
+   * Live records in number order, as one row that moves from record to record. Keep `row.toObject()`, not the row, or collect objects
+   * with `toArray()`.
    *
-   * The end is fixed at this call: updates and deletes ahead are seen, appends are not. After a compact the walk goes on behind
-   * the record it gave last. A step throws {StrideError} ERR_STRIDE_CLOSED after close, and _REPLACED once another process
-   * compacted.
+   * The end is fixed at this call: the walk sees updates and deletes ahead of it, but no appended records. After a compact it goes on
+   * behind the record that it gave last. A step throws {StrideError} ERR_STRIDE_REPLACED once another process compacted; otherwise
+   * as `get`.
+   * @throws {StrideError} ERR_STRIDE_CLOSED; TypeError, RangeError for a range that cannot be meant
    */
   scan(range?: NumberRange): Walk<Row<S>> {
     const given = NUMBER_RANGE.read(range, 'scan')
@@ -168,7 +168,7 @@ export abstract class RecordSet<S extends AnySchema> extends PointReader<S> impl
     return scan as unknown as Walk<Row<S>>
   }
 
-  /** Live records in number order as fresh objects; walks as `scan` does. */
+  /** Live records in number order as fresh objects. Changes during the loop are seen as in `scan`, which says what it throws. */
   [Symbol.iterator](): IterableIterator<Output<S>> {
     this.#reading.prepareBulk()
     const { codec, locator } = this.#reading.source
@@ -177,9 +177,9 @@ export abstract class RecordSet<S extends AnySchema> extends PointReader<S> impl
   }
 
   /**
-   * A row on record n, which shows what the record holds whenever it is read, and stays with it through a compact.
-   * @throws {StrideError} ERR_STRIDE_NO_RECORD; when read, also once the record is deleted, _CLOSED, and _REPLACED once another
-   *   process compacted
+   * A row on record n. It shows what the record holds at each read, and stays on it through a compact. A read throws {StrideError}
+   * ERR_STRIDE_NO_RECORD once the record is deleted, and _REPLACED once another process compacted.
+   * @throws {StrideError} ERR_STRIDE_NO_RECORD; otherwise as `get`
    */
   row(n: number): Row<S> {
     return this.#newRow().seek(n) as unknown as Row<S>
@@ -187,8 +187,8 @@ export abstract class RecordSet<S extends AnySchema> extends PointReader<S> impl
 
   /**
    * Brings records into memory off the event loop, so that reading them does not wait for the disk.
-   * @param what record numbers, -1 for none, or a range of them; everything when left out
-   * @throws {StrideError} ERR_STRIDE_CLOSED, _IO
+   * @param what record numbers (-1 is skipped) or a range of them; all records by default
+   * @throws {StrideError} ERR_STRIDE_CLOSED, _IO; TypeError, RangeError for an argument that cannot be meant
    */
   async prefetch(what?: Iterable<number> | ArrayLike<number> | NumberRange, none?: NoOptions): Promise<void> {
     refuseOptions(none, 'prefetch')
@@ -199,10 +199,11 @@ export abstract class RecordSet<S extends AnySchema> extends PointReader<S> impl
   }
 
   /**
-   * Several reads that agree with each other, those through rows and walks too: runs again if another process's commit came
-   * between, so it should do nothing but read.
-   * @throws {StrideError} ERR_STRIDE_BUSY where the journal is reused before the reading is through; _CLOSED; what `fn` throws
-   * @throws TypeError where the function returns a promise or a generator, which read after it returned
+   * Runs a function whose reads all see one commit, also reads through rows and walks. If another process commits meanwhile, the
+   * function runs again, so it should only read.
+   * @returns the result of the function
+   * @throws {StrideError} ERR_STRIDE_BUSY if the writer reuses the journal before the function is done; _CLOSED; what `fn` throws
+   * @throws TypeError if the function returns a promise or a generator
    */
   read<T>(fn: (() => T) & Synchronous<T>): T {
     if (typeof fn !== 'function') throw new TypeError(`read takes a function: ${shown(fn)}`)
@@ -217,20 +218,20 @@ export abstract class RecordSet<S extends AnySchema> extends PointReader<S> impl
     })
   }
 
-  /** Gives memory back: windows that nothing holds are unmapped, and mapped again when touched. @throws {StrideError} ERR_STRIDE_CLOSED */
+  /** Unmaps windows that nothing holds. They are mapped again when they are read. @throws {StrideError} ERR_STRIDE_CLOSED */
   trim(): void {
     this.#reading.assertOpen()
     this.#reading.changed()
     this.#reading.source.pool.trim()
   }
 
-  /** What console.log shows: what it is, not what it is made of. */
+  /** What console.log shows. */
   [Symbol.for('nodejs.util.inspect.custom')](): object {
     const { path, recordSize } = this
     return this.#reading.isClosed ? { path, recordSize, closed: true } : { path, recordSize, count: this.count }
   }
 
-  // Apart from `has`: a closure over its argument would cost each call an allocation.
+  // Not inside `has`: a closure over its argument would cost each call an allocation.
   #hasConsistently(n: number): boolean {
     return this.#reading.consistently(() => this.#reading.source.locator.isLive(n))
   }

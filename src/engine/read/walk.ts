@@ -1,10 +1,10 @@
 /**
  * What can a program do with a walk beside `for … of`? The methods of JavaScript's iterator helpers, on every version of Node.
  *
- *   WK1  `map`, `filter`, `take`, `drop` and `flatMap` read nothing before they are asked for a step.
- *   WK2  a walk that ends early ends the walk it reads from: by `return()`, a callback that throws, a limit, or an answer.
- *   WK3  `toArray` and `reduce` keep a row as a fresh object. A row that is kept otherwise throws once the walk has given all its
- *        records (RW3 of row.ts).
+ *   WK1  `map`, `filter`, `take`, `drop` and `flatMap` read nothing before a step is requested.
+ *   WK2  a walk that ends early, by `return()`, a throwing callback, a limit or a result, also ends the walk that it reads from.
+ *   WK3  `toArray` and `reduce` turn a row into a fresh object. A row that is kept in another way throws once the walk has given all
+ *        its records (RW3 of row.ts).
  *
  * Where records come from: scan.ts, and lookup/range-walk.ts for ranges of an index.
  */
@@ -12,32 +12,32 @@
 import { shown } from '../../options/shown-value.ts'
 import { EngineRow } from './row.ts'
 
-/** What is kept of a value: of a row its record as an object. */
+/** What `toArray` and `reduce` keep of a value: of a row its record as an object, otherwise the value itself. */
 export type Kept<T> = T extends { readonly number: number; seek(n: number): unknown; toObject(): infer O }
   ? O
   : T
 
 /**
- * Values one after the other, each read when it is asked for: the records of `scan` and `range` as one row that is moved from
- * record to record, or what `map` and `flatMap` make of them. Callbacks get the value and its position, from 0.
+ * Values one after the other, each read when it is requested. `scan` and `range` give one row that moves from record to record; `map`
+ * and `flatMap` give the results of a callback. Callbacks get the value and its position, from 0.
  *
- * Keep `row.toObject()` or `row.number`, not the row: it throws {StrideError} ERR_STRIDE_ROW_ENDED once the walk has given all its
- * records. After `break`, and as the answer of `find`, it stays on its record.
+ * Keep `row.toObject()` or `row.number`, not the row: the row throws {StrideError} ERR_STRIDE_ROW_ENDED once the walk has given all its
+ * records. After `break`, and as the result of `find`, the row stays on its record.
  */
 export abstract class Walk<T> implements IterableIterator<T> {
-  /** The next value. @throws what a step of `scan` or `range` throws, and what a callback throws, which ends the walk */
+  /** The next value. @throws as a step of `scan` or `range`; what a callback throws, which ends the walk */
   abstract next(): IteratorResult<T>
   /** Ends the walk early, as `break` does. */
   abstract return(): IteratorResult<T>
-  /** @internal Ends the walk as running out of records does. */
+  /** @internal Ends the walk as if it had given all its records. */
   abstract finish(): void
 
-  /** The walk itself: a second loop goes on where the first one stopped. */
+  /** The walk itself. A second loop goes on where the first one stopped. */
   [Symbol.iterator](): this {
     return this
   }
 
-  /** What the callback returns for each value, called when that is asked for. */
+  /** The result of the callback for each value. @throws TypeError if it is no function */
   map<U>(callback: (value: T, index: number) => U): Walk<U> {
     const call = this.#closing('map', callback)
     return new DerivedWalk(this, () => {
@@ -46,7 +46,7 @@ export abstract class Walk<T> implements IterableIterator<T> {
     })
   }
 
-  /** The values for which the callback returns something true. */
+  /** The values for which the callback returns something truthy. @throws TypeError if it is no function */
   filter<U extends T>(callback: (value: T, index: number) => value is U): Walk<U>
   filter(callback: (value: T, index: number) => unknown): Walk<T>
   filter(callback: (value: T, index: number) => unknown): Walk<T> {
@@ -58,7 +58,7 @@ export abstract class Walk<T> implements IterableIterator<T> {
     })
   }
 
-  /** The first values, at most `limit` of them. @throws RangeError, TypeError */
+  /** The first values, at most `limit` of them. @throws RangeError, TypeError for an argument that is no number from 0 on */
   take(limit: number): Walk<T> {
     let left = this.#checkedCount('take', limit)
     return new DerivedWalk(this, () => {
@@ -68,7 +68,7 @@ export abstract class Walk<T> implements IterableIterator<T> {
     })
   }
 
-  /** The values that follow the first `count`. @throws RangeError, TypeError */
+  /** All values but the first `count`. @throws RangeError, TypeError for an argument that is no number from 0 on */
   drop(count: number): Walk<T> {
     let left = this.#checkedCount('drop', count)
     return new DerivedWalk(this, () => {
@@ -78,7 +78,7 @@ export abstract class Walk<T> implements IterableIterator<T> {
     })
   }
 
-  /** The elements of each iterable that the callback returns. */
+  /** The elements of each iterable that the callback returns. @throws TypeError if it is no function, or returns no iterable */
   flatMap<U>(callback: (value: T, index: number) => Iterable<U> | Iterator<U>): Walk<U> {
     this.#check('flatMap', callback)
     const open = this.#closing('flatMap', (value: T, index) => iteratorOf(callback(value, index)))
@@ -102,7 +102,7 @@ export abstract class Walk<T> implements IterableIterator<T> {
     )
   }
 
-  /** Whether the callback returns something true for one of the values; ends there. */
+  /** Whether the callback returns something truthy for one of the values. Ends the walk there. */
   some(callback: (value: T, index: number) => unknown): boolean {
     this.#check('some', callback)
     let index = 0
@@ -110,7 +110,7 @@ export abstract class Walk<T> implements IterableIterator<T> {
     return false
   }
 
-  /** Whether the callback returns something true for each value; ends where it does not. */
+  /** Whether the callback returns something truthy for every value. Ends the walk where it does not. */
   every(callback: (value: T, index: number) => unknown): boolean {
     this.#check('every', callback)
     let index = 0
@@ -118,7 +118,7 @@ export abstract class Walk<T> implements IterableIterator<T> {
     return true
   }
 
-  /** The first value for which the callback returns something true; a row stays on that record. */
+  /** The first value for which the callback returns something truthy. Ends the walk; a row stays on that record. */
   find<U extends T>(callback: (value: T, index: number) => value is U): U | undefined
   find(callback: (value: T, index: number) => unknown): T | undefined
   find(callback: (value: T, index: number) => unknown): T | undefined {
@@ -136,9 +136,9 @@ export abstract class Walk<T> implements IterableIterator<T> {
   }
 
   /**
-   * What the callback returned last; it gets what it returned before, at first the initial value, without one the first value of
-   * the walk. A row is kept as an object.
-   * @throws TypeError for a walk that has no value where there is no initial one
+   * The last result of the callback. It gets its previous result, at first the initial value or, without one, the first value of the
+   * walk. A row is kept as an object.
+   * @throws TypeError if there is neither a value nor an initial value
    */
   reduce(callback: (before: Kept<T>, value: T, index: number) => T | Kept<T>): Kept<T>
   reduce<U>(callback: (before: Kept<U>, value: T, index: number) => U | Kept<U>, initial: U): Kept<U>
@@ -159,7 +159,7 @@ export abstract class Walk<T> implements IterableIterator<T> {
     return result
   }
 
-  /** All values that are left, rows as fresh objects. */
+  /** All remaining values, rows as fresh objects. */
   toArray(): Kept<T>[] {
     const values: Kept<T>[] = []
     for (const value of this) values.push(kept(value))
@@ -171,7 +171,7 @@ export abstract class Walk<T> implements IterableIterator<T> {
     return 'Walk {}'
   }
 
-  /** The callback with the position as its second argument; ends the walk where it throws. */
+  /** The callback with the position as its second argument. The walk ends if it throws. */
   #closing<V, R>(method: string, callback: (value: V, index: number) => R): (value: V) => R {
     this.#check(method, callback)
     let index = 0
@@ -205,7 +205,7 @@ const DONE: IteratorReturnResult<undefined> = Object.freeze({ done: true, value:
 class DerivedWalk<T> extends Walk<T> {
   readonly #source: Walk<unknown>
   readonly #advance: () => IteratorResult<T>
-  /** Ends what else is read from. */
+  /** Ends a second source, if there is one. */
   readonly #close: (() => void) | undefined
   #isOver = false
 

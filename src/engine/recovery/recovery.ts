@@ -21,15 +21,15 @@ export interface RebuiltIndex {
   readonly reason: string
 }
 
-/** What opening had to do. */
+/** What opening had to do after a crash. */
 export interface Recovery {
-  /** Commits that the file itself did not hold yet. */
+  /** Commits that were replayed from the journal, since the data file did not hold them. */
   readonly commitsReplayed: number
-  /** Bytes of the journal behind the last whole commit that were dropped. */
+  /** Bytes that were dropped, behind the last whole commit in the journal. */
   readonly bytesDropped: number
-  /** Where they lay, and why they were dropped. */
+  /** Where these bytes were, and why they were dropped; absent if there were none. */
   readonly dropped?: DroppedFrames
-  /** Indexes that were built from the records, and why: theirs was missing, foreign or damaged, or not there yet. */
+  /** Indexes that were built from the records, since they were new or their file was missing, foreign or damaged. */
   readonly indexesBuilt?: readonly RebuiltIndex[]
 }
 

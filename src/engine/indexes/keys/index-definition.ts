@@ -1,20 +1,20 @@
 /**
- * What an index is: its name, its fields, its kind; and how the store's root and the index file hold that.
+ * What is an index? Its name, its fields and its kind, and their text in the store's root and in the index file.
  *
- *   ID1  a definition is a frozen copy of what was given: nothing that a caller changes later reaches a file, nor a lookup.
- * Which definitions a store has is said by its root (root.ts); the index file repeats them beside the pages.
+ *   ID1  a definition is a frozen copy: later changes of the caller's object reach neither a file nor a lookup.
+ * The store's root decides which indexes the store has (root.ts); the index file repeats them beside the pages.
  */
 
 import { StrideError } from '../../../errors.ts'
 import { checkIndexName, INDEX_DECLARATION, type IndexKind } from './index-options.ts'
 
-/** An index as it was declared, with its defaults filled in. */
+/** The definition of an index: its declaration with default values. */
 export interface IndexDefinition {
   /** The name that `store.index` takes. */
   readonly name: string
   /** Dotted paths of its fields, in the order of the key. */
   readonly on: readonly string[]
-  /** Whether it finds ranges of keys besides keys. */
+  /** 'hash' finds single keys, 'ordered' also ranges. */
   readonly kind: IndexKind
   /** Whether a second live record with the same key is refused. */
   readonly unique: boolean
@@ -28,22 +28,22 @@ export function defineIndex(name: string, declaration: unknown): IndexDefinition
   return Object.freeze({ name, on: fields, kind, unique })
 }
 
-/** Whether both are the same index. */
+/** Whether two definitions are equal. */
 export function isSameDefinition(a: IndexDefinition, b: IndexDefinition): boolean {
   return JSON.stringify(canonical(a)) === JSON.stringify(canonical(b))
 }
 
-/** As the index file holds it. */
+/** The text of a definition in the index file. */
 export function definitionText(definition: IndexDefinition): string {
   return JSON.stringify(canonical(definition))
 }
 
-/** All of a store, as its root holds them. */
+/** The text of all definitions in the store's root. */
 export function definitionsText(definitions: readonly IndexDefinition[]): string {
   return definitions.length === 0 ? '' : JSON.stringify(definitions.map(canonical))
 }
 
-/** What a root holds. @throws ERR_STRIDE_CORRUPT naming the store where these are no definitions */
+/** The definitions in a root. @throws ERR_STRIDE_CORRUPT if the text is no definitions */
 export function definitionsFrom(text: string, path: string): readonly IndexDefinition[] {
   if (text === '') return []
   try {

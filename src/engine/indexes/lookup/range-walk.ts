@@ -31,7 +31,7 @@ interface Start {
   isTried: boolean
 }
 
-/** The records of a range of keys, in the order of the index. What a walk shows while records change: `StoreIndex.range`. */
+/** The records of a range of an index. What it sees of changes, and what a step throws: `StoreIndex.range`. */
 export class RangeWalk<S extends AnySchema> extends Walk<Row<S>> {
   readonly #store: IndexedStore<S>
   readonly #index: () => OrderedIndex
@@ -86,7 +86,7 @@ export class RangeWalk<S extends AnySchema> extends Walk<Row<S>> {
     this.#firstEpoch = store.epoch.value
   }
 
-  /** The next record, as the one row of the walk. @throws see `StoreIndex.range` */
+  /** The next record, as the row of the walk. @throws as a step of `StoreIndex.range` */
   override next(): IteratorResult<Row<S>> {
     if (!this.#isOver) {
       const n = this.#store.isFollowing ? this.#stepConsistently() : this.#step()

@@ -1,9 +1,8 @@
 /**
- * An index as programs use it: records by key, and the keys of a range in order.
+ * What can a program do with an index? It finds records by key, and ranges of keys in order.
  *
- * Finds numbers (indexes/lookup/key-index.ts) and lets the store read the records. Everything is as reads see it at the call, staged
- * changes included. Keys and bounds that are objects are read first (indexes/keys/given-key.ts): the index is looked for afterwards, since
- * reading them may have changed or closed it.
+ * It finds record numbers (key-index.ts), and the store reads the records. Staged changes are included. Keys and bounds that are
+ * objects are read first (keys/given-key.ts), and the index is looked up afterwards: a getter in a key may change or close it.
  */
 
 import { StrideError } from '../../../errors.ts'
@@ -24,8 +23,8 @@ import { RangeWalk } from './range-walk.ts'
 import { assertUnique } from './unique-key.ts'
 
 /**
- * Values of a key, or fewer of them: a bound of a range. A field that is a tuple is one value: keys of several fields are readonly
- * arrays, and values of fields are not.
+ * A bound of a range: a key, or its first values. A key of several fields is a readonly array; the value of a tuple field is a plain
+ * array and counts as one value.
  */
 export type Bound<Key> = Key extends unknown[]
   ? Key
@@ -33,16 +32,16 @@ export type Bound<Key> = Key extends unknown[]
     ? First | readonly [First] | (Rest extends readonly [] ? never : readonly [First, ...Partial<Rest>])
     : Key
 
-/** Keys looked for between two looks at the writer's sequence. */
+/** Keys that are looked up between two checks of the writer's sequence. */
 const PIECE_KEYS = 256
 const NEVER_READY = new HashHomes(new KeyHash(new Uint8Array(SEED_BYTES)), undefined)
 
 /**
- * An index of a store or transaction. It finds what reads see at the call, staged changes included, and is good as long as what gave
- * it.
+ * An index of a store or transaction. It finds the records that reads see at the call, staged changes included. It is valid as long as
+ * the store or transaction that gave it.
  *
- * Every call throws TypeError for a key of another kind, RangeError once the index is dropped, and {StrideError} ERR_STRIDE_CLOSED,
- * _CORRUPT where a page is damaged until `checkpoint` has rebuilt the index, beside another writer _INDEX_NOT_BUILT and _BUSY.
+ * Every call throws TypeError for a key of another type, RangeError once the index is dropped, and {StrideError} ERR_STRIDE_CLOSED,
+ * _CORRUPT (a page is damaged; `checkpoint` rebuilds the index), _IO, and beside another writer _INDEX_NOT_BUILT and _BUSY.
  */
 export class StoreIndex<S extends AnySchema = AnySchema, Key = unknown> {
   /** The name that `store.index` takes. */
@@ -50,10 +49,10 @@ export class StoreIndex<S extends AnySchema = AnySchema, Key = unknown> {
   readonly #store: IndexedStore<S>
   readonly #records: RecordSet<S>
   readonly #isFollowing: boolean
-  /** What `find` answered last, and when. */
+  /** The last result of `find`, and the epoch in which it was found. */
   #found: KeyIndex | undefined
   #foundAt = -1
-  /** Answers where the index is plain and has keys of u32. */
+  /** The fast path for keys of u32. */
   #quick: HashHomes = NEVER_READY
   readonly #asking = new OutOfLine((key: Key) => this.#number(key))
   #ask = this.#asking.next()
@@ -66,11 +65,11 @@ export class StoreIndex<S extends AnySchema = AnySchema, Key = unknown> {
     this.#isFollowing = store.isFollowing
   }
 
-  /** Its fields, in order. */
+  /** Dotted paths of its fields, in the order of the key. */
   get on(): readonly string[] {
     return this.#store.find().tree.definition.on
   }
-  /** 'ordered' where it finds ranges of keys, too. */
+  /** 'hash' finds single keys, 'ordered' also ranges. */
   get kind(): 'hash' | 'ordered' {
     return this.#store.find().tree.definition.kind
   }
@@ -80,8 +79,7 @@ export class StoreIndex<S extends AnySchema = AnySchema, Key = unknown> {
   }
 
   /**
-   * The number of the record with this key, of several the lowest; -1 where there is none.
-   * @throws TypeError for a key of another kind
+   * The number of the record with this key; the lowest if there are several, -1 if there is none.
    */
   number(key: Key): number {
     const quick = this.#quick
@@ -92,7 +90,7 @@ export class StoreIndex<S extends AnySchema = AnySchema, Key = unknown> {
     return this.#ask(key)
   }
 
-  /** The record with this key as a fresh object, of several the one with the lowest number; undefined where there is none. */
+  /** The record that `number` finds, as a fresh object; undefined if there is none. */
   get(key: Key): Output<S> | undefined {
     if (this.#isFollowing) return this.#getConsistently(key)
     const n = this.number(key)
@@ -105,8 +103,8 @@ export class StoreIndex<S extends AnySchema = AnySchema, Key = unknown> {
   }
 
   /**
-   * One field of the record with this key.
-   * @throws {StrideError} ERR_STRIDE_NO_RECORD where there is none; RangeError for an unknown field
+   * One field of the record that `number` finds, by its dotted path.
+   * @throws {StrideError} ERR_STRIDE_NO_RECORD if there is none; RangeError for an unknown field
    */
   field<Name extends FieldName<S>>(key: Key, name: Name): FieldValue<S, Name> {
     if (this.#isFollowing) return this.#fieldConsistently(key, name)
@@ -114,7 +112,7 @@ export class StoreIndex<S extends AnySchema = AnySchema, Key = unknown> {
     return n >= 0 ? this.#records.field(n, name) : this.#noSuchKey()
   }
 
-  /** Records of many keys as fresh objects, in the order asked; undefined where there is none. */
+  /** Records of many keys as fresh objects, in the order of the keys; undefined for a key without a record. All are of one commit. */
   getMany(keys: Iterable<Key> | ArrayLike<Key>, none?: NoOptions): (Output<S> | undefined)[] {
     refuseOptions(none, 'getMany')
     const list = this.#readAll(keys)
@@ -126,14 +124,14 @@ export class StoreIndex<S extends AnySchema = AnySchema, Key = unknown> {
     })
   }
 
-  /** The numbers of many keys, as `number` finds them, -1 where there is none: `gather`, `getMany` and `prefetch` take them so. */
+  /** The number of each key, as `number` finds it, in a new array. `gather`, `getMany` and `prefetch` accept it, -1 included. */
   numbers(keys: Iterable<Key> | ArrayLike<Key>, none?: NoOptions): Float64Array {
     refuseOptions(none, 'numbers')
     const list = this.#readAll(keys)
     return this.#store.together(() => this.#numbersOf(list))
   }
 
-  /** The numbers of all records with this key, rising. @returns an array that the caller owns */
+  /** The numbers of all records with this key, ascending, in a new array. */
   all(key: Key): Float64Array {
     const given = this.#read(key)
     return this.#tell(this.#store.consistently(() => this.#find().all(given)))
@@ -142,7 +140,7 @@ export class StoreIndex<S extends AnySchema = AnySchema, Key = unknown> {
   /**
    * Stages the deletion of the record with this key in a unique index.
    * @returns whether there was one
-   * @throws TypeError where the index is not unique; {StrideError} as `delete` of the store does
+   * @throws TypeError if the index is not unique; {StrideError} as `store.delete`
    */
   delete(key: Key): boolean {
     const given = this.#read(key)
@@ -152,33 +150,30 @@ export class StoreIndex<S extends AnySchema = AnySchema, Key = unknown> {
   }
 
   /**
-   * The records of a range of keys in their order, records of one key in that of their numbers; lazily, with one row that
-   * is pointed from record to record.
+   * The records of a range, in the order of their keys, then of their numbers. One row moves from record to record.
    *
-   * A walk gives each record at most once, and none that was appended after this call: it ends, whatever its loop changes.
-   * Updates and deletes ahead of it are seen; a record whose key is moved ahead is given there unless it was given before, and
-   * one whose key is moved behind the walk is not given. It goes on behind the record it gave last, also where the store is
-   * compacted. A step throws RangeError once the index is dropped, or rebuilt over other fields; rebuilt over the same fields, it
-   * goes on. Beside another process that compacts, a walk that has begun ends with ERR_STRIDE_REPLACED: which records it gave is
-   * not known by their new numbers.
-   * @throws TypeError on a hash index
+   * The walk gives each record at most once, and none that was appended after this call, so it always ends. It sees updates and
+   * deletes ahead of it. A record whose key moves ahead of the walk is given there, unless it was given before; one whose key moves
+   * behind it is not given. After a compact it goes on behind the record that it gave last. A step throws RangeError once the index
+   * is dropped or rebuilt over other fields, and {StrideError} ERR_STRIDE_REPLACED once another process compacted.
+   * @throws TypeError on a hash index, and for bounds that cannot be meant
    */
   range(range?: RangeOptions<Bound<Key>>): RangeWalk<S> {
     const given = this.#readRange(WALKED_RANGE.read(range, 'range'))
     return new RangeWalk(this.#store, () => this.#ordered(), given)
   }
 
-  /** The first record of a range as a fresh object; undefined where the range is empty. @throws TypeError on a hash index */
+  /** The first record of a range as a fresh object; undefined if the range is empty. @throws TypeError on a hash index */
   first(range?: Range<Bound<Key>>): Output<S> | undefined {
     const given = this.#readRange(KEY_RANGE.read(range, 'first'))
     return this.#end(given, given.reverse)
   }
-  /** The last record of a range as a fresh object; undefined where the range is empty. @throws TypeError on a hash index */
+  /** The last record of a range as a fresh object; undefined if the range is empty. @throws TypeError on a hash index */
   last(range?: Range<Bound<Key>>): Output<S> | undefined {
     const given = this.#readRange(KEY_RANGE.read(range, 'last'))
     return this.#end(given, !given.reverse)
   }
-  /** How many records there are in a range; all of them without one. @throws TypeError on a hash index */
+  /** How many records a range has; without a range, the index. @throws TypeError on a hash index */
   count(range?: Range<Bound<Key>>): number {
     const given = this.#readRange(KEY_RANGE.read(range, 'count'))
     return this.#store.consistently(() => this.#ordered().count(given))
@@ -192,7 +187,7 @@ export class StoreIndex<S extends AnySchema = AnySchema, Key = unknown> {
     })
   }
 
-  /** Beside another writer in pieces, so that no commit comes between. */
+  /** Beside another writer it works in pieces, so that a commit seldom comes between. */
   #numbersOf(list: ArrayLike<unknown>): Float64Array {
     const { length } = list
     if (!this.#isFollowing || length <= PIECE_KEYS) {
@@ -218,7 +213,7 @@ export class StoreIndex<S extends AnySchema = AnySchema, Key = unknown> {
     return n
   }
 
-  // Apart from the above: a closure over their argument would cost each call an allocation.
+  // Not inside the methods above: a closure over their argument would cost each call an allocation.
   #getConsistently(key: Key): Output<S> | undefined {
     const given = this.#read(key)
     return this.#store.consistently(() => {
@@ -240,7 +235,7 @@ export class StoreIndex<S extends AnySchema = AnySchema, Key = unknown> {
     return found === undefined ? this.#noSuchKey() : found.value
   }
 
-  /** A key that runs no code of the caller from now on. */
+  /** A copy of a key, so that later uses run no code of the caller. */
   #read(key: unknown): unknown {
     return typeof key === 'object' && key !== null ? this.#find().codec.read(key) : key
   }
@@ -288,7 +283,7 @@ export class StoreIndex<S extends AnySchema = AnySchema, Key = unknown> {
   }
 }
 
-/** Keys in a list of our own, each element read once; typed arrays run nobody's code. */
+/** The keys in a list of our own, each read once. A typed array needs no copy, since reading it runs no code of the caller. */
 function listOf<Key>(keys: Iterable<Key> | ArrayLike<Key>): ArrayLike<Key> {
   const list = toList(keys, 'Keys') as ArrayLike<Key>
   return ArrayBuffer.isView(list) ? list : Array.from(list)

@@ -1,14 +1,14 @@
 /**
- * Finding the one record that a unique index has for a key: what `upsert` and an index's `delete` need.
+ * Which record has a key in a unique index? For `upsert` and for `delete` of an index.
  */
 
 import type { KeyIndex } from './key-index.ts'
 
-/** What `upsert` did. */
+/** The result of `upsert`. */
 export interface Upserted {
   /** The number of the record. */
   readonly number: number
-  /** Whether it is a new one; otherwise it replaced the one that had its key. */
+  /** Whether the record is new; otherwise it replaced the one with the same key. */
   readonly inserted: boolean
 }
 
@@ -16,15 +16,16 @@ export interface Upserted {
 const NOBODY = -1
 
 /**
- * Finds the live record that has the key of the bytes at 0, below 0 where there is none. A key with a null in it is nobody's.
- * @throws TypeError where the index is not unique
+ * A function that finds the live record with the key of the record bytes at 0; below 0 if there is none. A key that contains a null is
+ * never found.
+ * @throws TypeError if the index is not unique
  */
 export function recordWithKey(index: KeyIndex, call: string): (view: DataView) => number {
   assertUnique(index, call)
   return view => index.rival(NOBODY, view, 0)
 }
 
-/** @throws TypeError where the index is not unique */
+/** @throws TypeError if the index is not unique */
 export function assertUnique({ tree: { definition } }: KeyIndex, call: string): void {
   if (definition.unique) return
   throw new TypeError(
