@@ -17,7 +17,7 @@ export function appendByHand(context: Context, pool: readonly TradeRecord[]): Si
   return {
     name: BY_HAND,
     operations: recordCount(context),
-    run(count) {
+    run(_, count) {
       const perChunk = Math.floor(2 ** 20 / TRADE_BYTES)
       const bytes = Buffer.alloc(perChunk * TRADE_BYTES)
       const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)

@@ -4,14 +4,15 @@
  * Beside it the library before the journal, where it can be built, and encoding by hand.
  */
 
-import { readFileSync, rmSync } from 'node:fs'
+import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { openStore, type Store } from 'stridedb'
 import { appendByHand } from './append-by-hand.ts'
 import { TRADE_BYTES } from './baseline.ts'
 import { type Benchmark, type Context, recordCount, sized } from './context.ts'
-import { alternate, median, type Row, type Side } from './measure.ts'
+import { alternate, type Side } from './measure.ts'
 import { type Build, previousBuild } from './previous-build.ts'
+import type { Row } from './row.ts'
 import { atMost, ratio } from './targets.ts'
 import { Trade, type TradeRecord, TradeSource } from './trade.ts'
 
@@ -31,14 +32,14 @@ async function bulk(context: Context): Promise<Row> {
   const count = recordCount(context)
   const pool = new TradeSource(context.seed, 'distinct').take(sized(context, 100_000, 500))
   const before = await previousBuild(context)
-  const written = new Map<string, number[]>()
   const sides = [
     storeSide(context, NOW, { openStore, Trade }, pool),
     ...(typeof before === 'string' ? [] : [storeSide(context, BEFORE, before, pool)]),
     appendByHand(context, pool),
-  ].map(side => counting(side, written))
-  const figures = await alternate(sides, { rounds: sized(context, 11, 1), agree: false })
-  const times = (name: string): number => median(written.get(name) ?? []) / (count * TRADE_BYTES)
+  ]
+  const figures = await alternate(context, { sides, rounds: 11, warmups: 1, agree: false })
+  const times = (name: string): number =>
+    (figures.find(side => side.name === name)?.written.byProcess ?? Number.NaN) / (count * TRADE_BYTES)
   return {
     what: `${count} appends in one durable commit`,
     cache: 'does not apply',
@@ -62,7 +63,7 @@ function storeSide(context: Context, name: string, build: Build, pool: readonly 
   return {
     name,
     operations: recordCount(context),
-    async run(count) {
+    async run(_, count) {
       store = build.openStore(path, build.Trade)
       for (let done = 0; done < count; done += pool.length) store.appendMany(pool)
       await store.commit()
@@ -74,32 +75,5 @@ function storeSide(context: Context, name: string, build: Build, pool: readonly 
       store = undefined
       for (const suffix of ['', '-lock']) rmSync(`${path}${suffix}`, { force: true })
     },
-  }
-}
-
-/** The side with the bytes that it dirtied for the disk. */
-function counting(side: Side, written: Map<string, number[]>): Side {
-  const samples: number[] = []
-  written.set(side.name, samples)
-  let bytesBefore = 0
-  return {
-    ...side,
-    before() {
-      bytesBefore = writtenBytes()
-    },
-    async after() {
-      samples.push(writtenBytes() - bytesBefore)
-      await side.after?.()
-    },
-  }
-}
-
-/** What this process has dirtied and must reach a disk; NaN where the system does not say. */
-function writtenBytes(): number {
-  try {
-    const line = /^write_bytes: (\d+)$/m.exec(readFileSync('/proc/self/io', 'utf8'))
-    return line === null ? Number.NaN : Number(line[1])
-  } catch {
-    return Number.NaN
   }
 }

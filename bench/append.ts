@@ -10,7 +10,8 @@ import { join } from 'node:path'
 import { openStore, type Store } from 'stridedb'
 import { appendByHand, BY_HAND } from './append-by-hand.ts'
 import { type Benchmark, type Context, recordCount, sized } from './context.ts'
-import { alternate, type Row, type Side } from './measure.ts'
+import { alternate, type Side } from './measure.ts'
+import type { Row } from './row.ts'
 import { atMost, ratio } from './targets.ts'
 import { RefinedTrade, Trade, type TradeRecord, TradeSource } from './trade.ts'
 
@@ -38,7 +39,7 @@ async function bulk(
     storeSide(context, pool, schema, { name: 'file', options: { backend: 'file' } }),
     appendByHand(context, pool),
   ]
-  const figures = await alternate(sides, { rounds: sized(context, 7, 1), agree: false })
+  const figures = await alternate(context, { sides, rounds: 7, warmups: 1, agree: false })
   return {
     what: `bulk append of ${count} objects, committed, ${kind}`,
     cache: 'does not apply',
@@ -67,7 +68,7 @@ function storeSide(
   return {
     name: kind.name,
     operations: recordCount(context),
-    async run(count) {
+    async run(_, count) {
       store = openStore(path, schema as typeof Trade, kind.options)
       for (let done = 0; done < count; done += pool.length) store.appendMany(pool)
       await store.commit()

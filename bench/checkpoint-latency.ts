@@ -12,11 +12,10 @@ import { join } from 'node:path'
 import { openStore, type Store } from 'stridedb'
 import { TRADE_BYTES } from './baseline.ts'
 import { type Benchmark, type Context, fixturePath, recordCount, sized } from './context.ts'
-import type { Row, SideFigures } from './measure.ts'
-import { median } from './measure.ts'
 import { Overwriter } from './overwriter.ts'
-import { quantile } from './quantile.ts'
+import { median, quantile } from './quantile.ts'
 import { randomNumbers } from './random.ts'
+import { figuresOf, type Row, type SideFigures } from './row.ts'
 import { atMost } from './targets.ts'
 import { Trade } from './trade.ts'
 
@@ -137,16 +136,6 @@ class Sample {
   }
 
   figures(): SideFigures {
-    const us = (part: number): string => `${(quantile(this.ms, part) * 1e3).toFixed(0)} us`
-    return {
-      name: this.name,
-      operations: this.ms.length,
-      rounds: 1,
-      nsPerOperation: median(this.ms) * 1e6,
-      nsPerOperationMin: Math.min(...this.ms) * 1e6,
-      faults: { minor: 0, major: 0 },
-      syncs: 0,
-      note: `99th ${us(0.99)}, 99.9th ${us(0.999)}, longest ${us(1)}`,
-    }
+    return figuresOf(this.name, this.ms)
   }
 }

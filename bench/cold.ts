@@ -11,8 +11,9 @@ import { makeCold } from './cold-cache.ts'
 import { type Benchmark, type Context, fixturePath, recordCount, sized } from './context.ts'
 import type { FixtureName } from './fixtures.ts'
 import { largeCount } from './fixtures.ts'
-import { alternate, NotMeasurable, type Row, type Side, type Target } from './measure.ts'
+import { alternate, type Comparison, NotMeasurable, type Side } from './measure.ts'
 import { randomNumbers } from './random.ts'
+import type { Row, Target } from './row.ts'
 import { atMost, ratio } from './targets.ts'
 import { PRICE_LIMIT, Trade } from './trade.ts'
 
@@ -23,6 +24,7 @@ export const cold: Benchmark = {
   name: 'cold',
   question: 'the first touch of records that are on the disk only',
   needs: ['distinct', 'distinct-copy', 'large', 'large-copy'],
+  isSlow: true,
   async *run(context) {
     yield await lookups(context, 'distinct', recordCount(context), '125 MB')
     yield await lookups(context, 'large', largeCount(context), '4 GB')
@@ -33,15 +35,13 @@ export const cold: Benchmark = {
 
 function lookups(context: Context, fixture: ColdFixture, records: number, size: string): Promise<Row> {
   const operations = sized(context, 1_000, 50)
-  const numbers = randomNumbers(context.seed, operations, records)
+  const input = (seed: number): Uint32Array => randomNumbers(seed, operations, records)
   const sides = [
-    coldStore('mapped', fixturePath(context, fixture), operations, {}, store => lookUp(store, numbers)),
-    coldStore('file', fixturePath(context, `${fixture}-copy`), operations, { backend: 'file' }, store =>
-      lookUp(store, numbers),
-    ),
-    coldReader(fixturePath(context, fixture), operations, reader => readEach(reader, numbers)),
+    coldStore('mapped', fixturePath(context, fixture), operations, {}, lookUp),
+    coldStore('file', fixturePath(context, `${fixture}-copy`), operations, { backend: 'file' }, lookUp),
+    coldReader(fixturePath(context, fixture), operations),
   ]
-  return coldRow(context, `random field of ${operations} records in ${size}`, sides, figures => [
+  return coldRow(context, `random field of ${operations} records in ${size}`, { sides, input }, figures => [
     atMost(
       context,
       '1 times a cold fs.readSync of the record',
@@ -54,17 +54,13 @@ function lookups(context: Context, fixture: ColdFixture, records: number, size: 
 
 function bulkLookup(context: Context): Promise<Row> {
   const operations = sized(context, 20_000, 100)
-  const numbers = randomNumbers(context.seed, operations, largeCount(context))
+  const input = (seed: number): Uint32Array => randomNumbers(seed, operations, largeCount(context))
   const sides = [
-    coldStore('mapped', fixturePath(context, 'large'), operations, {}, store =>
-      total(store.gather('price', numbers)),
-    ),
-    coldStore('file', fixturePath(context, 'large-copy'), operations, { backend: 'file' }, store =>
-      total(store.gather('price', numbers)),
-    ),
-    coldReader(fixturePath(context, 'large'), operations, reader => readEach(reader, numbers)),
+    coldStore('mapped', fixturePath(context, 'large'), operations, {}, gatherSum),
+    coldStore('file', fixturePath(context, 'large-copy'), operations, { backend: 'file' }, gatherSum),
+    coldReader(fixturePath(context, 'large'), operations),
   ]
-  return coldRow(context, `gather of ${operations} random numbers in 4 GB`, sides, () => [])
+  return coldRow(context, `gather of ${operations} random numbers in 4 GB`, { sides, input }, () => [])
 }
 
 function scans(context: Context): Promise<Row> {
@@ -80,18 +76,23 @@ function scans(context: Context): Promise<Row> {
       run: () => scanChunks(path, records),
     },
   ]
-  return coldRow(context, 'scan of 125 MB with a filter', sides, () => [])
+  return coldRow(context, 'scan of 125 MB with a filter', { sides }, () => [])
 }
 
-async function coldRow(
+async function coldRow<I>(
   context: Context,
   what: string,
-  sides: readonly Side[],
+  comparison: Pick<Comparison<I>, 'sides' | 'input'>,
   judge: (figures: Row['sides']) => Target[],
 ): Promise<Row> {
   const row = { what, cache: 'cold', targets: [], notes: [] } as const
   try {
-    const figures = await alternate(sides, { rounds: sized(context, 9, 1) })
+    const figures = await alternate(context, {
+      ...comparison,
+      rounds: 9,
+      warmups: 1,
+      warming: 'CPU caches evicted',
+    })
     return { ...row, sides: figures, targets: judge(figures) }
   } catch (error) {
     if (!(error instanceof NotMeasurable)) throw error
@@ -99,13 +100,13 @@ async function coldRow(
   }
 }
 
-function coldStore(
+function coldStore<I>(
   name: string,
   path: string,
   operations: number,
   options: { readonly backend?: 'file' },
-  run: (store: TradeStore) => number,
-): Side {
+  run: (store: TradeStore, input: I) => number,
+): Side<I> {
   let store: TradeStore | undefined
   return {
     name,
@@ -115,12 +116,12 @@ function coldStore(
       store = openStore(path, Trade, options)
       makeCold(path, dataOffsetOf(path))
     },
-    run: () => run(store as TradeStore),
+    run: input => run(store as TradeStore, input),
     after: () => store?.close(),
   }
 }
 
-function coldReader(path: string, operations: number, run: (reader: RecordReader) => number): Side {
+function coldReader(path: string, operations: number): Side<Uint32Array> {
   let reader: RecordReader | undefined
   return {
     name: 'fs.readSync',
@@ -130,7 +131,7 @@ function coldReader(path: string, operations: number, run: (reader: RecordReader
       reader = new RecordReader(path)
       makeCold(path, dataOffsetOf(path))
     },
-    run: () => run(reader as RecordReader),
+    run: numbers => readEach(reader as RecordReader, numbers),
     after: () => reader?.close(),
   }
 }
@@ -150,9 +151,9 @@ function readEach(reader: RecordReader, numbers: Uint32Array): number {
   return sum
 }
 
-function total(column: Float64Array): number {
+function gatherSum(store: TradeStore, numbers: Uint32Array): number {
   let sum = 0
-  for (const value of column) sum += value
+  for (const price of store.gather('price', numbers)) sum += price
   return sum
 }
 

@@ -10,8 +10,8 @@ import { syncBuiltinESMExports } from 'node:module'
 import { join } from 'node:path'
 import { openStore, type Store } from 'stridedb'
 import { type Benchmark, type Context, fixturePath, recordCount, sized } from './context.ts'
-import { figuresOf, type Row } from './measure.ts'
 import { randomNumbers } from './random.ts'
+import { figuresOf, type Row } from './row.ts'
 import { Trade } from './trade.ts'
 
 const PARTS = [

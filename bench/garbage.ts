@@ -10,8 +10,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { openStore, type Store, type StoreOptions } from 'stridedb'
 import { AT, recordsInHeap, TRADE_BYTES } from './baseline.ts'
 import { type Benchmark, type Context, fixturePath, recordCount, sized } from './context.ts'
-import { alternate, type Row, type Side } from './measure.ts'
+import { alternate, type Side } from './measure.ts'
 import { randomNumbers } from './random.ts'
+import type { Row } from './row.ts'
 import { atMost } from './targets.ts'
 import { Trade } from './trade.ts'
 
@@ -41,6 +42,8 @@ interface GarbageEntry extends PerformanceEntry {
 
 /** Rounds before the counted ones: compiling makes garbage of its own. */
 const WARMUPS = 3
+/** Each round has an untimed pass and a timed one. */
+const PASSES_BEFORE = 2 * WARMUPS
 
 interface Counts {
   whole: number
@@ -60,21 +63,23 @@ async function collections(
 ): Promise<Row> {
   const records = recordCount(context)
   const path = fixturePath(context, 'distinct')
-  const numbers = randomNumbers(context.seed, operations, records)
+  const input = (seed: number): Uint32Array => randomNumbers(seed, operations, records)
   using store = openStore(path, Trade, options)
   const heap = recordsInHeap(path, records)
   const ofStore = nothingYet()
   const ofHeap = nothingYet()
-  const figures = await alternate(
-    [
-      counting({ name: kind, operations, run: count => quantities(store, numbers, count) }, ofStore),
+  const figures = await alternate(context, {
+    sides: [
+      counting({ name: kind, operations, run: (numbers, count) => quantities(store, numbers, count) }, ofStore),
       counting(
-        { name: 'a heap buffer', operations, run: count => heapQuantities(heap, numbers, count) },
+        { name: 'a heap buffer', operations, run: (numbers, count) => heapQuantities(heap, numbers, count) },
         ofHeap,
       ),
     ],
-    { rounds: sized(context, 7, 1), warmups: WARMUPS },
-  )
+    rounds: 7,
+    warmups: WARMUPS,
+    input,
+  })
   // The loop over the heap allocates nothing: whatever is collected in either batch was the store's.
   const collected = ofStore.whole + ofHeap.whole
   return {
@@ -87,13 +92,13 @@ async function collections(
 }
 
 /** The side with its collections counted. */
-function counting(side: Side, counts: Counts): Side {
+function counting(side: Side<Uint32Array>, counts: Counts): Side<Uint32Array> {
   let observer: PerformanceObserver | undefined
-  let round = 0
+  let pass = 0
   const count = (entries: readonly PerformanceEntry[]): void => {
     for (const entry of entries) {
       const { kind } = (entry as GarbageEntry).detail
-      const isCounted = round >= WARMUPS
+      const isCounted = pass >= PASSES_BEFORE
       if (kind === constants.NODE_PERFORMANCE_GC_MINOR && isCounted) counts.scavenges++
       if (kind !== constants.NODE_PERFORMANCE_GC_MAJOR) continue
       if (isCounted) counts.whole++
@@ -111,7 +116,7 @@ function counting(side: Side, counts: Counts): Side {
       await sleep(5)
       count(observer?.takeRecords() ?? [])
       observer?.disconnect()
-      round++
+      pass++
     },
     note: () =>
       `collections: ${counts.whole} whole, ${counts.scavenges} scavenges; ${counts.wholeBefore} whole while warming up`,

@@ -4,10 +4,11 @@
 
 import { openStore, type Store } from 'stridedb'
 import { AT, forEachChunk, RecordReader, TRADE_BYTES } from './baseline.ts'
-import { cSides } from './c-baseline.ts'
+import { CFile } from './c-baseline.ts'
 import { type Benchmark, type Context, fixturePath, recordCount, sized } from './context.ts'
-import { alternate, type Row, type Side } from './measure.ts'
+import { alternate, type Side } from './measure.ts'
 import { randomNumbers } from './random.ts'
+import type { Row } from './row.ts'
 import { atMost, ratio } from './targets.ts'
 import { Trade } from './trade.ts'
 
@@ -25,18 +26,19 @@ async function randomNumbersOfColumn(context: Context): Promise<Row> {
   const records = recordCount(context)
   const operations = sized(context, 500_000, 1_000)
   const path = fixturePath(context, 'distinct')
-  const numbers = randomNumbers(context.seed, operations, records)
   using mapped = openStore(path, Trade)
   using file = openStore(fixturePath(context, 'distinct-copy'), Trade, { backend: 'file' })
   const reader = new RecordReader(path)
-  const sides: Side[] = [
-    { name: mapped.backend, operations, run: () => probe(mapped.gather('price', numbers)) },
-    { name: 'mapped, in a loop of field()', operations, run: () => probe(loop(mapped, numbers)) },
-    { name: file.backend, operations, run: () => probe(file.gather('price', numbers)) },
-    { name: 'fs.readSync', operations, run: () => probe(reads(reader, numbers)) },
-    ...cSides({ loop: 'gather', operations, seed: context.seed, records, files: [path] }),
+  using c = CFile.open(path)
+  const sides: Side<Uint32Array>[] = [
+    { name: mapped.backend, operations, run: numbers => probe(mapped.gather('price', numbers)) },
+    { name: 'mapped, in a loop of field()', operations, run: numbers => probe(loop(mapped, numbers)) },
+    { name: file.backend, operations, run: numbers => probe(file.gather('price', numbers)) },
+    { name: 'fs.readSync', operations, run: numbers => probe(reads(reader, numbers)) },
   ]
-  const figures = await alternate(sides, { rounds: sized(context, 9, 1), warmups: 2 })
+  if (c !== undefined) sides.push({ name: 'C', operations, run: numbers => probe(c.gather(AT.price, numbers)) })
+  const input = (seed: number): Uint32Array => randomNumbers(seed, operations, records)
+  const figures = await alternate(context, { sides, rounds: 9, input })
   reader.close()
   return {
     what: `gather of ${operations} random numbers into a typed array`,
@@ -56,18 +58,19 @@ async function wholeColumn(context: Context): Promise<Row> {
     { name: mapped.backend, operations, run: () => probe(mapped.gather('price')) },
     { name: file.backend, operations, run: () => probe(file.gather('price')) },
     { name: 'fs.readSync, 1 MiB', operations, run: () => probe(readColumn(path, operations)) },
-    ...cSides({ loop: 'column', operations, seed: context.seed, records: operations, files: [path] }),
   ]
+  using c = CFile.open(path)
+  if (c !== undefined) sides.push({ name: 'C', operations, run: () => probe(c.column(AT.price, operations)) })
   return {
     what: 'gather of the whole column into a typed array',
     cache: 'warm',
-    sides: await alternate(sides, { rounds: sized(context, 9, 1), warmups: 2 }),
+    sides: await alternate(context, { sides, rounds: 9 }),
     targets: [],
     notes: [],
   }
 }
 
-/** As the C loops do: the array must be there, reading it is not part of the question. */
+/** The array must be there; reading it is not part of the question. */
 function probe(column: Float64Array): number {
   const { length } = column
   return (column[0] as number) + (column[length >>> 1] as number) + (column[length - 1] as number)

@@ -6,10 +6,11 @@ import { copyFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { openStore, type Store } from 'stridedb'
 import { type Benchmark, type Context, fixturePath, recordCount, sized } from './context.ts'
-import { alternate, median, type Row, type Side } from './measure.ts'
+import { alternate, type Side } from './measure.ts'
 import { Overwriter } from './overwriter.ts'
-import { quantile } from './quantile.ts'
+import { median, quantile } from './quantile.ts'
 import { randomNumbers } from './random.ts'
+import type { Row } from './row.ts'
 import { atLeast, atMost, nsOf } from './targets.ts'
 import { Trade } from './trade.ts'
 
@@ -32,19 +33,17 @@ export const groupCommit: Benchmark = {
 
 async function tasks(context: Context, store: TradeStore): Promise<Row> {
   const operations = sized(context, 1_000, 20)
-  const numbers = randomNumbers(context.seed, operations, recordCount(context))
+  const input = (seed: number): Uint32Array => randomNumbers(seed, operations, recordCount(context))
   const bare = new Overwriter(join(context.folder, 'overwritten.bin'))
   const syncs = (): number => store.stats().syncs
-  let turn = 0
-  const storeSide = (name: string, start: (task: () => Promise<void>) => Promise<void>): Side => {
+  const storeSide = (name: string, start: (task: () => Promise<void>) => Promise<void>): Side<Uint32Array> => {
     const latencies: number[] = []
     return {
       name,
       operations,
       syncs,
-      async run(count) {
+      async run(numbers, count, turn) {
         const waiting: Promise<void>[] = []
-        turn++
         for (let i = 0; i < count; i++) {
           const task = async (): Promise<void> => {
             store.update(numbers[i] as number, { price: turn, qty: i })
@@ -69,7 +68,7 @@ async function tasks(context: Context, store: TradeStore): Promise<Row> {
     ),
     bareSide(bare, operations),
   ]
-  const figures = await alternate(sides, { rounds: sized(context, 31, 1), warmups: sized(context, 5, 1) })
+  const figures = await alternate(context, { sides, rounds: 31, warmups: 5, input })
   bare.close()
   const targets = [ONE_TURN, OWN_TURNS].flatMap(name => [
     atMost(context, `20 syncs, ${name}`, figures.find(side => side.name === name)?.syncs, 20, 'syncs'),
@@ -90,13 +89,13 @@ async function tasks(context: Context, store: TradeStore): Promise<Row> {
   }
 }
 
-function bareSide(bare: Overwriter, operations: number): Side {
+function bareSide(bare: Overwriter, operations: number): Side<Uint32Array> {
   return {
     name: 'a 4 KiB overwrite + fdatasync each',
     operations,
     syncs: () => bare.syncs,
-    run(count) {
-      for (let i = 0; i < count; i++) bare.overwrite(i)
+    run(_, count, turn) {
+      for (let i = 0; i < count; i++) bare.overwrite(turn + i)
       return count
     },
   }

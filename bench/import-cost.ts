@@ -4,8 +4,9 @@
 
 import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
-import { type Benchmark, type Context, sized } from './context.ts'
-import { alternate, type OwnTiming, type Row, type Side } from './measure.ts'
+import type { Benchmark, Context } from './context.ts'
+import { alternate, type OwnTiming, type Side } from './measure.ts'
+import type { Row } from './row.ts'
 import { atMost, nsOf } from './targets.ts'
 
 export const importCost: Benchmark = {
@@ -27,7 +28,7 @@ async function imports(context: Context): Promise<Row> {
       run: () => timeImport(specifier),
     }),
   )
-  const figures = await alternate(sides, { rounds: sized(context, 21, 1), agree: false })
+  const figures = await alternate(context, { sides, rounds: 21, warmups: 1, agree: false })
   const ms = (specifier: string): number => (nsOf(figures, `import '${specifier}'`) ?? Number.NaN) / 1e6
   return {
     what: 'import in a fresh process',

@@ -12,7 +12,7 @@ import { openStore } from 'stridedb'
 import type { z } from 'zod'
 import { type Benchmark, type Context, sized } from './context.ts'
 import { ITEM_INDEXES, Item, idOf, items } from './items.ts'
-import { figuresOf, type Row } from './measure.ts'
+import { figuresOf, type Row } from './row.ts'
 import { atMost, nsOf } from './targets.ts'
 
 const STEPS = 10

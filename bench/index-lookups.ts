@@ -8,13 +8,14 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { openStore } from 'stridedb'
-import { cSides } from './c-baseline.ts'
-import { type Benchmark, type Context, recordCount, sized } from './context.ts'
+import { CFile } from './c-baseline.ts'
+import { type Benchmark, type Context, recordCount, sized, whyNoPeers } from './context.ts'
 import { buildItems, codeOf, ITEM_INDEXES, Item, idOf, randomIds } from './items.ts'
-import { alternate, type Row, type Side } from './measure.ts'
+import { alternate, type Side } from './measure.ts'
 import { LOOKUP_PEERS, type LookupStore } from './peers/lookups.ts'
-import { arePeersInstalled, INSTALL } from './peers/peer.ts'
+import { whyPeerIsMissing } from './peers/peer.ts'
 import { randomNumbers } from './random.ts'
+import type { Row } from './row.ts'
 import { atLeast, atMost, nsOf, ratio } from './targets.ts'
 
 const HASH = 'hash'
@@ -74,23 +75,22 @@ async function words(
   { isWhole, bounds }: { readonly isWhole: boolean; readonly bounds: readonly [number, number, number] },
 ): Promise<Row> {
   const operations = sized(context, 1_000_000, 1_000)
-  const keys = randomIds(context.seed, operations, records)
+  const input = (seed: number): Uint32Array => randomIds(seed, operations, records)
   using store = openStore(path, Item)
   const byId = store.index('byId')
   const inOrder = store.index('byIdInOrder')
-  const why = whyNoPeers(context)
-  const peers = why === undefined ? await openPeers(context, records, isWhole) : []
-  const sides: Side[] = [
-    oneByOne(HASH, keys, key => byId.number(key)),
-    oneByOne(HASH_FIELD, keys, key => byId.field(key, 'price') as number),
-    oneByOne(ORDERED, keys, key => inOrder.number(key)),
-    ...peers.map(({ name, store: peer }) => oneByOne(name, keys, key => peer.price(key))),
+  const { peers, notes } = await openPeers(context, records, isWhole)
+  const sides: Side<ArrayLike<number>>[] = [
+    oneByOne(HASH, operations, key => byId.number(key)),
+    oneByOne(HASH_FIELD, operations, key => byId.field(key, 'price') as number),
+    oneByOne(ORDERED, operations, key => inOrder.number(key)),
+    ...peers.map(({ name, store: peer }) => oneByOne(name, operations, (key: number) => peer.price(key))),
   ]
   if (isWhole) {
     const map = new Map(Array.from({ length: records }, (_, n) => [idOf(n), n]))
-    sides.push(oneByOne('Map in the heap', keys, key => map.get(key) ?? -1))
+    sides.push(oneByOne('Map in the heap', operations, key => map.get(key) ?? -1))
   }
-  const figures = await alternate(sides, { rounds: sized(context, 7, 1), warmups: 2, agree: false })
+  const figures = await alternate(context, { sides, rounds: 7, input, agree: false })
   for (const { store: peer } of peers) await peer.close()
   const kept = isWhole ? [] : ['other stores keep the price alone here, so that all of them fit into memory']
   return {
@@ -116,20 +116,24 @@ async function words(
         ),
       ]),
     ],
-    notes: why === undefined ? kept : [why],
+    notes: [...notes, ...kept],
   }
 }
 
 async function wordsAtOnce(context: Context, path: string, records: number): Promise<Row> {
   const operations = sized(context, 500_000, 1_000)
-  const keys = randomIds(context.seed, operations, records)
   using store = openStore(path, Item)
-  const sides: Side[] = [
-    { name: HASH, operations, run: () => probe(store.index('byId').numbers(keys)) },
-    { name: ORDERED, operations, run: () => probe(store.index('byIdInOrder').numbers(keys)) },
-    ...cSides({ loop: 'hash', operations, seed: context.seed, records, files: [path] }),
+  const sides: Side<Uint32Array>[] = [
+    { name: HASH, operations, run: keys => probe(store.index('byId').numbers(keys)) },
+    { name: ORDERED, operations, run: keys => probe(store.index('byIdInOrder').numbers(keys)) },
   ]
-  const figures = await alternate(sides, { rounds: sized(context, 7, 1), warmups: 2 })
+  using c = CFile.open(path)
+  if (c !== undefined) {
+    const find = c.table(records)
+    sides.push({ name: 'C', operations, run: keys => probe(find(keys)) })
+  }
+  const input = (seed: number): Uint32Array => randomIds(seed, operations, records)
+  const figures = await alternate(context, { sides, rounds: 7, input })
   return {
     what: `record numbers of ${operations} random u32 keys among ${records}, at once`,
     cache: 'warm',
@@ -144,16 +148,20 @@ async function wordsAtOnce(context: Context, path: string, records: number): Pro
 
 async function texts(context: Context, path: string, records: number): Promise<Row> {
   const operations = sized(context, 500_000, 1_000)
-  const numbers = randomNumbers(context.seed, operations, records)
   // Copied, so that they are flat, as texts are that come from somewhere.
-  const keys = Array.from(numbers, n => Buffer.from(codeOf(n)).toString())
+  const input = (seed: number): string[] =>
+    Array.from(randomNumbers(seed, operations, records), n => Buffer.from(codeOf(n)).toString())
   using store = openStore(path, Item)
-  const sides: Side[] = [
-    oneByOne(HASH, keys, key => store.index('byCode').number(key)),
-    oneByOne(ORDERED, keys, key => store.index('byCodeInOrder').number(key)),
-    { name: 'ordered, at once', operations, run: () => sumOf(store.index('byCodeInOrder').numbers(keys)) },
+  const sides: Side<string[]>[] = [
+    oneByOne(HASH, operations, key => store.index('byCode').number(key)),
+    oneByOne(ORDERED, operations, key => store.index('byCodeInOrder').number(key)),
+    {
+      name: 'ordered, at once',
+      operations,
+      run: keys => sumOf(store.index('byCodeInOrder').numbers(keys)),
+    },
   ]
-  const figures = await alternate(sides, { rounds: sized(context, 7, 1), warmups: 2 })
+  const figures = await alternate(context, { sides, rounds: 7, input })
   return {
     what: `record numbers of ${operations} random texts of up to 16 bytes among ${records}`,
     cache: 'warm',
@@ -163,32 +171,39 @@ async function texts(context: Context, path: string, records: number): Promise<R
   }
 }
 
-function whyNoPeers(context: Context): string | undefined {
-  if (context.isSmoke) return 'a smoke run compares with no other stores'
-  return arePeersInstalled() ? undefined : `NO OTHER STORES, their sides and targets are skipped: ${INSTALL}`
-}
-
-async function openPeers(context: Context, records: number, isWhole: boolean): Promise<OpenPeer[]> {
-  const open: OpenPeer[] = []
-  for (const [i, peer] of LOOKUP_PEERS.entries()) {
-    const store = await peer.open(join(context.folder, `lookup-peer-${records}-${i}`), records, isWhole)
-    open.push({ name: peer.name, store })
+async function openPeers(
+  context: Context,
+  records: number,
+  isWhole: boolean,
+): Promise<{ readonly peers: readonly OpenPeer[]; readonly notes: readonly string[] }> {
+  const why = whyNoPeers(context)
+  if (why !== undefined) return { peers: [], notes: [why] }
+  const peers: OpenPeer[] = []
+  const notes: string[] = []
+  for (const [i, { name, library, open }] of LOOKUP_PEERS.entries()) {
+    const missing = whyPeerIsMissing(library)
+    if (missing !== undefined) notes.push(`${name} IS NOT COMPARED: ${missing}`)
+    else
+      peers.push({
+        name,
+        store: await open(join(context.folder, `lookup-peer-${records}-${i}`), records, isWhole),
+      })
   }
-  return open
+  return { peers, notes }
 }
 
 /**
  * A side that looks keys up one by one, in a loop of its own: one loop for all sides would be compiled for none of them, and
  * programs look up one thing at one place.
  */
-function oneByOne<K>(name: string, keys: ArrayLike<K>, find: (key: K) => number): Side {
+function oneByOne<K>(name: string, operations: number, find: (key: K) => number): Side<ArrayLike<K>> {
   const loop = new Function(
     'keys',
     'find',
     // Equal sources would be one function.
     `// ${name}\nlet total = 0; for (let i = 0; i < keys.length; i++) total += find(keys[i]); return total`,
   ) as (keys: ArrayLike<K>, find: (key: K) => number) => number
-  return { name, operations: keys.length, run: () => loop(keys, find) }
+  return { name, operations, run: keys => loop(keys, find) }
 }
 
 function sumOf(numbers: Float64Array): number {
@@ -197,7 +212,7 @@ function sumOf(numbers: Float64Array): number {
   return total
 }
 
-/** As the C loop does. */
+/** The array must be there; reading it is not part of the question. */
 function probe(numbers: Float64Array): number {
   const { length } = numbers
   return (numbers[0] as number) + (numbers[length >>> 1] as number) + (numbers[length - 1] as number)

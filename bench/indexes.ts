@@ -8,9 +8,10 @@ import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import { openStore, type Store } from 'stridedb'
 import type { z } from 'zod'
-import { type Benchmark, type Context, recordCount, sized } from './context.ts'
+import { type Benchmark, type Context, recordCount } from './context.ts'
 import { buildItems, ITEM_INDEXES, Item, idOf, items } from './items.ts'
-import { alternate, type Row, type Side } from './measure.ts'
+import { alternate, type Side } from './measure.ts'
+import type { Row } from './row.ts'
 import { atLeast, atMost, nsOf } from './targets.ts'
 
 export const indexes: Benchmark = {
@@ -45,7 +46,7 @@ async function* building(context: Context, path: string): AsyncIterable<Row> {
         bytes = statSync(`${path}-index`).size
       },
     }
-    const sides = await alternate([side], { rounds: 1, warmups: 0 })
+    const sides = await alternate(context, { sides: [side], rounds: 1, warmups: 0, warming: 'none' })
     const perKey = (bytes - bytesBefore) / operations
     bytesBefore = bytes
     const ms = ((nsOf(sides, name) ?? Number.NaN) * operations) / 1e6
@@ -75,7 +76,7 @@ async function ranges(context: Context, path: string): Promise<Row> {
     { name: 'to numbers', operations, run: () => inOrder.range().numbers().length },
     { name: 'to rows, one field', operations, run: rows },
   ]
-  const figures = await alternate(sides, { rounds: sized(context, 5, 1), warmups: 1, agree: false })
+  const figures = await alternate(context, { sides, rounds: 5, warmups: 1, agree: false })
   const perSecond = (name: string): number => 1000 / (nsOf(figures, name) ?? Number.NaN)
   return {
     what: `a range of all ${operations} keys in order`,
@@ -117,7 +118,7 @@ async function inserting(context: Context): Promise<Row> {
     after: () => store?.close(),
   })
   const sides = [side('with a hash and an ordered index', true), side('without', false)]
-  const figures = await alternate(sides, { rounds: sized(context, 3, 1), warmups: 1 })
+  const figures = await alternate(context, { sides, rounds: 3, warmups: 1 })
   const perSecond = 1e9 / (nsOf(figures, 'with a hash and an ordered index') ?? Number.NaN)
   return {
     what: `${operations} records appended one by one in one transaction, and committed`,

@@ -1,22 +1,23 @@
 /**
- * npm run bench [names…] [--smoke] [--json file] [--dir folder] [--seed number] [--list]
+ * npm run bench [names…] [--quick] [--smoke] [--json file] [--against file] [--dir folder] [--seed number] [--list]
  *
  * Builds the files that the named benchmarks need, runs each benchmark in a process of its own, prints its rows,
- * and removes the files. Exit code 1 when a benchmark fails; a missed target is a figure, not a failure.
+ * and removes the files, also on Ctrl-C. Exit code 1 when a benchmark fails; a missed target is a figure, not a failure.
+ * `--quick` takes a few rounds and leaves out what is slow; `--against` compares with what `--json` wrote earlier.
  */
 
-import { fork } from 'node:child_process'
+import { type ChildProcess, fork } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { type ReportedRow, readReport, renderAgainst } from './against.ts'
 import { append } from './append.ts'
 import { appendJournal } from './append-journal.ts'
 import { buildCBaseline } from './c-baseline.ts'
 import { checkpointLatency } from './checkpoint-latency.ts'
 import { cold } from './cold.ts'
 import { commitParts } from './commit-parts.ts'
-import { commits } from './commits.ts'
 import type { Benchmark, Context } from './context.ts'
 import { buildFixture } from './fixtures.ts'
 import { garbage } from './garbage.ts'
@@ -29,7 +30,6 @@ import { indexes } from './indexes.ts'
 import { journalAge } from './journal-age.ts'
 import { largeScan } from './large-scan.ts'
 import { describeMachine, renderMachine } from './machine.ts'
-import type { Row } from './measure.ts'
 import { open } from './open.ts'
 import { openJournal } from './open-journal.ts'
 import { randomField } from './random-field.ts'
@@ -37,9 +37,11 @@ import { randomObject } from './random-object.ts'
 import { readsJournal } from './reads-journal.ts'
 import { recordSizes } from './record-sizes.ts'
 import { renderRow, renderSummary } from './report.ts'
+import type { Row } from './row.ts'
 import { scan } from './scan.ts'
 import { update } from './update.ts'
 import { windowSizes } from './window-sizes.ts'
+import { writes } from './writes.ts'
 
 const BENCHMARKS: readonly Benchmark[] = [
   randomField,
@@ -52,7 +54,7 @@ const BENCHMARKS: readonly Benchmark[] = [
   scan,
   append,
   update,
-  commits,
+  writes,
   commitParts,
   journalAge,
   groupCommit,
@@ -75,7 +77,9 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     smoke: { type: 'boolean', default: false },
+    quick: { type: 'boolean', default: false },
     json: { type: 'string' },
+    against: { type: 'string' },
     dir: { type: 'string', default: tmpdir() },
     seed: { type: 'string', default: String(SEED) },
     list: { type: 'boolean', default: false },
@@ -84,10 +88,13 @@ const { values, positionals } = parseArgs({
   },
 })
 
-const isSmoke = values.smoke
+/** The process of the benchmark that is being measured. */
+let running: ChildProcess | undefined
+
+const { smoke: isSmoke, quick: isQuick } = values
 const seed = Number(values.seed)
 if (values.list) for (const { name, question } of BENCHMARKS) console.log(`${name.padEnd(20)}${question}`)
-else if (values.measure) await measure(chosen()[0] as Benchmark, { folder: values.dir, isSmoke, seed })
+else if (values.measure) await measure(chosen()[0] as Benchmark, { folder: values.dir, isSmoke, isQuick, seed })
 else await runAll(chosen())
 
 /** In its own process: rows go to the parent as they come. */
@@ -100,19 +107,26 @@ async function measure(benchmark: Benchmark, context: Context): Promise<void> {
 }
 
 async function runAll(benchmarks: readonly Benchmark[]): Promise<void> {
+  // A file that is not a report is refused before anything is measured.
+  const earlier = values.against === undefined ? undefined : readReport(values.against)
   const folder = mkdtempSync(join(values.dir, 'stridedb-bench-'))
-  process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
+  process.on('exit', () => {
+    // Else it would go on writing into what is being removed.
+    running?.kill('SIGKILL')
+    rmSync(folder, { recursive: true, force: true })
+  })
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(130))
 
   const machine = describeMachine(folder)
-  console.log(`stridedb bench${isSmoke ? ', smoke run: tiny inputs, no target judged' : ''}, seed ${seed}`)
+  const kind = isSmoke ? ', smoke run: tiny inputs, no target judged' : isQuick ? ', quick run: few rounds' : ''
+  console.log(`stridedb bench${kind}, seed ${seed}`)
   console.log(renderMachine(machine))
   const noC = buildCBaseline()
   if (noC !== undefined) console.log(`NO C BASELINE, its sides and targets are skipped: ${noC}`)
 
-  const rows: { benchmark: string; row: Row }[] = []
+  const rows: ReportedRow[] = []
   for (const benchmark of benchmarks) {
-    const context = { folder, isSmoke, seed }
+    const context = { folder, isSmoke, isQuick, seed }
     for (const name of benchmark.needs) await buildFixture(context, name)
     console.log(`\n${benchmark.name}: ${benchmark.question}`)
     await runInChild(benchmark, context, row => {
@@ -121,23 +135,22 @@ async function runAll(benchmarks: readonly Benchmark[]): Promise<void> {
     })
   }
   console.log(`\n${renderSummary(rows)}`)
+  if (values.against !== undefined && earlier !== undefined)
+    console.log(`\n${renderAgainst(values.against, earlier, rows)}`)
   if (values.json !== undefined)
-    writeFileSync(values.json, `${JSON.stringify({ machine, seed, isSmoke, rows }, null, 2)}\n`)
+    writeFileSync(values.json, `${JSON.stringify({ machine, seed, isSmoke, isQuick, rows }, null, 2)}\n`)
 }
 
 function runInChild(benchmark: Benchmark, context: Context, seen: (row: Row) => void): Promise<void> {
-  const facts = [
-    '--measure',
-    '--dir',
-    context.folder,
-    '--seed',
-    String(context.seed),
-    ...(isSmoke ? ['--smoke'] : []),
-  ]
-  const child = fork(import.meta.filename, [benchmark.name, ...facts])
+  const facts = ['--measure', '--dir', context.folder, '--seed', String(context.seed)]
+  if (isSmoke) facts.push('--smoke')
+  if (isQuick) facts.push('--quick')
+  const child = fork(import.meta.filename, [benchmark.name, ...facts], { serialization: 'advanced' })
+  running = child
   child.on('message', seen)
   return new Promise(resolve => {
     child.on('exit', (code, signal) => {
+      running = undefined
       if (code !== 0) {
         console.log(`  ${benchmark.name} FAILED: ${signal ?? `exit code ${code}`}`)
         process.exitCode = 1
@@ -153,7 +166,6 @@ function chosen(): Benchmark[] {
     const known = BENCHMARKS.map(benchmark => benchmark.name).join(', ')
     throw new TypeError(`Unknown benchmark ${unknown.join(', ')}: there are ${known}`)
   }
-  return BENCHMARKS.filter(benchmark =>
-    positionals.length === 0 ? benchmark.isAskedFor !== true : positionals.includes(benchmark.name),
-  )
+  if (positionals.length > 0) return BENCHMARKS.filter(({ name }) => positionals.includes(name))
+  return BENCHMARKS.filter(({ isAskedFor, isSlow }) => isAskedFor !== true && !(isQuick && isSlow === true))
 }

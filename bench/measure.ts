@@ -1,72 +1,72 @@
 /**
- * How the sides of a comparison are measured: in turns, batch by batch, within one run.
+ * How the sides of a comparison are measured: the one place where a benchmark is made fair.
  *
- *   B1  every round runs each side once, so that what else the machine does meets them alike.
- *   B2  sides that do the same work must answer the same checksum, or there are no figures.
- *   B3  preparing and cleaning up, page faults and syncs are taken outside the clock.
- * tinybench runs the rounds and holds the clock; a side in another process brings its own time along.
+ *   BR1  Each round runs every side once. The order of the sides is rotated from round to round.
+ *   BR2  Each round has random input of its own, made from its seed outside the clock. All sides of a round get the same input.
+ *   BR3  Directly before a side is timed, either it runs the same pass once untimed ('same pass'), or the CPU caches are
+ *        evicted ('CPU caches evicted'). All sides of a row are treated alike, C and other stores included.
+ *   BR4  Sides that do the same work must answer the same checksum in every round, or there are no figures.
+ *   BR5  Preparing, cleaning up, and counting page faults, syncs and written bytes happen outside the clock.
+ *   BR6  A figure is the median over the counted rounds. A ratio is taken within each round, then the median of those.
+ *
+ * What a row consists of: row.ts. Whether a figure is good enough: targets.ts. How it is printed: report.ts.
  */
 
-import { Bench } from 'tinybench'
+import { type Context, roundsOf } from './context.ts'
+import { evictCpuCaches } from './cpu-caches.ts'
+import { median } from './quantile.ts'
+import { roundSeed } from './random.ts'
+import { type PageFaults, percentilesOf, type SideFigures, type Warming } from './row.ts'
+import { type Written, writtenSoFar } from './written.ts'
 
-/** What a batch costs that timed itself. */
-export interface OwnTiming {
-  readonly ns: number
-  readonly checksum?: number
-  readonly faults?: PageFaults
-}
-
-export interface PageFaults {
-  readonly minor: number
-  readonly major: number
-}
-
-export interface Side {
+interface SideFacts {
   readonly name: string
-  /** Operations in a batch; figures are per operation. */
+  /** Operations in a pass; figures are per operation. */
   readonly operations: number
-  /** Does a batch. @returns a checksum of what it saw, or its own timing */
-  run(operations: number): number | OwnTiming | Promise<number | OwnTiming>
-  /** Before and after each batch, outside the clock. */
+  /** Before and after each pass, untimed ones included, outside the clock. */
   before?(): void | Promise<void>
   after?(): void | Promise<void>
-  /** Syncs so far; the difference over a batch is printed. Read before `after`. */
+  /** Syncs so far; the difference over a pass is printed. Read before `after`. */
   syncs?(): number
   /** One more column, asked after the last round. */
   note?(): string
 }
 
-export interface SideFigures {
-  readonly name: string
-  readonly operations: number
+type Answer = number | OwnTiming
+
+/** A pass that timed itself, because it ran in a process of its own. */
+export interface OwnTiming {
+  readonly ns: number
+}
+
+/**
+ * One side of a comparison over inputs of type I.
+ *
+ * `turn` is another number in each pass of the whole run: what a pass writes must not be there already.
+ */
+export type Side<I = undefined> = SideFacts &
+  (
+    | {
+        /** Does a pass. @returns a checksum of what it saw, or its own timing */
+        run(input: I, operations: number, turn: number): Answer | Promise<Answer>
+      }
+    | {
+        /** Does operation i of a pass. Each is timed by itself, so that the figures have percentiles. */
+        each(input: I, i: number, turn: number): unknown
+      }
+  )
+
+export interface Comparison<I> {
+  readonly sides: readonly Side<I>[]
+  /** Counted rounds. `--quick` takes fewer, `--smoke` one. */
   readonly rounds: number
-  /** Median over the rounds. */
-  readonly nsPerOperation: number
-  readonly nsPerOperationMin: number
-  /** Medians over the rounds, of a whole batch. */
-  readonly faults: PageFaults
-  readonly syncs: number
-  readonly note?: string
-}
-
-export type CacheState = 'warm' | 'cold' | 'does not apply'
-
-export interface Target {
-  readonly text: string
-  readonly figure: string
-  /** undefined: not judged, because the run was a smoke test or a side was missing. */
-  readonly isMet: boolean | undefined
-}
-
-/** One comparison, ready to print. */
-export interface Row {
-  readonly what: string
-  readonly cache: CacheState
-  readonly sides: readonly SideFigures[]
-  readonly targets: readonly Target[]
-  readonly notes: readonly string[]
-  /** Why there are no figures. */
-  readonly skipped?: string
+  /** Rounds before the counted ones: the compiler has seen every side then. 2 unless given. */
+  readonly warmups?: number
+  /** The input of a round. */
+  readonly input?: (seed: number) => I
+  readonly warming?: Warming
+  /** Whether the checksums of sides with equally many operations must be equal. */
+  readonly agree?: boolean
 }
 
 /** A round that must not be counted, because what it promised was not so: no cold cache, say. */
@@ -74,108 +74,145 @@ export class NotMeasurable extends Error {
   override readonly name = 'NotMeasurable'
 }
 
-/** Batches of each side in turn. The first `warmups` rounds are not counted. @throws NotMeasurable */
-export async function alternate(
-  sides: readonly Side[],
-  options: { readonly rounds: number; readonly warmups?: number; readonly agree?: boolean },
+/** Measures the sides against each other. @throws NotMeasurable where a side says so */
+export async function alternate<I = undefined>(
+  context: Context,
+  comparison: Comparison<I>,
 ): Promise<SideFigures[]> {
-  const { rounds, warmups = 1, agree = true } = options
-  const batches = sides.map(side => new Batches(side))
-  const bench = new Bench({ time: 0, iterations: 1, warmup: false, retainSamples: true, throws: true })
-  for (const batch of batches) {
-    bench.add(batch.side.name, () => batch.run(), {
-      async: true,
-      beforeEach: () => batch.before(),
-      afterEach: () => batch.after(),
-    })
-  }
+  const { warming = 'same pass', agree = true } = comparison
+  const { warmups, rounds } = roundsOf(context, comparison)
+  const measured = comparison.sides.map(side => new Measured(side, context.folder))
+  let turn = 0
   for (let round = 0; round < warmups + rounds; round++) {
-    // Without a reset tinybench skips tasks that have run once, and answers their old figures.
-    bench.reset()
-    await bench.run()
-    if (round < warmups) continue
-    for (const batch of batches) {
-      const result = bench.getTask(batch.side.name)?.result
-      if (result?.state !== 'completed') throw new Error(`${batch.side.name} did not complete`)
-      if (batch.runs !== round + 1)
-        throw new Error(`${batch.side.name} ran ${batch.runs} times in ${round + 1} rounds`)
-      batch.keep(result.latency.p50 * 1e6)
+    const input = comparison.input?.(roundSeed(context.seed, round)) as I
+    for (const side of rotated(measured, round)) {
+      if (warming === 'same pass') await side.pass(input, ++turn)
+      await side.pass(input, ++turn, warming === 'CPU caches evicted' ? evictCpuCaches : undefined)
+      if (round >= warmups) side.keep()
     }
+    if (agree) assertAgreement(measured)
   }
-  if (agree) assertAgreement(batches)
-  return batches.map(batch => batch.figures())
+  return measured.map(side => side.figures(warming))
 }
 
-/** One side with what its batches cost so far. */
-class Batches {
-  readonly side: Side
-  checksum = 0
-  runs = 0
-  readonly #ns: number[] = []
-  readonly #minor: number[] = []
-  readonly #major: number[] = []
-  readonly #syncs: number[] = []
-  #faults: PageFaults = { minor: 0, major: 0 }
-  #syncsBefore = 0
-  #own: OwnTiming | undefined
+function rotated<T>(values: readonly T[], by: number): T[] {
+  const first = by % Math.max(values.length, 1)
+  return [...values.slice(first), ...values.slice(0, first)]
+}
 
-  constructor(side: Side) {
+/** What one pass cost. */
+interface Pass {
+  readonly ns: number
+  readonly checksum: number
+  readonly latencies: readonly number[]
+  readonly faults: PageFaults
+  readonly syncs: number
+  readonly written: Written
+}
+
+/** One side with its last pass and with those that count. */
+class Measured<I> {
+  readonly side: Side<I>
+  readonly #folder: string
+  last: Pass | undefined
+  readonly #kept: Pass[] = []
+
+  constructor(side: Side<I>, folder: string) {
     this.side = side
+    this.#folder = folder
   }
 
-  async before(): Promise<void> {
-    await this.side.before?.()
-    this.#syncsBefore = this.side.syncs?.() ?? 0
-    this.#faults = faultsSoFar()
-  }
-
-  async run(): Promise<{ overriddenDuration: number } | undefined> {
-    this.runs++
-    const answer = await this.side.run(this.side.operations)
-    this.#own = typeof answer === 'number' ? undefined : answer
-    this.checksum = typeof answer === 'number' ? answer : (answer.checksum ?? 0)
-    return this.#own === undefined ? undefined : { overriddenDuration: this.#own.ns / 1e6 }
-  }
-
-  async after(): Promise<void> {
+  /** @param prepare runs between `before` and the clock */
+  async pass(input: I, turn: number, prepare?: () => void): Promise<void> {
+    const { side } = this
+    await side.before?.()
+    prepare?.()
+    const syncs = side.syncs?.() ?? 0
     const faults = faultsSoFar()
-    const difference = { minor: faults.minor - this.#faults.minor, major: faults.major - this.#faults.major }
-    this.#faults = this.#own?.faults ?? difference
-    this.#syncsBefore = (this.side.syncs?.() ?? 0) - this.#syncsBefore
-    await this.side.after?.()
+    const written = writtenSoFar(this.#folder)
+    const timed = 'run' in side ? await timeRun(side, input, turn) : await timeEach(side, input, turn)
+    const faultsAfter = faultsSoFar()
+    const writtenAfter = writtenSoFar(this.#folder)
+    this.last = {
+      ...timed,
+      faults: { minor: faultsAfter.minor - faults.minor, major: faultsAfter.major - faults.major },
+      syncs: (side.syncs?.() ?? 0) - syncs,
+      written: {
+        byProcess: writtenAfter.byProcess - written.byProcess,
+        toDisk: writtenAfter.toDisk - written.toDisk,
+      },
+    }
+    await side.after?.()
   }
 
-  keep(ns: number): void {
-    this.#ns.push(ns)
-    this.#minor.push(this.#faults.minor)
-    this.#major.push(this.#faults.major)
-    this.#syncs.push(this.#syncsBefore)
+  /** Counts the last pass. */
+  keep(): void {
+    if (this.last !== undefined) this.#kept.push(this.last)
   }
 
-  figures(): SideFigures {
+  figures(warming: Warming): SideFigures {
     const { name, operations } = this.side
+    const kept = this.#kept
+    const ns = kept.map(pass => pass.ns / operations)
     const note = this.side.note?.()
+    const latencies = kept.flatMap(pass => pass.latencies)
+    const percentiles = latencies.length === 0 ? undefined : percentilesOf(latencies)
     return {
       name,
       operations,
-      rounds: this.#ns.length,
-      nsPerOperation: median(this.#ns) / operations,
-      nsPerOperationMin: Math.min(...this.#ns) / operations,
-      faults: { minor: median(this.#minor), major: median(this.#major) },
-      syncs: median(this.#syncs),
+      rounds: kept.length,
+      warming,
+      ns,
+      nsPerOperation: percentiles?.p50 ?? median(ns),
+      nsPerOperationMin: Math.min(...ns),
+      faults: {
+        minor: median(kept.map(pass => pass.faults.minor)),
+        major: median(kept.map(pass => pass.faults.major)),
+      },
+      syncs: median(kept.map(pass => pass.syncs)),
+      written: {
+        byProcess: median(kept.map(pass => pass.written.byProcess)),
+        // What other processes write comes on top: the least of the rounds has the least of it.
+        toDisk: Math.min(...kept.map(pass => pass.written.toDisk)),
+      },
+      ...(percentiles === undefined ? {} : { percentiles }),
       ...(note === undefined ? {} : { note }),
     }
   }
 }
 
-function assertAgreement(batches: readonly Batches[]): void {
-  const seen = new Map<number, Batches>()
-  for (const batch of batches) {
-    const { operations, name } = batch.side
+type Timed = Pick<Pass, 'ns' | 'checksum' | 'latencies'>
+
+async function timeRun<I>(side: Extract<Side<I>, { run: unknown }>, input: I, turn: number): Promise<Timed> {
+  const began = performance.now()
+  const answer = side.run(input, side.operations, turn)
+  // Waiting for a number would cost a turn of the microtask queue.
+  const result = answer instanceof Promise ? await answer : answer
+  const ns = (performance.now() - began) * 1e6
+  if (typeof result === 'number') return { ns, checksum: result, latencies: [] }
+  return { ns: result.ns, checksum: 0, latencies: [] }
+}
+
+async function timeEach<I>(side: Extract<Side<I>, { each: unknown }>, input: I, turn: number): Promise<Timed> {
+  const latencies: number[] = []
+  for (let i = 0; i < side.operations; i++) {
+    const began = performance.now()
+    const answer = side.each(input, i, turn)
+    if (answer instanceof Promise) await answer
+    latencies.push((performance.now() - began) * 1e6)
+  }
+  return { ns: latencies.reduce((sum, ns) => sum + ns, 0), checksum: 0, latencies }
+}
+
+function assertAgreement(measured: readonly Pick<Measured<never>, 'side' | 'last'>[]): void {
+  const seen = new Map<number, { readonly name: string; readonly checksum: number }>()
+  for (const { side, last } of measured) {
+    const { operations, name } = side
+    const checksum = last?.checksum ?? Number.NaN
     const other = seen.get(operations)
-    if (other === undefined) seen.set(operations, batch)
-    else if (other.checksum !== batch.checksum) {
-      const both = `${other.side.name} ${other.checksum}, ${name} ${batch.checksum}`
+    if (other === undefined) seen.set(operations, { name, checksum })
+    else if (other.checksum !== checksum) {
+      const both = `${other.name} ${other.checksum}, ${name} ${checksum}`
       throw new Error(`The sides did not do the same work, by their checksums: ${both}`)
     }
   }
@@ -185,24 +222,4 @@ function assertAgreement(batches: readonly Batches[]): void {
 export function faultsSoFar(): PageFaults {
   const { minorPageFault, majorPageFault } = process.resourceUsage()
   return { minor: minorPageFault, major: majorPageFault }
-}
-
-export function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b)
-  const middle = sorted.length >>> 1
-  const upper = sorted[middle] ?? Number.NaN
-  return sorted.length % 2 === 1 ? upper : (upper + (sorted[middle - 1] as number)) / 2
-}
-
-/** Figures of single operations that were timed one by one. */
-export function figuresOf(name: string, ms: readonly number[]): SideFigures {
-  return {
-    name,
-    operations: ms.length,
-    rounds: 1,
-    nsPerOperation: median(ms) * 1e6,
-    nsPerOperationMin: Math.min(...ms) * 1e6,
-    faults: { minor: 0, major: 0 },
-    syncs: 0,
-  }
 }

@@ -15,7 +15,8 @@ import { makeCold } from './cold-cache.ts'
 import { type Benchmark, type Context, fixturePath, recordCount, sized } from './context.ts'
 import type { FixtureName } from './fixtures.ts'
 import { largeCount } from './fixtures.ts'
-import { alternate, NotMeasurable, type Row, type Side, type SideFigures } from './measure.ts'
+import { alternate, NotMeasurable, type Side } from './measure.ts'
+import type { Row, SideFigures } from './row.ts'
 import { atMost, nsOf } from './targets.ts'
 import { Trade } from './trade.ts'
 
@@ -26,6 +27,7 @@ export const openJournal: Benchmark = {
   name: 'open-journal',
   question: 'opening after a crash with a full journal',
   needs: ['distinct', 'large'],
+  isSlow: true,
   async *run(context) {
     yield await opening(context, 'distinct', recordCount(context), '125 MB')
     yield await opening(context, 'large', largeCount(context), '4 GB')
@@ -38,7 +40,7 @@ async function opening(context: Context, fixture: FixtureName, records: number, 
     { name: MANY, crash: new Crash(context, fixture, records, sized(context, 1_000, 20)) },
   ]
   const sides = crashes.map(({ name, crash }) => openSide(name, crash, false))
-  const figures = await alternate(sides, { rounds: sized(context, 7, 1), agree: false })
+  const figures = await alternate(context, { sides, rounds: 7, warmups: 1, agree: false })
   const cold = await coldFigures(context, crashes)
   for (const { crash } of crashes) crash.remove()
   return {
@@ -64,7 +66,13 @@ async function coldFigures(
 ): Promise<SideFigures[]> {
   const sides = crashes.map(({ name, crash }) => openSide(`${name}, cold`, crash, true))
   try {
-    return await alternate(sides, { rounds: sized(context, 3, 1), warmups: 0, agree: false })
+    return await alternate(context, {
+      sides,
+      rounds: 3,
+      warmups: 0,
+      warming: 'CPU caches evicted',
+      agree: false,
+    })
   } catch (error) {
     if (error instanceof NotMeasurable) return []
     throw error

@@ -9,7 +9,8 @@ import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { openStore, type StoreOptions } from 'stridedb'
 import { type Benchmark, type Context, fixturePath, sized } from './context.ts'
-import { alternate, type Row, type Side } from './measure.ts'
+import { alternate, type Side } from './measure.ts'
+import type { Row } from './row.ts'
 import { atMost, nsOf } from './targets.ts'
 import { Trade } from './trade.ts'
 
@@ -41,7 +42,7 @@ async function opening(context: Context): Promise<Row> {
     openSide('125 MB, mapped, no schema given', usual, {}, true),
     openSide('100 GB sparse, mapped', sparse, {}),
   ]
-  const figures = await alternate(sides, { rounds: sized(context, 21, 1), warmups: 2, agree: false })
+  const figures = await alternate(context, { sides, rounds: 21, agree: false })
   const again = openOnce(usual)
   const large = openOnce(sparse)
   const ms = (name: string): number => (nsOf(figures, name) ?? Number.NaN) / 1e6

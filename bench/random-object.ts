@@ -7,8 +7,9 @@
 import { openStore, type Store } from 'stridedb'
 import { RecordReader } from './baseline.ts'
 import { type Benchmark, type Context, fixturePath, recordCount, sized } from './context.ts'
-import { alternate, type Row, type Side } from './measure.ts'
+import { alternate, type Side } from './measure.ts'
 import { randomNumbers } from './random.ts'
+import type { Row } from './row.ts'
 import { atLeast, ratio } from './targets.ts'
 import { type Texts, Trade, type TradeRecord } from './trade.ts'
 
@@ -25,19 +26,19 @@ export const randomObject: Benchmark = {
 async function objects(context: Context, texts: Texts): Promise<Row> {
   const path = fixturePath(context, texts)
   const operations = sized(context, 200_000, 1_000)
-  const numbers = randomNumbers(context.seed, operations, recordCount(context))
+  const input = (seed: number): Uint32Array => randomNumbers(seed, operations, recordCount(context))
   using mapped = openStore(path, Trade)
   using file = openStore(fixturePath(context, `${texts}-copy`), Trade, { backend: 'file' })
   const reader = new RecordReader(path)
-  const sides: Side[] = [
-    { name: mapped.backend, operations, run: count => gets(mapped, numbers, count) },
-    { name: 'mapped, getMany', operations, run: () => many(mapped, numbers) },
-    { name: 'mapped, get into an array', operations, run: () => kept(mapped, numbers) },
-    { name: file.backend, operations, run: count => gets(file, numbers, count) },
-    { name: 'fs.readSync + decode', operations, run: count => reads(reader, numbers, count) },
+  const sides: Side<Uint32Array>[] = [
+    { name: mapped.backend, operations, run: (numbers, count) => gets(mapped, numbers, count) },
+    { name: 'mapped, getMany', operations, run: numbers => many(mapped, numbers) },
+    { name: 'mapped, get into an array', operations, run: numbers => kept(mapped, numbers) },
+    { name: file.backend, operations, run: (numbers, count) => gets(file, numbers, count) },
+    { name: 'fs.readSync + decode', operations, run: (numbers, count) => reads(reader, numbers, count) },
   ]
-  const figures = await alternate(sides, { rounds: sized(context, 11, 1), warmups: 2 })
-  const bytes = averageTextBytes(mapped, numbers)
+  const figures = await alternate(context, { sides, rounds: 11, input })
+  const bytes = averageTextBytes(mapped, input(context.seed))
   reader.close()
   const target = atLeast(
     context,

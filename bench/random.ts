@@ -1,5 +1,5 @@
 /**
- * Deterministic random numbers: the same seed gives the same records, lookups and checksums, here and in c/baseline.c.
+ * Deterministic random numbers: the same seed gives the same records, lookups and checksums, whatever the side.
  */
 
 /** Marsaglia's xorshift, 32 bits. */
@@ -32,4 +32,9 @@ export function randomNumbers(seed: number, count: number, records: number): Uin
   const numbers = new Uint32Array(count)
   for (let i = 0; i < count; i++) numbers[i] = random.below(records)
   return numbers
+}
+
+/** The seed of a round: each round has numbers of its own, and the same ones in each run with the same seed. */
+export function roundSeed(seed: number, round: number): number {
+  return new Random((seed ^ Math.imul(round + 1, 0x9e3779b1)) >>> 0).next()
 }

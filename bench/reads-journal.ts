@@ -10,9 +10,10 @@ import { copyFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { openStore, type Store } from 'stridedb'
 import { type Benchmark, type Context, fixturePath, recordCount, sized } from './context.ts'
-import { alternate, type Row, type Side, type SideFigures } from './measure.ts'
+import { alternate, type Side } from './measure.ts'
 import { type Build, previousBuild } from './previous-build.ts'
 import { randomNumbers } from './random.ts'
+import type { Row, SideFigures } from './row.ts'
 import { atMost, ratio } from './targets.ts'
 import { PRICE_LIMIT, Trade } from './trade.ts'
 
@@ -25,7 +26,7 @@ const BEFORE = 'before the journal'
 interface Reading {
   readonly what: string
   readonly operations: number
-  readonly read: (store: TradeStore) => number
+  readonly read: (store: TradeStore, numbers: Uint32Array) => number
 }
 
 export const readsJournal: Benchmark = {
@@ -40,12 +41,11 @@ export const readsJournal: Benchmark = {
 
 function readings(context: Context): Reading[] {
   const records = recordCount(context)
-  const numbers = randomNumbers(context.seed, sized(context, 500_000, 500), records)
-  const few = numbers.subarray(0, sized(context, 100_000, 100))
+  const many = sized(context, 500_000, 500)
   return [
-    { what: 'random field', operations: numbers.length, read: store => fields(store, numbers) },
-    { what: 'random object', operations: few.length, read: store => objects(store, few) },
-    { what: 'gather', operations: numbers.length, read: store => total(store.gather('price', numbers)) },
+    { what: 'random field', operations: many, read: fields },
+    { what: 'random object', operations: sized(context, 100_000, 100), read: objects },
+    { what: 'gather', operations: many, read: (store, numbers) => total(store.gather('price', numbers)) },
     { what: 'scan with a filter', operations: records, read: scan },
   ]
 }
@@ -64,7 +64,12 @@ async function read(context: Context, reading: Reading, before: Build | string):
     const build = typeof before === 'string' ? now : before
     using others = build.openStore(theirs as string, build.Trade)
     const sides = [readSide(NOW, ours, reading), readSide(name, others, reading)]
-    const measured = await alternate(sides, { rounds: sized(context, 21, 1), warmups: sized(context, 3, 1) })
+    const measured = await alternate(context, {
+      sides,
+      rounds: 21,
+      warmups: 3,
+      input: seed => randomNumbers(seed, reading.operations, recordCount(context)),
+    })
     ratios.push(ratio(measured, NOW, BEFORE))
     figures.push(
       ...measured.map(side => ({ ...side, name: half === 0 ? side.name : `${side.name}, files swapped` })),
@@ -88,8 +93,8 @@ async function read(context: Context, reading: Reading, before: Build | string):
   }
 }
 
-function readSide(name: string, store: TradeStore, reading: Reading): Side {
-  return { name, operations: reading.operations, run: () => reading.read(store) }
+function readSide(name: string, store: TradeStore, reading: Reading): Side<Uint32Array> {
+  return { name, operations: reading.operations, run: numbers => reading.read(store, numbers) }
 }
 
 /** Commits that change nothing that is read: the same values again. */

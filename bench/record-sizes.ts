@@ -6,8 +6,9 @@ import { openStore, type Store } from 'stridedb'
 import { RecordReader } from './baseline.ts'
 import { type Benchmark, type Context, fixturePath, sized } from './context.ts'
 import { RECORD_SIZES, type RecordSize, sizedCount, sizedSchema } from './fixtures.ts'
-import { alternate, type Row, type Side } from './measure.ts'
+import { alternate, type Side } from './measure.ts'
 import { randomNumbers } from './random.ts'
+import type { Row } from './row.ts'
 
 export const recordSizes: Benchmark = {
   name: 'record-sizes',
@@ -22,17 +23,17 @@ async function fieldOf(context: Context, recordSize: RecordSize): Promise<Row> {
   const path = fixturePath(context, `size-${recordSize}`)
   const operations = sized(context, 500_000, 500)
   const slowOperations = sized(context, 100_000, 500)
-  const numbers = randomNumbers(context.seed, operations, sizedCount(context, recordSize))
+  const input = (seed: number): Uint32Array => randomNumbers(seed, operations, sizedCount(context, recordSize))
   const schema = sizedSchema(recordSize)
   using mapped = openStore(path, schema)
   using file = openStore(fixturePath(context, `size-${recordSize}-copy`), schema, { backend: 'file' })
   const reader = new RecordReader(path, recordSize)
-  const sides: Side[] = [
-    { name: mapped.backend, operations, run: count => values(mapped, numbers, count) },
-    { name: file.backend, operations: slowOperations, run: count => values(file, numbers, count) },
-    { name: 'fs.readSync', operations: slowOperations, run: count => reads(reader, numbers, count) },
+  const sides: Side<Uint32Array>[] = [
+    { name: mapped.backend, operations, run: (numbers, count) => values(mapped, numbers, count) },
+    { name: file.backend, operations: slowOperations, run: (numbers, count) => values(file, numbers, count) },
+    { name: 'fs.readSync', operations: slowOperations, run: (numbers, count) => reads(reader, numbers, count) },
   ]
-  const figures = await alternate(sides, { rounds: sized(context, 7, 1), warmups: 2 })
+  const figures = await alternate(context, { sides, rounds: 7, input })
   reader.close()
   return {
     what: `random single field of records of ${recordSize} bytes`,

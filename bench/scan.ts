@@ -4,9 +4,10 @@
 
 import { openStore, type Store } from 'stridedb'
 import { AT, decodeTrade, forEachChunk, TRADE_BYTES } from './baseline.ts'
-import { cSides } from './c-baseline.ts'
-import { type Benchmark, type Context, fixturePath, recordCount, sized } from './context.ts'
-import { alternate, type Row, type Side } from './measure.ts'
+import { CFile } from './c-baseline.ts'
+import { type Benchmark, type Context, fixturePath, recordCount } from './context.ts'
+import { alternate, type Side } from './measure.ts'
+import type { Row } from './row.ts'
 import { atLeast, atMost, nsOf, ratio } from './targets.ts'
 import { PRICE_LIMIT, Trade } from './trade.ts'
 
@@ -31,9 +32,10 @@ async function filtered(context: Context): Promise<Row> {
     { name: mapped.backend, operations, run: () => scanRows(mapped) },
     { name: file.backend, operations, run: () => scanRows(file) },
     { name: 'fs.readSync, 1 MiB', operations, run: () => scanChunks(path, operations) },
-    ...cSides({ loop: 'scan', operations, seed: context.seed, records: operations, files: [path] }),
   ]
-  const figures = await alternate(sides, { rounds: sized(context, 11, 1), warmups: 3 })
+  using c = CFile.open(path)
+  if (c !== undefined) sides.push({ name: 'C', operations, run: () => c.scan(operations) })
+  const figures = await alternate(context, { sides, rounds: 11, warmups: 3 })
   return {
     what: `scan with a filter, row.price > ${PRICE_LIMIT} then sum row.qty`,
     cache: 'warm',
@@ -53,7 +55,7 @@ async function objects(context: Context): Promise<Row> {
     { name: file.backend, operations, run: () => walkObjects(file) },
     { name: 'fs.readSync, 1 MiB + decode', operations, run: () => decodeChunks(path, operations) },
   ]
-  const figures = await alternate(sides, { rounds: sized(context, 7, 1), warmups: 2 })
+  const figures = await alternate(context, { sides, rounds: 7 })
   const ns = nsOf(figures, 'mapped')
   const millions = ns === undefined ? undefined : 1e3 / ns
   return {

@@ -10,8 +10,9 @@ import { join } from 'node:path'
 import { openStore, type Store } from 'stridedb'
 import { AT, dataOffsetOf, TRADE_BYTES } from './baseline.ts'
 import { type Benchmark, type Context, fixturePath, recordCount, sized } from './context.ts'
-import { alternate, type Row, type Side } from './measure.ts'
+import { alternate, type Side } from './measure.ts'
 import { randomNumbers } from './random.ts'
+import type { Row } from './row.ts'
 import { Trade } from './trade.ts'
 
 type TradeStore = Store<typeof Trade>
@@ -43,26 +44,33 @@ async function updates(
   work: { readonly operations: number; readonly perCommit: number },
 ): Promise<Row> {
   const { operations, perCommit } = work
-  const numbers = randomNumbers(context.seed, operations, recordCount(context))
-  let turn = 0
-  const sides = stores.flatMap((store): Side[] => {
+  const input = (seed: number): Uint32Array => randomNumbers(seed, operations, recordCount(context))
+  const sides = stores.flatMap((store): Side<Uint32Array>[] => {
     const syncs = (): number => store.stats().syncs
-    const run = (count: number): number => updateStore(store, numbers, count, perCommit, turn++)
-    const runAsync = (count: number): Promise<number> => updateStoreAsync(store, numbers, count, turn++)
-    const blocking: Side = { name: `${store.backend}, commitSync`, operations, run, syncs }
-    if (perCommit > 1) return [blocking]
-    return [blocking, { name: `${store.backend}, await commit`, operations, run: runAsync, syncs }]
+    const blocking: Side<Uint32Array> = {
+      name: `${store.backend}, commitSync`,
+      operations,
+      run: (numbers, count, turn) => updateStore(store, numbers, count, perCommit, turn),
+      syncs,
+    }
+    const awaited: Side<Uint32Array> = {
+      name: `${store.backend}, await commit`,
+      operations,
+      run: (numbers, count, turn) => updateStoreAsync(store, numbers, count, turn),
+      syncs,
+    }
+    return perCommit > 1 ? [blocking] : [blocking, awaited]
   })
   sides.push({
     name: 'read, change, write, fdatasync',
     operations,
-    run: count => plain.update(numbers, count, perCommit, turn++),
+    run: (numbers, count, turn) => plain.update(numbers, count, perCommit, turn),
     syncs: () => plain.syncs,
   })
   return {
     what: `${operations} random updates of two fields, ${perCommit === 1 ? 'each' : 'all'} in one commit`,
     cache: 'warm',
-    sides: await alternate(sides, { rounds: sized(context, 7, 1), agree: false }),
+    sides: await alternate(context, { sides, rounds: 7, warmups: 1, input, agree: false }),
     targets: [],
     notes: ['a commit is one sync of the journal; the records go into the file after it'],
   }

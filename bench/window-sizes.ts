@@ -5,8 +5,9 @@
 import { openStore, type Store, type StoreOptions } from 'stridedb'
 import { AT, RecordReader } from './baseline.ts'
 import { type Benchmark, type Context, fixturePath, recordCount, sized } from './context.ts'
-import { alternate, type Row, type Side } from './measure.ts'
+import { alternate, type Side } from './measure.ts'
 import { randomNumbers } from './random.ts'
+import type { Row } from './row.ts'
 import { PRICE_LIMIT, Trade } from './trade.ts'
 
 type TradeStore = Store<typeof Trade>
@@ -46,22 +47,24 @@ async function lookups(
   operations: number,
 ): Promise<Row> {
   const path = fixturePath(context, 'distinct')
-  const numbers = randomNumbers(context.seed, operations, recordCount(context))
+  const input = (seed: number): Uint32Array => randomNumbers(seed, operations, recordCount(context))
   const reader = new RecordReader(path)
   const readOperations = Math.min(operations, 100_000)
   const stores = openEach(path, windows)
-  const sides: Side[] = stores.map(([name, store]) => ({
-    name,
-    operations,
-    run: count => prices(store, numbers, count),
-    note: () => `${store.stats().slides} slides in all`,
-  }))
+  const sides = stores.map(
+    ([name, store]): Side<Uint32Array> => ({
+      name,
+      operations,
+      run: (numbers, count) => prices(store, numbers, count),
+      note: () => `${store.stats().slides} slides in all`,
+    }),
+  )
   sides.push({
     name: 'fs.readSync',
     operations: readOperations,
-    run: count => reads(reader, numbers, count),
+    run: (numbers, count) => reads(reader, numbers, count),
   })
-  const figures = await alternate(sides, { rounds: sized(context, 5, 1), warmups: 2, agree: false })
+  const figures = await alternate(context, { sides, rounds: 5, input, agree: false })
   reader.close()
   for (const [, store] of stores) store.close()
   return {
@@ -83,7 +86,7 @@ async function scans(context: Context, bound: string, windows: typeof KEPT): Pro
       note: () => `${store.stats().slides} slides in all`,
     }),
   )
-  const figures = await alternate(sides, { rounds: sized(context, 7, 1), warmups: 2 })
+  const figures = await alternate(context, { sides, rounds: 7 })
   for (const [, store] of stores) store.close()
   return {
     what: `scan with a filter by window size, ${bound}`,

@@ -1,50 +1,41 @@
 /*
- * What the machine can do: the loops of the benchmarks over the same mapped file, in plain C.
+ * What the machine can do: the loops of the benchmarks over the same files, in plain C, as a shared object.
  *
- *   baseline <loop> <operations> <seed> <stride> <data offset> <records> <file> [<second file>]
- *
- * Loops: hash (record numbers of random records' ids, u32 at byte 0, by an open-addressing table over the same memory), field (price, qty and id in turn, on both files in turn), gather (price of random numbers into an array),
- * column (price of all records into an array), scan (qty summed where price is above the limit).
- * Each runs PASSES times over warm pages and prints one line: median ns of a pass, checksum, minor and major
- * page faults of the passes. The record is the Trade of trade.ts, packed and little-endian.
+ * They run in the process that measures, by its clock, with the numbers and the arrays that it gives (c-baseline.ts), so that
+ * they are warmed and timed like every other side. The record is the Trade of trade.ts, packed and little-endian.
  */
 
 #define _POSIX_C_SOURCE 200809L
 #include <fcntl.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
-#define PASSES 3
+#define STRIDE 125
 #define AT_ID 0
 #define AT_PRICE 12
 #define AT_QTY 20
 #define PRICE_LIMIT 900.0
 
-static size_t stride;
-static uint64_t records;
-
-static const uint8_t *map(const char *path, long data_offset) {
+/* The whole file, for reading; its length goes to *length. NULL where it cannot be mapped. */
+const uint8_t *map_file(const char *path, uint64_t *length) {
   struct stat facts;
   int fd = open(path, O_RDONLY);
-  if (fd < 0 || fstat(fd, &facts) != 0) {
-    perror(path);
-    exit(1);
+  if (fd < 0) return NULL;
+  if (fstat(fd, &facts) != 0) {
+    close(fd);
+    return NULL;
   }
-  const uint8_t *base = mmap(NULL, (size_t)facts.st_size, PROT_READ, MAP_SHARED, fd, 0);
-  if (base == MAP_FAILED) {
-    perror("mmap");
-    exit(1);
-  }
+  void *base = mmap(NULL, (size_t)facts.st_size, PROT_READ, MAP_SHARED, fd, 0);
   close(fd);
-  return base + data_offset;
+  *length = (uint64_t)facts.st_size;
+  return base == MAP_FAILED ? NULL : base;
 }
+
+int unmap_file(uint8_t *base, uint64_t length) { return munmap(base, length); }
 
 static double f64(const uint8_t *at) {
   double value;
@@ -58,24 +49,13 @@ static uint32_t u32(const uint8_t *at) {
   return value;
 }
 
-/* The same xorshift as random.ts. */
-static uint32_t *random_numbers(uint32_t seed, size_t count) {
-  uint32_t *numbers = malloc(count * sizeof *numbers + 1);
-  uint32_t state = seed;
-  for (size_t i = 0; i < count; i++) {
-    state ^= state << 13;
-    state ^= state >> 17;
-    state ^= state << 5;
-    numbers[i] = (uint32_t)(state % records);
-  }
-  return numbers;
-}
-
-static double field_loop(const uint8_t *const files[2], const uint32_t *numbers, size_t count) {
+/* price, qty and id in turn, of both files in turn */
+double field(const uint8_t *a, const uint8_t *b, const uint32_t *numbers, uint64_t count) {
+  const uint8_t *const files[2] = {a, b};
   double sum = 0;
   size_t turn = 0;
   for (size_t i = 0; i < count; i++) {
-    const uint8_t *record = files[i & 1] + numbers[i] * stride;
+    const uint8_t *record = files[i & 1] + (size_t)numbers[i] * STRIDE;
     if (turn == 0) sum += f64(record + AT_PRICE);
     else if (turn == 1) sum += u32(record + AT_QTY);
     else sum += u32(record + AT_ID);
@@ -84,112 +64,54 @@ static double field_loop(const uint8_t *const files[2], const uint32_t *numbers,
   return sum;
 }
 
-static double gather_loop(const uint8_t *file, const uint32_t *numbers, size_t count, double *out) {
-  for (size_t i = 0; i < count; i++) out[i] = f64(file + numbers[i] * stride + AT_PRICE);
-  return out[0] + out[count / 2] + out[count - 1];
+/* A double of each record that is numbered, at byte `at` of it. */
+void gather(const uint8_t *file, uint64_t at, const uint32_t *numbers, uint64_t count, double *out) {
+  for (size_t i = 0; i < count; i++) out[i] = f64(file + (size_t)numbers[i] * STRIDE + at);
 }
 
-static double column_loop(const uint8_t *file, size_t count, double *out) {
-  for (size_t i = 0; i < count; i++) out[i] = f64(file + i * stride + AT_PRICE);
-  return out[0] + out[count / 2] + out[count - 1];
+/* The same of all records. */
+void column(const uint8_t *file, uint64_t at, uint64_t count, double *out) {
+  for (size_t i = 0; i < count; i++) out[i] = f64(file + i * STRIDE + at);
 }
 
-static double scan_loop(const uint8_t *file, size_t count) {
+/* qty summed where price is above the limit */
+double scan(const uint8_t *file, uint64_t count) {
   double sum = 0;
   for (size_t i = 0; i < count; i++) {
-    const uint8_t *record = file + i * stride;
+    const uint8_t *record = file + i * STRIDE;
     if (f64(record + AT_PRICE) > PRICE_LIMIT) sum += u32(record + AT_QTY);
   }
   return sum;
 }
 
-/* Record numbers by id: linear probing, at most half full, the key compared where the record lies. */
-static uint32_t *table;
-static uint32_t table_mask;
-
+/* Record numbers by id: open addressing, linear probing, at most half full, the key compared where the record lies. */
 static uint32_t mix(uint32_t h) {
   h = (h ^ (h >> 16)) * 0x21f0aaadu;
   h = (h ^ (h >> 15)) * 0x735a2d97u;
   return h ^ (h >> 15);
 }
 
-static void build_table(const uint8_t *file) {
-  uint32_t size = 1;
-  while (size < records * 2) size *= 2;
-  table_mask = size - 1;
-  table = malloc(size * sizeof *table);
+/* `size` places in `table`, a power of two and at least twice `records`. */
+void build_table(const uint8_t *file, uint64_t records, uint32_t *table, uint64_t size) {
+  uint32_t mask = (uint32_t)(size - 1);
   memset(table, 0xff, size * sizeof *table);
   for (uint64_t n = 0; n < records; n++) {
-    uint32_t at = mix(u32(file + n * stride)) & table_mask;
-    while (table[at] != UINT32_MAX) at = (at + 1) & table_mask;
+    uint32_t at = mix(u32(file + n * STRIDE + AT_ID)) & mask;
+    while (table[at] != UINT32_MAX) at = (at + 1) & mask;
     table[at] = (uint32_t)n;
   }
 }
 
-/* Keys and answers are arrays, as in the library's batch call. */
-static double hash_loop(const uint8_t *file, const uint32_t *keys, size_t count, double *out) {
+/* The number of each key's record, or -1. */
+void hash(const uint8_t *file, const uint32_t *table, uint64_t size, const uint32_t *keys, uint64_t count, double *out) {
+  uint32_t mask = (uint32_t)(size - 1);
   for (size_t i = 0; i < count; i++) {
-    uint32_t at = mix(keys[i]) & table_mask;
-    double found = -1;
-    for (; table[at] != UINT32_MAX; at = (at + 1) & table_mask) {
-      if (u32(file + table[at] * stride) != keys[i]) continue;
-      found = table[at];
+    uint32_t at = mix(keys[i]) & mask;
+    out[i] = -1;
+    for (; table[at] != UINT32_MAX; at = (at + 1) & mask) {
+      if (u32(file + (size_t)table[at] * STRIDE) != keys[i]) continue;
+      out[i] = table[at];
       break;
     }
-    out[i] = found;
   }
-  return out[0] + out[count / 2] + out[count - 1];
-}
-
-static double now_ns(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
-}
-
-static int by_size(const void *a, const void *b) {
-  double left = *(const double *)a, right = *(const double *)b;
-  return (left > right) - (left < right);
-}
-
-int main(int argc, char **argv) {
-  if (argc < 8) {
-    fprintf(stderr, "usage: baseline loop operations seed stride offset records file [file]\n");
-    return 2;
-  }
-  const char *loop = argv[1];
-  size_t count = (size_t)strtoull(argv[2], NULL, 10);
-  uint32_t seed = (uint32_t)strtoul(argv[3], NULL, 10);
-  stride = (size_t)strtoull(argv[4], NULL, 10);
-  long data_offset = strtol(argv[5], NULL, 10);
-  records = strtoull(argv[6], NULL, 10);
-  const uint8_t *files[2] = {map(argv[7], data_offset), NULL};
-  files[1] = argc > 8 ? map(argv[8], data_offset) : files[0];
-  uint32_t *numbers = random_numbers(seed, count);
-  double *out = calloc(count + 1, sizeof *out);
-  for (size_t i = 0; i <= count; i++) out[i] = 1; /* Its own pages are not part of the question. */
-
-  if (strcmp(loop, "hash") == 0) {
-    build_table(files[0]);
-    for (size_t i = 0; i < count; i++) numbers[i] = u32(files[0] + numbers[i] * stride); /* The ids themselves. */
-  }
-
-  double times[PASSES], checksum = 0;
-  struct rusage before, after;
-  for (int pass = -1; pass < PASSES; pass++) { /* The first pass faults pages in and is not counted. */
-    if (pass == 0) getrusage(RUSAGE_SELF, &before);
-    double start = now_ns();
-    if (strcmp(loop, "field") == 0) checksum = field_loop(files, numbers, count);
-    else if (strcmp(loop, "hash") == 0) checksum = hash_loop(files[0], numbers, count, out);
-    else if (strcmp(loop, "gather") == 0) checksum = gather_loop(files[0], numbers, count, out);
-    else if (strcmp(loop, "column") == 0) checksum = column_loop(files[0], count, out);
-    else if (strcmp(loop, "scan") == 0) checksum = scan_loop(files[0], count);
-    else return 2;
-    if (pass >= 0) times[pass] = now_ns() - start;
-  }
-  getrusage(RUSAGE_SELF, &after);
-  qsort(times, PASSES, sizeof *times, by_size);
-  printf("%.0f %.17g %ld %ld\n", times[PASSES / 2], checksum, (after.ru_minflt - before.ru_minflt) / PASSES,
-         (after.ru_majflt - before.ru_majflt) / PASSES);
-  return 0;
 }

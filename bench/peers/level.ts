@@ -24,7 +24,9 @@ interface ClassicLevel {
 const SYNC = { sync: true } as const
 const LOAD_RECORDS = 50_000
 
-export const levelPeers: readonly Peer[] = [{ name: 'classic-level, bytes', open: openLevel }]
+export const levelPeers: readonly Peer[] = [
+  { name: 'classic-level, bytes', library: 'classic-level', open: openLevel },
+]
 
 async function openLevel(folder: string, records: Records): Promise<PeerStore> {
   const { ClassicLevel } = peerPackage('classic-level') as ClassicLevel
@@ -39,13 +41,15 @@ async function openLevel(folder: string, records: Records): Promise<PeerStore> {
   }
   // Else its compactions go on in the background of everything that is measured.
   await database.compactRange(keyOf(0), keyOf(records.count))
+  const changeMany = (numbers: Uint32Array, turn: number): Promise<void> => {
+    const batch = database.batch()
+    for (const n of numbers) batch.put(keyOf(n), records.changedBytes(n, turn))
+    return batch.write(SYNC)
+  }
   return {
     changeOne: (n, turn) => database.put(keyOf(n), records.changedBytes(n, turn), SYNC),
-    changeMany(numbers, turn) {
-      const batch = database.batch()
-      for (const n of numbers) batch.put(keyOf(n), records.changedBytes(n, turn))
-      return batch.write(SYNC)
-    },
+    changeMany,
+    changePrices: changeMany,
     close: () => database.close(),
   }
 }

@@ -25,13 +25,18 @@ interface Lmdb {
 const LOAD_RECORDS = 50_000
 
 export const lmdbPeers: readonly Peer[] = [
-  { name: 'lmdb-js, bytes, putSync', open: (folder, records) => openLmdb(folder, records, 'binary', false) },
-  {
-    name: 'lmdb-js, bytes, put + flushed',
-    open: (folder, records) => openLmdb(folder, records, 'binary', true),
-  },
-  { name: 'lmdb-js, objects, putSync', open: (folder, records) => openLmdb(folder, records, 'msgpack', false) },
+  lmdbPeer('bytes, putSync', 'binary', false),
+  lmdbPeer('bytes, put + flushed', 'binary', true),
+  lmdbPeer('objects, putSync', 'msgpack', false),
 ]
+
+function lmdbPeer(way: string, encoding: 'binary' | 'msgpack', overlappingSync: boolean): Peer {
+  return {
+    name: `lmdb-js, ${way}`,
+    library: 'lmdb-js',
+    open: (folder, records) => openLmdb(folder, records, encoding, overlappingSync),
+  }
+}
 
 async function openLmdb(
   folder: string,
@@ -40,7 +45,7 @@ async function openLmdb(
   overlappingSync: boolean,
 ): Promise<PeerStore> {
   mkdirSync(folder)
-  const { open } = peerPackage('lmdb') as Lmdb
+  const { open } = peerPackage('lmdb-js') as Lmdb
   const database = open({
     path: join(folder, 'data.mdb'),
     keyEncoding: 'uint32',
@@ -59,26 +64,30 @@ async function openLmdb(
   const changed = (n: number, turn: number): unknown =>
     isBinary ? records.changedBytes(n, turn) : records.changedTrade(n, turn)
   if (!overlappingSync) {
+    const changeMany = (numbers: Uint32Array, turn: number): void =>
+      database.transactionSync(() => {
+        for (const n of numbers) database.putSync(n, changed(n, turn))
+      })
     return {
       changeOne: (n, turn) => database.putSync(n, changed(n, turn)),
-      changeMany: (numbers, turn) =>
-        database.transactionSync(() => {
-          for (const n of numbers) database.putSync(n, changed(n, turn))
-        }),
+      changeMany,
+      changePrices: changeMany,
       close: () => database.close(),
     }
+  }
+  // All puts of one turn of the event loop are one transaction.
+  const changeMany = async (numbers: Uint32Array, turn: number): Promise<void> => {
+    // A buffer that waits for its transaction must not be written again meanwhile.
+    for (const n of numbers) void database.put(n, Buffer.from(records.changedBytes(n, turn)))
+    await database.flushed
   }
   return {
     async changeOne(n, turn) {
       void database.put(n, changed(n, turn))
       await database.flushed
     },
-    // All puts of one turn of the event loop are one transaction.
-    async changeMany(numbers, turn) {
-      // A buffer that waits for its transaction must not be written again meanwhile.
-      for (const n of numbers) void database.put(n, Buffer.from(records.changedBytes(n, turn)))
-      await database.flushed
-    },
+    changeMany,
+    changePrices: changeMany,
     close: () => database.close(),
   }
 }

@@ -5,7 +5,7 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { ITEM_BYTES, idOf, itemWithId, PRICE_AT } from '../items.ts'
-import { peerPackage } from './peer.ts'
+import { type Library, peerPackage } from './peer.ts'
 
 /** One store with every item in it. */
 export interface LookupStore {
@@ -16,6 +16,7 @@ export interface LookupStore {
 
 export interface LookupPeer {
   readonly name: string
+  readonly library: Library
   /** `isWhole`: whole records are kept, not the prices alone. */
   open(folder: string, count: number, isWhole: boolean): Promise<LookupStore>
 }
@@ -50,13 +51,15 @@ const LOADED_AT_ONCE = 1_000_000
 export const LOOKUP_PEERS: readonly LookupPeer[] = [
   {
     name: 'lmdb-js, getBinaryFast',
+    library: 'lmdb-js',
     open: (folder, count, isWhole) => openLmdb(folder, count, isWhole, 'getBinaryFast'),
   },
   {
     name: 'lmdb-js, getBinary',
+    library: 'lmdb-js',
     open: (folder, count, isWhole) => openLmdb(folder, count, isWhole, 'getBinary'),
   },
-  { name: 'better-sqlite3, SELECT price', open: openSqlite },
+  { name: 'better-sqlite3, SELECT price', library: 'better-sqlite3', open: openSqlite },
 ]
 
 async function openLmdb(
@@ -66,7 +69,7 @@ async function openLmdb(
   get: 'getBinary' | 'getBinaryFast',
 ): Promise<LookupStore> {
   mkdirSync(folder)
-  const { open } = peerPackage('lmdb') as Lmdb
+  const { open } = peerPackage('lmdb-js') as Lmdb
   const database = open({
     path: join(folder, 'data.mdb'),
     keyEncoding: 'uint32',

@@ -2,11 +2,10 @@
  * What a store of another library must do to be compared, and where its package comes from.
  *
  * Packages lie in a folder of their own, so that nobody installs them by accident. Every record is 125 bytes under a
- * number; a change gives it another price and quantity. Peers that keep bytes are given them ready made and read
+ * number; a change gives it another price, or another price and quantity. Peers that keep bytes are given them ready made and read
  * nothing first, which is less work than our own side does.
  */
 
-import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { AT, encodeTrade, TRADE_BYTES } from '../baseline.ts'
@@ -18,25 +17,43 @@ export interface PeerStore {
   changeOne(n: number, turn: number): unknown
   /** The same for many in one transaction. */
   changeMany(numbers: Uint32Array, turn: number): unknown
+  /** The same, the prices alone. */
+  changePrices(numbers: Uint32Array, turn: number): unknown
   close(): unknown
 }
 
 /** One library in one of its ways to be used. */
 export interface Peer {
   readonly name: string
+  /** What is loaded: a package of this folder or a module of Node. */
+  readonly library: Library
   open(folder: string, records: Records): Promise<PeerStore>
 }
 
-export const INSTALL = 'npm ci --prefix bench/peers'
+const PACKAGES = {
+  'lmdb-js': 'lmdb',
+  'better-sqlite3': 'better-sqlite3',
+  'classic-level': 'classic-level',
+  'node:sqlite': 'node:sqlite',
+} as const
+export type Library = keyof typeof PACKAGES
 
-export function arePeersInstalled(): boolean {
-  const needed = ['lmdb', 'better-sqlite3', 'classic-level']
-  return needed.every(name => existsSync(join(import.meta.dirname, 'node_modules', name)))
+const INSTALL = 'npm ci --prefix bench/peers'
+
+/** Why a library cannot be compared here; undefined where it can. */
+export function whyPeerIsMissing(library: Library): string | undefined {
+  try {
+    peerPackage(library)
+    return undefined
+  } catch (error) {
+    const message = (error instanceof Error ? error.message : String(error)).split('\n', 1)[0]
+    return library === 'node:sqlite' ? `Node ${process.versions.node} has none` : `${message} (${INSTALL})`
+  }
 }
 
-/** A package of the peers' own folder. */
-export function peerPackage(name: string): unknown {
-  return createRequire(join(import.meta.dirname, 'package.json'))(name)
+/** A package of the peers' own folder, or a module of Node. @throws where it is not there or does not load */
+export function peerPackage(library: Library): unknown {
+  return createRequire(join(import.meta.dirname, 'package.json'))(PACKAGES[library])
 }
 
 /** The records that every store begins with, and what they are changed to. */
@@ -68,7 +85,7 @@ export class Records {
   }
 
   changedTrade(n: number, turn: number): TradeRecord {
-    return { ...(this.#pool[n % this.#pool.length] as TradeRecord), id: n, price: turn, qty: n }
+    return { ...(this.#pool[n % this.#pool.length] as TradeRecord), id: n, price: turn, qty: n + turn }
   }
 
   /** The same buffer again until the record comes round: no copy, two fields written. */
@@ -76,7 +93,7 @@ export class Records {
     const bytes = this.#poolBytes[n % this.#pool.length] as Buffer
     bytes.writeUInt32LE(n, AT.id)
     bytes.writeDoubleLE(turn, AT.price)
-    bytes.writeUInt32LE(n, AT.qty)
+    bytes.writeUInt32LE(n + turn, AT.qty)
     return bytes
   }
 }

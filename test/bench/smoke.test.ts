@@ -23,7 +23,7 @@ const NAMES = [
   'scan',
   'append',
   'update',
-  'commits',
+  'writes',
   'commit-parts',
   'journal-age',
   'group-commit',
