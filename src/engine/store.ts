@@ -92,10 +92,7 @@ export class Store<S extends AnySchema = AnySchema, out I = NoIndexes> extends R
   get commitNumber(): number {
     return this.#prepared().session.commitNumber
   }
-  /**
-   * The number of the last commit that survives the loss of power. With durability 'process' it is behind `commitNumber`.
-   * @throws {StrideError} ERR_STRIDE_CLOSED
-   */
+  /** The number of the last commit that survives the loss of power. @throws {StrideError} ERR_STRIDE_CLOSED */
   get durableCommitNumber(): number {
     return this.#prepared().session.durableCommitNumber
   }
@@ -106,7 +103,6 @@ export class Store<S extends AnySchema = AnySchema, out I = NoIndexes> extends R
 
   /**
    * The index with this name. It is valid as long as the store is open and has the index.
-   *
    * If indexes were declared at opening, only their names compile, and variables of type string. If none were declared, any name does.
    * `createIndex` returns the index that it made.
    * @throws RangeError if the store has no such index; {StrideError} ERR_STRIDE_CLOSED, beside another writer _INDEX_NOT_BUILT
@@ -122,9 +118,8 @@ export class Store<S extends AnySchema = AnySchema, out I = NoIndexes> extends R
   }
 
   /**
-   * Builds an index from the records. The store keeps it from now on. Reading and writing go on meanwhile. Where it throws, there is no
-   * such index.
-   * @returns the index, as `index(name)` gives it
+   * Builds an index from the records, which the store keeps from now on. Reading and writing go on meanwhile.
+   * @returns the index, as `index(name)` gives it; where it throws, there is no such index
    * @throws {StrideError} ERR_STRIDE_DUPLICATE_KEY if two records have the same key in a unique index, _EXISTS if there is an index of
    *   this name, _TRANSACTION while changes are staged, _BUSY during compact, _READ_ONLY, _CLOSED, _POISONED, _NO_SPACE, _IO
    * @throws TypeError, RangeError for a declaration that cannot be meant; the reason of `signal`
@@ -145,10 +140,7 @@ export class Store<S extends AnySchema = AnySchema, out I = NoIndexes> extends R
     )
     return this.#indexes.get(name)
   }
-  /**
-   * Removes an index from the store.
-   * @throws RangeError if there is none of this name; {StrideError} _BUSY during compact, _READ_ONLY, _CLOSED, _POISONED, _NO_SPACE, _IO
-   */
+  /** Removes an index from the store. @throws RangeError if there is none of this name; {StrideError} as `createIndex` */
   async dropIndex(name: string, none?: NoOptions): Promise<void> {
     refuseOptions(none, 'dropIndex')
     this.#gate.writable()
@@ -167,8 +159,7 @@ export class Store<S extends AnySchema = AnySchema, out I = NoIndexes> extends R
   }
   /**
    * Stages records at the end, all or none. Numbers of deleted records are not reused.
-   * @returns the number of the first record, and how many there are; the others follow it
-   * @throws as `append`, with `batchIndex`; TypeError for an argument that is no list
+   * @returns the number of the first record, and how many there are @throws as `append`, with `batchIndex`
    */
   appendMany(
     records: Iterable<Input<S>>,
@@ -213,8 +204,8 @@ export class Store<S extends AnySchema = AnySchema, out I = NoIndexes> extends R
   }
 
   /**
-   * Begins a transaction. Any number may be open at once, each with changes of its own. It sees the last commit before this call and
-   * its own changes, but not what the store has staged. `close` and `compact` end it, and so does garbage collection.
+   * Begins a transaction; any number may be open. It sees the last commit before this call and its own changes, but not what the store
+   * has staged. `close` and `compact` end it, and so does garbage collection.
    * @throws {StrideError} ERR_STRIDE_READ_ONLY, _TRANSACTION (a callback of this store is running), _BUSY (compact), _POISONED, _CLOSED
    */
   begin(none?: NoOptions): ConcurrentTransaction<S, I> {
@@ -224,7 +215,6 @@ export class Store<S extends AnySchema = AnySchema, out I = NoIndexes> extends R
 
   /**
    * Makes all changes staged before this call durable, or none of them (docs/durability.md, D1 and D2). Commits in flight share syncs.
-   *
    * @param options `durability`, by default the store's: 'full' resolves once the commit survives the loss of power, 'process' once it
    *   survives a killed process
    * @returns the number of the commit; that of the last commit if nothing was staged
@@ -319,8 +309,7 @@ export class Store<S extends AnySchema = AnySchema, out I = NoIndexes> extends R
   }
 
   /**
-   * Checks the file, its records and its indexes, and lists the damage with offsets. Changes nothing, and works in turns of the event
-   * loop.
+   * Checks the file, its records and its indexes in turns of the event loop, and lists the damage with offsets. Changes nothing.
    * @throws {StrideError} ERR_STRIDE_CLOSED, _BUSY (the file is replaced again and again)
    */
   async verify(none?: NoOptions): Promise<VerifyResult> {
@@ -345,10 +334,9 @@ export class Store<S extends AnySchema = AnySchema, out I = NoIndexes> extends R
   }
 
   /**
-   * Copies the committed records into a new store file. It holds the state of one commit, the last one before the copying ended.
-   * Commits go on meanwhile. Where it throws, there is no new file.
-   * @throws {StrideError} ERR_STRIDE_EXISTS if the target exists, _BUSY, _CORRUPT, _CLOSED, _POISONED, _NO_SPACE, _IO; the reason of
-   *   `signal`; TypeError for a path that cannot be meant
+   * Copies the committed records into a new store file, in the state of the last commit before the copying ended. Commits go on
+   * meanwhile. Where it throws, there is no new file.
+   * @throws {StrideError} ERR_STRIDE_EXISTS, _BUSY, _CORRUPT, _CLOSED, _POISONED, _NO_SPACE, _IO; TypeError; the reason of `signal`
    */
   async backup(path: string, options?: ProgressOptions): Promise<void> {
     checkPath(path, 'backup')
@@ -383,10 +371,7 @@ export class Store<S extends AnySchema = AnySchema, out I = NoIndexes> extends R
     this.#gate.refuseInCallback('close')
     this.#opened.close()
   }
-  /**
-   * Like `close()`, but first waits for commits, compact, backup and checkpoint without blocking. Changes are refused meanwhile.
-   * @throws as `close`
-   */
+  /** Like `close()`, but first waits for commits and whole-file work without blocking; changes are refused. @throws as `close` */
   async closeAsync(): Promise<void> {
     if (this.#opened.reading.isClosed) return
     this.#gate.refuseInCallback('closeAsync')
