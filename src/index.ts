@@ -1,4 +1,4 @@
-/** The public face of stridedb. Mapped memory alone: `stridedb/mmap`. Layouts and codecs alone: `stridedb/schema`. */
+/** What does `stridedb` export? Mapped memory alone: `stridedb/mmap`. Layouts and codecs alone: `stridedb/schema`. */
 
 export * from './engine/index.ts'
 export { ERROR_CODES, type ErrorCode, InvariantError, type Issue, StrideError } from './errors.ts'

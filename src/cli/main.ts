@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 /**
- * The `stridedb` command. Its name is reserved here; the commands come with the tools they run.
+ * What does the `stridedb` command do? It has no commands yet; this file reserves its name.
  */
 
 import { readFileSync } from 'node:fs'

@@ -1,12 +1,13 @@
 /**
- * How does a CommonJS loader get the library that cannot load ES modules: Jest on Node below 24.9?
+ * How does a CommonJS loader that cannot load ES modules get the library? Jest on Node below 24.9 is one.
  *
- * The package ships its code once, as ES modules. Node requires those itself (condition `module-sync` of package.json) and bundlers
- * bundle them (`module`). Jest knows neither, and comes here by `node-addons`. The modules are as scripts/bundle.mjs writes them: imports and exports are
- * statements of their own that begin a line, nothing is exported by default, and no import runs in circles.
+ * The package ships its code once, as ES modules. Node requires those itself (condition `module-sync` of package.json), and bundlers
+ * bundle them (`module`). Jest knows neither condition and comes here by `node-addons`. This file relies on the form in which
+ * scripts/bundle.mjs writes modules: imports and exports are statements that begin a line, nothing is exported by default, and no
+ * import is circular.
  *
  *   CJ1  each module runs once for each copy of this file, so that the entries share their classes.
- *   CJ2  the code runs in the realm that required it; stacks name its files, with lines two higher than in the file.
+ *   CJ2  the code runs in the realm that required it. Error stacks name its files, with line numbers two higher than in the file.
  */
 
 'use strict'
@@ -45,7 +46,7 @@ function run(path) {
   return new Function('__load', '__url', source)(importing, pathToFileURL(path).href)
 }
 
-/** As many lines as there were. */
+/** As many empty lines as the statement had. */
 function blank(statement) {
   return statement.replace(/[^\n]/g, '')
 }

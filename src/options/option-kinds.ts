@@ -1,15 +1,14 @@
 /**
- * What may an option hold? One kind for each sort of value: how messages and docs name it, and how it is checked and kept.
+ * Which values may an option hold? One kind for each sort of value: its name in messages and docs, its check, and its copy.
  *
- * A wrong type is a TypeError; a number of the right type that is out of bounds, or not whole, is a RangeError.
- * The table that they stand in: option-table.ts.
+ * A wrong type is a TypeError. A number that is out of bounds, or not whole, is a RangeError. The tables: option-table.ts.
  */
 
 import { types } from 'node:util'
 import { type KeyType, Option, type OptionRows, type OptionTable, type Settled } from './option-table.ts'
 import { isPlainObject, shown } from './shown-value.ts'
 
-/** true or false; nothing that is merely truthy. */
+/** true or false, and no other truthy or falsy value. */
 export const flag = new Option<boolean>('true or false', (value, name) => {
   if (typeof value !== 'boolean') throw new TypeError(`${name} must be true or false: ${shown(value)}`)
   return value
@@ -24,15 +23,15 @@ export function oneOf<const Choice extends string>(...choices: readonly Choice[]
 }
 
 export interface WholeBounds {
-  /** 0 where not given. */
+  /** 0 by default. */
   readonly min?: number
-  /** No bound but that of safe integers where not given. */
+  /** The largest safe integer by default. */
   readonly max?: number
   readonly unit?: 'bytes' | 'records' | 'entries' | 'milliseconds'
-  /** Whether Infinity stands for no bound. */
+  /** Whether Infinity is allowed, as no bound. */
   readonly orInfinity?: boolean
   readonly isPowerOfTwo?: boolean
-  /** Whether the same may be negative. */
+  /** Whether the negative of an allowed number is allowed, too. */
   readonly orNegative?: boolean
   /** Whether docs and messages write it in octal digits, as permission bits are. */
   readonly isOctal?: boolean
@@ -59,7 +58,7 @@ function wholeType({ min = 0, max, orInfinity, isPowerOfTwo, isOctal, orNegative
   return `${what} from ${digits(min)}${to}${orInfinity ? ', or Infinity' : ''}${orNegative ? ', or negative' : ''}`
 }
 
-/** A Zod object; who reads it says what is wrong with it. */
+/** A Zod schema. Code that reads its layout checks the rest. */
 export const zodObject = new Option<object>('a Zod object', (value, name) => {
   if (typeof value === 'object' && value !== null && '_zod' in value) return value
   throw new TypeError(`${name} must be a Zod object, z.object({ … }): ${shown(value)}`)
@@ -82,7 +81,7 @@ export function callback<F extends (...args: never) => unknown>(parameters: stri
   })
 }
 
-/** An AbortSignal, of this realm or another: known by what it says it is, and by what is asked of it. */
+/** An AbortSignal of any realm, recognised by its tag and its methods. */
 export const abortSignal = new Option<AbortSignal>('an AbortSignal', (value, name) => {
   if (isAbortSignal(value)) return value
   throw new TypeError(`${name} must be an AbortSignal: ${shown(value)}`)
@@ -95,7 +94,7 @@ function isAbortSignal(value: unknown): value is AbortSignal {
   return typeof aborted === 'boolean' && typeof throwIfAborted === 'function'
 }
 
-/** A key of the index, or some of its values; the index itself says whether it can be one. */
+/** A key of the index, or its first values. The index checks it. */
 export const indexKey = new Option<KeyType>('a key of the index, or its first values', (value, name) => {
   if (typeof value === 'function' || typeof value === 'symbol') {
     throw new TypeError(`${name} must be a key of the index: ${shown(value)}`)
@@ -103,15 +102,15 @@ export const indexKey = new Option<KeyType>('a key of the index, or its first va
   return keptCopy(value) as KeyType
 })
 
-/** The beginning of keys, checked likewise. */
+/** The beginning of keys. The index checks it. */
 export const keyPrefix = new Option<KeyType>('a text, or the first values of a key', (value, name) =>
   indexKey.read(value, name),
 )
 
-/** A value that the field checks which it is for. */
+/** A value of a field. The field checks it. */
 export const fieldValue = new Option<unknown>('a value of the field', value => keptCopy(value))
 
-/** A text, or a list of at least one. */
+/** A text, or an array of at least one text. */
 export const textOrTexts = new Option<string | readonly string[]>(
   'a text, or an array of texts',
   (value, name) => {
@@ -122,7 +121,7 @@ export const textOrTexts = new Option<string | readonly string[]>(
   },
 )
 
-/** A list of whole numbers from 0. */
+/** An array of whole numbers from 0. */
 export const wholes = new Option<readonly number[]>('an array of whole numbers from 0', (value, name) => {
   if (!Array.isArray(value)) throw new TypeError(`${name} must be an array of whole numbers: ${shown(value)}`)
   const numbers: unknown[] = Array.from(value as readonly unknown[])
@@ -130,7 +129,7 @@ export const wholes = new Option<readonly number[]>('an array of whole numbers f
   return Object.freeze(numbers.map((number, i) => element.read(number, `${name}[${i}]`)))
 })
 
-/** Several things by their names, each with options of one table. */
+/** An object of names, each with options of one table. */
 export function named<Rows extends OptionRows>(
   table: OptionTable<Rows>,
   what: string,
@@ -141,7 +140,7 @@ export function named<Rows extends OptionRows>(
       throw new TypeError(
         `${name} must be an object of names and declarations, { byId: { on: 'id' } }: ${shown(value)}`,
       )
-    // Without a prototype, so that every name is an own one.
+    // Without a prototype, so that no name is inherited.
     const kept: Record<string, Settled<Rows>> = Object.create(null)
     for (const key of Object.getOwnPropertyNames(value)) {
       checkName(key)
@@ -153,7 +152,7 @@ export function named<Rows extends OptionRows>(
 
 const DEPTH_MAX = 64
 
-/** A copy that later changes of the caller's do not reach, and that runs no code of the caller's when it is read. */
+/** A copy that later changes of the original do not reach, and that runs no code of the caller when it is read. */
 export function keptCopy(value: unknown, depth = 0): unknown {
   if (typeof value !== 'object' || value === null) return value
   if (depth === DEPTH_MAX) throw new TypeError(`A value nests at most ${DEPTH_MAX} deep`)

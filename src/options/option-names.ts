@@ -1,8 +1,8 @@
 /**
- * Which name is meant? The nearest known one to a misspelt option, field or index.
+ * Which name did a program mean? The known name that is nearest to a misspelt option, field or index.
  */
 
-/** The known name that is meant: the only one that begins so, or the one with the smallest edit distance if it is near. */
+/** The only known name that begins with this one, or the one with the smallest edit distance if it is near. */
 export function nearestName(name: string, known: readonly string[]): string | undefined {
   const longer = known.filter(candidate => candidate.toLowerCase().startsWith(name.toLowerCase()))
   if (longer.length === 1 && name.length >= PREFIX_LENGTH_MIN) return longer[0]

@@ -1,5 +1,5 @@
 /**
- * What did the caller give? A value as a message shows it, and whether it is a plain object; none of its code runs.
+ * How does a message show a value that a caller gave, and is it a plain object? No code of the value runs.
  */
 
 const SHOWN_LENGTH_MAX = 60
@@ -36,18 +36,18 @@ const BUILT_INS: readonly (readonly [abstract new (...args: never) => object, st
   [Uint8Array, 'Uint8Array'],
 ]
 
-/** @throws TypeError for what names no file */
+/** @throws TypeError for a value that is no path */
 export function checkPath(path: unknown, call: string): asserts path is string {
   if (typeof path !== 'string' || path === '') {
     throw new TypeError(`${call} takes a path, a text that is not empty: ${shown(path)}`)
   }
 }
 
-/** Whether it is an object of no class, of this realm or another: `{}` or Object.create(null). */
+/** Whether it is an object without a class, of any realm: `{}` or Object.create(null). */
 export function isPlainObject(value: unknown): value is Readonly<Record<string, unknown>> {
   if (typeof value !== 'object' || value === null) return false
   const prototype: unknown = Object.getPrototypeOf(value)
   if (prototype === Object.prototype || prototype === null) return true
-  // Another realm's Object.prototype is the end of its chain, too.
+  // The Object.prototype of another realm has no prototype, either.
   return Object.getPrototypeOf(prototype) === null && Object.hasOwn(prototype as object, 'hasOwnProperty')
 }

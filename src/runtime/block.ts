@@ -1,5 +1,5 @@
 /**
- * How does a call that may not return yet wait? By blocking its thread, event loop included.
+ * How does a synchronous call wait? By blocking its thread, event loop included.
  */
 
 const NOBODY_WAKES = new Int32Array(new SharedArrayBuffer(4))

@@ -1,17 +1,17 @@
 /**
- * Which line of the program called? V8 keeps ten frames of a stack, and work in steps takes two frames a level: the program's own line may
- * not be among them.
+ * Which line of the program made the call? V8 keeps ten frames of a stack. Work in steps takes two frames a level, so that the
+ * program's own line may be missing.
  */
 
 import { isError } from './realms.ts'
 
-/** Frames that are kept of those where the error was made. */
+/** How many frames are kept of those nearest to the error. */
 const INNER_FRAMES = 4
 const FRAME = '\n    at '
 
 /**
- * The error, with the frames of the calling function and of its callers in its stack. One that has all its frames is left as it is.
- * To be called by a public function that caught it.
+ * Adds the frames of the calling function and of its callers to the stack of an error. A complete stack is left as it is. For public
+ * functions that catch an error and throw it again.
  */
 export function withCaller(error: unknown): unknown {
   if (!isError(error) || typeof error.stack !== 'string') return error

@@ -1,8 +1,8 @@
 /**
- * A queue that gives its first element in constant time: an array's `shift` moves all that follow.
+ * How is the first element of a queue taken in constant time? `shift` of an array moves all that follow.
  */
 
-/** As many are taken before the memory in front of the first is given back. */
+/** So many elements are taken before the memory in front of the first one is released. */
 const TAKEN_MIN = 1024
 
 export class Fifo<T> {
@@ -40,7 +40,7 @@ export class Fifo<T> {
     return this.length === 0 ? undefined : this.#items.pop()
   }
 
-  /** Takes all. @returns them, the first one first */
+  /** Takes all elements. @returns them in order */
   takeAll(): readonly T[] {
     const items = this.#items.slice(this.#start) as T[]
     this.#items = []

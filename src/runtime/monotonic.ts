@@ -1,16 +1,16 @@
 /**
- * How much time has passed: a clock that only goes forward.
+ * How much time has passed? A clock that only goes forward, for every deadline.
  *
- * Every deadline counts on it. The clock of the day (Date.now) is set back and forward by people and by time servers;
- * a deadline on it could wait for hours, or not at all. Fake timers of a test do not reach this clock either.
+ * People and time servers change the clock of the day (Date.now). A deadline by that clock could wait for hours, or not at all. Fake
+ * timers of a test do not reach this clock, either.
  */
 
 import { performance } from 'node:perf_hooks'
 
-/** Milliseconds since some moment in the past. */
+/** Milliseconds since a fixed moment in the past. */
 export const monotonicMs: () => number = performance.now.bind(performance)
 
-/** A moment to wait for, and no longer. */
+/** A moment until which something waits. */
 export class Deadline {
   readonly #endMs: number
 

@@ -1,12 +1,12 @@
 /**
  * How does a slow path stay out of the code of a fast one?
  *
- * V8 compiles into a function what it calls, and the function into the loops that call it, up to a budget of bytecode
- * (--max-inlined-bytecode-size). A slow path that was busy while the process was young takes all of it, for ever: no loop
- * has the fast path in it then, and each step costs a call and its boxed numbers: a field 53 ns in some processes and 25 in
- * others, as the moment of compilation has it (docs/performance.md, Scan).
- *   OL1  a call whose function changed is left a call. So there are two that do the same, and each run puts the other one in
- *       the place of the one that was called.
+ * V8 inlines called functions into a function, and that function into loops, up to a budget of bytecode
+ * (--max-inlined-bytecode-size). A slow path that ran often while the process was young takes the whole budget for good. Loops then
+ * call the fast path instead of inlining it, and box its numbers: a field takes 53 ns in some processes and 25 in others, depending
+ * on the moment of compilation (docs/performance.md, Scan).
+ *   OL1  V8 does not inline a call whose target changes. There are therefore two functions that do the same, and each run replaces the
+ *        one that was called by the other.
  */
 
 export class OutOfLine<Argument, Result> {
@@ -15,12 +15,12 @@ export class OutOfLine<Argument, Result> {
   #isOther = false
 
   constructor(run: (argument: Argument) => Result) {
-    // Two pieces of source: closures of one are one function to V8.
+    // The source stands here twice, since V8 treats closures of one source as one function.
     this.#one = argument => run(argument)
     this.#other = argument => run(argument)
   }
 
-  /** What the place that calls holds from now on; asked for by each run. */
+  /** The function that the caller must use next. Each run asks for it. */
   next(): (argument: Argument) => Result {
     this.#isOther = !this.#isOther
     return this.#isOther ? this.#other : this.#one

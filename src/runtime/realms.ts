@@ -1,8 +1,8 @@
 /**
- * Is a value a Date, bytes or an error, whichever realm made it?
+ * Is a value a Date, bytes or an error, of whatever realm?
  *
- * A vm context, and so each test file of Jest, has classes of its own: `instanceof` refuses its values, and it believes a
- * prototype that was only borrowed. These functions look at the internal slots instead.
+ * A vm context, and so each test file of Jest, has classes of its own. `instanceof` refuses its values, and accepts an object that only
+ * borrowed a prototype. These functions check the internal slots instead.
  *   RL1  no code of the value runs: neither a getter, nor a method, nor a trap of a proxy.
  *   RL2  the intrinsics are taken when this file is loaded; later changes of the prototypes do not matter.
  */
@@ -29,7 +29,7 @@ export function isDate(value: unknown): value is Date {
   return types.isDate(value)
 }
 
-/** Length of a Uint8Array, 0 once its buffer is detached; -1 for everything else. */
+/** Length of a Uint8Array (0 if its buffer is detached); -1 for any other value. */
 export function byteCount(value: unknown): number {
   return tagOf.call(value) === 'Uint8Array' ? (lengthOf.call(value) as number) : -1
 }
@@ -39,7 +39,7 @@ export function isBytes(value: unknown): value is Uint8Array {
   return tagOf.call(value) === 'Uint8Array'
 }
 
-/** Copies all of a Uint8Array. @returns how long it is then: another thread may make shared memory longer at any time */
+/** Copies all of a Uint8Array. @returns its length at that moment, since another thread may grow shared memory at any time */
 export function copyBytes(source: Uint8Array, target: Uint8Array, at: number): number {
   set.call(target, source, at)
   return lengthOf.call(source) as number
@@ -50,7 +50,7 @@ export function isError(value: unknown): value is Error {
   return types.isNativeError(value)
 }
 
-/** Class of an object, as far as that can be read without running code of it. */
+/** Name of an object's class, as far as it can be read without running code of the object. */
 export function className(value: object): string {
   if (types.isProxy(value)) return 'Proxy'
   for (let holder: object | null = value; holder !== null; holder = Object.getPrototypeOf(holder)) {

@@ -1,10 +1,10 @@
 /**
- * What text says a layout completely? Its canonical form, and the way back.
+ * How is a layout written as text, and read back? The canonical form.
  *
  *   CA1  equal layouts have equal text, whatever schema, options or library version they came from.
- *   CA2  the text alone rebuilds the layout: offsets are stated, not derived.
- *   CA3  what only concerns writing (defaults, refinements, loose objects) is not part of it.
- * The text lies in file headers: a change here is a change of the file format.
+ *   CA2  the text alone is enough to rebuild the layout: it contains the offsets.
+ *   CA3  it contains nothing that only concerns writing: defaults, refinements, loose objects.
+ * File headers contain the text, so a change here is a change of the file format.
  */
 
 import { createHash } from 'node:crypto'
@@ -132,14 +132,14 @@ export function parseCanonical(text: string): {
   const bitmap = json.nullBits ?? null
   const end = bitmap === null ? root.size : bitmap.offset + bitmap.size
   const isSound = end <= root.width && (bitmap?.size ?? 0) === Math.ceil(root.bits / 8) && fieldsLieWithin(root)
-  // Written again it must be the same text: no unknown types, no missing parts, no keys out of order.
+  // The layout must give the same text again. That excludes unknown types, missing parts and keys out of order.
   if (!isSound || canonicalText(root, bitmap) !== text) {
     throw new StrideError('ERR_STRIDE_CORRUPT', 'The layout is not readable: it is not in canonical form')
   }
   return { root, bitmap }
 }
 
-/** Whether every part lies inside the one around it, and every name is one that a schema may have. */
+/** Whether every part lies inside the one around it, and a schema may have every name. */
 function fieldsLieWithin(node: Node): boolean {
   if (node.type === 'array')
     return node.element.width * node.length <= node.size && fieldsLieWithin(node.element)

@@ -1,5 +1,5 @@
 /**
- * What does generated code call beside texts? A small function that is better written than generated.
+ * Which small function does generated code call, beside those for texts?
  */
 
 /** Zeroes [offset, offset + length); short ranges byte by byte, which is faster than a call into C++. */

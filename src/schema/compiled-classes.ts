@@ -1,8 +1,7 @@
 /**
- * Which classes read a layout? Source of a row's getters, of a reader's `get` and `field`, and of a walk's
- * step.
+ * Which classes are generated for a layout? Their source: the getters of a row, `get` and `field` of a reader, the step of a walk.
  *
- * What rows, readers and walks are: row.ts, reader.ts, walk.ts. How one field is read: compiled-read.ts.
+ * Rows, readers and walks: row.ts, reader.ts, walk.ts. How one field is read: compiled-read.ts.
  */
 
 import type { Codec, RowConstructor } from './codec.ts'
@@ -15,7 +14,7 @@ import { literal, Source } from './source.ts'
 import type { TextReaders } from './text-read.ts'
 import type { WalkBaseConstructor } from './walk.ts'
 
-/** A subclass with a getter a field. */
+/** A subclass with one getter for each field. */
 export function rowClass<B extends RowBaseConstructor>(
   layout: Layout,
   plain: Codec,
@@ -39,7 +38,7 @@ export function rowClass<B extends RowBaseConstructor>(
       fail: failure(source, plain, name),
     }
     const read = guardedExpression(context, field)
-    // After a refresh the row may stand on other memory: `at` and `b` are read behind `v`.
+    // A refresh may point the row at other memory, so `at` and `b` are read after `v`.
     return `get [${literal(name)}]() {
   let v = ${call.view}(this);
   if (v === null) v = ${call.refresh}(this);
@@ -53,7 +52,7 @@ export function rowClass<B extends RowBaseConstructor>(
   ) as RowConstructor<B>
 }
 
-/** A subclass whose `get` and `field` are made for one layout, of records side by side, and of these functions. */
+/** A subclass whose `get` and `field` are generated for one layout. Records lie side by side. */
 export function readerClass<B extends ReaderBaseConstructor>(
   recordSize: number,
   { decode, readField }: Pick<Codec, 'decode' | 'readField'>,
@@ -69,14 +68,14 @@ export function readerClass<B extends ReaderBaseConstructor>(
     locate: source.constant(readerAccess.locate),
     get: source.constant(readerAccess.get),
   }
-  // In 32 bits the compiler checks nothing, and nothing is a double. Short in bytecode, too: V8 inlines the methods of
-  // two schemas into one loop only while both fit its budget.
-  // Whatever is no number is far from hot: the slow path says what is wrong with it.
+  // 32-bit arithmetic needs no overflow checks and no doubles. The code must also be short: V8 inlines the methods of two schemas into
+  // one loop only if both fit its budget.
+  // A value that is no number is never hot. The slow path refuses it.
   const ahead = `typeof n === 'number' ? n - ${call.hotFirst}(this) : -1`
   const hotAt = `${call.hotAt}(this) + d * ${recordSize} | 0`
-  // Where the two paths of `field` meet there is a position, not a value: a value that may have come from a call is
-  // boxed, and so is every hot one then.
-  // Stacks of errors show the name of the class in its source, whatever its property `name` says.
+  // The two paths of `field` meet with a position, not with a value. A value that may come from a call is boxed, which would then box
+  // the hot path's values, too.
+  // Error stacks show the name that the class has in its source, whatever its property `name` is.
   const name = /^[A-Z][A-Za-z]*$/.test(base.name) ? base.name : 'Reader'
   return source.run(`class ${name} extends ${source.constant(base)} {
 get(n) {
@@ -94,7 +93,7 @@ field(n, name) {
 }`) as B
 }
 
-/** A subclass whose `next` is made for records of this size, side by side. */
+/** A subclass whose `next` is generated for records of this size that lie side by side. */
 export function walkClass<B extends WalkBaseConstructor>(recordSize: number, base: B): B {
   const source = new Source()
   return source.run(`class Walk extends ${source.constant(base)} {

@@ -1,9 +1,9 @@
 /**
  * How is a layout read and written at full speed? Generated functions with every offset in them as a constant.
  *
- *   CC1  byte for byte, and refusal for refusal, the plain codec's equal; and the same reads of the record in the same order.
- *   CC2  where a stored code is not one of the expected, the plain codec reads the field again and says why.
- * What is generated: compiled-read.ts, compiled-write.ts, compiled-column.ts, compiled-classes.ts.
+ *   CC1  it writes the same bytes and refuses the same values as the plain codec, and reads a record's values in the same order.
+ *   CC2  if a stored code is unexpected, the plain codec reads the field again and throws.
+ * The generated parts: compiled-read.ts, compiled-write.ts, compiled-column.ts, compiled-classes.ts.
  */
 
 import { isError } from '../runtime/realms.ts'
@@ -20,10 +20,10 @@ import type { Layout } from './layout.ts'
 import { literal, RECORD, Source } from './source.ts'
 import { makeTextReaders, type TextReaders } from './text-read.ts'
 
-/** Beyond so many nodes the functions would be too long for V8 to optimise, and slow to make. */
+/** With more nodes than this the functions would be too long for V8 to optimise, and slow to generate. */
 const NODES_MAX = 5000
 
-/** Up to so many fields readField compares names only. */
+/** With more fields than this, readField compares the lengths of names first. */
 const FLAT_SWITCH_MAX = 12
 
 /** The compiled codec; null where code generation is forbidden or the layout is too large for it. */
@@ -32,8 +32,7 @@ export function compileCodec(layout: Layout, plain: Codec): Codec | null {
   try {
     return compile(layout, plain)
   } catch (error) {
-    // --disallow-code-generation-from-strings, or a content security policy in Electron.
-    // The error may be of another realm than this file.
+    // --disallow-code-generation-from-strings, or a content security policy in Electron. The error may come from another realm.
     if (isError(error) && error.name === 'EvalError') return null
     throw error
   }
@@ -106,12 +105,12 @@ function generate(
   ) as Generated
 }
 
-/** A statement that refuses a patch which is no object. */
+/** A statement that refuses a patch that is no object. */
 function noChange(source: Source): string {
   return `if (typeof r !== 'object' || r === null || Array.isArray(r)) return ${source.constant(notChanges)}();`
 }
 
-/** The writing functions that copy what they read; `noChange` is the caller's affair. */
+/** The writing functions that copy what they read. The caller has checked that a patch is an object. */
 function generateCopying({ root, bitmap }: Layout): CopyingWriter {
   const source = new Source()
   const write = { source, bitmapOffset: bitmap?.offset ?? 0, copies: true }
@@ -123,10 +122,9 @@ function generateCopying({ root, bitmap }: Layout): CopyingWriter {
 /**
  * A statement that loads a word of each cache line of the record at once.
  *
- * Looking for a text's end branches on its bytes; mispredicted, the processor starts no load behind it, so the lines
- * of a record that is not in the cache would be waited for one after the other. Random records of 125 bytes with
- * three texts, Node 20: 314 ns instead of 323 on a quiet machine, 349 instead of 430 on a busy one. The sum is compared
- * so that the loads are not optimised away.
+ * The search for the end of a text branches on its bytes. After a misprediction the processor starts no later load, so it would wait
+ * for the cache lines of a cold record one after the other. Random records of 125 bytes with three texts, Node 20: 314 ns instead of
+ * 323 on a quiet machine, 349 instead of 430 on a busy one. The sum is compared so that the loads are not optimised away.
  */
 function touchLines(source: Source, recordSize: number): string {
   const offsets: number[] = []
@@ -138,10 +136,10 @@ function touchLines(source: Source, recordSize: number): string {
   return `if ((${loads.join(' ^ ')}) === 0x5bd1e995) ${source.constant(touched)}.count++;`
 }
 
-/** Touched once in 2^32 records; only there to be a side effect. */
+/** Changed once in 2^32 records. It only exists to be a side effect. */
 const touched = { count: 0 }
 const CACHE_LINE = 64
-/** Later lines come by the processor's own prefetching. */
+/** The processor prefetches later lines by itself. */
 const TOUCHES_MAX = 6
 
 function hasText(node: Node): boolean {
@@ -150,15 +148,15 @@ function hasText(node: Node): boolean {
   return node.type === 'array' ? hasText(node.element) : isText(node)
 }
 
-/** Body of readField: one case a path. */
+/** Body of readField: one case for each path. */
 function fieldSwitch(context: ReadContext, plain: Codec, fields: ReadonlyMap<string, FoundField>): string {
   const { source } = context
-  // A switch over strings compares one after the other; with many fields their lengths are told apart first.
+  // A switch over strings compares one after the other, so many fields are first divided by the lengths of their paths.
   const byLength = fields.size > FLAT_SWITCH_MAX
   const groups = new Map<number, string[]>()
   for (const field of fields.values()) {
     let read = guardedExpression({ ...context, fail: failure(source, plain, field.path) }, field)
-    // Kept out of the switch, which is inlined into its callers only while it is short.
+    // Kept out of the switch, which is inlined into its callers only if it is short.
     if (isContainer(field.node)) read = `${source.function('v, b, at', `return ${read}`)}(v, b, at)`
     const group = byLength ? field.path.length : 0
     groups.set(group, [...(groups.get(group) ?? []), `case ${literal(field.path)}: return ${read};`])

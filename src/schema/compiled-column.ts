@@ -1,7 +1,7 @@
 /**
- * Which source reads one field of many records? Two loops with the record's size in them as a constant.
+ * Which code is generated to read one field of many records? Two loops that contain the record's size as a constant.
  *
- * The shape of a column and its reference: column.ts.
+ * The shape of a column: column.ts. The reference: plain-column.ts.
  */
 
 import { allocateColumn, type Column, columnShape, isFlattened } from './column.ts'
@@ -53,14 +53,14 @@ return i`,
 }
 
 const UNROLLED = 32
-/** Windows are shorter than 2^31 bytes while records are: positions fit in 32 bits. */
+/** Windows of records up to this size are shorter than 2^31 bytes, so positions fit in 32 bits. */
 const UNROLLED_RECORD_MAX = 2 ** 20
 
 /**
- * Source of a loop over 32 numbers a turn, for one number field: what does not change from record to record is looked
- * at once in 32. It leaves the first number that is not in the window to the plain loop behind it. In times of the C
- * loop, Node 20: 3.2 with 16 a turn, 2.6 with 32 (`npm run bench -- gather`). The file's first window is told apart,
- * because there a number is not compared with 0.
+ * Source of a loop over 32 numbers a turn, for a number field. Conditions that are the same for all records are checked once a turn.
+ * The plain loop behind it takes the first number that is not in the window. Compared with a loop in C, Node 20: 3.2 times as long
+ * with 16 numbers a turn, 2.6 with 32 (`npm run bench -- gather`). The first window of the file has a loop of its own, which does
+ * not compare numbers with 0.
  */
 function unrolledRun(context: ReadContext, field: FoundField, recordSize: number): string {
   const read = readElement(context, field.node, { ...RECORD, offset: 0 })
@@ -74,7 +74,7 @@ out[i + ${k}] = ${read}; }`,
     )
     return `for (const stop = (end - ${UNROLLED - 1}) | 0; i < stop; i = (i + ${UNROLLED}) | 0) {\n${steps.join('\n')}\n}`
   }
-  // Where record 0 would lie, in 32 bits: the sum with the place of a record of this window is right again.
+  // The place where record 0 would lie, in 32 bits. It may overflow; the sum for a record of this window is right again.
   return `const zero = (base + ${field.offset} - Math.imul(first, ${recordSize})) | 0, past = first + count;
 i |= 0;
 if (first === 0) {

@@ -1,5 +1,5 @@
 /**
- * Which source writes a value that holds no others? A test and a store.
+ * Which code is generated to write a value without fields inside? A test and a store.
  *
  * The statements around it: compiled-write.ts.
  */
@@ -31,22 +31,22 @@ import { type TextWriter, textWriters } from './text-write.ts'
 export interface WriteContext {
   readonly source: Source
   readonly bitmapOffset: number
-  /** Whether a value's variable holds a copy of it in the end, as take.ts makes it for Zod. */
+  /** Whether the variable of a value must hold a copy of it at the end, as take.ts makes it for Zod. */
   readonly copies: boolean
 }
 
-/** A value on its way: the variable that holds it, and where it comes from and goes to. */
+/** A value that is being written: its variable, its path in the record, and its place in the bytes. */
 export interface Value {
   readonly x: string
   readonly node: Node
   readonly spot: Spot
-  /** From the value that the function at hand was given, or from an element of it. */
+  /** Path from the argument of the generated function, or from an element of it. */
   readonly path: readonly PropertyKey[]
-  /** Whether it lies in element `i` of that value. */
+  /** Whether the path begins at element `i` of that argument. */
   readonly inLoop: boolean
 }
 
-/** A statement that adds what `call` makes of the issues so far. */
+/** A statement that replaces the issues so far by the result of `call`. */
 export function noting({ source }: WriteContext, { inLoop }: Value, call: (issues: string) => string): string {
   return inLoop ? `I = ${source.constant(inside)}(I, [i], ${call('null')});` : `I = ${call('I')};`
 }
@@ -58,7 +58,7 @@ export function note(context: WriteContext, value: Value): string {
   return noting(context, value, issues => `${source.constant(misfit)}(${issues}, ${place}, ${value.x})`)
 }
 
-/** Statements for a value whose variable holds one that is there. */
+/** Statements that write a value which is not missing. */
 export function writeLeaf(context: WriteContext, value: Value, node: LeafNode): string {
   const { source, copies } = context
   const { x, spot } = value
@@ -122,7 +122,7 @@ ${copies ? `${x} = ${source.constant(dateOf)}(${x});` : ''}`
 ${unless(isUnfit, `v.setUint${node.size * 8}(${at}, ${stored}${order(node.size)});`)}`
     }
     case 'bytes': {
-      // What is stored and what is copied are read once, as another thread may change shared memory meanwhile.
+      // The stored and the copied value must be one read, since another thread may change shared memory meanwhile.
       const y = copies ? source.name('y') : x
       const store = `${source.constant(copyBytes)}(${y}, b, ${at}) !== ${node.length}`
       const write = `if (${source.constant(byteCount)}(${y}) !== ${node.length} || ${store}) ${note(context, value)}`
@@ -133,12 +133,12 @@ ${unless(isUnfit, `v.setUint${node.size * 8}(${at}, ${stored}${order(node.size)}
   }
 }
 
-/** Source of more of a condition: the value is no code, either, that the field takes. */
+/** Source that extends a condition: nor is the value a raw code that the field accepts. */
 function orRaw(source: Source, node: BooleanNode | EnumNode, x: string): string {
   return node.lenient ? ` && !${source.constant(isRawCode)}(${source.constant(node)}, ${x})` : ''
 }
 
-/** The code of each value; of a value that a file lists twice the first, as in the plain codec. */
+/** The code of each value. If a file lists a value twice, its first code, as in the plain codec. */
 function codesOf(node: EnumNode): ReadonlyMap<unknown, number | undefined> {
   const codes = new Map<unknown, number | undefined>()
   for (const [i, value] of node.values.entries()) if (!codes.has(value)) codes.set(value, node.codes[i])

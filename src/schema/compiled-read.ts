@@ -1,8 +1,7 @@
 /**
- * Which source reads a field? Expressions over `v` (DataView), `b` (Buffer) and `at` (position of the record).
+ * Which code is generated to read a field? Expressions over `v` (DataView), `b` (Buffer) and `at` (position of the record).
  *
- * An impossible code is not explained here: the expression calls `fail`, the plain codec's reading of the same
- * field, which throws with the field's path and offset.
+ * For an impossible code the expression calls `fail`. The plain codec then reads the same field and throws, with its path and offset.
  */
 
 import type { Codec } from './codec.ts'
@@ -42,18 +41,18 @@ export interface ReadContext {
   readonly fail: string
 }
 
-/** Arrays up to so many elements are written out; longer ones are loops. */
+/** Arrays with at most so many elements are unrolled; longer ones are loops. */
 export const UNROLLED_MAX = 16
 
-/** Codes up to here are looked up in an array, beyond in a Map. */
+/** Codes below this are looked up in an array, larger ones in a Map. */
 const TABLE_MAX = 4096
 
-/** The field's value, or null or undefined as its null bits say. */
+/** Source of the field's value, or of null or undefined if its null bits say so. */
 export function readExpression(context: ReadContext, node: Node, spot: Spot): string {
   return ifPresent(context, node, spot, readValue(context, node, spot))
 }
 
-/** Source of the value at a field's path: null or undefined when an object around it is. */
+/** Source of the value at a field's path: null or undefined if an object around it is. */
 export function guardedExpression(context: ReadContext, field: FoundField): string {
   const spot = { ...RECORD, offset: field.offset, bit: field.bit }
   return field.guards.reduceRight(
@@ -68,7 +67,7 @@ export function failure(source: Source, plain: Codec, path: string): string {
   return `${source.constant(plain.readField)}(v, b, at, ${literal(path)})`
 }
 
-/** `value` if the node's null bits are clear, otherwise what they stand for. */
+/** Source of `value` if the node's null bits are clear, otherwise of null or undefined. */
 export function ifPresent(context: ReadContext, node: Node, spot: Spot, value: string): string {
   if (ownBits(node) === 0) return value
   const test = (extra: number): string => {
@@ -129,7 +128,7 @@ function readValue(context: ReadContext, node: Node, spot: Spot): string {
   }
 }
 
-/** The field's value as an element of a typed array: dates as milliseconds, booleans as 0 and 1. */
+/** Source of the field's value as an element of a typed array: dates as milliseconds, booleans as 0 and 1. */
 export function readElement(context: ReadContext, node: Node, spot: Spot): string {
   if (node.type === 'date') return readMs(context, node, spot)
   if (isMeant(node)) return readMeant(context, node, position(spot))
@@ -191,7 +190,7 @@ function booleanReader(context: ReadContext, yes: string, no: string, isLenient:
   return context.source.function('c, v, b, at', `return c === 1 ? ${yes} : c === 0 ? ${no} : ${other}`)
 }
 
-/** Reads a Date, or the code that stands for none. */
+/** Reads a Date, or a code without a date as a number. */
 function lenientTime(
   node: MeantNode,
 ): (view: DataView, bytes: Buffer, at: number) => Date | number | undefined {
@@ -202,13 +201,13 @@ function lenientTime(
   }
 }
 
-/** What a meaning reads: of a time its milliseconds. */
+/** Source of the value that a meaning reads; milliseconds for a time. */
 function readMeant(context: ReadContext, node: MeantNode, at: string): string {
   const inLine = integerMeant(node, at)
   return inLine ?? orFail(context, `${context.source.constant(meaningOf(node).read)}(v, b, ${at})`)
 }
 
-/** The same in line, where the stored integer is one that a DataView reads and each of its values stands for something. */
+/** The same in line, if a DataView can read the stored integer and each of its values is valid. */
 function integerMeant(node: MeantNode, at: string): string | undefined {
   if (node.type !== 'decimal' && node.type !== 'unix') return undefined
   const { of } = node
@@ -218,7 +217,7 @@ function integerMeant(node: MeantNode, at: string): string | undefined {
   return node.unit === 's' ? `${stored} * 1000` : stored
 }
 
-/** The value of an expression; undefined is damage. */
+/** Source of an expression's value, in which undefined means damage. */
 function orFail({ source, fail }: ReadContext, expression: string): string {
   return `${source.function('x, v, b, at', `return x !== undefined ? x : ${fail}`)}(${expression}, v, b, at)`
 }
@@ -237,14 +236,14 @@ function enumTable(node: EnumNode): unknown[] | ReadonlyMap<number, unknown> {
   return Array.from({ length: codeMax + 1 }, (_, code) => node.values[node.codes.indexOf(code)])
 }
 
-/** The fast reader of a text; undefined where there is none. */
+/** The fast reader of a text; undefined if there is none. */
 function readerOf(texts: TextReaders, node: TextNode): TextReader | undefined {
   if (isWide(node) || (node.padding !== 'zero' && node.padding !== 'space')) return undefined
   if (node.type === 'utf8') return node.padding === 'zero' ? texts.zeroPaddedUtf8 : texts.spacePaddedUtf8
   return node.padding === 'zero' ? texts.zeroPaddedBytes : texts.spacePaddedBytes
 }
 
-/** A copy that does not share Buffer's pool; short ones byte by byte, which is faster than a call into C++. */
+/** A copy that does not share Buffer's pool. A short one is copied byte by byte, which is faster than a call into C++. */
 function copyBytes(bytes: Buffer, offset: number, length: number): Uint8Array {
   const copy = new Uint8Array(length)
   if (length > 32) copy.set(bytes.subarray(offset, offset + length))

@@ -1,10 +1,10 @@
 /**
- * Which source writes a field? Statements over `v`, `b` and `at` that read a value once, test it and store it.
+ * Which code is generated to write a field? Statements over `v`, `b` and `at` that read a value once, test it and store it.
  *
- * Each function gives null, or the issues of what did not fit; fit.ts words them. It goes on after the first one, so that the
- * values are read in the same order, and as often, as the plain codec reads them (TK1, TK2 of take.ts).
- *   CW1  the conditions are those of fit.ts, and what is stored is what plain-codec.ts stores.
- *   CW2  bytes without a value are zero before these statements run, wherever a field can be null or has gaps.
+ * Each function returns null or the issues, in the words of fit.ts. It continues after the first issue, so that it reads the same
+ * values in the same order as the plain codec (TK1, TK2 of take.ts).
+ *   CW1  the conditions are those of fit.ts, and the stored bytes are those of plain-codec.ts.
+ *   CW2  if a field can be null or has gaps, its bytes are zeroed before these statements run.
  */
 
 import { zeroBytes } from './compiled-checks.ts'
@@ -26,7 +26,7 @@ import { bitNumber, bitPlace, literal, position, RECORD, type Spot, within } fro
 import { firstOf, hasDefaults, isInherited, isLengthRight, memberValue, setOwn } from './take.ts'
 import { tagOf } from './unions.ts'
 
-/** Body of a function (r, v, b, at) that writes a whole record; `r` is its copy at the end. Answers `result`. */
+/** Body of a function (r, v, b, at) that writes a whole record and returns `result`. At the end `r` is a copy of the record. */
 export function encodeBody(context: WriteContext, root: ObjectNode, result: string): string {
   const zero = context.source.constant(zeroBytes)
   const clear = root.bits > 0 || root.width > root.size || hasGaps(root) ? `${zero}(b, at, ${root.width});` : ''
@@ -34,7 +34,7 @@ export function encodeBody(context: WriteContext, root: ObjectNode, result: stri
   return `${clear}\nlet I = null;\n${write}\nreturn ${result}`
 }
 
-/** Body of a function (r, v, b, at) that writes the fields that r names; `c` is a copy of r at the end. Answers `result`. */
+/** Body of a function (r, v, b, at) that writes the fields that r names and returns `result`. At the end `c` is a copy of r. */
 export function patchBody(context: WriteContext, root: ObjectNode, result: string): string {
   const { source, copies } = context
   const top = source.constant([])
@@ -100,7 +100,7 @@ function writeList(context: WriteContext, value: Value, node: ArrayNode | TupleN
   const length = node.type === 'array' ? node.length : node.items.length
   const n = source.name('n')
   const isRight = source.constant(isLengthRight)
-  // What a tuple lacks at its end may be defaults.
+  // Missing values at the end of a tuple may have defaults.
   const isWrong = hasDefaults(node) ? `!${isRight}(${source.constant(node)}, ${n})` : `${n} !== ${length}`
   const place = source.constant({ node, path } satisfies Place)
   const wrong = noting(context, value, issues => `${source.constant(wrongLength)}(${issues}, ${place}, ${n})`)
@@ -159,7 +159,7 @@ if (${issues} !== null) ${noting(context, value, join)}
 ${copies ? `${x} = ${copy};` : ''}`
 }
 
-/** Takes a part of a value into a variable of its own, `x`, so that it is read once. */
+/** Reads a part of a value once, into the variable `x`. */
 function writePart(
   context: WriteContext,
   outer: Value,
@@ -185,7 +185,7 @@ ${statements}
 }`
 }
 
-/** Takes the tag, and then the members of the variant that it names. */
+/** Writes the tag, then the members of the variant that it names. */
 function writeUnion(context: WriteContext, value: Value, node: UnionNode): string {
   const { source, copies } = context
   const { x, spot, path } = value
@@ -247,7 +247,7 @@ function writeMembers(
     )
     const add = `${source.constant(setOwn)}(${copy}, ${key}, ${node.loose ? `${x}[${key}]` : 'undefined'});`
     const unknown = `${node.loose ? '' : refuse} ${copies ? add : ''}`
-    // Each key by name: a count of them would take an unknown one for a field that is not enumerable.
+    // Keys are compared by name. With a count, an unknown key could pass for a field that is not enumerable.
     lines.push(`for (const ${key} in ${x}) switch (${key}) { ${known} break; default: ${unknown} }`)
   }
   if (copies) lines.push(`${x} = ${copy};`)

@@ -1,9 +1,8 @@
 /**
- * What does C call a layout? A struct whose compiler proves the offsets.
+ * How is a layout described in C? As a struct with static assertions of its offsets.
  *
- * Gaps are explicit members, and the struct is packed, unless C's own alignment gives the same offsets.
- * Big-endian fields keep their type under a comment; C has no byte order. Text and bytes are char arrays
- * without a terminator when full.
+ * Gaps are explicit members. The struct is packed unless C's own alignment gives the same offsets. C has no byte order: a big-endian
+ * field keeps its type and gets a comment. Text and bytes are char arrays, without a terminator if they are full.
  */
 
 import { parametersOf } from './kind-parameters.ts'
@@ -24,7 +23,7 @@ import { tagOf } from './unions.ts'
 
 interface Part {
   readonly name: string
-  /** The declaration around the name: 'double', ''. */
+  /** The parts of the declaration before and after the name: 'double', ''. */
   readonly before: string
   readonly after: string
   readonly comment: string
@@ -63,10 +62,10 @@ function struct(tag: string, parts: readonly Part[], size: number, natural: bool
   const fill = (to: number): void => {
     if (to > end && !natural) lines.push(`  uint8_t _gap${gaps++}[${to - end}];`)
   }
-  // Declaration order need not be the order of fixed offsets; C's must be.
+  // Fields may be declared in another order than that of their offsets. Members of a struct may not.
   for (const i of parts.map((_, i) => i).sort((a, b) => (parts[a]?.offset ?? 0) - (parts[b]?.offset ?? 0))) {
     const { before, after, comment, offset, width } = parts[i] as Part
-    // A bit field beside others than bit fields: the first one of the integer stands for all.
+    // Bit fields among other members: the first one of an integer stands for all.
     if (offset < end) {
       lines.push(`  /* ${names[i]}: ${comment} */`)
       continue
@@ -178,7 +177,7 @@ const PADDINGS: Readonly<Record<Padding, string>> = {
   length: 'its length in front',
 }
 
-/** The integer that is stored, or bytes; the comment says what it means. */
+/** The stored integer, or bytes. A comment says what they mean. */
 function meantType(node: MeantNode): CType {
   const { type, size } = node
   const parameters = Object.values(parametersOf(node)).join(' ')
@@ -191,7 +190,7 @@ function meantType(node: MeantNode): CType {
   return { before: `${isSigned ? '' : 'u'}int${size * 8}_t`, after: '', comment }
 }
 
-/** The integer that all members of an object are bits of; null where it is no such object. */
+/** The integer of an object that only has bit fields; null for any other object. */
 function bitsType({ members, size }: ObjectNode): CType | null {
   const parts: string[] = []
   for (const { name, node } of members) {
@@ -201,7 +200,7 @@ function bitsType({ members, size }: ObjectNode): CType | null {
   return { before: `uint${size * 8}_t`, after: '', comment: parts.join(', ') }
 }
 
-/** Whether an unpacked C struct has these very offsets. */
+/** Whether an unpacked C struct has the same offsets. */
 function isNatural(root: ObjectNode, recordSize: number, bitmap: Layout['bitmap']): boolean {
   const end = bitmap === null ? root.size : bitmap.offset + bitmap.size
   return Math.ceil(end / root.alignment) * root.alignment === recordSize && areNatural(root, true)
@@ -219,7 +218,7 @@ function areNatural(node: Node, isRoot = false): boolean {
     end = child.offset + child.size
   }
   const alignment = node.alignment
-  // The root's size excludes its trailing padding; isNatural looks at that.
+  // The root's size excludes its trailing padding, which isNatural checks.
   return (isRoot && node.size === end) || node.size === Math.ceil(end / alignment) * alignment
 }
 
@@ -249,7 +248,7 @@ function identifier(name: string): string {
   return /^[0-9]/.test(safe) || C_KEYWORDS.has(safe) ? `_${safe}` : safe
 }
 
-/** A value's text cannot end the comment that it stands in. */
+/** The text of a value, changed so that it cannot end the comment around it. */
 function commentSafe(text: string): string {
   return text
     .replace(/[^\x20-\x7e]/g, '?')

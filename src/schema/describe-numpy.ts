@@ -1,8 +1,8 @@
 /**
- * What does numpy call a layout? A dtype with explicit offsets, as Python source.
+ * How is a layout described for numpy? As a dtype with explicit offsets, in Python source.
  *
- * Text is 'S', bytes 'V', times and decimals the integers that are stored, booleans and enums their codes, bit fields the whole
- * integer each, null bits a byte array named null_bits. What numpy has no type for is 'V'. numpy strips trailing NULs from 'S' itself.
+ * Text is 'S', bytes are 'V'. Times and decimals are their stored integers, booleans and enums their codes, and each bit field is its
+ * whole integer. Null bits are a byte array named null_bits. A type that numpy lacks is 'V'. numpy strips trailing NULs from 'S'.
  */
 
 import {
@@ -85,7 +85,7 @@ function dtype(node: Node): string {
   }
 }
 
-/** Stored integers as they lie there, digits as text, everything else as bytes. */
+/** Stored integers as integers, digits as text, everything else as bytes. */
 function meantDtype(node: MeantNode, order: string): string {
   switch (node.type) {
     case 'decimal':
@@ -103,7 +103,7 @@ function meantDtype(node: MeantNode, order: string): string {
   }
 }
 
-/** Whether numpy's own text, which ends before trailing NULs, is the field's. */
+/** Whether numpy reads the right text. Its text ends before trailing NULs. */
 function plainText({ padding, type }: TextNode): boolean {
   return padding !== 'length' && type !== 'utf16le' && type !== 'utf16be'
 }

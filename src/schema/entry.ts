@@ -1,5 +1,5 @@
 /**
- * What `stridedb/schema` shows: a Zod object as a layout and a codec, without any file. The engine takes more, from index.ts.
+ * What does `stridedb/schema` export? Layouts and codecs of Zod objects, without any file. The engine imports more, from index.ts.
  */
 
 export { codecFromCanonical, codecOf, layoutFromCanonical } from './codec-of.ts'

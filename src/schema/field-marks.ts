@@ -1,12 +1,11 @@
 /**
- * How does a schema carry its layout? By a mark, which any copy of the library reads.
+ * How does a schema carry its layout? In a mark, which every copy of the library can read.
  *
- * Two copies in one process (hoisting that failed, Jest's module registry) share no WeakMap. The mark is therefore a property of the
- * schema, under a symbol of the global registry. Zod remembers what a schema was cloned from when it is refined; the marks of
- * those before it count, too.
- *   MK1  a mark names its version. One that this copy does not know is refused by name: read as something else, the
- *        record would have another layout without a word.
- *   MK2  a mark is frozen, and holds nothing of the caller's.
+ * Two copies in one process (failed hoisting, Jest's module registry) share no WeakMap. The mark is therefore a property of the schema,
+ * under a symbol of the global registry. Zod clones a schema when it is refined, and remembers the original; marks of the originals
+ * count, too.
+ *   MK1  a mark has a version. An unknown version is refused by name; guessing would silently change the layout.
+ *   MK2  a mark is frozen, and contains no object of the caller.
  */
 
 import type { z } from 'zod'
@@ -25,13 +24,13 @@ import { type FieldPlacement, PLACEMENT } from './options.ts'
 /** A kind of field that Zod lacks. */
 export type MarkedKind = NumberKind | TextKind | BytesKind | MeantKind
 
-/** What the library remembers about a schema. Users write it through `field` and the field types. */
+/** The content of a mark. Users write it through `field` and the field types. */
 export interface FieldMetadata extends FieldPlacement {
   /** @internal */
   readonly kind?: MarkedKind
 }
 
-/** Raised when an older copy would misread what a newer one writes. */
+/** To be raised when an older copy of the library would misread the marks of a newer one. */
 const MARK_VERSION = 1
 const MARK = Symbol.for('stridedb.field')
 const LAYOUT_CHECK = Symbol.for('stridedb.layoutCheck')
@@ -41,14 +40,14 @@ interface Mark {
   readonly metadata: FieldMetadata
 }
 
-/** Marks a schema that nobody else holds yet. */
+/** Marks a new schema. */
 export function mark(schema: z.ZodType, metadata: FieldMetadata): void {
   const kind = metadata.kind === undefined ? {} : { kind: Object.freeze({ ...metadata.kind }) }
   const value: Mark = { version: MARK_VERSION, metadata: Object.freeze({ ...metadata, ...kind }) }
   Object.defineProperty(schema, MARK, { value: Object.freeze(value) })
 }
 
-/** What the marks of a schema say together, the last one before the others. @throws UnreadableMark */
+/** The marks of a schema and of its originals, merged; later ones win. @throws UnreadableMark */
 export function markOf(schema: z.ZodType): FieldMetadata {
   let found: FieldMetadata = {}
   for (let at: z.ZodType | undefined = schema; at !== undefined; at = at._zod.parent as z.ZodType | undefined) {
@@ -58,7 +57,7 @@ export function markOf(schema: z.ZodType): FieldMetadata {
   return found
 }
 
-/** A mark that this copy of the library cannot read; who knows the field names it. */
+/** A mark that this copy of the library cannot read. The caller adds the field's path. */
 export class UnreadableMark extends Error {}
 
 function read({ version, metadata }: Mark): FieldMetadata {
@@ -90,7 +89,7 @@ function checkedKind(kind: MarkedKind): MarkedKind {
   return TEXTS.includes(kind.type) ? checkedText(kind as TextKind) : kind
 }
 
-/** Says of Zod's checks that they only ask for what the codec asks for anyway: they are no refinements. */
+/** Marks a schema whose Zod checks are also made by the codec, so that they do not count as refinements. */
 export function markChecks(schema: z.ZodType): void {
   for (const check of schema._zod.def.checks ?? []) Object.defineProperty(check, LAYOUT_CHECK, { value: true })
 }

@@ -1,12 +1,12 @@
 /**
  * Why does a value not fit its field? Reasons in the shape of Zod's issues.
  *
- *   FI1  a value without issues is stored so that reading gives it back. Two values lose something: f32 and f16 round, and an
- *       integer field stores -0 as 0.
+ *   FI1  reading gives back a value that was stored without issues, with two exceptions: f32 and f16 round, and an integer field
+ *        stores -0 as 0.
  *   FI2  nothing is cut, wrapped or converted to make it fit.
- *   FI3  no code of the value runs: neither here nor in the words that an error shows it with.
- * The plain codec asks here whether a value fits (take.ts). The compiled codec tests the same conditions in line, and asks
- * here for the reasons only.
+ *   FI3  no code of the value runs, neither here nor while an error message shows it.
+ * The plain codec calls this file to check a value (take.ts). The compiled codec tests the same conditions in line, and calls it only
+ * for the reasons.
  */
 
 import { InvariantError, type Issue, StrideError } from '../errors.ts'
@@ -31,13 +31,13 @@ import { textRoom } from './text-field.ts'
 
 type Path = readonly PropertyKey[]
 
-/** A field's node, and its path from wherever the issues are collected. */
+/** A field's node, and its path from the point where issues are collected. */
 export interface Place {
   readonly node: Node
   readonly path: Path
 }
 
-/** Adds why `value` cannot be stored in the node of `place`; a container whose own kind of value is right is not asked about. */
+/** Adds the reason why `value` cannot be stored at `place`. Not called for a container whose value has the right type. */
 export function misfit(issues: Issue[] | null, place: Place, value: unknown): Issue[] {
   const { node, path } = place
   const reason =
@@ -57,7 +57,7 @@ export function wrongLength(issues: Issue[] | null, { node, path }: Place, lengt
   return added(issues, { path, code: isMore ? 'too_big' : 'too_small', message })
 }
 
-/** Adds that an object, whose own path this is, has a key too many. */
+/** Adds that the object at this path has an unknown key. */
 export function unknownKey(issues: Issue[] | null, path: Path, key: string): Issue[] {
   const message = `the schema has no such key: ${JSON.stringify(key)}`
   return added(issues, { path: [...path, key], code: 'unrecognized_keys', message })
@@ -92,7 +92,7 @@ export function refusal(issues: readonly Issue[]): StrideError {
   return new StrideError('ERR_STRIDE_RECORD', message, field === '' ? { issues } : { field, issues })
 }
 
-/** null where nothing speaks against the value, as far as it is looked at here: not into objects and lists. */
+/** Why a value cannot be stored; null if it can. Does not look into objects and lists. */
 export function reasonAgainst(node: Node, value: unknown): Reason | null {
   if (isNumber(node)) return numberReason(node, value)
   if (isText(node)) return textReason(node, value)
@@ -129,14 +129,14 @@ export function reasonAgainst(node: Node, value: unknown): Reason | null {
   }
 }
 
-/** Whether a value is a code that stands for no other value, in a field that takes such codes. */
+/** Whether a value is a code without another value, in a lenient field. */
 export function isRawCode(node: BooleanNode | EnumNode, value: unknown): value is number {
   if (!node.lenient || typeof value !== 'number' || !Number.isInteger(value)) return false
   if (value < 0 || value >= 256 ** node.size) return false
   return !(node.type === 'boolean' ? [0, 1] : node.codes).includes(value)
 }
 
-/** Whether fields can be looked for in the value. */
+/** Whether the value is an object that can have fields. */
 export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

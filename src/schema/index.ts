@@ -1,6 +1,5 @@
 /**
- * A Zod object as a layout and a codec, as the engine takes it. Knows no files. Public, without what only the engine needs:
- * entry.ts.
+ * What does the schema layer export to the engine? The public exports of `stridedb/schema` are in entry.ts.
  */
 
 export type { Codec, RowConstructor } from './codec.ts'

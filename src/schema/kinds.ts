@@ -233,7 +233,7 @@ export type LeafKind =
 export interface Presence {
   readonly nullable: boolean
   readonly optional: boolean
-  /** Gives the value that stands for undefined (z.default); null where there is none. Not part of the layout. */
+  /** Makes the value that replaces undefined (z.default); null if there is none. Not part of the layout. */
   readonly fallback: (() => unknown) | null
 }
 
@@ -255,7 +255,7 @@ export interface UnionNode extends UnionKind<ObjectNode>, Placed {
 }
 export type LeafNode = LeafKind & Placed
 
-/** A field with its place settled. */
+/** A field with its place. */
 export type Node = LeafNode | ObjectNode | TupleNode | ArrayNode | UnionNode
 
 export interface Place {
@@ -267,9 +267,9 @@ export interface Place {
   readonly width: number
   readonly alignment: number
   readonly endian: Endian
-  /** Null bits taken, those of the fields inside included. */
+  /** How many null bits it takes, those of the fields inside included. */
   readonly bits: number
-  /** First of them, counted from the enclosing node's first. */
+  /** Its first null bit, counted from the first one of the enclosing node. */
   readonly bit: number
 }
 
@@ -353,7 +353,7 @@ export function isContainer(node: Node): node is ObjectNode | TupleNode | ArrayN
   return node.type === 'object' || node.type === 'tuple' || node.type === 'array' || node.type === 'union'
 }
 
-/** Whether byte order means anything for the node itself. */
+/** Whether the node itself has a byte order. */
 export function hasByteOrder(node: Node): boolean {
   if (isContainer(node) || isText(node) || node.size === 1) return false
   return !ORDERED_BYTES.includes(node.type)
@@ -365,7 +365,7 @@ export function ownBits(node: { readonly nullable: boolean; readonly optional: b
   return (node.nullable ? 1 : 0) + (node.optional ? 1 : 0)
 }
 
-/** What lies inside an object, a tuple or a union. */
+/** The nodes inside an object, a tuple or a union. */
 export function childrenOf(node: ObjectNode | TupleNode | UnionNode): readonly Node[] {
   if (node.type === 'object') return node.members.map(member => member.node)
   return node.type === 'tuple' ? node.items : node.variants

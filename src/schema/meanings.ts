@@ -1,5 +1,5 @@
 /**
- * Which kind has which meaning? Both codecs ask here.
+ * Which meaning does each kind have? For both codecs.
  *
  * The meanings: number-meanings.ts, time-meanings.ts, uuid-meaning.ts.
  */

@@ -1,9 +1,9 @@
 /**
- * What may stand in a column for a record that is not there? A value that the field could hold, as the column has it.
+ * Which element may a column have for an absent record? A value that the field could hold.
  *
  *   MV1  nothing is converted to make it fit: -1 in a column of u32 is refused, where a typed array would make it 4294967295.
- *   MV2  a column of floats, of decimals or of dates takes NaN, and dates as milliseconds; one of booleans 0 and 1.
- *   MV3  an object is a fresh one in each place, as those that are read are.
+ *   MV2  a column of floats, decimals or dates accepts NaN, and one of dates milliseconds; a column of booleans accepts 0 and 1.
+ *   MV3  an object is a fresh one for each absent record, as it is for each record that is read.
  */
 
 import { dateMs, isDate } from '../runtime/realms.ts'
@@ -12,7 +12,7 @@ import type { FoundField } from './fields.ts'
 import { DATE_MS_MAX, isNumber, isTime, type Node, NUMBERS, ownBits } from './kinds.ts'
 import { take } from './take.ts'
 
-/** @returns what gives the element for each absent record @throws TypeError, RangeError */
+/** @returns a function that gives the element for each absent record @throws TypeError, RangeError */
 export function missingElement(
   field: FoundField,
   { array, leaves }: ColumnShape,
@@ -28,7 +28,7 @@ export function missingElement(
   return typeof value === 'object' && value !== null ? () => structuredClone(value) : () => value
 }
 
-/** @param isTyped whether the column is a typed array, which has dates and booleans as numbers */
+/** @param isTyped whether the column is a typed array, in which dates and booleans are numbers */
 function checkLeaf(node: Node, value: unknown, path: string, isTyped: boolean): void {
   if (isTyped && typeof value === 'number' && ownBits(node) === 0) {
     if (isTime(node) && (Number.isNaN(value) || (Number.isInteger(value) && Math.abs(value) <= DATE_MS_MAX)))

@@ -1,9 +1,9 @@
 /**
  * Which numbers are stored as something else? Decimals as an integer, digits as text, and bits as a part of an integer.
  *
- *   NM1  a decimal is the double nearest to integer / 10^digits. 0.1 + 0.2 is no such double and is refused; 0.3 is one. Up to 15
- *        digits, as many as a double keeps, each integer has a double of its own.
- *   NM2  digits that say a number beyond 2^53 - 1 are refused and stand for no value.
+ *   NM1  a decimal is the double nearest to integer / 10^digits: 0.3 is one, 0.1 + 0.2 is not and is refused. A double keeps 15 digits,
+ *        so that each integer of at most 15 digits has a double of its own.
+ *   NM2  digits of a number beyond 2^53 - 1 are refused when written, and damage when read.
  */
 
 import type { BitsKind, DecimalKind, DigitsEnd, NumberTextKind } from './kinds.ts'
@@ -46,13 +46,13 @@ export function bitsMeaning({ unit, shift, count }: BitsKind, little: boolean): 
       if (!Number.isInteger(value)) return wrongType('an integer', value)
       return rangeReason(`a field of ${count} bits`, value as number, 0, max)
     },
-    // The whole integer was zeroed before the first of its fields is stored.
+    // The whole integer is zeroed before the first of its fields is stored.
     write: (value, view, _bytes, at) => set(view, at, (get(view, at) | ((value as number) << shift)) >>> 0),
     read: (view, _bytes, at) => ((get(view, at) >>> shift) & max) >>> 0,
   }
 }
 
-/** Spaces and NULs stand in front of the digits or behind them; nothing but those is 0, as tar has it. */
+/** Spaces and NULs may stand in front of the digits or behind them. A field without digits is 0, as in tar. */
 const DIGITS = /^[ \0]*([0-9a-z]*)[ \0]*$/i
 
 const DIGITS_ENDS: Readonly<Record<DigitsEnd, string>> = { none: '', nul: '\0', space: ' ', 'nul-space': '\0 ' }
@@ -87,7 +87,7 @@ export function numberTextMeaning(kind: NumberTextKind): Meaning {
   }
 }
 
-/** NaN for what is no digit. */
+/** NaN for a character that is no digit. */
 function digitOf(character: string, radix: number): number {
   return Number.parseInt(character, radix)
 }

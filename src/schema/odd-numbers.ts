@@ -1,8 +1,8 @@
 /**
- * How are numbers read and stored that a DataView has no method for? Integers of three and six bytes, and half floats.
+ * How are the numbers read and stored for which a DataView has no method? Integers of 3 and 6 bytes, and half floats.
  *
- *   ON1  an f16 is rounded from the double itself, ties to even. Rounding to an f32 first would round twice.
- * The plain codec says the same of the integers with Buffer's readUIntLE and its like.
+ *   ON1  an f16 is rounded from the double directly, ties to even. Rounding to an f32 first would round twice.
+ * For integers the plain codec uses Buffer's readUIntLE and its relatives instead.
  */
 
 import type { OddNumberType } from './kinds.ts'
@@ -58,7 +58,7 @@ export function fromHalf(bits: number): number {
 }
 
 const DOUBLE = new DataView(new ArrayBuffer(8))
-/** A sum with it has no bits behind the point. */
+/** Adding it rounds a number to an integer. */
 const ROUNDER = 2 ** 52
 
 /** The bits of the nearest half float; an infinity from 65520 on. */
@@ -70,6 +70,6 @@ export function toHalf(value: number): number {
   DOUBLE.setFloat64(0, size)
   const exponent = Math.max((DOUBLE.getUint16(0) >> 4) - 1023, -14)
   const steps = size * 2 ** (10 - exponent) + ROUNDER - ROUNDER
-  // A carry into the exponent, and a number without a leading one, come out right by this sum.
+  // This sum is also right for a carry into the exponent, and for subnormal numbers.
   return sign | (((exponent + 14) << 10) + steps)
 }

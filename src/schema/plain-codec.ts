@@ -1,10 +1,10 @@
 /**
- * What do a record's bytes mean? The reference codec: it walks the layout and does one obvious thing a field.
+ * What do a record's bytes mean? The reference codec, which walks the layout and does one obvious thing for each field.
  *
  *   PC1  every byte of the record is written: padding and null fields are zero.
- *   PC2  a record is copied and looked at whole (take.ts) before the first byte is written from the copy.
- *   PC3  bytes that stand for no value are reported with the field and its offset, never guessed.
- * The same, compiled to straight-line code: compiled-codec.ts. Both agree byte for byte.
+ *   PC2  a record is copied and checked whole (take.ts) before the first byte is written from the copy.
+ *   PC3  bytes without a value are reported with the field and its offset, never guessed.
+ * The same as generated code: compiled-codec.ts. Both write the same bytes.
  */
 
 import { StrideError } from '../errors.ts'
@@ -32,7 +32,7 @@ import { setMember, type Taken, type TakenChange, take, takeChange } from './tak
 import { readText, writeText } from './text-field.ts'
 import { variantOf } from './unions.ts'
 
-/** A record's place in memory; `bits` is the position of the first null bit's byte. */
+/** A record's place in memory. `bits` is the position of the byte with the first null bit. */
 export interface Image {
   readonly view: DataView
   readonly bytes: Buffer
@@ -58,7 +58,7 @@ export function plainCopying(layout: Layout, value: unknown, image: Image): Take
   return taken
 }
 
-/** Writes the fields that `change` names over a full image. @throws ERR_STRIDE_RECORD, nothing written then */
+/** Writes the fields that `change` names over an existing record. @throws ERR_STRIDE_RECORD, nothing written then */
 export function plainPatch(layout: Layout, change: unknown, image: Image): void {
   if (!isRecord(change)) throw refusal(notChanges())
   const taken = takeChange(layout.root, change, false)
@@ -66,7 +66,7 @@ export function plainPatch(layout: Layout, change: unknown, image: Image): void 
   writeChange(layout, taken, image)
 }
 
-/** The same, unless there are issues. @returns a copy of the change for Zod */
+/** Like plainPatch, but without writing if there are issues. @returns a copy of the change for Zod */
 export function plainCopyingPatch(
   layout: Layout,
   change: Readonly<Record<string, unknown>>,
@@ -287,7 +287,7 @@ function readEnum(node: EnumNode, code: number, offset: number, path: string): u
 
 const PRESENT: unique symbol = Symbol('present')
 
-/** null or undefined as the field's null bits say; PRESENT if it has a value. */
+/** null or undefined if the field's null bits say so; PRESENT if it has a value. */
 function presence(node: Node, image: Image, bit: number, path: string, offset: number): unknown {
   const isNull = node.nullable && getBit(image, bit)
   const isAbsent = node.optional && getBit(image, bit + (node.nullable ? 1 : 0))

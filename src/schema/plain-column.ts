@@ -1,6 +1,6 @@
 /**
- * Reads one field of many records by walking the layout: the reference of compiled-column.ts, and the column where code generation
- * is forbidden.
+ * How is one field of many records read without generated code? The reference of compiled-column.ts, and the column where code
+ * generation is forbidden.
  */
 
 import { dateMs, isDate } from '../runtime/realms.ts'
@@ -28,7 +28,7 @@ export function plainColumn(layout: Layout, field: FoundField): Column {
       ;(out as unknown[])[index] = elementOf(value, array)
       return
     }
-    // A null object around a flattened field leaves one element, the null itself.
+    // If an object around a flattened field is null, there is one element: null.
     const elements: unknown[] = field.guards.length > 0 ? [value] : flatten(field.node, value, [])
     for (let i = 0; i < width; i++) (out as unknown[])[index + i] = elementOf(elements[i], array)
   }

@@ -1,5 +1,5 @@
 /**
- * What `stridedb` shows of the schema layer: the field types, and the types inferred from a schema.
+ * Which parts of the schema layer does `stridedb` export? Field types, and the types inferred from a schema.
  */
 
 export type { Codec } from './codec.ts'

@@ -1,43 +1,43 @@
 /**
- * How does a store read a record by its number? `get` and `field`, generated onto a class of the caller's.
+ * How does a store read a record by its number? With `get` and `field`, which are generated into a subclass.
  *
- * A reader keeps the memory of the record that it found last, and how far neighbouring records lie hot around it: there
- * a record is found by arithmetic.
- *   RD1  while no record is hot every record is asked for through `locate` and `get`. Whoever takes the memory away, or changes
- *       what lies there, calls `cool` first; nothing else is looked at.
- *   RD2  a class of its own for each layout: what the compiler learns at a call of `field` is then about that layout, and
- *       two stores of two schemas in one loop cost what two of one schema do (`npm run bench -- random-field`).
- *   RD3  `locate` and `get` are called out of line (out-of-line.ts), so that loops have room for the rest.
+ * A reader keeps the memory of the record that it found last, and the range of hot records around it. A hot record is found by
+ * arithmetic.
+ *   RD1  a record that is not hot is read through `locate` and `get`. Code that takes the memory away, or changes records in it, calls
+ *        `cool` first; the reader checks nothing else.
+ *   RD2  each layout has a class of its own, so that V8's type feedback for `field` is about one layout. Two stores of two schemas in
+ *        one loop then cost as much as two stores of one schema (`npm run bench -- random-field`).
+ *   RD3  `locate` and `get` are called out of line (out-of-line.ts), so that the fast path can be inlined into loops.
  *   RD4  the state is in private fields, and `readerAccess` is the only way to it (RO2 of row.ts).
  */
 
 import { InvariantError } from '../errors.ts'
 
-/** For the engine and for generated code; never part of what programs import. */
+/** For the engine and generated code; never exported to programs. */
 export interface ReaderAccess {
-  /** The memory as a DataView: always one, so that the compiler need not look whether it is. */
+  /** The memory as a DataView. It is never null, so that the compiler need not check. */
   view(reader: ReaderBase): DataView
   /** The same memory as a Buffer. */
   bytes(reader: ReaderBase): Buffer
   /** The number of the first hot record. */
   hotFirst(reader: ReaderBase): number
-  /** How many records from that one on are hot. */
+  /** How many records are hot, from the first one on. */
   hotCount(reader: ReaderBase): number
-  /** The first hot record's byte position; the last one, too, ends below 2^31. */
+  /** The byte position of the first hot record. The last one ends below 2^31. */
   hotAt(reader: ReaderBase): number
   /**
-   * Finds a record which is not hot: points view and bytes at its memory. @returns its byte position there, below 2^31.
-   * Throws where there is no such record.
+   * Finds a record that is not hot, and points view and bytes at its memory. Throws if there is no such record.
+   * @returns its byte position there, below 2^31
    */
   locate(reader: ReaderBase, n: number): number
-  /** What `get` does for a record that is not hot. */
+  /** Does the work of `get` for a record that is not hot. */
   get(reader: ReaderBase, n: number): unknown
-  /** What `locate` and `get` call from now on. */
+  /** Sets the functions that `locate` and `get` call. */
   call(reader: ReaderBase, locate: (n: number) => number, get: (n: number) => unknown): void
   point(reader: ReaderBase, view: DataView, bytes: Buffer): void
-  /** So many records of the memory are hot, from the first one's position on. */
+  /** Makes `count` records hot, the first one at byte position `at`. */
   heat(reader: ReaderBase, first: number, count: number, at: number): void
-  /** Nothing is hot, and no memory is kept. */
+  /** Makes no record hot, and keeps no memory. */
   cool(reader: ReaderBase): void
 }
 
@@ -46,7 +46,7 @@ export let readerAccess: ReaderAccess
 const NO_VIEW: DataView = new DataView(new ArrayBuffer(0))
 const NO_BYTES: Buffer = Buffer.alloc(0)
 
-/** What a reader class is made from. */
+/** The base of reader classes. */
 export abstract class ReaderBase {
   #view = NO_VIEW
   #bytes = NO_BYTES
@@ -100,5 +100,5 @@ function unset(): never {
   throw new InvariantError('a reader without functions that find records')
 }
 
-// As for rows: the arguments of a base class are its own affair.
+// As for rows, a base class may have any arguments.
 export type ReaderBaseConstructor = abstract new (...args: never[]) => ReaderBase

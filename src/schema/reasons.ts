@@ -1,5 +1,5 @@
 /**
- * How is it said that a value does not fit? In words that run no code of the value.
+ * How does a message say that a value does not fit? Without running code of the value.
  */
 
 import { className } from '../runtime/realms.ts'
@@ -14,7 +14,7 @@ export function wrongType(expected: string, value: unknown): Reason {
   return { code: 'invalid_type', message: `expected ${expected}, got ${show(value)}` }
 }
 
-/** Why a number is not in the range of a type; null where it is. */
+/** Why a number is not in the range of a type; null if it is. */
 export function rangeReason(
   type: string,
   value: number | bigint,
@@ -32,7 +32,7 @@ export function show(value: unknown): string {
   if (typeof value === 'bigint') return `${value}n`
   if (typeof value === 'function') return 'a function'
   if (value === null || typeof value !== 'object') return String(value)
-  // A revoked proxy throws where it is asked whether it is an array.
+  // Array.isArray throws for a revoked proxy.
   const name = className(value)
   return name !== 'Proxy' && Array.isArray(value) ? 'an array' : `an object (${name})`
 }

@@ -1,13 +1,13 @@
 /**
- * How does a row read a field where it lies? One getter a field, generated onto a class of the caller's.
+ * How does a row read a field in place? With one getter for each field, generated into a subclass.
  *
- *   RO1  a getter looks at the source's view on each use; null means that the bytes are gone, and it calls `refresh`, which
- *       points the row at them again and may change everything else.
- *   RO2  a row's state is in private fields, and `rowAccess` is the only way to it: a program that copies, prints or walks over
- *       a row's properties finds no mapped memory.
+ *   RO1  a getter reads the source's view at each use. If it is null, the bytes are gone; the getter calls `refresh`, which points the
+ *        row at them again and may change the row's whole state.
+ *   RO2  a row's state is in private fields, and `rowAccess` is the only way to it. A program that copies, prints or enumerates the
+ *        properties of a row finds no mapped memory.
  */
 
-/** Memory that holds records. `view` and `bytes` show the same bytes; a null view means they have gone. */
+/** Memory that holds records. `view` and `bytes` show the same bytes; a null view means that they are gone. */
 export interface RecordBytes {
   view: DataView | null
   readonly bytes: Buffer
@@ -15,9 +15,9 @@ export interface RecordBytes {
 
 const NOWHERE: RecordBytes = { view: null, bytes: Buffer.alloc(0) }
 
-/** For the engine and for generated code; never part of what programs import. */
+/** For the engine and generated code; never exported to programs. */
 export interface RowAccess {
-  /** The row's memory; null once its bytes have gone. */
+  /** The row's memory; null once its bytes are gone. */
   view(row: RowBase): DataView | null
   bytes(row: RowBase): Buffer
   /** Byte position of the record in that memory. */
@@ -25,13 +25,13 @@ export interface RowAccess {
   /** Moves the row within its memory. */
   move(row: RowBase, at: number): void
   point(row: RowBase, source: RecordBytes, at: number): void
-  /** Points the row at live bytes again. @returns their view; throws if the record cannot be reached any more */
+  /** Points the row at its record again. @returns the view of its bytes; throws if the record no longer exists */
   refresh(row: RowBase): DataView
 }
 
 export let rowAccess: RowAccess
 
-/** What a row class is made from. */
+/** The base of row classes. */
 export abstract class RowBase {
   #source = NOWHERE
   #at = 0
@@ -52,7 +52,7 @@ export abstract class RowBase {
       },
       point: (row, source, at) => {
         row.#source = source
-        // A double in a field would make it one of boxed doubles for all rows of the class.
+        // One double in this field would turn it into boxed doubles for all rows of the class.
         row.#at = at | 0
       },
       refresh: row => {
@@ -63,5 +63,5 @@ export abstract class RowBase {
   }
 }
 
-// The arguments of a base class are its own affair; `never` accepts every list of them.
+// A base class may have any arguments, and `never` accepts every list of them.
 export type RowBaseConstructor = abstract new (...args: never[]) => RowBase

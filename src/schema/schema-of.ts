@@ -1,8 +1,8 @@
 /**
- * Which schema would have this layout? A Zod object rebuilt from a layout alone.
+ * Which schema has this layout? A Zod object is rebuilt from the layout alone.
  *
  *   SO1  layoutOf(schemaOf(layout), { recordSize: layout.recordSize }) has the layout's fingerprint.
- * Types, defaults and refinements are not in a layout and do not come back.
+ * A layout contains no TypeScript types, defaults or refinements, so these are lost.
  */
 
 import { z } from 'zod'

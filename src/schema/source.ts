@@ -1,11 +1,11 @@
 /**
  * What does generated code consist of? Functions, constants from outside, and places in a record.
  *
- * Only this library's own numbers and JSON.stringify'd names ever become source text; every other value is
- * handed in as a constant, so that no schema can inject code.
+ * Only numbers of this library and JSON.stringify'd names become source text. Every other value is passed in as a constant, so that no
+ * schema can inject code.
  */
 
-/** Generated code in the making. */
+/** Code that is being generated. */
 export class Source {
   readonly #functions: string[] = []
   readonly #constants: unknown[] = []
@@ -34,7 +34,7 @@ export class Source {
     return name
   }
 
-  /** Runs the code and gives what `result`, an expression, says. @throws EvalError where that is forbidden */
+  /** Runs the code. @returns the value of the expression `result` @throws EvalError where code generation is forbidden */
   run(result: string): unknown {
     const constants = this.#constants.map((_, i) => `const k${i} = k[${i}];`).join('\n')
     const source = `'use strict';\n${constants}\n${this.#functions.join('\n')}\nreturn ${result};`
@@ -43,8 +43,8 @@ export class Source {
 }
 
 /**
- * A place in the record being read or written: an expression for a base, plus a constant.
- * Within loops the base is a variable, and so is the number of the first null bit.
+ * A place in the record that is read or written: an expression for a base, plus a constant. In loops the base is a variable, and so
+ * is the number of the first null bit.
  */
 export interface Spot {
   readonly base: string

@@ -1,7 +1,7 @@
 /**
- * How does an integer of any width become a number? For kinds that are stored as an integer and read as something else.
+ * How is an integer of any width read as a number? For kinds that are stored as an integer and read as something else.
  *
- * Of the 64-bit types only what a number holds exactly is taken.
+ * A 64-bit integer is accepted only if a number holds it exactly.
  */
 
 import { type IntegerType, NUMBERS, type OddNumberType } from './kinds.ts'
@@ -10,7 +10,7 @@ import { ODD_NUMBERS } from './odd-numbers.ts'
 export interface StoredInteger {
   readonly min: number
   readonly max: number
-  /** NaN for what a number does not hold exactly. */
+  /** NaN for an integer that a number does not hold exactly. */
   get(view: DataView, at: number): number
   /** Stores a number from min to max. */
   set(view: DataView, at: number, value: number): void

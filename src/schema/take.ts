@@ -1,11 +1,10 @@
 /**
- * Which values does a record hold? A copy of it, for which every value was read exactly once.
+ * How is a record copied, reading every value exactly once?
  *
- *   TK1  the order of reading is fixed: the tag of a union, members as declared, each to its end before the next; then the keys of
- *        their object.
- *        The compiled codec reads in the same order, so that getters and proxies cannot tell the two apart.
- *   TK2  a value is read once, a list's length before its elements, and a default made once, where its value is missing.
- *   TK3  nothing of the copy belongs to the caller: dates, bytes, lists and objects are copies.
+ *   TK1  the order of reading is fixed: the tag of a union first, then members as declared, each of them completely before the next;
+ *        then the keys of the object. The compiled codec reads in the same order, so that getters and proxies see no difference.
+ *   TK2  a value is read once, the length of a list before its elements. A default is made once, if its value is missing.
+ *   TK3  dates, bytes, lists and objects are copied, so that nothing in the copy belongs to the caller.
  * Why a value does not fit: fit.ts.
  */
 
@@ -15,14 +14,14 @@ import { inside, isRecord, misfit, reasonAgainst, unknownKey, wrongLength } from
 import { type ArrayNode, isTime, type Node, type ObjectNode, type TupleNode, type UnionNode } from './kinds.ts'
 import { variantOf } from './unions.ts'
 
-/** A copy of a value, and what speaks against storing it. */
+/** A copy of a value, and the reasons why it cannot be stored. */
 export interface Taken {
-  /** Where an issue says that a value does not fit, the value itself may stand here, or a part of it. */
+  /** The copy. In place of a value that does not fit, the value itself or a part of it may be here. */
   readonly value: unknown
   readonly issues: readonly Issue[] | null
 }
 
-/** Reads a value. `forZod` copies the keys, too, for which there is no field. */
+/** Copies a value. With `forZod` also keys without a field are copied. */
 export function take(node: Node, value: unknown, forZod: boolean): Taken {
   const taking = new Taking(forZod)
   return { value: taking.take(node, value), issues: taking.issues }
@@ -33,7 +32,7 @@ export interface TakenChange extends Taken {
   readonly value: Readonly<Record<string, unknown>>
 }
 
-/** Reads the fields that a patch names. */
+/** Copies the fields that a patch names. */
 export function takeChange(
   root: ObjectNode,
   change: Readonly<Record<string, unknown>>,
@@ -64,7 +63,7 @@ export function hasDefaults(node: Node): boolean {
   return node.type === 'array' && hasDefaults(node.element)
 }
 
-/** Whether a list of this length has an element for each place; what a tuple lacks at its end may be defaults, as in Zod. */
+/** Whether a list has the right length. Missing values at the end of a tuple may have defaults, as in Zod. */
 export function isLengthRight(node: TupleNode | ArrayNode, length: unknown): boolean {
   if (node.type === 'array') return length === node.length
   const isShort = typeof length === 'number' && length >= 0 && length < node.items.length
@@ -74,23 +73,23 @@ export function isLengthRight(node: TupleNode | ArrayNode, length: unknown): boo
 /** Names that every object has from Object.prototype. */
 const INHERITED: ReadonlySet<string> = new Set(Object.getOwnPropertyNames(Object.prototype))
 
-/** Whether a field of this name has to be a record's own. */
+/** Whether a field of this name must be an own property of a record. */
 export function isInherited(name: string): boolean {
   return INHERITED.has(name)
 }
 
-/** The value of a key; a field that is named like something on Object.prototype must not find that. */
+/** The value of a key. A field that has the name of a property of Object.prototype must not read that property. */
 export function memberValue(record: object, name: string): unknown {
   if (isInherited(name) && !Object.hasOwn(record, name)) return undefined
   return (record as Record<string, unknown>)[name]
 }
 
-/** Gives an object a key as its own, whatever the key is called: `__proto__` in an assignment would be something else. */
+/** Sets an own property with any name, also `__proto__`, to which an assignment would change the prototype. */
 export function setOwn(record: object, key: string, value: unknown): void {
   Object.defineProperty(record, key, { value, writable: true, enumerable: true, configurable: true })
 }
 
-/** Gives an object a field, whatever Object.prototype has under its name: a setter, or what may not be assigned to. */
+/** Sets an own property, even if Object.prototype has a setter or a read-only property of this name. */
 export function setMember(record: Record<string, unknown>, name: string, value: unknown): void {
   if (name in Object.prototype) setOwn(record, name, value)
   else record[name] = value
@@ -128,7 +127,7 @@ class Taking {
     }
   }
 
-  /** The tag is read first, and tells which other members are read. */
+  /** Reads the tag first. It decides which other members are read. */
   #union(node: UnionNode, record: object): object {
     const { tag, tagNode } = node
     const value = memberValue(record, tag)
@@ -181,22 +180,22 @@ class Taking {
   }
 }
 
-/** A copy of what is a Date; everything else as it is. */
+/** A copy of a Date; any other value unchanged. */
 export function dateOf(value: unknown): unknown {
   return isDate(value) ? new Date(dateMs(value)) : value
 }
 
-/** The elements of a list of a wrong length, no more than it takes to see that. A proxy may have any length. */
+/** Some elements of a list with a wrong length: enough to show that it is wrong. A proxy may have any length. */
 export function firstOf(list: readonly unknown[], length: unknown, places: number): unknown[] {
   const count = typeof length === 'number' ? Math.min(length, places + 1) : 0
   return Array.from({ length: count }, (_, i) => list[i])
 }
 
-/** A copy of what is bytes; of too many no more than it takes to see that. */
+/** A copy of bytes; if there are too many, only as many as show that. */
 export function bytesOf(value: unknown, length: number): unknown {
   const count = byteCount(value)
   if (count < 0) return value
-  // Detached bytes, whose count is 0, refuse to be copied.
+  // Detached bytes have a count of 0 and cannot be copied.
   if (count === 0 || count > length) return new Uint8Array(Math.min(count, length + 1))
   return new Uint8Array(value as Uint8Array)
 }

@@ -1,24 +1,24 @@
 /**
- * Where does a text stand in its field, and how is it stored there? The reference for every encoding and padding.
+ * Where does a text lie in its field, and how is it stored? The reference for every encoding and padding.
  *
- * Fast forms for the common ones: text-read.ts, text-write.ts. Which text fits: fit.ts.
+ * Faster code for the common encodings: text-read.ts, text-write.ts. Which text fits: fit.ts.
  */
 
 import { isWide, type TextNode } from './kinds.ts'
 
 const SPACE = 0x20
 
-/** Bytes of a field that the text may take. */
+/** How many bytes of a field the text may take. */
 export function textRoom({ length, padding }: TextNode): number {
   return padding === 'length' ? length - 1 : length
 }
 
-/** Where the text begins: behind the byte of its length, if it has one. */
+/** Offset of the text: behind the byte with its length, if there is one. */
 export function textStart({ padding }: TextNode, offset: number): number {
   return padding === 'length' ? offset + 1 : offset
 }
 
-/** Where the text ends; -1 where its length goes beyond the field. */
+/** Offset behind the text; -1 if its length goes beyond the field. */
 export function textEnd(node: TextNode, bytes: Uint8Array, offset: number): number {
   const { length, padding } = node
   const limit = offset + length
@@ -39,7 +39,7 @@ export function textEnd(node: TextNode, bytes: Uint8Array, offset: number): numb
   return end
 }
 
-/** The text; undefined where its length goes beyond the field. */
+/** The text; undefined if its length goes beyond the field. */
 export function readText(node: TextNode, bytes: Buffer, offset: number): string | undefined {
   const end = textEnd(node, bytes, offset)
   if (end < 0) return undefined

@@ -1,20 +1,19 @@
 /**
- * How does fixed text become a string, fast?
+ * How does generated code turn fixed text into a string, fast?
  *
- * For generated code; plain-codec.ts says the same in a few obvious lines, and tests hold them together.
- * A text's end is looked for four bytes at a time, which tells on the way whether all of it is ASCII. Up to
- * SHORT_MAX characters then go through String.fromCharCode with as many arguments, which allocates the string
- * and nothing else; longer ones through the Buffer's slices, a call into C++ (35 ns hot, whatever the length).
- * Strings are flat and own their characters: no rope, no slice that keeps a larger text alive.
+ * text-field.ts is the simple reference, and tests compare both. The end of a text is searched four bytes at a time, which also
+ * shows whether all of it is ASCII. Up to SHORT_MAX characters go through String.fromCharCode with as many arguments, which allocates
+ * only the string. Longer texts go through Buffer's slices, a call into C++ (35 ns hot, whatever the length). Strings are flat and
+ * own their characters: no rope, and no slice that keeps a larger text alive.
  */
 
-/** Methods of Buffer that its types leave out: toString and write without the choice of encoding. */
+/** Methods of Buffer that its types leave out: toString and write for one encoding. */
 export interface TextBuffer extends Buffer {
   latin1Slice(start: number, end: number): string
   utf8Slice(start: number, end: number): string
 }
 
-/** The longest text that String.fromCharCode makes; beyond it a slice is as fast. */
+/** The longest text that goes through String.fromCharCode. For a longer one a slice is as fast. */
 const SHORT_MAX = 32
 
 type ShortText = (bytes: Uint8Array, offset: number, length: number) => string
@@ -30,7 +29,7 @@ export interface TextReaders {
   readonly spacePaddedUtf8: TextReader
 }
 
-/** Made where code may be generated; throws EvalError elsewhere. */
+/** @throws EvalError where code generation is forbidden */
 export function makeTextReaders(): TextReaders {
   const shortText = makeShortText()
   return {
@@ -90,7 +89,7 @@ function spaceEnd(bytes: Uint8Array, offset: number, length: number): number {
   return n
 }
 
-/** A switch over the length with fromCharCode spelt out; spreading an array into it costs ten times as much. */
+/** A switch over the length, with one call of fromCharCode for each. Spreading an array into the call costs ten times as much. */
 function makeShortText(): ShortText {
   const cases = Array.from({ length: SHORT_MAX }, (_, i) => {
     const characters = Array.from({ length: i + 1 }, (_, k) => `b[o+${k}]`).join(',')

@@ -1,11 +1,11 @@
 /**
- * How does a string become fixed text, fast?
+ * How does generated code turn a string into fixed text, fast?
  *
- * For generated code. Each writer fills the whole field, padding included, and answers whether the text fits;
- * what it wrote when it does not is of no account. The reasons: fit.ts.
+ * Each writer fills the whole field, padding included, and returns whether the text fits. If not, the written bytes do not matter.
+ * Why a text does not fit: fit.ts.
  */
 
-/** Writes `text` into [offset, offset + length). @returns false when it does not fit, or is no string */
+/** Writes `text` into [offset, offset + length). @returns false if it does not fit, or is no string */
 export type TextWriter = (
   text: unknown,
   view: DataView,
@@ -29,7 +29,7 @@ export const textWriters: TextWriters = {
     const n = text.length
     for (let i = 0; i < n; i++) {
       const code = text.charCodeAt(i)
-      // One comparison for NUL and for what is not ASCII.
+      // One comparison finds NUL and every character beyond ASCII.
       if ((code - 1) >>> 0 > 0x7e) return false
       bytes[offset + i] = code
     }

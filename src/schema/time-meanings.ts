@@ -1,8 +1,8 @@
 /**
- * Which integers are times? Unix seconds and milliseconds, FILETIME of Windows, date and time of DOS. All are read as a Date.
+ * How are times stored as integers? Unix seconds and milliseconds, FILETIME of Windows, date and time of DOS. All are read as a Date.
  *
- *   TM1  a time finer than the field is refused: a Date with milliseconds by a field of seconds, an odd second by DOS.
- *   TM2  a FILETIME is read to the whole millisecond before it, since a Date holds no more. Every other time is read exactly.
+ *   TM1  a time finer than the field is refused: a field of seconds refuses a Date with milliseconds, DOS refuses odd seconds.
+ *   TM2  a FILETIME is rounded down to a whole millisecond, since a Date holds no more. Every other time is read exactly.
  *   TM3  DOS has no time zone: its fields are those of the Date in UTC.
  */
 
@@ -12,7 +12,7 @@ import type { Meaning } from './meaning.ts'
 import { wrongType } from './reasons.ts'
 import { storedInteger } from './stored-integers.ts'
 
-/** What the times of one kind can be, in milliseconds. */
+/** The possible times of one kind, in milliseconds. */
 interface Times {
   readonly min: number
   readonly max: number
@@ -84,7 +84,7 @@ export function dosMeaning({ type, lenient }: DosKind, little: boolean): Meaning
   if (!lenient) return strict
   const { get, set } = storedInteger(type === 'dosdate' ? 'u16' : 'u32', little)
   const scratch = new DataView(new ArrayBuffer(4))
-  /** Whether a number is a code that no time has. */
+  /** Whether a number is a code without a time. */
   const isCode = (value: unknown): value is number => {
     if (typeof value !== 'number' || !Number.isInteger(value)) return false
     set(scratch, 0, value)
@@ -102,7 +102,7 @@ export function dosMeaning({ type, lenient }: DosKind, little: boolean): Meaning
   }
 }
 
-/** @param hasTime whether two bytes of time stand in front of the date */
+/** @param hasTime whether two bytes of time precede the date */
 function dosTimes(hasTime: boolean, little: boolean): Times {
   const step = hasTime ? 2000 : DAY_MS
   const dateAt = hasTime ? 2 : 0

@@ -1,12 +1,12 @@
 /**
- * Which variant of a union is it? What its tag says.
+ * Which variant of a union does a record have? Its tag says it.
  *
  *   UN1  each code of the tag belongs to one variant, and the tag lies at the same place in all of them.
  */
 
 import type { EnumKind, EnumNode, EnumValue, ObjectKind, ObjectNode, UnionNode } from './kinds.ts'
 
-/** The tag of a variant; undefined where it has none that is an enum. */
+/** The tag of a variant; undefined if it has none that is an enum. */
 export function tagOf<Child extends { readonly type: string }>(
   { members }: ObjectKind<Child>,
   tag: string,
@@ -15,7 +15,7 @@ export function tagOf<Child extends { readonly type: string }>(
   return node?.type === 'enum' ? (node as Child & EnumKind) : undefined
 }
 
-/** The tag of all variants together. @throws TypeError where they are no variants of one union */
+/** One tag with the values of all variants. @throws TypeError if they cannot be variants of one union */
 export function jointTag(variants: readonly ObjectNode[], tag: string): EnumNode {
   const tags = variants.map(variant => tagOf(variant, tag) as EnumNode | undefined)
   const [first] = tags
@@ -33,7 +33,7 @@ export function jointTag(variants: readonly ObjectNode[], tag: string): EnumNode
   return { ...first, values, codes }
 }
 
-/** The variant for a value of the tag; undefined where none has it. */
+/** The variant for a value of the tag; undefined if there is none. */
 export function variantOf({ tag, variants }: UnionNode, value: unknown): ObjectNode | undefined {
   return variants.find(variant => tagOf(variant, tag)?.values.includes(value as EnumValue))
 }

@@ -1,7 +1,7 @@
 /**
  * What do the 16 bytes of a UUID mean? Its text in lower case: '123e4567-e89b-12d3-a456-426614174000' (RFC 9562).
  *
- * A GUID of Windows has the same text; of its bytes the first three groups are little-endian.
+ * A GUID of Windows has the same text, but the first three groups of its bytes are little-endian.
  */
 
 import type { Meaning } from './meaning.ts'

@@ -1,14 +1,14 @@
 /**
- * Which values does an enum or a literal of Zod list, and by which codes are they stored?
+ * Which values does a Zod enum or literal list, and as which codes are they stored?
  */
 
 import type { FieldMetadata } from './field-marks.ts'
 import type { EnumKind, EnumValue } from './kinds.ts'
 import { refused } from './zod-refusals.ts'
 
-/** The enum of listed values; a literal is one, too. @throws ERR_STRIDE_LAYOUT */
+/** The kind of an enum or a literal with these values. @throws ERR_STRIDE_LAYOUT */
 export function readEnum(listed: readonly unknown[], path: string, metadata: FieldMetadata): EnumKind {
-  // One value has one code, however often it is listed; a Set also makes -0 of a list 0.
+  // A value that is listed twice has one code. A Set also turns -0 into 0.
   const values = [...new Set(listed)]
   for (const value of values) {
     const ok = value === null || ['string', 'number', 'boolean', 'bigint'].includes(typeof value)
@@ -31,7 +31,7 @@ export function readEnum(listed: readonly unknown[], path: string, metadata: Fie
   return { type: 'enum', values: values as readonly EnumValue[], codes, lenient }
 }
 
-/** Zod's own rule: a numeric enum's object holds the reverse names too. */
+/** As in Zod: the object of a numeric TypeScript enum also contains the reverse names. */
 export function enumValues(entries: Readonly<Record<string, string | number>>): (string | number)[] {
   const numeric = Object.values(entries).filter(value => typeof value === 'number')
   const named = Object.entries(entries).filter(([key]) => !numeric.includes(Number(key)))

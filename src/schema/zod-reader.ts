@@ -1,12 +1,12 @@
 /**
- * What does a Zod schema say about bytes? The only file that knows Zod's insides (schema._zod.def, Zod 4.6).
+ * What does a Zod schema declare? The only file that reads Zod's insides (schema._zod.def, Zod 4.6).
  *
- *   ZR1  a schema without a fixed size is refused by name, with the field's path and what to use instead.
- *   ZR2  every check beyond the layout's own makes the schema refined: Zod then runs on each write, over the fields that have them,
- *        or over the whole record where it has one itself.
- *   ZR3  nothing that changes a value (transform, trim, coerce, catch) is let through: what is written is what
- *       was given, with or without validation.
- * Where the fields come to lie: layout.ts.
+ *   ZR1  a schema without a fixed size is refused with the field's path, and with a type to use instead.
+ *   ZR2  a check that the layout does not make itself makes the schema refined. Zod then runs on each write, over the fields with such
+ *        checks, or over the whole record if the record has one.
+ *   ZR3  whatever changes a value (transform, trim, coerce, catch) is refused: the value that was given is stored, with or without
+ *        validation.
+ * Where the fields lie: layout.ts.
  */
 
 import type { z } from 'zod'
@@ -24,11 +24,11 @@ import { isSchema, refuseOldSchema, whyUnreadable } from './zod-version.ts'
 
 export interface ReadSchema {
   readonly declared: Declared & { readonly type: 'object' }
-  /** Where the schema says more than its layout does. */
+  /** Where the schema has checks that its layout does not make. */
   readonly refinements: Refinements
 }
 
-/** What Zod has to look at on a write: nothing, these top-level fields, or the record as a whole. */
+/** What Zod checks on a write: nothing, these top-level fields, or the whole record. */
 export type Refinements = 'none' | 'whole' | readonly RefinedField[]
 
 export interface RefinedField {
@@ -63,15 +63,15 @@ interface CheckDef {
 }
 
 interface Reading {
-  /** Dotted paths of what has checks beyond the layout's; '' for the record itself. */
+  /** Dotted paths of the fields with checks that the layout does not make; '' is the record itself. */
   readonly refined: Set<string>
-  /** Definitions of the objects around, so that one that contains itself is found. */
+  /** Definitions of the objects around, to find one that contains itself. */
   readonly around: Set<Def>
   /** Levels of nesting. */
   depth: number
 }
 
-/** A schema of more levels than this contains itself, or might as well. */
+/** A schema with more levels than this is refused, as one that contains itself is. */
 const DEPTH_MAX = 64
 
 interface Wrapping {
@@ -92,7 +92,7 @@ const NUMBER_FORMATS: Readonly<Record<string, NumberType>> = {
 /** Names that the row itself has. */
 const ROW_NAMES = ['number', 'seek', 'toObject']
 
-/** @throws ERR_STRIDE_LAYOUT naming the field and what to use instead */
+/** @throws ERR_STRIDE_LAYOUT with the field and a type to use instead */
 export function readSchema(schema: z.ZodType): ReadSchema {
   refuseOldSchema(schema, 'The schema')
   if (!isSchema(schema)) {
@@ -113,8 +113,9 @@ export function readSchema(schema: z.ZodType): ReadSchema {
 }
 
 /**
- * The integer type of a schema that is nothing but one, and the place that was fixed for it; `call` is named in the error.
- * @throws TypeError for every other schema
+ * The integer type of a schema, and the place that was fixed for it.
+ * @param call for the message
+ * @throws TypeError if the schema is anything but an integer
  */
 export function integerOf(
   schema: z.ZodType,
@@ -144,9 +145,10 @@ function refinementsOf(schema: z.ZodType, paths: ReadonlySet<string>): Refinemen
 }
 
 /**
- * Runs Zod over a value; `what` is named in the error.
- * @returns null when it passes, otherwise Zod's issues
- * @throws TypeError where a refinement answers a promise: a write is done when its call returns
+ * Runs Zod over a value.
+ * @param what names the value in the message
+ * @returns null if it passes, otherwise Zod's issues
+ * @throws TypeError if a refinement returns a promise, since a write must be done when its call returns
  */
 export function zodIssues(schema: z.ZodType, value: unknown, what: string): readonly Issue[] | null {
   try {
@@ -159,7 +161,7 @@ export function zodIssues(schema: z.ZodType, value: unknown, what: string): read
   }
 }
 
-/** Zod's own error for a promise; by its words, too, since minifiers rename classes. */
+/** Whether this is Zod's error for a promise. Its message is checked, too, since minifiers rename classes. */
 function isPromiseInParse(error: unknown): error is Error {
   if (!isError(error)) return false
   return (
@@ -190,7 +192,7 @@ function readNode(schema: z.ZodType, path: string, reading: Reading): Declared {
   }
 }
 
-/** Takes nullable, optional, default and readonly off a schema. */
+/** Removes nullable, optional, default and readonly from a schema. */
 function unwrap(schema: z.ZodType, path: string, reading: Reading, wrapping: Wrapping): z.ZodType {
   let next = schema
   for (;;) {
@@ -209,13 +211,13 @@ function unwrap(schema: z.ZodType, path: string, reading: Reading, wrapping: Wra
         break
       case 'default':
       case 'prefault':
-        // The definition's defaultValue is a getter: a function given as default runs at each write.
+        // The definition's defaultValue is a getter, so a default that is a function runs at each write.
         wrapping.fallback ??= () => def.defaultValue
         break
       case 'readonly':
         break
       default: {
-        // What field() made of a schema with `lenient`: the schema itself, or a number.
+        // field() turns a lenient schema into a union: the schema itself, or a number.
         const inner = def.type === 'union' && wrapping.metadata.lenient ? def.options?.[0] : undefined
         if (inner === undefined) return at
         next = inner
@@ -309,7 +311,7 @@ function readObject(def: Def, path: string, reading: Reading): DeclaredKind {
     if (name === '') throw refused(path, 'a field needs a name')
     const childPath = join(path, name)
     if (name.includes('.')) throw refused(childPath, 'a field name cannot contain a dot, which separates paths')
-    // Reading a record would have to define it with Object.defineProperty, and every tool downstream trips on it.
+    // Reading a record would need Object.defineProperty for it, and many tools do not handle such a property.
     if (name === '__proto__') throw refused(childPath, 'the name __proto__ is not allowed: choose another')
     members.push({ name, node: readNode(child, childPath, reading) })
   }
@@ -332,7 +334,7 @@ function readUnion(def: Def, tag: string, path: string, reading: Reading): Decla
       throw refused(path, 'each variant of a union is a plain z.object({ … })')
     const node = tagOf(variant, tag)
     if (node === undefined) throw refused(join(path, tag), 'the tag of a union is a z.literal(…) or z.enum(…)')
-    // Codes that nobody gave are counted through all variants.
+    // Codes that are not given are counted across all variants.
     const codes = isCounted ? node.values.map(() => next++) : node.codes
     return withTag(variant, tag, { ...node, codes })
   })

@@ -1,12 +1,12 @@
 /**
- * What is said of a schema without a layout? The field, why, and what to use instead.
+ * Which error does a schema without a layout get? It names the field, the reason, and a type to use instead.
  *
- * Who finds that out: zod-reader.ts.
+ * Where such schemas are found: zod-reader.ts.
  */
 
 import { StrideError } from '../errors.ts'
 
-/** What has no layout, and what to use instead. */
+/** Types without a layout, and what to use instead. */
 const ALTERNATIVES: Readonly<Record<string, string>> = {
   string: 'ascii(n), latin1(n) or utf8(n), which say how many bytes it takes, or uuid()',
   bigint: 'z.int64() or z.uint64()',
@@ -37,7 +37,7 @@ export function join(path: string, part: string | number): string {
   return path === '' ? String(part) : `${path}.${part}`
 }
 
-/** What a type without a layout is refused with. */
+/** The error for a type without a layout. */
 export function noLayout(name: string, path: string): StrideError {
   const alternative = ALTERNATIVES[name]
   return refused(path, `${name} has no layout${alternative === undefined ? '' : `: use ${alternative}`}`)
