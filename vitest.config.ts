@@ -7,6 +7,7 @@ const source = (path: string): string => fileURLToPath(new URL(path, import.meta
 /** What takes long: `npm test` leaves it out, `npm run test:long` runs it alone, and `npm run test:all` runs everything. */
 const LONG = [
   'test/crash/**/*.test.ts',
+  'test/bench/large.test.ts',
   'test/bench/smoke.test.ts',
   'test/examples/**/*.test.ts',
   'test/package/bundlers.test.ts',

@@ -35,6 +35,7 @@ interface Calls {
   readonly field: (a: Address, b: Address, numbers: Uint32Array, count: number) => number
   readonly gather: (file: Address, at: number, numbers: Uint32Array, count: number, out: Float64Array) => void
   readonly column: (file: Address, at: number, count: number, out: Float64Array) => void
+  readonly sum: (file: Address, at: number, count: number) => number
   readonly scan: (file: Address, count: number) => number
   readonly buildTable: (file: Address, records: number, table: Uint32Array, size: number) => void
   readonly hash: (
@@ -58,6 +59,7 @@ function calls(): Calls {
     field: library.func('double field(uint64_t a, uint64_t b, void *numbers, uint64_t count)'),
     gather: library.func('void gather(uint64_t file, uint64_t at, void *numbers, uint64_t count, void *out)'),
     column: library.func('void column(uint64_t file, uint64_t at, uint64_t count, void *out)'),
+    sum: library.func('double sum(uint64_t file, uint64_t at, uint64_t count)'),
     scan: library.func('double scan(uint64_t file, uint64_t count)'),
     buildTable: library.func('void build_table(uint64_t file, uint64_t records, void *table, uint64_t size)'),
     hash: library.func(
@@ -102,6 +104,11 @@ export class CFile {
     const out = new Float64Array(count)
     calls().column(this.#records, at, count, out)
     return out
+  }
+
+  /** The sum of the doubles at byte `at` of all records. */
+  sum(at: number, count: number): number {
+    return calls().sum(this.#records, at, count)
   }
 
   /** The sum of the quantities where the price is above PRICE_LIMIT. */

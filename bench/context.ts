@@ -16,6 +16,8 @@ export interface Context {
   /** Fewer rounds over the full inputs. */
   readonly isQuick: boolean
   readonly seed: number
+  /** How many records the stores of `large` have (`--records`). */
+  readonly records?: readonly number[]
 }
 
 /** One question with its rows. Each runs in a process of its own, so that none warms or spoils another. */

@@ -5,7 +5,6 @@
  * RssFile of /proc/self/status, less what it was before the store was opened, and what stats() says.
  */
 
-import { readFileSync } from 'node:fs'
 import { openStore, type Store, type StoreOptions } from 'stridedb'
 import { CFile } from './c-baseline.ts'
 import { type Benchmark, type Context, fixturePath } from './context.ts'
@@ -13,6 +12,7 @@ import { largeCount } from './fixtures.ts'
 import { alternate, type Side } from './measure.ts'
 import type { Row } from './row.ts'
 import { atLeast, atMost, ratio } from './targets.ts'
+import { residentFileBytes } from './resident.ts'
 import { PRICE_LIMIT, Trade } from './trade.ts'
 
 type TradeStore = Store<typeof Trade>
@@ -109,12 +109,6 @@ function peakMemory(path: string, options: StoreOptions): Peak {
   resident = Math.max(resident, residentFileBytes() - before)
   if (sum === 0 || !(resident > 0)) throw new Error('The pass that samples memory touched none')
   return { residentMiB: resident / MIB, mappedMiB: mapped / MIB }
-}
-
-/** Pages of files that this process has mapped and touched. */
-function residentFileBytes(): number {
-  const line = /^RssFile:\s+(\d+) kB$/m.exec(readFileSync('/proc/self/status', 'utf8'))
-  return line === null ? Number.NaN : Number(line[1]) * 1024
 }
 
 function describe({ residentMiB, mappedMiB }: Peak): string {

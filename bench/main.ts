@@ -1,5 +1,5 @@
 /**
- * npm run bench [names…] [--quick] [--smoke] [--json file] [--against file] [--dir folder] [--seed number] [--list]
+ * npm run bench [names…] [--quick] [--smoke] [--json file] [--against file] [--dir folder] [--seed number] [--records n,n] [--list]
  *
  * Builds the files that the named benchmarks need, runs each benchmark in a process of its own, prints its rows,
  * and removes the files, also on Ctrl-C. Exit code 1 when a benchmark fails; a missed target is a figure, not a failure.
@@ -28,6 +28,7 @@ import { indexGrowth } from './index-growth.ts'
 import { indexLookups, indexLookupsLarge } from './index-lookups.ts'
 import { indexes } from './indexes.ts'
 import { journalAge } from './journal-age.ts'
+import { large } from './large.ts'
 import { largeScan } from './large-scan.ts'
 import { describeMachine, renderMachine } from './machine.ts'
 import { open } from './open.ts'
@@ -68,6 +69,7 @@ const BENCHMARKS: readonly Benchmark[] = [
   windowSizes,
   garbage,
   largeScan,
+  large,
   cold,
 ]
 
@@ -82,6 +84,8 @@ const { values, positionals } = parseArgs({
     against: { type: 'string' },
     dir: { type: 'string', default: tmpdir() },
     seed: { type: 'string', default: String(SEED) },
+    /** Of `large`: how many records its stores have, the smallest first. */
+    records: { type: 'string' },
     list: { type: 'boolean', default: false },
     /** Internal: this is the process of the one named benchmark, and `dir` holds its files. */
     measure: { type: 'boolean', default: false },
@@ -93,9 +97,16 @@ let running: ChildProcess | undefined
 
 const { smoke: isSmoke, quick: isQuick } = values
 const seed = Number(values.seed)
+const records = values.records?.split(',').map(Number)
+if (records?.some((count, i) => !Number.isInteger(count) || count <= (records[i - 1] ?? 0)))
+  throw new TypeError(`--records takes whole numbers, the smallest first: ${values.records}`)
 if (values.list) for (const { name, question } of BENCHMARKS) console.log(`${name.padEnd(20)}${question}`)
-else if (values.measure) await measure(chosen()[0] as Benchmark, { folder: values.dir, isSmoke, isQuick, seed })
+else if (values.measure) await measure(chosen()[0] as Benchmark, contextIn(values.dir))
 else await runAll(chosen())
+
+function contextIn(folder: string): Context {
+  return { folder, isSmoke, isQuick, seed, ...(records === undefined ? {} : { records }) }
+}
 
 /** In its own process: rows go to the parent as they come. */
 async function measure(benchmark: Benchmark, context: Context): Promise<void> {
@@ -113,7 +124,8 @@ async function runAll(benchmarks: readonly Benchmark[]): Promise<void> {
   process.on('exit', () => {
     // Else it would go on writing into what is being removed.
     running?.kill('SIGKILL')
-    rmSync(folder, { recursive: true, force: true })
+    // A process that is being killed may still make a file meanwhile.
+    rmSync(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 })
   })
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(130))
 
@@ -126,7 +138,7 @@ async function runAll(benchmarks: readonly Benchmark[]): Promise<void> {
 
   const rows: ReportedRow[] = []
   for (const benchmark of benchmarks) {
-    const context = { folder, isSmoke, isQuick, seed }
+    const context = contextIn(folder)
     for (const name of benchmark.needs) await buildFixture(context, name)
     console.log(`\n${benchmark.name}: ${benchmark.question}`)
     await runInChild(benchmark, context, row => {
@@ -145,6 +157,7 @@ function runInChild(benchmark: Benchmark, context: Context, seen: (row: Row) => 
   const facts = ['--measure', '--dir', context.folder, '--seed', String(context.seed)]
   if (isSmoke) facts.push('--smoke')
   if (isQuick) facts.push('--quick')
+  if (values.records !== undefined) facts.push('--records', values.records)
   const child = fork(import.meta.filename, [benchmark.name, ...facts], { serialization: 'advanced' })
   running = child
   child.on('message', seen)

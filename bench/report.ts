@@ -5,6 +5,9 @@
 import type { Row, SideFigures, Target, Warming } from './row.ts'
 import { ratioOf } from './targets.ts'
 
+/** Of fewer samples the 99th percentile is their largest. */
+const FEW = 100
+
 const WARMED: Readonly<Record<Warming, string>> = {
   'same pass': 'each side runs the same pass untimed directly before',
   'CPU caches evicted': 'the CPU caches are evicted before each side',
@@ -48,7 +51,7 @@ function renderSide(side: SideFigures, first: SideFigures | undefined): string[]
     `${renderTime(side.nsPerOperation)}/op`,
     `${renderRate(1e9 / side.nsPerOperation)}/s`,
     `x${ratio.median.toFixed(2)}${spread}`,
-    percentiles === undefined
+    percentiles === undefined || percentiles.samples < FEW
       ? `best ${renderTime(side.nsPerOperationMin)}`
       : `99th ${renderTime(percentiles.p99)}, 99.9th ${renderTime(percentiles.p999)}, longest ${renderTime(percentiles.max)}`,
     `faults ${side.faults.minor}+${side.faults.major}`,

@@ -74,6 +74,13 @@ void column(const uint8_t *file, uint64_t at, uint64_t count, double *out) {
   for (size_t i = 0; i < count; i++) out[i] = f64(file + i * STRIDE + at);
 }
 
+/* The sum of a double of each record, at byte `at` of it. */
+double sum(const uint8_t *file, uint64_t at, uint64_t count) {
+  double total = 0;
+  for (size_t i = 0; i < count; i++) total += f64(file + i * STRIDE + at);
+  return total;
+}
+
 /* qty summed where price is above the limit */
 double scan(const uint8_t *file, uint64_t count) {
   double sum = 0;
