@@ -1,8 +1,8 @@
 /**
- * Offsets and lengths are safe integers before any system call sees them (PF2), and lie within what may be read.
+ * Are offsets and lengths safe integers within bounds? Checked before any system call (PF2).
  */
 
-/** @throws TypeError for what is no number, RangeError naming what is out of bounds */
+/** @throws TypeError if the value is no number, RangeError if it is out of bounds */
 export function checkOffset(name: string, value: number): void {
   if (typeof value !== 'number') {
     const shown = typeof value === 'bigint' ? `${String(value)}n` : String(value)
@@ -13,7 +13,7 @@ export function checkOffset(name: string, value: number): void {
   }
 }
 
-/** @throws TypeError, RangeError where offset, length or their sum is no safe integer */
+/** @throws TypeError, RangeError if offset, length or their sum is no safe integer */
 export function checkRange(offset: number, length: number): void {
   checkOffset('offset', offset)
   checkOffset('length', length)
@@ -21,8 +21,8 @@ export function checkRange(offset: number, length: number): void {
 }
 
 /**
- * For an item that is asked of a pool of windows.
- * @throws RangeError where it is longer than an item, or reaches past the end; TypeError for what is no number
+ * Checks an item that is requested from a pool of windows.
+ * @throws RangeError if it is longer than an item or reaches past the end; TypeError if an argument is no number
  */
 export function checkWantedItem(
   offset: number,

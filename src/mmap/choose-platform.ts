@@ -1,5 +1,5 @@
 /**
- * Which implementation of the seam opens this file: mapped, by position, or in memory.
+ * Which implementation of platform.ts opens a file: mapped, by position, or in memory?
  */
 
 import { StrideError } from '../errors.ts'
@@ -14,7 +14,7 @@ export type Backend = 'mapped' | 'file' | 'memory'
 
 export interface ChosenPlatform {
   readonly platform: Platform
-  /** Why files are not mapped, where that was not asked for. */
+  /** Why 'auto' does not map. */
   readonly reason?: string | undefined
 }
 
@@ -26,9 +26,9 @@ let mapping: Mapping | undefined
 let positionedPlatform: Platform | undefined
 
 /**
- * 'auto' maps where koffi and the file system allow it, and says why where they do not; 'mapped' insists;
- * 'memory' is a new, empty disk at each call.
- * @throws ERR_STRIDE_NOT_MAPPABLE for 'mapped' where nothing can be mapped
+ * 'auto' maps if koffi and the file system allow it, and otherwise gives the reason. 'mapped' must map. 'memory' is a new, empty disk at
+ * each call.
+ * @throws ERR_STRIDE_NOT_MAPPABLE for 'mapped' if nothing can be mapped
  */
 export function choosePlatform(backend: 'auto' | Backend, path: string): ChosenPlatform {
   if (backend === 'memory') return { platform: createSimulatedPlatform() }
@@ -50,8 +50,8 @@ export function choosePlatform(backend: 'auto' | Backend, path: string): ChosenP
 }
 
 /**
- * What to open a file with instead, where 'auto' chose to map and this file refuses that; undefined where it does not. Asked of
- * the file itself, since file systems differ: some map nothing, some nothing that may be stored to.
+ * Another platform for an open file that 'auto' chose to map but that cannot be mapped; undefined if it can. The file itself is
+ * checked, since file systems differ: some map nothing, some nothing that may be stored to.
  */
 export function insteadOfMapping(
   { platform }: ChosenPlatform,

@@ -1,6 +1,6 @@
 /**
- * Making durable what was written through a descriptor: by node:fs, and where Node's permission model forbids that
- * (`node --permission`), by the C library. Without koffi nothing can be made durable then, so files open for reading only.
+ * How are bytes that were written through a descriptor made durable? By node:fs, or by the C library where Node's permission model
+ * forbids that (`node --permission`). Without koffi nothing can be made durable there, so files only open for reading.
  */
 
 import * as fs from 'node:fs'
@@ -8,7 +8,7 @@ import { StrideError } from '../errors.ts'
 import { type SystemCalls, systemCalls } from './posix/system-calls.ts'
 import { errnoError, nodeError, withCodes } from './system-errors.ts'
 
-/** fsync says more than fdatasync where the descriptor is a folder's. On macOS both empty the drive's cache (D7). */
+/** For a folder, fsync is needed. On macOS both calls also empty the drive's cache (D7). */
 export function syncDescriptor(fd: number, path: string, call: 'fsync' | 'fdatasync'): void {
   const calls = callsInstead()
   if (calls === undefined) withCodes(path, () => (call === 'fsync' ? fs.fsyncSync(fd) : fs.fdatasyncSync(fd)))
@@ -27,7 +27,7 @@ export async function syncDescriptorAsync(fd: number, path: string): Promise<voi
   })
 }
 
-/** @throws ERR_STRIDE_PERMISSION where nothing that is written could be made durable */
+/** @throws ERR_STRIDE_PERMISSION if written bytes could not be made durable */
 export function assertSyncable(path: string): void {
   if (process.permission === undefined || callsInstead() !== undefined || mayNodeSync()) return
   const message = `Node's permission model forbids fdatasync, and koffi does not load, so this opens for reading only: ${path}`
@@ -36,7 +36,7 @@ export function assertSyncable(path: string): void {
 
 let mayNode: boolean | undefined
 
-/** Asked of Node itself, since its versions differ: standard error takes no harm. */
+/** Whether node:fs may sync. It is tried, since versions of Node differ; a sync of standard error does no harm. */
 function mayNodeSync(): boolean {
   if (mayNode === undefined) {
     mayNode = true

@@ -1,9 +1,9 @@
 /**
- * Taking the bytes away from an ArrayBuffer, so that every view on it throws: possible from Node 22 on.
+ * How are the bytes taken away from an ArrayBuffer, so that every view on it throws? Possible from Node 22 on.
  *
- * On Node 20 there is no way: structuredClone with a transfer list copies such a buffer silently. On later ones a program
- * may forbid it for a buffer (worker_threads.markAsUntransferable), shadow `transfer` or `byteLength` on it, or bring
- * a polyfill along: so the functions are those of the start, and the answer is looked at, not assumed.
+ * Node 20 offers no way: structuredClone with a transfer list silently copies such a buffer. On later versions a program may forbid it
+ * for a buffer (worker_threads.markAsUntransferable), shadow `transfer` or `byteLength`, or load a polyfill. The functions are
+ * therefore taken when this file is loaded, and the result is checked.
  */
 
 /** ES2024; Node 20 lacks it. */
@@ -17,28 +17,28 @@ const byteLength = Object.getOwnPropertyDescriptor(prototype, 'byteLength')?.get
 
 export const canDetach = typeof transfer === 'function'
 
-/** How long the buffer is, whatever its properties say; 0 where its bytes were moved to another buffer. */
+/** The real length of a buffer, even if a property hides it; 0 if its bytes were moved to another buffer. */
 export function lengthOf(buffer: ArrayBuffer): number {
   return Reflect.apply(byteLength, buffer, [])
 }
 
 /**
- * The same memory in a buffer that Node does not watch; nothing is copied. Node 24 and later detach each watched one at the
- * end of the process, and abort where a program has forbidden that (worker_threads.markAsUntransferable).
+ * The same memory in a buffer that Node does not track; nothing is copied. Node 24 and later detach each tracked buffer at the end of
+ * the process, and abort if a program has forbidden that (worker_threads.markAsUntransferable).
  */
 export function unwatched(buffer: ArrayBuffer): ArrayBuffer {
   if (transfer === undefined) return buffer
   const moved = Reflect.apply(transfer, buffer, [lengthOf(buffer)])
-  // A polyfill that copies leaves the buffer as it was.
+  // A polyfill copies, and leaves the buffer as it was.
   return lengthOf(buffer) === 0 ? moved : buffer
 }
 
-/** Leaves the buffer with no bytes where that is possible. @returns whether it has none now */
+/** Takes the bytes away from a buffer if that is possible. @returns whether it has none now */
 export function detach(buffer: ArrayBuffer): boolean {
   try {
     if (transfer !== undefined) Reflect.apply(transfer, buffer, [0])
   } catch {
-    // Forbidden for this buffer: the answer says so.
+    // Forbidden for this buffer. The result below says so.
   }
   return lengthOf(buffer) === 0
 }

@@ -1,14 +1,14 @@
 /**
- * How large is a block device? `fstat` says 0 of it.
+ * How large is a block device? `fstat` returns 0.
  *
- * Its end is searched by reading single bytes, which needs no call that differs between systems: some fifty reads for a disk of any
- * size, and two while the size is what it was before.
+ * The end is found by reading single bytes, which works on every system: about fifty reads for a disk of any size, and two if the size
+ * has not changed.
  */
 
 import * as fs from 'node:fs'
 import { withCodes } from './system-errors.ts'
 
-/** Bytes of an open block device. `guess`: what it had before; 0 where that is not known. @throws ERR_STRIDE_IO */
+/** Bytes of an open block device. @param guess its last known size, or 0 @throws ERR_STRIDE_IO */
 export function deviceSize(fd: number, path: string, guess: number): number {
   const byte = new Uint8Array(1)
   const isThere = (offset: number): boolean => withCodes(path, () => fs.readSync(fd, byte, 0, 1, offset) === 1)

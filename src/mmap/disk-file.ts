@@ -1,15 +1,15 @@
 /**
- * A file on disk through node:fs: what mapping and reading by position have in common.
+ * How is a file on disk read, stored and synced through node:fs? Shared by mapped files and files read by position.
  *
- *   DK1  bytes are stored by pwrite. Storing through a mapping is not faster for durable commits, and on a file
- *       system that copies on write a full disk would be a SIGBUS instead of ERR_STRIDE_NO_SPACE.
- *   DK2  a sync is never retried, and two syncs of one file description never overlap (D5): asynchronous ones
- *       queue, and a blocking one that meets them uses a description of its own, opened before the first store.
- *   DK3  close() lets go of the locks at once; the descriptor itself goes when the last sync has returned, so
- *       that its number is not taken by another file meanwhile.
- *   LK2  locks lie on a description that is never mapped. A mapping keeps its description, and the locks on it, after the
- *       descriptor is closed: Node closes the descriptors of a worker thread that ends, if node:fs opened them; mappings stay.
- * How it is shown in memory: posix/mapped-region.ts, file/copied-region.ts.
+ *   DK1  bytes are stored with pwrite. Storing through a mapping is not faster for durable commits, and on a copy-on-write file system
+ *        a full disk would be a SIGBUS instead of ERR_STRIDE_NO_SPACE.
+ *   DK2  a sync is never retried, and two syncs of one file description never overlap (D5). Asynchronous ones queue. A blocking one
+ *        that meets them uses a second description, opened before the first store.
+ *   DK3  close() releases the locks at once. The descriptor is closed when the last sync has returned, so that another file does not
+ *        get its number meanwhile.
+ *   LK2  locks are held by a description that is never mapped. A mapping keeps its description, and the locks of that, after the
+ *        descriptor is closed. Node closes the descriptors of a worker thread that ends if node:fs opened them; mappings stay.
+ * Showing it in memory: posix/mapped-region.ts, win32/mapped-region.ts, file/copied-region.ts.
  */
 
 import * as fs from 'node:fs'
@@ -22,7 +22,7 @@ import type { Access, LockKind, OpenFileOptions, PlatformFile, Region, SharedWor
 import { inPoolShare } from './pool-share.ts'
 import { closedError, nodeError, readOnlyError, withCodes } from './system-errors.ts'
 
-/** Who holds which byte of a file: the kernel, or a table of this process where koffi cannot ask it. */
+/** Locks on bytes of files: those of the kernel, or of a table of this process if koffi does not load. */
 export interface LockTable {
   tryLock(fd: number, path: string, byte: number, kind: LockKind): boolean
   unlock(fd: number, path: string, byte: number): void
@@ -31,28 +31,28 @@ export interface LockTable {
   unlockAll(fd: number, path: string): void
 }
 
-/** One call of node:fs takes no more. */
+/** The most bytes for one call of node:fs. */
 const CALL_BYTES_MAX = 2 ** 30
 /**
- * Stores go out in pieces of this. Linux keeps a written piece in one folio as large as the call, and storing a few bytes
- * into a folio of 1 MiB later took 19 to 23 us, into one of 64 KiB 5 us (2026-11-21, ext4, Linux 6.18).
+ * Stores are divided into pieces of this size. Linux keeps a written piece in one folio as large as the call. Storing a few bytes into
+ * a folio of 1 MiB later took 19 to 23 us, into one of 64 KiB 5 us (ext4, Linux 6.18).
  */
 const STORE_BYTES = 64 * 1024
 const ZEROS_BYTES = 1024 * 1024
-/** Bytes between which a block cannot lie hidden. */
+/** No block of a file system is smaller. */
 const BLOCK_BYTES_MIN = 512
 
 export abstract class DiskFile implements PlatformFile {
   readonly path: string
   readonly access: Access
   readonly #locks: LockTable
-  /** Taken at once: Wine forgets the device of a file that was renamed. */
+  /** Read at opening, since Wine forgets the device of a file that was renamed. */
   readonly #identity: string
   #fd: number
   #isReplaced = false
   readonly #held = new Map<number, LockKind>()
   #closed = false
-  /** What a block device had when it was asked last. */
+  /** Last known size of a block device. */
   #deviceBytes = 0
   #twin: number | undefined
   #syncsPending = 0
@@ -69,9 +69,9 @@ export abstract class DiskFile implements PlatformFile {
   abstract sharedWords(offset: number, count: number): SharedWords
   abstract reserve(capacity: number): Region
   abstract readAhead(offset: number, length: number): void
-  /** Whether locks need a descriptor of their own (LK2): where this one may be mapped, or was not opened by node:fs. */
+  /** Whether locks need a descriptor of their own (LK2), since this one may be mapped or was not opened by node:fs. */
   protected abstract readonly locksApart: boolean
-  /** Blocks for a range, by the system's own means; false where it has none. */
+  /** Allocates blocks for a range with a call of the system; false if there is none. */
   protected abstract reserveBlocks(offset: number, length: number): boolean
 
   /** @internal */
@@ -164,7 +164,7 @@ export abstract class DiskFile implements PlatformFile {
     return done
   }
 
-  /** Where the system has no call for it, the next sync has more to do. */
+  /** Does nothing here. Without a call of the system the next sync writes more. */
   async writeBack(offset: number, length: number): Promise<void> {
     this.assertOpen()
     checkRange(offset, length)
@@ -199,13 +199,13 @@ export abstract class DiskFile implements PlatformFile {
   }
 
   /**
-   * Another file takes this one's name, on a system that replaces no open file: it is closed while `replace` runs, and
-   * open again, with the locks that it had, where that throws. Otherwise it is as good as closed afterwards.
+   * Lets another file take this one's name, on a system that replaces no open file. The file is closed while `replace` runs. If that
+   * throws, it is opened again with its locks; otherwise it stays closed.
    * @internal
    */
   giveWay(replace: () => void, reopen: () => number): void {
     this.assertOpen()
-    // What is being synced needs its descriptor; the system may still allow it.
+    // A running sync needs the descriptor, so it stays open. The system may still allow the replacement.
     if (this.#syncsPending > 0) {
       replace()
       return
@@ -239,7 +239,7 @@ export abstract class DiskFile implements PlatformFile {
     if (this.#closed && this.#syncsPending === 0) this.#closeDescriptors()
   }
 
-  /** Where the locks are (LK2). */
+  /** The descriptor that holds the locks (LK2). */
   #lockDescriptor(): number {
     if (!this.locksApart) return this.fd
     this.#openTwin()
@@ -250,7 +250,7 @@ export abstract class DiskFile implements PlatformFile {
     if (this.#held.size > 0) this.#locks.unlockAll(this.#lockDescriptor(), this.path)
   }
 
-  /** A second description of the file: locks lie on it (LK2), and a blocking sync uses it while asynchronous ones run (DK2). */
+  /** Opens a second description of the file. It holds the locks (LK2), and a blocking sync uses it while asynchronous ones run (DK2). */
   #openTwin(): void {
     if (this.#twin !== undefined) return
     const { O_RDONLY, O_RDWR } = fs.constants
@@ -264,7 +264,7 @@ export abstract class DiskFile implements PlatformFile {
         }
         fs.closeSync(twin)
       } catch {
-        // No /proc, or the file was renamed meanwhile: the next way.
+        // There is no /proc, or the file was renamed meanwhile. Try the next path.
       }
     }
     this.#twin = this.fd
@@ -281,13 +281,13 @@ export abstract class DiskFile implements PlatformFile {
       try {
         return fs.readSync(this.fd, target, at, length, offset)
       } catch (error) {
-        // libuv repeats interrupted writes by itself, reads not.
+        // libuv retries interrupted writes by itself, but not reads.
         if ((error as NodeJS.ErrnoException).code !== 'EINTR') throw nodeError(error, this.path)
       }
     }
   }
 
-  /** Past the old end zeros; below it each block is given what it reads as, which fills holes. */
+  /** Writes zeros behind the old end. Below it, every block is written with what it reads as, which fills holes. */
   #writeZeros(offset: number, length: number, sizeBefore: number): void {
     const end = offset + length
     const byte = new Uint8Array(1)
@@ -303,7 +303,7 @@ export abstract class DiskFile implements PlatformFile {
 }
 
 /**
- * Opens a regular file, or a block device where that is asked for.
+ * Opens a regular file, or with `orDevice` a block device.
  * @throws ERR_STRIDE_NOT_FOUND, _EXISTS, _IS_DIRECTORY, _PERMISSION, _NOT_MAPPABLE, _IO
  */
 export function openDescriptor(path: string, options: OpenFileOptions): number {
@@ -312,7 +312,7 @@ export function openDescriptor(path: string, options: OpenFileOptions): number {
   if (access === 'readwrite') assertSyncable(path)
   if (create === 'missing' && like !== undefined) return openMissing(path, options)
   const creation = { never: 0, missing: O_CREAT, always: O_CREAT | O_EXCL }[create]
-  // Non-blocking, or opening a pipe would wait for its other end.
+  // O_NONBLOCK, since opening a pipe would otherwise wait for its other end.
   const flags = (access === 'read' ? O_RDONLY : O_RDWR) | creation | O_NONBLOCK
   const fd = withCodes(path, () => fs.openSync(path, flags, like === undefined ? mode : 0o600))
   if (create === 'always' && like !== undefined) takeAccess(fd, path, accessOf(like))
@@ -323,7 +323,7 @@ export function openDescriptor(path: string, options: OpenFileOptions): number {
   throw new StrideError('ERR_STRIDE_NOT_MAPPABLE', `${path} is no regular file`, { path })
 }
 
-/** Only a file that this call creates gets rights. */
+/** Opens a file and creates it if it is absent. Only a created file gets permission bits. */
 function openMissing(path: string, options: OpenFileOptions): number {
   for (;;) {
     try {
@@ -334,7 +334,7 @@ function openMissing(path: string, options: OpenFileOptions): number {
     try {
       return openDescriptor(path, { ...options, create: 'never' })
     } catch (error) {
-      // A link that leads nowhere exists and cannot be opened; a file may have gone meanwhile.
+      // A dangling link exists and cannot be opened. Otherwise the file was removed meanwhile.
       if (!isCode(error, 'ERR_STRIDE_NOT_FOUND') || isLink(path)) throw error
     }
   }

@@ -1,8 +1,8 @@
 /**
- * Names of files on disk: does it exist, what is it called now, is the folder durable?
+ * How are names of files on disk looked up, created, removed and made durable?
  *
- *   DF1  only ENOENT means that a file is absent; any other failure to look is an error.
- *   DF2  a file that is created never replaces one: its name is given by a call that fails where the name is taken.
+ *   DF1  only ENOENT means that a file is absent. Any other failure is an error.
+ *   DF2  a created file never replaces another: it gets its name by a call that fails if the name is taken.
  */
 
 import { randomBytes } from 'node:crypto'
@@ -15,11 +15,11 @@ import { syncDescriptor } from './descriptor-sync.ts'
 import type { SystemCalls } from './posix/system-calls.ts'
 import { errnoError, nodeError, withCodes } from './system-errors.ts'
 
-/** What a call answers that this system, or this file system, does not offer. */
+/** Errors of a call that this system, or this file system, does not offer. */
 const NOT_OFFERED: readonly (string | undefined)[] = ['EINVAL', 'ENOSYS', 'ENOTSUP', 'EOPNOTSUPP']
-/** FAT knows no links. */
+/** Errors where a file system has no links, such as FAT. */
 const NO_LINKS: readonly (string | undefined)[] = [...NOT_OFFERED, 'EPERM', 'EMLINK']
-/** As many links as Linux follows. */
+/** How many links Linux follows. */
 const LINKS_MAX = 40
 
 /**
@@ -37,8 +37,8 @@ export function exists(path: string): boolean {
 }
 
 /**
- * The one absolute name of a file, links followed. The file itself, or its folder, may be missing; a name that cannot be
- * followed stays as it is, and opening says why.
+ * The absolute path of a file, links followed. The file or its folder may be missing. A path that cannot be resolved is returned
+ * unchanged, and opening it reports why.
  */
 export function resolve(path: string): string {
   let full = absolute(path)
@@ -46,7 +46,7 @@ export function resolve(path: string): string {
     try {
       return fs.realpathSync.native(full)
     } catch {
-      // A link to a file that is not there yet names where that will be.
+      // The target of a dangling link is where the file will be created.
       const target = linkTarget(full)
       if (target === undefined) break
       full = absolute(dirname(full), target)
@@ -76,8 +76,8 @@ export function rename(from: string, to: string): void {
 }
 
 /**
- * Gives a file a name that nobody has (DF2): by a rename that replaces nothing, else by a second link to it, and where the file
- * system has neither, by taking the name with an empty file first.
+ * Renames a file to a name that is free (DF2): by a rename that replaces nothing, otherwise by a second link, and if the file system
+ * has neither, by taking the name with an empty file first.
  * @throws ERR_STRIDE_EXISTS, and what renaming throws; nothing changed
  */
 export function renameNew(from: string, to: string, calls?: SystemCalls): void {
@@ -111,7 +111,7 @@ function nameOf(result: number): string {
   return getSystemErrorName(result)
 }
 
-/** The name is free at once. On Windows it would stay while the file is open anywhere: it is moved aside first. */
+/** Frees the name of a file at once. On Windows the file is moved aside first, since it keeps its name while it is open anywhere. */
 export function remove(path: string): void {
   if (process.platform !== 'win32') {
     withCodes(path, () => fs.unlinkSync(path))
@@ -127,42 +127,42 @@ export function remove(path: string): void {
   }
 }
 
-/** A name beside that nobody has. */
+/** An unused name in the same folder. */
 export function asideOf(path: string): string {
   return `${path}-removed-${randomBytes(6).toString('hex')}`
 }
 
-/** Windows answers this where a file is open elsewhere, and also where access is not permitted. */
+/** Whether the file may be open elsewhere. Windows reports the same if access is not permitted. */
 function isInUse(error: unknown): boolean {
   if (process.platform !== 'win32' || !(error instanceof StrideError)) return false
   return error.code === 'ERR_STRIDE_PERMISSION' || error.code === 'ERR_STRIDE_BUSY'
 }
 
-/** @param cause the system's answer */
+/** @param cause the error of the system */
 export function inUse(what: 'replaced' | 'removed', path: string, cause: unknown): StrideError {
   const message = `${path} cannot be ${what} while another opener, or another process, has it open`
   const errno = cause instanceof StrideError && cause.errno !== undefined ? { errno: cause.errno } : {}
   return new StrideError('ERR_STRIDE_BUSY', message, { path, ...errno, cause })
 }
 
-/** What a folder's fsync answers where the file system offers none: names are then as durable as it makes them by itself. */
+/** Errors of fsync of a folder where the file system does not offer it. Names are then as durable as the file system makes them. */
 const NO_FOLDER_SYNC: readonly number[] = ['EINVAL', 'ENOSYS', 'ENOTSUP', 'EOPNOTSUPP', 'EBADF'].map(
   name => constants.errno[name as 'EINVAL'],
 )
 
 /**
- * Makes creations, renames and removals in the folder of `path` durable, where the file system offers that and this process may
- * open the folder. @throws ERR_STRIDE_IO
+ * Makes creations, renames and removals in the folder of `path` durable, if the file system offers that and this process may open the
+ * folder. @throws ERR_STRIDE_IO
  */
 export function syncFolder(path: string): void {
-  // node:fs opens folders for reading only there, and Windows flushes nothing then; NTFS logs names by itself.
+  // On Windows node:fs opens folders only for reading, and such a handle cannot be flushed. NTFS logs names by itself.
   if (process.platform === 'win32') return
   const folder = dirname(path)
   let fd: number
   try {
     fd = fs.openSync(folder, 'r')
   } catch (error) {
-    // It may be written to and not listed.
+    // The process may write to the folder without being allowed to list it.
     if ((error as NodeJS.ErrnoException).code === 'EACCES') return
     throw nodeError(error, folder)
   }

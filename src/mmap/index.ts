@@ -1,5 +1,5 @@
 /**
- * Bytes of a file as memory: `stridedb/mmap`. Knows no records, and is of use without them.
+ * What does `stridedb/mmap` export? Files and shared memory as bytes in memory, without records.
  */
 
 export { FileMapping } from './file-mapping.ts'

@@ -1,17 +1,17 @@
 /**
- * koffi, loaded when a file is first opened and never before.
+ * How is koffi loaded? When the first file is opened, not before.
  *
- * Importing this library must be quick and must not fail where koffi has no build for the machine: then the
- * file backend remains, and `reason` says why and what to add. Only src/mmap asks for koffi.
- *   KF1  no bundler takes koffi into a bundle: its native library would be lost. It is looked for when the program runs,
- *        beside this file, and beside the program's main file, which is where a bundle may have been moved to.
- * Which C functions are bound: posix/system-calls.ts. What each bundler must be told: docs/bundlers.md.
+ * Importing this library must be quick, and must not fail if koffi has no build for the machine. The file backend then remains, and
+ * `reason` says why and what to install. Only src/mmap uses koffi.
+ *   KF1  no bundler puts koffi into a bundle, which would lose its native library. It is resolved when the program runs: beside this
+ *        file, and beside the program's main file, where a bundle may have been moved to.
+ * The bound C functions: posix/system-calls.ts, win32/win32-calls.ts. Settings for bundlers: docs/bundlers.md.
  */
 
 import nodeModule from 'node:module'
 import { isError } from '../runtime/realms.ts'
 
-/** A bound C function. `async` runs it in Node's thread pool; koffi.errno() is right inside the callback only. */
+/** A bound C function. `async` runs it in Node's thread pool; koffi.errno() is only right inside the callback. */
 export interface ForeignFunction {
   (...args: unknown[]): unknown
   async(...args: unknown[]): void
@@ -21,11 +21,11 @@ export interface ForeignLibrary {
   func(name: string, result: string, parameters: readonly string[]): ForeignFunction
 }
 
-/** What is used of koffi. */
+/** The part of koffi that is used. */
 export interface Koffi {
-  /** null: what the process itself has loaded, so that LD_PRELOAD is honoured. */
+  /** null: the symbols that the process has loaded, so that LD_PRELOAD is honoured. */
   load(path: string | null): ForeignLibrary
-  /** Aborts the process where length exceeds what the runtime allows: guard it first. */
+  /** Aborts the process if length exceeds what the runtime allows, so callers check it first. */
   view(address: bigint, length: number): ArrayBuffer
   errno(): number
 }
@@ -34,7 +34,7 @@ export type KoffiResult =
   | { readonly koffi: Koffi; readonly reason?: undefined }
   | { readonly koffi?: undefined; readonly reason: string }
 
-/** Defined in CommonJS alone, which a bundler may make of this. */
+/** Only defined in CommonJS, into which a bundler may convert this file. */
 declare const __filename: string | undefined
 
 let result: KoffiResult | undefined
@@ -49,10 +49,10 @@ function load(): KoffiResult {
   let failure: unknown
   for (const place of places()) {
     try {
-      // By its named import webpack would know createRequire, and replace it.
+      // webpack would recognise a named import of createRequire, and replace the call.
       return { koffi: nodeModule.createRequire(place)('koffi') as Koffi }
     } catch (error) {
-      // That koffi is there and does not load says more than that it is not there.
+      // A koffi that does not load is a better reason than an absent one.
       if (failure === undefined || isAbsent(failure)) failure = error
     }
   }
@@ -62,7 +62,7 @@ function load(): KoffiResult {
 
 /** Files beside which koffi may be installed (KF1). */
 function places(): string[] {
-  // esbuild leaves import.meta empty in CommonJS; webpack writes there where this file was when the program was built.
+  // In CommonJS esbuild leaves import.meta empty, and webpack replaces it by this file's place at build time.
   const here = import.meta.url as string | undefined
   const bundle = typeof __filename === 'string' ? __filename : undefined
   return [here, bundle, process.argv[1]].filter(place => place !== undefined && place !== '') as string[]
@@ -72,7 +72,7 @@ function places(): string[] {
 function isAbsent(error: unknown): boolean {
   const { code, message } = error as NodeJS.ErrnoException
   if (code === 'MODULE_NOT_FOUND') return message.includes("'koffi'")
-  // What createRequire says of a place that is no file: '[worker eval]'.
+  // The error of createRequire for a place that is no file, such as '[worker eval]'.
   return code === 'ERR_INVALID_ARG_VALUE'
 }
 

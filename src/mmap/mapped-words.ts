@@ -1,8 +1,8 @@
 /**
- * Words on pages that every process maps.
+ * How do processes share words in a mapped file?
  *
- * Atomics order loads and stores between processes too; on the plain ArrayBuffer that lies over mapped memory V8
- * allows both. A file that was shortened is noticed once a turn of the event loop, before a touch (S6).
+ * Atomics also order loads and stores between processes, and V8 allows them on the plain ArrayBuffer over mapped memory. Once in each
+ * turn of the event loop, before a touch, the file's size is checked, since it may have been shortened (S6).
  */
 
 import { InvariantError } from '../errors.ts'
@@ -11,21 +11,21 @@ import type { Access, SharedWords } from './platform.ts'
 import { closedError, readOnlyError, truncatedError } from './system-errors.ts'
 import { atTurnEnd } from './turn.ts'
 
-/** Memory over a part of a file, for as long as it is not released. */
+/** Memory over a part of a file, until it is released. */
 export interface WordsMemory {
   readonly buffer: ArrayBuffer
   readonly isReleased: boolean
   release(): void
 }
 
-/** What words must know of their file. */
+/** The file, as far as words need it. */
 export interface WordsFile<M extends WordsMemory> {
   readonly path: string
   readonly access: Access
-  /** Offsets of what is shown are multiples of this. */
+  /** Offsets of mappings are multiples of this. */
   readonly granularity: number
   size(): number
-  /** Shows [first, end) for as long as the words are used, writable where the file is. */
+  /** Maps [first, end) for the life of the words, writable if the file is. */
   showWords(first: number, end: number): M
 }
 
@@ -78,7 +78,7 @@ export class MappedWords<M extends WordsMemory = WordsMemory> implements SharedW
     this.#isChecked = false
   }
 
-  /** Once a turn: that the file still reaches here, for a touch past its end would be SIGBUS (S6). */
+  /** Checks once a turn that the file still reaches here. A touch past its end would be a SIGBUS (S6). */
   #check(): void {
     if (this.memory.isReleased) throw closedError(this.#file.path)
     this.#checkSize()

@@ -1,13 +1,11 @@
 /**
- * Why is there no file of this name: which folder of its path is missing, or is no folder?
- *
- * Asked for the message of an error that says so.
+ * Which folder of a path is missing, or is no folder? For the message of an error about a missing file.
  */
 
 import { statSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 
-/** What stands in the way of the file, as part of a message; undefined where its folder is there. */
+/** The missing folder as part of a message; undefined if the file's folder exists. */
 export function missingFolder(path: string): string | undefined {
   let obstacle: string | undefined
   let folder = dirname(resolve(path))

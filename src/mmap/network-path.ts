@@ -1,9 +1,9 @@
 /**
- * Does a path lie on a file system whose mappings, and whose locks, may not be trusted?
+ * Does a path lie on a file system whose mappings and locks may not be trusted?
  *
- * By the type that statfs(2) answers on Linux. Two machines that map one file of such a file system each have a
- * cache of their own. On Windows by the name: shares, and letters of drives that stand for shares. macOS names its
- * types, which node:fs does not show; there the answer is no.
+ * Two machines that map one file of such a file system each have a cache of their own. Linux: the type that statfs(2) returns decides.
+ * Windows: the path decides, a share or the letter of a drive that stands for a share. macOS: node:fs does not show the type, so the
+ * answer is always no.
  */
 
 import * as fs from 'node:fs'
@@ -27,7 +27,7 @@ const NETWORK_TYPES: ReadonlyMap<number, string> = new Map([
   [0xaad7aaea, 'PanFS'],
 ])
 
-/** Its name, or undefined where the file system is local. A file that does not exist yet counts with its folder. */
+/** The name of the network file system; undefined if it is local. For a file that does not exist its folder is checked. */
 export function networkFileSystem(path: string): string | undefined {
   if (process.platform === 'win32') return windowsShare(path)
   if (process.platform !== 'linux') return undefined
@@ -35,20 +35,20 @@ export function networkFileSystem(path: string): string | undefined {
     try {
       return NETWORK_TYPES.get(Number(fs.statfsSync(place).type) >>> 0)
     } catch {
-      // Not there: its folder is asked, and opening will say what is wrong.
+      // It does not exist. Its folder is checked, and opening reports what is wrong.
     }
   }
   return undefined
 }
 
-/** A path of the form \\server\share, given or behind a drive's letter; \\?\ and \\.\ are this machine's own. */
+/** A path of the form \\server\share, given or behind a drive's letter. \\?\ and \\.\ belong to this machine. */
 function windowsShare(path: string): string | undefined {
   for (const place of [path, dirname(path)]) {
     let named = resolve(place)
     try {
       named = fs.realpathSync.native(named)
     } catch {
-      // Not there: its folder is asked.
+      // It does not exist. Its folder is checked.
     }
     if (/^\\\\(\?\\UNC\\|[^?.\\])/i.test(named)) return 'a Windows share'
   }

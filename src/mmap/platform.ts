@@ -1,9 +1,9 @@
 /**
- * The seam: everything that is asked of an operating system, and nothing else.
+ * What does the library need from an operating system? This interface is all of it.
  *
- * Four implementations stand behind it: posix (Linux, macOS) and win32 map through koffi, file reads and
- * writes by position through node:fs, simulated keeps files in memory and sees every store, sync and size
- * change. Nothing above this interface asks which of them it runs on.
+ * There are four implementations. posix (Linux, macOS) and win32 map files through koffi; file reads and writes by position through
+ * node:fs; simulated keeps files in memory and sees every store, sync and change of size. Nothing above this interface asks which of
+ * them it uses.
  *   PF1  bytes reach a file through PlatformFile.store alone.
  *   PF2  sizes, offsets and lengths are safe integers, checked before the system sees them.
  *   PF3  every failure is a StrideError with code, path, syscall and errno.
@@ -23,7 +23,7 @@ export interface OpenFileOptions {
   readonly orDevice?: boolean
   /** Permission bits of a created file; 0o600 unless told. */
   readonly mode?: number
-  /** A created file gets the owner and the permission bits of this one, as far as the process may give them; instead of `mode`. */
+  /** A created file gets the owner and the permission bits of this file, as far as the process may set them. Replaces `mode`. */
   readonly like?: PlatformFile
 }
 
@@ -31,7 +31,7 @@ export interface Platform {
   readonly name: 'posix' | 'win32' | 'file' | 'simulated'
   /** Offsets of mappings are multiples of this many bytes. */
   readonly granularity: number
-  /** Why locks exclude handles of this process only; undefined where they are the kernel's and exclude everybody (S0). */
+  /** Why locks only exclude handles of this process; undefined if they are locks of the kernel, which exclude all processes (S0). */
   readonly lockObstacle?: string
   /** @throws ERR_STRIDE_NOT_FOUND, _EXISTS, _IS_DIRECTORY, _PERMISSION, _IO */
   open(path: string, options: OpenFileOptions): PlatformFile
@@ -40,23 +40,23 @@ export interface Platform {
    * @throws ERR_STRIDE_PERMISSION, _LIMIT (name too long), _NOT_FOUND (a part of the path is no folder), _IO
    */
   exists(path: string): boolean
-  /** The one absolute name of a file, links followed: it stays right when the working directory changes. */
+  /** The absolute path of a file, links followed. It stays right when the working directory changes. */
   resolve(path: string): string
   /**
-   * Replaces `to`. `own`: the caller's own opener of `to`, which gives way where the system replaces no open file; nothing
-   * but close() may be asked of it afterwards.
-   * @throws ERR_STRIDE_BUSY, nothing changed, where the file is open elsewhere and the system does not allow that
+   * Renames `from` to `to`, which it replaces.
+   * @param own the caller's own opener of `to`, closed if the system replaces no open file; only close() may be called afterwards
+   * @throws ERR_STRIDE_BUSY, nothing changed, if the file is open elsewhere and the system does not allow that
    */
   rename(from: string, to: string, own?: PlatformFile): void
-  /** Gives a file a name that nobody has. @throws ERR_STRIDE_EXISTS, nothing changed */
+  /** Renames a file to a name that is free. @throws ERR_STRIDE_EXISTS, nothing changed */
   renameNew(from: string, to: string): void
-  /** The name is free afterwards; who has the file open keeps it. @throws ERR_STRIDE_BUSY where the system cannot do that */
+  /** Frees the name of a file. Openers keep the file. @throws ERR_STRIDE_BUSY if the system does not allow that */
   remove(path: string): void
   /** Makes creations, renames and removals in the folder of `path` durable, where the file system offers that. */
   syncFolder(path: string): void
-  /** Why this open file is better read by position than mapped; undefined where nothing speaks against mapping it. */
+  /** Why this open file should be read by position; undefined if it may be mapped. */
   obstacle(file: PlatformFile): string | undefined
-  /** True where a mapping may not be trusted (NFS, SMB, FUSE and their like). */
+  /** Whether the file system's mappings may not be trusted (NFS, SMB, FUSE and others). */
   isNetworkPath(path: string): boolean
 }
 
@@ -66,69 +66,69 @@ export interface PlatformFile {
   readonly access: Access
   /** Bytes now, asked of the system each time. */
   size(): number
-  /** Which file this descriptor is, for telling whether a path now names another one ("device:inode"). */
+  /** Which file this is ("device:inode"), to find out whether a path names another file now. */
   identity(): string
-  /** Takes the permission bits of another file, and its owner where this process may give files away. */
+  /** Takes over the permission bits of another file, and its owner if this process may change owners. */
   takeAccessOf(other: PlatformFile): void
   /** Sets the size; new bytes read as zero and may have no blocks (sparse). */
   resize(size: number): void
-  /** Makes the file reach offset + length with blocks allocated for that range. @throws ERR_STRIDE_NO_SPACE, file as it was */
+  /** Extends the file to offset + length, with blocks allocated for that range. @throws ERR_STRIDE_NO_SPACE, file unchanged */
   allocate(offset: number, length: number): void
   /** Reads up to target.byteLength bytes; fewer only at the end of the file. @returns bytes read */
   read(target: Uint8Array, offset: number): number
-  /** Stores all the bytes. Visible to every mapping and reader of the file at once; durable after sync(). */
+  /** Stores all the bytes. Every mapping and reader of the file sees them at once. They are durable after sync(). */
   store(bytes: Uint8Array, offset: number): void
-  /** Makes data and size durable on the device. Blocks. Never retried: a failure poisons what relied on it. */
+  /** Makes data and size durable on the device. Blocks. Never retried: after a failure nothing is known of the stored bytes. */
   sync(): void
-  /** The same off the event loop; at most two of our waits run at once in the thread pool (S7). */
+  /** Like `sync`, but off the event loop. At most two waits of the library run at once in the thread pool (S7). */
   syncAsync(): Promise<void>
-  /** Asks the system to bring stored bytes of a range to the disk now, and waits for that. Promises nothing: sync does. */
+  /** Asks the system to write stored bytes of a range to the disk now, and waits for that. It does not make them durable. */
   writeBack(offset: number, length: number): Promise<void>
-  /** Takes the lock on one byte of the file if it is free. Held by this descriptor, dies with the process. */
+  /** Takes the lock on one byte of the file if it is free. The descriptor holds it; it ends with the process. */
   tryLock(byte: number, kind: LockKind): boolean
   unlock(byte: number): void
   /**
-   * Whether another descriptor holds the exclusive lock on one byte. Where the system has no such question (Windows) a shared
-   * lock is taken for a moment.
+   * Whether another descriptor holds the exclusive lock on one byte. If the system cannot tell (Windows), a shared lock is taken for a
+   * moment.
    */
   isLocked(byte: number): boolean
   /** 32-bit words shared with every process that opens the same page; aligned to 4 bytes. */
   sharedWords(offset: number, count: number): SharedWords
-  /** An address range kept for sliding over the file, `capacity` bytes, nothing mapped yet. */
+  /** Reserves an address range of `capacity` bytes for sliding over the file. Nothing is mapped yet. */
   reserve(capacity: number): Region
   /** Asks the system to read a range into its cache soon; returns at once. */
   readAhead(offset: number, length: number): void
   close(): void
 }
 
-/** Words that several processes read and write with sequential consistency where memory is mapped. */
+/** Words that several processes read and write. Sequentially consistent if they are mapped. */
 export interface SharedWords {
   load(index: number): number
   store(index: number, value: number): void
   close(): void
 }
 
-/** A kept range of memory that shows one part of a file after another. Read-only for its holder. */
+/** A fixed range of memory that shows one part of a file after another. Read-only for its holder. */
 export interface Region {
   readonly capacity: number
-  /** capacity bytes; only the first `length` of the last point() may be touched. Ask again after each point(). */
+  /** `capacity` bytes, of which only the first `length` of the last point() may be touched. Read it again after each point(). */
   readonly buffer: ArrayBuffer
   /**
-   * True: the memory is the file's, changes by store() and by others show at once, pointing costs microseconds.
-   * False: the memory is a copy, read at point(), and pointing costs a read of all its bytes.
+   * True: the memory is that of the file. Stored changes of all processes show at once, and point() costs microseconds.
+   * False: the memory is a copy. point() reads all its bytes.
    */
   readonly live: boolean
-  /** Shows the file's bytes [offset, offset + length) at the buffer's start; offset a multiple of granularity where live. */
+  /** Shows the file's bytes [offset, offset + length) at the buffer's start. If live, offset is a multiple of granularity. */
   point(offset: number, length: number): void
   advise(at: number, length: number, advice: Advice): void
-  /** Maps the pages of a range now, reading them if need be, so that touching them faults no more. Blocks. */
+  /** Maps the pages of a range now, and reads them if needed, so that touching them causes no page fault. Blocks. */
   populate(at: number, length: number): void
   populateAsync(at: number, length: number): Promise<void>
   /** The unit in which pages are counted, bytes. */
   readonly pageBytes: number
-  /** How many pages of the range are in memory: in the system's cache, or, where it does not tell that (Windows), in this process. */
+  /** How many pages of the range are in memory: in the system's cache, or on Windows in this process. */
   residentPages(at: number, length: number): number
-  /** Shows nothing any more; pages are given back, the range is kept. */
+  /** Shows nothing from now on. The pages are released, and the address range is kept. */
   clear(): void
   release(): void
 }

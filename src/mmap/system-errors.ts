@@ -1,5 +1,5 @@
 /**
- * A failure of the operating system as a StrideError: which code it gets, with path, syscall and errno (PF3).
+ * Which StrideError does a failure of the operating system become? With code, path, syscall and errno (PF3).
  */
 
 import { getSystemErrorName } from 'node:util'
@@ -7,7 +7,7 @@ import { type ErrorCode, StrideError } from '../errors.ts'
 import { isError } from '../runtime/realms.ts'
 import { missingFolder } from './missing-folder.ts'
 
-/** errno names with a code of their own; every other is ERR_STRIDE_IO. */
+/** Codes of errno names. Every other one is ERR_STRIDE_IO. */
 const CODES: Readonly<Record<string, ErrorCode>> = {
   ENOENT: 'ERR_STRIDE_NOT_FOUND',
   ENOTDIR: 'ERR_STRIDE_NOT_FOUND',
@@ -20,7 +20,7 @@ const CODES: Readonly<Record<string, ErrorCode>> = {
   ENOSPC: 'ERR_STRIDE_NO_SPACE',
   EDQUOT: 'ERR_STRIDE_NO_SPACE',
   ENOMEM: 'ERR_STRIDE_NO_SPACE',
-  // A limit on the size of files (RLIMIT_FSIZE, FAT) is met while growing, as a full disk is.
+  // A limit on file sizes (RLIMIT_FSIZE, FAT) is reached by growing, like a full disk.
   EFBIG: 'ERR_STRIDE_NO_SPACE',
   ENAMETOOLONG: 'ERR_STRIDE_LIMIT',
   EMFILE: 'ERR_STRIDE_LIMIT',
@@ -28,7 +28,7 @@ const CODES: Readonly<Record<string, ErrorCode>> = {
   ENODEV: 'ERR_STRIDE_NOT_MAPPABLE',
 }
 
-/** What makes bytes durable. */
+/** Calls that make bytes durable. */
 const SYNCS: readonly (string | undefined)[] = [
   'fsync',
   'fdatasync',
@@ -38,15 +38,15 @@ const SYNCS: readonly (string | undefined)[] = [
 ]
 
 /**
- * The code for what a call answered. A sync never says that there is no room: a full disk that a store finds leaves all as it was, but
- * what a sync did not bring to the disk is lost, and the next sync does not say so (D5).
+ * The code for a failed call. A sync is never ERR_STRIDE_NO_SPACE: if a store finds a full disk, nothing has changed; but if a sync
+ * fails, bytes are lost, and the next sync does not report it (D5).
  */
 export function codeFor(syscall: string | undefined, code: ErrorCode | undefined): ErrorCode {
   const saysNoRoom = code === 'ERR_STRIDE_NO_SPACE' || code === 'ERR_STRIDE_LIMIT'
   return code === undefined || (saysNoRoom && SYNCS.includes(syscall)) ? 'ERR_STRIDE_IO' : code
 }
 
-/** Plain words for errno names. */
+/** errno names in plain words. */
 const WORDS: Readonly<Record<string, string>> = {
   ENOENT: 'there is no such file',
   ENOTDIR: 'a part of the path is no directory',
@@ -72,7 +72,7 @@ function withWords(name: string, path: string): string {
   return words === undefined ? name : `${name}, ${words}`
 }
 
-/** The error for a positive errno that a system call answered. */
+/** The error for the positive errno of a system call. */
 export function errnoError(syscall: string, errno: number, path: string, offset?: number): StrideError {
   const name = errnoName(errno)
   const message = `${syscall} failed with ${withWords(name, path)}: ${path}${offset === undefined ? '' : `, offset ${offset}`}`
@@ -84,7 +84,7 @@ export function errnoError(syscall: string, errno: number, path: string, offset?
   })
 }
 
-/** The error for what a call of node:fs threw; anything that is no system error is given back as it is. */
+/** The StrideError for an error of node:fs. Any other error is returned unchanged. */
 export function nodeError(error: unknown, path: string): unknown {
   if (!isError(error) || error instanceof StrideError) return error
   const { code, errno, syscall } = error as NodeJS.ErrnoException
@@ -93,7 +93,7 @@ export function nodeError(error: unknown, path: string): unknown {
     return new StrideError('ERR_STRIDE_PERMISSION', message, { path, cause: error })
   }
   if (typeof errno !== 'number' || code === undefined) return error
-  // Its stack is that of the error made here.
+  // The stack is that of the error created here.
   error.stack = `${error.name}: ${error.message}`
   const facts = { path, errno: Math.abs(errno), cause: error, ...(syscall === undefined ? {} : { syscall }) }
   return new StrideError(
@@ -103,7 +103,7 @@ export function nodeError(error: unknown, path: string): unknown {
   )
 }
 
-/** Runs calls of node:fs, with their errors as StrideError. */
+/** Runs calls of node:fs, and throws their errors as StrideError. */
 export function withCodes<T>(path: string, run: () => T): T {
   try {
     return run()

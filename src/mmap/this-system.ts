@@ -1,5 +1,5 @@
 /**
- * What the system that this process runs on gives: mapping, help for files that are not mapped, or neither and why.
+ * What does the system offer that this process runs on? Mapping, help for files that are not mapped, or neither, with the reason.
  */
 
 import { StrideError } from '../errors.ts'
@@ -19,7 +19,7 @@ export interface ThisSystem {
   createPlatform(): Platform
   createMapping(): MappingSystem
   readonly fileHelp: FileHelp
-  /** Why nothing can be mapped although the system's functions are bound. */
+  /** Why nothing can be mapped, although the system's functions are bound. */
   obstacle(): string | undefined
 }
 
@@ -29,10 +29,10 @@ export type ThisSystemResult =
 
 let found: ThisSystemResult | undefined
 
-// At once, since workers may be started before the first file is opened.
+// When this file is loaded, since workers may be started before the first file is opened.
 watchWorkers()
 
-/** Looked for once a process. */
+/** Determined once in a process. */
 export function thisSystem(): ThisSystemResult {
   found ??= process.platform === 'win32' ? windows() : posix()
   return found
@@ -66,7 +66,7 @@ function posix(): ThisSystemResult {
 
 let mapping: MappingSystem | undefined
 
-/** @throws ERR_STRIDE_NOT_MAPPABLE where nothing can be mapped; `what` is named in the message */
+/** @param what for the message @throws ERR_STRIDE_NOT_MAPPABLE if nothing can be mapped */
 export function mappingSystem(what: string): MappingSystem {
   if (mapping !== undefined) return mapping
   const { system, reason } = thisSystem()

@@ -1,11 +1,11 @@
 /**
- * When does this turn of the event loop end? One immediate for everything in the process that asks.
+ * When does this turn of the event loop end? One immediate serves all callers in the process.
  *
- * What was checked at the start of a turn (a file's size) is trusted until its end, and no longer (S6). Nothing
- * is scheduled while nobody asks, so an idle process may end.
+ * A check at the start of a turn, of a file's size for example, is valid until the end of the turn (S6). Without callers nothing is
+ * scheduled, so that an idle process may end.
  */
 
-// Taken at once: a test's fake timers would otherwise keep a turn open for ever.
+// Taken when this file is loaded, since fake timers of a test would keep a turn open for ever.
 const schedule = setImmediate
 
 export interface TurnBound {

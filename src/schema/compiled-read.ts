@@ -44,7 +44,7 @@ export interface ReadContext {
 /** Arrays with at most so many elements are unrolled; longer ones are loops. */
 export const UNROLLED_MAX = 16
 
-/** Codes below this are looked up in an array, larger ones in a Map. */
+/** Codes up to this one are looked up in an array, larger ones in a Map. */
 const TABLE_MAX = 4096
 
 /** Source of the field's value, or of null or undefined if its null bits say so. */

@@ -1,8 +1,7 @@
 /**
- * A region without mapping: point() reads the bytes into a buffer of the heap.
+ * How does a region show a file that is not mapped? point() reads the bytes into a buffer of the heap.
  *
- * What is read is a copy, as old as its point(). A file that is shorter than asked is ERR_STRIDE_TRUNCATED, never
- * a signal.
+ * The bytes are a copy from the moment of point(). A file that is too short is ERR_STRIDE_TRUNCATED, never a signal.
  */
 
 import type { Region } from '../platform.ts'
@@ -37,7 +36,7 @@ export class CopiedRegion implements Region {
     if (count < length) throw truncatedError(this.#file.path, offset + length, offset + count)
   }
 
-  /** The bytes are copied already: there is nothing to advise or to populate. */
+  /** The bytes are copied already, so there is nothing to advise or populate. */
   advise(): void {}
   populate(): void {}
   async populateAsync(): Promise<void> {}

@@ -1,8 +1,8 @@
 /**
- * The seam without mapping: positioned reads and writes through node:fs.
+ * How does platform.ts work without mapping? By positioned reads and writes through node:fs.
  *
- * First class, not a fallback to be ashamed of: network file systems break mappings, Electron forbids buffers over
- * foreign memory, and some data is cold. Locks, allocation and read-ahead are the system's where koffi loads.
+ * Network file systems break mappings, Electron forbids buffers over foreign memory, and for cold data mapping does not pay. If koffi
+ * loads, the system does locks, allocation and read-ahead.
  */
 
 import { checkRange } from '../bounds.ts'
@@ -14,20 +14,20 @@ import { closedError, readOnlyError, truncatedError } from '../system-errors.ts'
 import { CopiedRegion } from './copied-region.ts'
 import { processLocks } from './process-locks.ts'
 
-/** A descriptor and what it is of. */
+/** A descriptor and its file. */
 export interface OpenFile {
   readonly fd: number
   readonly path: string
   size(): number
 }
 
-/** What the system itself does better than node:fs, or alone: posix/file-help.ts, win32/win32-platform.ts. */
+/** Calls of the system that node:fs lacks or does worse: posix/file-help.ts, win32/win32-platform.ts. */
 export interface FileHelp {
   readonly locks: LockTable
-  /** Why the locks exclude handles of this process only; undefined where they exclude everybody. */
+  /** Why locks only exclude handles of this process; undefined if they exclude all processes. */
   readonly lockObstacle?: string
   open(path: string, options: OpenFileOptions): number
-  /** False where the system reserves nothing: zeros are written then. */
+  /** Reserves blocks; false if the system cannot, and zeros must be written. */
   reserveBlocks(file: OpenFile, offset: number, length: number): boolean
   readAhead(file: OpenFile, offset: number, length: number): void
   rename(from: string, to: string, own?: PlatformFile): void
@@ -36,7 +36,7 @@ export interface FileHelp {
   syncFolder(path: string): void
 }
 
-/** Where koffi cannot be had, and why: locks hold within this process only, and zeros are written. */
+/** The help without koffi: locks are valid within this process only, and zeros are written. */
 export function withoutHelp(reason: string): FileHelp {
   return {
     locks: processLocks,
@@ -51,7 +51,7 @@ export function withoutHelp(reason: string): FileHelp {
   }
 }
 
-/** Windows replaces no file that is open: the caller's own opener gives way. */
+/** Windows replaces no open file, so the caller's own opener is closed first. */
 function renameOver(from: string, to: string, own?: PlatformFile): void {
   const replace = (): void => rename(from, to)
   if (process.platform !== 'win32' || !(own instanceof DiskFile)) replace()
@@ -77,7 +77,7 @@ export function createFilePlatform(help: FileHelp = withoutHelp('koffi is not us
 }
 
 class PositionedFile extends DiskFile {
-  // There the descriptor is made of a handle, and Node does not know it.
+  // On Windows the descriptor is made from a handle, and Node does not know it.
   protected override readonly locksApart = process.platform === 'win32'
   readonly #help: FileHelp
 
@@ -108,7 +108,7 @@ class PositionedFile extends DiskFile {
   }
 }
 
-/** Words read and written by position: each read asks the system, so it is as new as a mapped one. */
+/** Words that are read and written by position. Each read calls the system, so it is as current as a mapped word. */
 class PositionedWords implements SharedWords {
   readonly #file: PositionedFile
   readonly #offset: number

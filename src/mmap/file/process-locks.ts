@@ -1,10 +1,10 @@
 /**
- * Locks where koffi does not load: they exclude handles of this thread only.
+ * Which locks are there if koffi does not load? Locks that exclude other handles of this thread only.
  *
- * node:fs knows no locks, and words in a file would stay held when their process is killed (S5). So a store is written
- * under them only where its caller says that nobody else writes (S0, engine/file/locks.ts).
- *   PL1  all copies of this library in one thread share them, those in other realms too (node:vm, test runners): the table
- *        is a property of a module of Node, of which each thread has one. Threads share no objects, and so no table.
+ * node:fs has no locks, and words in a file would stay held after their process is killed (S5). With these locks a store is only written
+ * if its opener promises that there is no other writer (S0, engine/file/locks.ts).
+ *   PL1  all copies of this library in one thread share the locks, also in other realms (node:vm, test runners). The table is a property
+ *        of a module of Node, which exists once in each thread. Threads share no objects, and so no table.
  */
 
 import workerThreads from 'node:worker_threads'
@@ -15,10 +15,10 @@ interface Holders {
   readonly shared: Set<number>
 }
 
-/** The name changes with the shape of what it names. */
+/** The number in the name changes when the shape of the table does. */
 const TABLE = Symbol.for('stridedb.process-locks.1')
 
-/** By identity of the file and byte (PL1). */
+/** Held locks, by the file's identity and the byte (PL1). */
 const held = sharedTable()
 
 function sharedTable(): Map<string, Holders> {

@@ -1,9 +1,9 @@
 /**
- * The numbers that differ between systems: one table a system, each with its source.
+ * Which numbers differ between POSIX systems? One table for each system, with sources.
  *
- * Linux: the kernel's asm-generic headers (mman-common.h, mman.h, fcntl.h), which x64, arm64, riscv64, loong64 and
- * s390x share; checked on x64. macOS: sys/mman.h and sys/fcntl.h of xnu, unistd.h of its Libc; not yet run on a machine.
- * test/mmap/abi.test.ts compares both tables with the headers.
+ * Linux: the kernel's asm-generic headers (mman-common.h, mman.h, fcntl.h), which x64, arm64, riscv64, loong64 and s390x share; checked
+ * on x64. macOS: sys/mman.h and sys/fcntl.h of xnu, unistd.h of its Libc; not yet run on a machine. test/mmap/abi.test.ts compares
+ * both tables with the headers.
  */
 
 export interface Abi {
@@ -48,12 +48,12 @@ export interface Abi {
   }
   /** fcntl(2) of macOS: empties the drive's cache too; fsync(2) there does not */
   readonly F_FULLFSYNC: number | undefined
-  /** fcntl(2) of macOS, in the place of posix_fallocate; struct fstore */
+  /** fcntl(2) of macOS, instead of posix_fallocate; struct fstore */
   readonly F_PREALLOCATE: number | undefined
   /** renameat2(2), Linux alone: fails where the new name is taken */
   readonly AT_FDCWD: number | undefined
   readonly RENAME_NOREPLACE: number | undefined
-  /** lseek(2): where the next hole, or the next data, begins; asked for on Linux alone */
+  /** lseek(2): where the next hole or the next data begins; used on Linux only */
   readonly SEEK_DATA: number | undefined
   readonly SEEK_HOLE: number | undefined
   /** open(2) flags that node:fs does not name */
@@ -133,7 +133,7 @@ export const MACOS: Abi = {
 /** Linux on 64-bit machines whose headers are the generic ones; ppc64 has a MAP_NORESERVE of its own. */
 const LINUX_ARCHITECTURES = ['x64', 'arm64', 'riscv64', 'loong64', 's390x']
 
-/** The table of the system this runs on, or why there is none. */
+/** The table of this system, or why there is none. */
 export function abiOfThisSystem(): Abi | string {
   if (process.platform === 'darwin') return MACOS
   if (process.platform !== 'linux') return `files are not mapped on ${process.platform} yet`

@@ -1,16 +1,16 @@
 /**
- * A range of addresses that one ArrayBuffer lies over, from reservation to release.
+ * What is the life of a range of addresses under one ArrayBuffer, from reservation to release?
  *
- *   AR1  while the buffer can be reached, its addresses are mapped to something: a file's bytes, or zeros. So no
- *       use of it, however late, ends the process or shows other memory (S4).
- *   AR2  after release() nothing shows the file: where the runtime can detach (Node 22 and later) the buffer has
- *       no bytes, and zeros lie where they were.
- *   AR3  an asynchronous call that runs over the range keeps it from being unmapped until it has returned.
- *   AR4  a buffer that was in a user's hands keeps its addresses until it is collected, detached or not: zlib and crypto
- *       work on such bytes in threads of their own, and hold the buffer until they are done. One that was moved
- *       elsewhere (transfer) keeps them for ever, since nobody can tell when it is gone.
- *   AR5  a worker thread writes its ranges down, so that they are taken away after its end (thread-ledger.ts).
- * What lies over the range: mapped-region.ts for windows, mapped-view.ts for views of users.
+ *   AR1  while the buffer can be reached, its addresses are mapped to a file's bytes or to zeros. So no use of it, however late, ends
+ *        the process or shows other memory (S4).
+ *   AR2  after release() nothing shows the file. If the runtime can detach (Node 22 and later), the buffer has no bytes, and zeros are
+ *        mapped at its addresses.
+ *   AR3  an asynchronous call over the range keeps it mapped until the call has returned.
+ *   AR4  a buffer that a user had keeps its addresses until it is collected, detached or not. zlib and crypto work on such bytes in
+ *        threads of their own, and hold the buffer until they are done. A buffer that was transferred keeps its addresses for ever,
+ *        since its collection cannot be observed.
+ *   AR5  a worker thread records its ranges, so that they are unmapped after its end (thread-ledger.ts).
+ * Uses of ranges: mapped-region.ts for windows, posix-mapping.ts for views of users.
  */
 
 import { constants } from 'node:os'
@@ -60,7 +60,7 @@ export class AddressRange {
   }
 
   /**
-   * Takes `length` bytes of address space that read as zero; they cost no memory until something is written.
+   * Reserves `length` bytes of address space that read as zero. They cost no memory until something is written.
    * @throws ERR_STRIDE_NO_SPACE (no address space), _LIMIT (map-count.ts), _NOT_MAPPABLE
    */
   static reserve(calls: SystemCalls, path: string, length: number): AddressRange {
@@ -88,9 +88,9 @@ export class AddressRange {
     }
   }
 
-  /** The buffer, for code outside this library. */
+  /** Gives the buffer to code outside this library. */
   lend(): ArrayBuffer {
-    // Where no runtime can move a buffer, none lives on in another thread.
+    // If the runtime cannot transfer buffers, none can live on in another thread.
     if (!this.#isLent && canDetach) ownLedger(this.#calls)?.lend(this.#entry)
     this.#isLent = true
     return this.buffer
@@ -100,7 +100,7 @@ export class AddressRange {
     return this.#released
   }
 
-  /** Lays a file's bytes over [at, at + length); on failure zeros lie there. @throws ERR_STRIDE_IO, _NO_SPACE */
+  /** Maps a file's bytes over [at, at + length). On failure zeros are mapped. @throws ERR_STRIDE_IO, _NO_SPACE */
   show(at: number, length: number, fd: number, offset: number, protection: number, flags: number): void {
     this.#check(at, length)
     const result = this.#calls.mmap(
@@ -112,12 +112,12 @@ export class AddressRange {
       offset,
     )
     if (result >= 0) return
-    // A failed MAP_FIXED may have taken away what lay there.
+    // A failed MAP_FIXED may have unmapped the old pages.
     this.hide(0, this.bytes)
     throw refusal(-result, this.#path, offset)
   }
 
-  /** Lays zeros over a range: nobody's bytes are seen through it, and a stray read does not end the process. */
+  /** Maps zeros over a range, so that a late read shows no file and does not end the process. */
   hide(at: number, length: number, writable = false): void {
     if (length === 0) return
     this.#check(at, length)
@@ -128,7 +128,7 @@ export class AddressRange {
     if (result < 0) throw errnoError('mmap', -result, this.#path)
   }
 
-  /** Runs an asynchronous call over the range, which stays mapped until it has returned (AR3). */
+  /** Runs an asynchronous call over the range, which stays mapped until the call has returned (AR3). */
   async during<T>(call: () => Promise<T>): Promise<T> {
     this.#inFlight++
     try {
@@ -139,11 +139,11 @@ export class AddressRange {
     }
   }
 
-  /** Takes the file's bytes away, and the buffer's length where the runtime can (AR2). Twice is fine. */
+  /** Unmaps the file's bytes, and detaches the buffer if the runtime can (AR2). Twice is fine. */
   release(): void {
     if (this.#released) return
     this.#released = true
-    // Otherwise a program has moved the memory into another buffer.
+    // If not, a program has moved the memory into another buffer.
     const isHere = lengthOf(this.buffer) === this.bytes
     if (isHere && !this.#isLent && detach(this.buffer)) {
       this.#fate = 'unmap'
@@ -178,7 +178,7 @@ export class AddressRange {
   }
 }
 
-/** EINVAL is what some file systems say that have no shared mappings; what is asked for is right. */
+/** The error of a failed mmap. EINVAL comes from file systems without shared mappings, since the arguments are right. */
 function refusal(errno: number, path: string, offset: number): StrideError {
   const error = errnoError('mmap', errno, path, offset)
   if (errno !== constants.errno.EINVAL) return error

@@ -1,9 +1,8 @@
 /**
- * Blocks for a range of a file, so that a full disk is an error here and not a SIGBUS at a touch (S6).
+ * How are blocks allocated for a range of a file, so that a full disk is an error here and not a SIGBUS at a touch (S6)?
  *
- * posix_fallocate where there is one, F_PREALLOCATE on macOS, zeros written where the file system knows neither.
- * On file systems that copy on write a block reserved so does not protect an overwrite: stores there go through
- * pwrite anyway (PF1).
+ * By posix_fallocate, by F_PREALLOCATE on macOS, or by writing zeros if the file system has neither. On a copy-on-write file system a
+ * reserved block does not protect an overwrite; stores use pwrite there as everywhere (PF1).
  */
 
 import { constants, endianness } from 'node:os'
@@ -15,7 +14,7 @@ const UNSUPPORTED: readonly number[] = [EINVAL, EOPNOTSUPP, ENOSYS, ENOTSUP]
 const F_ALLOCATEALL = 4
 const F_PEOFPOSMODE = 3
 
-/** False where the file system reserves nothing: write zeros then. @throws ERR_STRIDE_NO_SPACE, _IO */
+/** Reserves blocks; false if the file system cannot, and zeros must be written. @throws ERR_STRIDE_NO_SPACE, _IO */
 export function reserveBlocks(
   calls: SystemCalls,
   file: { readonly fd: number; readonly path: string; size(): number },
@@ -25,7 +24,7 @@ export function reserveBlocks(
   const { F_PREALLOCATE } = calls.abi
   if (F_PREALLOCATE !== undefined) {
     const missing = offset + length - file.size()
-    // It counts from the end of the file, and its size is set by the caller.
+    // F_PREALLOCATE counts from the end of the file. The caller sets the size.
     if (missing > 0) {
       const result = calls.fcntl(file.fd, F_PREALLOCATE, fstore(missing))
       if (result < 0 && !UNSUPPORTED.includes(-result)) throw errnoError('fcntl', -result, file.path, offset)

@@ -1,7 +1,7 @@
 /**
- * May a file that is open for reading become another one under its name? On overlayfs (containers) the first opening for writing
- * copies a file of a lower layer to the upper one: what was mapped before goes on showing the lower file, reads by position and the
- * file's identity follow to the upper one, and nothing tells the reader.
+ * May a file that is open for reading be replaced by a copy under its name? On overlayfs (containers) the first opening for writing
+ * copies a file from a lower layer to the upper one. Existing mappings still show the lower file, while reads by position and the
+ * file's identity move to the upper one. The reader is not told.
  */
 
 import * as fs from 'node:fs'

@@ -1,5 +1,5 @@
 /**
- * What the backend that maps nothing takes of Linux or macOS.
+ * Which calls of Linux or macOS does the backend without mapping use?
  */
 
 import { openDescriptor } from '../disk-file.ts'

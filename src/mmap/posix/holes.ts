@@ -1,10 +1,10 @@
 /**
- * May every page of a mapped range be touched? A hole in the file has no block yet: where a touch needs one and the disk is
- * full, the touch is SIGBUS, and the process dies.
+ * May every page of a mapped range be touched? A hole in the file has no block yet. If a touch needs a block and the disk is full, the
+ * process dies with SIGBUS.
  *
- *   HO1  a range that may be stored to has blocks for all its pages before it is handed out.
- *   HO2  on tmpfs, where a mere reading touch takes a block, so does one that may only be read.
- * Elsewhere a hole that is only read shows zeros and takes nothing. A full disk is an error of these calls (S6).
+ *   HO1  a range that may be stored to has blocks for all its pages before a user gets it.
+ *   HO2  on tmpfs, where reading a hole also takes a block, a read-only range has them, too.
+ * On other file systems reading a hole shows zeros and takes no block. A full disk is an error of these calls (S6).
  */
 
 import * as fs from 'node:fs'
@@ -23,7 +23,7 @@ export interface MappableFile {
   size(): number
 }
 
-/** Whether a reading touch of a hole takes a block on this file's file system. */
+/** Whether reading a hole takes a block on this file's file system. */
 export function readsTakeBlocks(path: string): boolean {
   if (process.platform !== 'linux') return false
   try {
@@ -33,20 +33,20 @@ export function readsTakeBlocks(path: string): boolean {
   }
 }
 
-/** Whether the file has fewer blocks than bytes, or that cannot be known. */
+/** Whether the file has fewer blocks than bytes, or that is not known. */
 export function hasHoles(file: MappableFile): boolean {
   const { size, blocks, blksize } = fs.fstatSync(file.fd)
   return blocks * 512 + blksize <= size
 }
 
-/** Gives every hole in [offset, offset + length) of the file blocks (HO1). @throws ERR_STRIDE_NO_SPACE */
+/** Allocates blocks for every hole in [offset, offset + length) of the file (HO1). @throws ERR_STRIDE_NO_SPACE */
 export function fillHoles(calls: SystemCalls, file: MappableFile, offset: number, length: number): void {
   for (const hole of holesIn(calls, file, offset, length))
     reserveBlocks(calls, file, hole.start, hole.end - hole.start)
 }
 
 /**
- * Touches every hole of what is shown at `address` from `offset` on, by a call that answers where a touch would be a signal (HO2).
+ * Touches every hole of the part that is mapped at `address`, by a call that returns an error instead of raising a signal (HO2).
  * @throws ERR_STRIDE_NO_SPACE
  */
 export function touchHoles(
@@ -81,7 +81,7 @@ function* holesIn(
   let at = offset
   while (at < end) {
     const start = calls.seekHole(file.fd, at)
-    // The system does not tell, or there is none.
+    // There is no hole, or the system does not tell.
     if (start < 0 || start >= end) return
     const data = calls.seekData(file.fd, start)
     const stop = data < 0 ? end : Math.min(data, end)

@@ -1,9 +1,9 @@
 /**
- * How many more address ranges may this process map? Linux allows 65,530 mappings a process (vm.max_map_count); one that
- * meets that limit dies at the next need of the runtime itself.
+ * How many more address ranges may this process map? Linux allows 65,530 mappings in a process (vm.max_map_count). At the limit the
+ * process dies as soon as the runtime itself needs one.
  *
- *   MC1  ranges are refused (ERR_STRIDE_LIMIT) while three quarters of the system's limit are in use, by whomever.
- *   MC2  what is in use is counted by the system, at most every 1,024 ranges of this thread, so that others leave room.
+ *   MC1  ranges are refused (ERR_STRIDE_LIMIT) while three quarters of the limit are in use by any code in the process.
+ *   MC2  the system counts the mappings in use, after at most 1,024 ranges of this thread, so that mappings of others are seen.
  */
 
 import { readFileSync } from 'node:fs'
@@ -17,13 +17,13 @@ let limit: number | undefined
 let taken = 0
 let nextCount = STEP_MAX
 
-/** A range is about to be mapped. @throws ERR_STRIDE_LIMIT */
+/** Counts a range that will be mapped. @throws ERR_STRIDE_LIMIT */
 export function takeRange(path: string): void {
   if (taken >= nextCount) count(path)
   taken++
 }
 
-/** It is no longer mapped. */
+/** Counts a range that is no longer mapped. */
 export function giveRange(): void {
   taken--
 }
@@ -42,12 +42,12 @@ function limitOfSystem(): number {
   try {
     return Number(readFileSync('/proc/sys/vm/max_map_count', 'utf8')) || MAPS_MAX
   } catch {
-    // macOS has no such limit; Linux without /proc has the usual one.
+    // macOS has no such limit. Linux without /proc has the default one.
     return process.platform === 'linux' ? MAPS_MAX : Number.POSITIVE_INFINITY
   }
 }
 
-/** Undefined where the system does not tell. */
+/** How many mappings the process has; undefined if the system does not tell. */
 function mapsOfProcess(): number | undefined {
   try {
     let lines = 0

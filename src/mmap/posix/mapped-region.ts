@@ -1,10 +1,10 @@
 /**
- * A region that shows a file itself: sliding is one mmap(MAP_FIXED) over a range that keeps its buffer.
+ * How does a region show a mapped file and slide? By one mmap(MAP_FIXED) over a range that keeps its buffer.
  *
- * 9 to 12 us a slide and no garbage, against a new buffer each time (docs/performance.md has the figures).
- *   PR1  where the last point() reached further, zeros lie again; a point() that fails leaves zeros everywhere.
+ * A slide costs 9 to 12 us and makes no garbage, which a new buffer for each place would (docs/performance.md).
+ *   PR1  zeros are mapped behind the part that point() shows. A point() that fails leaves zeros everywhere.
  *   PR2  read-only for its holder: the pages are MAP_SHARED and PROT_READ.
- * Who decides what is shown: window-pool/live-windows.ts.
+ * Which part is shown: window-pool/live-windows.ts.
  */
 
 import { constants } from 'node:os'
@@ -19,10 +19,10 @@ import type { SystemCalls } from './system-calls.ts'
 
 const { EFAULT, EINVAL } = constants.errno
 
-/** One asynchronous call populates so much, so that the pool's thread is soon free again. */
+/** How much one asynchronous call populates, so that its thread of the pool is soon free again. */
 const PIECE_BYTES = 4 * 1024 * 1024
 
-/** What a region must know of the file it shows. */
+/** The file, as far as a region needs it. */
 export interface MappedFile {
   readonly fd: number
   readonly path: string
@@ -75,7 +75,7 @@ export class MappedRegion implements Region {
       throw new InvariantError(`A region of ${this.capacity} bytes cannot show ${length} bytes from ${offset}`)
     }
     const pages = roundUp(length, pageBytes)
-    // A region that grows in place keeps the pages that are mapped already.
+    // A region that grows in place keeps the pages that are already mapped.
     const kept = offset === this.#offset ? Math.min(this.#mapped, pages) : 0
     const before = this.#mapped
     this.#mapped = 0
@@ -91,7 +91,7 @@ export class MappedRegion implements Region {
     if (pages > kept && this.#advice !== 'normal') this.#madvise(kept, pages - kept, this.#advice)
   }
 
-  /** A range whose holes cannot be touched shows nothing (PR1). */
+  /** Touches the holes. If that fails, the region shows nothing (PR1). */
   #touchHoles(at: number, length: number, offset: number): void {
     try {
       this.#file.touchHoles(this.#range.address + at, offset, length)
@@ -103,7 +103,7 @@ export class MappedRegion implements Region {
 
   advise(at: number, length: number, advice: Advice): void {
     this.#checkShown(at, length)
-    // Advice on the whole is kept for what is shown later.
+    // Advice for the whole region also applies to what it shows later.
     if (at === 0 && length === this.#length) this.#advice = advice
     this.#madvise(at, length, advice)
   }
@@ -149,8 +149,8 @@ export class MappedRegion implements Region {
   }
 
   /**
-   * Asks for the read first: on pages that are advised 'random', populating alone reads one page after the other
-   * (1.8 s for 125 MB against 0.05 s).
+   * Starts the read first. On pages that are advised 'random', populating alone reads one page after the other (1.8 s for 125 MB
+   * instead of 0.05 s).
    */
   async #populatePiece(at: number, length: number): Promise<void> {
     const { abi } = this.#calls
@@ -169,7 +169,7 @@ export class MappedRegion implements Region {
     if (result < 0 && !this.#range.isReleased) throw this.#populateError(-result, at, length)
   }
 
-  /** WILLNEED says nothing of pages that are gone. */
+  /** WILLNEED reports no error for pages behind the end of the file. */
   #willNeed(at: number, length: number): void {
     this.#checkStillThere(at, length)
     const { start, bytes } = this.#pages(at, length)
@@ -181,7 +181,7 @@ export class MappedRegion implements Region {
     const { MADV_NORMAL, MADV_RANDOM, MADV_SEQUENTIAL } = this.#calls.abi
     const advice = wanted === 'random' ? MADV_RANDOM : wanted === 'sequential' ? MADV_SEQUENTIAL : MADV_NORMAL
     const { start, bytes } = this.#pages(at, length)
-    // Advice is a wish: a system that does not know it reads as it always does.
+    // Advice is optional: a system that does not know it reads as usual.
     this.#calls.madvise(start, bytes, advice)
   }
 
@@ -191,7 +191,7 @@ export class MappedRegion implements Region {
     if (size < needed) throw truncatedError(this.#file.path, needed, size)
   }
 
-  /** EFAULT comes where a touch would be SIGBUS: past the end of a file that became shorter, or on a bad disk. */
+  /** EFAULT means that a touch would be a SIGBUS: past the end of a file that became shorter, or on a bad disk. */
   #populateError(errno: number, at: number, length: number): StrideError {
     const needed = this.#offset + at + length
     const size = errno === EFAULT ? this.#file.size() : needed

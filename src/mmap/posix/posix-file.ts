@@ -1,5 +1,5 @@
 /**
- * A file on Linux or macOS that can be mapped: regions and shared words over it end when it is closed.
+ * How is a file on Linux or macOS opened for mapping? Regions and shared words over it end when it is closed.
  */
 
 import { InvariantError, StrideError } from '../../errors.ts'
@@ -16,20 +16,20 @@ import { fillHoles, hasHoles, readsTakeBlocks, touchHoles } from './holes.ts'
 import { MappedRegion } from './mapped-region.ts'
 import type { SystemCalls } from './system-calls.ts'
 
-/** Something that shows a part of the file in memory. */
+/** A mapping of a part of the file. */
 export interface Shown {
-  /** File offset past the last byte that it shows. */
+  /** File offset behind the last byte that it shows. */
   readonly shownEnd: number
   release(): void
 }
 
-/** Files of this thread that are shown somewhere now. */
+/** Files of this thread that are mapped now. */
 const shownFiles = new Set<PosixFile>()
 
 export class PosixFile extends DiskFile {
   protected override readonly locksApart = true
   readonly #calls: SystemCalls
-  /** Regions, words and views that show the file; they end with it. */
+  /** Regions, words and views over the file. They end when it is closed. */
   readonly #shown = new Set<Shown>()
   #readsTakeBlocks: boolean | undefined
 
@@ -38,7 +38,7 @@ export class PosixFile extends DiskFile {
     this.#calls = calls
   }
 
-  /** Asked each time a window slides: 250 ns where fstatSync takes 800 and leaves 900 bytes of garbage. */
+  /** Called each time a window slides. It takes 250 ns; fstatSync takes 800 and leaves 900 bytes of garbage. */
   override size(): number {
     this.assertOpen()
     const end = this.#calls.fileEnd(this.fd)
@@ -83,17 +83,17 @@ export class PosixFile extends DiskFile {
     }
   }
 
-  /** Blocks for all pages of a range that may be stored to by a mapping (HO1). @throws ERR_STRIDE_NO_SPACE */
+  /** Allocates blocks for all pages of a range that a mapping may store to (HO1). @throws ERR_STRIDE_NO_SPACE */
   fillHoles(offset: number, length: number): void {
     if (hasHoles(this)) fillHoles(this.#calls, this, offset, length)
   }
 
-  /** The same for what is shown for reading, where that takes blocks (HO2). @throws ERR_STRIDE_NO_SPACE */
+  /** Likewise for a read-only mapping, if reading takes blocks (HO2). @throws ERR_STRIDE_NO_SPACE */
   touchHoles(address: number, offset: number, length: number): void {
     if (this.#isReadingCostly() && hasHoles(this)) touchHoles(this.#calls, this, address, offset, length)
   }
 
-  /** Why the file is better read by position; undefined where it may be mapped. */
+  /** Why the file should be read by position; undefined if it may be mapped. */
   obstacle(): string | undefined {
     if (this.#isReadingCostly() && hasHoles(this))
       return `${this.path} has holes, which take memory when they are read through a mapping`
@@ -116,7 +116,7 @@ export class PosixFile extends DiskFile {
     return this.#readsTakeBlocks
   }
 
-  /** Counts something as showing the file until it says that it is released. @returns how it says so */
+  /** Registers a mapping of the file. @returns a function that unregisters it */
   keep(shown: Shown): () => void {
     this.#shown.add(shown)
     shownFiles.add(this)
@@ -129,7 +129,7 @@ export class PosixFile extends DiskFile {
   }
 
   /**
-   * A touch past the end would be SIGBUS: what other openers of this thread show of the file is not cut off under them.
+   * Sets the size. A touch past the end would be a SIGBUS, so a part that other openers in this thread show is not cut off.
    * @throws ERR_STRIDE_BUSY
    */
   override resize(size: number): void {
@@ -153,7 +153,7 @@ export class PosixFile extends DiskFile {
     this.assertOpen()
     checkRange(offset, length)
     const { POSIX_FADV_WILLNEED, F_RDADVISE } = this.#calls.abi
-    // Advice is a wish: no answer is an error.
+    // Advice is optional, so its result is ignored.
     if (POSIX_FADV_WILLNEED !== undefined)
       this.#calls.posixFadvise(this.fd, offset, length, POSIX_FADV_WILLNEED)
     else if (F_RDADVISE !== undefined) this.#calls.fcntl(this.fd, F_RDADVISE, radvisory(offset, length))
@@ -164,7 +164,7 @@ export class PosixFile extends DiskFile {
     checkRange(offset, length)
     const { SYNC_FILE_RANGE } = this.#calls.abi
     if (SYNC_FILE_RANGE === undefined) return
-    // What it answers counts for nothing: the sync that follows reports what failed.
+    // The result is ignored, since the sync that follows reports failures.
     await inPoolShare(() => this.#calls.syncFileRangeAsync(this.fd, offset, length, SYNC_FILE_RANGE))
   }
 

@@ -1,5 +1,5 @@
 /**
- * Views of users on Linux and macOS: mapped once, where they lie they stay.
+ * How are views of users mapped on Linux and macOS? Once, at an address that they keep.
  */
 
 import { randomBytes } from 'node:crypto'
@@ -58,8 +58,8 @@ class PosixMemory implements MappedMemory, Shown {
     this.shownEnd = offset + length
     if (access === 'readwrite') file.fillHoles(offset, length)
     this.#range = AddressRange.reserve(calls, file.path, length)
-    // Private pages are writable, so that a stray store neither reaches the file nor ends the process; without
-    // NORESERVE the system would want memory for all of them at once.
+    // Private pages are writable, so that an unintended store neither reaches the file nor ends the process. Without NORESERVE the
+    // system would reserve memory for all of them.
     const kind = access === 'readwrite' ? abi.MAP_SHARED : abi.MAP_PRIVATE | abi.MAP_NORESERVE
     try {
       this.#range.show(0, roundUp(length, pageBytes), file.fd, offset, abi.PROT_READ | abi.PROT_WRITE, kind)
@@ -82,7 +82,7 @@ class PosixMemory implements MappedMemory, Shown {
     const { start, bytes } = this.#pages(at, length)
     const { abi } = this.#calls
     this.#checkFlush(this.#calls.msync(start, bytes, abi.MS_SYNC), at)
-    // There msync leaves the bytes in the drive's cache (D7).
+    // On macOS msync leaves the bytes in the drive's cache (D7).
     if (abi.F_FULLFSYNC !== undefined) this.#file.sync()
   }
 

@@ -1,5 +1,5 @@
 /**
- * The seam on Linux and macOS: files mapped through koffi, everything else through node:fs.
+ * How does platform.ts work on Linux and macOS? Files are mapped through koffi; everything else is node:fs.
  */
 
 import { StrideError } from '../../errors.ts'
@@ -12,7 +12,7 @@ import { PosixFile } from './posix-file.ts'
 import { recordLocks } from './record-locks.ts'
 import type { SystemCalls } from './system-calls.ts'
 
-/** @param calls those of the system, or a test's, bound by bindSystemCalls */
+/** @param calls of the system, or of a test, bound by bindSystemCalls */
 export function createPosixPlatform(calls: SystemCalls): Platform {
   const locks = recordLocks(calls)
   return {
@@ -30,9 +30,9 @@ export function createPosixPlatform(calls: SystemCalls): Platform {
   }
 }
 
-/** Why nothing can be mapped with these calls, although they are bound: Electron forbids buffers over foreign memory. */
+/** Why nothing can be mapped although the calls are bound. Electron forbids buffers over foreign memory. */
 export function mappingObstacle(calls: SystemCalls): string | undefined {
-  // Seen with 1.4.5: what its compiler makes of a method reads at the address of a buffer that was detached, and dies there.
+  // Seen with 1.4.5: a compiled method reads at the address of a detached buffer, and the process dies.
   if (process.versions['bun'] !== undefined) return 'Bun is not trusted with memory that is unmapped'
   try {
     const range = AddressRange.reserve(calls, 'a page of zeros', 1)

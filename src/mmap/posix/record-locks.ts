@@ -1,9 +1,9 @@
 /**
- * Locks of the kernel on single bytes of a file: open file description locks (fcntl, F_OFD_SETLK).
+ * How are single bytes of a file locked on Linux and macOS? By open file description locks (fcntl, F_OFD_SETLK).
  *
- * They belong to the description, so that two handles of one process exclude each other, closing another
- * descriptor of the file drops nothing, and the death of the process frees them (S1, S5). Asking who holds one
- * (F_OFD_GETLK) takes nothing, so that those who ask keep nobody out.
+ * They belong to the description. Two handles of one process therefore exclude each other, closing another descriptor of the file
+ * drops no lock, and the kernel frees them when the process dies (S1, S5). Asking for the holder (F_OFD_GETLK) takes no lock, so it
+ * keeps no opener out.
  */
 
 import { constants, endianness } from 'node:os'
@@ -28,10 +28,10 @@ export function recordLocks(calls: SystemCalls): LockTable {
   return {
     tryLock: (fd, path, byte, kind) => set(fd, path, typeOf(abi, kind), byte, 1),
     unlock: (fd, path, byte) => void set(fd, path, abi.F_UNLCK, byte, 1),
-    // Length 0 reaches to the end of all bytes.
+    // Length 0 means up to the last possible byte.
     unlockAll: (fd, path) => void set(fd, path, abi.F_UNLCK, 0, 0),
     isLocked(fd, path, byte) {
-      // Which lock would keep a shared one from being taken? The answer is written over the question.
+      // The kernel writes the lock that would exclude a shared one over this struct.
       const question = flock(abi, abi.F_RDLCK, byte, 1)
       const result = calls.fcntl(fd, abi.F_OFD_GETLK, question)
       if (result < 0) throw errnoError('fcntl', -result, path)

@@ -1,8 +1,8 @@
 /**
- * How many pages of a mapped range are in memory, by mincore(2).
+ * How many pages of a mapped range are in memory? By mincore(2).
  *
- * Linux answers for the system's cache, whoever read the page; for a file that the process may not write it
- * says that everything is resident (since 5.2).
+ * Linux counts pages in the system's cache, whichever process read them. For a file that the process may not write it says that all
+ * pages are resident (since 5.2).
  */
 
 import { errnoError } from '../system-errors.ts'
@@ -11,7 +11,7 @@ import type { SystemCalls } from './system-calls.ts'
 const PAGES_AT_ONCE = 16 * 1024
 let pages: Uint8Array | undefined
 
-/** start and bytes are whole pages. */
+/** @param start @param bytes whole pages */
 export function countResident(calls: SystemCalls, path: string, start: number, bytes: number): number {
   pages ??= new Uint8Array(PAGES_AT_ONCE)
   const step = PAGES_AT_ONCE * calls.pageBytes

@@ -1,8 +1,8 @@
 /**
- * Names of shared memory: opened, removed, and left behind by who was killed.
+ * How are names of shared memory opened and removed, also those that a killed process left?
  *
- * Linux: shm_open. macOS knows no locks on such objects: a file in the folder for temporary ones serves, not yet run there.
- * Who is first and who is last at one: shared-object.ts.
+ * Linux: shm_open. macOS has no locks on such objects, so a file in the temporary folder is used; not yet run there. Which opener
+ * creates an object, and which removes it: shared-object.ts.
  */
 
 import * as fs from 'node:fs'
@@ -12,13 +12,13 @@ import { identityOf } from '../disk-file.ts'
 import { recordLocks } from './record-locks.ts'
 import type { SystemCalls } from './system-calls.ts'
 
-/** Objects of other programs are not mistaken for ours. */
+/** Distinguishes our objects from those of other programs. */
 const PREFIX = 'stridedb.'
 /** Where Linux shows the objects of shm_open. */
 const SHM_FOLDER = '/dev/shm'
-/** Held together by all who have the object open, alone by who is the only one. */
+/** All openers of an object hold its shared lock; a single opener can take the exclusive one. */
 export const LOCK_BYTE = 0
-/** Held alone while an opener finds out whether it is first. */
+/** Held exclusively while an opener finds out whether it is the first. */
 export const OPENING_BYTE = 1
 
 /** @returns a descriptor, or -errno */
@@ -38,13 +38,13 @@ export function openObject(calls: SystemCalls, name: string, create: boolean, mo
   }
 }
 
-/** The same file by a descriptor of node:fs: Node closes those of a worker thread that ends, whatever its end. */
+/** Opens the same file through node:fs, since Node closes its own descriptors when a worker thread ends in any way. */
 function knownToNode(calls: SystemCalls, fd: number): number {
   let known: number
   try {
     known = fs.openSync(`/proc/self/fd/${fd}`, fs.constants.O_RDWR | fs.constants.O_NONBLOCK)
   } catch {
-    // No /proc, or something else than a file: it is looked at by the first descriptor.
+    // There is no /proc, or this is no regular file. The first descriptor is used.
     return fd
   }
   calls.close(fd)
@@ -60,7 +60,7 @@ function objectPath(name: string): string {
   return join(tmpdir(), `${PREFIX}shared.${name}`)
 }
 
-/** Whether the name still leads to the object. */
+/** Whether the name still belongs to the object. */
 export function isStillNamed(calls: SystemCalls, name: string, identity: string): boolean {
   const fd = openObject(calls, name, false, 0)
   if (fd < 0) return false
@@ -71,17 +71,17 @@ export function isStillNamed(calls: SystemCalls, name: string, identity: string)
   }
 }
 
-/** Removes the names of objects that nobody has open any more: who had them was killed, or terminated. */
+/** Removes the names of objects whose openers were all killed or terminated. */
 export function removeAbandonedObjects(calls: SystemCalls): void {
   for (const file of fs.readdirSync(SHM_FOLDER)) {
     if (file.startsWith(PREFIX)) removeIfAbandoned(calls, file.slice(PREFIX.length))
   }
 }
 
-/** Holds a lock only where nobody has the object open, so that nobody's closing meets it. */
+/** Removes a name if no process has the object open. Only then it takes a lock, so no closing opener meets it. */
 function removeIfAbandoned(calls: SystemCalls, name: string): void {
   const fd = openObject(calls, name, false, 0)
-  // Another user's, or gone meanwhile.
+  // It belongs to another user, or is gone meanwhile.
   if (fd < 0) return
   const locks = recordLocks(calls)
   try {

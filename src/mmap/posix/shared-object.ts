@@ -1,14 +1,14 @@
 /**
- * Who is first, and who is last, at an object of shared memory: the lifetime that Windows gives by handles.
+ * Which opener of shared memory is the first, and which is the last? Locks give the lifetime that Windows gives by handles.
  *
- *   SJ1  who has the object open holds a shared lock on it; the locks die with their process.
- *   SJ2  an opener that gets the lock alone is the only one: at opening it is first, and replaces whatever a killed
- *       process left; at closing it is last, and removes the name.
- *   SJ3  between opening and locking the name may have been removed or given to another object: what was locked
- *       counts only if the name still leads to it.
- *   SJ4  openers come one after the other: two that were both still finding out would each take the other one for
- *       an opener that is through, and neither would be first.
- * Linux: shm_open. macOS knows no locks on those: a file in the folder for temporary ones serves, not yet run there.
+ *   SJ1  each opener of an object holds a shared lock on it. Locks end with their process.
+ *   SJ2  an opener that gets the exclusive lock is the only one. At opening it is the first, and replaces what a killed process left; at
+ *        closing it is the last, and removes the name.
+ *   SJ3  between opening and locking the name may be removed or given to another object. A lock only counts if the name still belongs
+ *        to the locked object.
+ *   SJ4  openers proceed one at a time. Two openers that decide at the same time would each count the other one, and neither would be
+ *        the first.
+ * Linux: shm_open. macOS has no locks on such objects, so a file in the temporary folder is used; not yet run there.
  */
 
 import * as fs from 'node:fs'
@@ -25,22 +25,22 @@ import type { SystemCalls } from './system-calls.ts'
 import { ownLedger } from './thread-ledger.ts'
 
 const { EINVAL, EISDIR, ELOOP, ENOENT, ENXIO } = constants.errno
-/** glibc says EINVAL of a folder; the name itself was checked before. */
+/** Errors for a name that another kind of object has. glibc reports EINVAL for a folder; the name itself is valid. */
 const NAMES_OF_OTHERS: readonly number[] = [EINVAL, EISDIR, ELOOP, ENXIO]
 
-/** Who is first holds the lock alone while he makes room, which takes as long as zeroing memory. */
+/** The first opener holds the exclusive lock while it allocates, which takes as long as zeroing the memory. */
 const PATIENCE_MS = 10_000
 const POLL_MS = 1
 
-/** Open here, to be let go when the process ends by itself; of a killed one the next opener cleans up. */
+/** Objects to close when the process ends normally. After a kill the next opener cleans up. */
 const openHere = new Set<{ close(): void }>()
 
-/** An object of shm_open: its memory is a file. */
+/** An object of shm_open. Its memory is a file. */
 export interface SharedFile extends SharedObject {
   readonly memory: PosixFile
 }
 
-/** @param size undefined to open an existing object only */
+/** @param size undefined: only an existing object is opened */
 export function openSharedObject(
   calls: SystemCalls,
   name: string,
@@ -64,7 +64,7 @@ interface Opened {
   readonly created: boolean
 }
 
-/** Undefined where another process is opening or closing: try again. */
+/** Undefined if another process is opening or closing the object: try again. */
 function tryOpen(calls: SystemCalls, name: string, size: number | undefined, mode: number): Opened | undefined {
   const fd = openNamed(calls, name, size !== undefined, mode)
   const file = new PosixFile(calls, `shared memory '${name}'`, fd, 'readwrite', recordLocks(calls))
@@ -81,7 +81,7 @@ function tryOpen(calls: SystemCalls, name: string, size: number | undefined, mod
       return { file, created: false }
     }
     if (size === undefined) {
-      // Left by a process that was killed: nobody has it open, so it does not exist.
+      // A killed process left it. No process has it open, so it counts as absent.
       removeName(calls, name)
       throw failure('ERR_STRIDE_NOT_FOUND', name, 'does not exist, and no size to create it was given')
     }
@@ -97,7 +97,7 @@ function tryOpen(calls: SystemCalls, name: string, size: number | undefined, mod
 function makeAnew(calls: SystemCalls, name: string, file: PosixFile, size: number): void {
   try {
     file.resize(0)
-    // Blocks now, or a full memory would be a SIGBUS at a touch.
+    // Allocated now, since with full memory a touch would be a SIGBUS.
     file.allocate(0, size)
     file.tryLock(LOCK_BYTE, 'shared')
   } catch (error) {
@@ -116,7 +116,7 @@ function held(calls: SystemCalls, name: string, { file, created }: Opened): Shar
       if (!openHere.delete(object)) return
       ownLedger(calls)?.remove(entry)
       if (openHere.size === 0) process.off('exit', closeAll)
-      // First let go, then try alone: of two that close at once, the later one succeeds.
+      // The shared lock is released before the exclusive one is tried. Of two that close at once, the later one succeeds.
       file.unlock(LOCK_BYTE)
       if (file.tryLock(LOCK_BYTE, 'exclusive') && isStillNamed(calls, name, file.identity()))
         removeName(calls, name)
@@ -143,7 +143,7 @@ function openNamed(calls: SystemCalls, name: string, create: boolean, mode: numb
   if (NAMES_OF_OTHERS.includes(-fd))
     throw failure('ERR_STRIDE_NAME_TAKEN', name, 'is the name of something else')
   if (fd < 0) throw errnoError('shm_open', -fd, name)
-  // Deno does not know descriptors that it did not open.
+  // Deno does not accept descriptors that it did not open.
   if (withCodes(name, () => fs.fstatSync(fd)).isFile()) return fd
   fs.closeSync(fd)
   throw failure('ERR_STRIDE_NAME_TAKEN', name, 'is the name of something else')

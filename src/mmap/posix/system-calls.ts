@@ -1,10 +1,10 @@
 /**
- * The C functions of a POSIX system, bound once, with plain numbers in and errno out.
+ * How are the C functions of a POSIX system called? Bound once, with plain numbers as arguments.
  *
- *   SC1  each answers 0 or an address, or the errno as a negative number, read at once; an asynchronous call
- *       reads it inside its callback, the only place where it is right.
- *   SC2  lengths are guarded by the callers; EINTR is retried here where calling again is harmless.
- * The numbers they take: abi.ts.
+ *   SC1  each returns 0, an address, or the errno as a negative number. errno is read at once; an asynchronous call reads it inside its
+ *        callback, the only place where it is right.
+ *   SC2  callers check lengths. EINTR is retried here if calling again is harmless.
+ * The numbers that they take: abi.ts.
  */
 
 import { constants } from 'node:os'
@@ -14,7 +14,7 @@ import { type ForeignFunction, type ForeignLibrary, type Koffi, loadKoffi } from
 import { type Abi, abiOfThisSystem } from './abi.ts'
 
 const { EINTR, EIO } = constants.errno
-/** unistd.h, the same everywhere */
+/** unistd.h, the same on all systems */
 const SEEK_END = 2
 /** linux/memfd.h */
 const MFD_CLOEXEC = 1
@@ -22,7 +22,7 @@ const MFD_CLOEXEC = 1
 export interface SystemCalls {
   readonly abi: Abi
   readonly pageBytes: number
-  /** An ArrayBuffer over memory that is mapped; copies nothing. */
+  /** An ArrayBuffer over mapped memory, without a copy. */
   view(address: number, length: number): ArrayBuffer
   /** @returns the address, or -errno */
   mmap(address: number, length: number, protection: number, flags: number, fd: number, offset: number): number
@@ -31,34 +31,34 @@ export interface SystemCalls {
   msyncAsync(address: number, length: number, flags: number): Promise<number>
   madvise(address: number, length: number, advice: number): number
   madviseAsync(address: number, length: number, advice: number): Promise<number>
-  /** Lowest bit of each byte of `pages`: whether that page is in memory. */
+  /** Sets the lowest bit of each byte of `pages` if that page is in memory. */
   mincore(address: number, length: number, pages: Uint8Array): number
   mlock(address: number, length: number): number
   munlock(address: number, length: number): number
   /** fcntl with a pointer to a struct. */
   fcntl(fd: number, command: number, argument: Uint8Array): number
-  /** Where the file ends, bytes; or -errno. Moves the descriptor's position, which nothing here uses. */
+  /** The size of the file in bytes, or -errno. Moves the descriptor's position, which is not used. */
   fileEnd(fd: number): number
-  /** Where the next hole, or data, begins at or after an offset; or -errno (ENXIO: none before the end). */
+  /** Where the next hole begins at or after an offset, or -errno (ENXIO: there is none before the end). */
   seekHole(fd: number, offset: number): number
   seekData(fd: number, offset: number): number
-  /** Gives a file a name that is free; -EEXIST where it is taken. Linux has this call. */
+  /** Renames a file to a free name; -EEXIST if it is taken. Linux only. */
   renameNew(from: string, to: string): number
-  /** These two empty the drive's cache on macOS too, as libuv's do. */
+  /** This call and the next also empty the drive's cache on macOS, as libuv does. */
   fsync(fd: number): number
   fdatasync(fd: number): number
   fdatasyncAsync(fd: number): Promise<number>
   posixFallocate(fd: number, offset: number, length: number): number
   posixFadvise(fd: number, offset: number, length: number, advice: number): number
-  /** Starts and awaits writeback of a range; Linux has it, and it promises no durability. */
+  /** Starts writeback of a range and waits for it. Linux only; it does not make the bytes durable. */
   syncFileRangeAsync(fd: number, offset: number, length: number, flags: number): Promise<number>
   /** @returns a descriptor, or -errno */
   shmOpen(name: string, flags: number, mode: number): number
   shmUnlink(name: string): number
-  /** A file in memory without a path, named so in /proc/self/maps; Linux has it. @returns a descriptor, or -errno */
+  /** A file in memory without a path, with this name in /proc/self/maps. Linux only. @returns a descriptor, or -errno */
   memfdCreate(name: string): number
   ftruncate(fd: number, size: number): number
-  /** For descriptors that node:fs did not open: it warns of those when it closes them in a worker thread. */
+  /** Closes a descriptor that node:fs did not open. Node warns if its own close is used for one in a worker thread. */
   close(fd: number): number
 }
 
@@ -68,7 +68,7 @@ export type SystemCallsResult =
 
 let shared: SystemCallsResult | undefined
 
-/** The system's calls, bound once a process; or why this system has none. */
+/** The system's calls, bound once in a process, or why there are none. */
 export function systemCalls(): SystemCallsResult {
   shared ??= bindThisSystem()
   return shared
@@ -88,7 +88,7 @@ function bindThisSystem(): SystemCallsResult {
   }
 }
 
-/** Binds the functions of any library handle; tests pass one whose calls fail. */
+/** Binds the functions of a library. Tests pass one whose calls fail. */
 export function bindSystemCalls(koffi: Koffi, library: ForeignLibrary, abi: Abi): SystemCalls {
   const bind = (name: string, ...parameters: string[]): ForeignFunction => library.func(name, 'int', parameters)
   const optional = (name: string, ...parameters: string[]): ForeignFunction | undefined => {
@@ -107,7 +107,7 @@ export function bindSystemCalls(koffi: Koffi, library: ForeignLibrary, abi: Abi)
   const mlock = bind('mlock', ...address)
   const munlock = bind('munlock', ...address)
   const sysconf = library.func('sysconf', 'long', ['int'])
-  // Variadic in C: arm64 macOS passes such arguments on the stack, so it must be declared so.
+  // Variadic in C. It must be declared so, since arm64 macOS passes such arguments on the stack.
   const fcntl = bind('fcntl', 'int', 'int', '...')
   const lseek = library.func('lseek', 'int64_t', ['int', 'int64_t', 'int'])
   const renameat2 = optional('renameat2', 'int', 'str', 'int', 'str', 'uint32_t')
@@ -132,7 +132,7 @@ export function bindSystemCalls(koffi: Koffi, library: ForeignLibrary, abi: Abi)
     while (result === -EINTR) result = call()
     return result
   }
-  // False where the system has no such command, or the file system does not know it: the plain call remains.
+  // False if the system or the file system does not have the command. The plain call is then used.
   const { F_FULLFSYNC } = abi
   const emptyCache = (fd: number): boolean => F_FULLFSYNC !== undefined && fcntl(fd, F_FULLFSYNC) === 0
   const emptyCacheAsync = async (fd: number): Promise<boolean> =>
@@ -147,7 +147,7 @@ export function bindSystemCalls(koffi: Koffi, library: ForeignLibrary, abi: Abi)
     view: (at, length) => unwatched(koffi.view(BigInt(at), length)),
     mmap: (at, length, protection, flags, fd, offset) => {
       const result = mmap(at, length, protection, flags, fd, offset)
-      // Failure is all ones, which koffi gives as a bigint: 18446744073709551615n.
+      // MAP_FAILED is all ones, which koffi returns as a bigint: 18446744073709551615n.
       return typeof result === 'number' ? result : -koffi.errno()
     },
     munmap: (at, length) => answer(munmap(at, length)),
@@ -174,7 +174,7 @@ export function bindSystemCalls(koffi: Koffi, library: ForeignLibrary, abi: Abi)
     fsync: fd => (emptyCache(fd) ? 0 : answer(fsync(fd))),
     fdatasync: fd => (emptyCache(fd) ? 0 : answer(fdatasync(fd))),
     fdatasyncAsync: async fd => ((await emptyCacheAsync(fd)) ? 0 : await answerLater(fdatasync, fd)),
-    // posix_fallocate and posix_fadvise answer the errno itself and leave errno alone.
+    // posix_fallocate and posix_fadvise return the errno itself and do not set errno.
     posixFallocate:
       fallocate === undefined
         ? unsupported

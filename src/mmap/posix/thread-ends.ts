@@ -1,8 +1,8 @@
 /**
- * When does a worker thread end, so that what it left is taken away?
+ * When has a worker thread ended, so that its mappings can be unmapped?
  *
- * Node tells the thread that started it, however the worker ended: by itself, by process.exit, by an exception or terminated.
- * Where the parent has not loaded this library, the next thread that maps something takes it away (thread-ledger.ts).
+ * Node tells the thread that started the worker, however it ended: by itself, by process.exit, by an exception or terminated. If that
+ * thread has not loaded this library, the next thread that maps something unmaps them (thread-ledger.ts).
  */
 
 import type { Worker } from 'node:worker_threads'
@@ -22,7 +22,7 @@ export function watchWorkers(): void {
 }
 
 function afterEnd(threadId: number): void {
-  // Most workers of a process have nothing mapped: koffi is not loaded for those.
+  // Most workers map nothing. koffi is not loaded for those.
   const calls: SystemCalls | undefined = haveLedgers() ? systemCalls().calls : undefined
   if (calls !== undefined) releaseLeftovers(calls, threadId)
 }

@@ -1,17 +1,17 @@
 /**
- * What has a worker thread mapped, written down so that another thread can take it away after the thread's end.
+ * Which ranges has a worker thread mapped? A ledger, from which another thread can unmap them after the worker's end.
  *
- * A thread that is terminated runs no more JavaScript, and nothing unmaps what it has mapped: the process keeps it. So each
- * worker thread writes its ranges into a ledger, memory that all threads of the process find by its name in /proc/self/maps.
- *   TL1  a ledger is never unmapped, so that it can be read at any time. Its owner is one word, the thread's id in Node, which
- *        is never given again, and its id in the kernel; it changes by compare-and-exchange alone. A free one is taken again.
- *   TL2  a range is taken away only when its thread is certainly gone: its parent saw the end of the worker, or the kernel
- *        knows no thread of that id any more. Calls in Node's thread pool are over then, since Node waits for them.
- *   TL3  an entry is deleted before its range is unmapped: whoever is stopped in between leaves a range, and never an entry for
- *        addresses that belong to other memory.
- *   TL4  a range whose buffer a user has had may have been moved to a thread that lives: zeros are laid there. Others are unmapped.
- * When that is done: where a thread begins to map, and where a worker ends whose parent has loaded this library. Linux alone has
- * /proc; what other systems keep: docs/concurrency.md, Worker threads that end.
+ * A terminated thread runs no more JavaScript, and its mappings stay in the process. Each worker thread therefore records its ranges in
+ * a ledger: memory that all threads of the process find by its name in /proc/self/maps.
+ *   TL1  a ledger is never unmapped, so it can be read at any time. Its owner is one word, which changes by compare-and-exchange only:
+ *        the thread's id in Node, which is never reused, and its id in the kernel. A free ledger is taken again.
+ *   TL2  a range is only unmapped if its thread is certainly gone: the parent saw the worker end, or the kernel has no thread with that
+ *        id. Calls in Node's thread pool are finished then, since Node waits for them.
+ *   TL3  an entry is deleted before its range is unmapped. A thread that is stopped in between leaves a range mapped, but never an entry
+ *        for addresses that belong to other memory.
+ *   TL4  a buffer that a user had may have been transferred to a living thread, so its range is replaced by zeros. Others are unmapped.
+ * This happens when a thread begins to map, and when a worker ends whose parent has loaded this library. Only Linux has /proc. Other
+ * systems: docs/concurrency.md, Worker threads that end.
  */
 
 import * as fs from 'node:fs'
@@ -19,19 +19,19 @@ import { isMainThread, threadId } from 'node:worker_threads'
 import { removeAbandonedObjects } from './shared-names.ts'
 import type { SystemCalls } from './system-calls.ts'
 
-/** The number changes with the shape of a ledger; two versions of the library in one process keep apart. */
+/** The number changes with the shape of a ledger, so that two versions of the library in one process do not share one. */
 const NAME = 'stridedb-ledger-1'
 const LINE = new RegExp(`^([0-9a-f]+)-[0-9a-f]+ rw-s .*/memfd:${NAME} `, 'gm')
 const LEDGER_BYTES = 1024 * 1024
-/** Words 0: the owner; pairs of an address and bytes from here on. */
+/** Word 0 is the owner. From this word on there are pairs of an address and its bytes. */
 const FIRST_ENTRY = 2
 const NOBODY = 0n
-/** In the lowest bits of the bytes, which are whole pages. */
+/** Flags in the lowest bits of the bytes, which are whole pages. */
 const LENT = 1n
 const SHARED = 2n
 const KINDS = LENT | SHARED
 
-/** The entry of a range; none where the thread keeps no ledger. */
+/** The entry of a range; undefined if the thread has no ledger. */
 export type LedgerEntry = number | undefined
 
 export class ThreadLedger {
@@ -43,7 +43,7 @@ export class ThreadLedger {
     this.#words = words
   }
 
-  /** Takes a free ledger for this thread, or makes one. @returns undefined where the system lets it not */
+  /** Takes a free ledger for this thread, or makes one. @returns undefined if the system does not allow it */
   static take(calls: SystemCalls): ThreadLedger | undefined {
     const own = ownerWord()
     if (own === undefined) return undefined
@@ -52,7 +52,7 @@ export class ThreadLedger {
     }
     const words = newLedger(calls)
     if (words === undefined) return undefined
-    // Another thread may have found the new one already.
+    // Another thread may already have found and taken the new ledger.
     return Atomics.compareExchange(words, 0, NOBODY, own) === NOBODY
       ? new ThreadLedger(words)
       : ThreadLedger.take(calls)
@@ -61,22 +61,22 @@ export class ThreadLedger {
   add(address: number, bytes: number): LedgerEntry {
     return this.#add(address, BigInt(bytes))
   }
-  /** This thread has an object of shared memory open. */
+  /** Records that this thread has an object of shared memory open. */
   addShared(): LedgerEntry {
     return this.#add(1, SHARED)
   }
-  /** From now on code outside the library may have the buffer. */
+  /** Records that code outside the library may have the buffer. */
   lend(entry: LedgerEntry): void {
     if (entry !== undefined) Atomics.or(this.#words, entry + 1, LENT)
   }
-  /** Before the range is unmapped, or given up for ever (TL3). */
+  /** Called before the range is unmapped, or abandoned for ever (TL3). */
   remove(entry: LedgerEntry): void {
     if (entry === undefined) return
     Atomics.store(this.#words, entry, 0n)
     this.#free.push(entry)
   }
 
-  /** The address comes last: without it the entry is none. */
+  /** The address is written last. Without it there is no entry. */
   #add(address: number, value: bigint): LedgerEntry {
     const entry = this.#free.pop() ?? this.#next
     if (entry + 1 >= this.#words.length) return undefined
@@ -88,8 +88,8 @@ export class ThreadLedger {
 }
 
 /**
- * Takes away what threads that are gone have left mapped.
- * @param ended Node's id of a thread that has ended, if that is known
+ * Unmaps the ranges of threads that are gone.
+ * @param ended Node's id of a thread that has ended, if it is known
  */
 export function releaseLeftovers(calls: SystemCalls, ended?: number): void {
   const own = ownerWord()
@@ -98,11 +98,11 @@ export function releaseLeftovers(calls: SystemCalls, ended?: number): void {
   for (const words of ledgers(calls)) {
     const owner = Atomics.load(words, 0)
     if (owner === NOBODY || owner === own || !isGone(owner, ended)) continue
-    // Whoever dies in the middle of this is gone, too, and the next one goes on.
+    // If this thread dies in the middle, the next caller continues.
     if (Atomics.compareExchange(words, 0, owner, own) !== owner) continue
     for (let entry = FIRST_ENTRY; entry + 1 < words.length; entry += 2) {
       const value = Atomics.load(words, entry + 1)
-      // Never used, and so is none behind it.
+      // This entry was never used, nor were those behind it.
       if (value === 0n) break
       const address = Number(Atomics.exchange(words, entry, 0n))
       if (address === 0) continue
@@ -117,7 +117,7 @@ export function releaseLeftovers(calls: SystemCalls, ended?: number): void {
 let ledgerOfThread: ThreadLedger | undefined
 let isBegun = false
 
-/** Where this thread writes down what it maps; the main thread, whose end is the process's, does not. */
+/** The ledger of this thread. The main thread has none, since it ends with the process. */
 export function ownLedger(calls: SystemCalls): ThreadLedger | undefined {
   if (!isBegun && calls.abi.system === 'linux') {
     isBegun = true
@@ -127,7 +127,7 @@ export function ownLedger(calls: SystemCalls): ThreadLedger | undefined {
   return ledgerOfThread
 }
 
-/** Whether any thread of this process has kept a ledger: asked without koffi. */
+/** Whether any thread of this process has a ledger. Works without koffi. */
 export function haveLedgers(): boolean {
   return addresses().length > 0
 }
@@ -142,7 +142,7 @@ function takeAway(calls: SystemCalls, address: number, bytes: number, isLent: bo
   calls.mmap(address, bytes, PROT_READ | PROT_WRITE, flags, -1, 0)
 }
 
-/** Node's id of this thread above 32 bits of the kernel's; undefined where /proc does not tell. */
+/** Node's id of this thread, above 32 bits with the kernel's id; undefined without /proc. */
 function ownerWord(): bigint | undefined {
   try {
     const id = /\/task\/(\d+)$/.exec(fs.readlinkSync('/proc/thread-self'))?.[1]
@@ -158,7 +158,7 @@ function isGone(owner: bigint, ended: number | undefined): boolean {
     fs.statSync(`/proc/self/task/${owner & 0xffffffffn}`)
     return false
   } catch (error) {
-    // Nothing else says that there is no such thread: not a refusal by Node's permission model.
+    // Only ENOENT means that there is no such thread. A refusal by Node's permission model does not.
     return (error as NodeJS.ErrnoException).code === 'ENOENT'
   }
 }

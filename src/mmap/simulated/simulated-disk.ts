@@ -1,18 +1,18 @@
 /**
- * Files in memory: what every handle of a simulated platform shares.
+ * How are the files of a simulated platform kept in memory?
  *
- * Each file is a sparse row of chunks. Every change is told to an observer before it happens, so that a crash test
- * can record it, or throw in its place: then nothing changed. What would survive a loss of power is not decided
- * here; the events carry enough to decide it, also after a sync that failed: Linux then marks the pages clean though they
- * are not on the disk (fsyncgate; Rebello et al., "Can Applications Recover from fsync Failures?", USENIX ATC 2020).
+ * Each file is a sparse list of chunks. An observer is called before every change. A crash test can record the change, or throw, and
+ * then nothing has changed. The tests decide what survives a loss of power; the events contain enough for that. It is also possible
+ * after a failed sync, where Linux marks pages as clean although they are not on the disk (fsyncgate; Rebello et al., "Can
+ * Applications Recover from fsync Failures?", USENIX ATC 2020).
  */
 
 import type { LockKind } from '../platform.ts'
 
-/** One thing that happens to the disk. `file` is the number of the file, which outlives renames. */
+/** One change of the disk. `file` is the number of the file, which a rename does not change. */
 export type DiskEvent =
   | { readonly kind: 'create'; readonly file: number; readonly path: string }
-  /** `mapped`: stored through shared words, so no sync orders it. The bytes are the caller's: copy to keep them. */
+  /** `mapped`: stored through shared words, which no sync orders. The bytes belong to the caller; copy them to keep them. */
   | {
       readonly kind: 'store'
       readonly file: number
@@ -22,9 +22,9 @@ export type DiskEvent =
     }
   | { readonly kind: 'resize'; readonly file: number; readonly from: number; readonly to: number }
   | { readonly kind: 'allocate'; readonly file: number; readonly offset: number; readonly length: number }
-  /** What was stored before sync-begin is durable at sync-end of the same number. */
+  /** Bytes stored before sync-begin are durable at the sync-end of the same number. */
   | { readonly kind: 'sync-begin' | 'sync-end'; readonly file: number; readonly sync: number }
-  /** The observer threw at sync-end. What the sync covered stays readable and counts as clean: no later sync stores it. */
+  /** The observer threw at sync-end. The bytes of the sync stay readable and count as clean, so no later sync writes them. */
   | { readonly kind: 'sync-failed'; readonly file: number; readonly sync: number }
   | { readonly kind: 'rename'; readonly file: number; readonly from: string; readonly to: string }
   | { readonly kind: 'remove'; readonly file: number; readonly path: string }
@@ -33,24 +33,24 @@ export type DiskEvent =
   /** The observer threw at sync-folder. Its names count as clean until another name in the folder changes. */
   | { readonly kind: 'sync-folder-failed'; readonly folder: string }
 
-/** Called before each event takes effect; what it throws, the call throws, and nothing has changed but for a failed sync. */
+/** Called before each event takes effect. If it throws, the call throws the same, and nothing has changed (except by a failed sync). */
 export type DiskObserver = (event: DiskEvent) => void
 
 const CHUNK_BYTES = 64 * 1024
 
-/** Something that shows a part of a file and wants to hear of changes. */
+/** An object that shows a part of a file, and is told of changes. */
 export interface ContentWatcher {
   stored(bytes: Uint8Array, offset: number): void
   resized(size: number): void
 }
 
-/** The bytes of one file, whatever its names and handles. */
+/** The bytes of one file, independent of its names and handles. */
 export class SimulatedContent {
   readonly file: number
   readonly watchers = new Set<ContentWatcher>()
   readonly locks = new Map<number, { exclusive: object | undefined; readonly shared: Set<object> }>()
   readonly #chunks = new Map<number, Uint8Array>()
-  /** Chunks that are shared with other contents: copied before they are changed. */
+  /** Chunks that are shared with other contents, and copied before they are changed. */
   readonly #borrowed = new Set<number>()
   #size = 0
 
@@ -62,7 +62,7 @@ export class SimulatedContent {
     return this.#size
   }
 
-  /** A new file holds these bytes. They may not change as long as it shows them. */
+  /** Fills a new file with these bytes, which the caller must not change. */
   borrow(bytes: Uint8Array): void {
     const whole = Math.floor(bytes.byteLength / CHUNK_BYTES)
     for (let index = 0; index < whole; index++) {
@@ -105,7 +105,7 @@ export class SimulatedContent {
     for (const watcher of this.watchers) watcher.resized(size)
   }
 
-  /** The chunk as this file may change it. */
+  /** The chunk, copied if it is shared. */
   #ownChunk(index: number): Uint8Array {
     let chunk = this.#chunks.get(index)
     if (chunk === undefined || this.#borrowed.delete(index)) {
@@ -163,7 +163,7 @@ export class SimulatedDisk {
     return content
   }
 
-  /** Begins a sync of a file. @returns what ends it; throws what the observer throws, as a sync that failed */
+  /** Begins a sync of a file. @returns a function that ends it, and throws what the observer throws, as a failed sync */
   beginSync(file: number): () => void {
     const sync = ++this.#syncs
     this.observe({ kind: 'sync-begin', file, sync })

@@ -1,5 +1,5 @@
 /**
- * A handle on a file in memory: behaves as one on disk does, locks and closing included.
+ * How does a handle on a file in memory behave? Like one on disk, locks and closing included.
  */
 
 import { StrideError } from '../../errors.ts'
@@ -9,7 +9,7 @@ import { closedError, readOnlyError, truncatedError } from '../system-errors.ts'
 import type { SimulatedContent, SimulatedDisk } from './simulated-disk.ts'
 import { SimulatedRegion } from './simulated-region.ts'
 
-/** More than this is asked of memory by mistake. */
+/** A larger size must be a mistake. */
 const SIZE_MAX = 2 ** 46
 
 export class SimulatedFile implements PlatformFile {

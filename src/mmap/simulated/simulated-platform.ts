@@ -1,7 +1,7 @@
 /**
- * The seam in memory: for stores that need no disk, and for tests that decide what a crash leaves.
+ * How does platform.ts work in memory? For stores without a disk, and for tests that decide what a crash leaves.
  *
- * A path is a name and nothing else: folders need not exist. Two platforms share nothing.
+ * A path is only a name; folders need not exist. Two platforms share nothing.
  */
 
 import { dirname } from 'node:path'
@@ -11,11 +11,11 @@ import { type DiskObserver, type SimulatedContent, SimulatedDisk } from './simul
 import { SimulatedFile } from './simulated-file.ts'
 
 export interface SimulatedPlatformOptions {
-  /** Sees each change before it happens; throwing in it makes the call fail: with nothing changed, but for a failed sync. */
+  /** Called before each change. If it throws, the call fails, and nothing has changed (except by a failed sync). */
   readonly observer?: DiskObserver
   /**
-   * Files that are there from the beginning, by path. The bytes are copied where they are
-   * changed, so that many disks may share them; the observer is not told.
+   * Files that exist from the beginning, by path. Bytes are copied before they are changed, so that many disks may share them. The
+   * observer is not called for them.
    */
   readonly files?: Iterable<readonly [path: string, bytes: Uint8Array]>
 }

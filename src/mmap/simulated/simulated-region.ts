@@ -1,8 +1,8 @@
 /**
- * A live region over a file in memory: later stores reach its buffer as they would reach a mapping.
+ * How does a region show a file in memory? Later stores reach its buffer, as they reach a mapping.
  *
- * It keeps bytes of its own and is told of each store; where a touch past the end of a mapped file would be
- * SIGBUS, it shows zeros, and populate() throws ERR_STRIDE_TRUNCATED as on disk.
+ * It has bytes of its own and is told of each store. Past the end of the file, where a touch of a mapping would be a SIGBUS, it shows
+ * zeros, and populate() throws ERR_STRIDE_TRUNCATED as on disk.
  */
 
 import { InvariantError } from '../../errors.ts'
@@ -42,7 +42,7 @@ export class SimulatedRegion implements Region, ContentWatcher {
       throw new InvariantError(`A region of ${this.capacity} bytes cannot show ${length} bytes from ${offset}`)
     }
     const before = this.#length
-    // Growing in place reads only what is new.
+    // A region that grows in place only reads the new part.
     const kept = offset === this.#offset ? Math.min(before, length) : 0
     this.#offset = offset
     this.#length = length
@@ -91,7 +91,7 @@ export class SimulatedRegion implements Region, ContentWatcher {
     this.#length = 0
     this.#released = true
     this.#content.watchers.delete(this)
-    // Stale views throw, or read zeros where the runtime cannot detach, as those of a mapping do.
+    // Old views throw, or read zeros if the runtime cannot detach, like those of a mapping.
     detach(this.buffer)
     this.#bytes = new Uint8Array(0)
   }

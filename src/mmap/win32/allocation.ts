@@ -1,8 +1,8 @@
 /**
- * Blocks for a range of a file, so that a full disk is an error here and not a failed page later (S6).
+ * How are blocks allocated for a range of a file on Windows, so that a full disk is an error here and not a failed page later (S6)?
  *
- * NTFS gives a file all its clusters when its end is set, unless the file is sparse or compressed. Asking for them
- * first (FileAllocationInfo) leaves the size as it was where there are none.
+ * NTFS allocates all clusters of a file when its end is set, unless the file is sparse or compressed. They are requested first
+ * (FileAllocationInfo), which leaves the size unchanged if there are none.
  */
 
 import * as fs from 'node:fs'
@@ -11,7 +11,7 @@ import { FileAllocationInfo, FileEndOfFileInfo } from './constants.ts'
 import type { Win32Calls } from './win32-calls.ts'
 import { isUnsupported, win32Error } from './win32-errors.ts'
 
-/** False where the file system reserves nothing: write zeros then. @throws ERR_STRIDE_NO_SPACE, _IO */
+/** Reserves blocks; false if the file system cannot, and zeros must be written. @throws ERR_STRIDE_NO_SPACE, _IO */
 export function reserveBlocks(
   calls: Win32Calls,
   file: { readonly fd: number; readonly path: string; size(): number },
@@ -19,7 +19,7 @@ export function reserveBlocks(
   length: number,
 ): boolean {
   const end = offset + length
-  // In the middle of a file there may be holes, which only what is written there fills.
+  // Inside the file there may be holes, which only writing fills.
   if (end <= file.size()) return hasAllBlocks(file)
   const result = setEnd(calls, file.fd, FileAllocationInfo, end)
   if (result < 0) {

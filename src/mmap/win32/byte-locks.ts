@@ -1,10 +1,10 @@
 /**
- * Locks of the system on single bytes of a file: LockFileEx.
+ * How are single bytes of a file locked on Windows? By LockFileEx.
  *
- * They belong to the handle, die with it and with its process (S1, S5). Windows keeps others from reading and writing a
- * locked byte, so that what is locked lies where no file has bytes. It knows no change of a lock from one kind to the
- * other: an exclusive one becomes shared under the shared one laid over it; a shared one is released first, and where
- * another process takes the byte in that moment the lock is lost, which is reported.
+ * Locks belong to the handle, and end with it and with its process (S1, S5). Windows keeps others from reading and writing a locked
+ * byte, so locked bytes lie behind any possible end of a file. A lock cannot be converted. To make an exclusive lock shared, a shared
+ * one is taken first and the exclusive one released. To make a shared lock exclusive, it is released first; if another process takes
+ * the byte in that moment, the lock is lost, which is reported.
  */
 
 import { StrideError } from '../../errors.ts'
@@ -15,7 +15,7 @@ import { ERROR_IO_PENDING, ERROR_LOCK_VIOLATION, ERROR_NOT_LOCKED, win32Error } 
 
 const FIRST_LOCK = 2n ** 62n
 
-/** Locks by descriptor and byte: Windows does not tell what a handle holds. */
+/** Held locks by descriptor and byte, since Windows does not tell what a handle holds. */
 type Held = Map<number, Map<number, LockKind>>
 
 export function byteLocks(calls: Win32Calls): LockTable {
@@ -51,7 +51,7 @@ export function byteLocks(calls: Win32Calls): LockTable {
       if (now === kind) return true
       const isTaken = now === 'shared' ? becomeExclusive(fd, path, byte) : lock(fd, path, byte, kind)
       if (!isTaken) return false
-      // The first unlock takes the exclusive one of two that lie over each other.
+      // If both kinds are held, the first unlock releases the exclusive one.
       if (now === 'exclusive') unlock(fd, path, byte)
       const bytes = held.get(fd) ?? new Map<number, LockKind>()
       held.set(fd, bytes.set(byte, kind))

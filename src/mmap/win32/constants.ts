@@ -1,5 +1,5 @@
 /**
- * The numbers of the Win32 interface, by the header that says them: the same on x64 and arm64.
+ * Which numbers does the Win32 interface use? By their header files; the same on x64 and arm64.
  */
 
 /** winnt.h, fileapi.h: CreateFileW */
@@ -43,7 +43,7 @@ export const FileAllocationInfo = 5
 export const FileEndOfFileInfo = 6
 export const FileDispositionInfoEx = 21
 export const FileRenameInfoEx = 22
-/** winbase.h: flags of the last two, Windows 10 1709 and later: the name goes or comes at once, open handles or not. */
+/** winbase.h: flags of the last two, Windows 10 1709 and later. The name changes at once, even if there are open handles. */
 export const FILE_DISPOSITION_DELETE = 1
 export const FILE_DISPOSITION_POSIX_SEMANTICS = 2
 export const FILE_RENAME_REPLACE_IF_EXISTS = 1
@@ -52,5 +52,5 @@ export const FILE_RENAME_POSIX_SEMANTICS = 2
 export const MOVEFILE_REPLACE_EXISTING = 1
 export const MOVEFILE_WRITE_THROUGH = 8
 
-/** processthreadsapi.h: what GetCurrentProcess answers. */
+/** processthreadsapi.h: the result of GetCurrentProcess */
 export const CURRENT_PROCESS = -1

@@ -1,9 +1,9 @@
 /**
- * Opening files, and names of files: created, replaced, removed.
+ * How are files opened, replaced and removed by name on Windows?
  *
- * Handles share everything, so that a file may be renamed and removed while it is open. From Windows 10 1709
- * on NTFS does both at once (POSIX semantics); elsewhere a name stays until the last handle is closed, so that a file is
- * moved aside before it is removed, and an open one is not replaced: ERR_STRIDE_BUSY, nothing changed.
+ * Handles share everything, so a file may be renamed and removed while it is open. From Windows 10 1709 on NTFS does both at once
+ * (POSIX semantics). Elsewhere a name stays until the last handle is closed: a file is moved aside before it is removed, and replacing
+ * an open one is ERR_STRIDE_BUSY, with nothing changed.
  */
 
 import * as fs from 'node:fs'
@@ -38,10 +38,10 @@ import {
 import type { Win32Calls } from './win32-calls.ts'
 import { ERROR_ACCESS_DENIED, isUnsupported, win32Error } from './win32-errors.ts'
 
-/** NTFS answers this where the file is open or mapped elsewhere, and also where access is not permitted. */
+/** Errors of NTFS for a file that is open or mapped elsewhere. It also reports them if access is not permitted. */
 const IN_USE: readonly number[] = [ERROR_ACCESS_DENIED, 32, 303, 1224]
 
-/** A descriptor of a regular file. @throws ERR_STRIDE_NOT_FOUND, _EXISTS, _IS_DIRECTORY, _PERMISSION, _NOT_MAPPABLE, _IO */
+/** Opens a regular file. @throws ERR_STRIDE_NOT_FOUND, _EXISTS, _IS_DIRECTORY, _PERMISSION, _NOT_MAPPABLE, _IO */
 export function openFile(calls: Win32Calls, path: string, options: OpenFileOptions): number {
   const { access, create = 'never' } = options
   if (access === 'readwrite') assertSyncable(path)
@@ -50,7 +50,7 @@ export function openFile(calls: Win32Calls, path: string, options: OpenFileOptio
   return descriptorOf(calls, path, calls.createFile(path, rights >>> 0, disposition, FILE_ATTRIBUTE_NORMAL))
 }
 
-/** A new file that goes with its last handle, however the process ends. */
+/** Creates a file that is deleted with its last handle, however the process ends. */
 export function openTemporaryFile(calls: Win32Calls, path: string): number {
   const rights = (GENERIC_READ | GENERIC_WRITE | DELETE) >>> 0
   const flags = FILE_ATTRIBUTE_TEMPORARY | FILE_FLAG_DELETE_ON_CLOSE
@@ -73,7 +73,7 @@ function descriptorOf(calls: Win32Calls, path: string, handle: number): number {
   throw new StrideError('ERR_STRIDE_LIMIT', `No file descriptor is left for ${path}`, { path })
 }
 
-/** @throws ERR_STRIDE_NOT_FOUND, _BUSY where the target is open, _PERMISSION, _IO; nothing changed */
+/** Replaces `to`. @throws ERR_STRIDE_NOT_FOUND, _BUSY if the target is open, _PERMISSION, _IO; nothing changed */
 export function renameFile(calls: Win32Calls, from: string, to: string): void {
   const result = withNamedFile(calls, from, handle =>
     calls.setFileInformation(handle, FileRenameInfoEx, renameInformation(to)),
@@ -87,13 +87,13 @@ export function renameFile(calls: Win32Calls, from: string, to: string): void {
   throw win32Error('MoveFileExW', -moved, from)
 }
 
-/** Gives a file a name that nobody has. @throws ERR_STRIDE_EXISTS, _NOT_FOUND, _PERMISSION, _IO; nothing changed */
+/** Renames a file to a free name. @throws ERR_STRIDE_EXISTS, _NOT_FOUND, _PERMISSION, _IO; nothing changed */
 export function renameNewFile(calls: Win32Calls, from: string, to: string): void {
   const moved = calls.moveFile(from, to, MOVEFILE_WRITE_THROUGH)
   if (moved !== 0) throw win32Error('MoveFileExW', -moved, to)
 }
 
-/** The name is free at once. @throws ERR_STRIDE_NOT_FOUND, _BUSY where the file is mapped, _PERMISSION, _IO */
+/** Frees the name at once. @throws ERR_STRIDE_NOT_FOUND, _BUSY if the file is mapped, _PERMISSION, _IO */
 export function removeFile(calls: Win32Calls, path: string): void {
   const flags = FILE_DISPOSITION_DELETE | FILE_DISPOSITION_POSIX_SEMANTICS
   const information = new Uint8Array(Uint32Array.of(flags).buffer)
@@ -108,7 +108,7 @@ export function removeFile(calls: Win32Calls, path: string): void {
   throw win32Error('DeleteFileW', -removed, path)
 }
 
-/** Flushes the folder's own data; a file system that has no such thing keeps its names by itself. */
+/** Flushes the folder's data. A file system without that keeps its names by itself. */
 export function syncFolderOf(calls: Win32Calls, path: string): void {
   const folder = dirname(path)
   const rights = (GENERIC_READ | GENERIC_WRITE) >>> 0
@@ -121,7 +121,7 @@ export function syncFolderOf(calls: Win32Calls, path: string): void {
     throw win32Error('FlushFileBuffers', -result, folder)
 }
 
-/** Another name first: this one must be free although the file may be open. */
+/** Renames the file before removing it, since its name must be free although the file may be open. */
 function removeAside(calls: Win32Calls, path: string): number {
   const aside = asideOf(path)
   const moved = calls.moveFile(path, aside, 0)

@@ -1,9 +1,9 @@
 /**
- * A region that shows a file itself: sliding takes the old view away and lays another one over the same addresses.
+ * How does a region show a mapped file and slide on Windows? The old view is unmapped and another one mapped at the same addresses.
  *
- *   WR1  where the last point() reached further, zeros lie again; a point() that fails leaves zeros everywhere.
+ *   WR1  zeros lie behind the part that point() shows. A point() that fails leaves zeros everywhere.
  *   WR2  read-only for its holder: the section is PAGE_READONLY.
- * Who decides what is shown: window-pool/live-windows.ts.
+ * Which part is shown: window-pool/live-windows.ts.
  */
 
 import { InvariantError, StrideError } from '../../errors.ts'
@@ -17,12 +17,12 @@ import type { Sections } from './sections.ts'
 import { ViewRange } from './view-range.ts'
 import type { Win32Calls } from './win32-calls.ts'
 
-/** One asynchronous call brings in so much, so that the pool's thread is soon free again. */
+/** How much one asynchronous call brings in, so that its thread of the pool is soon free again. */
 const PIECE_BYTES = 4 * 1024 * 1024
-/** A walk asks for no more ahead of itself. */
+/** The most that a walk prefetches. */
 const PREFETCH_BYTES_MAX = 8 * 1024 * 1024
 
-/** What a region must know of the file it shows. */
+/** The file, as far as a region needs it. */
 export interface SectionedFile {
   readonly path: string
   readonly sections: Sections
@@ -77,7 +77,7 @@ export class MappedRegion implements Region {
     this.#length = length
   }
 
-  /** Windows takes no advice about a mapping; where a walk says what it reads next, that is asked for. */
+  /** Windows takes no advice about a mapping. The part that a walk reads next is prefetched instead. */
   advise(at: number, length: number, advice: Advice): void {
     this.#checkShown(at, length)
     if (advice !== 'sequential' || length > PREFETCH_BYTES_MAX || this.#length === 0) return
@@ -122,7 +122,7 @@ export class MappedRegion implements Region {
     this.#onRelease(this)
   }
 
-  /** Takes the view away for a moment in which the file is shortened. @returns how it comes back, as far as the file reaches */
+  /** Unmaps the view while the file is shortened. @returns a function that maps it again, as far as the file reaches */
   suspend(): () => void {
     this.#range.hide()
     return () => {
@@ -143,7 +143,7 @@ export class MappedRegion implements Region {
         return this.#range.isReleased ? 0 : this.#calls.touchAsync(start, bytes)
       }),
     )
-    // A window that slid on meanwhile was not asked for any more.
+    // If the window has slid on meanwhile, the result does not matter.
     if (result !== 0 && !this.#range.isReleased && at + length <= this.#length) {
       throw this.#unreadable(at, length)
     }

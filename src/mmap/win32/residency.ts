@@ -1,8 +1,8 @@
 /**
- * How many pages of a range are in memory, by QueryWorkingSetEx.
+ * How many pages of a range are in memory on Windows? By QueryWorkingSetEx.
  *
- * Windows answers for the pages that this process has in its working set: touched, prefetched and touched, or locked.
- * What lies in the system's cache alone is not counted.
+ * Windows counts the pages in the working set of this process: touched, or locked. Pages that are only in the system's cache are not
+ * counted.
  */
 
 import type { Win32Calls } from './win32-calls.ts'
@@ -11,7 +11,7 @@ import { win32Error } from './win32-errors.ts'
 const PAGES_AT_ONCE = 4096
 let pairs: BigInt64Array | undefined
 
-/** start and bytes are whole pages. */
+/** @param start @param bytes whole pages */
 export function countResident(calls: Win32Calls, path: string, start: number, bytes: number): number {
   pairs ??= new BigInt64Array(PAGES_AT_ONCE * 2)
   let resident = 0
@@ -23,7 +23,7 @@ export function countResident(calls: Win32Calls, path: string, start: number, by
     }
     const result = calls.queryWorkingSet(new Uint8Array(pairs.buffer, 0, count * 16))
     if (result < 0) throw win32Error('K32QueryWorkingSetEx', -result, path)
-    // PSAPI_WORKING_SET_EX_BLOCK: the lowest bit says that the page is there.
+    // PSAPI_WORKING_SET_EX_BLOCK: the lowest bit is set if the page is in memory.
     for (let i = 0; i < count; i++) resident += Number((pairs[i * 2 + 1] as bigint) & 1n)
   }
   return resident

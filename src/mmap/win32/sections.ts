@@ -1,8 +1,8 @@
 /**
- * The sections of one file: what CreateFileMapping makes, and views are made of.
+ * Which sections of a file are there? CreateFileMapping makes sections, and views are made from them.
  *
- * A section is as large as the file was when it was made, so that a grown file gets another one. As long as there is a
- * section, or a view of one, Windows does not shorten the file: what a section reached once is there.
+ * A section has the size of the file when it was made, so a grown file gets another one. As long as there is a section, or a view of
+ * one, Windows does not shorten the file, so every byte of a section exists.
  */
 
 import { truncatedError } from '../system-errors.ts'
@@ -34,7 +34,7 @@ export class Sections {
     this.#file = file
   }
 
-  /** One that reaches to `end` at least; valid until the next call. @throws ERR_STRIDE_TRUNCATED, _PERMISSION, _NO_SPACE, _IO */
+  /** A section that reaches to `end`, valid until the next call. @throws ERR_STRIDE_TRUNCATED, _PERMISSION, _NO_SPACE, _IO */
   reaching(end: number, protection: Protection): number {
     const known = this.#open.get(protection)
     if (known !== undefined && known.size >= end) return known.handle
@@ -48,7 +48,7 @@ export class Sections {
     return handle
   }
 
-  /** Views stay. */
+  /** Closes the sections. Views stay mapped. */
   close(): void {
     for (const { handle } of this.#open.values()) this.#calls.closeHandle(handle)
     this.#open.clear()

@@ -1,8 +1,8 @@
 /**
- * Who may open a named object: SECURITY_ATTRIBUTES for permission bits.
+ * Who may open a named object on Windows? SECURITY_ATTRIBUTES are made from permission bits.
  *
- * The user of this process may do everything; the bits of the group stand for all users who signed in, those of others
- * for everybody. Without them nobody else has access, which is stricter than what Windows gives by itself.
+ * The user of this process may do everything. The bits of the group apply to all authenticated users, those of others to everyone.
+ * Without them no other user has access, which is stricter than the default of Windows.
  */
 
 import { StrideError } from '../../errors.ts'
@@ -14,15 +14,15 @@ const GENERIC_ALL = 0x1000_0000
 /** winnt.h: SECURITY_DESCRIPTOR_RELATIVE, its control bits self-relative, DACL present, DACL protected */
 const DESCRIPTOR_BYTES = 20
 const CONTROL = 0x8000 | 0x0004 | 0x1000
-/** SECURITY_ATTRIBUTES: its own length, where the descriptor lies, whether handles are inherited */
+/** SECURITY_ATTRIBUTES: its length, the address of the descriptor, whether handles are inherited */
 const ATTRIBUTES_BYTES = 24
 const AUTHENTICATED_USERS = Uint8Array.of(1, 1, 0, 0, 0, 0, 0, 5, 11, 0, 0, 0)
 const EVERYBODY = Uint8Array.of(1, 1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0)
 
-/** By the bits of group and others; each lies on a page of its own for good. */
+/** Addresses of attributes by the bits of group and others. Each has a page of its own, which is kept. */
 const made = new Map<number, number>()
 
-/** Where the attributes lie in memory. */
+/** The address of the attributes. */
 export function securityFor(calls: Win32Calls, mode: number): number {
   const bits = mode & 0o77
   const known = made.get(bits)
@@ -50,7 +50,7 @@ function descriptor(calls: Win32Calls, bits: number): Buffer {
   head.writeUInt8(1, 0)
   head.writeUInt16LE(CONTROL, 2)
   head.writeUInt32LE(DESCRIPTOR_BYTES, 16)
-  // ACL: revision 2, its length, how many entries
+  // ACL: revision 2, length, number of entries
   const list = Buffer.alloc(8)
   list.writeUInt8(2, 0)
   list.writeUInt16LE(8 + entries.reduce((sum, each) => sum + each.length, 0), 2)

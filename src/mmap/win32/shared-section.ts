@@ -1,10 +1,10 @@
 /**
- * An object of shared memory on Windows: a named section in the page file, which lives as long as a process has it open.
+ * What is an object of shared memory on Windows? A named section in the page file, which exists as long as a process has it open.
  *
- *   SE1  the system says who is first (ERROR_ALREADY_EXISTS), and takes the name away with the last handle, however its
- *       process ended.
- *   SE2  a section knows its size in pages alone: the bytes that were asked for stand on a page of their own behind it,
- *       written by who is first. Later openers wait for them.
+ *   SE1  the system says which opener is first (ERROR_ALREADY_EXISTS), and frees the name with the last handle, however its process
+ *        ended.
+ *   SE2  the system only keeps the size in pages. The first opener writes the size in bytes to a page of its own behind the memory, and
+ *        later openers wait for it.
  */
 
 import { type ErrorCode, StrideError } from '../../errors.ts'
@@ -18,7 +18,7 @@ import { ViewRange } from './view-range.ts'
 import type { Win32Calls } from './win32-calls.ts'
 import { ERROR_FILE_NOT_FOUND, ERROR_INVALID_HANDLE, win32Error } from './win32-errors.ts'
 
-/** Objects of this logon session; those of other programs are not mistaken for ours. */
+/** Objects of this logon session, distinguished from those of other programs. */
 const PREFIX = 'Local\\stridedb.'
 const NO_FILE = -1
 /** "STRD" */
@@ -36,7 +36,7 @@ export class SharedSection implements Mappable {
   }
 }
 
-/** @param size undefined to open an existing object only */
+/** @param size undefined: only an existing object is opened */
 export function openSharedSection(
   calls: Win32Calls,
   name: string,
@@ -70,7 +70,7 @@ function openExisting(calls: Win32Calls, name: string, path: string): number {
   return handle
 }
 
-/** Takes the size that the first one wrote; the handle is closed where that fails. */
+/** Reads the size that the first opener wrote. Closes the handle if that fails. */
 function attach(
   calls: Win32Calls,
   name: string,
@@ -112,7 +112,7 @@ function writtenSize(
   }
 }
 
-/** Whole pages. */
+/** The size of a section in bytes, whole pages. */
 function sectionBytes(calls: Win32Calls, path: string, handle: number): number {
   const address = calls.mapView(handle, FILE_MAP_READ, 0, 0, 0)
   if (address < 0) throw win32Error('MapViewOfFileEx', -address, path)

@@ -1,18 +1,17 @@
 /**
- * A range of addresses that one ArrayBuffer lies over, from its first view to its release.
+ * What is the life of a range of addresses under one ArrayBuffer on Windows, from its first view to its release?
  *
- * Windows has no call that lays one thing over another: what lies there is taken away first, and for a moment the
- * addresses are free. The rules are those of posix/address-range.ts as far as that allows:
- *   VR1  while the buffer can be reached, a view of the file or zeros lie there. Between the end of a view and the next
- *       multiple of 64 KiB lies nothing, and nobody can put anything there.
- *   VR2  after release() nothing shows the file: where the runtime can detach (Node 22 and later) the buffer has no
- *       bytes, and zeros lie where they were.
- *   VR3  an asynchronous call that runs over the range keeps its addresses until it has returned.
- *   VR4  a buffer that was in a user's hands keeps its addresses, with zeros there, until it is collected; one that was
- *       moved elsewhere keeps them for ever. A thread of zlib or crypto that is reading at the very moment of the
- *       change ends the process: docs/windows.md.
- *   VR5  where another thread took the addresses in that moment, a range that slides moves elsewhere and gets a new buffer.
- * Who shows what: mapped-region.ts for windows, win32-mapping.ts for views of users.
+ * Windows cannot map one thing over another: the old view is unmapped first, and for a moment the addresses are free. The rules are
+ * those of posix/address-range.ts, as far as that allows:
+ *   VR1  while the buffer can be reached, a view of the file or zeros are mapped there. Between the end of a view and the next multiple
+ *        of 64 KiB nothing is mapped, and nothing can be.
+ *   VR2  after release() nothing shows the file. If the runtime can detach (Node 22 and later), the buffer has no bytes, and zeros are
+ *        mapped at its addresses.
+ *   VR3  an asynchronous call over the range keeps its addresses until the call has returned.
+ *   VR4  a buffer that a user had keeps its addresses, with zeros mapped there, until it is collected; a transferred one keeps them for
+ *        ever. If a thread of zlib or crypto reads at the moment of the change, the process ends: docs/windows.md.
+ *   VR5  if another thread takes the addresses in that moment, a sliding range moves to other addresses and gets a new buffer.
+ * Uses of ranges: mapped-region.ts for windows, win32-mapping.ts for views of users.
  */
 
 import { StrideError } from '../../errors.ts'
@@ -25,7 +24,7 @@ import { ERROR_INVALID_ADDRESS, win32Error } from './win32-errors.ts'
 
 const MOVES_MAX = 8
 
-/** What is shown: a section (CreateFileMapping), how, and which part of it. */
+/** The part of a section (CreateFileMapping) that is shown, and the access. */
 export interface ShownPart {
   readonly section: number
   /** FILE_MAP_READ, FILE_MAP_WRITE or FILE_MAP_COPY */
@@ -47,9 +46,9 @@ export class ViewRange {
   readonly #path: string
   #address: number
   #buffer: ArrayBuffer
-  /** Whole pages from the address on that show the file. */
+  /** Bytes from the address on that show the file, whole pages. */
   #viewBytes = 0
-  /** Zeros lie from here to the end; `bytes` where there are none. */
+  /** Zeros are mapped from here to the end; equal to `bytes` if there are none. */
   #zerosAt: number
   #inFlight = 0
   #isLent = false
@@ -66,7 +65,7 @@ export class ViewRange {
     this.#buffer = layBuffer(calls, path, address, bytes)
   }
 
-  /** Takes `length` bytes of address space that read as zero. @throws ERR_STRIDE_NO_SPACE, _LIMIT, _NOT_MAPPABLE */
+  /** Reserves `length` bytes of address space that read as zero. @throws ERR_STRIDE_NO_SPACE, _LIMIT, _NOT_MAPPABLE */
   static reserve(calls: Win32Calls, path: string, length: number): ViewRange {
     const bytes = roundUp(Math.max(1, length), calls.granularity)
     checkLength(path, bytes)
@@ -80,7 +79,7 @@ export class ViewRange {
     }
   }
 
-  /** Shows a part wherever there is room. @throws ERR_STRIDE_NO_SPACE, _LIMIT, _NOT_MAPPABLE, _PERMISSION, _IO */
+  /** Shows a part at any free addresses. @throws ERR_STRIDE_NO_SPACE, _LIMIT, _NOT_MAPPABLE, _PERMISSION, _IO */
   static over(calls: Win32Calls, path: string, part: ShownPart): ViewRange {
     const bytes = roundUp(part.length, calls.pageBytes)
     checkLength(path, bytes)
@@ -97,7 +96,7 @@ export class ViewRange {
   get address(): number {
     return this.#address
   }
-  /** Another one after show() where the range had to move. */
+  /** The buffer. After show() it is another one if the range had to move. */
   get buffer(): ArrayBuffer {
     return this.#buffer
   }
@@ -105,13 +104,13 @@ export class ViewRange {
     return this.#isReleased
   }
 
-  /** The buffer, for code outside this library. */
+  /** Gives the buffer to code outside this library. */
   lend(): ArrayBuffer {
     this.#isLent = true
     return this.#buffer
   }
 
-  /** Shows a part of a file from the start of the range on, zeros behind it. On failure zeros lie there. */
+  /** Shows a part of a file from the start of the range on, and zeros behind it. On failure there are only zeros. */
   show(part: ShownPart): void {
     for (let moves = 0; ; moves++) {
       const result = this.#place(part)
@@ -123,12 +122,12 @@ export class ViewRange {
     }
   }
 
-  /** Zeros from the start to the end. */
+  /** Shows zeros in the whole range. */
   hide(): void {
     if (!this.#zeros(PAGE_READONLY)) this.#move()
   }
 
-  /** Runs an asynchronous call over the range, whose addresses stay taken until it has returned (VR3). */
+  /** Runs an asynchronous call over the range, which keeps its addresses until the call has returned (VR3). */
   async during<T>(call: () => Promise<T>): Promise<T> {
     this.#inFlight++
     try {
@@ -139,11 +138,11 @@ export class ViewRange {
     }
   }
 
-  /** Takes the file's bytes away, and the buffer's length where the runtime can (VR2). Twice is fine. */
+  /** Unmaps the file's bytes, and detaches the buffer if the runtime can (VR2). Twice is fine. */
   release(): void {
     if (this.#isReleased) return
     this.#isReleased = true
-    // Otherwise a program has moved the memory into another buffer.
+    // If not, a program has moved the memory into another buffer.
     const isHere = lengthOf(this.#buffer) === this.bytes
     const isGone = isHere && detach(this.#buffer)
     if (isGone && !this.#isLent) this.#fate = 'free'
@@ -153,7 +152,7 @@ export class ViewRange {
     if (this.#fate !== 'free' && this.#inFlight === 0) this.#free()
   }
 
-  /** @returns 0, or the code as a negative number */
+  /** @returns 0, or the error code as a negative number */
   #place({ section, access, offset, length }: ShownPart): number {
     const { granularity, pageBytes } = this.#calls
     const viewBytes = roundUp(length, pageBytes)
@@ -170,13 +169,13 @@ export class ViewRange {
     return this.#layZeros(zerosAt, PAGE_READONLY)
   }
 
-  /** @returns false where another thread has the addresses now */
+  /** @returns false if another thread has the addresses now */
   #zeros(protection: number): boolean {
     this.#takeAway()
     return this.#layZeros(0, protection) === 0
   }
 
-  /** Where the system has no memory to promise, the addresses are taken all the same. @returns 0, or the code as a negative number */
+  /** If the system cannot commit memory, the addresses are still reserved. @returns 0, or the error code as a negative number */
   #layZeros(at: number, protection: number): number {
     const place = (isCommitted: boolean): number =>
       this.#calls.allocate(this.#address + at, this.bytes - at, protection, isCommitted)
@@ -194,7 +193,7 @@ export class ViewRange {
     this.#zerosAt = this.bytes
   }
 
-  /** Somebody else's memory lies at the old addresses: the buffer over it goes first. */
+  /** Moves the range. The old addresses now belong to other memory, so the buffer over them is detached first. */
   #move(): void {
     detach(this.#buffer)
     this.#takeAway()

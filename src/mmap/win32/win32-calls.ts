@@ -1,11 +1,11 @@
 /**
- * The functions of kernel32, bound once, with plain numbers in and out.
+ * How are the functions of kernel32 called? Bound once, with plain numbers as arguments and results.
  *
- *   WN1  each answers what it made (a handle, an address, a size) or 0, and where it failed the code of GetLastError
- *       as a negative number, read at once: after a success the code is stale.
- *   WN2  handles and file descriptors are two names of one thing: node:fs reads and writes through the descriptor that
- *       `fdOf` makes of a handle, and closing that descriptor closes the handle.
- * The numbers they take: constants.ts. What a code means: win32-errors.ts.
+ *   WN1  each returns a handle, an address, a size or 0; on failure the code of GetLastError as a negative number. The code is read at
+ *        once, and only after a failure.
+ *   WN2  `fdOf` makes a file descriptor from a handle. node:fs reads and writes through the descriptor, and closing it closes the
+ *        handle.
+ * The numbers that they take: constants.ts. The meaning of codes: win32-errors.ts.
  */
 
 import { toNamespacedPath } from 'node:path'
@@ -33,9 +33,9 @@ const TOKEN_QUERY = 8
 const TokenUser = 1
 
 export interface CreatedSection {
-  /** Or the code, negative. */
+  /** The handle, or the error code as a negative number. */
   readonly handle: number
-  /** Whether an object of that name was there. */
+  /** Whether an object of that name existed. */
   readonly existed: boolean
 }
 
@@ -43,12 +43,12 @@ export interface Win32Calls {
   readonly pageBytes: number
   /** Views begin at multiples of this many bytes, in the file and in memory. */
   readonly granularity: number
-  /** An ArrayBuffer over memory that is mapped; copies nothing. */
+  /** An ArrayBuffer over mapped memory, without a copy. */
   view(address: number, length: number): ArrayBuffer
-  /** CreateFileW; others may read, write and remove the file meanwhile. */
+  /** CreateFileW. Others may read, write and remove the file meanwhile. */
   createFile(path: string, access: number, disposition: number, flags: number): number
   closeHandle(handle: number): void
-  /** A descriptor for node:fs, which owns the handle from now on; negative where there are no more. */
+  /** A descriptor for node:fs, which owns the handle from now on; negative if there are no more. */
   fdOf(handle: number): number
   handleOf(fd: number): number
   fileSize(handle: number): number
@@ -57,10 +57,10 @@ export interface Win32Calls {
   flushFile(handle: number): number
   moveFile(from: string, to: string, flags: number): number
   deleteFile(path: string): number
-  /** One byte, not waiting for it. */
+  /** LockFileEx of one byte, without waiting. */
   lockByte(handle: number, offset: bigint, exclusive: boolean): number
   unlockByte(handle: number, offset: bigint): number
-  /** CreateFileMappingW. handle -1: no file; security: where SECURITY_ATTRIBUTES lie, 0 for the usual ones. */
+  /** CreateFileMappingW. handle -1: no file. security: address of SECURITY_ATTRIBUTES, 0 for the default ones. */
   createSection(
     handle: number,
     protection: number,
@@ -74,21 +74,21 @@ export interface Win32Calls {
   unmapView(address: number): number
   flushView(address: number, length: number): number
   flushViewAsync(address: number, length: number): Promise<number>
-  /** Memory that reads as zero. address 0: anywhere. */
+  /** VirtualAlloc: memory that reads as zero. address 0: anywhere. */
   allocate(address: number, length: number, protection: number, isCommitted: boolean): number
   free(address: number): number
   prefetch(address: number, length: number): number
   prefetchAsync(address: number, length: number): Promise<number>
-  /** Reads a byte of each page; 0 where all of them can be read. */
+  /** Reads a byte of each page; 0 if all of them can be read. */
   touch(address: number, length: number): number
   touchAsync(address: number, length: number): Promise<number>
-  /** QueryWorkingSetEx: pairs of an address and what is known of its page, 8 bytes each. */
+  /** QueryWorkingSetEx: pairs of an address and the state of its page, 8 bytes each. */
   queryWorkingSet(pairs: Uint8Array): number
   lockMemory(address: number, length: number): number
   unlockMemory(address: number, length: number): number
-  /** The security identifier of the user whom this process runs for. */
+  /** The security identifier of this process's user. */
   userSid(): Uint8Array
-  /** VirtualQuery: bytes from the address on that are alike; 0 where it cannot be known. */
+  /** VirtualQuery: bytes from the address on with the same state; 0 if that is not known. */
   regionBytes(address: number): number
 }
 
@@ -98,7 +98,7 @@ export type Win32CallsResult =
 
 let shared: Win32CallsResult | undefined
 
-/** The system's calls, bound once a process; or why there are none. */
+/** The system's calls, bound once in a process, or why there are none. */
 export function win32Calls(): Win32CallsResult {
   shared ??= bindThisSystem()
   return shared
@@ -117,11 +117,11 @@ function bindThisSystem(): Win32CallsResult {
   }
 }
 
-/** @throws where a function is missing */
+/** @throws if a function is missing */
 export function bindWin32Calls(koffi: Koffi): Win32Calls {
   const kernel32 = koffi.load('kernel32.dll')
   const advapi32 = koffi.load('advapi32.dll')
-  // What exports libuv: node.exe itself, whose table of descriptors node:fs uses.
+  // node.exe itself exports libuv, whose table of descriptors node:fs uses.
   const program = koffi.load(null)
   const bind = (name: string, result: string, ...parameters: string[]): ForeignFunction =>
     kernel32.func(name, result, parameters)
@@ -178,7 +178,7 @@ export function bindWin32Calls(koffi: Koffi): Win32Calls {
   const virtualUnlock = bind('VirtualUnlock', 'int', ...range)
   const virtualQuery = bind('VirtualQuery', 'size_t', 'uintptr_t', 'void *', 'size_t')
   const prefetch = bind('PrefetchVirtualMemory', 'int', handle, 'size_t', 'void *', 'uint32_t')
-  // The one function that reads a byte of each page and answers, instead of raising, where it may not.
+  // The only function that reads a byte of each page and returns an error instead of raising an exception.
   const isBadReadPtr = bind('IsBadReadPtr', 'int', ...range)
   const queryWorkingSet = bind('K32QueryWorkingSetEx', 'int', handle, 'void *', 'uint32_t')
   const getSystemInfo = bind('GetSystemInfo', 'void', 'void *')
@@ -262,7 +262,7 @@ export function bindWin32Calls(koffi: Koffi): Win32Calls {
       const length = new Uint32Array(1)
       const result = tokenInformation(Number(token[0]), TokenUser, information, information.length, length)
       closeHandle(Number(token[0]))
-      // TOKEN_USER: a pointer and flags, 16 bytes, and behind them what the pointer points to.
+      // TOKEN_USER: a pointer and flags, 16 bytes, followed by the identifier.
       return result === 0 ? new Uint8Array(0) : information.slice(16, length[0])
     },
     regionBytes: address => {

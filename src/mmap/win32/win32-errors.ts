@@ -1,5 +1,5 @@
 /**
- * A failure of Win32 as a StrideError: which code it gets, with path, function, and the Win32 code and its name (PF3).
+ * Which StrideError does a failure of Win32 become? With code, path, function, and the Win32 code and its name (PF3).
  */
 
 import { type ErrorCode, StrideError } from '../../errors.ts'
@@ -15,7 +15,7 @@ interface KnownError {
 const known = (name: string, code: ErrorCode, words?: string): KnownError =>
   words === undefined ? { name, code } : { name, code, words }
 
-/** winerror.h; every other is ERR_STRIDE_IO. */
+/** Codes of winerror.h. Every other one is ERR_STRIDE_IO. */
 const ERRORS: ReadonlyMap<number, KnownError> = new Map([
   [1, known('ERROR_INVALID_FUNCTION', 'ERR_STRIDE_IO')],
   [2, known('ERROR_FILE_NOT_FOUND', 'ERR_STRIDE_NOT_FOUND', 'there is no such file')],
@@ -63,14 +63,14 @@ export const ERROR_INVALID_ADDRESS = 487
 export const ERROR_IO_PENDING = 997
 export const ERROR_WORKING_SET_QUOTA = 1453
 
-/** What a call answers that this system, or this file system, does not know. */
+/** Errors of a call that this system, or this file system, does not have. */
 const UNSUPPORTED: readonly number[] = [1, 50, 87, 120]
 
 export function isUnsupported(win32Code: number): boolean {
   return UNSUPPORTED.includes(win32Code)
 }
 
-/** The error for a code of GetLastError; `errno` carries the code. */
+/** The error for a code of GetLastError, which `errno` contains. */
 export function win32Error(call: string, win32Code: number, path: string, offset?: number): StrideError {
   const error = ERRORS.get(win32Code) ?? known(`Win32 error ${win32Code}`, 'ERR_STRIDE_IO')
   const { name, code } = error

@@ -1,8 +1,8 @@
 /**
- * A file on Windows that can be mapped: regions and shared words over it end when it is closed.
+ * How is a file on Windows opened for mapping? Regions and shared words over it end when it is closed.
  *
- * Windows shortens no file of which there are sections or views: those of this opener are unmapped for that moment; where
- * another opener has some, the file stays as it is (ERROR_USER_MAPPED_FILE, ERR_STRIDE_BUSY).
+ * Windows does not shorten a file that has sections or views. Those of this opener are unmapped for that moment. If another opener has
+ * some, the file stays as it is (ERROR_USER_MAPPED_FILE, ERR_STRIDE_BUSY).
  */
 
 import { InvariantError, StrideError } from '../../errors.ts'
@@ -20,9 +20,9 @@ import { win32Error } from './win32-errors.ts'
 
 const ERROR_USER_MAPPED_FILE = 1224
 
-/** Something that shows a part of the file in memory. */
+/** A mapping of a part of the file. */
 export interface Shown {
-  /** Takes its view away. @returns how it comes back, as far as the file reaches then */
+  /** Unmaps its view. @returns a function that maps it again, as far as the file reaches then */
   suspend(): () => void
   release(): void
 }
@@ -33,7 +33,7 @@ export class Win32File extends DiskFile {
   #handle: number
   /** @internal */
   readonly sections: Sections
-  /** Regions, words and views that show the file; they end with it. */
+  /** Regions, words and views over the file. They end when it is closed. */
   readonly #shown = new Set<Shown>()
 
   constructor(calls: Win32Calls, path: string, fd: number, access: Access, locks: LockTable) {
@@ -89,13 +89,13 @@ export class Win32File extends DiskFile {
     return ViewRange.over(this.#calls, this.path, this.#wordsPart(first, end))
   }
 
-  /** Counts something as showing the file until it says that it is released. @returns how it says so */
+  /** Registers a mapping of the file. @returns a function that unregisters it */
   keep(shown: Shown): () => void {
     this.#shown.add(shown)
     return () => void this.#shown.delete(shown)
   }
 
-  /** @throws ERR_STRIDE_BUSY where another opener maps the file and it would become shorter; nothing changed */
+  /** @throws ERR_STRIDE_BUSY if the file would become shorter and another opener maps it; nothing changed */
   override resize(size: number): void {
     this.assertWritable()
     checkOffset('size', size)
@@ -113,7 +113,7 @@ export class Win32File extends DiskFile {
     }
   }
 
-  /** Windows reads ahead for a mapping that is touched; it has no call for a range that is not mapped. */
+  /** Does nothing. Windows reads ahead when a mapping is touched, and has no call for a range that is not mapped. */
   readAhead(offset: number, length: number): void {
     this.assertOpen()
     checkRange(offset, length)

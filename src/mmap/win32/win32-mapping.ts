@@ -1,5 +1,5 @@
 /**
- * Views of users on Windows: mapped once, where they lie they stay.
+ * How are views of users mapped on Windows? Once, at an address that they keep.
  */
 
 import { randomBytes } from 'node:crypto'
@@ -49,7 +49,7 @@ class Win32Memory implements MappedMemory, Shown {
     this.#path = source.path
     this.#offset = offset
     this.#file = source instanceof Win32File ? source : undefined
-    // Private pages are writable, so that a stray store neither reaches the file nor ends the process.
+    // Private pages are writable, so that an unintended store neither reaches the file nor ends the process.
     const kind = access === 'readwrite' ? FILE_MAP_WRITE : FILE_MAP_COPY
     this.#part = () => ({
       section: sectionOf(source, offset + length, access === 'readwrite' ? 'readwrite' : 'copy'),
@@ -68,7 +68,7 @@ class Win32Memory implements MappedMemory, Shown {
     return !this.#range.isReleased
   }
 
-  /** Two steps: FlushViewOfFile gives the pages to the file, FlushFileBuffers brings the file to the device (D7). */
+  /** FlushViewOfFile writes the pages to the file, then FlushFileBuffers writes the file to the device (D7). */
   flush(at: number, length: number): void {
     const { start, bytes } = this.#pages(at, length)
     this.#checkFlush(this.#calls.flushView(start, bytes), at)

@@ -1,5 +1,5 @@
 /**
- * The seam on Windows: files opened, mapped and locked through kernel32, read and written through node:fs.
+ * How does platform.ts work on Windows? Files are opened, mapped and locked through kernel32, read and written through node:fs.
  */
 
 import { StrideError } from '../../errors.ts'
@@ -15,7 +15,7 @@ import { ViewRange } from './view-range.ts'
 import type { Win32Calls } from './win32-calls.ts'
 import { Win32File } from './win32-file.ts'
 
-/** @param calls those of the system, or a test's */
+/** @param calls of the system, or of a test */
 export function createWin32Platform(calls: Win32Calls): Platform {
   const locks = byteLocks(calls)
   return {
@@ -33,14 +33,14 @@ export function createWin32Platform(calls: Win32Calls): Platform {
   }
 }
 
-/** The caller's own opener gives way: Windows replaces no file that is mapped, and some file systems none that is open. */
+/** Closes the caller's own opener if needed: Windows replaces no mapped file, and some file systems no open file. */
 function renameOver(calls: Win32Calls, from: string, to: string, own: PlatformFile | undefined): void {
   const replace = (): void => renameFile(calls, from, to)
   if (own instanceof DiskFile) own.giveWay(replace, () => openFile(calls, to, { access: own.access }))
   else replace()
 }
 
-/** Why nothing can be mapped with these calls, although they are bound: Electron forbids buffers over foreign memory. */
+/** Why nothing can be mapped although the calls are bound. Electron forbids buffers over foreign memory. */
 export function mappingObstacle(calls: Win32Calls): string | undefined {
   try {
     ViewRange.reserve(calls, 'a page of zeros', 1).release()
@@ -50,7 +50,7 @@ export function mappingObstacle(calls: Win32Calls): string | undefined {
   }
 }
 
-/** What the backend that maps nothing takes of the system. */
+/** Calls of Windows for the backend without mapping. */
 export function win32FileHelp(calls: Win32Calls): FileHelp {
   return {
     locks: byteLocks(calls),

@@ -1,5 +1,5 @@
 /**
- * The windows whose tokens may be read now: until the turn of the event loop ends, or something changes.
+ * Which windows have tokens that may be read now? They are valid until the turn of the event loop ends, or something changes.
  */
 
 import type { WindowSlot } from './window-slot.ts'
@@ -13,7 +13,7 @@ export class ActiveSlots {
     this.#slots.push(slot)
   }
 
-  /** Slots that slid away are not kept until the turn ends: a long turn has many. */
+  /** Slots that slid away are removed before the turn ends, since a long turn may have many. */
   remove(slot: WindowSlot): void {
     const at = slot.activeAt
     if (at < 0) return
@@ -25,7 +25,7 @@ export class ActiveSlots {
     slot.activeAt = -1
   }
 
-  /** Nobody reads any of them without asking again. */
+  /** Suspends all tokens: each window must be acquired again. */
   suspend(): void {
     for (const slot of this.#slots) {
       slot.suspend()

@@ -1,11 +1,11 @@
 /**
- * Windows where nothing is mapped: copies, read when they are asked for.
+ * How do windows work if nothing is mapped? They are copies, read when they are acquired.
  *
- *   WC1  an acquire without `ahead` reads exactly its bytes, each time: a copy made earlier may be older than what
- *       another process has written since.
- *   WC2  an acquire with `ahead` reads a chunk and serves the walk from it, until the turn of the event loop ends,
- *       the pool is told to expire, or bytes are stored over it.
- *   WC3  a handful of buffers is used in turn; a token ends when its buffer is read into again.
+ *   WC1  an acquire without `ahead` reads exactly its bytes each time, since another process may have changed them after an earlier
+ *        copy.
+ *   WC2  an acquire with `ahead` reads a chunk. The walk reads from it until the turn of the event loop ends, expire() is called, or
+ *        bytes are stored over it.
+ *   WC3  a few buffers are used in turn. A token ends when its buffer is read into again.
  * Windows that show the file itself: live-windows.ts.
  */
 
@@ -20,10 +20,10 @@ import type { Window, WindowOptions, WindowPool, WindowStats } from './window.ts
 
 const COPIES = 8
 const CHUNK_BYTES_MAX = 256 * 1024
-/** Asked of the system at once by prefetch. */
+/** How much prefetch reads with one call. */
 const ASK_BYTES_MAX = 8 * 1024 * 1024
 
-/** One buffer and the token on what was read into it last. */
+/** One buffer, and the token on its present content. */
 class Copy {
   region: Region | undefined
   token: ShownWindow | undefined
@@ -196,7 +196,7 @@ export class CopiedWindows implements WindowPool {
     return this.#nextCopy().read(this.#file, offset, length, isChunk)
   }
 
-  /** The buffer whose turn it is; another one where all are pinned. */
+  /** The next buffer in turn; a new one if all are pinned. */
   #nextCopy(): Copy {
     if (this.#copies.length >= COPIES) {
       for (let tried = 0; tried < this.#copies.length; tried++) {

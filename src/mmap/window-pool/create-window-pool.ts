@@ -1,8 +1,8 @@
 /**
- * Sliding windows over one file: which kind of pool serves it.
+ * Which kind of window pool serves a file?
  *
- * A pool over mapped memory shows the file itself (live-windows.ts); where nothing is mapped it reads copies
- * (copied-windows.ts). What a window promises its holder: window.ts.
+ * A pool over mapped memory shows the file itself (live-windows.ts). Without mapping it reads copies (copied-windows.ts). What a window
+ * promises its holder: window.ts.
  */
 
 import type { PlatformFile } from '../platform.ts'
@@ -14,7 +14,7 @@ export type { Window, WindowOptions, WindowPool, WindowStats } from './window.ts
 
 const WINDOW_BYTES_MIN = 64 * 1024
 
-/** A pool that shows nothing until setEnd() says how far the file may be read. @throws RangeError for unfit options */
+/** A pool that shows nothing until setEnd() sets the readable end of the file. @throws RangeError for impossible options */
 export function createWindowPool(file: PlatformFile, options: WindowOptions): WindowPool {
   const { windowBytes, itemBytesMax, mappedBytesMax } = options
   if (!Number.isInteger(Math.log2(windowBytes)) || windowBytes < WINDOW_BYTES_MIN) {
@@ -24,7 +24,7 @@ export function createWindowPool(file: PlatformFile, options: WindowOptions): Wi
     throw new RangeError(`itemBytesMax must be a whole number of bytes from 1: ${itemBytesMax}`)
   }
   if (!(mappedBytesMax > 0)) throw new RangeError(`mappedBytesMax is above 0: ${mappedBytesMax}`)
-  // The smallest region tells which kind the file has.
+  // The smallest region shows whether the file is mapped.
   const probe = file.reserve(1)
   const { live, pageBytes } = probe
   probe.release()

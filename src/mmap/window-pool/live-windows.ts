@@ -1,16 +1,16 @@
 /**
- * Windows over mapped memory: which part of the file is where, and which window gives way.
+ * Which window over mapped memory shows which part of the file, and which one is replaced?
  *
- * Window k shows the file from k * windowBytes on, and so far into its neighbour that no item is split.
+ * Window k shows the file from k * windowBytes on, and so far into the next window that no item is split.
  *   LW1  an acquire that finds its window costs a division, a lookup and three comparisons: 10 to 15 ns.
- *   LW2  at the end of each turn of the event loop every token is null; the first acquire of the next one asks for
- *       the file's size before any of them shows bytes again (S6).
- *   LW3  the sum of all bytes shown stays within mappedBytesMax, unless all windows are pinned: then one more is
- *       allowed. The least recently used one goes first.
- *   LW4  with `readsFirst` a lookup shows no window until that pays: it reads by position (lone-lookups.ts).
- *   LW5  a window needs as much buffer as it shows, rounded up to a power of two, so that a small store is small
- *       and a growing one seldom needs another.
- * The first pages of a walk in order, and bringing pages in: read-ahead.ts.
+ *   LW2  at the end of each turn of the event loop the view of every token is null. The first acquire of the next turn checks the file's
+ *        size before any token shows bytes again (S6).
+ *   LW3  the bytes shown by all windows together stay within mappedBytesMax. If all windows are pinned, one more is allowed. The least
+ *        recently used window is replaced first.
+ *   LW4  with `readsFirst` lookups read by position until a window pays (lone-lookups.ts).
+ *   LW5  the buffer of a window has the size that it shows, rounded up to a power of two. A small store thus has a small buffer, and a
+ *        growing one seldom needs a new one.
+ * Reading ahead of a walk, and prefetching: read-ahead.ts.
  */
 
 import { StrideError } from '../../errors.ts'
@@ -28,7 +28,7 @@ import type { Window, WindowOptions, WindowPool, WindowStats } from './window.ts
 import { WindowSlot } from './window-slot.ts'
 
 const REGION_BYTES_MIN = 64 * 1024
-/** Linux allows 65,530 mappings a process (vm.max_map_count), for everybody in it. */
+/** Linux allows 65,530 mappings in a process (vm.max_map_count), for all code in it. */
 const WINDOWS_MAX = 8192
 
 export class LiveWindows implements WindowPool {
@@ -39,7 +39,7 @@ export class LiveWindows implements WindowPool {
   readonly #overlap: number
   readonly #inverse: number
   readonly #slots = new SlotTable()
-  /** Undefined where every acquire shows a window. */
+  /** Undefined if every acquire shows a window. */
   readonly #lookups: LoneLookups | undefined
   #recent: WindowSlot = NO_SLOT
   readonly #active = new ActiveSlots()
@@ -58,7 +58,7 @@ export class LiveWindows implements WindowPool {
     this.#options = options
     this.#pageBytes = pageBytes
     this.#overlap = roundUp(options.itemBytesMax, Math.max(4096, pageBytes))
-    // Exact: windowBytes is a power of two.
+    // Exact, since windowBytes is a power of two.
     this.#inverse = 1 / options.windowBytes
     if (options.readsFirst === true && options.itemBytesMax <= LOOKUP_BYTES_MAX)
       this.#lookups = new LoneLookups(file)
@@ -99,7 +99,7 @@ export class LiveWindows implements WindowPool {
     if (end < this.#end) {
       for (const slot of [...this.#slots.all]) if (slot.end > end) this.#drop(slot)?.release()
     }
-    // Where the file grew, a window follows when bytes beyond its end are asked for.
+    // After the file has grown, a window is extended when bytes beyond its end are requested.
     this.#end = end
   }
 
@@ -114,7 +114,7 @@ export class LiveWindows implements WindowPool {
 
   pin(window: Window): void {
     const slot = this.#slotOf(window)
-    // A copy is in nobody's way: it is read again when it is wanted again.
+    // A copy need not be pinned. It is read again when it is needed.
     if (slot === undefined && window.view !== null) return
     if (slot === undefined) throw closedError(`a window of ${this.#file.path} at offset ${window.start}`)
     slot.pins++
@@ -188,7 +188,7 @@ export class LiveWindows implements WindowPool {
     this.#suspend()
   }
 
-  /** Not in front of its bucket: another window was used since, or the file is not shown there at all. */
+  /** For a window that is not the first of its bucket: another one was used since, or this one is not shown. */
   #acquireElsewhere(k: number, offset: number, length: number, ahead: number | undefined): Window {
     this.#checkWanted(offset, length)
     let slot = this.#slots.find(k)
@@ -205,7 +205,7 @@ export class LiveWindows implements WindowPool {
     return this.#acquireAgain(slot, offset, length, ahead)
   }
 
-  /** Shown, but suspended, expired, too short, or asked for by a walk. */
+  /** For a window that is shown, but suspended, expired, too short, or used by a walk. */
   #acquireAgain(slot: WindowSlot, offset: number, length: number, ahead: number | undefined): Window {
     this.#checkWanted(offset, length)
     if (!this.#isTurnOpen) this.checkSize()
@@ -233,7 +233,7 @@ export class LiveWindows implements WindowPool {
     return slot
   }
 
-  /** Shows what the file has gained beyond the end of a window; its old tokens end. */
+  /** Extends a window over the part that the file has gained. Its old tokens end. */
   #extend(slot: WindowSlot): void {
     const { k, start, pins } = slot
     const end = Math.min(this.#end, start + this.#options.windowBytes + this.#overlap)
@@ -247,7 +247,7 @@ export class LiveWindows implements WindowPool {
     try {
       slot.show(k, start, end, region)
       if (this.#options.advice === 'sequential') region.advise(0, end - start, 'sequential')
-      // One cold touch would otherwise read as far ahead as the device is set to, 8 MiB where this was measured.
+      // Otherwise one cold touch reads as much as the device's read-ahead, 8 MiB where this was measured.
       else region.advise(0, end - start, 'random')
     } catch (error) {
       slot.drop()
@@ -259,7 +259,7 @@ export class LiveWindows implements WindowPool {
     this.#slides++
   }
 
-  /** Lets go of windows until `length` more bytes may be shown. @returns a region for them: `held` where it is large enough */
+  /** Drops windows until `length` more bytes may be shown. @returns a region for them: `held` if it is large enough */
   #makeRoom(length: number, held?: Region): Region {
     const isLargeEnough = held !== undefined && held.capacity >= length
     let region = isLargeEnough ? held : undefined
@@ -280,7 +280,7 @@ export class LiveWindows implements WindowPool {
     return this.#spare.take(length) ?? this.#reserve(length)
   }
 
-  /** Where the process may map no more, windows give way until there is room for this one. */
+  /** Reserves a region. If the process may map no more, windows are dropped until there is room. */
   #reserve(length: number): Region {
     for (;;) {
       try {
@@ -308,7 +308,7 @@ export class LiveWindows implements WindowPool {
     return least
   }
 
-  /** The slot that shows window k, placed now if that takes no other one away. */
+  /** The slot that shows window k. It is shown now if no other window has to be dropped for it. */
   #slotWithoutSliding(k: number): WindowSlot | undefined {
     const slot = this.#slots.find(k)
     if (slot !== undefined) {

@@ -1,15 +1,14 @@
 /**
- * Lookups where no window is shown: read by position, until they have earned a window.
+ * When does a lookup without a window pay for one? Until then it reads by position.
  *
- * Showing a window costs 10 us and, where it needs a new address range, collections of the whole heap, since V8 counts
- * all its bytes as external memory: 1 to 8 ms for each GiB even in a small heap. That pays for records that are looked up
- * again and again, not for a few.
- *   LL1  a window is earned by as many reads from memory as cost what showing it costs: 16, and 8 for each MiB that it
- *       shows. So no program pays more than about twice what the better way costs. Reads are counted and not timed: how
- *       long one takes also says how busy the machine is, and one that waits for the disk makes the window's price small.
- *   LL2  what is handed out is a copy, read again at each acquire; it ends when another one takes its place, when
- *       bytes are stored over it, at expire() and with the turn of the event loop.
- * What a window shows once it is earned: live-windows.ts.
+ * Showing a window costs 10 us. With a new address range it also costs garbage collections of the whole heap, since V8 counts all its
+ * bytes as external memory: 1 to 8 ms for each GiB, even in a small heap. That pays for records that are looked up again and again.
+ *   LL1  a window is shown once as many reads were made as cost the same: 16, and 8 for each MiB of the window. So no program pays more
+ *        than about twice the cost of the better way. Reads are counted, not timed: their time also depends on the load of the machine,
+ *        and a read that waits for the disk costs more than any window.
+ *   LL2  a lookup gets a copy, which is read again at each acquire. The copy ends when another one takes its place, when bytes are
+ *        stored over it, at expire(), and at the end of the turn of the event loop.
+ * Windows that are shown: live-windows.ts.
  */
 
 import type { PlatformFile } from '../platform.ts'
@@ -19,9 +18,9 @@ import { ShownWindow } from './shown-window.ts'
 const COPIES = 8
 const READS_MIN = 16
 const BYTES_A_READ = 128 * 1024
-/** More than there are ever windows at once, so that all of them can be earned; made with the first lookup. */
+/** More than the largest number of windows, so that each can be counted. Allocated by the first lookup. */
 const PLACES = 16_384
-/** Longer items are a walk. */
+/** A longer item counts as a walk. */
 export const LOOKUP_BYTES_MAX = 64 * 1024
 
 class Copy {
@@ -53,7 +52,7 @@ export class LoneLookups {
   readonly #file: PlatformFile
   readonly #copies = Array.from({ length: COPIES }, () => new Copy())
   #next = 0
-  /** By the low bits of a window's number: whose reads are counted (its number and 1), and how many there were. */
+  /** By the low bits of a window's number: the window whose reads are counted (its number plus 1), and their count. */
   #owners = new Float64Array(0)
   #reads = new Uint32Array(0)
 
@@ -61,7 +60,7 @@ export class LoneLookups {
     this.#file = file
   }
 
-  /** Whether window k, which shows so many bytes, has earned to be shown; its count begins at zero then. */
+  /** Counts a read. @returns whether window k of this length pays now; its count then begins at zero */
   hasEarned(k: number, length: number): boolean {
     const place = k % PLACES
     const needed = READS_MIN + Math.floor(length / BYTES_A_READ)
@@ -70,7 +69,7 @@ export class LoneLookups {
     return true
   }
 
-  /** A copy of [offset, offset + length), in window k. @throws ERR_STRIDE_TRUNCATED, _IO */
+  /** Reads a copy of [offset, offset + length), in window k. @throws ERR_STRIDE_TRUNCATED, _IO */
   read(k: number, offset: number, length: number): ShownWindow {
     if (this.#owners.length === 0) {
       this.#owners = new Float64Array(PLACES)
@@ -88,14 +87,14 @@ export class LoneLookups {
     return token
   }
 
-  /** Bytes of the file were stored over. */
+  /** Called after a store to [offset, end) of the file. */
   stored(offset: number, end: number): void {
     for (const copy of this.#copies) {
       if (copy.token !== undefined && copy.token.start < end && offset < copy.token.end) copy.end()
     }
   }
 
-  /** Every copy's view is null for ever. */
+  /** Makes the view of every copy null for ever. */
   end(): void {
     for (const copy of this.#copies) copy.end()
   }

@@ -1,10 +1,9 @@
 /**
- * Bringing pages into memory before they are touched: step by step ahead of a walk, and off the event loop.
+ * How do pages get into memory before they are touched? Step by step ahead of a walk, or by prefetch off the event loop.
  *
- * Windows are advised 'random', or a lookup of one cold record would read 8 MiB. A walk has the part that it is
- * about to read advised 'sequential', so that the system reads ahead there and nowhere else. Measured on 125 MB,
- * cold: 1,800 ms without, 45 to 60 ms with it. Populating warm pages (MADV_POPULATE_READ) made a walk slower, 10.6 ms
- * against 7.1, so that walks do not.
+ * Windows are advised 'random', since a lookup of one cold record would otherwise read 8 MiB. The part that a walk reads next is advised
+ * 'sequential', so that the system reads ahead only there. Measured on 125 MB, cold: 1,800 ms without, 45 to 60 ms with it. Walks do
+ * not populate pages (MADV_POPULATE_READ): on warm pages that took 10.6 ms instead of 7.1.
  */
 
 import type { PlatformFile } from '../platform.ts'
@@ -15,16 +14,16 @@ export interface ReadRange {
   readonly length: number
 }
 
-/** A walk shorter than this is a lookup. */
+/** A shorter walk counts as a lookup. */
 export const WALK_BYTES_MIN = 128 * 1024
-/** A walk comes by again after so many bytes. */
+/** A walk asks for the next step after so many bytes. */
 const STEP_BYTES = 4 * 1024 * 1024
-/** Ranges nearer than this are read as one. */
+/** Ranges with a smaller gap are read as one. */
 const GAP_BYTES_MAX = 64 * 1024
-/** Asked of the system in one go where no window is shown. */
+/** How much is read with one call if no window is shown. */
 const ASK_BYTES_MAX = 8 * 1024 * 1024
 
-/** Prepares the next step of a walk that is at `offset`. @returns how far it may read before it comes by again */
+/** Prepares the next step of a walk at `offset`. @returns the offset up to which it may read before the next call */
 export function advanceWalk(slot: WindowSlot, offset: number, length: number, ahead: number): number {
   const end = Math.min(slot.end, offset + Math.max(length, Math.min(ahead, STEP_BYTES)))
   const continues = slot.walkEnd > slot.walkStart && offset >= slot.walkStart && offset <= slot.walkEnd
@@ -37,7 +36,7 @@ export function advanceWalk(slot: WindowSlot, offset: number, length: number, ah
   return end
 }
 
-/** Lookups read single pages again. */
+/** Ends the read-ahead of a walk, so that lookups read single pages again. */
 export function endWalk(slot: WindowSlot): void {
   if (slot.walkEnd > slot.walkStart) {
     slot.region?.advise(slot.walkStart - slot.start, slot.walkEnd - slot.walkStart, 'random')
@@ -45,17 +44,17 @@ export function endWalk(slot: WindowSlot): void {
   slot.walkStart = slot.walkEnd
 }
 
-/** What prefetching needs of a pool. */
+/** A pool, as far as prefetching needs it. */
 export interface PrefetchSource {
   readonly windowBytes: number
   readonly file: PlatformFile
   /** Readable end of the file; 0 once the pool is closed. */
   end(): number
-  /** The slot that shows window k, if it can be shown without another one giving way. */
+  /** The slot that shows window k, if it can be shown without dropping another window. */
   slotAt(k: number): WindowSlot | undefined
 }
 
-/** Populates the pages of ranges, window by window; resolves early when the pool is closed. */
+/** Populates the pages of ranges, window by window. Resolves early if the pool is closed. */
 export async function prefetchWindows(ranges: readonly ReadRange[], source: PrefetchSource): Promise<void> {
   for (const { offset, length } of coalesce(ranges)) {
     const { windowBytes } = source
@@ -89,7 +88,7 @@ async function bringIn(source: PrefetchSource, k: number, offset: number, length
   }
 }
 
-/** Ascending ranges, near ones joined. */
+/** The ranges in ascending order, near ones joined. */
 export function coalesce(ranges: readonly ReadRange[]): ReadRange[] {
   const joined: { offset: number; length: number }[] = []
   for (const { offset, length } of ranges) {

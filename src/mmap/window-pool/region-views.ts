@@ -1,8 +1,8 @@
 /**
- * The DataView and the Buffer over what a region shows, made once.
+ * Which DataView and Buffer show a region? One pair, made once.
  *
- * A region that slides keeps its memory, and whole windows are equally long, so that one pair serves every slide:
- * a new pair each time is garbage that V8 collects with the whole heap (`npm run bench -- garbage`).
+ * A region that slides keeps its memory, and whole windows have the same length, so one pair serves every slide. New pairs would be
+ * garbage that V8 only collects with the whole heap (`npm run bench -- garbage`).
  */
 
 import type { Region } from '../platform.ts'
@@ -15,7 +15,7 @@ export interface RegionViews {
 
 const made = new WeakMap<Region, RegionViews>()
 
-/** Over the first `length` bytes of the region: the same pair as long as the length is the same. */
+/** The pair over the first `length` bytes of the region. It is the same as long as the length is. */
 export function viewsOf(region: Region, length: number): RegionViews {
   const known = made.get(region)
   const { buffer } = region

@@ -1,7 +1,7 @@
 /**
- * The token on a window: what its holder has in hand, whichever pool it came from.
+ * What does the holder of a window have in hand? A token, of the same class for mapped windows and copies.
  *
- * One class for mapped windows and for copies, so that code which reads both sees objects of one shape.
+ * With one class, code that reads both sees objects of one shape.
  */
 
 import type { Window } from './window.ts'
@@ -11,7 +11,7 @@ export class ShownWindow implements Window {
   readonly bytes: Buffer
   readonly start: number
   readonly end: number
-  /** What of the pool shows it. */
+  /** The slot or copy of the pool that shows it. */
   readonly origin: object | undefined
   readonly isCopy: boolean
 
@@ -32,5 +32,5 @@ export class ShownWindow implements Window {
   }
 }
 
-/** Stands where there is no token: shows nothing, for ever. */
+/** Used where there is no token. It never shows anything. */
 export const NO_WINDOW = new ShownWindow(null, Buffer.alloc(0), 0, 0, undefined)

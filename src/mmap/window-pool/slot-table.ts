@@ -1,16 +1,16 @@
 /**
- * The windows of a pool by their number: buckets of linked slots, the last one used in front.
+ * Which slot shows the window with a number? Buckets of linked slots, the last used one in front.
  *
- * Not a Map: one whose entries come and go rebuilds itself every few dozen changes, and each of its former tables
- * points to the next, so that all of them, and the slots in them, outlive the collections of young objects.
- * `npm run bench -- garbage` counted a whole collection each 60,000 slides for it.
+ * It is not a Map. A Map with changing entries rebuilds its table every few dozen changes, and each old table points to the next. All of
+ * them, with the slots in them, then survive collections of young objects. `npm run bench -- garbage` counted a full collection each
+ * 60,000 slides with a Map.
  */
 
 import { WindowSlot } from './window-slot.ts'
 
 const BUCKETS = 1024
 const BUCKET_MASK = BUCKETS - 1
-/** Stands where there is no slot: its number is never asked for. */
+/** Used where there is no slot. No window has its number. */
 export const NO_SLOT = new WindowSlot()
 
 export class SlotTable {
@@ -22,17 +22,17 @@ export class SlotTable {
     return this.#all.length
   }
 
-  /** In no order; do not add or remove meanwhile: copy first. */
+  /** All slots in no order. Copy the list before adding or removing slots in a loop. */
   get all(): readonly WindowSlot[] {
     return this.#all
   }
 
-  /** The slot in front of the bucket of k, which may be the one that shows k: compare. */
+  /** The first slot in the bucket of k. The caller checks whether it shows k. */
   head(k: number): WindowSlot {
     return this.#heads[k & BUCKET_MASK] as WindowSlot
   }
 
-  /** The slot that shows window k, in front of its bucket from now on. */
+  /** The slot that shows window k, which becomes the first of its bucket. */
   find(k: number): WindowSlot | undefined {
     const bucket = k & BUCKET_MASK
     const head = this.#heads[bucket] as WindowSlot
@@ -59,7 +59,7 @@ export class SlotTable {
     this.#all.push(slot)
   }
 
-  /** Whether the slot was in the table. Its `k` is still the one it was added with. */
+  /** Removes a slot, whose `k` must be the one it was added with. @returns whether it was in the table */
   remove(slot: WindowSlot): boolean {
     const at = slot.tableAt
     if (at < 0) return false
@@ -70,7 +70,7 @@ export class SlotTable {
     }
     slot.tableAt = -1
     this.find(slot.k)
-    // In front now; a slot that left points to nothing, or it would keep others alive.
+    // The slot is in front now. A removed slot must point to nothing, since it would keep others alive.
     this.#heads[slot.k & BUCKET_MASK] = slot.next ?? NO_SLOT
     slot.next = undefined
     return true

@@ -1,8 +1,8 @@
 /**
- * A region that shows nothing and is kept for the next window.
+ * Which region is kept for the next window?
  *
- * Two windows may have to go for one that comes, where the file's last window is short. The region that is left over is kept: to V8,
- * reserving one is fresh external memory.
+ * The last window of a file is short, so two windows may have to be dropped for one new window. One region is then left over. It is
+ * kept, since V8 counts a new region as new external memory.
  */
 
 import type { Region } from '../platform.ts'
@@ -10,7 +10,7 @@ import type { Region } from '../platform.ts'
 export class SpareRegion {
   #region: Region | undefined
 
-  /** The larger of this region and the spare one stays. */
+  /** Keeps the larger of this region and the spare one. */
   keep(region: Region | undefined): void {
     if (region === undefined) return
     const other = this.#region
@@ -23,7 +23,7 @@ export class SpareRegion {
     this.#region = region
   }
 
-  /** @returns the spare region where it is large enough */
+  /** @returns the spare region if it is large enough */
   take(length: number): Region | undefined {
     const region = this.#region
     if (region === undefined || region.capacity < length) return undefined

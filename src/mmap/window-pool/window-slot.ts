@@ -1,9 +1,9 @@
 /**
- * One window of a pool: the memory it has, the part of the file it shows, and the tokens that were given out.
+ * What is one window of a pool? Its memory, the part of the file that it shows, and its tokens.
  *
- *   WS1  a token's view is null from the moment its bytes may be others; it never comes back after that.
- *   WS2  a token that only waited for the next turn of the event loop is the same object afterwards.
- * Which part of the file goes where, and which goes next: live-windows.ts.
+ *   WS1  the view of a token becomes null before its bytes may change to another part of the file, and stays null.
+ *   WS2  a token that was suspended at the end of a turn of the event loop is the same object afterwards.
+ * Which part of the file a window shows, and which window is replaced: live-windows.ts.
  */
 
 import type { Region } from '../platform.ts'
@@ -13,27 +13,27 @@ import { NO_WINDOW, ShownWindow } from './shown-window.ts'
 const NO_VIEW = new DataView(new ArrayBuffer(0))
 
 export class WindowSlot {
-  /** Number of the window shown; -1 for none. */
+  /** Number of the window that is shown; -1 for none. */
   k = -1
   start = 0
-  /** File offset past the last byte shown. */
+  /** File offset behind the last byte shown. */
   end = 0
   region: Region | undefined
   token: ShownWindow = NO_WINDOW
   /** A token on the first part of the window, for a walk that asks for pages step by step. */
   aheadToken: ShownWindow = NO_WINDOW
-  /** The part that a walk is reading, file offsets; empty for none. */
+  /** The part that a walk is reading, in file offsets; empty for none. */
   walkStart = 0
   walkEnd = 0
-  /** Clock of the last use. */
+  /** The pool's clock at the last use. */
   stamp = 0
   pins = 0
-  /** Its places in slot-table.ts: among all, and the next of its bucket. */
+  /** Its position in the list of slot-table.ts, and the next slot of its bucket. */
   tableAt = -1
   next: WindowSlot | undefined = undefined
-  /** Its place among the slots whose tokens may be used in this turn; -1 for none. */
+  /** Its position among the slots whose tokens may be read in this turn; -1 for none. */
   activeAt = -1
-  /** The tokens' epoch: expire() begins a new one. */
+  /** The epoch of its tokens; expire() begins a new epoch. */
   epoch = 0
   #view: DataView = NO_VIEW
   #bytes: Buffer = NO_WINDOW.bytes
@@ -56,7 +56,7 @@ export class WindowSlot {
     this.#bytes = bytes
   }
 
-  /** The token on the whole window: the suspended one given back, or a new one. */
+  /** The token on the whole window: the suspended one, or a new one. */
   resume(epoch: number): ShownWindow {
     if (this.token.view !== null) return this.token
     if (this.token === NO_WINDOW || this.epoch !== epoch) {
@@ -75,14 +75,14 @@ export class WindowSlot {
     return this.aheadToken
   }
 
-  /** Until the next acquire; the whole window's token is kept for it. */
+  /** Suspends the tokens until the next acquire, which gets the whole window's token back. */
   suspend(): void {
     this.token.view = null
     this.aheadToken.view = null
     this.aheadToken = NO_WINDOW
   }
 
-  /** Tokens end, and the window shows nothing any more. @returns its region, for another use */
+  /** Ends the tokens and shows nothing. @returns the region, for another use */
   drop(): Region | undefined {
     this.suspend()
     this.token = NO_WINDOW
