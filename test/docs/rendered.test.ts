@@ -25,6 +25,6 @@ test('the structures on disk are where format version 2 has them', () => {
   expect(places(FRAME_HEADER.fields)).toBe(
     'magic@0 segment@4 salt@8 commitNumber@16 syncedCommit@24 size@32 deletedCount@40 appendStart@48 changeCount@56 payloadBytes@64 payloadCrc@72 inPlaceCrc@76 hasInPlaceCrc@80',
   )
-  expect(CHANGE_KINDS).toEqual({ update: 1, insert: 2, delete: 3, skip: 4 })
+  expect(CHANGE_KINDS).toEqual({ update: 1, insert: 2, delete: 3, skip: 4, patch: 5 })
   expect([IDENTITY.size, ROOT.size, JOURNAL_HEADER.size, FRAME_HEADER.size]).toEqual([4096, 512, 512, 88])
 })

@@ -132,6 +132,7 @@ describe('records that a frame of the journal changed', () => {
     for (const n of [0, 5, 6]) store.update(n, { id: 9_000 + n })
     store.delete(8)
     store.commitSync()
+    const before = copy().get(PATH) as Uint8Array
     store.update(1, { id: 9_001 })
     store.delete(2)
     store.update(LARGE - 1, { text: 'last' })
@@ -143,11 +144,30 @@ describe('records that a frame of the journal changed', () => {
     const expected = Array(2).fill(recordsOf(store))
     store.close()
     expect(outcomes(files)).toEqual(expected)
-    for (const n of [0, 1, 5, 6, 7, LARGE - 1]) {
+    // Of these the journal has whole images: whatever lies there is replaced.
+    for (const n of [0, 5, 6]) {
       const { at, size } = placeOf(files, n)
       const torn = (files.get(PATH) as Uint8Array).slice()
       torn.fill(0xa5, at + 3, at + size - 1)
       expect(outcomes(new Map(files).set(PATH, torn)), `record ${n}`).toEqual(expected)
+    }
+    // Of these it has what changed: sectors may be old or new.
+    for (const n of [1, 7, LARGE - 1]) {
+      const { at, size } = placeOf(files, n)
+      for (const [from, to] of [
+        [0, size],
+        [0, 2],
+        [2, size],
+        [1, 3],
+        [size - 512, size],
+        [3, 600],
+      ] as const) {
+        const torn = (files.get(PATH) as Uint8Array).slice()
+        torn.set(before.subarray(at + from, at + to), at + from)
+        expect(outcomes(new Map(files).set(PATH, torn)), `record ${n}, ${from} to ${to} as before`).toEqual(
+          expected,
+        )
+      }
     }
     const { at } = placeOf(files, 9)
     const damaged = (files.get(PATH) as Uint8Array).slice()

@@ -37,7 +37,8 @@ const open = (platform: Platform, options: IndexedStoreOptions = {}, limits?: Pa
 type ItemStore = ReturnType<typeof open>
 
 const item = (id: number) => ({ id, group: id % 7, text: `text of ${id}` })
-const changed = (n: number, round: number) => ({ group: n * 10 + round, text: `${round} of ${n}` })
+/** Most bytes of the record differ, so that its frame has the whole image. */
+const changed = (n: number, round: number) => ({ group: n * 10 + round, text: `${round} of ${n}, `.repeat(60) })
 const copyOf = (files: ReadonlyMap<string, Uint8Array>): Files =>
   new Map([...files].map(([path, bytes]) => [path, bytes.slice()]))
 

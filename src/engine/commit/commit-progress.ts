@@ -5,7 +5,7 @@
  */
 
 import type { AppliedState, CommitCounts, Root } from '../format/root.ts'
-import { visitReplaced } from '../journal/frame-read.ts'
+import { FrameChanges } from '../journal/frame-changes.ts'
 import type { Staging } from '../records/staging.ts'
 import { CommitWaiters, type Durability } from './commit-waiters.ts'
 import type { SealedCommit } from './seal.ts'
@@ -133,9 +133,12 @@ export function revertStaging(staging: Staging, { kept, dropped, state }: Revert
     state.size,
     kept.map(({ changes }) => changes),
     lay => {
-      for (let i = dropped.length - 1; i >= 0; i--) {
-        const { group, at } = dropped[i] as SealedCommit
-        visitReplaced(group.bytes, at, staging.recordSize, lay)
+      for (const { changes, encoded, group } of dropped.toReversed()) {
+        const frame = new FrameChanges(encoded, group, staging.recordSize)
+        const { numbers, slots } = changes
+        for (let i = 0; i < numbers.length; i++) {
+          lay(numbers[i] as number, frame.replacedBy(i, staging.imageOf(slots[i] as number)))
+        }
       }
     },
   )

@@ -20,6 +20,8 @@ import type { Publisher } from '../file/publication.ts'
 import { RootWriter } from '../file/root-writer.ts'
 import type { Space, SpaceState } from '../file/space.ts'
 import { type AppliedState, packDefinitions, type Root } from '../format/root.ts'
+import { FrameChanges } from '../journal/frame-changes.ts'
+import type { KeySpans } from '../journal/frame-encode.ts'
 import type { Journal } from '../journal/journal.ts'
 import type { Locator } from '../records/locator.ts'
 import { Admission } from './admission.ts'
@@ -50,6 +52,8 @@ export interface CommitterParts {
   readonly failed: () => void
   /** What is brought up to date beside the file, if there is something. */
   readonly companion?: Companion | undefined
+  /** The bytes of each key that indexes have now. */
+  readonly keySpans: () => KeySpans
 }
 
 /** Bytes of frames that may wait for a sync behind commits that did not wait for it. */
@@ -104,9 +108,8 @@ export class Committer implements RoundOwner {
     }
     this.#publication = new StatePublication({ ...shared, publisher, spaceState, syncData })
     const { staging, pool } = locator
-    const checkSize = (): void => pool.checkSizeOnce()
-    const sealer = new Sealer(locator, this.#tailStore)
-    this.#admission = new Admission({ ...shared, staging, sealer, checkSize })
+    const sealer = new Sealer(locator, this.#tailStore, parts.keySpans)
+    this.#admission = new Admission({ ...shared, staging, sealer, checkSize: () => pool.checkSizeOnce() })
     this.#room = new JournalRoom({ ...shared, checkpointer: this.#checkpointer })
     this.#dataSyncs = new DataSyncs(file, () => this.#spaceState.capacity, root.commitNumber)
   }
@@ -332,9 +335,8 @@ export class Committer implements RoundOwner {
     const { publisher, locator, changed } = this.#parts
     const { staging } = locator
     publisher.begin(last.commitNumber)
-    for (const { changes } of ready) {
-      if (changes.numbers.length > 0) this.#applier.apply(staging.placed(changes))
-    }
+    for (const { encoded, group } of ready)
+      this.#applier.apply(new FrameChanges(encoded, group, staging.recordSize))
     const { commitNumber, size, deletedCount } = last
     publisher.publish({ ...this.#spaceState, commitNumber, size, deletedCount })
     // Only now, so that a failure before finds them as commits that may be in the file in part.

@@ -9,7 +9,9 @@
 
 import { constants } from 'node:buffer'
 import { StrideError } from '../../errors.ts'
-import { FrameEncoder, type FrameGroup, frameBytesMax } from '../journal/frame-encode.ts'
+import type { RecordBytes } from '../../schema/index.ts'
+import type { EncodedChanges } from '../journal/frame-changes.ts'
+import { FrameEncoder, type FrameGroup, frameBytesMax, type KeySpans } from '../journal/frame-encode.ts'
 import type { Locator } from '../records/locator.ts'
 import type { SealedChanges } from '../records/staging.ts'
 import type { TailStore } from './tail-store.ts'
@@ -24,11 +26,13 @@ export interface SealedCommit {
   readonly size: number
   readonly deletedCount: number
   readonly changes: SealedChanges
+  /** The same in its frame. */
+  readonly encoded: EncodedChanges
   /** Changes and appended images in its frame. */
   readonly changeCount: number
   /** Bytes of records that lie in the file alone, which must be synced before the frame is written. */
   readonly inPlaceBytes: number
-  /** Where its frame lies in its group. */
+  /** The frames that its frame is one of, and where it lies there. */
   readonly group: FrameGroup
   readonly at: number
   readonly frameBytes: number
@@ -38,8 +42,11 @@ export class Sealer {
   readonly #locator: Locator
   readonly #tailStore: TailStore
   readonly #encoder: FrameEncoder
+  readonly #keySpans: () => KeySpans
 
-  constructor(locator: Locator, tailStore: TailStore) {
+  /** @param keySpans the bytes of each key that indexes have now */
+  constructor(locator: Locator, tailStore: TailStore, keySpans: () => KeySpans) {
+    this.#keySpans = keySpans
     this.#locator = locator
     this.#tailStore = tailStore
     this.#encoder = new FrameEncoder(locator.staging.recordSize)
@@ -73,12 +80,13 @@ export class Sealer {
     const changes = staging.stagedChanges()
     const inPlaceCrc = isInPlace ? this.#tailStore.checksum(changes.numbers) : undefined
     const at = group.length
-    this.#encoder.begin(group, bytesMax)
+    this.#encoder.begin(group, bytesMax, this.#keySpans())
     if (riding > 0) this.#encoder.appended(tail)
     const appendStart = size - riding
+    let encoded: EncodedChanges
     let frameBytes: number
     try {
-      this.#encodeChanges(changes, commitNumber)
+      encoded = this.#encodeChanges(changes, commitNumber)
       frameBytes = this.#encoder.end({ commitNumber, size, deletedCount, appendStart, inPlaceCrc })
     } catch (error) {
       staging.versions.forget(commitNumber)
@@ -87,7 +95,18 @@ export class Sealer {
     staging.seal()
     const inPlaceBytes = isInPlace ? appendedBytes : 0
     const changeCount = changes.numbers.length + riding
-    return { commitNumber, size, deletedCount, changes, changeCount, inPlaceBytes, group, at, frameBytes }
+    return {
+      commitNumber,
+      size,
+      deletedCount,
+      changes,
+      encoded,
+      changeCount,
+      inPlaceBytes,
+      group,
+      at,
+      frameBytes,
+    }
   }
 
   /** How many appended records ride in the frame: all, or none. */
@@ -98,29 +117,41 @@ export class Sealer {
     return isSpilled || bytes > RIDING_BYTES_MAX ? 0 : staging.appendedCount
   }
 
-  #encodeChanges({ numbers, slots }: SealedChanges, commitNumber: number): void {
-    const { staging } = this.#locator
-    const { versions } = staging
+  #encodeChanges({ numbers, slots }: SealedChanges, commitNumber: number): EncodedChanges {
     const locator = this.#locator
+    const { staging } = locator
+    const { versions } = staging
     const encoder = this.#encoder
+    const places = new Float64Array(numbers.length)
+    const checksums = locator.checksums.exists ? new Uint32Array(numbers.length) : undefined
     for (let i = 0; i < numbers.length; i++) {
       const n = numbers[i] as number
       const slot = slots[i] as number
       // The live record that was there before this commit.
       const replaced = locator.findSealed(n)
+      const replacedAt = locator.at
       if (versions.isWatched && (slot >= 0 || replaced !== undefined)) {
-        versions.keep(n, commitNumber, replaced, locator.at)
+        versions.keep(n, commitNumber, replaced, replacedAt)
       }
+      places[i] = encoder.place
       if (slot >= 0) {
         const image = staging.imageSource(slot)
         const at = staging.imageAt(slot)
+        const checksum = checksums === undefined ? 0 : this.#checksumOf(image, at)
+        if (checksums !== undefined) checksums[i] = checksum
         if (replaced === undefined) encoder.insert(n, image, at)
-        else encoder.update(n, image, at, replaced, locator.at)
+        else encoder.update(n, image, at, replaced, replacedAt, checksum)
       } else if (replaced !== undefined) {
-        encoder.delete(n, replaced, locator.at)
+        encoder.delete(n, replaced, replacedAt)
       } else {
         encoder.skip(n)
       }
     }
+    return { numbers, places, checksums }
+  }
+
+  #checksumOf({ bytes }: RecordBytes, at: number): number {
+    const { checksums, staging } = this.#locator
+    return checksums.entryOf(bytes.subarray(at, at + staging.recordSize))
   }
 }

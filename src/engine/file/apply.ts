@@ -1,5 +1,5 @@
 /**
- * Puts changes whose frames are synced into the file: images where the records lie, checksums and deletion bits behind them.
+ * Puts changes whose frames are synced into the file: bytes of records where they lie, checksums and deletion bits behind them.
  */
 
 import type { WindowPool } from '../../mmap/window-pool/window.ts'
@@ -12,11 +12,17 @@ import type { DeletionBits } from './deletion-bits.ts'
 import type { DirtyRanges } from './dirty-ranges.ts'
 import { StoreBatch } from './store-batch.ts'
 
-/** Changes whose numbers rise, and where the image of each lies; no source where it is deleted. */
-export interface PlacedChanges {
+/** Takes bytes of a record: `length` of them at `at` in the source, for byte `start` of the record. */
+export type PutPiece = (source: RecordBytes, at: number, length: number, start: number) => void
+
+/** Changes whose numbers rise. */
+export interface AppliedChanges {
   readonly numbers: ArrayLike<number>
-  readonly sourceOf: (i: number) => RecordBytes | undefined
-  readonly positionOf: (i: number) => number
+  isDeleted(i: number): boolean
+  /** Gives the bytes of record i that change, or more of them, in rising order; none where it is deleted. */
+  eachPiece(i: number, put: PutPiece): void
+  /** The entry of record i, which is not deleted, in the table of checksums. */
+  checksumOf(i: number, entryOf: (record: Uint8Array) => number): number
 }
 
 /** What changes go into. */
@@ -48,38 +54,37 @@ export class Applier {
   }
 
   /** Stores changes whose numbers rise. */
-  apply(changes: PlacedChanges): void {
-    const deleted = this.#storeImages(changes)
-    if (this.#checksums.exists) this.#storeChecksums(changes)
+  apply(changes: AppliedChanges): void {
+    const deleted = this.#storeRecords(changes)
+    if (this.#checksums.exists) this.#storeChecksums(changes, deleted)
     if (this.#deletionBits.exists) this.#storeBits(changes.numbers, deleted)
   }
 
   /** @returns which of the changes are deletions */
-  #storeImages({ numbers, sourceOf, positionOf }: PlacedChanges): Uint8Array {
-    const { recordSize } = this.#addressing
+  #storeRecords(changes: AppliedChanges): Uint8Array {
+    const { numbers } = changes
     const deleted = new Uint8Array(numbers.length)
+    const batch = this.#batch
+    let offset = 0
+    const put: PutPiece = (source, at, length, start) => batch.add(source, at, length, offset + start)
     for (let i = 0; i < numbers.length; i++) {
-      const source = sourceOf(i)
-      if (source === undefined) deleted[i] = 1
-      else this.#batch.add(source, positionOf(i), recordSize, offsetOf(this.#addressing, numbers[i] as number))
+      offset = offsetOf(this.#addressing, numbers[i] as number)
+      if (changes.isDeleted(i)) deleted[i] = 1
+      else changes.eachPiece(i, put)
     }
-    this.#batch.flush()
+    batch.flush()
     return deleted
   }
 
-  #storeChecksums({ numbers, sourceOf, positionOf }: PlacedChanges): void {
-    const { recordSize } = this.#addressing
+  #storeChecksums(changes: AppliedChanges, deleted: Uint8Array): void {
+    const { numbers } = changes
+    const checksums = this.#checksums
     const bytes = Buffer.alloc(CHECKSUM_BYTES)
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
+    const entryOf = (record: Uint8Array): number => checksums.entryOf(record)
     for (let i = 0; i < numbers.length; i++) {
-      const source = sourceOf(i)
-      const at = source === undefined ? 0 : positionOf(i)
-      const entry =
-        source === undefined
-          ? DELETED_ENTRY
-          : this.#checksums.entryOf(source.bytes.subarray(at, at + recordSize))
-      bytes.writeUInt32LE(entry)
-      this.#batch.add({ view, bytes }, 0, bytes.length, this.#checksums.offsetOf(numbers[i] as number))
+      bytes.writeUInt32LE(deleted[i] === 1 ? DELETED_ENTRY : changes.checksumOf(i, entryOf))
+      this.#batch.add({ view, bytes }, 0, bytes.length, checksums.offsetOf(numbers[i] as number))
     }
     this.#batch.flush()
   }

@@ -78,6 +78,7 @@ export function liveEntryOf(record: Uint8Array): number {
   return toLiveEntry(crc32(record))
 }
 
-function toLiveEntry(crc: number): number {
+/** The entry for a CRC-32 of a live record (Q1). */
+export function toLiveEntry(crc: number): number {
   return crc === DELETED_ENTRY ? DELETED_ENTRY ^ 1 : crc
 }

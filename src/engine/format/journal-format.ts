@@ -14,6 +14,8 @@
 import { defineStruct } from './struct.ts'
 
 export const JOURNAL_MAGIC = 'STRIJRNL'
+/** 3: changes may be patches. Versions 1 and 2 are the store file's of their time. */
+export const JOURNAL_VERSION = 3
 /** Frames of one sync start at a multiple of this, so that no sector of a synced frame is written again. */
 export const BLOCK_BYTES = 4096
 export const SALT_BYTES = 8
@@ -21,7 +23,7 @@ export const SALT_BYTES = 8
 /** Whose journal this is. */
 export const JOURNAL_HEADER = defineStruct('journal header', 512, [
   { name: 'magic', type: 'bytes', offset: 0, size: 8, meaning: 'the ASCII text STRIJRNL' },
-  { name: 'formatVersion', type: 'u32', offset: 8, meaning: "version of the format, the store file's" },
+  { name: 'formatVersion', type: 'u32', offset: 8, meaning: 'version of the journal format' },
   { name: 'recordSize', type: 'u32', offset: 12, meaning: 'bytes of a record' },
   { name: 'storeId', type: 'bytes', offset: 16, size: 16, meaning: "the store's" },
   { name: 'generation', type: 'u64', offset: 32, meaning: "the store's" },
@@ -89,9 +91,14 @@ export const CHANGE_HEAD_BYTES = 8
 /** Where the replaced image differs: u32 first byte, u32 count, then that many bytes of the replaced image. */
 export const SPAN_HEAD_BYTES = 8
 
+/** A patch begins with the number of its ranges, u32, and the entry of the new image in the table of checksums, u32. */
+export const PATCH_HEAD_BYTES = 8
+/** A range begins with its first byte in the record, u32, and how many bytes it has, u32. */
+export const RANGE_HEAD_BYTES = 8
+
 /** What a change holds behind its first 8 bytes; docs/format.md lists them. */
 export const CHANGE_KINDS = {
-  /** new image, then the span of the replaced one that differs */
+  /** new image, then the span of the replaced one that differs; written where a patch would be no shorter */
   update: 1,
   /** new image; the number was deleted, or is new with this commit */
   insert: 2,
@@ -99,6 +106,8 @@ export const CHANGE_KINDS = {
   delete: 3,
   /** nothing; the number is new with this commit, and deleted */
   skip: 4,
+  /** the head of a patch, then for each range its head, its new bytes, and the bytes that they replace */
+  patch: 5,
 } as const
 
 /** Where a segment may lie, file offsets. `slot` is 0, 1 or 2. */

@@ -1,8 +1,10 @@
 /**
- * One commit as bytes: what changed, the images it put there, and the images that were there before.
+ * One commit as bytes: what changed, the bytes that it put there, and the bytes that were there before.
  *
- *   J2  replaying a frame needs nothing but the frame: images are whole, so that a torn record is mended.
- * Where frames lie: journal-format.ts. Who writes them: journal.ts. How they are read again: frame-read.ts.
+ *   J2  replaying frames needs the frames, and of the records nothing that they change: what a patch leaves out is the same
+ *       before and after, so that a torn record is mended. Who replays lays the patches over the record as it lies in the file.
+ *   J4  where a patch changes a byte of a key, it has all bytes of that key: indexes find both keys in the frame alone.
+ * Where frames lie: journal-format.ts. Who writes them: journal.ts. How they are read again: frame-read.ts, patch.ts.
  */
 
 import { crc32 } from 'node:zlib'
@@ -16,6 +18,8 @@ import {
   FRAME_ALIGNMENT,
   FRAME_HEADER,
   FRAME_MAGIC,
+  PATCH_HEAD_BYTES,
+  RANGE_HEAD_BYTES,
   SPAN_HEAD_BYTES,
 } from '../format/journal-format.ts'
 import type { FrameHead } from './frame-read.ts'
@@ -65,9 +69,26 @@ export function frameBytesMax(changes: number, appended: number, recordSize: num
   return HEADER_BYTES + changes * perChange + appended * recordSize + FRAME_ALIGNMENT
 }
 
+/** Bytes [start, end) of a record. */
+export interface ByteSpan {
+  readonly start: number
+  readonly end: number
+}
+
+/** The bytes that make up each key. */
+export type KeySpans = readonly (readonly ByteSpan[])[]
+
+/** Ranges are told apart where so many words lie between them: the head of one takes two. */
+const GAP_WORDS = 2
+
 /** Encodes one frame at the end of a group. `begin`, then changes in rising order, then `end`. */
 export class FrameEncoder {
   readonly #recordSize: number
+  /** Which words of the record that is encoded now differ. */
+  readonly #differs: Uint8Array
+  /** The words of each key. */
+  #keys: readonly Uint32Array[] = []
+  #spans: KeySpans = []
   #group: FrameGroup = NO_GROUP
   #start = 0
   #at = 0
@@ -75,15 +96,25 @@ export class FrameEncoder {
 
   constructor(recordSize: number) {
     this.#recordSize = recordSize
+    this.#differs = new Uint8Array(Math.ceil(recordSize / 4))
   }
 
-  /** Starts a frame of at most `bytesMax` bytes (frameBytesMax). */
-  begin(group: FrameGroup, bytesMax: number): void {
+  /** Starts a frame of at most `bytesMax` bytes (frameBytesMax). @param spans the keys of the store's indexes */
+  begin(group: FrameGroup, bytesMax: number, spans: KeySpans): void {
+    if (spans !== this.#spans) {
+      this.#keys = spans.map(wordsOf)
+      this.#spans = spans
+    }
     group.reserve(bytesMax)
     this.#group = group
     this.#start = group.length
     this.#at = group.length + HEADER_BYTES
     this.#changes = 0
+  }
+
+  /** Where in the group the next change begins. */
+  get place(): number {
+    return this.#at
   }
 
   /** Appended images, before any change. */
@@ -92,8 +123,24 @@ export class FrameEncoder {
     this.#at += images.length
   }
 
-  /** The record that lies in `image` at `at` takes the place of the one in `replaced` at `replacedAt`. */
-  update(n: number, image: RecordBytes, at: number, replaced: RecordBytes, replacedAt: number): void {
+  /**
+   * The record that lies in `image` at `at` takes the place of the one in `replaced` at `replacedAt`.
+   * @param checksum the entry of the new image in the store's table of checksums; 0 where there is none
+   */
+  update(
+    n: number,
+    image: RecordBytes,
+    at: number,
+    replaced: RecordBytes,
+    replacedAt: number,
+    checksum: number,
+  ): void {
+    const start = this.#at
+    this.#head(n, CHANGE_KINDS.patch)
+    this.#compare(image.view as DataView, at, replaced.view as DataView, replacedAt)
+    if (this.#patch(image, at, replaced, replacedAt, checksum)) return
+    this.#at = start
+    this.#changes--
     this.#head(n, CHANGE_KINDS.update)
     this.#image(image, at)
     this.#span(image, at, replaced, replacedAt)
@@ -148,6 +195,56 @@ export class FrameEncoder {
     this.#at += this.#recordSize
   }
 
+  /** Marks the words that differ, and all words of a key that has one of them. */
+  #compare(a: DataView, at: number, b: DataView, bt: number): void {
+    const differs = this.#differs
+    const size = this.#recordSize
+    const whole = size >>> 2
+    for (let w = 0; w < whole; w++) differs[w] = sameWord(a, b, at + w * 4, bt + w * 4) ? 0 : 1
+    if (whole < differs.length) {
+      differs[whole] = 0
+      for (let i = whole * 4; i < size; i++) if (a.getUint8(at + i) !== b.getUint8(bt + i)) differs[whole] = 1
+    }
+    for (const words of this.#keys) {
+      if (words.some(word => differs[word] === 1)) for (const word of words) differs[word] = 1
+    }
+  }
+
+  /** The ranges that differ. @returns false where that would take more bytes than a whole image */
+  #patch(image: RecordBytes, at: number, replaced: RecordBytes, bt: number, checksum: number): boolean {
+    const differs = this.#differs
+    const { view } = this.#group
+    const words = differs.length
+    const head = this.#at
+    const most = head + this.#recordSize
+    let p = head + PATCH_HEAD_BYTES
+    let count = 0
+    for (let word = 0; word < words; ) {
+      if (differs[word] === 0) {
+        word++
+        continue
+      }
+      let last = word
+      for (let next = word + 1; next < words && next - last <= GAP_WORDS; next++)
+        if (differs[next] === 1) last = next
+      const start = word * 4
+      const length = Math.min(this.#recordSize, last * 4 + 4) - start
+      if (p + RANGE_HEAD_BYTES + 2 * length > most) return false
+      view.setUint32(p, start, true)
+      view.setUint32(p + 4, length, true)
+      copyBytes(image, at + start, this.#group, p + RANGE_HEAD_BYTES, length)
+      copyBytes(replaced, bt + start, this.#group, p + RANGE_HEAD_BYTES + length, length)
+      p += RANGE_HEAD_BYTES + 2 * length
+      count++
+      word = last + 1
+    }
+    if (p > most) return false
+    view.setUint32(head, count, true)
+    view.setUint32(head + 4, checksum, true)
+    this.#at = p
+    return true
+  }
+
   /** The bytes of the replaced record from the first to the last one that differs. */
   #span(image: RecordBytes, at: number, replaced: RecordBytes, bt: number): void {
     const size = this.#recordSize
@@ -184,6 +281,13 @@ function putU64(view: DataView, at: number, value: number): void {
   if (!Number.isSafeInteger(value) || value < 0) throw new InvariantError(`a frame takes counts: ${value}`)
   view.setUint32(at, value >>> 0, true)
   view.setUint32(at + 4, Math.floor(value / 2 ** 32), true)
+}
+
+/** The words that have bytes of these spans, each once. */
+function wordsOf(spans: readonly ByteSpan[]): Uint32Array {
+  const words = new Set<number>()
+  for (const { start, end } of spans) for (let at = start & ~3; at < end; at += 4) words.add(at >>> 2)
+  return Uint32Array.from(words)
 }
 
 /** Whether four bytes of both records are the same. */

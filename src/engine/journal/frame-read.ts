@@ -4,7 +4,7 @@
  *   J1  a frame counts only if both its checksums are right and its salt is the journal's.
  *   J3  whatever the bytes are, reading ends with a frame, with nothing, or with undefined; it never throws for them.
  *   FR1  work on a frame stops after some hundred kilobytes or some thousand changes: a frame may hold gigabytes.
- * How they were made: frame-encode.ts. Which of them follow on each other: journal-scan.ts.
+ * How they were made: frame-encode.ts. Their changes: change-reader.ts, patch.ts. Which of them follow on each other: journal-scan.ts.
  */
 
 import { crc32 } from 'node:zlib'
@@ -12,16 +12,15 @@ import { allSteps, type QuietSteps } from '../file/steps.ts'
 import {
   FRAME_FIELD_AT as AT,
   CHANGE_HEAD_BYTES,
-  CHANGE_KINDS,
   FRAME_ALIGNMENT,
   FRAME_HEADER,
   FRAME_MAGIC,
-  SPAN_HEAD_BYTES,
 } from '../format/journal-format.ts'
+import { type Change, ChangeReader } from './change-reader.ts'
 import { type FrameBytes, WholeBytes } from './frame-bytes.ts'
+import { copyFrom } from './patch.ts'
 
 const HEADER_BYTES = FRAME_HEADER.size
-const NUMBER_HIGH_MASK = 0xffffff
 const COUNT_MAX = 2 ** 52
 const BYTES_A_STEP = 512 * 1024
 const CHANGES_A_STEP = 8192
@@ -163,18 +162,6 @@ export function frameEnd(at: number, head: FrameHead): number {
   return Math.ceil((at + HEADER_BYTES + head.payloadBytes) / FRAME_ALIGNMENT) * FRAME_ALIGNMENT
 }
 
-/** What happened to one record; positions of images as those of the frame's bytes, -1 for none. */
-export interface Change {
-  readonly recordNumber: number
-  readonly isDeleted: boolean
-  /** The image that is there from now on. */
-  readonly imageAt: number
-  /** A whole replaced image, where the frame has it whole. */
-  readonly replacedAt: number
-  /** The part of the replaced image that differs from the new one. */
-  readonly spanAt: number
-}
-
 /**
  * Calls with each change of a whole frame, appended records first, in the order in which they count. The change is the same
  * object each time: a frame may hold millions.
@@ -185,57 +172,18 @@ export function* changesInSteps(
   recordSize: number,
   visit: (change: Change) => void,
 ): QuietSteps<boolean> {
-  const change = { recordNumber: 0, isDeleted: false, imageAt: -1, replacedAt: -1, spanAt: -1 }
+  const change = new ChangeReader(bytes, recordSize)
   let p = frameAt + HEADER_BYTES
   const end = p + head.payloadBytes
   if (head.appendStart > head.size || (head.size - head.appendStart) * recordSize > end - p) return false
   for (let n = head.appendStart; n < head.size; n++) {
-    change.recordNumber = n
-    change.imageAt = p
+    p = change.readAppended(n, p)
     visit(change)
-    p += recordSize
     if ((n - head.appendStart) % CHANGES_A_STEP === CHANGES_A_STEP - 1) yield
   }
-  // Heads are read from the memory that was found last, as far as it reaches.
-  let view: DataView | undefined
-  let start = 0
-  let stop = 0
   for (let i = 0; i < head.changeCount; i++) {
-    if (p + CHANGE_HEAD_BYTES > end) return false
-    if (view === undefined || p + CHANGE_HEAD_BYTES > stop) {
-      view = bytes.find(p, CHANGE_HEAD_BYTES).view
-      start = p - bytes.at
-      stop = start + view.byteLength
-    }
-    const high = view.getUint32(p - start + 4, true)
-    const kind = high >>> 24
-    change.recordNumber = view.getUint32(p - start, true) + (high & NUMBER_HIGH_MASK) * 2 ** 32
-    p += CHANGE_HEAD_BYTES
-    if (change.recordNumber >= head.size) return false
-    change.isDeleted = kind === CHANGE_KINDS.skip || kind === CHANGE_KINDS.delete
-    change.imageAt = change.replacedAt = change.spanAt = -1
-    if (kind !== CHANGE_KINDS.skip) {
-      if (kind === CHANGE_KINDS.delete) change.replacedAt = p
-      else change.imageAt = p
-      p += recordSize
-      if (p > end) return false
-    }
-    if (kind === CHANGE_KINDS.update) {
-      if (p + SPAN_HEAD_BYTES > end) return false
-      if (p + SPAN_HEAD_BYTES > stop) {
-        view = bytes.find(p, SPAN_HEAD_BYTES).view
-        start = p - bytes.at
-        stop = start + view.byteLength
-      }
-      const spanBytes = view.getUint32(p - start + 4, true)
-      const spanEnd = view.getUint32(p - start, true) + spanBytes
-      p += SPAN_HEAD_BYTES
-      if (spanEnd > recordSize || p + spanBytes > end) return false
-      change.spanAt = p
-      p += spanBytes
-    } else if (kind !== CHANGE_KINDS.skip && kind !== CHANGE_KINDS.delete && kind !== CHANGE_KINDS.insert) {
-      return false
-    }
+    p = change.read(p, end)
+    if (p < 0 || change.recordNumber >= head.size) return false
     visit(change)
     if (i % CHANGES_A_STEP === CHANGES_A_STEP - 1) yield
   }
@@ -247,52 +195,9 @@ export function visitChanges(frame: Frame, recordSize: number, visit: (change: C
   return allSteps(changesInSteps(frame, recordSize, visit))
 }
 
-/** Copies the image that a change replaced to the start of `target`. @returns whether there was one */
-export function copyReplaced(bytes: FrameBytes, change: Change, recordSize: number, target: Buffer): boolean {
-  const baseAt = replacedBaseOf(change)
-  if (baseAt < 0) return false
-  copyReplacedAt(bytes, baseAt, change.spanAt, target.subarray(0, recordSize))
-  return true
-}
-
-/** Where the image lies that the replaced one is made of, as a change has it: itself, or the new one; -1 for none. */
-export function replacedBaseOf({ imageAt, replacedAt, spanAt }: Change): number {
-  return spanAt >= 0 ? imageAt : replacedAt
-}
-
-/** Copies a replaced image: the one at `baseAt`, but for the span at `spanAt`, if there is one. */
-export function copyReplacedAt(bytes: FrameBytes, baseAt: number, spanAt: number, target: Buffer): void {
-  copyFrom(bytes, baseAt, target)
-  if (spanAt < 0) return
-  const { view } = bytes.find(spanAt - SPAN_HEAD_BYTES, SPAN_HEAD_BYTES)
-  const spanStart = view.getUint32(bytes.at, true)
-  const spanBytes = view.getUint32(bytes.at + 4, true)
-  copyFrom(bytes, spanAt, target.subarray(spanStart, spanStart + spanBytes))
-}
-
-function copyFrom(bytes: FrameBytes, at: number, target: Buffer): void {
-  if (target.length === 0) return
-  const memory = bytes.find(at, target.length)
-  memory.bytes.copy(target, 0, bytes.at, bytes.at + target.length)
-}
-
 /** The same frame in memory of its own. */
 export function copyFrame({ bytes, at, head }: Frame): Frame {
   const copy = Buffer.allocUnsafeSlow(HEADER_BYTES + head.payloadBytes)
   copyFrom(bytes, at, copy)
   return { head, bytes: new WholeBytes(copy), at: 0 }
-}
-
-/** Calls with what the frame that starts at `at`, not yet sealed perhaps, replaced; no image: the record was not there. */
-export function visitReplaced(
-  group: Buffer,
-  at: number,
-  recordSize: number,
-  visit: (recordNumber: number, image: Buffer | undefined) => void,
-): void {
-  const bytes = new WholeBytes(group)
-  const image = Buffer.alloc(recordSize)
-  visitChanges({ bytes, at, head: headAt(bytes, at) }, recordSize, change => {
-    visit(change.recordNumber, copyReplaced(bytes, change, recordSize, image) ? image : undefined)
-  })
 }

@@ -9,27 +9,23 @@
  */
 
 import { crc32 } from 'node:zlib'
-import type { PlatformFile } from '../../mmap/platform.ts'
 import type { QuietSteps } from '../file/steps.ts'
-import { type Addressing, offsetOf } from '../format/addressing.ts'
+import { offsetOf } from '../format/addressing.ts'
 import { corrupt } from '../format/identity.ts'
 import type { InPlaceRecords } from './frame-chain.ts'
-import { changesInSteps, copyReplacedAt, replacedBaseOf } from './frame-read.ts'
+import { ChangeReader } from './change-reader.ts'
+import { changesInSteps } from './frame-read.ts'
 import type { JournalScan } from './journal-scan.ts'
-import { numbersBelow, oneOfEach } from './sort-changes.ts'
+import type { RecordsFile } from './net-changes.ts'
+import { layReplaced } from './patch.ts'
+import { grouped, numbersBelow } from './sort-changes.ts'
 
 const READ_BYTES = 512 * 1024
 
-/** Where records lie. */
-interface RecordsFile {
-  readonly file: PlatformFile
-  readonly addressing: Addressing
-}
-
-/** Images that take the place of the file's, by rising record numbers. */
+/** What stands for the file's bytes, by rising record numbers. */
 export interface Substitutes {
   readonly numbers: ArrayLike<number>
-  /** Stores image i over the file's. */
+  /** Makes of the file's bytes of record i what stands for them. */
   readonly put: (i: number, target: Buffer) => void
 }
 
@@ -82,32 +78,34 @@ function* firstReplaced(
   { commitNumber, start: lowest }: InPlaceRecords,
 ): QuietSteps<Substitutes> {
   if (bytes === undefined || last === undefined) return { numbers: [], put: () => {} }
+  const { size } = bytes
   const list = numbersBelow(last.size, changes)
-  const entries = numbersBelow(changes, changes)
-  /** Where a whole image lies: the replaced one, or the new one that differs from it in a span; 0 for none. */
-  const imageAt = numbersBelow(bytes.size, changes)
-  const spanAt = numbersBelow(bytes.size, changes)
+  /** Where changes begin; behind the journal's end for appended images. */
+  const places = numbersBelow(2 * size, changes)
   let count = 0
   for (const frame of frames()) {
     if (frame.head.commitNumber < commitNumber) continue
-    const isSound = yield* changesInSteps(frame, recordSize, change => {
-      if (change.recordNumber < lowest) return
-      list[count] = change.recordNumber
-      entries[count] = count
-      imageAt[count] = Math.max(0, replacedBaseOf(change))
-      spanAt[count++] = Math.max(0, change.spanAt)
+    const isSound = yield* changesInSteps(frame, recordSize, ({ recordNumber, at, imageAt }) => {
+      if (recordNumber < lowest) return
+      list[count] = recordNumber
+      places[count++] = at === imageAt ? size + at : at
     })
     if (!isSound) throw corrupt(file.path, frame.at, `commit ${frame.head.commitNumber} contradicts itself`)
   }
-  const found = { numbers: list.subarray(0, count), values: entries.subarray(0, count) }
-  const { numbers, values } = yield* oneOfEach(found, last.size, 'first')
+  const found = { numbers: list.subarray(0, count), values: places.subarray(0, count) }
+  const { numbers, values, firsts } = yield* grouped(found, last.size)
+  const change = new ChangeReader(bytes, recordSize)
   return {
     numbers,
     put: (i, target) => {
-      const entry = values[i] as number
-      const image = imageAt[entry] as number
-      if (image === 0) target.fill(0)
-      else copyReplacedAt(bytes, image, spanAt[entry] === 0 ? -1 : (spanAt[entry] as number), target)
+      const first = firsts?.[i] ?? i
+      // What patches replaced is laid over what the file holds, the first change last (PA1).
+      for (let k = (firsts?.[i + 1] ?? i + 1) - 1; k >= first; k--) {
+        const place = values[k] as number
+        if (place >= size) change.readAppended(numbers[i] as number, place - size)
+        else change.read(place, size)
+        if (!layReplaced(bytes, change, target)) target.fill(0)
+      }
     },
   }
 }

@@ -5,8 +5,7 @@
 import { StrideError } from '../../errors.ts'
 import type { PlatformFile } from '../../mmap/platform.ts'
 import { corrupt, type Identity } from '../format/identity.ts'
-import { JOURNAL_HEADER, JOURNAL_MAGIC } from '../format/journal-format.ts'
-import { FORMAT_VERSION } from '../format/store-format.ts'
+import { JOURNAL_HEADER, JOURNAL_MAGIC, JOURNAL_VERSION } from '../format/journal-format.ts'
 
 export interface JournalFacts {
   readonly salt: Buffer
@@ -39,8 +38,8 @@ export function readJournalHeader(file: PlatformFile, identity: Identity): Journ
   if (Buffer.from(header.magic).toString('latin1') !== JOURNAL_MAGIC) {
     throw corrupt(file.path, 0, 'it is no journal of a store')
   }
-  if (header.formatVersion > FORMAT_VERSION) {
-    const message = `${file.path} has format version ${header.formatVersion}; this library knows up to ${FORMAT_VERSION}`
+  if (header.formatVersion > JOURNAL_VERSION) {
+    const message = `${file.path} has journal version ${header.formatVersion}; this library knows up to ${JOURNAL_VERSION}`
     throw new StrideError('ERR_STRIDE_FORMAT_NEWER', message, { path: file.path, offset: 8 })
   }
   if (!JOURNAL_HEADER.isIntact(bytes)) throw corrupt(file.path, 0, "the journal's header fails its checksum")

@@ -25,12 +25,12 @@ import {
   BLOCK_BYTES,
   JOURNAL_HEADER,
   JOURNAL_MAGIC,
+  JOURNAL_VERSION,
   roundToBlock,
   SALT_BYTES,
   slotOffset,
 } from '../format/journal-format.ts'
 import type { Root } from '../format/root.ts'
-import { FORMAT_VERSION } from '../format/store-format.ts'
 import { sealFrame } from './frame-encode.ts'
 import type { FrameGroup } from './frame-encode.ts'
 import { assertJournalOf } from './journal-header.ts'
@@ -131,7 +131,7 @@ export class Journal {
     try {
       const header = JOURNAL_HEADER.encode({
         magic: Buffer.from(JOURNAL_MAGIC),
-        formatVersion: FORMAT_VERSION,
+        formatVersion: JOURNAL_VERSION,
         recordSize: identity.recordSize,
         storeId: Buffer.from(identity.storeId, 'hex'),
         generation: identity.generation,

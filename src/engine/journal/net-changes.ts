@@ -1,61 +1,100 @@
 /**
- * The net change of a row of commits: where the last image of each record is, or that it is deleted.
+ * The net change of a row of commits: what each record is after them, or that it is deleted.
  *
  *   NE1  images stay in the journal, and are read again when they are asked for (journal-bytes.ts). A change takes 16 bytes of memory
  *        while changes are sorted and 8 afterwards, twice that where record numbers or the journal go beyond 2^32.
  *   NE2  the work stops after some thousand changes.
+ *   NE3  patches are laid over the record as it lies in the file, which may be any mixture of its versions (PA1). A record with
+ *        many of them is made once, and kept.
  */
 
-import type { PlacedChanges } from '../file/apply.ts'
+import type { PlatformFile } from '../../mmap/platform.ts'
+import type { AppliedChanges, PutPiece } from '../file/apply.ts'
 import type { QuietSteps } from '../file/steps.ts'
-import { corrupt } from '../format/identity.ts'
+import { type Addressing, offsetOf } from '../format/addressing.ts'
+import { corrupt, truncated } from '../format/identity.ts'
 import type { CommitCounts } from '../format/root.ts'
-import type { HeapBytes } from '../records/heap-bytes.ts'
+import { HeapBytes } from '../records/heap-bytes.ts'
 import type { Overlay } from '../records/overlay.ts'
+import { ChangeReader } from './change-reader.ts'
 import { changesInSteps } from './frame-read.ts'
 import type { JournalBytes } from './journal-bytes.ts'
 import type { JournalScan } from './journal-scan.ts'
-import { type NumberedList, type Numbers, numbersBelow, oneOfEach } from './sort-changes.ts'
+import { checksumOfPatch, layNew } from './patch.ts'
+import { grouped, type NumberedGroups, type Numbers, numbersBelow } from './sort-changes.ts'
 
-/** No image: the record is deleted. A journal's header lies there. */
+/** No change lies there, but a journal's header: the record is deleted. */
 const NOWHERE = 0
+/** A record with more changes than these is made once, and kept. */
+const PATCHES_MAX = 64
+const CHANGES_A_STEP = 16 * 1024
 
-/** Where images are. */
-interface Images {
-  readonly bytes: JournalBytes | undefined
-  readonly recordSize: number
+/** Where records lie. */
+export interface RecordsFile {
+  readonly file: PlatformFile
+  readonly addressing: Addressing
 }
 
-export class NetChanges implements PlacedChanges, Overlay {
+/** Where changes are, and what patches are laid over. */
+interface Sources {
+  readonly bytes: JournalBytes | undefined
+  readonly records: RecordsFile
+}
+
+export class NetChanges implements AppliedChanges, Overlay {
   readonly commitNumber: number
   readonly size: number
   readonly deletedCount: number
   /** Ascending. */
   readonly numbers: Numbers
-  readonly #positions: Numbers
-  readonly #images: Images
+  /**
+   * The changes of each record: NOWHERE, the position of a change, or behind the journal's end the position of an appended
+   * image.
+   */
+  readonly #places: Numbers
+  readonly #firsts: Numbers | undefined
+  readonly #sources: Sources
+  readonly #change: ChangeReader | undefined
+  /** Records with many changes. */
+  readonly #kept = new Map<number, HeapBytes>()
 
-  constructor({ commitNumber, size, deletedCount }: CommitCounts, list: NumberedList, images: Images) {
+  constructor({ commitNumber, size, deletedCount }: CommitCounts, groups: NumberedGroups, sources: Sources) {
     this.commitNumber = commitNumber
     this.size = size
     this.deletedCount = deletedCount
-    this.numbers = list.numbers
-    this.#positions = list.values
-    this.#images = images
+    this.numbers = groups.numbers
+    this.#places = groups.values
+    this.#firsts = groups.firsts
+    this.#sources = sources
+    const { bytes, records } = sources
+    this.#change = bytes === undefined ? undefined : new ChangeReader(bytes, records.addressing.recordSize)
   }
 
   isDeleted(i: number): boolean {
-    return this.#positions[i] === NOWHERE
+    return this.#places[this.#endOf(i) - 1] === NOWHERE
   }
 
-  readonly sourceOf = (i: number): HeapBytes | undefined => {
-    const { bytes, recordSize } = this.#images
-    const position = this.#positions[i] as number
-    return position === NOWHERE ? undefined : bytes?.find(position, recordSize)
+  sourceOf(i: number): HeapBytes | undefined {
+    return this.#kept.get(i) ?? this.#make(i)
   }
-  readonly positionOf = (i: number): number => {
-    const { bytes, recordSize } = this.#images
-    return bytes?.atOf(this.#positions[i] as number, recordSize) ?? 0
+  positionOf(i: number): number {
+    const { bytes, records } = this.#sources
+    const { imageAt } = this.#lastOf(i)
+    return imageAt < 0 ? 0 : (bytes as JournalBytes).atOf(imageAt, records.addressing.recordSize)
+  }
+
+  checksumOf(i: number, entryOf: (record: Buffer) => number): number {
+    const { bytes, records } = this.#sources
+    const { patchAt } = this.#lastOf(i)
+    if (patchAt >= 0) return checksumOfPatch(bytes as JournalBytes, patchAt)
+    const source = this.sourceOf(i) as HeapBytes
+    const at = this.positionOf(i)
+    return entryOf(source.bytes.subarray(at, at + records.addressing.recordSize))
+  }
+
+  eachPiece(i: number, put: PutPiece): void {
+    const source = this.sourceOf(i)
+    if (source !== undefined) put(source, this.positionOf(i), this.#sources.records.addressing.recordSize, 0)
   }
 
   indexOf(n: number): number {
@@ -67,9 +106,74 @@ export class NetChanges implements PlacedChanges, Overlay {
     return this.numbers[this.#firstFrom(n + 1)] ?? Number.POSITIVE_INFINITY
   }
 
-  /** Lets go of the journal. */
+  /** Makes the records that have many changes. @throws ERR_STRIDE_TRUNCATED, _CORRUPT, _IO */
+  *keepLong(): QuietSteps<void> {
+    if (this.#firsts === undefined) return
+    let unyielded = 0
+    for (let i = 0; i < this.numbers.length; i++) {
+      const count = this.#endOf(i) - this.#firstOf(i)
+      if (count > PATCHES_MAX && !this.isDeleted(i)) {
+        if (this.#lastOf(i).patchAt >= 0) this.#kept.set(i, this.#make(i) as HeapBytes)
+        unyielded += count
+      }
+      if (++unyielded < CHANGES_A_STEP) continue
+      unyielded = 0
+      yield
+    }
+  }
+
+  /** Closes the journal. */
   close(): void {
-    this.#images.bytes?.close()
+    this.#sources.bytes?.close()
+  }
+
+  /** The record as it is after its last change. */
+  #make(i: number): HeapBytes | undefined {
+    const bytes = this.#sources.bytes as JournalBytes
+    const { recordSize } = this.#sources.records.addressing
+    const first = this.#firstOf(i)
+    const last = this.#endOf(i) - 1
+    if (this.#places[last] === NOWHERE) return undefined
+    let from = last
+    while (from >= first && this.#changeAt(this.#places[from] as number).patchAt >= 0) from--
+    if (from === last) return bytes.find(this.#lastOf(i).imageAt, recordSize)
+    const record = new HeapBytes(Buffer.allocUnsafeSlow(recordSize))
+    if (from < first) this.#readRecord(this.numbers[i] as number, record.bytes)
+    for (let k = Math.max(first, from); k <= last; k++) {
+      const change = this.#changeAt(this.#places[k] as number)
+      if (!change.isDeleted) layNew(bytes, change, record.bytes)
+    }
+    return record
+  }
+
+  #readRecord(n: number, target: Buffer): void {
+    const { file, addressing } = this.#sources.records
+    const offset = offsetOf(addressing, n)
+    if (file.read(target, offset) < target.length)
+      throw truncated(file.path, offset + target.length, file.size())
+  }
+
+  #lastOf(i: number): ChangeReader {
+    return this.#changeAt(this.#places[this.#endOf(i) - 1] as number)
+  }
+
+  #changeAt(place: number): ChangeReader {
+    const change = this.#change as ChangeReader
+    const { size } = this.#sources.bytes as JournalBytes
+    if (place >= size) change.readAppended(0, place - size)
+    else if (place !== NOWHERE) change.read(place, size)
+    else {
+      change.isDeleted = true
+      change.patchAt = change.imageAt = -1
+    }
+    return change
+  }
+
+  #firstOf(i: number): number {
+    return this.#firsts === undefined ? i : (this.#firsts[i] as number)
+  }
+  #endOf(i: number): number {
+    return this.#firsts === undefined ? i + 1 : (this.#firsts[i + 1] as number)
   }
 
   #firstFrom(n: number): number {
@@ -84,24 +188,32 @@ export class NetChanges implements PlacedChanges, Overlay {
   }
 }
 
-/** @param before what is committed without them @throws ERR_STRIDE_CORRUPT where a whole frame makes no sense */
+/**
+ * @param records what the journal belongs to
+ * @param before what is committed without the journal
+ * @throws ERR_STRIDE_CORRUPT where a whole frame makes no sense; _TRUNCATED, _IO
+ */
 export function* collapse(
   { bytes, changes, frames, last }: JournalScan,
-  recordSize: number,
+  records: RecordsFile,
   path: string,
   before: CommitCounts,
 ): QuietSteps<NetChanges> {
+  const { recordSize } = records.addressing
   const state = last ?? before
+  const size = bytes?.size ?? 0
   const numbers = numbersBelow(state.size, changes)
-  const positions = numbersBelow(bytes?.size ?? 0, changes)
+  const places = numbersBelow(2 * size, changes)
   let count = 0
   for (const frame of frames()) {
-    const isSound = yield* changesInSteps(frame, recordSize, ({ recordNumber, isDeleted, imageAt }) => {
+    const isSound = yield* changesInSteps(frame, recordSize, ({ recordNumber, isDeleted, at, imageAt }) => {
       numbers[count] = recordNumber
-      positions[count++] = isDeleted ? NOWHERE : imageAt
+      places[count++] = isDeleted ? NOWHERE : at === imageAt ? size + at : at
     })
     if (!isSound) throw corrupt(path, frame.at, `commit ${frame.head.commitNumber} contradicts itself`)
   }
-  const list = { numbers: numbers.subarray(0, count), values: positions.subarray(0, count) }
-  return new NetChanges(state, yield* oneOfEach(list, state.size, 'last'), { bytes, recordSize })
+  const list = { numbers: numbers.subarray(0, count), values: places.subarray(0, count) }
+  const net = new NetChanges(state, yield* grouped(list, state.size), { bytes, records })
+  yield* net.keepLong()
+  return net
 }

@@ -1,5 +1,5 @@
 /**
- * Sorts changes by record number, and keeps one of those that have the same.
+ * Groups changes by record: sorted by record number, those of one record in the order in which they came.
  *
  *   QS1  stable: of equal numbers the earlier one stands first.
  *   QS2  memory is the list twice, where it has to be sorted at all; time is in proportion to its length.
@@ -34,27 +34,40 @@ export function numbersBelow(bound: number, length: number): Numbers {
   return bound <= WORD ? new Uint32Array(length) : new Float64Array(length)
 }
 
-/** The different numbers of a list, ascending, with the value of the last, or the first, of each. All are below `bound`. */
-export function* oneOfEach(
-  list: NumberedList,
-  bound: number,
-  which: 'last' | 'first',
-): QuietSteps<NumberedList> {
+/** What is listed of each of some records. */
+export interface NumberedGroups {
+  /** The different numbers, ascending. */
+  readonly numbers: Numbers
+  /** What is listed, record after record, of each in the order in which it was given. */
+  readonly values: Numbers
+  /** Where the values of each record begin, and one more for the end of the last; undefined where each has one. */
+  readonly firsts: Numbers | undefined
+}
+
+/** Groups a list by its numbers, which are all below `bound`. The list's memory is used. */
+export function* grouped(list: NumberedList, bound: number): QuietSteps<NumberedGroups> {
   const { numbers, values } = yield* sorted(list, bound)
+  const { length } = numbers
   let count = 0
-  for (let i = 0; i < numbers.length; i++) {
+  for (let i = 0; i < length; i++) {
+    if (i === 0 || numbers[i] !== numbers[i - 1]) count++
+    if (i % ENTRIES_A_STEP === ENTRIES_A_STEP - 1) yield
+  }
+  if (count === length) return { numbers, values, firsts: undefined }
+  const firsts = numbersBelow(length, count + 1)
+  let group = -1
+  for (let i = 0; i < length; i++) {
     const n = numbers[i] as number
-    const isAgain = count > 0 && numbers[count - 1] === n
-    if (isAgain && which === 'last') values[count - 1] = values[i] as number
-    if (!isAgain) {
-      numbers[count] = n
-      values[count++] = values[i] as number
+    if (group < 0 || numbers[group] !== n) {
+      numbers[++group] = n
+      firsts[group] = i
     }
     if (i % ENTRIES_A_STEP === ENTRIES_A_STEP - 1) yield
   }
+  firsts[count] = length
   // A copy only where it gives much memory back.
-  const part = count > numbers.length / 2 ? 'subarray' : 'slice'
-  return { numbers: numbers[part](0, count), values: values[part](0, count) }
+  const part = count > length / 2 ? 'subarray' : 'slice'
+  return { numbers: numbers[part](0, count), values, firsts }
 }
 
 /** The same list in order; the given one's memory may be used. */

@@ -26,6 +26,7 @@ import { PAGE_BYTES } from '../format/store-format.ts'
 import { definitionsText } from '../indexes/keys/index-definition.ts'
 import { type Frame, visitChanges } from '../journal/frame-read.ts'
 import { JournalTail } from '../journal/journal-tail.ts'
+import { checksumOfPatch, layNew } from '../journal/patch.ts'
 import type { OpenedStore } from '../opening/opened-store.ts'
 import { locatorOver, type StoreFile } from '../opening/store-file.ts'
 import type { Locator } from '../records/locator.ts'
@@ -257,12 +258,20 @@ class Copy {
   #lay(frames: readonly Frame[]): void {
     const { path, addressing } = this.from
     const { recordSize } = addressing
+    const record = Buffer.alloc(recordSize)
     for (const frame of frames) {
       const { bytes, head } = frame
-      const isSound = visitChanges(frame, recordSize, ({ recordNumber, isDeleted, imageAt }) => {
-        if (recordNumber >= this.#builder.size) return
-        const source = isDeleted ? undefined : bytes.find(imageAt, recordSize).bytes
-        this.#builder.replace(recordNumber, source?.subarray(bytes.at, bytes.at + recordSize))
+      const isSound = visitChanges(frame, recordSize, change => {
+        const { recordNumber: n, isDeleted, patchAt } = change
+        if (n >= this.#builder.size) return
+        if (isDeleted) {
+          this.#builder.replace(n, undefined)
+          return
+        }
+        if (patchAt >= 0) this.#builder.read(n, record)
+        layNew(bytes, change, record)
+        const checksum = patchAt < 0 ? undefined : checksumOfPatch(bytes, patchAt)
+        this.#builder.replace(n, record, checksum)
       })
       if (!isSound) throw corrupt(journalPathOf(path), 0, `commit ${head.commitNumber} contradicts itself`)
     }

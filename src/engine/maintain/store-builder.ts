@@ -6,7 +6,7 @@
  */
 
 import type { PlatformFile } from '../../mmap/platform.ts'
-import { DELETED_ENTRY, liveEntryOf } from '../file/checksums.ts'
+import { DELETED_ENTRY, liveEntryOf, toLiveEntry } from '../file/checksums.ts'
 import { offsetOf } from '../format/addressing.ts'
 import { type Identity, writeIdentity } from '../format/identity.ts'
 import { FIRST_ROOT, type Root } from '../format/root.ts'
@@ -71,15 +71,28 @@ export class StoreBuilder {
     this.addRecords(new Uint8Array(this.#identity.recordSize), () => DELETED_ENTRY)
   }
 
-  /** Puts another record in the place of one given before; undefined: it is deleted. */
-  replace(n: number, image: Uint8Array | undefined): void {
+  /** Copies a record that was given before. */
+  read(n: number, target: Buffer): void {
+    const { recordSize } = this.#identity
+    const at = (n - this.#chunkStart) * recordSize
+    if (at >= 0) this.#chunk.copy(target, 0, at, at + recordSize)
+    else this.#file.read(target, this.#offset(n))
+  }
+
+  /**
+   * Puts another record in the place of one given before; undefined: it is deleted.
+   * @param checksum the checksum entry in the store that the record comes from; else it is computed
+   */
+  replace(n: number, image: Uint8Array | undefined, checksum?: number): void {
     if (image === undefined) {
       this.#setDeleted(n, true)
       if (this.#checksums !== undefined) this.#checksums[n] = DELETED_ENTRY
       return
     }
     this.#setDeleted(n, false)
-    if (this.#checksums !== undefined) this.#checksums[n] = liveEntryOf(image)
+    if (this.#checksums !== undefined) {
+      this.#checksums[n] = checksum === undefined ? liveEntryOf(image) : toLiveEntry(checksum)
+    }
     if (n >= this.#chunkStart) this.#chunk.set(image, (n - this.#chunkStart) * this.#identity.recordSize)
     else this.#file.store(image, this.#offset(n))
   }

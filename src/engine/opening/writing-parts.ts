@@ -90,6 +90,7 @@ export function startWriting<S extends AnySchema>(
     changed,
     failed,
     companion: indexes,
+    keySpans: () => indexes.keySpans,
   })
   const { deletionBits, checksums } = locator
   const publish = (): void => committer.publishRoomSync()

@@ -17,8 +17,8 @@ export interface Overlay {
   /** Whether change i is a deletion. */
   isDeleted(i: number): boolean
   /** What holds the image; undefined where the record is deleted. */
-  readonly sourceOf: (i: number) => HeapBytes | undefined
-  readonly positionOf: (i: number) => number
+  sourceOf(i: number): HeapBytes | undefined
+  positionOf(i: number): number
 }
 
 /** Slots of an overlay's images begin here. */

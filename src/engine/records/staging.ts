@@ -14,7 +14,6 @@
 
 import { InvariantError } from '../../errors.ts'
 import type { RecordBytes } from '../../schema/index.ts'
-import type { PlacedChanges } from '../file/apply.ts'
 import { ChangedNumbers } from './changed-numbers.ts'
 import { HeapBytes, HeapTokens } from './heap-bytes.ts'
 import { ImageSlots, recordsPerChunk } from './image-slots.ts'
@@ -127,6 +126,10 @@ export class Staging implements ChangeableLayers {
     const slot = this.#changes.get(n) ?? this.#sealed.get(n)
     return slot === undefined && this.#overlay !== undefined ? overlaidSlot(this.#overlay, n) : slot
   }
+  /** Whether a change of record n is staged, or laid over what a reader sees. */
+  isStaged(n: number): boolean {
+    return this.#changes.get(n) !== undefined
+  }
   /** The same as of the last seal, without what is staged since. */
   findSealed(n: number): number | undefined {
     return this.#sealed.get(n)
@@ -146,14 +149,6 @@ export class Staging implements ChangeableLayers {
   imageAt(slot: number): number {
     if (slot < OVERLAY_SLOTS) return this.#images.at(slot)
     return (this.#overlay as Overlay).positionOf(slot - OVERLAY_SLOTS)
-  }
-  /** The same changes with the places of their images. */
-  placed({ numbers, slots }: SealedChanges): PlacedChanges {
-    return {
-      numbers,
-      sourceOf: i => ((slots[i] as number) < 0 ? undefined : this.#images.source(slots[i] as number)),
-      positionOf: i => this.imageAt(slots[i] as number),
-    }
   }
   /** The bytes of an image; undefined for a deletion. */
   imageOf(slot: number): Buffer | undefined {

@@ -6,6 +6,8 @@
  *        lies in the file as it was, and one that a frame names was what the first such frame replaced.
  *   HC2  what was laid is right for one value of the writer's sequence. Who reads compares it before and after.
  *   HC3  where a frame is no longer in the journal, the held commit is lost, and never guessed.
+ *   HC5  a record of which frames have patches alone is made of what lies in the file now and of what these patches replaced, the
+ *        first one last. The file is read before the words are asked how far commits may be in it, and frames are read up to there.
  *   HC4  keys of records that were changed or appended since are told to whoever opens pages of an index that are newer than the
  *        held commit: such entries are then looked up in the records.
  *
@@ -18,9 +20,12 @@ import type { PlatformFile } from '../../mmap/platform.ts'
 import type { Follower, PublishedState } from '../file/publication.ts'
 import { type Addressing, offsetOf } from '../format/addressing.ts'
 import { fileEnd, readRoot } from '../format/root.ts'
-import { copyReplaced, type Frame, visitChanges } from '../journal/frame-read.ts'
+import { ChangeKeys, type KeyNotes } from '../journal/change-keys.ts'
+import { type Frame, visitChanges } from '../journal/frame-read.ts'
 import { type JournalOwner, JournalTail } from '../journal/journal-tail.ts'
+import { layReplaced } from '../journal/patch.ts'
 import type { Locator } from '../records/locator.ts'
+import type { Staging } from '../records/staging.ts'
 
 /** The commit that a reading began with cannot be seen any more: the reading begins again, with a later one. */
 export class HeldCommitLost extends StrideError {
@@ -30,9 +35,6 @@ export class HeldCommitLost extends StrideError {
     })
   }
 }
-
-/** Called with a record number and where the bytes of a record of that number lie. */
-export type NoteKey = (n: number, view: DataView, at: number) => void
 
 /** How many bytes of frames are kept for indexes. */
 const KEPT_BYTES_MAX = 64 * 1024 * 1024
@@ -50,6 +52,8 @@ export class HeldCommit {
   /** Frames behind the held commit; undefined once they became too many to keep. */
   #frames: Frame[] | undefined = []
   #frameBytes = 0
+  /** Those of them whose replaced images are not laid yet. */
+  readonly #unlaid: Frame[] = []
 
   /** @param state what is committed as the reader sees it, laid over or in the file */
   constructor(file: HeldStore, { commitNumber, size }: PublishedState) {
@@ -65,12 +69,7 @@ export class HeldCommit {
   layOver(locator: Locator, follower: Follower): number | undefined {
     const sequence = follower.sequence()
     const published = (sequence & 1) === 0 ? follower.state() : undefined
-    const frames = this.#framesSince(published)
-    if (frames === undefined) return undefined
-    for (const frame of frames) {
-      this.#lay(frame, locator)
-      this.#keep(frame)
-    }
+    if (!this.#readFrames(published) || !this.#layUnlaid(locator, follower)) return undefined
     // Words that changed while they were read say nothing; the next look has new ones.
     if (published !== undefined && follower.sequence() === sequence) this.#place(locator, published)
     return sequence
@@ -81,12 +80,11 @@ export class HeldCommit {
    * @param told of how many frames it told before
    * @returns of how many it has told now; undefined where they are not all known
    */
-  tellKeys(locator: Locator, note: NoteKey, told: number): number | undefined {
+  tellKeys(locator: Locator, notes: KeyNotes, told: number): number | undefined {
     const frames = this.#frames
     if (frames === undefined) return undefined
     const { recordSize } = locator.addressing
-    const old = Buffer.alloc(recordSize)
-    const oldView = new DataView(old.buffer, old.byteOffset, old.length)
+    const keys = new ChangeKeys(recordSize)
     let size = told === 0 ? this.#size : (frames[told - 1] as Frame).head.size
     for (const frame of frames.slice(told)) {
       const { head, bytes } = frame
@@ -94,46 +92,84 @@ export class HeldCommit {
       for (let n = size; n < head.appendStart; n++) {
         const offset = offsetOf(locator.addressing, n)
         const window = locator.pool.acquire(offset, recordSize)
-        note(n, window.view as DataView, offset - window.start)
+        notes.note(n, window.view as DataView, offset - window.start)
       }
       size = head.size
-      visitChanges(frame, recordSize, change => {
-        const { recordNumber, imageAt } = change
-        if (copyReplaced(bytes, change, recordSize, old)) note(recordNumber, oldView, 0)
-        if (imageAt >= 0) note(recordNumber, bytes.find(imageAt, recordSize).view, bytes.at)
-      })
+      visitChanges(frame, recordSize, change => keys.tell(notes, bytes, change))
     }
     return frames.length
   }
 
-  #keep(frame: Frame): void {
-    this.#frameBytes += frame.bytes.size
-    if (this.#frameBytes > KEPT_BYTES_MAX) this.#frames = undefined
-    this.#frames?.push(frame)
-  }
-
-  #framesSince(published: PublishedState | undefined): readonly Frame[] | undefined {
+  /** Reads the frames that came since. @returns whether all of them are there */
+  #readFrames(published: PublishedState | undefined): boolean {
     const { file, addressing } = this.#file
-    try {
-      const frames = this.#tail.read(published?.commitNumber ?? Number.POSITIVE_INFINITY)
-      if (frames === undefined || published !== undefined) return frames
-      // A journal that was ended meanwhile took its frames along, and the root counts them.
-      return readRoot(file, addressing).commitNumber > this.#tail.commitNumber ? undefined : frames
-    } catch (error) {
-      if (error instanceof StrideError) return undefined
-      throw error
-    }
+    if (!this.#readUpTo(published?.commitNumber ?? Number.POSITIVE_INFINITY)) return false
+    // A journal that was ended meanwhile took its frames along, and the root counts them.
+    return published !== undefined || readRoot(file, addressing).commitNumber <= this.#tail.commitNumber
   }
 
-  #lay(frame: Frame, { staging, addressing }: Locator): void {
+  #readUpTo(commitNumber: number): boolean {
+    let frames: readonly Frame[] | undefined
+    try {
+      frames = this.#tail.read(commitNumber)
+    } catch (error) {
+      if (!(error instanceof StrideError)) throw error
+    }
+    if (frames === undefined) return false
+    for (const frame of frames) {
+      this.#unlaid.push(frame)
+      this.#frameBytes += frame.bytes.size
+      if (this.#frameBytes > KEPT_BYTES_MAX) this.#frames = undefined
+      this.#frames?.push(frame)
+    }
+    return true
+  }
+
+  /**
+   * Lays what the frames replaced that were read and not laid. What a patch leaves out is taken from the file, where later commits
+   * may be already: their frames are read as well, and laid by the next call (HC5).
+   * @returns whether they are all there
+   */
+  #layUnlaid({ staging, addressing }: Locator, follower: Follower): boolean {
     const { recordSize } = addressing
-    const old = Buffer.alloc(recordSize)
-    visitChanges(frame, recordSize, change => {
-      const { recordNumber } = change
-      // Records behind the end were not there, and of several changes the first one replaced what is held.
-      if (recordNumber >= this.#size || staging.find(recordNumber) !== undefined) return
-      staging.lay(recordNumber, copyReplaced(frame.bytes, change, recordSize, old) ? old : undefined)
-    })
+    const frames = this.#unlaid
+    const count = frames.length
+    const images = new Map<number, Buffer>()
+    for (const frame of frames) {
+      visitChanges(frame, recordSize, ({ recordNumber: n, patchAt }) => {
+        // Records behind the end were not there.
+        if (n >= this.#size || staging.isStaged(n) || images.has(n)) return
+        const image = Buffer.alloc(recordSize)
+        if (patchAt >= 0) this.#readNow(n, image, staging)
+        images.set(n, image)
+      })
+    }
+    if (images.size > 0 && !this.#readUpTo(follower.syncedCommit())) return false
+    const absent = new Set<number>()
+    for (const frame of frames.toReversed()) {
+      visitChanges(frame, recordSize, change => {
+        const image = images.get(change.recordNumber)
+        // Of several changes the first one replaced what is held: it is laid last.
+        if (image === undefined) return
+        if (layReplaced(frame.bytes, change, image)) absent.delete(change.recordNumber)
+        else absent.add(change.recordNumber)
+      })
+    }
+    for (const [n, image] of images) staging.lay(n, absent.has(n) ? undefined : image)
+    frames.splice(0, count)
+    return true
+  }
+
+  /** Record n as it is now, in the file or laid over it; any mixture of its versions will do (PA1). */
+  #readNow(n: number, target: Buffer, staging: Staging): void {
+    const slot = staging.find(n)
+    if (slot === undefined) {
+      this.#file.file.read(target, offsetOf(this.#file.addressing, n))
+      return
+    }
+    if (slot < 0) return
+    const at = staging.imageAt(slot)
+    staging.imageSource(slot).bytes.copy(target, 0, at, at + target.length)
   }
 
   /** Growth moves the tables behind the array, and records come to lie where they were. */

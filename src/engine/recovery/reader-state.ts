@@ -105,8 +105,7 @@ function* readLeft(
     const { journalBytesKept } = limits
     scan = yield* scanJournal(platform, path, identity, root, follower.syncedCommit(), journalBytesKept)
     yield* assertInPlace(store, scan)
-    const overlay =
-      scan.commits === 0 ? undefined : yield* collapse(scan, addressing.recordSize, journalPathOf(path), root)
+    const overlay = scan.commits === 0 ? undefined : yield* collapse(scan, store, journalPathOf(path), root)
     if (lock.writerState() === 'ready' || follower.sequence() !== sequence) return undefined
     const state = overlay === undefined ? root : laidOver(root, overlay)
     const end = fileEnd(addressing, state)

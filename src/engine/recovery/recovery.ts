@@ -58,7 +58,7 @@ export interface Recovered {
 export function* recover(store: Recoverable, scan: JournalScan, isLeft: boolean): QuietSteps<Recovered> {
   const { root } = store
   if (isAtRest(store)) return { root }
-  const net = yield* collapse(scan, store.addressing.recordSize, journalPathOf(store.path), root)
+  const net = yield* collapse(scan, store, journalPathOf(store.path), root)
   const replay = new Replay(store, net, scan)
   if (isLeft) return { root, replay }
   return { root: replay.finish() }

@@ -1,7 +1,7 @@
 /**
  * Puts the commits of a journal that was left into the file, and ends the journal.
  *
- *   RP1  every image is stored again, even if it looks equal: the one that is there may be torn, or in the system's cache alone.
+ *   RP1  every changed record is stored again whole, even if it looks equal: what is there may be torn, or in the system's cache alone.
  *   RP2  the root that ends the journal is stored only after the data is synced; a crash in between finds the same
  *       journal again, and replays it again.
  *   RP3  nothing is written behind frames that were read: the next journal has another salt.
@@ -17,7 +17,7 @@
 import type { Platform, PlatformFile } from '../../mmap/platform.ts'
 import type { WindowPool } from '../../mmap/window-pool/window.ts'
 import { Soundness } from '../commit/soundness.ts'
-import { Applier, type PlacedChanges } from '../file/apply.ts'
+import { type AppliedChanges, Applier } from '../file/apply.ts'
 import { Checksums } from '../file/checksums.ts'
 import { DeletionBits } from '../file/deletion-bits.ts'
 import { DirtyRanges } from '../file/dirty-ranges.ts'
@@ -254,10 +254,11 @@ function storeAgain(bytes: JournalBytes, from: number, to: number, journal: Plat
 }
 
 /** The changes [from, to). */
-function part({ numbers, sourceOf, positionOf }: NetChanges, from: number, to: number): PlacedChanges {
+function part(net: NetChanges, from: number, to: number): AppliedChanges {
   return {
-    numbers: numbers.subarray(from, to),
-    sourceOf: i => sourceOf(from + i),
-    positionOf: i => positionOf(from + i),
+    numbers: net.numbers.subarray(from, to),
+    isDeleted: i => net.isDeleted(from + i),
+    eachPiece: (i, put) => net.eachPiece(from + i, put),
+    checksumOf: (i, entryOf) => net.checksumOf(from + i, entryOf),
   }
 }

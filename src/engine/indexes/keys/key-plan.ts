@@ -17,6 +17,7 @@ import {
   type Node,
   unknownField,
 } from '../../../schema/index.ts'
+import type { ByteSpan } from '../../journal/frame-encode.ts'
 import type { IndexDefinition } from './index-definition.ts'
 import { keySizeOf } from './key-leaf.ts'
 
@@ -120,6 +121,26 @@ export function planKey(layout: Layout, paths: readonly string[]): KeyPlan {
   }
   const form = JSON.stringify([paths, layout.canonical])
   return { fields, steps, bytes: at, bitmapOffset: layout.bitmap?.offset ?? 0, form }
+}
+
+/** The bytes of a record that its key is made of, null bits included. */
+export function spansOf({ steps, bitmapOffset }: KeyPlan): readonly ByteSpan[] {
+  const spans: ByteSpan[] = []
+  const addBits = (levels: readonly PresenceLevel[]): void => {
+    for (const { nullBit, absentBit } of levels) {
+      for (const bit of [nullBit, absentBit]) {
+        if (bit < 0) continue
+        const start = bitmapOffset + (bit >>> 3)
+        spans.push({ start, end: start + 1 })
+      }
+    }
+  }
+  for (const step of steps) {
+    addBits(step.outer)
+    if (step.kind === 'presence') addBits(step.levels)
+    else spans.push({ start: step.offset, end: step.offset + step.node.width })
+  }
+  return spans
 }
 
 /** @returns the key position behind the field */

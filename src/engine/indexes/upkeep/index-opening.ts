@@ -17,7 +17,8 @@ import { allSteps, type QuietSteps } from '../../file/steps.ts'
 import { indexPathOf } from '../../format/file-names.ts'
 import type { Identity } from '../../format/identity.ts'
 import { type AppliedState, type CommitCounts, packDefinitions, type Root } from '../../format/root.ts'
-import { changesInSteps, copyReplaced, type Frame } from '../../journal/frame-read.ts'
+import { ChangeKeys } from '../../journal/change-keys.ts'
+import { changesInSteps, type Frame } from '../../journal/frame-read.ts'
 import type { Locator } from '../../records/locator.ts'
 import type { RebuiltIndex } from '../../recovery/recovery.ts'
 import {
@@ -184,22 +185,10 @@ export function* noteFrames(
   { frames, locator }: Pick<IndexOpening, 'frames' | 'locator'>,
 ): QuietSteps<void> {
   const { recordSize } = locator.addressing
-  const old = Buffer.alloc(recordSize)
-  const oldView = new DataView(old.buffer, old.byteOffset, old.length)
+  const keys = new ChangeKeys(recordSize)
   for (const frame of frames()) {
-    const { head, bytes } = frame
-    if (head.commitNumber <= set.file.root.commitNumber) continue
-    yield* changesInSteps(frame, recordSize, change => {
-      const { recordNumber, imageAt } = change
-      const isReplaced = copyReplaced(bytes, change, recordSize, old)
-      if (imageAt < 0) {
-        if (isReplaced) set.note(recordNumber, oldView, 0)
-        return
-      }
-      const { view } = bytes.find(imageAt, recordSize)
-      if (isReplaced) set.noteChange(recordNumber, oldView, view, bytes.at)
-      else set.note(recordNumber, view, bytes.at)
-    })
+    if (frame.head.commitNumber <= set.file.root.commitNumber) continue
+    yield* changesInSteps(frame, recordSize, change => keys.tell(set, frame.bytes, change))
   }
 }
 

@@ -7,10 +7,18 @@
 import type { Companion } from '../../commit/checkpointer.ts'
 import type { StoreKeys } from '../../commit/store-writer.ts'
 import type { Wait } from '../../file/protocol.ts'
+import type { KeySpans } from '../../journal/frame-encode.ts'
 import type { IndexSet } from './index-set.ts'
+
+const NO_SPANS: KeySpans = []
 
 export class IndexRelay implements StoreKeys, Companion {
   current: IndexSet | undefined
+
+  /** The bytes of each key; the same list until there are other indexes. */
+  get keySpans(): KeySpans {
+    return this.current?.keySpans ?? NO_SPANS
+  }
 
   adding(n: number, view: DataView, at: number): void {
     this.current?.adding(n, view, at)

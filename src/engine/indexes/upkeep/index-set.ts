@@ -12,11 +12,12 @@ import type { Layout, RecordBytes } from '../../../schema/index.ts'
 import type { ProgressOptions } from '../../file/progress-options.ts'
 import type { Steps } from '../../file/steps.ts'
 import type { AppliedState } from '../../format/root.ts'
+import type { KeySpans } from '../../journal/frame-encode.ts'
 import type { Locator } from '../../records/locator.ts'
 import type { IndexDefinition } from '../keys/index-definition.ts'
 import { KeyCodec, type ReadField } from '../keys/key-codec.ts'
 import { KeyHash } from '../keys/key-hash.ts'
-import { planIndex } from '../keys/key-plan.ts'
+import { planIndex, spansOf } from '../keys/key-plan.ts'
 import { HashIndex } from '../lookup/hash-index.ts'
 import type { KeyIndex } from '../lookup/key-index.ts'
 import { OrderedIndex } from '../lookup/ordered-index.ts'
@@ -49,6 +50,8 @@ export class IndexSet {
   /** Indexes that are being built: told of changes, not asked. */
   readonly #building = new Set<KeyIndex>()
   readonly checkpointer: IndexCheckpointer
+  #spansOf: readonly KeyIndex[] = []
+  #spans: KeySpans = []
   /** Counts what was staged, so that a walk sees that something changed. */
   changes = 0
 
@@ -75,6 +78,16 @@ export class IndexSet {
   }
   get definitions(): readonly IndexDefinition[] {
     return this.all.map(index => index.tree.definition)
+  }
+
+  /** The bytes of a record that make up each key, also of indexes that are being built. The same list until that changes. */
+  get keySpans(): KeySpans {
+    const told = [...this.#told()]
+    if (told.length !== this.#spansOf.length || told.some((index, i) => index !== this.#spansOf[i])) {
+      this.#spansOf = told
+      this.#spans = told.map(index => spansOf(index.codec.plan))
+    }
+    return this.#spans
   }
 
   has(name: string): boolean {

@@ -79,7 +79,7 @@ export class ReaderIndexes {
     const { set } = this
     if (held === undefined || set === undefined || set.file.root.commitNumber <= state.commitNumber) return
     const told = this.#told.held === held ? this.#told.frames : 0
-    const frames = held.tellKeys(locator, (n, view, at) => set.note(n, view, at), told)
+    const frames = held.tellKeys(locator, set, told)
     if (frames === undefined) {
       this.forget()
       throw new HeldCommitLost(path)

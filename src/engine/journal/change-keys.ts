@@ -1,0 +1,60 @@
+/**
+ * Which keys did a change take from a record, and which did it give it?
+ *
+ *   CG1  a patch is read alone: it has every byte of a key that it changes (J4), and a key of which it does not have every byte is the
+ *        same before and after. What is not in the patch is zero in both images here.
+ */
+
+import { HeapBytes } from '../records/heap-bytes.ts'
+import type { Change } from './change-reader.ts'
+import type { FrameBytes } from './frame-bytes.ts'
+import { eachRange, layReplaced } from './patch.ts'
+
+/** Who takes note of keys. */
+export interface KeyNotes {
+  /** Record n had, or has, the key of these bytes. */
+  note(n: number, view: DataView, at: number): void
+  /** Record n was replaced: the image at the start of `old` by the one at `at`. Keys count where they differ. */
+  noteChange(n: number, old: DataView, view: DataView, at: number): void
+}
+
+export class ChangeKeys {
+  readonly #old: HeapBytes
+  readonly #new: HeapBytes
+  readonly #recordSize: number
+
+  constructor(recordSize: number) {
+    this.#old = HeapBytes.ofSize(recordSize)
+    this.#new = HeapBytes.ofSize(recordSize)
+    this.#recordSize = recordSize
+  }
+
+  /** Tells of the keys of one change. */
+  tell(notes: KeyNotes, bytes: FrameBytes, change: Change): void {
+    const { recordNumber, imageAt, patchAt } = change
+    if (patchAt >= 0) {
+      this.#tellPatch(notes, bytes, change)
+      return
+    }
+    const isReplaced = layReplaced(bytes, change, this.#old.bytes)
+    if (imageAt < 0) {
+      if (isReplaced) notes.note(recordNumber, this.#old.view, 0)
+      return
+    }
+    const { view } = bytes.find(imageAt, this.#recordSize)
+    if (isReplaced) notes.noteChange(recordNumber, this.#old.view, view, bytes.at)
+    else notes.note(recordNumber, view, bytes.at)
+  }
+
+  #tellPatch(notes: KeyNotes, bytes: FrameBytes, { recordNumber, patchAt }: Change): void {
+    this.#old.bytes.fill(0)
+    this.#new.bytes.fill(0)
+    eachRange(bytes, patchAt, (start, length, newAt, replacedAt) => {
+      const { bytes: found } = bytes.find(newAt, 2 * length)
+      const at = bytes.at
+      found.copy(this.#new.bytes, start, at, at + length)
+      found.copy(this.#old.bytes, start, at + replacedAt - newAt, at + replacedAt - newAt + length)
+    })
+    notes.noteChange(recordNumber, this.#old.view, this.#new.view, 0)
+  }
+}

@@ -1,0 +1,67 @@
+/**
+ * The changes of a frame that is still in memory: what of them goes into the file, and what they replaced.
+ *
+ * Frames that are read back from a journal: frame-read.ts, net-changes.ts.
+ */
+
+import type { AppliedChanges, PutPiece } from '../file/apply.ts'
+import { ChangeReader } from './change-reader.ts'
+import { WholeBytes } from './frame-bytes.ts'
+import type { FrameGroup } from './frame-encode.ts'
+import { eachRange, layReplaced } from './patch.ts'
+
+/** The changes of one commit; `places` says where in its group each begins. */
+export interface EncodedChanges {
+  readonly numbers: Float64Array
+  readonly places: Float64Array
+  /** The entries of the records in the store's table of checksums, where it has one. */
+  readonly checksums: Uint32Array | undefined
+}
+
+export class FrameChanges implements AppliedChanges {
+  readonly numbers: Float64Array
+  readonly #changes: EncodedChanges
+  readonly #group: FrameGroup
+  readonly #bytes: WholeBytes
+  readonly #change: ChangeReader
+  readonly #recordSize: number
+
+  constructor(changes: EncodedChanges, group: FrameGroup, recordSize: number) {
+    this.numbers = changes.numbers
+    this.#changes = changes
+    this.#group = group
+    this.#bytes = new WholeBytes(group.bytes)
+    this.#change = new ChangeReader(this.#bytes, recordSize)
+    this.#recordSize = recordSize
+  }
+
+  isDeleted(i: number): boolean {
+    return this.#at(i).isDeleted
+  }
+
+  eachPiece(i: number, put: PutPiece): void {
+    const { patchAt, imageAt } = this.#at(i)
+    if (patchAt < 0) put(this.#group, imageAt, this.#recordSize, 0)
+    else eachRange(this.#bytes, patchAt, (start, length, newAt) => put(this.#group, newAt, length, start))
+  }
+
+  checksumOf(i: number): number {
+    return this.#changes.checksums?.[i] as number
+  }
+
+  /**
+   * Makes the image that change i replaced.
+   * @param image the record as it is after the change; only a patch needs it
+   * @returns undefined where the record was not there
+   */
+  replacedBy(i: number, image: Buffer | undefined): Buffer | undefined {
+    const record = Buffer.alloc(this.#recordSize)
+    image?.copy(record)
+    return layReplaced(this.#bytes, this.#at(i), record) ? record : undefined
+  }
+
+  #at(i: number): ChangeReader {
+    this.#change.read(this.#changes.places[i] as number, this.#bytes.size)
+    return this.#change
+  }
+}
