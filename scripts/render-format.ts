@@ -248,7 +248,8 @@ ${structTable(JOURNAL_HEADER)}
 ### Frame
 
 A frame is one commit: a header, then \`payloadBytes\` of payload. The payload has the images of the
-records from \`appendStart\` to \`size\`, then \`changeCount\` changes. A change begins with
+records from \`appendStart\` to \`size\`, then \`changeCount\` changes, in the order of their record
+numbers. A change begins with
 ${CHANGE_HEAD_BYTES} bytes: the record number in the lower 56 bits, its kind in the highest byte.
 
 ${structTable(FRAME_HEADER)}
@@ -258,6 +259,12 @@ ${structTable(FRAME_HEADER)}
 | ${CHANGE_KINDS.insert} insert | the new image; the number was deleted before, or is new with this commit |
 | ${CHANGE_KINDS.delete} delete | the replaced image |
 | ${CHANGE_KINDS.skip} skip | nothing; the number is new with this commit, and deleted |
+| ${CHANGE_KINDS.patch} patch | u32 number of ranges, u32 checksum entry of the new image (0 in a store without checksums); then the ranges, ascending: u32 first byte in the record, u32 count, that many new bytes, and the bytes that they replace |
+
+A patch leaves out what is the same before and after. To replay, lay the patches of the frames over
+the record in the data file, in order. The record there may be any mixture of its versions. A patch
+that changes a byte of an index key has all bytes of that key. An update is written where a patch
+would be no shorter.
 
 ### Records in place
 
@@ -265,8 +272,8 @@ A commit that appends much does not carry all images: the records from the previ
 \`size\` to \`appendStart\` were stored and synced in the data file before the frame was written. If
 \`hasInPlaceCrc\` is 1, \`inPlaceCrc\` is the CRC-32 of these records, one after the other, as they
 lay in the file then; a record that also has a change in this frame counts as zeros. To compare,
-take for each record the image that the first later frame replaced, if a later frame changes it, and
-else the bytes in the file.
+take for each record the bytes in the file, and make of them what the first later frame replaced, if
+a later frame changes the record: of a patch lay the replaced bytes, the last patch first.
 
 ### Replaying
 

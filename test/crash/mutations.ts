@@ -70,6 +70,18 @@ export const MUTATIONS: readonly KnownBad[] = [
     replace: `root.rootNumber < newest.rootNumber`,
   },
   {
+    name: 'a patch is not laid over the record in the file',
+    file: 'src/engine/journal/net-changes.ts',
+    find: `    if (from < first) this.#readRecord(this.numbers[i] as number, record.bytes)`,
+    replace: ``,
+  },
+  {
+    name: 'of several patches of a record the last one counts alone',
+    file: 'src/engine/journal/net-changes.ts',
+    find: `for (let k = Math.max(first, from); k <= last; k++) {`,
+    replace: `for (let k = last; k <= last; k++) {`,
+  },
+  {
     name: 'the checksum of a frame is not looked at',
     file: 'src/engine/journal/frame-read.ts',
     find: `return crc === head.payloadCrc ? head : undefined`,

@@ -58,7 +58,6 @@ function expectIndexed(store: Store<typeof Everything>, isLeft: boolean): void {
 
 describe.each([1, 2])('an indexed store of format %i', version => {
   const closed = `format-${version}-indexed.stride`
-  const left = `format-${version}-left.stride`
 
   test('reads as it was written, and keeps its indexes when it is written to', async () => {
     const path = copied(closed, ['', '-index'])
@@ -78,7 +77,9 @@ describe.each([1, 2])('an indexed store of format %i', version => {
       store.close()
     }
   })
+})
 
+describe.each(['format-1-left.stride', 'format-2-left.stride', 'journal-3-left.stride'])('%s', left => {
   test('reads as it was left by a process that died, and recovers', async () => {
     const path = copied(left, ['', '-index', '-journal'])
     const reader = openStore(path, Everything, { readOnly: true })

@@ -5,7 +5,8 @@
  *   format-N.stride                              a backup
  *   format-N-indexed.stride, -index              a closed store with two indexes
  *   format-N-checksums.stride                    a closed store with checksums, of records with odd fields
- *   format-N-left.stride, -index, -journal       the same, left by a process that died: two commits are in the journal alone
+ *   journal-N-left.stride, -index, -journal      the same, left by a process that died: two commits are in the journal alone. Here N is
+ *                                                the version of the journal; those of versions 1 and 2 are called format-N-left
  */
 
 import { copyFileSync, existsSync, mkdtempSync, rmSync } from 'node:fs'
@@ -13,14 +14,15 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { openStore } from 'stridedb'
+import { JOURNAL_VERSION } from '../../src/engine/format/journal-format.ts'
 import { FORMAT_VERSION } from '../../src/engine/format/store-format.ts'
 import { Everything, everything, INDEXES, Odd, odd } from './golden-records.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'stridedb-golden-'))
 
 /** Keeps a file of the folder under a golden name; one that is there already stays. */
-function keep(from: string, name: string): void {
-  const target = fileURLToPath(new URL(`./format-${FORMAT_VERSION}${name}`, import.meta.url))
+function keep(from: string, name: string, version = `format-${FORMAT_VERSION}`): void {
+  const target = fileURLToPath(new URL(`./${version}${name}`, import.meta.url))
   if (existsSync(target)) console.log(`${target} exists: a golden file is written once`)
   else copyFileSync(join(folder, from), target)
 }
@@ -60,6 +62,8 @@ open.commitSync()
 open.append(everything(20))
 open.delete(5)
 open.commitSync()
-for (const suffix of ['', '-index', '-journal']) keep(`indexed.stride${suffix}`, `-left.stride${suffix}`)
+for (const suffix of ['', '-index', '-journal']) {
+  keep(`indexed.stride${suffix}`, `-left.stride${suffix}`, `journal-${JOURNAL_VERSION}`)
+}
 open.close()
 rmSync(folder, { recursive: true })
