@@ -7,7 +7,7 @@
  */
 
 import { readdirSync, readFileSync } from 'node:fs'
-import { dirname, join, relative } from 'node:path'
+import { basename, dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 
@@ -139,14 +139,16 @@ describe('folders', () => {
   })
 })
 
+/** Rules that hold everywhere, and may be repeated where a file keeps them. */
+const everywhere = new Set(
+  [
+    ...textOf('docs/durability.md').matchAll(/^\| ([A-Z]+\d+) \|/gm),
+    ...textOf('docs/concurrency.md').matchAll(/^\| (S\d+) \|/gm),
+  ].map(([, label = '']) => label),
+)
+
 describe('comments', () => {
   test('name each rule once', () => {
-    const everywhere = new Set(
-      [
-        ...textOf('docs/durability.md').matchAll(/^\| ([A-Z]+\d+) \|/gm),
-        ...textOf('docs/concurrency.md').matchAll(/^\| (S\d+) \|/gm),
-      ].map(([, label]) => label),
-    )
     const owners = new Map<string, string[]>()
     for (const file of sources) {
       for (const { text } of commentsOf(file)) {
@@ -157,6 +159,25 @@ describe('comments', () => {
     }
     expect([...owners].filter(([, files]) => files.length > 1)).toEqual([])
     expect(owners.size).toBeGreaterThan(50)
+  })
+
+  test('cite rules that are there', () => {
+    const labels = new Set(everywhere)
+    const placed = new Set<string>()
+    for (const file of sources) {
+      for (const [, label = ''] of textOf(file).matchAll(/^ \* {3}([A-Z]{1,2}\d+) {2}\S/gm)) {
+        labels.add(label)
+        placed.add(`${label} of ${basename(file)}`)
+      }
+    }
+    const wrong: string[] = []
+    for (const { at, text } of sources.flatMap(commentsOf)) {
+      for (const [label] of text.replace(/\b(?:C11|V8)\b/g, '').matchAll(/\b[A-Z]{1,2}[1-9]\d?\b/g))
+        if (!labels.has(label)) wrong.push(`${at}: ${label}`)
+      for (const [citation] of text.matchAll(/\b[A-Z]{1,2}\d+ of [\w-]+\.ts/g))
+        if (!placed.has(citation)) wrong.push(`${at}: ${citation}`)
+    }
+    expect(wrong).toEqual([])
   })
 
   test('and documents name files that are there', () => {

@@ -1,20 +1,20 @@
 /**
- * What is said where a store's folder is missing? The store's own name and the folder, not the name of a file beside it that could not
- * be made there.
+ * Which error is thrown if a store's folder is missing? It names the store and the folder, not the file beside it that could not be
+ * created.
  */
 
 import { resolve } from 'node:path'
 import { StrideError } from '../../errors.ts'
 import { missingFolder } from '../../mmap/missing-folder.ts'
 
-/** The error in the place of one that a system answered; undefined where the folder is there. */
+/** The error that replaces the system's; undefined if the folder exists. */
 export function folderIsMissing(
   error: unknown,
   given: string,
   done: 'opened' | 'written',
 ): StrideError | undefined {
   if (!(error instanceof StrideError) || error.code !== 'ERR_STRIDE_NOT_FOUND') return undefined
-  // Of a system without folders, in memory, that is not asked.
+  // The simulated platform has no folders.
   if (error.errno === undefined) return undefined
   const obstacle = missingFolder(error.path ?? given)
   if (obstacle === undefined) return undefined

@@ -1,11 +1,11 @@
 /**
- * Files that are written beside a name before they get it: what they are called, and which of them a dead process left.
+ * Under which temporary names are files written before they get their final names, and which of them did a dead process leave?
  *
- *   BF1  a file beside is locked from its creation to its end by whoever writes it. The lock dies with its process.
- *   BF2  a leftover is removed only where its name is one of ours, nobody holds its lock, and it is a file of ours or a part of one
- *        (leftovers.ts), whole ones by the store id. Anything else keeps its name, and the next name is taken.
- * The names are few and fixed, so that leftovers are found without listing a folder, and odd, so that nobody chooses them.
- * What is written into them, and how they get their names: whole-file.ts.
+ *   BF1  the process that writes a temporary file holds a lock on it from its creation to its end. The lock ends with the process.
+ *   BF2  a leftover is removed only if it has one of these names, no process holds its lock, and it is a file of ours or a part of one
+ *        (leftovers.ts); a whole one must have the store's id. Any other file keeps its name, and the next name is used.
+ * The names are few and fixed, so that leftovers are found without listing a folder. They are unusual, so that no user chooses them.
+ * Writing these files, and giving them their names: whole-file.ts.
  */
 
 import { StrideError } from '../../errors.ts'
@@ -15,12 +15,12 @@ import { isCurrent, names } from './current-file.ts'
 import { isLeftover } from './leftovers.ts'
 
 const ENDINGS = ['-new-q8z3kf', '-new-w5t0xn', '-new-j2m7vd'] as const
-/** Far behind the end of any file, and another byte than a store's writer locks. */
+/** Far behind the end of any file, and not the byte that a store's writer locks. */
 const LOCK_BYTE = 2 ** 52 + 1
-/** What may be appended to the name of a store, the longest last part. */
+/** The longest ending that is appended to the name of a store. */
 const LONGEST_ENDING = `-index-next${ENDINGS[0]}`
 
-/** Whose permissions the new file gets: bits, or another file's owner and bits; 0o600 unless told. */
+/** The permissions of a new file: bits, or a file whose owner and bits it gets; 0o600 by default. */
 export type FileAccess = number | PlatformFile | undefined
 
 export interface Beside {
@@ -29,12 +29,12 @@ export interface Beside {
 }
 
 /**
- * Creates a file beside `path`, locked, and removes what was left there.
- * @param storeId of the store that is written; undefined for a new one
- * @throws ERR_STRIDE_EXISTS where all names are taken, _NO_SPACE, _PERMISSION, _IO
+ * Creates a locked temporary file for `path`, and removes leftovers.
+ * @param storeId of the store that is written; undefined for a new store
+ * @throws ERR_STRIDE_EXISTS if all names are taken, _NO_SPACE, _PERMISSION, _IO
  */
 export function createBeside(platform: Platform, path: string, access: FileAccess, storeId?: string): Beside {
-  // Where locks hold within this process only, nobody knows whether another one is writing there.
+  // If locks are only valid in this process, another process may be writing such a file.
   if (platform.lockObstacle === undefined) removeLeftovers(platform, path, storeId)
   for (const ending of ENDINGS) {
     const beside = claim(platform, `${path}${ending}`, access)
@@ -44,14 +44,14 @@ export function createBeside(platform: Platform, path: string, access: FileAcces
   throw new StrideError('ERR_STRIDE_EXISTS', message, { path })
 }
 
-/** Removes what a process that died left beside the name of a store, for its one writer. Nothing that this cannot remove is an error. */
+/** Removes the leftovers of dead processes, for the writer of a store. A leftover that cannot be removed is no error. */
 export function removeLeftovers(platform: Platform, path: string, storeId?: string): void {
   for (const ending of ENDINGS) removeLeftover(platform, `${path}${ending}`, storeId)
 }
 
 /**
- * @throws ERR_STRIDE_NOT_FOUND where a part of the path is no folder, _LIMIT where a file beside the store would have a longer
- *   name than the file system allows
+ * @throws ERR_STRIDE_NOT_FOUND if a part of the path is no folder, _LIMIT if the name of a file beside the store would be longer than
+ *   the file system allows
  */
 export function checkNameLength(platform: Platform, path: string): void {
   try {
@@ -65,7 +65,7 @@ export function checkNameLength(platform: Platform, path: string): void {
   }
 }
 
-/** Undefined where the name is taken, or another process was quicker to take it. */
+/** Creates and locks a file; undefined if the name is taken, also by another process at the same time. */
 function claim(platform: Platform, name: string, access: FileAccess): Beside | undefined {
   const rights =
     typeof access === 'number' ? { mode: access } : typeof access === 'object' ? { like: access } : {}
@@ -77,7 +77,7 @@ function claim(platform: Platform, name: string, access: FileAccess): Beside | u
     throw error
   }
   try {
-    // Before the lock was held, another process may have taken the file for a leftover.
+    // Before it was locked, another process may have removed the file as a leftover.
     const identity = file.identity()
     if (file.tryLock(LOCK_BYTE, 'exclusive') && names(platform, name, identity)) return { file, identity }
     file.close()
@@ -104,7 +104,7 @@ function removeLeftover(platform: Platform, name: string, storeId: string | unde
   }
 }
 
-/** For a name that this process gave. An error that says why came first. */
+/** Removes a file with a name that this process gave. Errors are ignored, since an earlier error is being thrown. */
 export function removeIfThere(platform: Platform, name: string): void {
   try {
     platform.remove(name)

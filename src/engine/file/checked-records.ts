@@ -1,15 +1,14 @@
 /**
- * Which records of a store with checksums may be believed without looking at their checksum again.
+ * Which records of a store with checksums were already compared with them?
  *
  *   CR1  no reading call returns a record that was not compared with its checksum since the file was opened.
  *   CR2  a damaged record is an error of its own; its neighbours stay readable.
- *   CR3  no reading call passes over a record as deleted, nor takes one for live, before its deletion bit was compared with its
- *        entry in the checksum table (Q2 of checksums.ts).
+ *   CR3  no reading call treats a record as deleted or live before its deletion bit was compared with its entry in the checksum table
+ *        (CK2 of checksums.ts).
  *
- * Records are compared in blocks of neighbours, and a bit a block remembers that all of them were right: after its first read a
- * record costs what it costs without checksums. What this process stored itself is not compared. Where bytes are read from the
- * file again for each use, as without a mapping, each use compares.
- * The checksums themselves: checksums.ts. Who asks: locator.ts.
+ * Records are compared in blocks of neighbours. One bit for each block says that all its records were right, so that later reads cost
+ * what they cost without checksums. Records that this process stored are not compared. If bytes are read from the file for each use,
+ * as without a mapping, each use compares. The checksums: checksums.ts. The caller: locator.ts.
  */
 
 import { StrideError } from '../../errors.ts'
@@ -18,7 +17,7 @@ import { type Addressing, offsetOf } from '../format/addressing.ts'
 import { type Checksums, DELETED_ENTRY } from './checksums.ts'
 import type { DeletionBits } from './deletion-bits.ts'
 
-/** When a record is compared with its checksum: whenever it is read, when it is read first, or by `verify` alone. */
+/** When a record is compared with its checksum: at each read, at its first read, or only by `verify`. */
 export type ChecksumPolicy = 'each' | 'first' | 'never'
 
 export interface CheckedParts {
@@ -27,14 +26,14 @@ export interface CheckedParts {
   readonly pool: WindowPool
   readonly deletionBits: DeletionBits
   readonly checksums: Checksums
-  /** Records from this number on were stored by this process, or will be. Infinity where another process writes. */
+  /** Records from this number on are stored by this process. Infinity if another process writes. */
   readonly ownFrom: number
 }
 
-/** Neighbours that are compared together: a few pages, so that a cold lookup does not read much more than it asked for. */
+/** Records of so many bytes are compared together: a few pages, so that a cold lookup does not read much more than it needs. */
 const BLOCK_BYTES = 16 * 1024
 const BLOCK_RECORDS_MAX = 1024
-/** Damaged blocks that are remembered; without limit they would be as many as a Map can hold. */
+/** How many damaged blocks are remembered at most. */
 const PATIENCE_MAX = 65_536
 /** Entries of one block, while it is compared. */
 const entries = new Uint32Array(BLOCK_RECORDS_MAX)
@@ -42,15 +41,15 @@ const entries = new Uint32Array(BLOCK_RECORDS_MAX)
 export class CheckedRecords {
   readonly #parts: CheckedParts
   readonly #blockRecords: number
-  /** A bit a block, 32 in a word: all its records were right. */
+  /** One bit for each block, set if all its records were right. */
   #words = new Int32Array(0)
-  /** The row of such blocks that was looked for last. */
+  /** The last row of such blocks that was found. */
   #rowFrom = 0
   #rowTo = 0
-  /** The last block is rarely whole: what of it was right. */
+  /** The part of the last block that was right, since that block is rarely full. */
   #lastFrom = 0
   #lastTo = 0
-  /** Blocks with a damaged record: how many of their records are compared one by one before the whole block is again. */
+  /** For blocks with a damaged record: how many records are compared one by one before the whole block is compared again. */
   readonly #patience = new Map<number, number>()
 
   constructor(parts: CheckedParts) {
@@ -66,19 +65,19 @@ export class CheckedRecords {
   get policy(): ChecksumPolicy {
     return this.#parts.policy
   }
-  /** Whether every single read compares, so that nothing may be read by arithmetic alone. */
+  /** Whether every read compares, so that no record may be read by arithmetic alone. */
   get isEach(): boolean {
     return this.isActive && (this.#parts.policy === 'each' || !this.#parts.pool.live)
   }
 
-  /** Whether record n may be believed. */
+  /** Whether record n needs no comparison. */
   has(n: number): boolean {
     if (this.isEach) return false
     if (n >= this.#parts.ownFrom || (n >= this.#lastFrom && n < this.#lastTo)) return true
     return this.#hasBlock(Math.floor(n / this.#blockRecords))
   }
 
-  /** One past the last record behind n that may be believed like n, at most `end`. Record n may. */
+  /** The end of the records from n on that need no comparison, at most `end`. Record n needs none. */
   endFrom(n: number, end: number): number {
     if (n >= this.#parts.ownFrom) return end
     const block = Math.floor(n / this.#blockRecords)
@@ -90,7 +89,7 @@ export class CheckedRecords {
     if (stop >= this.#lastFrom && stop < this.#lastTo) stop = this.#lastTo
     return stop >= this.#parts.ownFrom ? end : Math.min(end, Math.max(stop, n + 1))
   }
-  /** The first record before n, at least `start`, from which on all may be believed like n. */
+  /** The first of the records up to n that need no comparison, at least `start`. */
   startTo(n: number, start: number): number {
     if (n >= this.#parts.ownFrom) return Math.max(start, this.#parts.ownFrom)
     let block = Math.floor(n / this.#blockRecords)
@@ -104,16 +103,16 @@ export class CheckedRecords {
   }
 
   /**
-   * Compares record n, which lies in the file, live or deleted, and where that is cheap its neighbours.
-   * @param end record numbers in use
-   * @throws ERR_STRIDE_CORRUPT naming record and offset
+   * Compares record n of the file, live or deleted, and if that is cheap its neighbours.
+   * @param end the highest record number plus 1
+   * @throws ERR_STRIDE_CORRUPT with record and offset
    */
   compare(n: number, end: number): void {
-    // What a lone lookup gets holds no neighbours, and nothing is read of a deleted record.
+    // The copy of a lone lookup contains no neighbours, and a deleted record is not read.
     if (this.#assertIntact(n) && !this.isEach) this.#compareBlock(n, end)
   }
 
-  /** Compares the records [from, to), all of which are deleted by their bits. @throws ERR_STRIDE_CORRUPT naming record and offset */
+  /** Compares the records [from, to), all deleted by their bits. @throws ERR_STRIDE_CORRUPT with record and offset */
   compareDeleted(from: number, to: number, end: number): void {
     for (let n = from; n < to; n++) {
       if (this.has(n)) n = this.endFrom(n, to) - 1
@@ -146,12 +145,12 @@ export class CheckedRecords {
     }
   }
 
-  /** Compares one record and its deletion bit. @throws ERR_STRIDE_CORRUPT naming record and offset */
+  /** Compares one record and its deletion bit. @throws ERR_STRIDE_CORRUPT with record and offset */
   assertIntact(n: number): void {
     this.#assertIntact(n)
   }
 
-  /** Whether record n, were it live, has its checksum. */
+  /** Whether the bytes of record n have the checksum in its entry. */
   hasEntry(n: number): boolean {
     return this.#hasEntry(n, this.#windowOf(n))
   }
@@ -169,10 +168,10 @@ export class CheckedRecords {
   }
 
   /**
-   * Compares a deletion bit with the entry of its record, and nothing of the record's bytes.
-   * @param isDeleted what the bit says
-   * @param ahead how many records a walk will ask for
-   * @throws ERR_STRIDE_CORRUPT naming record and offset
+   * Compares a deletion bit with the entry of its record, without the record's bytes.
+   * @param isDeleted the bit
+   * @param ahead how many records a walk will read
+   * @throws ERR_STRIDE_CORRUPT with record and offset
    */
   assertMark(n: number, isDeleted: boolean, ahead?: number): void {
     const { checksums } = this.#parts
@@ -180,7 +179,7 @@ export class CheckedRecords {
       throw this.#damaged(n, 'deletion bit')
   }
 
-  /** @returns whether neighbours of the record are at hand */
+  /** @returns whether neighbours of the record are in memory */
   #assertIntact(n: number): boolean {
     const { deletionBits, checksums } = this.#parts
     if (deletionBits.isDeleted(n)) {
@@ -201,11 +200,11 @@ export class CheckedRecords {
     return new StrideError('ERR_STRIDE_CORRUPT', message, { recordNumber: n, offset })
   }
 
-  /** Whether the records [from, to) all have their checksums, and deleted ones the entry of a deleted record. */
+  /** Whether all records [from, to) have their checksums, and deleted ones the entry of a deleted record. */
   #isIntact(from: number, to: number): boolean {
     const { addressing, pool, deletionBits, checksums } = this.#parts
     const { stride, recordSize } = addressing
-    // The table, the bits and the records may lie in windows that take each other's place.
+    // The windows of the table, the bits and the records may replace each other.
     for (let n = from; n < to; n++) entries[n - from] = checksums.stored(n, to - n)
     for (let n = from; n < to; ) {
       const live = deletionBits.nextLive(n, to)

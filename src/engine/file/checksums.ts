@@ -1,12 +1,12 @@
 /**
- * One checksum a record, CRC-32 (zlib's) of its bytes, in a table behind the array.
+ * What is the checksum of a record? The CRC-32 (zlib's) of its bytes, in a table behind the array.
  *
- * A store has them if it was created with `checksums: true`. They are stored with the record: at once for one behind the
- * committed end, with the change for a committed one, so that both are synced, replayed and dropped together.
+ * A store has checksums if it was created with `checksums: true`. They are stored with the record: at once for an appended one, with the
+ * change for a committed one. Both are therefore synced, replayed and dropped together.
  *   CK1  the entry of a live record is the CRC-32 of its bytes in the file, and never DELETED_ENTRY.
- *   CK2  the entry of a deleted record is DELETED_ENTRY, so that a flipped deletion bit contradicts the table. Files made before
- *       this rule say so in their identity (`marksDeleted`); there the entry means nothing.
- * Entries at and beyond the committed size mean nothing. Who compares: checked-records.ts.
+ *   CK2  the entry of a deleted record is DELETED_ENTRY, so that a flipped deletion bit contradicts the table. Files from before this rule
+ *        have `marksDeleted` false in their identity; there the entry has no meaning.
+ * Entries at and beyond the committed size have no meaning. Comparing: checked-records.ts.
  */
 
 import { crc32 } from 'node:zlib'
@@ -18,7 +18,7 @@ import { SideTable } from './side-table.ts'
 export const DELETED_ENTRY = 0x454e4f47
 
 export class Checksums extends SideTable {
-  /** Whether entries of deleted records are DELETED_ENTRY (Q2). */
+  /** Whether entries of deleted records are DELETED_ENTRY (CK2). */
   readonly marksDeleted: boolean
 
   constructor(pool: WindowPool, marksDeleted: boolean) {
@@ -30,12 +30,12 @@ export class Checksums extends SideTable {
     return checksumTableBytes(capacity)
   }
 
-  /** Where the checksum of record n lies, file offset. */
+  /** File offset of the entry of record n. */
   offsetOf(n: number): number {
     return this.offset + n * CHECKSUM_BYTES
   }
 
-  /** The entry of record n. A walk says how many records it will ask for. */
+  /** The entry of record n. @param ahead how many records a walk will read */
   stored(n: number, ahead = 1): number {
     const at = n * CHECKSUM_BYTES
     if (ahead > 1) {
@@ -55,13 +55,13 @@ export class Checksums extends SideTable {
     return this.marksDeleted ? liveEntryOf(record) : crc32(record)
   }
 
-  /** The entry of live record n for a file that keeps Q1 and Q2: damage stays visible there. */
+  /** The entry of live record n for a copy of the file that follows CK1 and CK2. Damage stays visible there. */
   entryToCopy(n: number, ahead?: number): number {
     const entry = this.stored(n, ahead)
     return this.marksDeleted ? entry : toLiveEntry(entry)
   }
 
-  /** The entries of live records that lie side by side, as the table holds them. */
+  /** The entries of neighbouring live records, as the table holds them. */
   entriesOf(records: Uint8Array, recordSize: number): Buffer {
     const count = records.length / recordSize
     const bytes = Buffer.alloc(count * CHECKSUM_BYTES)
@@ -73,7 +73,7 @@ export class Checksums extends SideTable {
   }
 }
 
-/** The entry of a live record with these bytes (Q1). */
+/** The entry of a live record with these bytes (CK1). */
 export function liveEntryOf(record: Uint8Array): number {
   return toLiveEntry(crc32(record))
 }

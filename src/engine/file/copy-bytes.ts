@@ -1,14 +1,14 @@
 /**
- * Copies a record's bytes.
+ * How are a record's bytes copied fast?
  *
- * Word by word for short ones: up to some hundred bytes that is twice as fast as a native copy (bench: commits).
+ * Short records are copied word by word. Up to some hundred bytes that is twice as fast as a native copy (bench: commits).
  */
 
 import type { RecordBytes } from '../../schema/index.ts'
 
 const BY_WORD_MAX = 256
 
-/** Copies `size` bytes; both sources have their views. */
+/** Copies `size` bytes. Both views must not be null. */
 export function copyBytes(
   from: RecordBytes,
   fromAt: number,

@@ -1,16 +1,16 @@
 /**
- * Whether a name still names the file that is open: another process may have renamed, removed or replaced it.
+ * Does a path still name the file that is open? Another process may have renamed, removed or replaced it.
  */
 
 import { StrideError } from '../../errors.ts'
 import type { Platform, PlatformFile } from '../../mmap/platform.ts'
 
-/** What opening a name answers where the file that was open cannot have it any more. */
+/** Errors of opening a path that show that the open file no longer has this name. */
 const GONE: readonly string[] = ['ERR_STRIDE_NOT_FOUND', 'ERR_STRIDE_IS_DIRECTORY', 'ERR_STRIDE_NOT_MAPPABLE']
 
 /**
  * Whether the path still names the file that this descriptor has open.
- * @throws ERR_STRIDE_PERMISSION, _IO where that cannot be found out
+ * @throws ERR_STRIDE_PERMISSION, _IO if that cannot be found out
  */
 export function isCurrent(platform: Platform, path: string, file: PlatformFile): boolean {
   return names(platform, path, file.identity())
@@ -33,7 +33,7 @@ export function names(platform: Platform, path: string, identity: string): boole
 }
 
 /**
- * Whether a file beside a store is there. One whose name is longer than the file system allows was never made.
+ * Whether a file beside a store exists. One whose name is longer than the file system allows was never made.
  * @throws ERR_STRIDE_PERMISSION, _IO
  */
 export function isBeside(platform: Platform, path: string): boolean {

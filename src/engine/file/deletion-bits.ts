@@ -1,11 +1,10 @@
 /**
- * Is a committed record live: one bit a record, set where it is deleted.
+ * Is a committed record deleted? One bit for each record, set if it is.
  *
- * The bits exist only once something was deleted. They lie behind the record array's capacity and are read
- * where they lie, through windows; a clear bit means live, so that freshly allocated zeros need no writing.
+ * The bits exist only once something was deleted. They lie behind the capacity of the record array and are read in place, through
+ * windows. A clear bit means live, so that newly allocated zeros need no writing.
  *   DB1  bits at and beyond the committed size are clear.
- * Deletions that are only staged: staging.ts. Where the bits move when the store grows: space.ts. Who sets
- * them: apply.ts.
+ * Staged deletions: staging.ts. Moving the bits when the store grows: space.ts. Setting them: apply.ts.
  */
 
 import { StrideError } from '../../errors.ts'
@@ -33,13 +32,13 @@ export class DeletionBits extends SideTable {
     return !this.exists ? n : this.#find(n, end, 0xff)
   }
 
-  /** The byte that holds the bits of records [8 * index, 8 * index + 8), as it is in the file. */
+  /** The byte with the bits of records [8 * index, 8 * index + 8), as it is in the file. */
   byteAt(index: number): number {
     const window = this.windowAt(index, 1)
     return (window.view as DataView).getUint8(this.offset + index - window.start)
   }
 
-  /** The same; from the copy of a walk, if that has it. */
+  /** Likewise, but from the copy of a walk if that contains it. */
   #byteOf(index: number): number {
     if (index < this.copiedFrom || index >= this.copiedEnd) return this.byteAt(index)
     return this.copied(index, 1, index + 1)[index - this.copiedFrom] as number
@@ -54,7 +53,7 @@ export class DeletionBits extends SideTable {
       const stop = Math.min(byteEnd, this.copiedEnd) - this.copiedFrom
       for (let i = byteAt - this.copiedFrom; i < stop; i++) {
         const different = ((bytes[i] as number) ^ skip) >>> (at & 7)
-        // The lowest of the bits that are set.
+        // The lowest set bit.
         if (different !== 0) return Math.min(end, at + 31 - Math.clz32(different & -different))
         at += 8 - (at & 7)
       }
@@ -63,7 +62,7 @@ export class DeletionBits extends SideTable {
   }
 }
 
-/** The error where a walk over all live records found another number of them than the root counts. */
+/** The error if a walk over all live records finds another number of them than the root's count. */
 export function miscounted({ offset }: DeletionBits, found: number, counted: number): StrideError {
   const message = `The deletion bits say that ${found} records are live, ${counted} are counted`
   return new StrideError('ERR_STRIDE_CORRUPT', message, { offset })

@@ -1,7 +1,7 @@
 /**
- * Which parts of a file were stored into since they were last synced, coarsely, in rising order.
+ * Which parts of a file were stored into since their last sync? In pieces, in ascending order.
  *
- * A checkpoint asks the system to write them back a piece at a time before it syncs (checkpointer.ts).
+ * Before a checkpoint syncs, it asks the system to write them back a piece at a time (checkpointer.ts).
  */
 
 const PIECE_BYTES = 256 * 1024
@@ -19,7 +19,7 @@ export class DirtyRanges {
     this.#last = last
   }
 
-  /** Offsets of the pieces so far, ascending; from now on none is counted. */
+  /** Offsets of the pieces, ascending. Starts again with none. */
   take(): readonly number[] {
     const pieces = [...this.#pieces].sort((a, b) => a - b).map(piece => piece * PIECE_BYTES)
     this.#pieces = new Set()

@@ -1,11 +1,11 @@
 /**
- * Is a file beside a store what a process left there that died while it wrote the store, its journal or its indexes?
+ * Is a file beside a store a leftover of a process that died while it wrote the store, its journal or its indexes?
  *
- *   LO1  a leftover begins as a file of ours does, or with zeros, or is empty: files are written from their start on, and after a loss
- *        of power the start may read as zeros.
- *   LO2  a whole file of another store is no leftover, by the store id in its intact header. A store's file counts as whole once it
- *        holds a commit: one that creation left has an id that no other file has, and nothing in it.
- * Under which names they lie, and that nobody is writing them: beside-files.ts.
+ *   LO1  a leftover begins like a file of ours, or with zeros, or is empty. Files are written from their start on, and after a loss of
+ *        power the start may read as zeros.
+ *   LO2  a whole file with the id of another store in its intact header is no leftover. A data file counts as whole once it has a
+ *        commit: a file left by creating a store has an id of its own, but no content.
+ * The names of leftovers, and their locks: beside-files.ts.
  */
 
 import { StrideError } from '../../errors.ts'
@@ -17,7 +17,7 @@ import { IDENTITY, MAGIC } from '../format/store-format.ts'
 
 const MAGICS: readonly string[] = [MAGIC, INDEX_MAGIC, JOURNAL_MAGIC, '\0'.repeat(MAGIC.length)]
 
-/** @param storeId the id of the store; undefined where there is none yet */
+/** @param storeId the id of the store; undefined if there is none yet */
 export function isLeftover(file: PlatformFile, storeId: string | undefined): boolean {
   const page = Buffer.alloc(IDENTITY.size)
   const count = file.read(page, 0)
@@ -45,7 +45,7 @@ function holdsCommit(file: PlatformFile): boolean {
   try {
     return readRootPages(file).some(({ root }) => root !== undefined && root.commitNumber > 0)
   } catch (error) {
-    // A newer format is whole as far as anybody knows; a file that ends before its roots is not.
+    // A file of a newer format counts as whole. One that ends before its roots does not.
     if (error instanceof StrideError) return error.code === 'ERR_STRIDE_FORMAT_NEWER'
     throw error
   }

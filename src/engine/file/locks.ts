@@ -1,14 +1,13 @@
 /**
- * Who may have a store open: locks of the operating system on the file beside it, `x.stride-lock` (S0, S1, S5).
+ * Who may open a store? Locks of the operating system on the file `x.stride-lock` decide (S0, S1, S5).
  *
- *   byte 0  held alone by the writer
- *   byte 1  held alone by any opener on a network file system, where one at a time is allowed
- *   byte 2  held alone by the writer while its words in the shared page tell what is committed
+ *   byte 0  exclusive, held by the writer
+ *   byte 1  exclusive, held by any opener on a network file system, where one opener at a time is allowed
+ *   byte 2  exclusive, held by the writer while its words in the shared page are valid
  *
- *   LK1  asking whether a process writes never keeps a writer out, however many readers ask: most systems are asked without
- *        taking anything; where one cannot be (Windows), a writer tells readers that ask from a writer, and waits for them.
- * The locks die with their process. The lock file is never renamed and never deleted, so that everybody who has
- * it open has the same one.
+ *   LK1  readers that ask for a writer never keep a writer out, however many ask. Most systems answer without a lock. On Windows, where
+ *        asking takes a lock, a writer recognises such readers and waits for them.
+ * Locks end with their process. The lock file is never renamed and never deleted, so that all openers have the same file.
  */
 
 import { StrideError } from '../../errors.ts'
@@ -21,18 +20,18 @@ const WRITER_BYTE = 0
 const NETWORK_BYTE = 1
 const READY_BYTE = 2
 const POLL_MS = 5
-/** A writer that has just ended may still hold its lock: longer than that is waited. */
+/** How long an opener waits at least, since a writer that has just ended may still hold its lock. */
 const PATIENCE_MS = 25
-/** So long readers may keep a writer waiting by asking for it (LK1). */
+/** How long readers that ask for a writer may keep a writer waiting (LK1). */
 const READERS_MS_MAX = 10_000
 
 export interface LockOptions {
   readonly writer: boolean
   readonly timeoutMs: number
   readonly mode: number | undefined
-  /** Whether the caller says that nobody else writes, in this process or another. */
+  /** Whether the caller promises that there is no other writer, in this process or another. */
   readonly isAlone: boolean
-  /** The store's file, where it is there: a lock file that is created is as its owner's. */
+  /** The store's file, if it exists. A created lock file gets its owner and permission bits. */
   readonly like: PlatformFile | undefined
 }
 
@@ -63,24 +62,24 @@ export class StoreLock {
     return new StoreLock(file, options.writer)
   }
 
-  /** Whether some process holds the writer's lock now. */
+  /** Whether a process holds the writer's lock now. */
   isWriterAlive(): boolean {
     if (this.#writer) return true
     return this.#file?.isLocked(WRITER_BYTE) ?? false
   }
 
-  /** What the writer of this store, in whatever process, is doing now. */
+  /** The present state of the store's writer, in any process. */
   writerState(): 'none' | 'opening' | 'ready' {
     if (this.#file === undefined) return 'none'
     if (this.#file.isLocked(READY_BYTE)) return 'ready'
     return this.isWriterAlive() ? 'opening' : 'none'
   }
 
-  /** The writer says: its words in the shared page are true from now on. */
+  /** Called by the writer: its words in the shared page are valid from now on. */
   announce(): void {
     if (this.#file !== undefined) wait(this.#file, READY_BYTE, 0, 'Readers keep asking for the writer')
   }
-  /** They are not, until it announces again. Nothing after release. */
+  /** The words are not valid until the next announce(). Does nothing after release. */
   retract(): void {
     if (!this.#isReleased) this.#file?.unlock(READY_BYTE)
   }
@@ -91,7 +90,7 @@ export class StoreLock {
   }
 }
 
-/** Never a silent second writer (S0). @throws ERR_STRIDE_NO_LOCK */
+/** Refuses a writer if no lock can keep out a second one (S0). @throws ERR_STRIDE_NO_LOCK */
 export function assertLockable(
   { lockObstacle }: Platform,
   path: string,
@@ -103,7 +102,7 @@ export function assertLockable(
   throw new StrideError('ERR_STRIDE_NO_LOCK', message, { path })
 }
 
-/** Undefined for a reader where there is no lock file and none may be made: then nobody can be writing here. */
+/** Undefined for a reader if there is no lock file and none can be created. Then there is no writer, either. */
 function openLockFile(platform: Platform, path: string, options: LockOptions): PlatformFile | undefined {
   const { mode, like } = options
   const rights = like === undefined ? (mode === undefined ? {} : { mode }) : { like }

@@ -1,14 +1,13 @@
 /**
- * A protocol is work whose order of stores and syncs decides what a crash leaves. It is written once, and driven in two ways: blocking
- * the event loop, or in the background.
+ * How is a protocol run, blocking or in the background? A protocol is work whose order of stores and syncs decides what a crash leaves.
  *
- *   PT1  a protocol yields what has to be waited for. Driven either way it makes the same calls in the same order.
- *   PT2  in the background it may be overtaken while it waits. Then it is ended where it stands, and stores nothing more.
+ *   PT1  a protocol is written once and yields each wait. Both ways make the same calls in the same order.
+ *   PT2  in the background it may be overtaken while it waits. Then it ends at that point, and stores nothing more.
  */
 
 import { setImmediate as nextTurn } from 'node:timers/promises'
 
-/** Something that takes long, in both forms. */
+/** One wait, in both forms. */
 export interface Wait {
   block(): void
   wait(): Promise<unknown>
@@ -16,7 +15,7 @@ export interface Wait {
 
 export type Protocol = Generator<Wait, void, void>
 
-/** In the background: the event loop goes on in between. */
+/** Lets the event loop run in between, in the background. */
 export const NEXT_TURN: Wait = { block: () => undefined, wait: () => nextTurn() }
 
 export function runBlocking(protocol: Protocol): void {
@@ -31,7 +30,7 @@ export function runBlocking(protocol: Protocol): void {
   }
 }
 
-/** @param isOvertaken asked after each wait @returns whether it came to its end */
+/** @param isOvertaken called after each wait @returns whether the protocol came to its end */
 export async function runInBackground(protocol: Protocol, isOvertaken: () => boolean): Promise<boolean> {
   for (let step = protocol.next(); step.done !== true; ) {
     try {

@@ -1,10 +1,10 @@
 /**
- * How the writer tells readers in other processes and threads what is committed (S2).
+ * How does the writer tell readers in other processes and threads what is committed (S2)? A seqlock in the shared page.
  *
- * Words in the shared page hold the counts and places of what is committed and in the file. A sequence is odd while
- * the writer stores over committed bytes or words. A reader notes the sequence, reads, and looks again: if it moved, the
- * reading is repeated (consistent-reads.ts). Nobody waits for an odd sequence to end: what is being stored is in the journal,
- * which has what was there before (held-commit.ts), or what a dead writer left (reader-state.ts).
+ * Words in the shared page hold the counts and places of the committed state in the file. The sequence is odd while the writer stores
+ * over committed bytes or words. A reader notes the sequence, reads, and compares it; if it changed, the reading is repeated
+ * (consistent-reads.ts). Readers do not wait for an odd sequence to end: the journal has the replaced bytes (held-commit.ts), or the
+ * changes that a dead writer left (reader-state.ts).
  */
 
 import type { PlatformFile, SharedWords } from '../../mmap/platform.ts'
@@ -12,11 +12,11 @@ import { blockFor } from '../../runtime/block.ts'
 import type { Root } from '../format/root.ts'
 import { SHARED_OFFSET, SHARED_WORD_COUNT, SHARED_WORDS } from '../format/store-format.ts'
 
-/** Looks at the sequence of a writer that is storing: some at once, then a few a millisecond apart. */
+/** How often the sequence of a storing writer is checked at once, then with a millisecond in between. */
 const QUICK_LOOKS = 20
 const LOOKS_MAX = 24
 
-/** What the words say. */
+/** The state in the words. */
 export type PublishedState = Pick<
   Root,
   'commitNumber' | 'size' | 'deletedCount' | 'capacity' | 'liveBitsOffset' | 'liveBitsBytes' | 'checksumsOffset'
@@ -36,25 +36,25 @@ export function openSharedWords(file: PlatformFile): SharedWords {
   return file.sharedWords(SHARED_OFFSET, SHARED_WORD_COUNT)
 }
 
-/** The writer's side. Created, it tells nothing: `publish` says what is there. */
+/** The writer's side. It says nothing before the first `publish`. */
 export class Publisher {
   readonly #words: SharedWords
   /** The even sequence before the present changes. */
   #sequence: number
-  /** What the words say already. */
+  /** The state that the words already hold. */
   #published: PublishedState | undefined
   #begun: number | undefined
 
   constructor(words: SharedWords) {
     this.#words = words
-    // A writer that died in the middle left an odd sequence: the next even one is ours.
+    // A writer that died while it stored left an odd sequence. The next even one is used.
     this.#sequence = (words.load(SHARED_WORDS.sequence) + 1) & ~1
     this.begin()
     words.store(SHARED_WORDS.superseded, 0)
     words.store(SHARED_WORDS.writerGeneration, (words.load(SHARED_WORDS.writerGeneration) + 1) | 0)
   }
 
-  /** Committed bytes are about to change: by commits up to this one, whose frames are synced. */
+  /** Called before committed bytes change. @param commitNumber the last of the stored commits, whose frames are synced */
   begin(commitNumber?: number): void {
     this.#words.store(SHARED_WORDS.sequence, (this.#sequence + 1) | 0)
     if (commitNumber === undefined) return
@@ -62,7 +62,7 @@ export class Publisher {
     this.#words.store(SHARED_WORDS.begunCheck, checkOf(commitNumber))
     this.#begun = commitNumber
   }
-  /** They are whole again, and this is what they are. After begin. */
+  /** Called after begin, once the committed bytes are whole again. */
   publish(state: PublishedState): void {
     for (const name of STATE_NAMES) {
       const before = this.#published?.[name]
@@ -73,15 +73,15 @@ export class Publisher {
     this.#end()
   }
   /**
-   * Another file is about to take this one's name: whoever has this one open should reopen. Before the renaming, so
-   * that nobody keeps the old file should this process die right after it; who comes too early waits (locks.ts).
+   * Called before another file takes this one's name: openers of this one must reopen. Calling it before the rename keeps no reader on
+   * the old file if this process dies right after the rename. A reader that reopens too early waits (locks.ts).
    */
   supersede(): void {
     this.begin()
     this.#words.store(SHARED_WORDS.superseded, 1)
     this.#end()
   }
-  /** The other file did not: this one goes on. */
+  /** Called if the other file did not take the name. */
   reinstate(state: PublishedState): void {
     this.begin()
     this.#words.store(SHARED_WORDS.superseded, 0)
@@ -105,21 +105,21 @@ export class Follower {
     this.#words = words
   }
 
-  /** The sequence as it is, odd or even. */
+  /** The present sequence, odd or even. */
   sequence(): number {
     return this.#words.load(SHARED_WORDS.sequence)
   }
   get isSuperseded(): boolean {
     return this.#words.load(SHARED_WORDS.superseded) === 1
   }
-  /** What the words say; to be believed only while a writer is ready, and between two equal even sequences. */
+  /** The state in the words. It is valid only while a writer is ready, and between two equal even sequences. */
   state(): PublishedState {
     const state = {} as Record<keyof PublishedState, number>
     for (const name of STATE_NAMES) state[name] = loadCount(this.#words, SHARED_WORDS[name])
     return state
   }
 
-  /** A commit that is in the file, whatever else; 0 where the words do not say. */
+  /** A commit that is certainly in the file; 0 if the words do not say. */
   appliedCommit(): number {
     return appliedCommit(this.#words)
   }
@@ -129,8 +129,8 @@ export class Follower {
   }
 
   /**
-   * Waits a moment for a writer that is between begin and publish: most commits are stored within microseconds.
-   * @returns the sequence then, odd where it still is
+   * Waits a moment for a writer between begin and publish, since most commits are stored within microseconds.
+   * @returns the sequence afterwards, which may still be odd
    */
   settle(): number {
     let sequence = this.sequence()
@@ -147,16 +147,16 @@ export class Follower {
 }
 
 /**
- * A commit that some writer has put into the file; 0 where the words do not say. They may be older than the file, since
- * nothing orders them with syncs, but never newer: a commit is published after it was synced and stored.
+ * A commit that a writer has stored in the file; 0 if the words do not say. They may be older than the file, since no sync orders them,
+ * but never newer: a commit is published after it was synced and stored.
  */
 function appliedCommit(words: SharedWords): number {
   return checkedCount(words, SHARED_WORDS.commitNumber, SHARED_WORDS.commitCheck)
 }
 
 /**
- * A commit that was synced, since changes up to it may be in the file; 0 where the words do not say. A writer that dies leaves
- * at most one of the two counts half stored, and then the other one says it.
+ * A commit that was synced, whose changes may be in the file; 0 if the words do not say. A dying writer leaves at most one of the two
+ * counts half stored, and then the other one is used.
  */
 export function syncedCommit(words: SharedWords): number {
   const begun = checkedCount(words, SHARED_WORDS.begunCommit, SHARED_WORDS.begunCheck)
@@ -168,12 +168,12 @@ function checkedCount(words: SharedWords, index: number, check: number): number 
   return words.load(check) === checkOf(count) ? count : 0
 }
 
-/** Nothing that zeros or noise would have. */
+/** A mix of a count's halves that zeros or noise do not have. */
 function checkOf(count: number): number {
   return Math.imul(count ^ 0x53545249, 0x9e3779b1) ^ Math.imul(highOf(count) ^ 0x44454a4e, 0x85ebca6b)
 }
 
-/** `before`: what the words hold. */
+/** @param before the count that the words hold */
 function storeCount(words: SharedWords, index: number, value: number, before: number | undefined): void {
   words.store(index, value | 0)
   if (before === undefined || highOf(value) !== highOf(before)) words.store(index + 1, highOf(value))

@@ -1,10 +1,10 @@
 /**
- * The root that counts now, and the writing of the next one.
+ * How is the next root written, so that one durable root always exists?
  *
- *   RT1  a root is stored only after the sync that covers everything it counts; the caller has done that.
- *   RT2  a root is never stored over the copy that is known to be durable: each is synced before the next is stored.
- *   RT4  the root that was found at opening may be in the system's cache alone, marked clean after a sync that failed: it is
- *       stored again before the sync that lets the other page be written.
+ *   RT1  a root is stored only after a sync of everything that it counts. The caller makes that sync.
+ *   RT2  a root is never stored over the copy that is known to be durable: each root is synced before the next one is stored.
+ *   RT4  the root that opening found may only be in the system's cache, marked clean after a failed sync. It is stored again before the
+ *        sync after which the other page may be written.
  */
 
 import { InvariantError } from '../../errors.ts'
@@ -23,14 +23,14 @@ export class RootWriter {
     this.#root = root
   }
 
-  /** The root that was stored last. */
+  /** The last stored root. */
   get root(): Root {
     return this.#root
   }
 
   /**
-   * Ends the journal: a synced root that names none, and the same again on the other page, so that either may be
-   * damaged while the file rests. What it counts is synced.
+   * Ends the journal: stores and syncs a root without a journal, then the same on the other page, so that damage to either page is
+   * harmless. The caller has synced everything that it counts.
    */
   storeAtRest(changes: Partial<Omit<Root, 'rootNumber'>>, sync: () => void): void {
     this.store({ ...changes, ...NO_JOURNAL })
@@ -38,7 +38,7 @@ export class RootWriter {
     this.store({})
   }
 
-  /** Stores a root and the same again, both synced: damage to either brings nothing back. What it counts is synced. */
+  /** Stores and syncs a root twice, so that damage to either brings back no older one. The caller has synced all that it counts. */
   storeTwice(changes: Partial<Omit<Root, 'rootNumber'>>, sync: () => void): void {
     this.store(changes)
     sync()
@@ -46,14 +46,14 @@ export class RootWriter {
     sync()
   }
 
-  /** Stores the root that was found again, onto its own page; before the sync that comes before the next root (RT4). */
+  /** Stores the root that opening found again, onto its own page, before the sync in front of the next root (RT4). */
   storeFoundAgain(): void {
     if (this.#isOwn) return
     writeRoot(this.#file, this.#root)
     this.#isOwn = true
   }
 
-  /** Stores the next root onto the other page; the caller syncs. */
+  /** Stores the next root onto the other page. The caller syncs. */
   store(changes: Partial<Omit<Root, 'rootNumber'>>): void {
     if (!this.#isOwn) throw new InvariantError('the root that was found was not stored again')
     const formatVersion = FORMAT_VERSION

@@ -1,11 +1,11 @@
 /**
- * A table behind the record array, one entry a record: deletion bits, checksums.
+ * How is a table behind the record array read? Deletion bits and checksums have one entry for each record.
  *
- * Tables lie behind the capacity, at offsets in the root, and move behind the new one when the store grows (space.ts). Lookups
- * read them where they lie, through windows.
- *   TB1  a walk reads a page of a table into memory at a time: where few windows may be shown, those of the records and of the
- *        tables would otherwise take each other's place at each step.
- *   TB2  such a copy is used until `expire`, which whoever stores into a table, or follows another process, calls.
+ * Tables lie behind the capacity, at offsets in the root, and move behind the new capacity when the store grows (space.ts). Lookups read
+ * them in place, through windows.
+ *   TB1  a walk copies a page of a table at a time. If few windows may be shown, those of the records and of the tables would otherwise
+ *        replace each other at each step.
+ *   TB2  such a copy is used until `expire`, which is called after a store into a table, and when a reader moves to another commit.
  */
 
 import type { Window, WindowPool } from '../../mmap/window-pool/window.ts'
@@ -18,7 +18,7 @@ export abstract class SideTable {
   #offset = 0
   #window: Window = NOWHERE
   #copy = Buffer.alloc(0)
-  /** Which bytes of the table the copy holds. */
+  /** The bytes of the table in the copy: from here to copiedEnd. */
   protected copiedFrom = 0
   protected copiedEnd = 0
 
@@ -26,32 +26,32 @@ export abstract class SideTable {
     this.#pool = pool
   }
 
-  /** Bytes of a table for that many records, at least a page. */
+  /** Bytes of a table for so many records, at least a page. */
   abstract bytesFor(capacity: number): number
 
-  /** Whether there is such a table in this file. */
+  /** Whether this file has the table. */
   get exists(): boolean {
     return this.#offset !== 0
   }
-  /** File offset, 0 where there is none. */
+  /** Its file offset, 0 if there is none. */
   get offset(): number {
     return this.#offset
   }
 
-  /** Says where the table lies from now on; 0: nowhere. */
+  /** Sets the table's file offset; 0: there is none. */
   place(offset: number): void {
     this.#offset = offset
     this.#window = NOWHERE
     this.expire()
   }
 
-  /** The table may hold something else than before. */
+  /** Drops the copy, since the table may have changed. */
   expire(): void {
     this.copiedFrom = this.copiedEnd = 0
   }
 
   /**
-   * A copy of `length` bytes of the table from `at` on, at most a page, for a walk that goes on to `end`.
+   * Copies `length` bytes of the table from `at` on, at most a page, for a walk up to `end`.
    * @returns the bytes of the table from `copiedFrom` to `copiedEnd`
    */
   protected copied(at: number, length: number, end: number): Buffer {
@@ -70,7 +70,7 @@ export abstract class SideTable {
     this.copiedEnd = at + length
   }
 
-  /** The window that shows `length` bytes of the table from `at`. Good until the next call. */
+  /** The window that shows `length` bytes of the table from `at` on. Valid until the next call. */
   protected windowAt(at: number, length: number): Window {
     const offset = this.#offset + at
     let window = this.#window

@@ -1,11 +1,10 @@
 /**
- * Room for records: how a store's file grows, and where the tables behind the array go then.
+ * How does a store's file grow, and where do the tables behind the array move?
  *
  *   SP1  blocks are allocated before a record is stored into them, so a full disk is an error and never a SIGBUS.
- *   SP2  where there are tables, copies are written behind the new capacity, synced and named by the root before any
- *       record may be stored over the old ones.
- *   SP3  a growth that fails leaves capacity, tables and file as they were.
- * What the root says of it: root.ts. What the tables hold: deletion-bits.ts, checksums.ts.
+ *   SP2  tables are copied behind the new capacity, synced and named by the root before a record may be stored over the old ones.
+ *   SP3  a growth that fails leaves capacity, tables and file unchanged.
+ * Their fields in the root: root.ts. The content of the tables: deletion-bits.ts, checksums.ts.
  */
 
 import { StrideError } from '../../errors.ts'
@@ -25,7 +24,7 @@ const COPY_BYTES = 1024 * 1024
 /** Whether room in the file has disk blocks before it is written: see the `allocate` option. */
 export type Allocation = 'blocks' | 'sparse'
 
-/** What the root says of the room. */
+/** The capacity and the tables' places, as in the root. */
 export type SpaceState = Pick<Root, 'capacity' | 'liveBitsOffset' | 'liveBitsBytes' | 'checksumsOffset'>
 
 export interface SpaceParts {
@@ -35,7 +34,7 @@ export interface SpaceParts {
   readonly deletionBits: DeletionBits
   readonly checksums: Checksums
   readonly allocation: Allocation
-  /** Makes the present room durable in a root, before this returns. */
+  /** Makes the present capacity and places durable in a root. */
   readonly publish: () => void
   readonly state: SpaceState
 }
@@ -64,7 +63,7 @@ export class Space {
     this.#pool.setEnd(this.end)
   }
 
-  /** Records that the array has room for. */
+  /** How many records the array has room for. */
   get capacity(): number {
     return this.#capacity
   }
@@ -76,7 +75,7 @@ export class Space {
       checksumsOffset: this.#checksums.offset,
     }
   }
-  /** Where the file must reach, bytes. */
+  /** The size that the file must have, bytes. */
   get end(): number {
     return this.#endOf(this.#tables)
   }
@@ -86,14 +85,14 @@ export class Space {
     if (count > this.#capacity) this.#growTo(this.#nextCapacity(count))
   }
 
-  /** Makes room for exactly `count` records at least, where the caller knows how many will come. */
+  /** Makes room for `count` records, not more, if the caller knows their number. */
   reserve(count: number): void {
     if (count <= this.#capacity) return
     this.#checkLimit(count)
     this.#growTo(this.#tables.length > 0 ? Math.max(count, this.#nextCapacity(count)) : count)
   }
 
-  /** Makes deletion bits where there are none yet, and names them in the root. @throws ERR_STRIDE_NO_SPACE, _IO */
+  /** Makes the deletion bits if there are none, and names them in the root. @throws ERR_STRIDE_NO_SPACE, _IO */
   ensureLiveBits(): void {
     if (this.#deletionBits.exists) return
     const offset = roundToPage(this.end)
@@ -101,7 +100,7 @@ export class Space {
     this.#publishPlaces(this.#capacity, new Map([[this.#deletionBits, offset]]))
   }
 
-  /** The tables that there are. */
+  /** The tables that the file has. */
   get #tables(): readonly SideTable[] {
     return [this.#deletionBits, this.#checksums].filter(table => table.exists)
   }
@@ -133,7 +132,7 @@ export class Space {
     this.#publishPlaces(capacity, places)
   }
 
-  /** The tables lie there from now on, and a durable root says so; where that fails all is as before. */
+  /** Moves the tables and makes that durable in a root. If that fails, nothing has changed. */
   #publishPlaces(capacity: number, places: ReadonlyMap<SideTable, number>): void {
     const oldCapacity = this.#capacity
     const oldPlaces = [...places.keys()].map(table => [table, table.offset] as const)
@@ -149,7 +148,7 @@ export class Space {
     }
   }
 
-  /** Blocks for a range at the end of the file. */
+  /** Allocates blocks for a range at the end of the file. */
   #allocate(offset: number, length: number): void {
     if (this.#allocation === 'sparse') {
       if (this.#file.size() < offset + length) this.#file.resize(offset + length)
@@ -158,7 +157,7 @@ export class Space {
     }
   }
 
-  /** Blocks that read as zero; what a crash may have left there is overwritten. */
+  /** Allocates blocks that read as zero, overwriting bytes that a crash may have left. */
   #allocateZeros(offset: number, length: number): void {
     const leftover = Math.min(this.#file.size(), offset + length) - offset
     this.#allocate(offset, length)
@@ -182,7 +181,7 @@ export class Space {
     const { stride } = this.#addressing
     const used = count * stride
     const extent = Math.min(EXTENT_BYTES_MAX, Math.max(EXTENT_BYTES_MIN, used / 8))
-    // With tables each growth costs syncs and a copy of them, so it is larger.
+    // With tables a growth costs syncs and copies, so the store grows by more.
     const tableBytes = this.#tables.reduce((sum, table) => sum + table.bytesFor(this.#capacity), 0)
     const growth = tableBytes > 0 ? Math.max(extent, used / 4, tableBytes * 2) : extent
     const end = Math.ceil((offsetOf(this.#addressing, count) + growth) / PAGE_BYTES) * PAGE_BYTES

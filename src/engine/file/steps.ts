@@ -1,5 +1,5 @@
 /**
- * Long work in steps, at once or without blocking the event loop; with progress told and ended by a signal where a caller asks.
+ * How is long work run in steps? At once, or in turns of the event loop, with progress and a signal if the caller wants them.
  *
  * Work whose order of syncs matters: protocol.ts.
  */
@@ -13,7 +13,7 @@ export interface Done {
   readonly total: number
 }
 
-/** Work that stops after each part and says how far it is; a part takes milliseconds. */
+/** Work that yields its progress after each part. A part takes milliseconds. */
 export type Steps<T> = Generator<Done, T, void>
 
 export function runAtOnce<T>(steps: Steps<T>, { signal, progress }: ProgressOptions): T {
@@ -25,7 +25,7 @@ export function runAtOnce<T>(steps: Steps<T>, { signal, progress }: ProgressOpti
   }
 }
 
-/** The same, one part each turn of the event loop. */
+/** Runs work, one part in each turn of the event loop. */
 export async function runInTurns<T>(steps: Steps<T>, { signal, progress }: ProgressOptions): Promise<T> {
   for (;;) {
     signal?.throwIfAborted()
@@ -36,7 +36,7 @@ export async function runInTurns<T>(steps: Steps<T>, { signal, progress }: Progr
   }
 }
 
-/** Work that stops after each part and says nothing. */
+/** Work that yields after each part, without progress. */
 export type QuietSteps<T> = Generator<void, T, void>
 
 export function allSteps<T>(steps: Generator<unknown, T, void>): T {
@@ -46,7 +46,7 @@ export function allSteps<T>(steps: Generator<unknown, T, void>): T {
   }
 }
 
-/** The same, one part each turn of the event loop. */
+/** Runs work without progress, one part in each turn of the event loop. */
 export async function stepsInTurns<T>(steps: QuietSteps<T>): Promise<T> {
   for (;;) {
     const step = steps.next()

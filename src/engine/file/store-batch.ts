@@ -1,9 +1,9 @@
 /**
- * Stores many small pieces into a file with few calls: neighbours go together, with the bytes between them.
+ * How are many small pieces stored into a file with few calls? Neighbours are joined, with the bytes between them.
  *
- *   SB1  bytes between two pieces are stored as they are: whoever reads them sees no change.
- *   SB2  pieces come with rising offsets.
- * A store call costs as much as copying some kilobytes; that is how far apart neighbours may be (bench: commits).
+ *   SB1  bytes between two pieces are stored unchanged, so that readers see no change.
+ *   SB2  pieces come in ascending order of their offsets.
+ * A store call costs as much as copying some kilobytes, so neighbours may be that far apart (bench: commits).
  */
 
 import type { Window, WindowPool } from '../../mmap/window-pool/window.ts'
@@ -12,7 +12,7 @@ import { copyBytes } from './copy-bytes.ts'
 import type { DirtyRanges } from './dirty-ranges.ts'
 
 const BATCH_BYTES = 64 * 1024
-/** Bytes between two pieces up to which copying them costs less than another call. */
+/** If there are no more bytes between two pieces, copying them costs less than another call. */
 const GAP_BYTES_MAX = 3072
 
 export class StoreBatch {
@@ -27,10 +27,10 @@ export class StoreBatch {
     this.#dirty = dirty
   }
 
-  /** Takes a copy of `length` bytes from `at` in the source, for the file's offset. */
+  /** Copies `length` bytes from `at` in the source, for this file offset. */
   add(source: RecordBytes, at: number, length: number, offset: number): void {
     const gap = offset - (this.#start + this.#length)
-    // Bytes between are at hand only where memory is mapped.
+    // The bytes in between are in memory only if the file is mapped.
     const joins = this.#length > 0 && gap >= 0 && gap <= (this.#pool.live ? GAP_BYTES_MAX : 0)
     if (!joins || this.#length + gap + length > BATCH_BYTES) {
       this.flush()

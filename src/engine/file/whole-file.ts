@@ -1,8 +1,8 @@
 /**
- * Writing a whole file beside its name.
+ * How is a file written so that it appears whole? Under a temporary name, then renamed.
  *
- *   OF1  it appears under the name whole and durable, or not at all.
- * What a file beside is called, and what a killed process leaves: beside-files.ts.
+ *   OF1  it appears under its name whole and durable, or not at all.
+ * Temporary names, and leftovers of killed processes: beside-files.ts.
  */
 
 import { StrideError } from '../../errors.ts'
@@ -12,25 +12,25 @@ import { names } from './current-file.ts'
 
 export type { FileAccess } from './beside-files.ts'
 
-/** A file that is to be written whole. */
+/** The file to write. */
 export interface WholeFile {
   readonly platform: Platform
   readonly path: string
-  /** Whose permissions the file gets. The file that has the name now, opened, where that is replaced. */
+  /** The permissions of the file. If a file is replaced, its opener. */
   readonly access: FileAccess
   /** Of the store that is written; undefined for a new one. */
   readonly storeId: string | undefined
   /**
-   * 'create': nobody has the name (ERR_STRIDE_EXISTS otherwise). 'create or nothing': so, and where the name cannot be made
-   * durable it is taken back, for a name that no other process may have opened. 'replace': a file may have the name.
+   * 'create': the name must be free (otherwise ERR_STRIDE_EXISTS). 'create or nothing': likewise, and the file is removed again if the
+   * name cannot be made durable; no other process may open it meanwhile. 'replace': a file may have the name.
    */
   readonly naming: 'create' | 'create or nothing' | 'replace'
-  /** Called when the file is durable and gets its name next. What it throws leaves everything as it was. */
+  /** Called when the file is durable, before it gets its name. If it throws, nothing has changed. */
   readonly replacing?: () => void
 }
 
 /**
- * Writes a file beside its name and gives it the name once it is durable, blocking.
+ * Writes a file and gives it its name once it is durable. Blocks.
  * @throws ERR_STRIDE_EXISTS, _NO_SPACE, _PERMISSION, _IO; what `write` throws
  */
 export function writeWhole(whole: WholeFile, write: (file: PlatformFile) => void): void {
@@ -45,7 +45,7 @@ export function writeWhole(whole: WholeFile, write: (file: PlatformFile) => void
   }
 }
 
-/** Like `writeWhole`, turn by turn. Where `write` answers false, nothing is left. @returns whether the file has its name */
+/** Like `writeWhole`, in turns. If `write` returns false, no file is left. @returns whether the file has its name */
 export async function writeWholeAsync(
   whole: WholeFile,
   write: (file: PlatformFile) => Promise<boolean>,
@@ -65,7 +65,7 @@ export async function writeWholeAsync(
   }
 }
 
-/** The file is durable: closes it and gives it its name. */
+/** Closes the file, which is durable, and gives it its name. */
 function giveName({ platform, path, access, naming, replacing }: WholeFile, { file }: Beside): void {
   file.close()
   replacing?.()
@@ -83,13 +83,13 @@ function giveName({ platform, path, access, naming, replacing }: WholeFile, { fi
   }
 }
 
-/** The name goes, if it still is this file's. */
+/** Removes the file, if the name is still its own. */
 function discard(platform: Platform, { file, identity }: Beside): void {
   file.close()
   try {
     if (names(platform, file.path, identity)) platform.remove(file.path)
   } catch (error) {
-    // The error that says why came first.
+    // An earlier error is being thrown.
     if (!(error instanceof StrideError)) throw error
   }
 }

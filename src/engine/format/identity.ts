@@ -1,8 +1,8 @@
 /**
- * The part of the header that is written once: who the file is, and its layout.
+ * Which store is a file, and what is its layout? The part of the header that is written once.
  *
- * Reading checks everything before believing anything: size, magic, version, checksums, offsets.
- * The mutable part: root.ts. The tables: store-format.ts.
+ * Reading checks size, magic, version, checksums and offsets before anything is used. The mutable part: root.ts. The tables:
+ * store-format.ts.
  */
 
 import { randomBytes } from 'node:crypto'
@@ -19,7 +19,7 @@ import {
   MAGIC,
 } from './store-format.ts'
 
-/** Counts stay safe integers for as long as anybody counts on. */
+/** Counts stay safe integers, however often they are raised. */
 const GENERATION_MAX = 2 ** 52
 
 export interface Identity {
@@ -28,13 +28,13 @@ export interface Identity {
   readonly dataOffset: number
   /** The canonical layout, JSON text. */
   readonly canonicalLayout: string
-  /** SHA-256 of it, 64 hexadecimal digits. */
+  /** SHA-256 of the canonical layout, 64 hexadecimal digits. */
   readonly fingerprint: string
   /** 32 hexadecimal digits. */
   readonly storeId: string
   readonly generation: number
   readonly createdMs: number
-  /** Whether the checksum table marks deleted records (Q2 of checksums.ts). */
+  /** Whether the checksum table marks deleted records (CK2 of checksums.ts). */
   readonly marksDeleted: boolean
 }
 
@@ -121,7 +121,7 @@ export function readIdentity(file: PlatformFile): Identity {
   }
 }
 
-/** An error for a file that ends before what must be there. */
+/** The error for a file that is too short. */
 export function truncated(path: string, expected: number, found: number): StrideError {
   return new StrideError('ERR_STRIDE_TRUNCATED', `${path} is cut short: ${found} bytes, ${expected} needed`, {
     path,
@@ -129,7 +129,7 @@ export function truncated(path: string, expected: number, found: number): Stride
   })
 }
 
-/** An error for bytes that cannot be right. */
+/** The error for impossible bytes. */
 export function corrupt(path: string, offset: number, what: string): StrideError {
   return new StrideError('ERR_STRIDE_CORRUPT', `${path} is damaged at offset ${offset}: ${what}`, {
     path,

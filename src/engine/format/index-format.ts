@@ -1,12 +1,12 @@
 /**
- * What an index file looks like: `x.stride-index`, every structure of it as one table.
+ * What does an index file look like? `x.stride-index`, every structure of it as one table.
  *
  *   page 0     header    written once, when the file is created
  *   page 1, 2  roots     two copies, written in turn; the newer intact one counts
  *   page 3 …   in no order: pages of entries, and those of catalogs
  *
- * A root names one catalog; the catalog names every page of every index. Pages that either root reaches are never written:
- * what changes is written to free pages, synced, and then named by the other root. docs/format.md is rendered from here.
+ * A root names one catalog, and the catalog names every page of every index. Pages that either root reaches are never written. Changed
+ * pages are written to free places, synced, and then named by the other root. docs/format.md is rendered from here.
  */
 
 import { defineStruct } from './struct.ts'
@@ -18,7 +18,7 @@ export const SEED_BYTES = 16
 /** Header and roots. */
 export const FIXED_PAGES = 3
 
-/** Whose index file this is. */
+/** The store that an index file belongs to. */
 export const INDEX_HEADER = defineStruct('index header', 512, [
   { name: 'magic', type: 'bytes', offset: 0, size: 8, meaning: 'the ASCII text STRIINDX' },
   { name: 'formatVersion', type: 'u32', offset: 8, meaning: "version of the format, the store file's" },
@@ -27,7 +27,7 @@ export const INDEX_HEADER = defineStruct('index header', 512, [
   { name: 'seed', type: 'bytes', offset: 36, size: SEED_BYTES, meaning: 'random; keys are hashed with it' },
 ])
 
-/** What the indexes are as of one commit. Root r lies on page 1 + r % 2. */
+/** The state of the indexes at one commit. Root r lies on page 1 + r % 2. */
 export const INDEX_ROOT = defineStruct('index root', 512, [
   { name: 'magic', type: 'bytes', offset: 0, size: 8, meaning: 'the ASCII text STRIIXRT' },
   { name: 'rootNumber', type: 'u64', offset: 8, meaning: 'counts root writes; the higher intact one counts' },
@@ -53,8 +53,8 @@ export const INDEX_ROOT = defineStruct('index root', 512, [
 ])
 
 /**
- * One of these for each index, one behind the other, makes the catalog. Behind it: the definition (JSON, zeros up to a
- * multiple of 4), then u32 arrays: for each page its place, checksum, count and fence, then the pending entries.
+ * The catalog has one of these for each index, one behind the other. Each is followed by the definition (JSON, zeros up to a multiple
+ * of 4), then u32 arrays: for each page its place, checksum, count and fence, then the pending entries.
  */
 export const CATALOG_ENTRY = defineStruct('catalog entry', 32, [
   { name: 'indexNumber', type: 'u32', offset: 0, meaning: 'stands in each page of the index' },
@@ -69,7 +69,7 @@ export const CATALOG_ENTRY = defineStruct('catalog entry', 32, [
   },
 ])
 
-/** A page of entries, in rising order. The highest bit of a page's place in the catalog says `packed`. */
+/** A page of entries in ascending order. The highest bit of a page's place in the catalog means `packed`. */
 export const INDEX_PAGE = defineStruct('index page', INDEX_PAGE_BYTES, [
   { name: 'magic', type: 'u32', offset: 0, meaning: '0x47505849, the ASCII text IXPG' },
   { name: 'indexNumber', type: 'u32', offset: 4, meaning: 'the index that it belongs to' },
@@ -92,7 +92,7 @@ export const PAGE_FIELD_AT = Object.fromEntries(
 export const PAGE_ENTRIES_BYTES = 4076
 export const PAGE_CRC_AT = INDEX_PAGE_BYTES - 4
 
-/** A place in a hash page that holds no entry: its record number. */
+/** The record number in a place of a hash page without an entry. */
 export const NO_NUMBER = 0xffffffff
-/** Record numbers of an indexed store lie below this. */
+/** Record numbers of an indexed store are below this. */
 export const INDEXED_NUMBERS_MAX = NO_NUMBER

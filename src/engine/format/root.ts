@@ -1,8 +1,8 @@
 /**
- * The mutable root: how many records are committed, where the deletion bits lie, and which indexes the store has (D10).
+ * What does a committed state consist of? The root: counts of records, places of tables, and the definitions of indexes (D10).
  *
- * Two copies on pages of their own are written in turn, never the one that is known to be durable, so that a
- * torn write leaves the other one whole. The copy with the higher root number and a right checksum counts.
+ * Two copies on pages of their own are written in turn, never the one that is known to be durable, so that a torn write leaves the
+ * other one whole. The copy with a right checksum and the higher root number counts.
  */
 
 import { randomBytes } from 'node:crypto'
@@ -23,41 +23,41 @@ import {
   ROOT_OFFSETS,
 } from './store-format.ts'
 
-/** What one root says. All counts are safe integers. */
+/** The content of a root. All counts are safe integers. */
 export interface Root {
   readonly commitNumber: number
   readonly rootNumber: number
-  /** Record numbers in use: the highest plus 1. */
+  /** The highest record number plus 1. */
   readonly size: number
   readonly deletedCount: number
-  /** Records that the array has room for. */
+  /** How many records the array has room for. */
   readonly capacity: number
-  /** File offset of the deletion bits; 0 where nothing was ever deleted. */
+  /** File offset of the deletion bits; 0 if nothing was ever deleted. */
   readonly liveBitsOffset: number
   readonly liveBitsBytes: number
-  /** File offset of the checksums; 0 where the store has none. */
+  /** File offset of the checksums; 0 if the store has none. */
   readonly checksumsOffset: number
-  /** Hexadecimal salt of the journal that holds the commits after this one, or of the last one that was ended. */
+  /** Hexadecimal salt of the journal with the commits after this one, or of the last journal that was ended. */
   readonly journalSalt: string
-  /** The segment that holds the next commit; 0 where there is no journal. */
+  /** The segment with the next commit; 0 if there is no journal. */
   readonly journalSegment: number
-  /** Where in the journal that segment begins, bytes. */
+  /** File offset of that segment in the journal. */
   readonly journalOffset: number
-  /** 1 for a root that a library of version 1 wrote, which knew no definitions; each new root is of the present version. */
+  /** 1 for a root without definitions, written by a library of version 1; new roots have the present version. */
   readonly formatVersion: number
-  /** Hexadecimal: the history that the commit belongs to. Two copies of a store that go on by themselves differ in it. */
+  /** Hexadecimal: the history that the commit belongs to. It differs in two copies of a store that are both changed. */
   readonly lineage: string
-  /** The definitions of the store's indexes (indexes/keys/index-definition.ts), JSON; '' where it has none. */
+  /** The definitions of the store's indexes (indexes/keys/index-definition.ts), JSON; '' if it has none. */
   readonly definitions: string
 }
 
-/** What a root says where there is no journal. The salt stays: a file that still has it means nothing any more. */
+/** The fields of a root without a journal. The salt stays, so that an old journal with it no longer counts. */
 export const NO_JOURNAL = { journalSegment: 0, journalOffset: 0 } as const
 
-/** The lineage of a store that has no commit yet, and of roots of version 1. */
+/** The lineage of a store without a commit, and of roots of version 1. */
 export const NO_LINEAGE = '0'.repeat(16)
 
-/** The lineage of a file that is made of another one's records. */
+/** The lineage of a file that is made from the records of another one. */
 export function newLineage(): string {
   return randomBytes(8).toString('hex')
 }
@@ -79,11 +79,11 @@ export const FIRST_ROOT: Root = {
 }
 
 /**
- * Stores a root onto the page that its number names; the caller syncs before and after.
- * @throws ERR_STRIDE_LIMIT where the index definitions do not fit, with nothing stored
+ * Stores a root onto the page of its number. The caller syncs before and after.
+ * @throws ERR_STRIDE_LIMIT if the index definitions do not fit; nothing is stored then
  */
 export function writeRoot(file: PlatformFile, root: Root): void {
-  // One of version 1 that is stored again onto its own page keeps its bytes: another form could be torn.
+  // A root of version 1 that is stored again onto its own page keeps its bytes, since a changed form could be torn.
   const isOld = root.formatVersion === 1
   const definitions = packDefinitions(isOld ? '' : root.definitions)
   const facts = ROOT.encode({
@@ -95,7 +95,7 @@ export function writeRoot(file: PlatformFile, root: Root): void {
     definitionsBytes: definitions.length,
     definitionsCrc: crc32(definitions),
   })
-  // One store: a crash leaves the whole root, or one that fails a checksum.
+  // A single store: a crash leaves the whole root, or one with a wrong checksum.
   file.store(Buffer.concat([facts, definitions]), pageOf(root.rootNumber))
 }
 
@@ -104,7 +104,7 @@ export function pageOf(rootNumber: number): number {
   return ROOT_OFFSETS[(rootNumber % 2) as 0 | 1]
 }
 
-/** @throws ERR_STRIDE_LIMIT where a root has no room for these index definitions */
+/** @throws ERR_STRIDE_LIMIT if a root has no room for these index definitions */
 export function packDefinitions(definitions: string): Uint8Array {
   const packed = definitions === '' ? new Uint8Array(0) : deflateRawSync(definitions)
   if (packed.length <= DEFINITIONS_BYTES_MAX) return packed
@@ -112,10 +112,10 @@ export function packDefinitions(definitions: string): Uint8Array {
   throw new StrideError('ERR_STRIDE_LIMIT', message)
 }
 
-/** What one root page holds. */
+/** One root page. */
 export interface RootPage {
   readonly offset: number
-  /** Undefined where a checksum or the magic is wrong. */
+  /** Undefined if a checksum or the magic is wrong. */
   readonly root: Root | undefined
 }
 
@@ -150,18 +150,18 @@ function rootFrom(page: Buffer, path: string, offset: number): Root | undefined 
   }
 }
 
-/** How much a commit leaves. */
+/** The counts of a commit. */
 export type CommitCounts = Pick<Root, 'commitNumber' | 'size' | 'deletedCount'>
 
-/** What is committed and in the file. */
+/** The committed state that is stored in the data file. */
 export type AppliedState = CommitCounts & Pick<Root, 'lineage'>
 
-/** Counts are safe integers, and stay so for as long as anybody counts on. */
+/** Whether a value is a count that stays a safe integer, however often it is raised. */
 function isCount(value: number): boolean {
   return value >= 0 && value < 2 ** 52
 }
 
-/** The root that counts. @throws ERR_STRIDE_CORRUPT where neither copy is whole, _FORMAT_NEWER, _TRUNCATED */
+/** The valid root. @throws ERR_STRIDE_CORRUPT if neither copy is whole, _FORMAT_NEWER, _TRUNCATED */
 export function readRoot(file: PlatformFile, addressing: Addressing): Root {
   let newest: Root | undefined
   for (const { root } of readRootPages(file)) {
@@ -172,7 +172,7 @@ export function readRoot(file: PlatformFile, addressing: Addressing): Root {
   return newest
 }
 
-/** Where a file with this root must reach at least. */
+/** The smallest size of a file with this root. */
 export function fileEnd(
   addressing: Addressing,
   root: Pick<Root, 'capacity' | 'liveBitsOffset' | 'liveBitsBytes' | 'checksumsOffset'>,

@@ -1,7 +1,7 @@
 /**
  * How large are the tables behind the record array? Each is at least a page.
  *
- * What lies in them: file/deletion-bits.ts, file/checksums.ts. Where they lie: root.ts.
+ * Their content: file/deletion-bits.ts, file/checksums.ts. Their places: root.ts.
  */
 
 import { PAGE_BYTES } from './store-format.ts'
@@ -9,12 +9,12 @@ import { PAGE_BYTES } from './store-format.ts'
 /** Bytes of one record's checksum. */
 export const CHECKSUM_BYTES = 4
 
-/** Bytes of the deletion bitmap of that many records. */
+/** Bytes of the deletion bitmap for so many records. */
 export function deletionBitmapBytes(capacity: number): number {
   return Math.max(PAGE_BYTES, Math.ceil(capacity / 8))
 }
 
-/** Bytes of the checksums of that many records. */
+/** Bytes of the checksum table for so many records. */
 export function checksumTableBytes(capacity: number): number {
   return Math.max(PAGE_BYTES, capacity * CHECKSUM_BYTES)
 }

@@ -1,9 +1,9 @@
 /**
- * What a store's file looks like: every structure of it as one table, and where each lies.
+ * What does a store's data file look like? Every structure of it as one table, with its place.
  *
  *   page 0        identity   written once, at creation
  *   page 1, 2     roots      two alternating copies of the mutable root with the index definitions; the newer intact one counts
- *   page 3        shared     words that the open processes exchange; means nothing at rest
+ *   page 3        shared     words that the open processes exchange; without meaning at rest
  *   page 4 …      layout     the canonical layout, JSON text, written once
  *   dataOffset …  records    recordSize bytes each, nothing between them
  *   behind them   deletion bitmap  only once something was deleted, at an offset in the root
@@ -26,7 +26,7 @@ export const ROOT_OFFSETS = [PAGE_BYTES, 2 * PAGE_BYTES] as const
 export const SHARED_OFFSET = 3 * PAGE_BYTES
 export const LAYOUT_OFFSET = 4 * PAGE_BYTES
 
-/** Who this file is and how its records are laid out. Never rewritten. */
+/** Which store this is, and how its records are laid out. Never rewritten. */
 export const IDENTITY = defineStruct('identity', PAGE_BYTES, [
   { name: 'magic', type: 'bytes', offset: 0, size: 8, meaning: 'the ASCII text StrideDB' },
   { name: 'formatVersion', type: 'u32', offset: 8, meaning: 'version of the format when the file was created' },
@@ -59,8 +59,8 @@ export const IDENTITY = defineStruct('identity', PAGE_BYTES, [
 ])
 
 /**
- * What changes with commits. Two copies, written in turn, so that one is always whole. Behind each, on the same page: the
- * definitions of the indexes, JSON text in raw deflate (RFC 1951).
+ * The part that changes with commits. Two copies are written in turn, so that one is always whole. Behind each, on the same page, are
+ * the definitions of the indexes: JSON text in raw deflate (RFC 1951).
  */
 export const ROOT = defineStruct('root', 512, [
   {
@@ -114,25 +114,25 @@ export const ROOT = defineStruct('root', 512, [
   { name: 'definitionsBytes', type: 'u32', offset: 104, meaning: 'bytes of the index definitions' },
   { name: 'definitionsCrc', type: 'u32', offset: 108, meaning: 'CRC-32 of the index definitions' },
 ])
-/** A library of version 1 takes a root with the new magic for a damaged one, and refuses the file. */
+/** A library of version 1 treats a root with the new magic as damaged, and refuses the file. */
 export const ROOT_MAGIC = 'STRIROT2'
 export const ROOT_MAGIC_1 = 'STRIROOT'
-/** Where the index definitions lie on a root's page, and how many bytes they may take there. */
+/** Where the index definitions lie on a root's page; their largest size follows. */
 export const DEFINITIONS_AT = 512
 export const DEFINITIONS_BYTES_MAX = PAGE_BYTES - DEFINITIONS_AT
 
 /**
- * 32-bit words of page 3, by index. Each writer that opens the store sets them, and they are true while it holds its lock.
- * Counts take two words, the lower half first.
+ * 32-bit words of page 3, by index. Each writer sets them when it opens the store, and they are valid while it holds its lock. Counts
+ * take two words, the lower half first.
  */
 export const SHARED_WORDS = {
-  /** Odd while the writer changes committed bytes; readers that saw it change read again. */
+  /** Odd while the writer changes committed bytes. A reader that sees it change reads again. */
   sequence: 0,
-  /** Counts writers that opened the store; a change tells readers that the old one is gone. */
+  /** Counts writers that opened the store. A change tells readers that the old writer is gone. */
   writerGeneration: 1,
-  /** 1 once another file took this one's name: openers reopen. */
+  /** 1 once another file has this one's name. Openers then reopen. */
   superseded: 2,
-  /** What is committed and in the file. */
+  /** The last commit that is stored in the data file. */
   commitNumber: 4,
   size: 6,
   deletedCount: 8,
@@ -140,11 +140,11 @@ export const SHARED_WORDS = {
   liveBitsOffset: 12,
   liveBitsBytes: 14,
   checksumsOffset: 16,
-  /** Says that commitNumber was stored whole: its halves, mixed. */
+  /** Mixes both halves of commitNumber, to show that it was stored whole. */
   commitCheck: 18,
   /** Changes up to this commit may be in the file, in part; stored before the first of them. Zeros in older files. */
   begunCommit: 20,
-  /** The same as commitCheck, of begunCommit. */
+  /** Mixes both halves of begunCommit, likewise. */
   begunCheck: 22,
 } as const
 export const SHARED_WORD_COUNT = 32

@@ -1,9 +1,9 @@
 /**
- * How a structure on disk is described: one table of fields, from which it is read, written and documented.
+ * How is a structure on disk described? As one table of fields, from which it is read, written and documented.
  *
  *   SR1  numbers are little-endian; a u64 holds a safe integer.
  *   SR2  the last four bytes of a structure are the CRC-32 (zlib's) of all bytes before them.
- * Which structures there are: store-format.ts.
+ * The structures: store-format.ts, journal-format.ts, index-format.ts.
  */
 
 import { crc32 } from 'node:zlib'
@@ -16,7 +16,7 @@ export interface StructField {
   readonly type: StructType
   /** Bytes from the start of the structure. */
   readonly offset: number
-  /** Bytes; given for type 'bytes' alone. */
+  /** Bytes; only for type 'bytes'. */
   readonly size?: number
   readonly meaning: string
 }
@@ -35,7 +35,7 @@ export interface Struct<Fields extends readonly StructField[]> {
   readonly fields: Fields
   /** @returns exactly `size` bytes, checksum set */
   encode(values: StructValues<Fields>): Uint8Array
-  /** Reads without looking at the checksum. */
+  /** Reads without checking the checksum. */
   decode(bytes: Uint8Array): StructValues<Fields>
   /** Whether the checksum of these `size` bytes is right. */
   isIntact(bytes: Uint8Array): boolean

@@ -1,12 +1,12 @@
 /**
- * Backup: the committed records as a new store file, while the store stays open and goes on committing.
+ * How is a store copied while it goes on committing? Its committed records become a new store file.
  *
- *   D9  records are copied as they are in the file. Commits that come meanwhile change records that were copied already: the
- *       frames of these commits are read from the journal after each turn and laid over the copy, which in the end is the state
- *       of the last of them. The copy is verified before it gets its name.
- *   BK2  an existing target is refused; aborting or failing leaves nothing.
- *   BK3  everything in a copy comes from one file. Where another process replaces the store's file meanwhile (compact,
- *       migrateStore), the copy begins again: commit numbers do not tell the two files apart, the open file does.
+ *   D9  records are copied as they are in the file. Later commits may change records that were already copied. Their frames are read
+ *       from the journal after each turn and applied to the copy, which ends in the state of the last of them. The copy is verified
+ *       before it gets its name.
+ *   BK2  an existing target is refused. An aborted or failed backup leaves no file.
+ *   BK3  everything in a copy comes from one file. If another process replaces the store's file meanwhile (compact, migrateStore), the
+ *        copy begins again. The open file shows that, since commit numbers do not distinguish the two files.
  */
 
 import { setImmediate as nextTurn } from 'node:timers/promises'
@@ -34,39 +34,39 @@ import { StoreBuilder } from './store-builder.ts'
 import { verifyStore } from './verify.ts'
 
 const RECORDS_A_TURN_BYTES = 4 * 1024 * 1024
-/** What is read between two looks at the writer's sequence. */
+/** How much is read between two checks of the writer's sequence. */
 const RUN_BYTES = 256 * 1024
 const TRIES_MAX = 8
 
-/** What is committed and in the file now. */
+/** The committed state that is in the file now. */
 interface BackupState extends PublishedState {
-  /** Whether some of it is not in the file, but in the journal that a dead writer left. */
+  /** Whether a part of it is only in the journal of a dead writer. */
   readonly isOverlaid: boolean
 }
 
 interface BackupSource {
-  /** The file that the store stands on now. */
+  /** The store's present file. */
   readonly file: () => StoreFile
-  /** Whether another process writes: what is staged over the file is then committed. */
+  /** Whether another process writes. Changes in memory over the file are then committed ones. */
   readonly isReader: boolean
-  /** Finds the records as they are now. */
+  /** The present locator of the records. */
   readonly locator: () => Locator
   readonly state: () => BackupState
   /** Runs a reading again until no commit of another process came between. */
   readonly consistently: <T>(read: () => T) => T
-  /** The definitions of the store's indexes now, as a root has them. */
+  /** The present definitions of the store's indexes, as in a root. */
   readonly definitions: () => string
   readonly target: string
 }
 
-/** @throws ERR_STRIDE_EXISTS, _NO_SPACE, _IO, _BUSY, _CLOSED; the signal's reason */
+/** @throws ERR_STRIDE_EXISTS, _NO_SPACE, _IO, _BUSY, _CLOSED; the reason of the signal */
 export async function backupStore<S extends AnySchema>(
   store: OpenedStore<S>,
   path: string,
   options: ProgressOptions,
 ): Promise<void> {
   const { reading } = store
-  // What was acknowledged before the call is in the copy, even where it is not in the file yet.
+  // Commits that were acknowledged before the call must be in the copy, also if they are not in the file yet.
   await store.writer?.parts?.committer.flush()
   const definitionsNow = (): string =>
     reading.consistently(() => {
@@ -117,7 +117,7 @@ async function copyStore(source: BackupSource, options: ProgressOptions): Promis
   throw new StrideError('ERR_STRIDE_BUSY', message, { path })
 }
 
-/** What is there already is never replaced, nor is a name taken that the store, or the copy, gives another meaning. */
+/** Refuses an existing target, and names that have another meaning for the store or for the copy. */
 function refuseTarget({ file, target }: BackupSource): void {
   const { platform, path } = file()
   const own = [path, journalPathOf(path), lockPathOf(path), indexPathOf(path), nextIndexPathOf(path)]
@@ -126,7 +126,7 @@ function refuseTarget({ file, target }: BackupSource): void {
   throw new StrideError('ERR_STRIDE_EXISTS', `The backup's target exists: ${taken}`, { path: taken })
 }
 
-/** Looks at the whole copy before it gets its name. @throws ERR_STRIDE_CORRUPT naming the first thing that is wrong */
+/** Verifies the whole copy before it gets its name. @throws ERR_STRIDE_CORRUPT with the first finding */
 async function verifyCopy(from: StoreFile, file: PlatformFile, options: ProgressOptions): Promise<void> {
   const { addressing, windowBytes } = from
   const pool = createWindowPool(file, {
@@ -161,16 +161,16 @@ async function verifyCopy(from: StoreFile, file: PlatformFile, options: Progress
   }
 }
 
-/** One try to copy one file. */
+/** One attempt to copy one file. */
 class Copy {
   /** The file that is copied. */
   readonly from: StoreFile
   readonly #source: BackupSource
   readonly #builder: StoreBuilder
-  /** Where the copying began. */
+  /** The state at the beginning. */
   readonly #first: BackupState
   readonly #tail: JournalTail
-  /** The indexes that the store had then. */
+  /** The definitions of indexes at the beginning. */
   readonly #definitions: string
 
   constructor(source: BackupSource, from: StoreFile, target: PlatformFile) {
@@ -183,7 +183,7 @@ class Copy {
     this.#builder = new StoreBuilder(target, identity, source.locator().checksums.exists)
   }
 
-  /** @returns whether the copy is the state of one commit; not where the file was replaced or the journal reused frames' space */
+  /** @returns whether the copy is the state of one commit; false if the file was replaced, or the journal reused the frames' space */
   async make({ signal, progress }: ProgressOptions): Promise<boolean> {
     const builder = this.#builder
     const perTurn = Math.max(1, Math.floor(RECORDS_A_TURN_BYTES / this.from.addressing.stride))
@@ -195,9 +195,9 @@ class Copy {
       const end = isLast ? state.size : builder.size + perTurn
       const laid = this.#copyUpTo(end) ? this.#layFrames() : undefined
       if (laid === undefined) return false
-      // Another process may have appended since: then there is a little more to copy.
+      // If another process has appended meanwhile, there is a little more to copy.
       if (isLast && builder.size === laid.size) {
-        // An index that was created or dropped meanwhile may not fit these records: unique ones say what they may be.
+        // If an index was created or dropped meanwhile, the records may not fit the definitions, since unique indexes restrict them.
         if (this.#source.definitions() !== this.#definitions) return false
         builder.finish({ ...laid, definitions: this.#definitions, lineage: newLineage() })
         progress?.(laid.size, laid.size)
@@ -209,14 +209,14 @@ class Copy {
     }
   }
 
-  /** What is committed now; undefined where another file is open, or the writer whose journal was laid over the file is not dead. */
+  /** The present committed state; undefined if another file is open, or the journal of a dead writer has a new writer. */
   #stateNow(): BackupState | undefined {
     const state = this.#source.state()
     if (this.#source.file() !== this.from || state.isOverlaid !== this.#first.isOverlaid) return undefined
     return state.isOverlaid && state.commitNumber !== this.#first.commitNumber ? undefined : state
   }
 
-  /** @returns false where another file was opened meanwhile */
+  /** @returns false if another file was opened meanwhile */
   #copyUpTo(end: number): boolean {
     const builder = this.#builder
     while (builder.size < end) {
@@ -228,16 +228,16 @@ class Copy {
     return true
   }
 
-  /** Some records as they are committed: in the file, or for a reader also in what lies over it. */
+  /** Some committed records: from the file, or for a reader also from the changes over it in memory. */
   #read(n: number, end: number): CopiedRun {
     const { consistently, locator, isReader } = this.#source
-    // Growth in another process moves the tables behind the array, and records come to lie where they were.
+    // If another process lets the store grow, the tables move, and records are stored over their old places.
     return consistently(() =>
       isReader ? runAsRead(locator().unchecked(), n, end) : runInFile(locator(), n, end),
     )
   }
 
-  /** Brings the copied records up to the last commit. @returns its state; undefined where the journal does not lead there */
+  /** Applies frames up to the last commit to the copy. @returns its state; undefined if the journal lacks a frame */
   #layFrames(): BackupState | undefined {
     const state = this.#stateNow()
     if (state === undefined || state.isOverlaid) return state
@@ -245,7 +245,7 @@ class Copy {
     try {
       frames = this.#tail.read(state.commitNumber)
     } catch (error) {
-      // A journal of the next file, perhaps only half there.
+      // It may be the journal of the next file, perhaps incomplete.
       if (this.#stateNow() === undefined) return undefined
       throw error
     }
@@ -254,7 +254,7 @@ class Copy {
     return state
   }
 
-  /** Records that were not copied yet are copied later, as they are then. */
+  /** Applies frames to records that were already copied. Others are copied later in their new state. */
   #lay(frames: readonly Frame[]): void {
     const { path, addressing } = this.from
     const { recordSize } = addressing
@@ -278,7 +278,7 @@ class Copy {
   }
 }
 
-/** Some neighbours, copied; no bytes for a deleted record. */
+/** Copies of neighbouring records. A deleted record has no bytes. */
 interface CopiedRun {
   readonly bytes: Buffer | undefined
   readonly checksums: readonly number[]

@@ -1,8 +1,8 @@
 /**
- * Compact: the same store without its deleted records, in a new file of the next generation.
+ * How is a store rewritten without its deleted records? Into a new file of the next generation, which takes the name.
  *
- *   CM1  the file alone holds everything before the first record is copied, and nothing is written to it meanwhile.
- *   CM2  readers are told before the new file takes the name, and told again where it did not.
+ *   CM1  everything committed is in the data file before the first record is copied, and nothing is written to the file meanwhile.
+ *   CM2  readers are told before the new file takes the name, and told again if it did not.
  */
 
 import { StrideError } from '../../errors.ts'
@@ -27,20 +27,20 @@ import { StoreBuilder } from './store-builder.ts'
 
 const BYTES_A_TURN = 4 * 1024 * 1024
 
-/** What is copied. */
+/** The file to copy, and its state. */
 interface Compactable {
   readonly file: StoreFile
   readonly locator: Locator
-  /** What is committed, all of it in the file. */
+  /** The committed state, all of it in the file. */
   readonly state: PublishedState
-  /** The definitions of the store's indexes, as its root has them. */
+  /** The definitions of the store's indexes, as in its root. */
   readonly definitions: string
   readonly reading: Pick<Reading<AnySchema>, 'assertOpen'>
 }
 
 /**
- * Rewrites the file without its deleted records, and stands on the new one. Nothing is staged.
- * @param checkpoints settles once no checkpoint that was asked for goes on
+ * Rewrites the file without its deleted records, and opens the new one. Nothing is staged.
+ * @param checkpoints settles once no requested checkpoint is running
  * @returns for each old record number the new one, or GONE
  */
 export async function compactStore<S extends AnySchema>(
@@ -52,10 +52,10 @@ export async function compactStore<S extends AnySchema>(
   const session = store.writer as WriterSession<S>
   const { committer } = session.writing()
   await committer.flush()
-  // A checkpoint works with the journal that ends here.
+  // A checkpoint uses the journal, which ends here.
   await checkpoints
   reading.assertOpen()
-  // Records get other numbers; and indexes are written from pages that say everything.
+  // Records get other numbers, and indexes are written from pages without pending entries.
   reading.source.locator.staging.versions.endAll('the store was compacted')
   committer.endJournal()
   const { moved, indexes } = await writeCompacted(session, reading, options)
@@ -67,12 +67,12 @@ export async function compactStore<S extends AnySchema>(
   } catch (error) {
     throw notReopened(error, reading.path)
   }
-  // Those that the new file had to build were not lost in a crash.
+  // Indexes that the new file had to build were not lost in a crash.
   store.writer?.indexes.forgetBuilt()
   return moved
 }
 
-/** Writes the live records beside the file and takes its name. @returns its indexes, too, which take over once the old ones are closed */
+/** Writes the live records into a new file, which takes the name. @returns also its indexes, used once the old ones are closed */
 async function writeCompacted<S extends AnySchema>(
   session: WriterSession<S>,
   reading: Reading<S>,
@@ -90,7 +90,7 @@ async function writeCompacted<S extends AnySchema>(
     indexes = await session.indexes.renumber(compacted, options)
     return true
   }
-  /** Where that cannot be found out, another file may have the name. */
+  /** False also if it cannot be found out: another file may have the name. */
   const hasName = (): boolean => {
     try {
       return isCurrent(platform, path, file.file)
@@ -104,7 +104,7 @@ async function writeCompacted<S extends AnySchema>(
     options.signal?.throwIfAborted()
     assertCurrent(platform, path, file.file)
     isTold = true
-    // Readers that come from now on wait until the new file says what it holds.
+    // Readers that open the store from now on wait until the new file is announced.
     lock.retract()
     publisher.supersede()
   }
@@ -118,7 +118,7 @@ async function writeCompacted<S extends AnySchema>(
       publisher.reinstate(state)
       lock.announce()
     } else {
-      // What is written to the old file would be lost, and the new indexes belong to the file that has the name.
+      // Writes to the old file would be lost, and the new indexes belong to the file that has the name.
       committer.fail(error)
     }
     throw error
@@ -131,7 +131,7 @@ function* copyLive(
   target: PlatformFile,
   moved: Float64Array,
 ): Steps<CompactedStore> {
-  // A damaged record keeps its checksum, so that its damage stays visible; unless each read is to refuse it.
+  // A damaged record keeps its checksum, so that the damage stays visible, unless every read has to refuse it.
   const locator = checked.checksumPolicy === 'each' ? checked : checked.unchecked()
   const { addressing, checksums } = locator
   const { size } = state
@@ -139,7 +139,7 @@ function* copyLive(
   const builder = new StoreBuilder(target, identity, checksums.exists)
   const nextLive = (from: number): number => {
     const next = locator.nextLive(from, size)
-    // A record that only looks deleted would be lost.
+    // Otherwise a live record with a flipped deletion bit would be lost.
     locator.checkBits(from, next, true)
     return next
   }
@@ -172,7 +172,7 @@ function* copyLive(
   return { identity, commitNumber, size: builder.size, lineage, moved }
 }
 
-/** The compacted file has the name, and nothing can be read any more. */
+/** The error if the compacted file has the name, but cannot be opened. */
 function notReopened(error: unknown, path: string): unknown {
   if (!(error instanceof StrideError)) return error
   const message = `${path} was compacted, but could not be opened again, so that it is closed now: ${error.message}`

@@ -1,5 +1,5 @@
 /**
- * Work on a store's whole file that takes many turns of the event loop: compact, backup. One at a time.
+ * Which work on a store's whole file is running? Compact, backup and building indexes take many turns of the event loop, one at a time.
  */
 
 import { StrideError } from '../../errors.ts'
@@ -7,7 +7,7 @@ import { StrideError } from '../../errors.ts'
 interface Running {
   readonly name: string
   readonly blocksWrites: boolean
-  /** Resolves when it is over, however it ended. */
+  /** Resolves when the work has ended, in any way. */
   readonly done: Promise<void>
 }
 
@@ -19,17 +19,17 @@ export class ExclusiveWork {
     this.#path = path
   }
 
-  /** Resolves once no such work goes on. */
+  /** Resolves once no such work is running; undefined if none is. */
   get done(): Promise<void> | undefined {
     return this.#running?.done
   }
 
-  /** @throws ERR_STRIDE_BUSY while work goes on that takes the store as it is */
+  /** @throws ERR_STRIDE_BUSY while work is running that allows no changes */
   assertWritable(): void {
     if (this.#running?.blocksWrites === true) throw this.#busy('Changes', this.#running)
   }
 
-  /** @param blocksWrites whether the store takes no changes meanwhile @throws ERR_STRIDE_BUSY while other work goes on */
+  /** @param blocksWrites whether changes are refused meanwhile @throws ERR_STRIDE_BUSY while other work is running */
   run<T>(name: string, blocksWrites: boolean, work: () => Promise<T>): Promise<T> {
     if (this.#running !== undefined) throw this.#busy(name, this.#running)
     const result = work()

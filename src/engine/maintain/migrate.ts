@@ -126,7 +126,7 @@ function begin<S extends AnySchema>(
   return { old, codec, map: map === undefined ? kept : synchronously(map) }
 }
 
-/** @throws TypeError where the function's work is not done when it returns */
+/** @throws TypeError if the function's work is not done when it returns */
 function synchronously(map: Migration['map']): Migration['map'] {
   return (record, n) => {
     const made = map(record, n)
@@ -138,7 +138,7 @@ function synchronously(map: Migration['map']): Migration['map'] {
   }
 }
 
-/** Readers that come from now on wait until the lock is released. */
+/** From now on, readers that open the store wait until the lock is released. */
 function tellReaders(old: StoreFile): void {
   freeNextIndexName(old.platform, old.path, old.identity)
   old.lock.retract()
@@ -189,8 +189,8 @@ function* copyRecords({ old, codec, map }: Migration, file: PlatformFile): Steps
 }
 
 /**
- * The indexes that the new schema can have. The others are dropped with their fields, but for unique ones: what they promise of the other
- * fields would go without a word.
+ * The indexes that the new schema can have. Others are dropped with their fields. A unique index is not: the restriction that it makes
+ * would silently end.
  * @throws ERR_STRIDE_SCHEMA_MISMATCH
  */
 function keptIndexes({ root, path }: StoreFile, codec: Codec<unknown>): readonly IndexDefinition[] {
@@ -202,7 +202,7 @@ function keptIndexes({ root, path }: StoreFile, codec: Codec<unknown>): readonly
   })
 }
 
-/** The new records are such that the indexes can be had: whoever opens the store builds them. @throws ERR_STRIDE_DUPLICATE_KEY, _LIMIT */
+/** Checks that the new records fit the unique indexes, which the next opener builds. @throws ERR_STRIDE_DUPLICATE_KEY, _LIMIT */
 function* checkUnique(
   { path, windowBytes }: StoreFile,
   codec: Codec<unknown>,
@@ -231,7 +231,7 @@ function* checkUnique(
   }
 }
 
-/** The same refusal with the record's number; other errors as they are. */
+/** Adds the record's number to a refusal. Other errors are returned unchanged. */
 function ofRecord(error: unknown, path: string, recordNumber: number): unknown {
   if (!(error instanceof StrideError)) return error
   const { field, issues } = error
@@ -241,7 +241,7 @@ function ofRecord(error: unknown, path: string, recordNumber: number): unknown {
     recordNumber,
     ...(field === undefined ? {} : { field }),
     ...(issues === undefined ? {} : { issues }),
-    // A refused record says all there is to say.
+    // The error of a refused record needs no cause.
     ...(error.code === 'ERR_STRIDE_RECORD' ? {} : { cause: error }),
   })
 }

@@ -127,7 +127,7 @@ async function verifyHeader(store: Verifiable, note: Note): Promise<boolean> {
   try {
     const root = readRoot(file, addressing)
     if (isWriter) {
-      // Commits that were made in between would make a riddle of it: all of it at once.
+      // Commits in between would give wrong findings, so the whole journal is checked at once.
       const { journalBytesKept } = storeFile.limits
       allSteps(scanJournal(platform, path, identity, root, state().commitNumber, journalBytesKept)).close()
     }
@@ -138,7 +138,7 @@ async function verifyHeader(store: Verifiable, note: Note): Promise<boolean> {
   }
 }
 
-/** Another process may be storing one of them: then it is looked at again. */
+/** Reads the root pages. If one is damaged, it is read again, since another process may be storing it. */
 async function readPages(
   { file: { file }, isWriter }: Verifiable,
   note: Note,
@@ -155,7 +155,7 @@ async function readPages(
   }
 }
 
-/** Decodes each live record, and compares each record and deletion bit with its checksum. @returns how many were live */
+/** Decodes each live record, and compares records and deletion bits with their checksums. @returns how many were live */
 async function verifyRecords(store: Verifiable, note: Note): Promise<number> {
   const { addressing } = store.file
   let live = 0
@@ -193,7 +193,7 @@ function verifyRecord(
   }
 }
 
-/** Compares the deletion bits with the counts, in one go: a commit in between would make both look wrong. */
+/** Compares the deletion bits with the counts, without a commit in between, which would make them differ. */
 function verifyLiveBits(store: Verifiable, note: Note): void {
   const { liveBitsOffset } = store.state()
   try {
@@ -241,7 +241,7 @@ async function verifyKeys({ indexes, locator, consistently: once }: Verifiable, 
   for (const _ of verifyIndexes(store, note)) await nextTurn()
 }
 
-/** A decoding error says where in the window it was; findings say where in the file. */
+/** An error of decoding with its offset in the file instead of in the window. */
 function located(error: unknown, offset: number): unknown {
   if (!(error instanceof StrideError)) return error
   return new StrideError(error.code, error.message, { offset, ...(error.field ? { field: error.field } : {}) })

@@ -1,7 +1,7 @@
 /**
- * The indexes of one store by their names, as programs hold them: good for as long as the store, whatever file it stands on.
+ * Which index has a name, for a program? The objects stay valid as long as the store, also if its file is replaced.
  *
- * What one index answers: lookup/store-index.ts. Which indexes there are: writer-indexes.ts, upkeep/reader-indexes.ts.
+ * One index: lookup/store-index.ts. Which indexes there are: writer-indexes.ts, upkeep/reader-indexes.ts.
  */
 
 import { StrideError } from '../../errors.ts'
@@ -16,7 +16,7 @@ import type { Reading } from '../read/reading.ts'
 import type { RecordSet } from '../read/record-set.ts'
 import type { Session } from './session.ts'
 
-/** The store that they belong to; its session is another one once its file is. */
+/** The store of the indexes. Its session is replaced when its file is. */
 export interface IndexedOpenedStore<S extends AnySchema> {
   readonly reading: Reading<S>
   readonly session: Session
@@ -29,7 +29,7 @@ export class NamedIndexes<S extends AnySchema> {
   readonly #delete: IndexedStore<S>['delete']
   readonly #named = new Map<string, StoreIndex<S>>()
 
-  /** @param remove what `delete` of an index does (IndexedStore) */
+  /** @param remove the function for `delete` of an index (IndexedStore) */
   constructor(store: IndexedOpenedStore<S>, records: RecordSet<S>, remove: IndexedStore<S>['delete']) {
     this.#store = store
     this.#records = records
@@ -60,7 +60,7 @@ export class NamedIndexes<S extends AnySchema> {
     assertNamed(name, this.definitions)
   }
 
-  /** The index behind a name. @throws RangeError where there is none; ERR_STRIDE_CLOSED, _INDEX_NOT_BUILT */
+  /** The index with this name. @throws RangeError if there is none; ERR_STRIDE_CLOSED, _INDEX_NOT_BUILT */
   find(name: string): KeyIndex {
     const { session } = this.#prepared()
     const { current, reason, definitions } = session.indexes
@@ -72,12 +72,12 @@ export class NamedIndexes<S extends AnySchema> {
     throw new StrideError('ERR_STRIDE_INDEX_NOT_BUILT', message, { path })
   }
 
-  /** Like `#prepared`, for calls that no reading runs again. @throws ERR_STRIDE_BUSY */
+  /** Like `#prepared`, for calls that are not repeated after a commit. @throws ERR_STRIDE_BUSY */
   #consistent(): IndexedOpenedStore<S> {
     return this.#store.reading.consistently(() => this.#prepared())
   }
 
-  /** The store, as new as other processes' commits, and its indexes, too. */
+  /** The store and its indexes, up to date with other processes' commits. */
   #prepared(): IndexedOpenedStore<S> {
     this.#store.reading.prepare()
     this.#store.session.indexes.now()
@@ -85,13 +85,13 @@ export class NamedIndexes<S extends AnySchema> {
   }
 }
 
-/** @throws RangeError where no index has the name */
+/** @throws RangeError if no index has the name */
 function assertNamed(name: string, definitions: readonly IndexDefinition[]): void {
   const names = definitions.map(definition => definition.name)
   if (!names.includes(name)) throw unknownIndex(name, names)
 }
 
-/** What one index sees of its store. */
+/** The store, as one index sees it. */
 class NamedIndex<S extends AnySchema> implements IndexedStore<S> {
   readonly records: RecordSet<S>
   readonly find: () => KeyIndex
@@ -119,7 +119,7 @@ class NamedIndex<S extends AnySchema> implements IndexedStore<S> {
   }
   version(): number {
     const { reading, session } = this.#store
-    // Both only grow while the epoch is the same: their sum comes once.
+    // Both only grow while the epoch is the same, so that each sum occurs once.
     return reading.version + (session.indexes.current?.changes ?? 0)
   }
   numbering(): Numbering {

@@ -1,7 +1,7 @@
 /**
- * What stands behind a store's public face: what it reads, and the session on its file.
+ * What does an opened store consist of? The source of its reads, and the session on its file.
  *
- * The session is replaced whole when the file is: by compact of this process or another one.
+ * The whole session is replaced when compact of this process or another one replaces the file.
  */
 
 import { StrideError } from '../../errors.ts'
@@ -18,7 +18,7 @@ import { openingStoreFile, openStoreFile, type StoreFile } from './store-file.ts
 import { WriterSession } from './writer-session.ts'
 import { sourceOf } from './writing-parts.ts'
 
-/** What tests of the engine bring. */
+/** Parts that tests of the engine pass in. */
 export interface GivenParts {
   readonly platform?: Platform
   readonly limits?: Partial<RecoveryLimits>
@@ -32,7 +32,7 @@ export class OpenedStore<S extends AnySchema> implements SessionSettings<S> {
   readonly #schema: S | undefined
   #session: WriterSession<S> | ReaderSession<S>
 
-  /** `start` follows, once a record set watches the reading. @throws see openStoreFile */
+  /** `start` must follow, once a record set watches the reading. @throws as openStoreFile */
   static *open<S extends AnySchema>(
     path: string,
     schema: S | undefined,
@@ -40,7 +40,7 @@ export class OpenedStore<S extends AnySchema> implements SessionSettings<S> {
     { platform, limits = {} }: GivenParts = {},
   ): QuietSteps<OpenedStore<S>> {
     const held = platform === undefined ? undefined : { platform }
-    // Recovery is left to the session: its indexes need the journal, too.
+    // The session makes the recovery, since its indexes need the journal, too.
     const file = yield* openingStoreFile(path, schema, options, held, { limits, isLeft: true })
     return new OpenedStore(file, schema, options)
   }
@@ -59,12 +59,12 @@ export class OpenedStore<S extends AnySchema> implements SessionSettings<S> {
   get session(): WriterSession<S> | ReaderSession<S> {
     return this.#session
   }
-  /** The session, where this process writes. */
+  /** The session, if this process writes. */
   get writer(): WriterSession<S> | undefined {
     return this.#session instanceof WriterSession ? this.#session : undefined
   }
 
-  /** In steps, as long as a journal is read or indexes are built. */
+  /** Starts the session. A step ends while a journal is read or indexes are built. */
   *start(): QuietSteps<void> {
     const session = this.#session
     try {
@@ -113,7 +113,7 @@ export class OpenedStore<S extends AnySchema> implements SessionSettings<S> {
   }
 }
 
-/** Rows, walks and fields of the reader are made for the layout that the file had. */
+/** The error if the file has another layout now. The classes of its rows and walks were generated for the old one. */
 function migrated(file: StoreFile): StrideError {
   const { path } = file
   file.pool.close()

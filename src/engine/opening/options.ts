@@ -267,13 +267,13 @@ export function indexDefinitions({ indexes }: StoreSettings): readonly IndexDefi
   return Object.entries(indexes).map(([name, declaration]) => defineIndex(name, declaration))
 }
 
-/** Window size and bound. */
+/** Size and bound of windows. */
 export function windowSizes({ windowBytes, maxMappedBytes, advice }: SettledOptions<typeof READING>): {
   windowBytes: number
   mappedBytesMax: number
   readsFirst: boolean
 } {
-  // A bound below one window makes the window smaller, so that the bound holds.
+  // With a small bound windows are smaller, so that four of them fit into it.
   const bounded = 2 ** Math.floor(Math.log2(Math.max(WINDOW_BYTES_MIN, maxMappedBytes / 4)))
   return {
     windowBytes: Math.min(windowBytes, bounded),

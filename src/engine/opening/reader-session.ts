@@ -1,10 +1,9 @@
 /**
- * A store on a file that another process writes, or left: follows the commits of its writer, and stays at one of them where a
- * reading needs that.
+ * How does a read-only store follow its writer? It moves to new commits, and stays at one while a reading needs it.
  *
- *   LF3  a reader moves whenever another process put another file in the place of this one.
- *   LF4  while a commit is held, or a writer is storing one, the reader stays where it is and looks past what is newer.
- * What it sees: reader-state.ts. How it looks past later commits: held-commit.ts.
+ *   LF3  a reader reopens whenever another process has replaced the file.
+ *   LF4  while a commit is held, or the writer is storing one, the reader stays at its commit and hides newer changes.
+ * The state that it sees: reader-state.ts. Hiding later commits: held-commit.ts.
  */
 
 import type { AnySchema } from '../../schema/index.ts'
@@ -28,12 +27,12 @@ export class ReaderSession<S extends AnySchema> implements Session, Following, S
   readonly #settings: SessionSettings<S>
   readonly #follower: Follower
   #reader: ReaderState | undefined
-  /** What keeps the reader at its commit where the file has gone on. */
+  /** The held commit, if the file is ahead of it. */
   #held: HeldCommit | undefined
   #holds = 0
   #moves = 0
   readonly #indexes = new ReaderIndexes()
-  /** The state for which indexes were looked for last. */
+  /** The state for which indexes were last opened. */
   #seen: ReaderState | undefined
 
   constructor(file: StoreFile, follower: Follower, settings: SessionSettings<S>) {
@@ -75,7 +74,7 @@ export class ReaderSession<S extends AnySchema> implements Session, Following, S
     const isHeld = this.#holds > 0
     const isStoring = !isHeld && (follower.settle() & 1) === 1 && this.file.lock.writerState() === 'ready'
     if (isHeld && this.#stay()) return
-    // Once the commit is whole it is to be seen.
+    // Once the commit is whole, it must be seen.
     if (isStoring && this.#stay() && (this.sequence & 1) === 1) return
     if (isHeld) {
       this.#moves++
@@ -84,21 +83,21 @@ export class ReaderSession<S extends AnySchema> implements Session, Following, S
     allSteps(this.#follow())
   }
 
-  /** The writer's sequence for which the locator is right. */
+  /** The writer's sequence for which the locator is valid. */
   get sequence(): number {
     return this.#reader?.sequence ?? Number.NaN
   }
-  /** Counts the commits that the reader moved to. */
+  /** How often the reader has moved to another commit. */
   get moves(): number {
     return this.#moves
   }
-  /** Later commits are kept out of sight until `release`. */
+  /** Hides later commits until `release`. */
   hold(): void {
     this.#holds++
   }
   release(): void {
     this.#holds--
-    // Whatever came meanwhile is to be seen now.
+    // Commits that came meanwhile must be seen now.
     if (this.#held !== undefined && this.#reader !== undefined)
       this.#reader = { ...this.#reader, sequence: Number.NaN }
   }
@@ -137,7 +136,7 @@ export class ReaderSession<S extends AnySchema> implements Session, Following, S
     this.file.file.close()
   }
 
-  /** Takes over what other processes committed. */
+  /** Moves to the commits of other processes. */
   *#follow(): QuietSteps<void> {
     const { reading } = this.#settings
     const { platform, path, file } = this.file
@@ -151,7 +150,7 @@ export class ReaderSession<S extends AnySchema> implements Session, Following, S
       }
       const { locator, pool, addressing } = reading.source
       const reader = yield* readState(this.file, follower)
-      // While it waited for a writer the file may have been replaced.
+      // The file may have been replaced while this waited for a writer.
       if (isReplaced()) {
         reader.overlay?.close()
         this.#openReplacement()
@@ -166,12 +165,12 @@ export class ReaderSession<S extends AnySchema> implements Session, Following, S
       this.#reader = reader
       this.#held = undefined
       reading.changed()
-      // The writer was storing what comes behind this state; it may be whole by now.
+      // The writer was storing a later commit, which may be whole by now.
       if (!reader.isUnderWay || (this.#stay() && (this.sequence & 1) === 1)) return
     }
   }
 
-  /** Goes on seeing the same commit. @returns whether the journal still holds what was replaced since */
+  /** Stays at the same commit. @returns whether the journal still has the bytes that were replaced since */
   #stay(): boolean {
     const { reading } = this.#settings
     const reader = this.#reader
@@ -186,7 +185,7 @@ export class ReaderSession<S extends AnySchema> implements Session, Following, S
 
   #openReplacement(): void {
     const { reading } = this.#settings
-    // Which records moved where is known to the process that compacted.
+    // Only the process that compacted knows the new record numbers.
     reading.source.numbering.end(undefined)
     this.close()
     this.#settings.reopen()

@@ -1,8 +1,8 @@
 /**
- * What is a store on one file, from opening the file to letting go of it?
+ * What is the session of a store? Its life on one file, from opening the file to closing it.
  *
- * A store replaces its session whole when its file is replaced. Where this process writes: writer-session.ts. Where it only reads:
- * reader-session.ts. Who holds the session: opened-store.ts.
+ * When the file is replaced, the whole session is. For writing: writer-session.ts. For reading only: reader-session.ts. The holder of the
+ * session: opened-store.ts.
  */
 
 import type { AnySchema } from '../../schema/index.ts'
@@ -22,39 +22,39 @@ export interface Session {
   readonly commitNumber: number
   /** The last commit that survives the loss of power. */
   readonly durableCommitNumber: number
-  /** Committed record numbers that are deleted. */
+  /** How many committed records are deleted. */
   readonly deletedCount: number
-  /** The committed state that is in the file, under what lies over it in memory. */
+  /** The committed state that is in the file, without changes over it in memory. */
   readonly publishedState: PublishedState
-  /** Whether more is committed than the file has, and lies over it in memory. */
+  /** Whether some committed changes are only in memory, over the file. */
   readonly isOverlaid: boolean
   readonly indexes: SessionIndexes
-  /** Finishes what goes on, and lets go of everything but the lock. */
+  /** Finishes running work and releases everything but the lock. */
   close(): void
-  /** Lets go of everything but the lock, where it could not be started. */
+  /** Releases everything but the lock, if the session could not be started. */
   abandon(): void
 }
 
 /** The indexes of a session. */
 export interface SessionIndexes {
-  /** They as they are now, as new as other processes' commits; undefined where none can be looked up. */
+  /** The indexes, up to date with other processes' commits; undefined if none can be looked up. */
   now(): IndexSet | undefined
-  /** They as they were looked at last. */
+  /** The indexes of the last `now`. */
   readonly current: IndexSet | undefined
-  /** Which indexes the store has, as of the last `now`. */
+  /** The definitions of the store's indexes, as of the last `now`. */
   readonly definitions: readonly IndexDefinition[]
-  /** Why none of them can be looked up, where `now` says undefined. */
+  /** Why none of them can be looked up, if `now` returned undefined. */
   readonly reason: string
 }
 
-/** What the sessions of one store have in common. */
+/** What all sessions of a store share. */
 export interface SessionSettings<S extends AnySchema> {
   readonly reading: Reading<S>
   readonly options: StoreSettings
-  /** The indexes that the opener declares, by name; without those that were dropped since. */
+  /** The indexes that the opener declared, by name, without those that were dropped since. */
   readonly declared: Map<string, IndexDefinition>
-  /** Moves on whenever another set of indexes is there, or another index in it. */
+  /** Raised whenever the set of indexes changes, or an index in it. */
   readonly epoch: { value: number }
-  /** Stands on the file that has the name now. The session is closed, and another one takes its place. */
+  /** Opens the file that has the name now, in a new session. This one is closed. */
   reopen(): void
 }

@@ -1,8 +1,8 @@
 /**
- * A store's file, created or opened: identity checked, schema compared, locks held, windows ready.
+ * How is a store's file opened or created? Its identity is checked, the schema compared, locks are taken, and windows prepared.
  *
- *   OF2  whatever is refused leaves every file as it was.
- * How a file appears whole (OF1): whole-file.ts.
+ *   OF2  a refused opening leaves every file unchanged.
+ * Creating a file so that it appears whole (OF1): whole-file.ts.
  */
 
 import { StrideError } from '../../errors.ts'
@@ -46,7 +46,7 @@ import { indexDefinitions, type StoreSettings, windowSizes } from './options.ts'
 export interface StoreFile {
   readonly path: string
   readonly platform: Platform
-  /** Why the backend is not the one that maps, where that was decided here. */
+  /** Why 'auto' did not map the file. */
   readonly backendReason: string | undefined
   readonly file: PlatformFile
   readonly identity: Identity
@@ -54,35 +54,35 @@ export interface StoreFile {
   readonly addressing: Addressing
   readonly pool: WindowPool
   readonly windowBytes: number
-  /** The root that counts; for a reader, which follows others, as good as at opening. */
+  /** The valid root; for a reader, which follows others, the one at opening. */
   readonly root: Root
   readonly lock: StoreLock
   readonly limits: RecoveryLimits
   /** What opening for writing had to do. */
   readonly recovery: Recovery
-  /** Commits that are on their way from the journal into the file, over `root`. */
+  /** The replay of commits in the journal that are not in the file yet. */
   readonly replay?: Replay
-  /** Only for writing; says nothing yet. */
+  /** Only for writing. It has published nothing yet. */
   readonly publisher: Publisher | undefined
 }
 
-/** What the caller has already, from before or of its own. */
+/** Parts that the caller already has. */
 export interface Held extends ChosenPlatform {
   readonly lock?: StoreLock
 }
 
-/** A byte of the data file far behind its end, which its writer holds locked. */
+/** A byte far behind the end of the data file, which its writer locks. */
 const FILE_LOCK_BYTE = 2 ** 52
 
-/** How recovery goes. */
+/** How recovery is made. */
 export interface AskedRecovery {
   readonly limits?: Partial<RecoveryLimits>
-  /** What is to be put into the file is left to `replay`, however little it is. */
+  /** Whether storing changes into the file is always left to `replay`. */
   readonly isLeft?: boolean
 }
 
 /**
- * Opens the file, or creates it where the options say so.
+ * Opens the file, or creates it if the options say so.
  * @throws ERR_STRIDE_NOT_FOUND, _NOT_A_STORE, _FORMAT_NEWER, _CORRUPT, _TRUNCATED, _SCHEMA_MISMATCH, _BUSY, _NO_LOCK,
  *   _IS_DIRECTORY, _PERMISSION, _NO_SPACE, _IO
  */
@@ -95,7 +95,7 @@ export function openStoreFile(
   return allSteps(openingStoreFile(path, schema, options, held, {}))
 }
 
-/** The same in steps, as long as a journal is read. */
+/** Like `openStoreFile`, in steps while a journal is read. */
 export function* openingStoreFile(
   givenPath: string,
   schema: AnySchema | undefined,
@@ -110,7 +110,7 @@ export function* openingStoreFile(
   const writer = !options.readOnly
   const create = writer && (options.create ?? schema !== undefined)
   if (create && schema === undefined) throw new TypeError('Creating a store takes a schema')
-  // An unfit schema or a foreign file is refused before a lock file appears beside it.
+  // An unfit schema or a foreign file is refused before a lock file is created beside it.
   const wanted = schema === undefined ? undefined : { schema, options, codec: sharedCodec(schema, options) }
   if (writer) checkNameLength(platform, path)
   const isAlone = options.lock === 'process'
@@ -128,13 +128,13 @@ export function* openingStoreFile(
     }
     lock = held?.lock ?? StoreLock.take(platform, path, lockOptions)
     if (found !== undefined && file !== undefined && !isCurrent(platform, path, file)) {
-      // It was replaced while this opener waited.
+      // The file was replaced while this opener waited.
       file.close()
       file = undefined
     }
     if (create && wanted !== undefined && !platform.exists(path))
       createStoreFile(platform, path, wanted.codec, options)
-    // Who gave the file its name, new or compacted, may have died before the name was durable.
+    // The process that gave the file its name may have died before the name was durable.
     else if (writer && held?.lock === undefined) platform.syncFolder(path)
     let opened = file === undefined || found === undefined ? openChecked(platform, path, writer, wanted) : found
     file = opened.file
@@ -156,13 +156,13 @@ export function* openingStoreFile(
   }
 }
 
-/** Removes the files that processes left which died while they rewrote the store, its journal or its indexes. */
+/** Removes leftovers of processes that died while they rewrote the store, its journal or its indexes. */
 function clearLeftovers(platform: Platform, path: string, { storeId }: Identity): void {
   for (const name of [path, journalPathOf(path), indexPathOf(path), nextIndexPathOf(path)])
     removeLeftovers(platform, name, storeId)
 }
 
-/** What the opener asks for, and the codec that a file created by it would have. */
+/** The schema and options of the opener, and the codec of a file that it would create. */
 interface Wanted {
   readonly schema: AnySchema
   readonly options: StoreSettings
@@ -189,7 +189,7 @@ function openChecked(platform: Platform, path: string, writer: boolean, wanted: 
   }
 }
 
-/** What the identity says twice, it says alike. @throws ERR_STRIDE_CORRUPT */
+/** Checks that record size and fingerprint agree with the layout. @throws ERR_STRIDE_CORRUPT */
 function checkLayout({ recordSize, fingerprint }: Identity, layout: Layout, path: string): void {
   if (layout.recordSize === recordSize && layout.fingerprint === fingerprint) return
   const what = `records of ${recordSize} bytes with the fingerprint ${fingerprint} beside a layout of ${layout.recordSize} bytes with ${layout.fingerprint}`
@@ -232,7 +232,7 @@ function* assemble(
   if (options.readOnly) {
     return { ...opened, root: found, recovery: NOTHING_RECOVERED, publisher: undefined }
   }
-  // What is damaged is refused before the first byte is changed (OF2); from then on readers wait.
+  // A damaged file is refused before the first byte is changed (OF2). From then on readers wait.
   const words = openSharedWords(file)
   let scan: JournalScan | undefined
   let publisher: Publisher | undefined
@@ -251,8 +251,7 @@ function* assemble(
   }
 }
 
-/** The codec of the given schema, if it lays records out as the file does; without one, the file's own. */
-/** The file's codec: by the schema where it has this layout. `align` and `endian` are the file's where nothing is said of them. */
+/** The codec of the given schema if it has the file's layout; without a schema the file's own. `align` and `endian` may be left out. */
 function codecFor(identity: Identity, wanted: Wanted | undefined, path: string): Codec<unknown> {
   const { fingerprint, canonicalLayout } = identity
   if (wanted === undefined) return sharedCodecOf(canonicalLayout)
@@ -270,7 +269,7 @@ function codecFor(identity: Identity, wanted: Wanted | undefined, path: string):
   throw new StrideError('ERR_STRIDE_SCHEMA_MISMATCH', message, { path })
 }
 
-/** Two names of one file have two lock files: the file itself is locked too. @throws ERR_STRIDE_BUSY */
+/** Locks the data file itself, too, since two names of one file have two lock files. @throws ERR_STRIDE_BUSY */
 function lockFile(file: PlatformFile): void {
   if (file.tryLock(FILE_LOCK_BYTE, 'exclusive')) return
   const message = `Another writer has the file of ${file.path} open, by another name or with another lock file`
@@ -314,9 +313,9 @@ export function writeHeaderPages(file: PlatformFile, root: Root): void {
 }
 
 /**
- * Finds the records of an open file.
- * @param bytesMax how much may be staged
- * @param ownFrom records from this number on will come from this process
+ * The locator of an open file's records.
+ * @param bytesMax bound on staged bytes
+ * @param ownFrom records from this number on are stored by this process
  */
 export function locatorOver(
   { addressing, pool, root, identity }: Pick<StoreFile, 'addressing' | 'pool' | 'root' | 'identity'>,

@@ -1,9 +1,9 @@
 /**
- * The indexes of a store that this process writes: opened with it, created and dropped later, and rewritten by compact.
+ * How are the indexes of a store opened, created, dropped and rewritten by the process that writes it?
  *
- *   D10  the store's root says which indexes there are, durably before a call that created or dropped one returns: an index is
- *        named there after its pages are durable, and is no longer named before they are given up.
- * How they are found by name: named-indexes.ts. What they are made of: indexes/.
+ *   D10  the store's root says which indexes there are, durably before a call that created or dropped one returns. An index is named
+ *        there after its pages are durable, and its name is removed before its pages are freed.
+ * Finding them by name: named-indexes.ts. Their parts: indexes/.
  */
 
 import { StrideError } from '../../errors.ts'
@@ -24,22 +24,22 @@ import type { SessionIndexes, SessionSettings } from './session.ts'
 import type { StoreFile } from './store-file.ts'
 import { indexWindows, newStoreIndexes, openStoreIndexes } from './writing-parts.ts'
 
-/** The session that they belong to. */
+/** The session, as far as indexes need it. */
 interface IndexedSession {
   readonly file: StoreFile
   readonly applied: AppliedState
 }
 
 export class WriterIndexes<S extends AnySchema> implements SessionIndexes {
-  /** What the writer tells of staged records, and the checkpointer of checkpoints. */
+  /** Passes on staged records from the writer, and checkpoints from the checkpointer. */
   readonly relay = new IndexRelay()
-  /** None before recovery is through. */
+  /** Undefined before recovery is finished. */
   committer: Committer | undefined
   readonly reason = 'the index file does not have it'
   readonly #session: IndexedSession
   readonly #settings: SessionSettings<S>
   #built: readonly RebuiltIndex[] = []
-  /** What opening found that the root defines or the opener declares, without pages. */
+  /** Indexes that the root defines or the opener declares, but that have no pages. */
   #missing: readonly IndexDefinition[] = []
 
   constructor(session: IndexedSession, settings: SessionSettings<S>) {
@@ -56,16 +56,16 @@ export class WriterIndexes<S extends AnySchema> implements SessionIndexes {
   get definitions(): readonly IndexDefinition[] {
     return this.relay.current?.definitions ?? []
   }
-  /** Those that opening had to build from the records, and why. */
+  /** Indexes that opening had to build from the records, and why. */
   get built(): readonly RebuiltIndex[] {
     return this.#built
   }
-  /** The rebuilding was asked for, and is no recovery. */
+  /** Forgets the built indexes, since compact caused the building, not a crash. */
   forgetBuilt(): void {
     this.#built = []
   }
 
-  /** Opens them, in steps. @returns whether `complete` has something to do, for which the file has to be written */
+  /** Opens the indexes in steps. @returns whether `complete` has work that writes to the file */
   *open(): QuietSteps<boolean> {
     const { reading, options, declared } = this.#settings
     const { file } = this.#session
@@ -80,7 +80,7 @@ export class WriterIndexes<S extends AnySchema> implements SessionIndexes {
     return opened !== undefined && (this.#missing.length > 0 || definitions !== file.root.definitions)
   }
 
-  /** Builds what `open` found missing, and names it in the root; in steps. */
+  /** Builds the indexes that `open` found missing, in steps, and names them in the root. */
   *complete(): QuietSteps<void> {
     const { current: set } = this.relay
     if (set === undefined) return
@@ -88,29 +88,29 @@ export class WriterIndexes<S extends AnySchema> implements SessionIndexes {
     for (const definition of this.#missing) {
       for (const _ of set.build(set.begin(definition), size)) yield
     }
-    // Also an index that was found in the file may have been left there unsynced, by a process that ended before it named it.
+    // An index that was found in the file may be unsynced, too, left by a process that ended before it named the index.
     set.checkpointer.publish()
     this.#missing = []
     this.#nameInRoot(set.definitions)
   }
 
-  /** Makes durable what the indexes hold, before a journal that they were brought up to date from goes. */
+  /** Makes the indexes durable, before the journal ends that they were updated from. */
   publish(): void {
     this.relay.current?.checkpointer.publish()
   }
 
-  /** Whether a page was found damaged, or the disk was full. */
+  /** Whether a page is damaged, or could not be written on a full disk. */
   get needMending(): boolean {
     return this.relay.current?.checkpointer.needsMending === true
   }
-  /** Rebuilds damaged indexes, and writes what a full disk kept from being written. */
+  /** Rebuilds damaged indexes, and writes what could not be written on a full disk. */
   async mend(): Promise<void> {
     await this.relay.current?.checkpointer.checkpoint()
   }
 
   /**
-   * Builds an index in turns, told of every change from the call on. `settled` resolves once everything that was committed
-   * before the call is in the file. @throws see Store.createIndex
+   * Builds an index in turns. It is told of every change from the call on. @throws as Store.createIndex
+   * @param settled resolves once all commits before the call are in the file
    */
   async create(
     definition: IndexDefinition,
@@ -137,7 +137,7 @@ export class WriterIndexes<S extends AnySchema> implements SessionIndexes {
       steps = set.build(index, committer.applied.size)
       await runInTurns(this.#whileOpen(steps), options)
     } finally {
-      // Aborted, it is told so; whether it had begun or not.
+      // The steps must end if the work is aborted, even if they had not begun.
       steps?.return()
       set.giveUp(index)
     }
@@ -154,8 +154,8 @@ export class WriterIndexes<S extends AnySchema> implements SessionIndexes {
   }
 
   /**
-   * Writes the indexes for the file that compact is about to put in the place of this one. Nothing is staged.
-   * @returns undefined where opening that file has to build them
+   * Writes the indexes of the file with which compact will replace this one. Nothing is staged.
+   * @returns undefined if opening that file has to build them
    */
   async renumber(compacted: CompactedStore, { signal }: ProgressOptions): Promise<NextIndexes | undefined> {
     const { current: set } = this.relay
@@ -164,7 +164,7 @@ export class WriterIndexes<S extends AnySchema> implements SessionIndexes {
     freeNextIndexName(platform, path, owner)
     if (set === undefined || set.all.length === 0) return undefined
     if (!(await set.checkpointer.settle())) {
-      // Indexes that had to be built again once the new file has the name would meet the same full disk.
+      // Building the indexes after the rename would find the same full disk.
       if (isFullDisk(set.checkpointer.failure)) throw set.checkpointer.failure
       return undefined
     }
@@ -183,14 +183,14 @@ export class WriterIndexes<S extends AnySchema> implements SessionIndexes {
       if (error instanceof StrideError && error.code === 'ERR_STRIDE_CORRUPT') return undefined
       throw error
     } finally {
-      // Ended by the signal or by closing, it is told so.
+      // The steps must end if the signal or closing ends the work.
       steps.return(undefined as never)
     }
   }
 
   /**
-   * Once the root no longer names it, it is gone; a full disk may leave its pages until the next checkpoint.
-   * @throws ERR_STRIDE_IO; RangeError where there is none of this name
+   * Drops an index by removing it from the root. On a full disk its pages may stay until the next checkpoint.
+   * @throws ERR_STRIDE_IO; RangeError if there is none of this name
    */
   drop(name: string): void {
     const { current: set } = this.relay
@@ -203,7 +203,7 @@ export class WriterIndexes<S extends AnySchema> implements SessionIndexes {
     set.checkpointer.publish()
   }
 
-  /** Makes durable which indexes the store has. @throws whatever poisons */
+  /** Makes the definitions of the store's indexes durable. @throws errors that poison the store */
   #nameInRoot(definitions: readonly IndexDefinition[]): void {
     const committer = this.committer as Committer
     const text = definitionsText(definitions)
@@ -216,7 +216,7 @@ export class WriterIndexes<S extends AnySchema> implements SessionIndexes {
     this.#settings.epoch.value++
   }
 
-  /** Ends work that goes on when the store is closed. */
+  /** Runs steps that end when the store is closed. */
   *#whileOpen<T>(steps: Steps<T>): Steps<T> {
     for (;;) {
       this.#settings.reading.prepare()

@@ -1,9 +1,9 @@
 /**
- * A store on a file that this process writes: recovery at first, where a crash left something, and then writing.
+ * How does a store write to its file? After a crash recovery comes first, then writing.
  *
- *   LF1  a writer stands on one file until it replaced it itself (compact).
- *   LF2  what recovery found is put into the file before anything else is written; reads have it from memory until then.
- * What stages and commits: writing-parts.ts. Its indexes: writer-indexes.ts.
+ *   LF1  a writer uses one file until it replaces it itself (compact).
+ *   LF2  recovered changes are stored in the file before anything else is written. Until then reads see them in memory.
+ * The parts that stage and commit: writing-parts.ts. Its indexes: writer-indexes.ts.
  */
 
 import type { AnySchema } from '../../schema/index.ts'
@@ -21,7 +21,7 @@ export class WriterSession<S extends AnySchema> implements Session {
   readonly indexes: WriterIndexes<S>
   readonly #settings: SessionSettings<S>
   #file: StoreFile
-  /** None before recovery is through. */
+  /** Undefined before recovery is finished. */
   #parts: WritingParts | undefined
 
   constructor(file: StoreFile, settings: SessionSettings<S>) {
@@ -54,11 +54,11 @@ export class WriterSession<S extends AnySchema> implements Session {
   get isOverlaid(): boolean {
     return this.#parts === undefined
   }
-  /** What is committed and in the file; before that, what recovery will put there. */
+  /** The committed state that is in the file; during recovery, the state that it will have. */
   get applied(): AppliedState {
     return this.#parts?.committer.applied ?? this.#recovered
   }
-  /** What stages and commits, where recovery is through. */
+  /** The parts that stage and commit, if recovery is finished. */
   get parts(): WritingParts | undefined {
     return this.#parts
   }
@@ -78,14 +78,14 @@ export class WriterSession<S extends AnySchema> implements Session {
     if (isBehind) yield* this.indexes.complete()
   }
 
-  /** What stages and commits; what recovery has left to do is done first. @throws ERR_STRIDE_POISONED, _IO, _NO_SPACE */
+  /** The parts that stage and commit. Finishes recovery first. @throws ERR_STRIDE_POISONED, _IO, _NO_SPACE */
   writing(): WritingParts {
     const { replay } = this.#file
     if (replay !== undefined) this.#endReplay(replay.finish())
     return this.#parts as WritingParts
   }
 
-  /** Ends recovery before closing, unless it failed. */
+  /** Finishes recovery before closing, unless it failed. */
   settle(): void {
     if (this.#file.replay?.isPoisoned !== true) this.writing()
   }
@@ -111,7 +111,7 @@ export class WriterSession<S extends AnySchema> implements Session {
     this.#file.file.close()
   }
 
-  /** What is committed until recovery has put it into the file. */
+  /** The committed state, until recovery has stored it in the file. */
   get #recovered(): Root {
     return this.#file.replay?.state ?? this.#file.root
   }
@@ -122,14 +122,14 @@ export class WriterSession<S extends AnySchema> implements Session {
     this.indexes.committer = this.#parts.committer
   }
 
-  /** Goes on putting what recovery found into the file, while reads look at it in memory. */
+  /** Stores recovered changes into the file in the background. Reads see them in memory meanwhile. */
   #goOnReplaying(replay: Replay): void {
     void replay.run().then(root => {
       if (root === undefined || this.#settings.reading.isClosed) return
       try {
         this.#endReplay(root)
       } catch {
-        // The next call that writes tries again, and says why.
+        // The next call that writes tries again, and throws.
       }
     })
   }

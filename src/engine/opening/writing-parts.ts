@@ -1,5 +1,5 @@
 /**
- * What a store is made of over an opened file: what it reads from, and, for a writer, what stages and commits.
+ * Which objects does a store need over an opened file? The source of its reads and, for a writer, the parts that stage and commit.
  */
 
 import type { AnySchema } from '../../schema/index.ts'
@@ -39,14 +39,14 @@ export interface WritingParts {
   readonly publisher: Publisher
 }
 
-/** What a record set reads from. */
+/** The source of a record set. */
 export function sourceOf<S extends AnySchema>(
   file: StoreFile,
   options: StoreSettings,
   numbering = new Numbering(),
 ): Source<S> {
   const { path, addressing, pool, windowBytes } = file
-  // A reader's overlay is as large as the journal that a writer left.
+  // The overlay of a reader may be as large as the journal of a dead writer.
   const bytesMax = options.readOnly ? Number.POSITIVE_INFINITY : options.stagedBytesMax
   const size = file.replay?.state.size ?? file.root.size
   const ownFrom = options.readOnly ? Number.POSITIVE_INFINITY : size
@@ -62,7 +62,7 @@ function checksumPolicy({ verifyReads }: StoreSettings): ChecksumPolicy {
   return verifyReads ? 'each' : 'never'
 }
 
-/** Makes the writer's parts, and tells readers that it is ready. */
+/** Makes the writer's parts, and announces the writer to readers. */
 export function startWriting<S extends AnySchema>(
   opened: StoreFile,
   { source, changed }: Reading<S>,
@@ -78,7 +78,7 @@ export function startWriting<S extends AnySchema>(
     const { changesPerSegment: changesMax } = limits
     return Journal.create(platform, path, identity, { slotBytes: journalBytes, changesMax, like: file })
   }
-  // Readers look at root and journal from now on.
+  // From now on readers use root and journal.
   const failed = (): void => opened.lock.retract()
   const committer = new Committer({
     file,
@@ -113,7 +113,7 @@ export function startWriting<S extends AnySchema>(
   return { writer: new StoreWriter(parts), reservations, committer, space, publisher }
 }
 
-/** Opens the indexes of a file for writing. @returns undefined where the store has none */
+/** Opens the indexes of a file for writing. @returns undefined if the store has none */
 export function* openStoreIndexes<S extends AnySchema>(
   file: StoreFile,
   source: Source<S>,
@@ -157,7 +157,7 @@ export function newStoreIndexes<S extends AnySchema>(
   return createIndexes(opening)
 }
 
-/** What a reader's indexes are read from. */
+/** The source of a reader's indexes. */
 export function readableIndexes<S extends AnySchema>(
   file: StoreFile,
   source: Source<S>,
@@ -180,7 +180,7 @@ function openingOf<S extends AnySchema>(
   return { platform, path, identity, codec, locator, windows: indexWindows(options), like: file }
 }
 
-/** How the windows of an index file slide. */
+/** Sizes of the windows of an index file. */
 export function indexWindows(options: StoreSettings): IndexOpening['windows'] {
   return { ...windowSizes(options), advice: options.advice }
 }
