@@ -1,5 +1,5 @@
 /**
- * Puts changes whose frames are synced into the file: bytes of records where they lie, checksums and deletion bits behind them.
+ * How are changes stored in the data file, once their frames are synced? Bytes of records, then checksums and deletion bits.
  */
 
 import type { WindowPool } from '../../mmap/window-pool/window.ts'
@@ -12,20 +12,20 @@ import type { DeletionBits } from './deletion-bits.ts'
 import type { DirtyRanges } from './dirty-ranges.ts'
 import { StoreBatch } from './store-batch.ts'
 
-/** Takes bytes of a record: `length` of them at `at` in the source, for byte `start` of the record. */
+/** Takes `length` bytes of a record, at `at` in the source, for byte `start` of the record. */
 export type PutPiece = (source: RecordBytes, at: number, length: number, start: number) => void
 
-/** Changes whose numbers rise. */
+/** Changes in ascending order of their numbers. */
 export interface AppliedChanges {
   readonly numbers: ArrayLike<number>
   isDeleted(i: number): boolean
-  /** Gives the bytes of record i that change, or more of them, in rising order; none where it is deleted. */
+  /** Gives the bytes of record i that change, or more of them, in ascending order; none if it is deleted. */
   eachPiece(i: number, put: PutPiece): void
-  /** The entry of record i, which is not deleted, in the table of checksums. */
+  /** The checksum entry of record i, which is not deleted. */
   checksumOf(i: number, entryOf: (record: Uint8Array) => number): number
 }
 
-/** What changes go into. */
+/** The parts of a store that changes are stored in. */
 export interface Applicable {
   readonly addressing: Addressing
   readonly pool: WindowPool
@@ -53,7 +53,7 @@ export class Applier {
     this.#batch = new StoreBatch(pool, dirty)
   }
 
-  /** Stores changes whose numbers rise. */
+  /** Stores changes, in ascending order of their numbers. */
   apply(changes: AppliedChanges): void {
     const deleted = this.#storeRecords(changes)
     if (this.#checksums.exists) this.#storeChecksums(changes, deleted)

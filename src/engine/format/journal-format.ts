@@ -1,14 +1,14 @@
 /**
- * What a journal's file looks like: `x.stride-journal`, there while a store is open for writing or after a crash.
+ * What does a journal look like? `x.stride-journal`, which exists while a store is open for writing, and after a crash.
  *
  *   block 0       header    written once, when the journal is created
  *   block 1 …     slot 0    slotBytes; a segment of frames, from the slot's start
  *   behind it     slot 1    slotBytes
  *   behind it     slot 2    grown for a transaction that is larger than slotBytes
  *
- * Segments are numbered and take free slots in turn. The frames of one sync (a group) start on a fresh block; within
- * a group each frame starts at a multiple of 8 behind the one before, and zeros fill the last block. What a frame
- * holds: frame-read.ts. Which of them count: journal-scan.ts. docs/format.md is rendered from these tables.
+ * Segments are numbered and take free slots in turn. The frames of one sync (a group) start on a new block. Within a group each frame
+ * starts at a multiple of 8 behind the one before, and zeros fill the last block. The content of a frame: frame-read.ts. Which frames
+ * count: journal-scan.ts. docs/format.md is rendered from these tables.
  */
 
 import { defineStruct } from './struct.ts'
@@ -20,7 +20,7 @@ export const JOURNAL_VERSION = 3
 export const BLOCK_BYTES = 4096
 export const SALT_BYTES = 8
 
-/** Whose journal this is. */
+/** The store that a journal belongs to. */
 export const JOURNAL_HEADER = defineStruct('journal header', 512, [
   { name: 'magic', type: 'bytes', offset: 0, size: 8, meaning: 'the ASCII text STRIJRNL' },
   { name: 'formatVersion', type: 'u32', offset: 8, meaning: 'version of the journal format' },
@@ -37,7 +37,7 @@ export const JOURNAL_HEADER = defineStruct('journal header', 512, [
   { name: 'slotBytes', type: 'u64', offset: 48, meaning: 'bytes of slots 0 and 1, a multiple of 4096' },
 ])
 
-/** In front of each commit. The payload follows, its own checksum here. */
+/** In front of each commit. The payload follows; its checksum is here. */
 export const FRAME_HEADER = defineStruct('frame header', 88, [
   { name: 'magic', type: 'u32', offset: 0, meaning: '0x4d524653, the ASCII text SFRM' },
   { name: 'segment', type: 'u32', offset: 4, meaning: 'number of the segment, one more than the one before' },

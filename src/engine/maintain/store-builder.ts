@@ -1,8 +1,8 @@
 /**
- * Writes a whole store file from records in number order: what compact, backup and migrate share.
+ * How is a whole store file written from records in number order? For compact, backup and migrate.
  *
- * Bytes go straight behind the header; deletion bits follow the records if one was deleted, and checksums if the store keeps
- * them; the root comes last.
+ * Records are written behind the header, then deletion bits if a record was deleted, then checksums if the store keeps them. The root
+ * comes last.
  */
 
 import type { PlatformFile } from '../../mmap/platform.ts'
@@ -16,7 +16,7 @@ import { writeHeaderPages } from '../opening/store-file.ts'
 
 const CHUNK_BYTES = 1024 * 1024
 
-/** What the root says beside what the records tell. */
+/** The fields of the root that do not follow from the records. */
 export type BuiltState = Pick<Root, 'commitNumber' | 'deletedCount' | 'lineage' | 'definitions'>
 
 export class StoreBuilder {
@@ -25,13 +25,13 @@ export class StoreBuilder {
   readonly #chunk: Buffer
   #chunkStart = 0
   #size = 0
-  /** A set bit is a deleted record; as many bytes as were needed so far. */
+  /** A set bit is a deleted record. It has as many bytes as were needed so far. */
   #deletionBits = new Uint8Array(0)
   #deletedCount = 0
-  /** One a record. */
+  /** One for each record. */
   #checksums: Uint32Array | undefined
 
-  /** `checksums`: whether the store keeps them. */
+  /** @param checksums whether the store keeps them */
   constructor(file: PlatformFile, identity: Identity, checksums: boolean) {
     this.#file = file
     this.#checksums = checksums ? new Uint32Array(1024) : undefined
@@ -40,15 +40,14 @@ export class StoreBuilder {
     writeIdentity(file, identity)
   }
 
-  /** Record numbers given so far. */
+  /** How many records were added, deleted ones included. */
   get size(): number {
     return this.#size
   }
 
   /**
-   * Takes whole records; they get the next numbers.
-   * @param checksumOf the checksum entry of the i-th in the store they come from, so that damage stays visible; else it is
-   *   computed
+   * Adds records, which get the next numbers.
+   * @param checksumOf the checksum entry of the i-th record in its store, so that damage stays visible; computed if not given
    */
   addRecords(bytes: Uint8Array, checksumOf?: (i: number) => number): void {
     const { recordSize } = this.#identity
@@ -65,13 +64,13 @@ export class StoreBuilder {
     this.#addChecksums(first, bytes, checksumOf)
   }
 
-  /** Uses up the next number for a deleted record, whose bytes are zero. */
+  /** Adds a deleted record, whose bytes are zero. */
   addDeleted(): void {
     this.#setDeleted(this.#size, true)
     this.addRecords(new Uint8Array(this.#identity.recordSize), () => DELETED_ENTRY)
   }
 
-  /** Copies a record that was given before. */
+  /** Copies a record that was added before. */
   read(n: number, target: Buffer): void {
     const { recordSize } = this.#identity
     const at = (n - this.#chunkStart) * recordSize

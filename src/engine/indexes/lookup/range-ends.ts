@@ -3,7 +3,7 @@
  *
  * A bound of fewer values than the index has fields stands for all keys that begin with them: `gte` and `lt` lie in front of
  * those, `gt` and `lte` behind. So does a value that no field can hold: the range goes on beside where it would be.
- *   KR1 null is a bound like any other; undefined is none, and is refused: a condition is never dropped silently.
+ *   KR1  null is a bound like any other. undefined is no bound and is refused, so that no condition is dropped silently.
  */
 
 import { GivenKey } from '../keys/given-key.ts'
