@@ -78,7 +78,7 @@ export function liveEntryOf(record: Uint8Array): number {
   return toLiveEntry(crc32(record))
 }
 
-/** The entry for a CRC-32 of a live record (Q1). */
+/** The entry for a CRC-32 of a live record (CK1). */
 export function toLiveEntry(crc: number): number {
   return crc === DELETED_ENTRY ? DELETED_ENTRY ^ 1 : crc
 }
