@@ -25,7 +25,7 @@ const BOUND: StoreOptions = { maxMappedBytes: 64 * MIB }
 type Numbers = readonly Uint32Array[]
 
 export async function* reads(context: Context, sizes: readonly Size[]): AsyncIterable<Row> {
-  yield await opening(context, sizes)
+  yield await opening(context, sizes, 'openStore, with its index')
   yield await scanning(context, sizes)
   yield await reading(context, sizes, {
     what: 'random field',
@@ -50,7 +50,7 @@ export async function* reads(context: Context, sizes: readonly Size[]): AsyncIte
   yield await coldLookups(context, sizes)
 }
 
-async function opening(context: Context, sizes: readonly Size[]): Promise<Row> {
+export async function opening(context: Context, sizes: readonly Size[], what: string): Promise<Row> {
   const sides = sizes.map(({ label, path }): Side => {
     let store: ItemStore | undefined
     return {
@@ -65,7 +65,7 @@ async function opening(context: Context, sizes: readonly Size[]): Promise<Row> {
   })
   const figures = await alternate(context, { sides, rounds: 21 })
   return {
-    what: 'openStore, with its index',
+    what,
     cache: 'warm',
     sides: figures,
     targets: sizes.map(({ label }) =>

@@ -10,6 +10,7 @@ import { join } from 'node:path'
 import { openStore, type Store } from 'stridedb'
 import { type Context, sized } from './context.ts'
 import { ITEM_BYTES, ITEM_INDEXES, Item, idOf } from './items.ts'
+import { residentOwnBytes } from './resident.ts'
 import { figuresOf, type Row, type SideFigures } from './row.ts'
 import { atLeast, nsOf } from './targets.ts'
 
@@ -116,23 +117,53 @@ export function* itemsFrom(from: number, count: number) {
   }
 }
 
-/** Indexes each store by id, and says what that took a key. */
+/** Indexes each store by id, and says what that took a key, how much memory, and for how long it kept the event loop. */
 export async function indexing(sizes: readonly Size[]): Promise<Row> {
   const sides: SideFigures[] = []
   for (const { label, path, records } of sizes) {
     const store = openStore(path, Item)
+    const watch = new Watch()
     const began = performance.now()
     await store.createIndex('byId', ITEM_INDEXES.byId)
     const ms = performance.now() - began
+    const { memoryMib, blockMs } = watch.stop()
     await store.closeAsync()
     const bytes = statSync(`${path}-index`).size / records
-    const peak = (process.resourceUsage().maxRSS / 1024).toFixed(0)
-    sides.push({
-      ...figuresOf(label, [ms / records]),
-      note: `${(ms / 1000).toFixed(1)} s in all, ${bytes.toFixed(1)} bytes a key; the process had at most ${peak} MiB`,
-    })
+    const facts = [
+      `${(ms / 1000).toFixed(1)} s in all`,
+      `${bytes.toFixed(1)} bytes a key`,
+      `memory of its own grew by ${memoryMib.toFixed(0)} MiB`,
+      `longest block of the event loop ${blockMs.toFixed(0)} ms`,
+    ]
+    sides.push({ ...figuresOf(label, [ms / records]), note: facts.join(', ') })
   }
   return { what: 'building a hash index: a key', cache: 'warm', sides, targets: [], notes: [] }
+}
+
+/** What an operation that takes seconds does to its process, looked at whenever the event loop turns. */
+class Watch {
+  readonly #before = residentOwnBytes()
+  readonly #timer: NodeJS.Timeout
+  #last = performance.now()
+  #peak = 0
+  #blockMs = 0
+
+  constructor() {
+    this.#timer = setInterval(() => this.#look(), 1)
+  }
+
+  #look(): void {
+    const now = performance.now()
+    this.#blockMs = Math.max(this.#blockMs, now - this.#last)
+    this.#last = now
+    this.#peak = Math.max(this.#peak, residentOwnBytes())
+  }
+
+  stop(): { readonly memoryMib: number; readonly blockMs: number } {
+    this.#look()
+    clearInterval(this.#timer)
+    return { memoryMib: (this.#peak - this.#before) / 2 ** 20, blockMs: this.#blockMs }
+  }
 }
 
 export function remove({ path }: Size): void {

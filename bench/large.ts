@@ -9,7 +9,7 @@
  */
 
 import type { Benchmark } from './context.ts'
-import { reads } from './large-reads.ts'
+import { opening, reads } from './large-reads.ts'
 import { building, indexing, remove, type Size, sizesOf } from './large-stores.ts'
 import { writesBySize } from './large-writes.ts'
 import { renderTable, renderTime } from './report.ts'
@@ -30,6 +30,7 @@ export const large: Benchmark = {
     }
     if (sizes.length > 0) {
       yield keep(await building(context, sizes))
+      yield keep(await opening(context, sizes, 'openStore, without an index'))
       yield keep(await indexing(sizes))
       for await (const row of reads(context, sizes)) yield keep(row)
       for await (const row of writesBySize(context, sizes)) yield keep(row)

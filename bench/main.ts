@@ -14,6 +14,7 @@ import { parseArgs } from 'node:util'
 import { type ReportedRow, readReport, renderAgainst } from './against.ts'
 import { append } from './append.ts'
 import { appendJournal } from './append-journal.ts'
+import { bulk } from './bulk.ts'
 import { buildCBaseline } from './c-baseline.ts'
 import { checkpointLatency } from './checkpoint-latency.ts'
 import { cold } from './cold.ts'
@@ -35,7 +36,6 @@ import { open } from './open.ts'
 import { openJournal } from './open-journal.ts'
 import { randomField } from './random-field.ts'
 import { randomObject } from './random-object.ts'
-import { readsJournal } from './reads-journal.ts'
 import { recordSizes } from './record-sizes.ts'
 import { renderRow, renderSummary } from './report.ts'
 import type { Row } from './row.ts'
@@ -48,6 +48,7 @@ const BENCHMARKS: readonly Benchmark[] = [
   randomField,
   randomObject,
   gather,
+  bulk,
   indexes,
   indexLookups,
   indexLookupsLarge,
@@ -60,7 +61,6 @@ const BENCHMARKS: readonly Benchmark[] = [
   journalAge,
   groupCommit,
   appendJournal,
-  readsJournal,
   openJournal,
   checkpointLatency,
   open,

@@ -3,8 +3,8 @@
  *
  * The judged rows have one call site that sees three fields of two stores in turn, so that the compiler of the
  * language cannot make a special case of it: two stores of one schema, and of two. A DataView over the same bytes
- * in the heap, read by the same loop, shows what is left to win. Beside them: one field of one store, and a read-only
- * opener, which looks at the writer's sequence around each read.
+ * in the heap, read by the same loop, shows what is left to win. Beside them: one field of one store, and read-only openers,
+ * which look at the writer's sequence around each read: one alone, and one beside a writer that does nothing.
  */
 
 import { openStore, type Store } from 'stridedb'
@@ -22,6 +22,7 @@ type TradeStore = Store<typeof Trade>
 const FIELD = 'field(n)'
 const ROW = 'row.seek(n).price'
 const READER = 'field(n), read-only'
+const BESIDE = 'field(n), read-only, beside an idle writer'
 const FIELDS = ['price', 'qty', 'id'] as const
 const FIELD_AT: readonly number[] = [AT.price, AT.qty, AT.id]
 const FIELD_AT_REORDERED: readonly number[] = [AT_REORDERED.price, AT_REORDERED.qty, AT_REORDERED.id]
@@ -91,12 +92,18 @@ async function oneField(context: Context): Promise<Row> {
   const input = (seed: number): Uint32Array => randomNumbers(seed, operations, records)
   using store = openStore(fixturePath(context, 'distinct'), Trade)
   using reader = openStore(fixturePath(context, 'repeated'), Trade, { readOnly: true })
+  using beside = openStore(fixturePath(context, 'distinct'), Trade, { readOnly: true })
   using rows = openStore(fixturePath(context, 'distinct-copy'), Trade)
   const row = rows.row(0)
   const sides: Side<Uint32Array>[] = [
     { name: FIELD, operations, run: (numbers, count) => onePrice(store, numbers, count) },
     { name: ROW, operations, run: (numbers, count) => priceByRow(row, numbers, count) },
     { name: READER, operations, run: (numbers, count) => onePriceOfReader(reader, numbers, count) },
+    {
+      name: BESIDE,
+      operations,
+      run: (numbers, count) => onePriceBesideWriter(beside, numbers, count),
+    },
   ]
   const figures = await alternate(context, { sides, rounds: 11, input, agree: false })
   return {
@@ -106,6 +113,13 @@ async function oneField(context: Context): Promise<Row> {
     targets: [
       atMost(context, '1.3 times field(n), by row.seek(n).price', ratio(figures, ROW, FIELD), 1.3, 'times'),
       atMost(context, '1.2 times field(n), by a reader alone', ratio(figures, READER, FIELD), 1.2, 'times'),
+      atMost(
+        context,
+        '1.5 times field(n), by a reader beside a writer',
+        ratio(figures, BESIDE, FIELD),
+        1.5,
+        'times',
+      ),
     ],
     notes: [],
   }
@@ -163,8 +177,14 @@ function onePrice(store: TradeStore, numbers: Uint32Array, count: number): numbe
   return sum
 }
 
-/** A function of its own, so that the two sides do not share what the compiler learns. */
+/** A function of its own, so that the sides do not share what the compiler learns. */
 function onePriceOfReader(store: TradeStore, numbers: Uint32Array, count: number): number {
+  let sum = 0
+  for (let i = 0; i < count; i++) sum += store.field(numbers[i] as number, 'price')
+  return sum
+}
+
+function onePriceBesideWriter(store: TradeStore, numbers: Uint32Array, count: number): number {
   let sum = 0
   for (let i = 0; i < count; i++) sum += store.field(numbers[i] as number, 'price')
   return sum
