@@ -3,8 +3,8 @@
  *
  * V8 inlines called functions into a function, and that function into loops, up to a budget of bytecode
  * (--max-inlined-bytecode-size). A slow path that ran often while the process was young takes the whole budget for good. Loops then
- * call the fast path instead of inlining it, and box its numbers: a field takes 53 ns in some processes and 25 in others, depending
- * on the moment of compilation (docs/performance.md, Scan).
+ * call the fast path instead of inlining it, and box its numbers. A step of a scan took twice as long in some processes as in
+ * others, depending on the moment of compilation (docs/performance.md, Scan).
  *   OL1  V8 does not inline a call whose target changes. There are therefore two functions that do the same, and each run replaces the
  *        one that was called by the other.
  */

@@ -87,6 +87,19 @@ function absentScripts(page: string): string[] {
   return named.filter(name => scripts[name] === undefined)
 }
 
+const benchmarks = new Set(
+  readdirSync('bench')
+    .filter(name => name.endsWith('.ts'))
+    .flatMap(name => [...readFileSync(join('bench', name), 'utf8').matchAll(/^ {2}name: '([\w-]+)',$/gm)])
+    .map(match => match[1] as string),
+)
+
+/** Benchmarks that a page tells to run, and that are not there: a figure has a program that can be run again. */
+function absentBenchmarks(page: string): string[] {
+  const runs = [...page.matchAll(/npm run bench -- ((?:[a-z][\w-]* ?)+)/g)].map(match => match[1] as string)
+  return runs.flatMap(names => names.trim().split(' ')).filter(name => !benchmarks.has(name))
+}
+
 test.each(pages)('what %s names is there', path => {
   const page = readFileSync(path, 'utf8')
   expect({
@@ -94,7 +107,8 @@ test.each(pages)('what %s names is there', path => {
     files: absentFiles(page),
     rules: absentRuleFiles(page),
     scripts: absentScripts(page),
-  }).toEqual({ links: [], files: [], rules: [], scripts: [] })
+    benchmarks: absentBenchmarks(page),
+  }).toEqual({ links: [], files: [], rules: [], scripts: [], benchmarks: [] })
 })
 
 test('the README leads to every page', () => {
@@ -121,4 +135,5 @@ test('what is not there is noticed', () => {
     'engine/rows: is not there',
   ])
   expect(absentScripts('npm run absent, npm run demo')).toEqual(['absent'])
+  expect(absentBenchmarks('`npm run bench -- scan absent gather`')).toEqual(['absent'])
 })

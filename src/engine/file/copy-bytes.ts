@@ -1,7 +1,7 @@
 /**
  * How are a record's bytes copied fast?
  *
- * Short records are copied word by word. Up to some hundred bytes that is twice as fast as a native copy (bench: commits).
+ * Short records are copied word by word. Up to some hundred bytes that is twice as fast as a native copy (bench: writes).
  */
 
 import type { RecordBytes } from '../../schema/index.ts'

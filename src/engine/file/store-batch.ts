@@ -3,7 +3,7 @@
  *
  *   SB1  bytes between two pieces are stored unchanged, so that readers see no change.
  *   SB2  pieces come in ascending order of their offsets.
- * A store call costs as much as copying some kilobytes, so neighbours may be that far apart (bench: commits).
+ * A store call costs as much as copying some kilobytes, so neighbours may be that far apart (bench: writes).
  */
 
 import type { Window, WindowPool } from '../../mmap/window-pool/window.ts'
