@@ -6,9 +6,10 @@
  */
 
 import { offsetOf } from '../../src/engine/format/addressing.ts'
+import { packDefinitions } from '../../src/engine/format/definitions-bytes.ts'
 import { readIdentity } from '../../src/engine/format/identity.ts'
 import { BLOCK_BYTES, FRAME_HEADER, JOURNAL_HEADER } from '../../src/engine/format/journal-format.ts'
-import { fileEnd, packDefinitions, pageOf, type Root, readRoot } from '../../src/engine/format/root.ts'
+import { fileEnd, pageOf, type Root, readRoot } from '../../src/engine/format/root.ts'
 import { CHECKSUM_BYTES } from '../../src/engine/format/side-table-sizes.ts'
 import { IDENTITY, LAYOUT_OFFSET, ROOT, ROOT_OFFSETS } from '../../src/engine/format/store-format.ts'
 import { frameEnd, readFrame } from '../../src/engine/journal/frame-read.ts'

@@ -5,7 +5,7 @@
 import type { Publisher } from '../file/publication.ts'
 import type { RootWriter } from '../file/root-writer.ts'
 import type { SpaceState } from '../file/space.ts'
-import { packDefinitions } from '../format/root.ts'
+import { packDefinitions } from '../format/definitions-bytes.ts'
 import type { CommitProgress } from './commit-progress.ts'
 
 export interface StatePublicationParts {

@@ -6,10 +6,11 @@
  */
 
 import { randomBytes } from 'node:crypto'
-import { crc32, deflateRawSync, inflateRawSync } from 'node:zlib'
+import { crc32 } from 'node:zlib'
 import { StrideError } from '../../errors.ts'
 import type { PlatformFile } from '../../mmap/platform.ts'
 import { type Addressing, recordsMax } from './addressing.ts'
+import { packDefinitions, unpackDefinitions } from './definitions-bytes.ts'
 import { corrupt, truncated } from './identity.ts'
 import { checksumTableBytes } from './side-table-sizes.ts'
 import {
@@ -104,14 +105,6 @@ export function pageOf(rootNumber: number): number {
   return ROOT_OFFSETS[(rootNumber % 2) as 0 | 1]
 }
 
-/** @throws ERR_STRIDE_LIMIT if a root has no room for these index definitions */
-export function packDefinitions(definitions: string): Uint8Array {
-  const packed = definitions === '' ? new Uint8Array(0) : deflateRawSync(definitions)
-  if (packed.length <= DEFINITIONS_BYTES_MAX) return packed
-  const message = `The definitions of all indexes together take at most ${DEFINITIONS_BYTES_MAX} bytes, deflated: ${packed.length}`
-  throw new StrideError('ERR_STRIDE_LIMIT', message)
-}
-
 /** One root page. */
 export interface RootPage {
   readonly offset: number
@@ -146,7 +139,7 @@ function rootFrom(page: Buffer, path: string, offset: number): Root | undefined 
     formatVersion,
     journalSalt: Buffer.from(journalSalt).toString('hex'),
     lineage: Buffer.from(lineage).toString('hex'),
-    definitions: definitionsBytes === 0 ? '' : inflateRawSync(packed).toString(),
+    definitions: unpackDefinitions(packed),
   }
 }
 

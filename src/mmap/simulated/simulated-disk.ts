@@ -1,10 +1,10 @@
 /**
  * How are the files of a simulated platform kept in memory?
  *
- * Each file is a sparse list of chunks. An observer is called before every change. A crash test can record the change, or throw, and
- * then nothing has changed. The tests decide what survives a loss of power; the events contain enough for that. It is also possible
- * after a failed sync, where Linux marks pages as clean although they are not on the disk (fsyncgate; Rebello et al., "Can
- * Applications Recover from fsync Failures?", USENIX ATC 2020).
+ * Each file is a sparse list of chunks over bytes that it may share with other files. An observer is called before every change. A
+ * crash test can record the change, or throw, and then nothing has changed. The tests decide what survives a loss of power; the
+ * events contain enough for that. It is also possible after a failed sync, where Linux marks pages as clean although they are not on
+ * the disk (fsyncgate; Rebello et al., "Can Applications Recover from fsync Failures?", USENIX ATC 2020).
  */
 
 import type { LockKind } from '../platform.ts'
@@ -36,7 +36,7 @@ export type DiskEvent =
 /** Called before each event takes effect. If it throws, the call throws the same, and nothing has changed (except by a failed sync). */
 export type DiskObserver = (event: DiskEvent) => void
 
-const CHUNK_BYTES = 64 * 1024
+const CHUNK_BYTES = 8 * 1024
 
 /** An object that shows a part of a file, and is told of changes. */
 export interface ContentWatcher {
@@ -49,9 +49,10 @@ export class SimulatedContent {
   readonly file: number
   readonly watchers = new Set<ContentWatcher>()
   readonly locks = new Map<number, { exclusive: object | undefined; readonly shared: Set<object> }>()
+  /** What was changed, or is not shared. */
   readonly #chunks = new Map<number, Uint8Array>()
-  /** Chunks that are shared with other contents, and copied before they are changed. */
-  readonly #borrowed = new Set<number>()
+  /** Shared bytes, from the file's start. They count where there is no chunk. */
+  #shared: Uint8Array = new Uint8Array(0)
   #size = 0
 
   constructor(file: number) {
@@ -64,12 +65,7 @@ export class SimulatedContent {
 
   /** Fills a new file with these bytes, which the caller must not change. */
   borrow(bytes: Uint8Array): void {
-    const whole = Math.floor(bytes.byteLength / CHUNK_BYTES)
-    for (let index = 0; index < whole; index++) {
-      this.#chunks.set(index, bytes.subarray(index * CHUNK_BYTES, (index + 1) * CHUNK_BYTES))
-      this.#borrowed.add(index)
-    }
-    this.store(bytes.subarray(whole * CHUNK_BYTES), whole * CHUNK_BYTES)
+    this.#shared = bytes
     this.#size = bytes.byteLength
   }
 
@@ -78,7 +74,7 @@ export class SimulatedContent {
     for (let done = 0; done < length; ) {
       const { index, at, count } = chunkAt(offset + done, length - done)
       const chunk = this.#chunks.get(index)
-      if (chunk === undefined) target.fill(0, done, done + count)
+      if (chunk === undefined) this.#readShared(target.subarray(done, done + count), offset + done)
       else target.set(chunk.subarray(at, at + count), done)
       done += count
     }
@@ -98,7 +94,8 @@ export class SimulatedContent {
   resize(size: number): void {
     if (size < this.#size) {
       const { index, at } = chunkAt(size, 1)
-      if (this.#chunks.has(index)) this.#ownChunk(index).fill(0, at)
+      this.#shared = this.#shared.subarray(0, size)
+      this.#chunks.get(index)?.fill(0, at)
       for (const other of [...this.#chunks.keys()]) if (other > index) this.#chunks.delete(other)
     }
     this.#size = size
@@ -108,13 +105,18 @@ export class SimulatedContent {
   /** The chunk, copied if it is shared. */
   #ownChunk(index: number): Uint8Array {
     let chunk = this.#chunks.get(index)
-    if (chunk === undefined || this.#borrowed.delete(index)) {
-      const own = new Uint8Array(CHUNK_BYTES)
-      if (chunk !== undefined) own.set(chunk)
-      this.#chunks.set(index, own)
-      chunk = own
+    if (chunk === undefined) {
+      chunk = new Uint8Array(CHUNK_BYTES)
+      this.#readShared(chunk, index * CHUNK_BYTES)
+      this.#chunks.set(index, chunk)
     }
     return chunk
+  }
+
+  #readShared(target: Uint8Array, offset: number): void {
+    const bytes = this.#shared.subarray(offset, offset + target.byteLength)
+    target.set(bytes)
+    target.fill(0, bytes.byteLength)
   }
 
   tryLock(owner: object, byte: number, kind: LockKind): boolean {

@@ -20,17 +20,14 @@ export class PageWriter {
   readonly #pool: WindowPool
   readonly #space: PageSpace
   readonly #batch = Buffer.alloc(BATCH_PAGES * INDEX_PAGE_BYTES)
-  readonly #pages: readonly PageBytes[]
+  /** The batch page by page, as far as it was used. */
+  readonly #pages: PageBytes[] = []
   #first = 0
   #count = 0
 
   constructor(pool: WindowPool, space: PageSpace) {
     this.#pool = pool
     this.#space = space
-    this.#pages = Array.from({ length: BATCH_PAGES }, (_, i) => {
-      const bytes = this.#batch.subarray(i * INDEX_PAGE_BYTES, (i + 1) * INDEX_PAGE_BYTES)
-      return { bytes, view: new DataView(bytes.buffer, bytes.byteOffset, bytes.length) }
-    })
   }
 
   /** Makes a page; it is in the file once `flush` was called. @throws ERR_STRIDE_NO_SPACE, _IO */
@@ -45,9 +42,19 @@ export class PageWriter {
     const place = this.#space.take()
     if (this.#count === BATCH_PAGES || (this.#count > 0 && place !== this.#first + this.#count)) this.flush()
     if (this.#count === 0) this.#first = place
-    const page = this.#pages[this.#count++] as PageBytes
+    const page = this.#page(this.#count++)
     const { checksum, isPacked } = writeLeaf(format, indexNumber, entries, from, count, range, page)
     return { place, isPacked, checksum }
+  }
+
+  #page(i: number): PageBytes {
+    let page = this.#pages[i]
+    if (page === undefined) {
+      const bytes = this.#batch.subarray(i * INDEX_PAGE_BYTES, (i + 1) * INDEX_PAGE_BYTES)
+      page = { bytes, view: new DataView(bytes.buffer, bytes.byteOffset, bytes.length) }
+      this.#pages.push(page)
+    }
+    return page
   }
 
   /** Forgets pages that are not in the file yet; whoever took them gives them back. */
