@@ -9,8 +9,8 @@
  */
 
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { createSimulatedPlatform } from '../../src/mmap/simulated/simulated-platform.ts'
 import { differenceOf, isSameState, type Rec, storedRecord, type Version } from './expected-store.ts'
+import { createMortalPlatform, discard } from './mortal-platform.ts'
 import {
   hasLateIndex,
   openUndeclared,
@@ -24,8 +24,9 @@ import {
 } from './store-under-test.ts'
 import { during, Violation } from './violation.ts'
 
-/** A store that was just created has no index file, or one without an index. */
-const BEFORE_ITS_FILE = /there is no index file|not there yet/
+/** Why a store that was just created has to build its indexes: it has no index file, or one without an index. */
+const NO_FILE = 'there is no index file'
+const BEFORE_ITS_FILE: readonly string[] = [NO_FILE, 'it was not there yet']
 
 export interface ImageCheck {
   readonly path: string
@@ -39,6 +40,8 @@ export interface ImageCheck {
   readonly closes: boolean
   /** Whether it is also opened without its index file. */
   readonly losesIndexFile: boolean
+  /** A backup has its indexes in its root, and no index file. */
+  readonly isBackup: boolean
 }
 
 export interface Outcome {
@@ -58,11 +61,13 @@ export async function checkImage(files: ReadonlyMap<string, Uint8Array>, check: 
       checkLost(files, name => !name.startsWith(`${path}-index`), check),
     )
   }
-  const platform = createSimulatedPlatform({ files })
+  const platform = createMortalPlatform({ files })
   let store = await during('opening', () => openUnderTest(platform, path, shape, options, check.replays))
   const { commitsReplayed, bytesDropped, indexesBuilt = [] } = store.recovery
   for (const { index, reason } of indexesBuilt) {
-    if (!BEFORE_ITS_FILE.test(reason)) throw new Violation(`the index ${index} was built again: ${reason}`)
+    const isLost = reason === NO_FILE && !check.isBackup && isNamed(files, check, index)
+    if (isLost || !BEFORE_ITS_FILE.includes(reason))
+      throw new Violation(`the index ${index} was built again: ${reason}`)
   }
   const hasLate = hasLateIndex(store)
   const versions = await during('after opening', () => versionsOf(store, check.versions))
@@ -81,14 +86,15 @@ export async function checkImage(files: ReadonlyMap<string, Uint8Array>, check: 
   const going = { commitNumber: store.commitNumber, records: stateOf(store) }
   await during('going on', () => goOn(store, going.records, SHAPES[shape].fillBytes))
   if (check.closes) await during('closing', () => store.close())
-  const again = createSimulatedPlatform({ files: platform.files() })
-  if (!check.closes) discard(store)
+  const again = createMortalPlatform({ files: platform.files() })
+  if (!check.closes) discard(store, platform)
   store = await during('reopening', () => openUnderTest(again, path, shape, options))
   await during('after going on and reopening', async () => {
     const expected: Version = { commitNumber: going.commitNumber + 1, records: going.records, label: 'gone on' }
     versionsOf(store, [expected])
     await verifyClean(store)
-    store.close()
+    if (check.losesIndexFile) store.close()
+    else discard(store, again)
   })
   if (check.losesIndexFile) {
     await during('as a copy of the data file', () => checkLost(again.files(), name => name === path, check))
@@ -98,15 +104,26 @@ export async function checkImage(files: ReadonlyMap<string, Uint8Array>, check: 
   return { versions, commitsReplayed, bytesDropped, hasLateIndex: hasLate }
 }
 
+/** Whether the root says that the store has the index. */
+function isNamed(files: ReadonlyMap<string, Uint8Array>, { path, shape }: ImageCheck, index: string): boolean {
+  if (!files.has(path)) return false
+  const store = openUndeclared(createMortalPlatform({ files }), path, shape, { readOnly: true })
+  const named = store.indexes.some(({ name }) => name === index)
+  store.close()
+  return named
+}
+
 /** Opens a store with all its files, and with those that are left. */
 async function checkLost(
   files: ReadonlyMap<string, Uint8Array>,
   isLeft: (name: string) => boolean,
   { path, shape }: ImageCheck,
 ): Promise<void> {
-  const whole = openUndeclared(createSimulatedPlatform({ files }), path, shape)
+  const wholeDisk = createMortalPlatform({ files })
+  const whole = openUndeclared(wholeDisk, path, shape)
   const left = new Map([...files].filter(([name]) => isLeft(name)))
-  const lost = openUndeclared(createSimulatedPlatform({ files: left }), path, shape)
+  const lostDisk = createMortalPlatform({ files: left })
+  const lost = openUndeclared(lostDisk, path, shape)
   const before = { indexes: whole.indexes, records: stateOf(whole), commitNumber: whole.commitNumber }
   const after = { indexes: lost.indexes, records: stateOf(lost), commitNumber: lost.commitNumber }
   if (JSON.stringify(before) !== JSON.stringify(after))
@@ -116,8 +133,8 @@ async function checkLost(
   if ((lost.recovery.indexesBuilt ?? []).length !== before.indexes.length)
     throw new Violation('recovery does not say that the indexes were built')
   await verifyClean(lost)
-  discard(whole)
-  discard(lost)
+  discard(whole, wholeDisk)
+  discard(lost, lostDisk)
 }
 
 /** Which of the versions a store holds, as indices. @throws Violation if none */
@@ -181,7 +198,7 @@ export function stageMore(store: StoreUnderTest, records: (Rec | undefined)[], f
 
 async function readBeside(files: ReadonlyMap<string, Uint8Array>, check: ImageCheck): Promise<number[]> {
   const writes: string[] = []
-  const platform = createSimulatedPlatform({
+  const platform = createMortalPlatform({
     files,
     observer: event => {
       const isLockFile = event.kind === 'create' && event.path.endsWith('-lock')
@@ -196,13 +213,4 @@ async function readBeside(files: ReadonlyMap<string, Uint8Array>, check: ImageCh
     if (writes.length > 0) throw new Violation(`a reader wrote: ${writes.join(', ')}`)
     return versions
   })
-}
-
-/** Lets go of a store that stands for one whose process died. */
-export function discard(store: StoreUnderTest): void {
-  try {
-    store.close()
-  } catch {
-    // It is dead anyway.
-  }
 }

@@ -89,6 +89,29 @@ export function* systematicImages(disk: DiskModel, random: Random): Generator<Cr
   }
 }
 
+/** Nothing and all of what is unsynced, each file and each name alone, and all but each: no sector by itself. */
+export function* wholeFileImages(disk: DiskModel): Generator<CrashImage> {
+  yield imageOf(disk, 'nothing of the unsynced', NOTHING)
+  yield imageOf(disk, 'all of the unsynced', ALL, true)
+  yield imageOf(disk, 'bytes under the old names', { ...ALL, name: () => false })
+  for (const each of disk.files.keys()) {
+    yield imageOf(disk, `file ${each} alone`, {
+      name: () => true,
+      word: newest,
+      sector: (file, _, versions) => (file === each ? newest(versions) : undefined),
+      size: (file, sizes) => (file === each ? newest(sizes) : oldest(sizes)),
+    })
+    yield imageOf(disk, `all but file ${each}`, {
+      ...ALL,
+      sector: (file, _, versions) => (file === each ? undefined : newest(versions)),
+    })
+  }
+  for (const [index, change] of disk.pendingNames.entries()) {
+    yield imageOf(disk, `all but the ${change.kind} ${index}`, { ...ALL, name: i => i !== index })
+    yield imageOf(disk, `the ${change.kind} ${index} alone of the names`, { ...ALL, name: i => i === index })
+  }
+}
+
 /** Seeded mixtures: each sector, size and name by chance, with odds that differ from one image to the next. */
 export function* seededImages(disk: DiskModel, random: Random, count: number): Generator<CrashImage> {
   for (let i = 0; i < count; i++) {

@@ -6,8 +6,8 @@
  */
 
 import { StrideError } from '../../src/errors.ts'
-import { createSimulatedPlatform } from '../../src/mmap/simulated/simulated-platform.ts'
-import { discard, type ImageCheck, verifyClean, versionsOf } from './check-image.ts'
+import { type ImageCheck, verifyClean, versionsOf } from './check-image.ts'
+import { createMortalPlatform, discard } from './mortal-platform.ts'
 import { openUndeclared, type StoreUnderTest } from './store-under-test.ts'
 import { during } from './violation.ts'
 
@@ -58,9 +58,10 @@ async function checkMixture(
   files: Files,
   { path, shape, versions }: Pick<ImageCheck, 'path' | 'shape' | 'versions'>,
 ): Promise<void> {
+  const platform = createMortalPlatform({ files })
   let store: StoreUnderTest
   try {
-    store = openUndeclared(createSimulatedPlatform({ files }), path, shape)
+    store = openUndeclared(platform, path, shape)
   } catch (error) {
     if (error instanceof StrideError) return
     throw error
@@ -69,6 +70,6 @@ async function checkMixture(
     versionsOf(store, versions)
     await verifyClean(store)
   } finally {
-    discard(store)
+    discard(store, platform)
   }
 }

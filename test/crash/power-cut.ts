@@ -10,13 +10,12 @@
  */
 
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import type { Platform } from '../../src/mmap/platform.ts'
-import { createSimulatedPlatform } from '../../src/mmap/simulated/simulated-platform.ts'
-import { checkImage, discard, type Outcome, stageMore, verifyClean, versionsOf } from './check-image.ts'
+import { checkImage, type Outcome, stageMore, verifyClean, versionsOf } from './check-image.ts'
 import { type CrashImage, seededImages, systematicImages, wholeImage } from './crash-images.ts'
 import { DiskModel } from './disk-model.ts'
 import type { Version } from './expected-store.ts'
 import { allowed, Journey, type Known } from './journey.ts'
+import { closeAnyway, createMortalPlatform, discard, type MortalPlatform } from './mortal-platform.ts'
 import { OlderFiles } from './older-files.ts'
 import type { Random } from './random.ts'
 import { optionsOf, type Run, STORE_PATH } from './run-workload.ts'
@@ -191,6 +190,7 @@ async function lookAt(
       closes: random.chance(0.5),
       // Not drawn, so that the draws of a seed stay the same.
       losesIndexFile: tally.images % LOST_INDEX_EVERY === 0,
+      isBackup: false,
     })
     seen.set(image.key, outcome)
     tally.images++
@@ -268,6 +268,7 @@ async function checkBackups(
         replays: 'atOnce',
         closes: true,
         losesIndexFile: true,
+        isBackup: true,
       })
       checkKnown(
         outcome.versions,
@@ -311,7 +312,7 @@ async function liveAgain(
   const isUnlucky = life.isFailing && generation === 1 && random.chance(FAILURES)
   const failure = new SyncFailure(isUnlucky ? 1 + random.below(FAILING_SYNC_MAX) : 0, journey.observer)
   failure.arm()
-  const platform = createSimulatedPlatform({ files: image.files(), observer: failure.observer })
+  const platform = createMortalPlatform({ files: image.files(), observer: failure.observer })
   await goOnRecorded({ platform, workload: run.workload, journey, versions, failure, random })
   const next = { run, journey, versions, disk, generation, isFailing: life.isFailing }
   await cutLife(next, tally, options)
@@ -319,7 +320,7 @@ async function liveAgain(
 }
 
 interface SecondLife {
-  readonly platform: Platform
+  readonly platform: MortalPlatform
   readonly workload: Run['workload']
   readonly journey: Journey
   /** What the store may hold; what it comes to hold is added. */
@@ -350,8 +351,8 @@ async function goOnRecorded(life: SecondLife): Promise<void> {
     if (random.chance(0.5)) store.close()
   } catch (error) {
     failure.assertExplains(error)
-    if (store !== undefined) discard(store)
+    if (store !== undefined) closeAnyway(store)
   }
   journey.end()
-  if (store !== undefined) discard(store)
+  if (store !== undefined) discard(store, platform)
 }

@@ -8,9 +8,9 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { createSimulatedPlatform } from '../../src/mmap/simulated/simulated-platform.ts'
 import { carryOut, expectSame, stageChange, type Writing } from './apply-change.ts'
-import { discard } from './check-image.ts'
 import { differenceOf, ExpectedStore, isSameState, type Version } from './expected-store.ts'
 import { Journey, versionOf } from './journey.ts'
+import { closeAnyway } from './mortal-platform.ts'
 import {
   hasLateIndex,
   LATE_INDEX,
@@ -156,7 +156,7 @@ class Runner {
         this.#store?.close()
       } catch (error) {
         this.#failure.assertExplains(error)
-        if (this.#store !== undefined) discard(this.#store)
+        if (this.#store !== undefined) closeAnyway(this.#store)
       }
       this.#journey.end()
     })

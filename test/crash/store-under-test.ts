@@ -72,8 +72,13 @@ export function openUnderTest(
 }
 
 /** Opens it as who declares no index: those that it has are its own. */
-export function openUndeclared(platform: Platform, path: string, shape: Shape): StoreUnderTest {
-  const options = { journalBytes: JOURNAL_BYTES, windowBytes: 64 * 1024 }
+export function openUndeclared(
+  platform: Platform,
+  path: string,
+  shape: Shape,
+  { readOnly = false }: Pick<StoreOptions, 'readOnly'> = {},
+): StoreUnderTest {
+  const options = { windowBytes: 64 * 1024, ...(readOnly ? { readOnly } : { journalBytes: JOURNAL_BYTES }) }
   return openStoreOn(platform, path, SHAPES[shape].schema, options) as unknown as StoreUnderTest
 }
 

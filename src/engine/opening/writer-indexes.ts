@@ -2,13 +2,14 @@
  * How are the indexes of a store opened, created, dropped and rewritten by the process that writes it?
  *
  *   D10  the store's root says which indexes there are, durably before a call that created or dropped one returns. An index is named
- *        there after its pages are durable, and its name is removed before its pages are freed.
+ *        there after its pages and the name of its file are durable, and its name is removed before its pages are freed.
  * Finding them by name: named-indexes.ts. Their parts: indexes/.
  */
 
 import { StrideError } from '../../errors.ts'
 import type { AnySchema } from '../../schema/index.ts'
 import type { Committer } from '../commit/committer.ts'
+import { syncNamesAgain } from '../file/names-again.ts'
 import type { ProgressOptions } from '../file/progress-options.ts'
 import type { QuietSteps } from '../file/steps.ts'
 import { runInTurns, type Steps } from '../file/steps.ts'
@@ -89,8 +90,10 @@ export class WriterIndexes<S extends AnySchema> implements SessionIndexes {
     for (const definition of this.#missing) {
       for (const _ of set.build(set.begin(definition), size)) yield
     }
-    // An index that was found in the file may be unsynced, too, left by a process that ended before it named the index.
+    // The pages of an index that was found in the file, and the file's name, may be unsynced: left by a process that ended too early.
     set.checkpointer.publish()
+    const { platform, path, identity } = this.#session.file
+    syncNamesAgain(platform, path, identity.storeId)
     this.#missing = []
     this.#nameInRoot(set.definitions)
   }

@@ -6,10 +6,13 @@
  *   NI2  whatever may replace the store's file frees its name first, durably: nothing that an abandoned compact left is ever
  *       taken for the indexes of a later file, and none that took over stands under this name only. A foreign file that
  *       has the name stays there: it is never taken for an index file of this store.
+ *   NI3  it takes the old one's name only once the name of the store's file is durable, also after a process that died between the two
+ *       renames, or whose sync of the folder failed: a loss of power would take back the first rename and not the second.
  */
 
 import { StrideError } from '../../../errors.ts'
 import type { Platform } from '../../../mmap/platform.ts'
+import { syncNamesAgain } from '../../file/names-again.ts'
 import { indexPathOf, nextIndexPathOf } from '../../format/file-names.ts'
 import { assertReplaceable, type IndexOwner, isIndexOf } from '../pages/index-belonging.ts'
 import { type IndexAccess, IndexFile } from './index-file.ts'
@@ -52,7 +55,10 @@ function openIndexFile(
   return why
 }
 
-/** For a writer that opens the store: gives what a crash left the name that it was made for, or removes it. */
+/**
+ * For a writer that opens the store: gives what a crash left the name that it was made for, or removes it.
+ * @throws ERR_STRIDE_IO where the folder cannot be synced
+ */
 export function settleNextIndexFile(
   path: string,
   owner: IndexOwner,
@@ -63,8 +69,12 @@ export function settleNextIndexFile(
   if (!isIndexOf(platform, nextIndexPathOf(path), owner.storeId)) return
   const found = openEitherIndexFile(path, owner, access, judge)
   if (found instanceof IndexFile) found.close()
-  if (found instanceof IndexFile && found.path === nextIndexPathOf(path)) takeOver(platform, path, owner)
-  else discardNextIndexFile(platform, path, owner)
+  if (found instanceof IndexFile && found.path === nextIndexPathOf(path)) {
+    syncNamesAgain(platform, path, owner.storeId)
+    takeOver(platform, path, owner)
+  } else {
+    discardNextIndexFile(platform, path, owner)
+  }
 }
 
 /**

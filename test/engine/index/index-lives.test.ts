@@ -1,0 +1,90 @@
+/**
+ * What could go wrong: a process dies while it creates indexes or compacts, the next one believes what the page cache shows, the
+ * power goes, and the store has to build indexes again that were said to be there.
+ * Rules: D10 (docs/durability.md), NI3 (src/engine/indexes/upkeep/next-index-file.ts).
+ */
+
+import { describe, expect, test } from 'vitest'
+import { z } from 'zod'
+import { openStoreOn } from '../../../src/engine/open.ts'
+import type { Platform } from '../../../src/mmap/platform.ts'
+import { createSimulatedPlatform } from '../../../src/mmap/simulated/simulated-platform.ts'
+import { createMortalPlatform, discard } from '../../crash/mortal-platform.ts'
+import { dieThenCut, failThenCut } from '../../crash/two-lives.ts'
+
+const PATH = '/lives/x.stride'
+const Item = z.object({ id: z.uint32(), kind: z.uint32() })
+const RECORDS = [
+  { id: 7, kind: 1 },
+  { id: 8, kind: 2 },
+  { id: 9, kind: 1 },
+]
+const BY_ID = { byId: { on: 'id', unique: true } } as const
+const BOTH = { ...BY_ID, byKind: { on: 'kind', kind: 'ordered' } } as const
+
+type Indexes = typeof BOTH | typeof BY_ID | Record<never, never>
+type Files = ReadonlyMap<string, Uint8Array>
+
+const open = (platform: Platform, indexes: Indexes = {}) =>
+  openStoreOn(platform, PATH, Item, { journalBytes: 64 * 1024, windowBytes: 64 * 1024, indexes })
+
+const openAndClose = async (platform: Platform, indexes: Indexes): Promise<void> =>
+  open(platform, indexes).close()
+
+/** A closed store of these records, the first one deleted. */
+async function closedStore(indexes: Indexes): Promise<Files> {
+  const platform = createSimulatedPlatform()
+  const store = open(platform, indexes)
+  store.appendMany(RECORDS)
+  store.delete(0)
+  await store.commit()
+  store.close()
+  return platform.files()
+}
+
+/** The store holds its records, and has the pages of every index that its root names. */
+async function look(files: Files): Promise<void> {
+  const platform = createMortalPlatform({ files })
+  const store = open(platform)
+  try {
+    expect([...store]).toEqual(RECORDS.slice(1))
+    expect(store.recovery.indexesBuilt ?? []).toEqual([])
+    expect(await store.verify()).toMatchObject({ ok: true })
+  } finally {
+    discard(store, platform)
+  }
+}
+
+describe('an index that the root names is in the index file, on the disk', () => {
+  test.each([
+    ['died while it created the first index', dieThenCut, {}, BY_ID],
+    ['died while it created one more index', dieThenCut, BY_ID, BOTH],
+    ['ended after a failed sync while it created the first index', failThenCut, {}, BY_ID],
+    ['ended after a failed sync while it created one more index', failThenCut, BY_ID, BOTH],
+  ] as const)('when a process %s', async (_, enumerate, before, after) => {
+    const files = await closedStore(before)
+    const first = async (platform: Platform): Promise<void> => openAndClose(platform, after)
+    const second = async (platform: Platform): Promise<void> => openAndClose(platform, after)
+    const { lives, images } = await enumerate({ files, first, second, look })
+    expect(lives).toBeGreaterThan(4)
+    expect(images).toBeGreaterThan(lives)
+  })
+
+  test.each([
+    ['died', dieThenCut],
+    ['ended after a failed sync', failThenCut],
+  ] as const)('when a process %s while it compacted', async (_, enumerate) => {
+    const first = async (platform: Platform): Promise<void> => {
+      const store = open(platform, BOTH)
+      try {
+        await store.compact()
+      } finally {
+        store.close()
+      }
+    }
+    const second = async (platform: Platform): Promise<void> => openAndClose(platform, BOTH)
+    const { lives, images } = await enumerate({ files: await closedStore(BOTH), first, second, look })
+    expect(lives).toBeGreaterThan(4)
+    expect(images).toBeGreaterThan(lives)
+  })
+})
