@@ -23,6 +23,7 @@ export const appendJournal: Benchmark = {
   name: 'append-journal',
   question: 'a bulk load in one commit, with and without a journal',
   needs: [],
+  isSlow: true,
   async *run(context) {
     yield await bulk(context)
   },

@@ -32,6 +32,7 @@ export const checkpointLatency: Benchmark = {
   name: 'checkpoint-latency',
   question: 'commits while a checkpoint writes 125 MB back',
   needs: ['distinct'],
+  isSlow: true,
   async *run(context) {
     yield await insideCheckpoints(context)
   },

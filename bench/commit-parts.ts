@@ -29,6 +29,7 @@ export const commitParts: Benchmark = {
   name: 'commit-parts',
   question: 'where the time of one commitSync goes',
   needs: ['distinct'],
+  isSlow: true,
   async *run(context) {
     yield parts(context)
   },

@@ -24,6 +24,7 @@ export const garbage: Benchmark = {
   name: 'garbage',
   question: 'garbage collections that windows cause',
   needs: ['distinct'],
+  isSlow: true,
   async *run(context) {
     yield await collections(context, 'whole store mapped', {}, sized(context, 1_000_000, 1_000))
     const sliding: StoreOptions = { windowBytes: MIB, maxMappedBytes: 16 * MIB }

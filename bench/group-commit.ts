@@ -23,6 +23,7 @@ export const groupCommit: Benchmark = {
   name: 'group-commit',
   question: 'commits of many tasks, each awaited',
   needs: ['distinct'],
+  isSlow: true,
   async *run(context) {
     const path = join(context.folder, 'group-commit.stride')
     copyFileSync(fixturePath(context, 'distinct'), path)

@@ -18,6 +18,7 @@ export const indexes: Benchmark = {
   name: 'indexes',
   question: 'keeping keys: building, ranges, inserting, size',
   needs: [],
+  isSlow: true,
   async *run(context) {
     const path = join(context.folder, 'items.stride')
     await buildItems(path, recordCount(context))

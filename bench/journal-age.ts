@@ -24,6 +24,7 @@ export const journalAge: Benchmark = {
   name: 'journal-age',
   question: 'commits in a new journal and in one written before',
   needs: ['distinct'],
+  isSlow: true,
   async *run(context) {
     yield await stretches(context)
   },

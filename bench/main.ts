@@ -140,11 +140,13 @@ async function runAll(benchmarks: readonly Benchmark[]): Promise<void> {
   for (const benchmark of benchmarks) {
     const context = contextIn(folder)
     for (const name of benchmark.needs) await buildFixture(context, name)
+    const began = performance.now()
     console.log(`\n${benchmark.name}: ${benchmark.question}`)
     await runInChild(benchmark, context, row => {
       console.log(renderRow(row))
       rows.push({ benchmark: benchmark.name, row })
     })
+    console.log(`  ${benchmark.name} took ${((performance.now() - began) / 1000).toFixed(1)} s`)
   }
   console.log(`\n${renderSummary(rows)}`)
   if (values.against !== undefined && earlier !== undefined)

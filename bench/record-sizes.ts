@@ -14,6 +14,7 @@ export const recordSizes: Benchmark = {
   name: 'record-sizes',
   question: 'random lookups by record size',
   needs: RECORD_SIZES.flatMap(size => [`size-${size}` as const, `size-${size}-copy` as const]),
+  isSlow: true,
   async *run(context) {
     for (const recordSize of RECORD_SIZES) yield await fieldOf(context, recordSize)
   },

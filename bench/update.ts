@@ -21,6 +21,7 @@ export const update: Benchmark = {
   name: 'update',
   question: 'changes in place, committed',
   needs: ['distinct'],
+  isSlow: true,
   async *run(context) {
     const copy = (name: string): string => {
       const path = join(context.folder, `update-${name}`)

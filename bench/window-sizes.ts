@@ -32,6 +32,7 @@ export const windowSizes: Benchmark = {
   name: 'window-sizes',
   question: 'reading by window size',
   needs: ['distinct'],
+  isSlow: true,
   async *run(context) {
     yield await lookups(context, 'all windows kept', KEPT, sized(context, 500_000, 500))
     yield await lookups(context, 'at most 16 MiB mapped', BOUNDED, sized(context, 20_000, 500))

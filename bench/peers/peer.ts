@@ -38,12 +38,18 @@ const PACKAGES = {
 } as const
 export type Library = keyof typeof PACKAGES
 
+interface Closable {
+  close(): void
+}
+
 const INSTALL = 'npm ci --prefix bench/peers'
 
 /** Why a library cannot be compared here; undefined where it can. */
 export function whyPeerIsMissing(library: Library): string | undefined {
   try {
-    peerPackage(library)
+    const loaded = peerPackage(library)
+    // Its binary is loaded by the first database, and may be that of another Node.
+    if (library === 'better-sqlite3') new (loaded as new (path: string) => Closable)(':memory:').close()
     return undefined
   } catch (error) {
     const message = (error instanceof Error ? error.message : String(error)).split('\n', 1)[0]
