@@ -5,7 +5,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { allSteps } from '../../src/engine/file/steps.ts'
-import { grouped, numbersBelow } from '../../src/engine/journal/sort-changes.ts'
+import { grouped, numbersBelow } from '../../src/engine/records/sort-changes.ts'
 import { runSeed } from '../crash/random.ts'
 
 const seed = runSeed()

@@ -12,6 +12,7 @@ import { allSteps } from '../file/steps.ts'
 import { offsetOf } from '../format/addressing.ts'
 import { checksumInPlace } from '../journal/in-place.ts'
 import type { Locator } from '../records/locator.ts'
+import type { Numbers } from '../records/sort-changes.ts'
 
 export class TailStore {
   readonly #file: PlatformFile
@@ -50,7 +51,7 @@ export class TailStore {
    * @param changed records that the same commit changes, ascending: those that are new count as zeros
    * @throws ERR_STRIDE_TRUNCATED, _IO
    */
-  checksum(changed: Float64Array): number {
+  checksum(changed: Numbers): number {
     const { staging, addressing } = this.#locator
     const { baseSize, size } = staging
     const isWhole = this.#from === baseSize && this.#to === size

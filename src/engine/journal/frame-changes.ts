@@ -12,14 +12,14 @@ import { eachRange, layReplaced } from './patch.ts'
 
 /** The changes of one commit; `places` says where in its group each begins. */
 export interface EncodedChanges {
-  readonly numbers: Float64Array
+  readonly numbers: ArrayLike<number>
   readonly places: Float64Array
   /** The entries of the records in the store's table of checksums, where it has one. */
   readonly checksums: Uint32Array | undefined
 }
 
 export class FrameChanges implements AppliedChanges {
-  readonly numbers: Float64Array
+  readonly numbers: ArrayLike<number>
   readonly #changes: EncodedChanges
   readonly #group: FrameGroup
   readonly #bytes: WholeBytes

@@ -18,7 +18,7 @@ import { changesInSteps } from './frame-read.ts'
 import type { JournalScan } from './journal-scan.ts'
 import type { RecordsFile } from './net-changes.ts'
 import { layReplaced } from './patch.ts'
-import { grouped, numbersBelow } from './sort-changes.ts'
+import { grouped, numbersBelow } from '../records/sort-changes.ts'
 
 const READ_BYTES = 512 * 1024
 

@@ -20,8 +20,8 @@ import { ChangeReader } from './change-reader.ts'
 import { changesInSteps } from './frame-read.ts'
 import type { JournalBytes } from './journal-bytes.ts'
 import type { JournalScan } from './journal-scan.ts'
-import { checksumOfPatch, layNew } from './patch.ts'
-import { grouped, type NumberedGroups, type Numbers, numbersBelow } from './sort-changes.ts'
+import { checksumOfPatch, eachRange, layNew } from './patch.ts'
+import { grouped, type NumberedGroups, type Numbers, numbersBelow } from '../records/sort-changes.ts'
 
 /** No change lies there, but a journal's header: the record is deleted. */
 const NOWHERE = 0
@@ -93,6 +93,16 @@ export class NetChanges implements AppliedChanges, Overlay {
   }
 
   eachPiece(i: number, put: PutPiece): void {
+    const { patchAt } = this.#lastOf(i)
+    if (patchAt >= 0 && this.#endOf(i) - this.#firstOf(i) === 1) {
+      // Nothing has to be read for one patch.
+      const bytes = this.#sources.bytes as JournalBytes
+      eachRange(bytes, patchAt, (start, length, newAt) => {
+        const source = bytes.find(newAt, length)
+        put(source, bytes.at, length, start)
+      })
+      return
+    }
     const source = this.sourceOf(i)
     if (source !== undefined) put(source, this.positionOf(i), this.#sources.records.addressing.recordSize, 0)
   }

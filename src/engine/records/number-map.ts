@@ -9,6 +9,8 @@ const SLOTS_MIN = 16
 /** A map that was larger, or of whose slots fewer than this part were used, gives its memory back when it is cleared. */
 const SLOTS_KEPT = 4096
 const PART_KEPT = 1 / 16
+/** A map that is full gets so many times its slots: moving the entries costs more than the memory. */
+const GROWTH = 4
 /** Of the slots at most so many are used. */
 const LOAD = 0.7
 const FREE = -1
@@ -106,7 +108,7 @@ export class NumberMap {
   #grow(): void {
     const keys = this.#keys
     const values = this.#values
-    const slots = keys.length * 2
+    const slots = keys.length * GROWTH
     this.#keys = new Float64Array(slots).fill(FREE)
     this.#values = new Int32Array(slots)
     this.#mask = slots - 1

@@ -20,16 +20,17 @@ import { ImageSlots, recordsPerChunk } from './image-slots.ts'
 import { NumberMap } from './number-map.ts'
 import { OVERLAY_SLOTS, type Overlay, overlaidImage, overlaidSlot } from './overlay.ts'
 import type { ChangeableLayers } from './record-layers.ts'
+import { allSteps } from '../file/steps.ts'
+import { type Numbers, numbersBelow, sorted } from './sort-changes.ts'
 import { Versions } from './versions.ts'
 
-/** Numbers below the first and slots below the second fit into one double together. */
-const PAIRED_NUMBERS = 2 ** 31
-const PAIRED_SLOTS = 2 ** 21
+/** Fewer changes are sorted by comparing them: counting costs the same for any number of them. */
+const COUNTED_MIN = 1000
 
 /** The changes given to one commit: numbers rise; each slot is that of an image, or negative for a deletion. */
 export interface SealedChanges {
-  readonly numbers: Float64Array
-  readonly slots: Float64Array
+  readonly numbers: Numbers
+  readonly slots: Numbers
 }
 
 export class Staging implements ChangeableLayers {
@@ -256,34 +257,16 @@ export class Staging implements ChangeableLayers {
   /** What is staged, in rising order; `seal` gives it to a commit. */
   stagedChanges(): SealedChanges {
     const count = this.#changes.size
-    const numbers = new Float64Array(count)
+    const numbers = numbersBelow(this.#size, count)
     const slots = new Float64Array(count)
-    if (
-      this.#size <= PAIRED_NUMBERS &&
-      this.#images.count < PAIRED_SLOTS / 2 &&
-      this.#deletions < PAIRED_SLOTS / 2
-    ) {
-      // Number and slot in one value: sorting brings both along.
-      let i = 0
-      this.#changes.forEach((n, slot) => {
-        numbers[i++] = n * PAIRED_SLOTS + slot + PAIRED_SLOTS / 2
-      })
-      numbers.sort()
-      for (i = 0; i < count; i++) {
-        const pair = numbers[i] as number
-        const n = Math.floor(pair / PAIRED_SLOTS)
-        numbers[i] = n
-        slots[i] = pair - n * PAIRED_SLOTS - PAIRED_SLOTS / 2
-      }
-    } else {
-      let i = 0
-      this.#changes.forEach(n => {
-        numbers[i++] = n
-      })
-      numbers.sort()
-      for (i = 0; i < count; i++) slots[i] = this.#changes.get(numbers[i] as number) as number
-    }
-    return { numbers, slots }
+    let i = 0
+    this.#changes.forEach((n, slot) => {
+      numbers[i] = n
+      slots[i++] = slot
+    })
+    if (count < COUNTED_MIN) return inOrder(numbers, slots)
+    const list = allSteps(sorted({ numbers, values: slots }, this.#size))
+    return { numbers: list.numbers, slots: list.values }
   }
 
   /** What is staged belongs to a commit now; its appended records are in the file. */
@@ -383,5 +366,15 @@ export class Staging implements ChangeableLayers {
     if (this.changeCount > 0) return
     this.#images.clear()
     this.#deletions = 0
+  }
+}
+
+/** A few changes, sorted by comparing them. */
+function inOrder(numbers: Numbers, slots: Numbers): SealedChanges {
+  if (numbers.length < 2) return { numbers, slots }
+  const order = Uint32Array.from(numbers.keys()).sort((a, b) => (numbers[a] as number) - (numbers[b] as number))
+  return {
+    numbers: Float64Array.from(order, i => numbers[i] as number),
+    slots: Float64Array.from(order, i => slots[i] as number),
   }
 }

@@ -1,7 +1,8 @@
 /**
  * Puts the commits of a journal that was left into the file, and ends the journal.
  *
- *   RP1  every changed record is stored again whole, even if it looks equal: what is there may be torn, or in the system's cache alone.
+ *   RP1  every byte that a frame changed is stored again, even if it looks equal: what is there may be torn, or in the system's cache
+ *        alone.
  *   RP2  the root that ends the journal is stored only after the data is synced; a crash in between finds the same
  *       journal again, and replays it again.
  *   RP3  nothing is written behind frames that were read: the next journal has another salt.

@@ -70,8 +70,8 @@ export function* grouped(list: NumberedList, bound: number): QuietSteps<Numbered
   return { numbers: numbers[part](0, count), values, firsts }
 }
 
-/** The same list in order; the given one's memory may be used. */
-function* sorted(list: NumberedList, bound: number): QuietSteps<NumberedList> {
+/** The same list in order of its numbers; the given one's memory may be used. */
+export function* sorted(list: NumberedList, bound: number): QuietSteps<NumberedList> {
   const { length } = list.numbers
   const digits = digitsBelow(bound)
   const counts = digits.map(({ mask }) => new Uint32Array(mask + 1))
