@@ -1,7 +1,7 @@
 /** Records in a file: stores, flat files, and what they answer with. */
 
 export type { Durability } from './commit/commit-waiters.ts'
-export { ConcurrentTransaction } from './concurrent/concurrent-transaction.ts'
+export { ConcurrentTransaction } from './transactions/concurrent-transaction.ts'
 export type { ProgressOptions } from './file/progress-options.ts'
 export { FlatFile, openFlatFile } from './flat-file.ts'
 export type {

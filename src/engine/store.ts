@@ -10,7 +10,7 @@ import { NO_OPTIONS, type NoOptions, refuseOptions } from '../options/option-tab
 import { checkPath, shown } from '../options/shown-value.ts'
 import type { Synchronous } from '../runtime/synchronous.ts'
 import type { AnySchema, Input } from '../schema/index.ts'
-import { ConcurrentTransaction } from './concurrent/concurrent-transaction.ts'
+import { ConcurrentTransaction } from './transactions/concurrent-transaction.ts'
 import { PROGRESS, type ProgressOptions } from './file/progress-options.ts'
 import type { QuietSteps } from './file/steps.ts'
 import type {

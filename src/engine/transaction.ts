@@ -1,7 +1,7 @@
 /**
  * What can the callback of `store.transaction` do? It reads like the store, and writes until it returns.
  *
- * Transactions of `store.begin()`: concurrent/concurrent-transaction.ts.
+ * Transactions of `store.begin()`: transactions/concurrent-transaction.ts.
  */
 
 import { StrideError } from '../errors.ts'

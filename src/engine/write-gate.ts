@@ -8,7 +8,7 @@
 import { StrideError } from '../errors.ts'
 import type { AnySchema } from '../schema/index.ts'
 import type { Durability } from './commit/commit-waiters.ts'
-import type { TransactionStore } from './concurrent/concurrent-transaction.ts'
+import type { TransactionStore } from './transactions/concurrent-transaction.ts'
 import type { ExclusiveWork } from './maintain/exclusive-work.ts'
 import type { OpenedStore } from './opening/opened-store.ts'
 import { COMMIT, type CommitOptions } from './opening/options.ts'

@@ -17,7 +17,7 @@ import { type FoundField, findFields, unknownField } from './fields.ts'
 import { notChanges, refusal } from './fit.ts'
 import { childrenOf, isContainer, isText, type Node } from './kinds.ts'
 import type { Layout } from './layout.ts'
-import { literal, RECORD, Source } from './source.ts'
+import { literal, RECORD, Source } from './generated-source.ts'
 import { makeTextReaders, type TextReaders } from './text-read.ts'
 
 /** With more nodes than this the functions would be too long for V8 to optimise, and slow to generate. */

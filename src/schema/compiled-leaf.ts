@@ -23,15 +23,15 @@ import {
 } from './kinds.ts'
 import { meaningOf } from './meanings.ts'
 import { ODD_NUMBERS } from './odd-numbers.ts'
-import { position, type Source, type Spot } from './source.ts'
-import { bytesOf, dateOf } from './take.ts'
+import { position, type Source, type Spot } from './generated-source.ts'
+import { bytesOf, dateOf } from './record-copy.ts'
 import { writeText } from './text-field.ts'
 import { type TextWriter, textWriters } from './text-write.ts'
 
 export interface WriteContext {
   readonly source: Source
   readonly bitmapOffset: number
-  /** Whether the variable of a value must hold a copy of it at the end, as take.ts makes it for Zod. */
+  /** Whether the variable of a value must hold a copy of it at the end, as record-copy.ts makes it for Zod. */
   readonly copies: boolean
 }
 

@@ -28,7 +28,16 @@ import {
 } from './kinds.ts'
 import { meaningOf } from './meanings.ts'
 import { ODD_NUMBERS } from './odd-numbers.ts'
-import { bitNumber, bitPlace, literal, position, RECORD, type Source, type Spot, within } from './source.ts'
+import {
+  bitNumber,
+  bitPlace,
+  literal,
+  position,
+  RECORD,
+  type Source,
+  type Spot,
+  within,
+} from './generated-source.ts'
 import { readText } from './text-field.ts'
 import { tagOf } from './unions.ts'
 import type { TextReader, TextReaders } from './text-read.ts'

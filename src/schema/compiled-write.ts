@@ -2,7 +2,7 @@
  * Which code is generated to write a field? Statements over `v`, `b` and `at` that read a value once, test it and store it.
  *
  * Each function returns null or the issues, in the words of fit.ts. It continues after the first issue, so that it reads the same
- * values in the same order as the plain codec (TK1, TK2 of take.ts).
+ * values in the same order as the plain codec (TK1, TK2 of record-copy.ts).
  *   CW1  the conditions are those of fit.ts, and the stored bytes are those of plain-codec.ts.
  *   CW2  if a field can be null or has gaps, its bytes are zeroed before these statements run.
  */
@@ -22,8 +22,8 @@ import {
   type TupleNode,
   type UnionNode,
 } from './kinds.ts'
-import { bitNumber, bitPlace, literal, position, RECORD, type Spot, within } from './source.ts'
-import { firstOf, hasDefaults, isInherited, isLengthRight, memberValue, setOwn } from './take.ts'
+import { bitNumber, bitPlace, literal, position, RECORD, type Spot, within } from './generated-source.ts'
+import { firstOf, hasDefaults, isInherited, isLengthRight, memberValue, setOwn } from './record-copy.ts'
 import { tagOf } from './unions.ts'
 
 /** Body of a function (r, v, b, at) that writes a whole record and returns `result`. At the end `r` is a copy of the record. */

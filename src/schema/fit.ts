@@ -5,8 +5,8 @@
  *        stores -0 as 0.
  *   FI2  nothing is cut, wrapped or converted to make it fit.
  *   FI3  no code of the value runs, neither here nor while an error message shows it.
- * The plain codec calls this file to check a value (take.ts). The compiled codec tests the same conditions in line, and calls it only
- * for the reasons.
+ * The plain codec calls this file to check a value (record-copy.ts). The compiled codec tests the same conditions in line, and calls it
+ * only for the reasons.
  */
 
 import { InvariantError, type Issue, StrideError } from '../errors.ts'

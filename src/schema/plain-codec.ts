@@ -2,7 +2,7 @@
  * What do a record's bytes mean? The reference codec, which walks the layout and does one obvious thing for each field.
  *
  *   PC1  every byte of the record is written: padding and null fields are zero.
- *   PC2  a record is copied and checked whole (take.ts) before the first byte is written from the copy.
+ *   PC2  a record is copied and checked whole (record-copy.ts) before the first byte is written from the copy.
  *   PC3  bytes without a value are reported with the field and its offset, never guessed.
  * The same as generated code: compiled-codec.ts. Both write the same bytes.
  */
@@ -28,7 +28,7 @@ import {
 import type { Layout } from './layout.ts'
 import { meaningOf } from './meanings.ts'
 import { ODD_NUMBERS } from './odd-numbers.ts'
-import { setMember, type Taken, type TakenChange, take, takeChange } from './take.ts'
+import { setMember, type Taken, type TakenChange, take, takeChange } from './record-copy.ts'
 import { readText, writeText } from './text-field.ts'
 import { variantOf } from './unions.ts'
 

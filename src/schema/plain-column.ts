@@ -15,7 +15,7 @@ import {
 import type { FoundField } from './fields.ts'
 import type { Node } from './kinds.ts'
 import type { Layout } from './layout.ts'
-import { missingElement } from './missing.ts'
+import { missingElement } from './missing-element.ts'
 import { imageAt, plainField } from './plain-codec.ts'
 
 /** The reference column. */

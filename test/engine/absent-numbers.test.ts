@@ -1,7 +1,7 @@
 /**
  * What could go wrong with lists of record numbers and keys: -1, which an index writes for a key that is not there, is taken for
  * misuse; `missing` is converted into something else to fit a column; what is no list is taken for an empty one.
- * Rules: NR1 of record-numbers.ts; MV1 to MV3 of schema/missing.ts.
+ * Rules: NR1 of record-numbers.ts; MV1 to MV3 of schema/missing-element.ts.
  */
 
 import { writeFileSync } from 'node:fs'

@@ -5,7 +5,7 @@
  *        power the start may read as zeros.
  *   LO2  a whole file with the id of another store in its intact header is no leftover. A data file counts as whole once it has a
  *        commit: a file left by creating a store has an id of its own, but no content.
- * The names of leftovers, and their locks: beside-files.ts.
+ * The names of leftovers, and their locks: temporary-files.ts.
  */
 
 import { StrideError } from '../../errors.ts'

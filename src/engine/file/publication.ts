@@ -8,7 +8,7 @@
  */
 
 import type { PlatformFile, SharedWords } from '../../mmap/platform.ts'
-import { blockFor } from '../../runtime/block.ts'
+import { blockFor } from '../../runtime/blocking-wait.ts'
 import type { Root } from '../format/root.ts'
 import { SHARED_OFFSET, SHARED_WORD_COUNT, SHARED_WORDS } from '../format/store-format.ts'
 

@@ -2,15 +2,15 @@
  * How is a file written so that it appears whole? Under a temporary name, then renamed.
  *
  *   OF1  it appears under its name whole and durable, or not at all.
- * Temporary names, and leftovers of killed processes: beside-files.ts.
+ * Temporary names, and leftovers of killed processes: temporary-files.ts.
  */
 
 import { StrideError } from '../../errors.ts'
 import type { Platform, PlatformFile } from '../../mmap/platform.ts'
-import { type Beside, createBeside, type FileAccess, removeIfThere } from './beside-files.ts'
+import { type Beside, createBeside, type FileAccess, removeIfThere } from './temporary-files.ts'
 import { names } from './current-file.ts'
 
-export type { FileAccess } from './beside-files.ts'
+export type { FileAccess } from './temporary-files.ts'
 
 /** The file to write. */
 export interface WholeFile {

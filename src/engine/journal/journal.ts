@@ -17,7 +17,7 @@
 import { randomBytes } from 'node:crypto'
 import { InvariantError, StrideError } from '../../errors.ts'
 import type { Platform, PlatformFile } from '../../mmap/platform.ts'
-import { createBeside } from '../file/beside-files.ts'
+import { createBeside } from '../file/temporary-files.ts'
 import { isCurrent } from '../file/current-file.ts'
 import { journalPathOf } from '../format/file-names.ts'
 import type { Identity } from '../format/identity.ts'

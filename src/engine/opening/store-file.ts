@@ -17,7 +17,7 @@ import {
   type Layout,
   layoutFromCanonical,
 } from '../../schema/index.ts'
-import { checkNameLength, removeLeftovers } from '../file/beside-files.ts'
+import { checkNameLength, removeLeftovers } from '../file/temporary-files.ts'
 import type { ChecksumPolicy } from '../file/checked-records.ts'
 import { Checksums } from '../file/checksums.ts'
 import { isCurrent } from '../file/current-file.ts'

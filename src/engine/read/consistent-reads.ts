@@ -8,7 +8,7 @@
  */
 
 import { StrideError } from '../../errors.ts'
-import { blockFor } from '../../runtime/block.ts'
+import { blockFor } from '../../runtime/blocking-wait.ts'
 import { Deadline } from '../../runtime/monotonic.ts'
 import type { Follower } from '../file/publication.ts'
 import { HeldCommitLost } from '../recovery/held-commit.ts'

@@ -10,7 +10,7 @@
  * Which commit is seen, and when a reading runs again: consistent-reads.ts.
  */
 
-import { atTurnEnd, type TurnBound } from '../../mmap/turn.ts'
+import { atTurnEnd, type TurnBound } from '../../mmap/event-loop-turn.ts'
 import type { RecordBytes } from '../../schema/index.ts'
 import { copyBytes } from '../file/copy-bytes.ts'
 import type { Follower } from '../file/publication.ts'

@@ -8,7 +8,7 @@
 
 import { StrideError } from '../../errors.ts'
 import type { Platform, PlatformFile } from '../../mmap/platform.ts'
-import { blockFor } from '../../runtime/block.ts'
+import { blockFor } from '../../runtime/blocking-wait.ts'
 import { Deadline } from '../../runtime/monotonic.ts'
 import type { StoreLock } from '../file/locks.ts'
 import type { Follower, PublishedState } from '../file/publication.ts'

@@ -14,7 +14,7 @@
 import * as fs from 'node:fs'
 import { constants } from 'node:os'
 import { type ErrorCode, StrideError } from '../../errors.ts'
-import { blockFor } from '../../runtime/block.ts'
+import { blockFor } from '../../runtime/blocking-wait.ts'
 import { Deadline } from '../../runtime/monotonic.ts'
 import type { SharedObject } from '../mapping-system.ts'
 import { errnoError, withCodes } from '../system-errors.ts'

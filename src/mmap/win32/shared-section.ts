@@ -8,7 +8,7 @@
  */
 
 import { type ErrorCode, StrideError } from '../../errors.ts'
-import { blockFor } from '../../runtime/block.ts'
+import { blockFor } from '../../runtime/blocking-wait.ts'
 import { Deadline } from '../../runtime/monotonic.ts'
 import { roundUp } from '../bounds.ts'
 import type { Mappable, SharedObject } from '../mapping-system.ts'

@@ -13,7 +13,7 @@ import { StrideError } from '../../errors.ts'
 import { checkRange, checkWantedItem } from '../bounds.ts'
 import type { PlatformFile, Region } from '../platform.ts'
 import { closedError, truncatedError } from '../system-errors.ts'
-import { atTurnEnd } from '../turn.ts'
+import { atTurnEnd } from '../event-loop-turn.ts'
 import { coalesce, type ReadRange } from './read-ahead.ts'
 import { ShownWindow } from './shown-window.ts'
 import type { Window, WindowOptions, WindowPool, WindowStats } from './window.ts'
@@ -185,7 +185,7 @@ export class CopiedWindows implements WindowPool {
     for (const copy of this.#copies) copy.release()
   }
 
-  /** @internal See turn.ts. */
+  /** @internal See event-loop-turn.ts. */
   endTurn(): void {
     this.#isTurnOpen = false
     for (const copy of this.#copies) copy.end()

@@ -17,7 +17,7 @@ import { StrideError } from '../../errors.ts'
 import { checkRange, checkWantedItem, roundUp } from '../bounds.ts'
 import type { PlatformFile, Region } from '../platform.ts'
 import { closedError, truncatedError } from '../system-errors.ts'
-import { atTurnEnd } from '../turn.ts'
+import { atTurnEnd } from '../event-loop-turn.ts'
 import { ActiveSlots } from './active-slots.ts'
 import { LOOKUP_BYTES_MAX, LoneLookups } from './lone-lookups.ts'
 import { advanceWalk, endWalk, prefetchWindows, type ReadRange, WALK_BYTES_MIN } from './read-ahead.ts'
@@ -183,7 +183,7 @@ export class LiveWindows implements WindowPool {
     this.#recent = NO_SLOT
   }
 
-  /** @internal See turn.ts. */
+  /** @internal See event-loop-turn.ts. */
   endTurn(): void {
     this.#suspend()
   }

@@ -4,7 +4,7 @@
 
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { ReadNumbers } from '../../../src/engine/concurrent/read-numbers.ts'
+import { ReadNumbers } from '../../../src/engine/transactions/read-numbers.ts'
 import { propertyOptions } from '../../property.ts'
 
 const walk = fc.record({ from: fc.nat(400), count: fc.oneof(fc.nat(3), fc.integer({ min: 14, max: 60 })) })

@@ -10,7 +10,7 @@ import { dateMs, isDate } from '../runtime/realms.ts'
 import type { ColumnShape } from './column.ts'
 import type { FoundField } from './fields.ts'
 import { DATE_MS_MAX, isNumber, isTime, type Node, NUMBERS, ownBits } from './kinds.ts'
-import { take } from './take.ts'
+import { take } from './record-copy.ts'
 
 /** @returns a function that gives the element for each absent record @throws TypeError, RangeError */
 export function missingElement(
