@@ -8,7 +8,7 @@
 
 import { StrideError } from '../../errors.ts'
 import type { Platform } from '../../mmap/platform.ts'
-import { createBeside } from './beside-files.ts'
+import { createBeside } from './temporary-files.ts'
 
 /** Makes the names beside `path` durable, whoever gave them. @throws ERR_STRIDE_IO */
 export function syncNamesAgain(platform: Platform, path: string, storeId: string): void {
