@@ -378,6 +378,21 @@ describe('a failing disk', () => {
     expect([again.field(0, 'qty'), again.field(9, 'qty'), again.field(105, 'qty')]).toEqual([100, 109, 205])
   })
 
+  test('poisons when the journal is made: no later commit of the turn takes in what an earlier one refused', async () => {
+    const disk = failing()
+    const platform = createSimulatedPlatform({ observer: disk.observer })
+    const store = on(platform)
+    let syncs = 0
+    disk.fail(event => event.kind === 'sync-end' && ++syncs === 1)
+    store.append(trade(0))
+    const first = codeOfAsync(store.commit())
+    expect(codeOf(() => store.append(trade(1)))).toBe('ERR_STRIDE_POISONED')
+    expect([await first, await codeOfAsync(store.commit())]).toEqual(['ERR_STRIDE_IO', 'ERR_STRIDE_POISONED'])
+    expect([store.size, store.commitNumber]).toEqual([0, 0])
+    store.close()
+    expect(opened(platform.files()).store.size).toBe(0)
+  })
+
   test('that is full when the journal is made leaves everything staged', async () => {
     const disk = failing()
     const platform = createSimulatedPlatform({ observer: disk.observer })

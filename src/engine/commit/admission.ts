@@ -39,16 +39,17 @@ export class Admission {
 
   /**
    * @returns whether there was something to take in
-   * @throws ERR_STRIDE_NO_SPACE, _LIMIT, _TRUNCATED and leaves all staged; whatever poisons
+   * @throws ERR_STRIDE_NO_SPACE, _LIMIT, _PERMISSION, _EXISTS, _TRUNCATED and leaves all staged; whatever poisons
    */
   admit(): boolean {
-    const { staging, sealer, journals, queue, progress, owner } = this.#parts
+    const { staging, sealer, journals, queue, progress, soundness, owner } = this.#parts
     if (staging.isEmpty) return false
     owner.assertUsable()
     // A file that was cut short is not filled up again with what would look like records.
     this.#parts.checkSize()
     const bytesMax = sealer.frameBytesMax()
-    if (staging.hasDeletions) this.space?.ensureLiveBits()
+    // After an I/O error the next commit must not take in what this one leaves staged.
+    if (staging.hasDeletions) soundness.guardIo(() => this.space?.ensureLiveBits())
     const journal = journals.journal ?? this.#startJournal()
     journal.admit(bytesMax)
     const group = queue.open(bytesMax)
@@ -74,7 +75,7 @@ export class Admission {
 
   #startJournal(): Journal {
     const { journals, soundness } = this.#parts
-    const journal = journals.create()
+    const journal = soundness.guardIo(() => journals.create())
     soundness.guard(() => journals.name(journal))
     return journal
   }

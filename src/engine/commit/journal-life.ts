@@ -45,7 +45,7 @@ export class JournalLife {
     return this.#journal?.bytes ?? 0
   }
 
-  /** Creates a journal; it is none yet that a root names. @throws ERR_STRIDE_NO_SPACE, _IO, nothing changed then */
+  /** Creates a journal; it is none yet that a root names. @throws ERR_STRIDE_NO_SPACE, _PERMISSION, _EXISTS, _IO; then there is none */
   create(): Journal {
     this.#journal = this.#parts.create()
     return this.#journal

@@ -54,4 +54,14 @@ export class Soundness {
       throw this.poison(error)
     }
   }
+
+  /** Runs what writes a file that nothing names yet: a failed store or sync poisons, and a refusal leaves all as it was. */
+  guardIo<T>(work: () => T): T {
+    try {
+      return work()
+    } catch (error) {
+      if (error instanceof StrideError && error.code !== 'ERR_STRIDE_IO') throw error
+      throw this.poison(error)
+    }
+  }
 }
