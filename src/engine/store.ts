@@ -63,8 +63,8 @@ export class Store<S extends AnySchema = AnySchema, out I = NoIndexes> extends R
     given?: GivenParts,
   ): QuietSteps<Store<S, I>> {
     const opened = yield* OpenedStore.open(path, schema, options, given)
-    // A read-only store checks its reads (PO3 of point-reader.ts), and generated code does not.
-    const Reader = options.readOnly ? Store : readerClassOf(Store, opened.reading.source.codec)
+    const { codec, follower } = opened.reading.source
+    const Reader = readerClassOf(Store, codec, follower !== undefined)
     const store = new Reader(opened) as Store<S, I>
     yield* opened.start()
     return store

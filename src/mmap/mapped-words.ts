@@ -60,6 +60,11 @@ export class MappedWords<M extends WordsMemory = WordsMemory> implements SharedW
     return Atomics.load(this.#words, index)
   }
 
+  mapped(): Int32Array {
+    if (!this.#isChecked) this.#check()
+    return this.#words
+  }
+
   store(index: number, value: number): void {
     if (!this.#isChecked) this.#check()
     if (this.#file.access === 'read') throw readOnlyError(this.#file.path)

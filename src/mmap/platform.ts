@@ -104,6 +104,11 @@ export interface PlatformFile {
 /** Words that several processes read and write. Sequentially consistent if they are mapped. */
 export interface SharedWords {
   load(index: number): number
+  /**
+   * The words themselves, to be loaded with Atomics until this turn of the event loop ends or they are closed; undefined where they
+   * are not in memory.
+   */
+  mapped(): Int32Array | undefined
   store(index: number, value: number): void
   close(): void
 }

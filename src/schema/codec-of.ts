@@ -91,8 +91,9 @@ export function plainCodec(layout: Layout): Codec {
         const field = find(name)
         Object.defineProperty(Row.prototype, name, {
           get(this: RowBase) {
-            const view = rowAccess.view(this) ?? rowAccess.refresh(this)
-            return plainField(field, imageAt(layout, view, rowAccess.bytes(this), rowAccess.at(this)))
+            if (rowAccess.stands(this) === 0) rowAccess.find(this)
+            const image = imageAt(layout, rowAccess.view(this), rowAccess.bytes(this), rowAccess.at(this))
+            return plainField(field, image)
           },
           configurable: true,
         })

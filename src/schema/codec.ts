@@ -40,10 +40,16 @@ export interface Codec<T = unknown> {
   copying(): CopyingWriter
   /** Whether there is a field with this dotted path. */
   hasField(name: string): boolean
-  /** A subclass with a getter for each top-level field on its prototype. @internal */
-  rowClass<B extends RowBaseConstructor>(base: B): RowConstructor<B>
-  /** A subclass that reads records which lie side by side faster; the base itself where nothing is generated. @internal */
-  readerClass<B extends ReaderBaseConstructor>(base: B): B
+  /**
+   * A subclass with a getter for each top-level field on its prototype.
+   * @param seeksHot its reader's hot records lie side by side: `seek` goes to them by arithmetic (RO3 of row.ts) @internal
+   */
+  rowClass<B extends RowBaseConstructor>(base: B, seeksHot?: boolean): RowConstructor<B>
+  /**
+   * A subclass that reads records which lie side by side faster; the base itself where nothing is generated.
+   * @param isShared another process may change the memory (RD5 of reader.ts) @internal
+   */
+  readerClass<B extends ReaderBaseConstructor>(base: B, isShared?: boolean): B
   /** A subclass that steps from record to record faster; the base itself where nothing is generated. @internal */
   walkClass<B extends WalkBaseConstructor>(base: B): B
   /** Reads one field of many records; made once a field. @throws RangeError for an unknown name @internal */

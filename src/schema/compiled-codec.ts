@@ -59,8 +59,8 @@ function compile(layout: Layout, plain: Codec): Codec {
     ...functions,
     copying: () => generateCopying(layout),
     hasField: name => fields.has(name),
-    rowClass: base => rowClass(layout, plain, texts, fields, base),
-    readerClass: base => readerClass(recordSize, functions, base),
+    rowClass: (base, seeksHot = false) => rowClass(layout, plain, { texts, fields, seeksHot }, base),
+    readerClass: (base, isShared = false) => readerClass(recordSize, functions, base, isShared),
     walkClass: base => walkClass(recordSize, base),
     column(name) {
       const known = columns.get(name)

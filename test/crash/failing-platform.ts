@@ -221,6 +221,7 @@ class FailingFile implements PlatformFile {
     if (!this.#areWordsCalls) return words
     return {
       load: index => this.#call('loadWord', () => words.load(index)),
+      mapped: () => undefined,
       store: (index, value) => this.#call('storeWord', () => words.store(index, value)),
       close: () => words.close(),
     }

@@ -1,7 +1,7 @@
 /**
- * Rows and walks of a reader while another process stores the records that they show. What could go wrong: a field, or a record as an
+ * Reads, rows and walks of a reader while another process stores the records that they show. What could go wrong: a field, or a record as an
  * object, is half of one commit and half of another; a row never sees a new commit; a walk passes over records, or shows one twice;
- * copies of records are kept past close or compact. Rules RF1 to RF3 of following-finder.ts.
+ * copies of records are kept past close or compact. Rules RF1 to RF3 of following-finder.ts, PO3 of point-reader.ts.
  */
 
 import { type ChildProcess, spawn } from 'node:child_process'
@@ -89,6 +89,24 @@ const READINGS: Readonly<Record<string, (store: Store<typeof Item>) => Generator
     const row = store.row(0)
     for (let n = 0; n < COUNT; n++) yield [row.seek(n), false]
   },
+  *'all fields of a row, right after seek'(store) {
+    const row = store.row(0)
+    for (let n = 0; n < COUNT; n++) {
+      const { version, text, again } = row.seek(n)
+      yield [{ version, text, again }, true]
+    }
+  },
+  *get(store) {
+    for (let n = 0; n < COUNT; n++) yield [store.get(n) as Shown, true]
+  },
+  *field(store) {
+    const fields = (n: number): Shown => ({
+      version: store.field(n, 'version'),
+      text: store.field(n, 'text'),
+      again: store.field(n, 'again'),
+    })
+    for (let n = 0; n < COUNT; n++) yield [fields(n), false]
+  },
   *'a row that is held'(store) {
     const row = store.row(7)
     for (let i = 0; i < COUNT; i++) yield [row, false]
@@ -109,6 +127,29 @@ describe.skipIf(isWindows).each(BACKENDS)('$name', ({ options }) => {
         }
         await nextTurn()
       }
+    }
+  })
+
+  test('nor is any in a loop that runs for long without a pause', async () => {
+    const path = await writtenStore()
+    using reader = openStore(path, Item, { ...options, readOnly: true })
+    // Until code for the loop was compiled, and so many commits came into it.
+    let versions = 0
+    for (let rounds = 0; rounds < 10 || versions < 100; rounds++) {
+      let last = -1
+      for (let i = 0; i < 4000; i++) {
+        const n = i % COUNT
+        const text = reader.field(n, 'text')
+        const version = reader.field(n, 'version')
+        if (text !== (text[0] as string).repeat(TEXT) || !Number.isInteger(version)) {
+          expect({ text, version }).toBe('a whole field')
+        }
+        if (version !== last) versions++
+        last = version
+        const whole = reader.get(n) as Shown
+        if (wrongWith(whole, true) !== undefined) expect(wrongWith(whole, true)).toBeUndefined()
+      }
+      await nextTurn()
     }
   })
 })

@@ -316,8 +316,14 @@ describe.each(PLATFORMS)('the seam on $name', ({ create }) => {
     expect(bytesOf(file, 8200, 4)).toEqual([251, 255, 255, 255])
     file.store(Uint8Array.of(1, 0, 0, 0), 8192)
     expect(theirs.load(0)).toBe(1)
+    const mapped = theirs.mapped()
+    if (mapped !== undefined) {
+      ours.store(3, 77)
+      expect([...mapped]).toEqual([1, 123_456_789, -5, 77])
+    }
     ours.close()
     expect(codeOf(() => ours.load(0))).toBe('ERR_STRIDE_CLOSED')
+    expect(codeOf(() => ours.mapped())).toBe('ERR_STRIDE_CLOSED')
     expect(theirs.load(1)).toBe(123_456_789)
     reader.close()
     file.close()

@@ -36,13 +36,13 @@ class TestReader extends ReaderBase {
   constructor() {
     super()
     const locate = (n: number): number => this.locate(n)
-    readerAccess.call(this, locate, n => codec.decode(view, bytes, locate(n)))
+    readerAccess.call(this, locate, n => codec.decode(view, bytes, locate(n)), locate)
   }
 
   locate(n: number): number {
     this.located.push(n)
     if (!(Number.isInteger(n) && n >= 0 && n < COUNT)) throw new RangeError(`no record ${n}`)
-    readerAccess.point(this, view, bytes)
+    readerAccess.point(this, { view, bytes })
     return PADDING + n * recordSize
   }
   override get(n: number): unknown {
@@ -53,7 +53,7 @@ class TestReader extends ReaderBase {
   }
 
   heat(first: number, count: number): void {
-    readerAccess.point(this, view, bytes)
+    readerAccess.point(this, { view, bytes })
     readerAccess.heat(this, first, count, PADDING + first * recordSize)
   }
 }
@@ -100,5 +100,71 @@ describe('a reader class', () => {
 
   it('is the base class where no code is generated', () => {
     expect(codecOf(Tick, { compile: false }).readerClass(TestReader)).toBe(TestReader)
+  })
+
+  describe('of memory that another process may change', () => {
+    const Shared = codec.readerClass(TestReader, true)
+    /** Every look at the word but the first few finds it moved. */
+    const watched = (looks: number) => {
+      const reader = new Shared()
+      const word = new Int32Array([7])
+      const settled: number[] = []
+      let left = looks
+      const settle = (n: number): number => {
+        settled.push(n)
+        return reader.locate(n)
+      }
+      readerAccess.call(
+        reader,
+        n => reader.locate(n),
+        n => ['asked for', n],
+        settle,
+      )
+      reader.heat(0, COUNT)
+      readerAccess.watch(reader, word, 7)
+      const read = (name: string, n: number): unknown => {
+        if (left-- <= 0) word[0] = 8
+        return name === '' ? reader.get(n) : reader.field(n, name)
+      }
+      return { reader, read, settled }
+    }
+
+    it('counts what was read while the word stayed as it was', () => {
+      const { read, settled, reader } = watched(3)
+      expect(read('', 1)).toEqual(tick(1))
+      expect(read('price', 2)).toBe(2.5)
+      expect(read('flags', 3)).toBeNull()
+      expect([settled, reader.located]).toEqual([[], []])
+    })
+
+    it('reads again, in memory that nobody changes, what was read otherwise', () => {
+      const { read, settled } = watched(0)
+      expect(read('', 1)).toEqual(['asked for', 1])
+      expect(read('price', 2)).toBe(2.5)
+      expect(settled).toEqual([2])
+    })
+
+    it('takes damage for a trace of a change, unless the word stayed as it was', () => {
+      const Flag = codecOf(z.object({ flag: z.boolean() }))
+      const damaged = Buffer.from([9])
+      const Reader = Flag.readerClass(TestReader, true)
+      for (const moved of [false, true]) {
+        const reader = new Reader()
+        readerAccess.point(reader, {
+          view: new DataView(damaged.buffer, damaged.byteOffset, 1),
+          bytes: damaged,
+        })
+        readerAccess.heat(reader, 0, 1, 0)
+        readerAccess.watch(reader, new Int32Array([moved ? 8 : 7]), 7)
+        const whole = Buffer.from([1])
+        const settle = (): number => {
+          readerAccess.point(reader, { view: new DataView(whole.buffer, whole.byteOffset, 1), bytes: whole })
+          return 0
+        }
+        readerAccess.call(reader, settle, () => 'asked for', settle)
+        if (moved) expect([reader.get(0), reader.field(0, 'flag')]).toEqual(['asked for', true])
+        else expect(() => reader.field(0, 'flag')).toThrow('no boolean has the code 9')
+      }
+    })
   })
 })

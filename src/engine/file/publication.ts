@@ -100,6 +100,7 @@ export class Publisher {
 /** A reader's side. */
 export class Follower {
   readonly #words: SharedWords
+  #sequenceWord: Int32Array | undefined
 
   constructor(words: SharedWords) {
     this.#words = words
@@ -108,6 +109,15 @@ export class Follower {
   /** The present sequence, odd or even. */
   sequence(): number {
     return this.#words.load(SHARED_WORDS.sequence)
+  }
+  /** The sequence where it lies, at position 0; see `SharedWords.mapped`. */
+  mappedSequence(): Int32Array | undefined {
+    const words = this.#words.mapped()
+    if (words === undefined) return undefined
+    if (this.#sequenceWord?.buffer !== words.buffer) {
+      this.#sequenceWord = words.subarray(SHARED_WORDS.sequence, SHARED_WORDS.sequence + 1)
+    }
+    return this.#sequenceWord
   }
   get isSuperseded(): boolean {
     return this.#words.load(SHARED_WORDS.superseded) === 1

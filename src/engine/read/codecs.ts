@@ -26,8 +26,10 @@ const CANONICAL_MAX = 64
 const bySchema = new WeakMap<AnySchema, Map<string, Codec<unknown>>>()
 const byCanonical = new Map<string, Codec<unknown>>()
 const readerClasses = new WeakMap<Codec<unknown>, Map<unknown, ReaderBaseConstructor>>()
+const sharedReaderClasses = new WeakMap<Codec<unknown>, Map<unknown, ReaderBaseConstructor>>()
 const walkClasses = new WeakMap<Codec<unknown>, typeof RowScan>()
 const rowClasses = new WeakMap<Codec<unknown>, RowClass>()
+const seekingRowClasses = new WeakMap<Codec<unknown>, RowClass>()
 
 /** The codec of a schema. @throws ERR_STRIDE_LAYOUT */
 export function sharedCodec(
@@ -82,13 +84,15 @@ export function sharedCodecOf(canonicalLayout: string): Codec<unknown> {
 /**
  * The class of stores that read records of this codec, side by side: `base`, with `get` and `field` generated where
  * they can be.
+ * @param isShared whether another process writes meanwhile
  */
-export function readerClassOf<C>(base: C, codec: Codec<unknown>): C {
-  let classes = readerClasses.get(codec)
-  if (classes === undefined) readerClasses.set(codec, (classes = new Map()))
+export function readerClassOf<C>(base: C, codec: Codec<unknown>, isShared = false): C {
+  const all = isShared ? sharedReaderClasses : readerClasses
+  let classes = all.get(codec)
+  if (classes === undefined) all.set(codec, (classes = new Map()))
   let readerClass = classes.get(base)
   if (readerClass === undefined) {
-    readerClass = codec.readerClass(base as ReaderBaseConstructor)
+    readerClass = codec.readerClass(base as ReaderBaseConstructor, isShared)
     Object.defineProperty(readerClass, 'name', { value: (base as ReaderBaseConstructor).name })
     classes.set(base, readerClass)
   }
@@ -102,24 +106,29 @@ export function walkClassOf(codec: Codec<unknown>): typeof RowScan {
   return walkClass
 }
 
-/** The class of rows that read records of this codec. */
-export function rowClassOf(codec: Codec<unknown>): RowClass {
-  let rowClass = rowClasses.get(codec)
+/**
+ * The class of rows that read records of this codec.
+ * @param seeksHot whether the hot records of their reader lie side by side, and rows may stand on them
+ */
+export function rowClassOf(codec: Codec<unknown>, seeksHot: boolean): RowClass {
+  const classes = seeksHot ? seekingRowClasses : rowClasses
+  let rowClass = classes.get(codec)
   if (rowClass === undefined) {
-    rowClass = codec.rowClass(EngineRow) as unknown as RowClass
-    if (codec.hasField('toJSON')) rowClass = enumerableRowClass(rowClass)
-    rowClasses.set(codec, rowClass)
+    rowClass = codec.rowClass(EngineRow, seeksHot) as unknown as RowClass
+    if (codec.hasField('toJSON')) rowClass = enumerableRowClass(rowClass, codec)
+    classes.set(codec, rowClass)
   }
   return rowClass
 }
 
 /** The class with its fields as own properties: where a field is named toJSON, JSON.stringify looks for these. */
-function enumerableRowClass(rowClass: RowClass): RowClass {
-  const { constructor: _, ...fields } = Object.getOwnPropertyDescriptors(rowClass.prototype)
+function enumerableRowClass(rowClass: RowClass, codec: Codec<unknown>): RowClass {
+  const members = Object.entries(Object.getOwnPropertyDescriptors(rowClass.prototype))
+  const fields = members.filter(([name, { get }]) => get !== undefined && codec.hasField(name))
   return class extends rowClass {
     constructor(owner: RowOwner) {
       super(owner)
-      for (const [name, field] of Object.entries(fields)) {
+      for (const [name, field] of fields) {
         Object.defineProperty(this, name, { ...field, enumerable: true })
       }
     }

@@ -57,6 +57,11 @@ export class ConsistentReads {
     this.#store = store
   }
 
+  /** A short reading was done otherwise. */
+  note(): void {
+    this.#count++
+  }
+
   /** Runs a reading of what lies in memory, again where a commit came between. @throws ERR_STRIDE_BUSY */
   once<T>(read: () => T): T {
     const hold = new Hold(this.#store, this.#isHolding)

@@ -11,7 +11,7 @@
  */
 
 import { atTurnEnd, type TurnBound } from '../../mmap/event-loop-turn.ts'
-import type { RecordBytes } from '../../schema/index.ts'
+import type { ReaderBase, RecordBytes } from '../../schema/index.ts'
 import { copyBytes } from '../file/copy-bytes.ts'
 import type { Follower } from '../file/publication.ts'
 import { checkRecordNumber } from '../format/addressing.ts'
@@ -46,8 +46,8 @@ export class FollowingFinder extends RecordFinder {
   #aheadOf = 0
   #isTogether = false
 
-  constructor(reading: FollowedReading) {
-    super(reading)
+  constructor(reading: FollowedReading, reader: ReaderBase) {
+    super(reading, reader)
     this.#reading = reading
     reading.onChange(() => {
       this.#copies.end()

@@ -4,22 +4,23 @@
  *   PO1  a read of a hot record is arithmetic: one subtraction, one comparison, one DataView read.
  *   PO2  the records of one window are hot as long as each of them is live, unstaged, and in that window. A change of that calls
  *        `changed`, and the pool calls its watcher when a window goes. Either ends the hot range before anything else happens.
- *   PO3  a read-only set compares the writer's sequence before and after each read (publication.ts).
- * Generated code for PO1, without PO3: schema/reader.ts. Where a record is that is not hot: locator.ts. The source that is read:
- * reading.ts.
+ *   PO3  beside a writer of another process, a value counts only if the writer's sequence after the read is the one for which the
+ *        record was found (RD5 of schema/reader.ts). Otherwise the record is copied between two equal sequences and read from the copy.
+ * Generated code for the same: schema/reader.ts. Where a record is that is not hot: locator.ts. The source that is read: reading.ts.
  */
 
 import type { Window } from '../../mmap/window-pool/window.ts'
 import { OutOfLine } from '../../runtime/out-of-line.ts'
 import {
   type AnySchema,
-  type Codec,
   type FieldName,
   type FieldValue,
   type Output,
   ReaderBase,
+  type RecordBytes,
   readerAccess,
 } from '../../schema/index.ts'
+import { copyBytes } from '../file/copy-bytes.ts'
 import type { Follower } from '../file/publication.ts'
 import { checkRecordNumber } from '../format/addressing.ts'
 import type { RecordLayers } from '../records/record-layers.ts'
@@ -37,8 +38,9 @@ export abstract class PointReader<S extends AnySchema> extends ReaderBase {
   readonly #reading: Reading<S, RecordLayers>
   readonly #locating = new OutOfLine((n: number) => this.#locate(n))
   readonly #getting = new OutOfLine((n: number) => this.#getElsewhere(n))
-  /** The writer's sequence for which records are hot. */
-  #hotSequence = 0
+  readonly #settling = new OutOfLine((n: number) => this.#settle(n))
+  /** Memory for a record whose read in place was disturbed. */
+  #copy: RecordBytes | undefined
 
   /** @internal */
   protected constructor(reading: Reading<S, RecordLayers>) {
@@ -59,10 +61,8 @@ export abstract class PointReader<S extends AnySchema> extends ReaderBase {
    * @throws TypeError, RangeError for an argument that is no record number
    */
   override get(n: number): Output<S> | undefined {
-    const { codec, follower } = this.#reading.source
-    if (follower !== undefined) return this.#getFollowed(n, follower)
     const at = this.#hotAt(n)
-    return at < 0 ? this.#getElsewhere(n) : this.#decode(codec, at)
+    return at < 0 ? this.#getElsewhere(n) : this.#getAt(n, at)
   }
 
   /**
@@ -71,11 +71,18 @@ export abstract class PointReader<S extends AnySchema> extends ReaderBase {
    */
   override field<Name extends FieldName<S>>(n: number, name: Name): FieldValue<S, Name>
   override field(n: number, name: string): unknown {
-    const { codec, follower } = this.#reading.source
-    if (follower !== undefined) return this.#fieldFollowed(n, name, follower)
     let at = this.#hotAt(n)
     if (at < 0) at = this.#locate(n)
-    return this.#readField(codec, at, name)
+    for (;;) {
+      try {
+        const { codec } = this.#reading.source
+        const value = codec.readField(readerAccess.view(this), readerAccess.bytes(this), at, name)
+        if (readerAccess.isStill(this)) return value
+      } catch (error) {
+        if (readerAccess.isStill(this)) throw error
+      }
+      at = this.#settle(n)
+    }
   }
 
   /** The file, as it was given at opening. Answers after close, too. */
@@ -83,51 +90,23 @@ export abstract class PointReader<S extends AnySchema> extends ReaderBase {
     return this.#reading.source.path
   }
 
-  #getFollowed(n: number, follower: Follower): Output<S> | undefined {
-    const at = this.#hotAt(n)
-    if (at >= 0 && follower.sequence() === this.#hotSequence) {
-      try {
-        const value = this.#decode(this.#reading.source.codec, at)
-        if (follower.sequence() === this.#hotSequence) return value
-      } catch {
-        // It may be damage, or a commit that came between. Reading again decides.
-      }
-    }
-    return this.#getConsistently(n)
-  }
-
-  #fieldFollowed(n: number, name: string, follower: Follower): unknown {
-    const at = this.#hotAt(n)
-    if (at >= 0 && follower.sequence() === this.#hotSequence) {
-      try {
-        const value = this.#readField(this.#reading.source.codec, at, name)
-        if (follower.sequence() === this.#hotSequence) return value
-      } catch {
-        // As above.
-      }
-    }
-    return this.#fieldConsistently(n, name)
-  }
-
-  // Not inside the methods above: a closure over their arguments would cost each hot read an allocation.
-  #getConsistently(n: number): Output<S> | undefined {
-    return this.#reading.consistently(() => {
-      const at = this.#find(n)
-      return at < 0 ? undefined : this.#decode(this.#reading.source.codec, at)
-    })
-  }
-
-  #fieldConsistently(n: number, name: string): unknown {
-    return this.#reading.consistently(() => {
-      const at = this.#locate(n)
-      return this.#readField(this.#reading.source.codec, at, name)
-    })
-  }
-
   #getElsewhere(n: number): Output<S> | undefined {
     this.#callOthers()
-    const at = this.#find(n)
-    return at < 0 ? undefined : this.#decode(this.#reading.source.codec, at)
+    return this.#getAt(n, this.#find(n))
+  }
+
+  /** Decodes record n where it was found. */
+  #getAt(n: number, foundAt: number): Output<S> | undefined {
+    for (let at = foundAt; at >= 0; at = this.#copied(n)) {
+      try {
+        const { codec } = this.#reading.source
+        const value = codec.decode(readerAccess.view(this), readerAccess.bytes(this), at)
+        if (readerAccess.isStill(this)) return value
+      } catch (error) {
+        if (readerAccess.isStill(this)) throw error
+      }
+    }
+    return undefined
   }
 
   /** @throws ERR_STRIDE_NO_RECORD, _CLOSED; RangeError, TypeError */
@@ -138,16 +117,17 @@ export abstract class PointReader<S extends AnySchema> extends ReaderBase {
     return at
   }
 
-  #decode(codec: Codec<Output<S>>, at: number): Output<S> {
-    return codec.decode(readerAccess.view(this), readerAccess.bytes(this), at)
-  }
-  #readField(codec: Codec<Output<S>>, at: number, name: string): unknown {
-    return codec.readField(readerAccess.view(this), readerAccess.bytes(this), at, name)
+  /** @throws ERR_STRIDE_NO_RECORD, _CLOSED, _BUSY */
+  #settle(n: number): number {
+    this.#callOthers()
+    const at = this.#copied(n)
+    if (at < 0) throw noRecord(n, this)
+    return at
   }
 
   /** See out-of-line.ts. */
   #callOthers(): void {
-    readerAccess.call(this, this.#locating.next(), this.#getting.next())
+    readerAccess.call(this, this.#locating.next(), this.#getting.next(), this.#settling.next())
   }
 
   /** Position of a hot record; -1 for any other. */
@@ -162,11 +142,52 @@ export abstract class PointReader<S extends AnySchema> extends ReaderBase {
   #find(n: number): number {
     checkRecordNumber(n)
     this.#reading.prepare()
+    const { follower } = this.#reading.source
+    return follower === undefined ? this.#place(n) : this.#placeBeside(n, follower)
+  }
+
+  /** Like `#place`, beside a writer of another process. The position counts only if `isStill` says so. */
+  #placeBeside(n: number, follower: Follower): number {
+    const { following, source } = this.#reading
+    const word = follower.mappedSequence()
+    if (word === undefined || following === undefined || !source.pool.live) return this.#copied(n)
+    // Not the writer's present sequence: the record is found for this one.
+    const { sequence } = following
+    this.#reading.noteRead()
+    try {
+      const at = this.#place(n)
+      readerAccess.watch(this, word, sequence)
+      // While a writer stores a commit, each read must look at the changes laid over the file.
+      if ((sequence & 1) !== 0) readerAccess.heat(this, 0, 0, 0)
+      if (at >= 0 || readerAccess.isStill(this)) return at
+    } catch {
+      // It may be damage, a commit that came between, or a closed store. Reading again decides.
+    }
+    return this.#copied(n)
+  }
+
+  /** Points view and bytes at a copy of record n, which is of one commit. @returns its position there; -1 if it is deleted or past the end */
+  #copied(n: number): number {
+    return this.#reading.consistently(() => {
+      const at = this.#place(n)
+      const { pool, addressing } = this.#reading.source
+      if (at < 0 || !pool.live) return at
+      const { recordSize } = addressing
+      this.#copy ??= copyOf(recordSize)
+      copyBytes(readerAccess.source(this), at, this.#copy, 0, recordSize)
+      readerAccess.cool(this)
+      readerAccess.point(this, this.#copy)
+      return 0
+    })
+  }
+
+  /** Points view and bytes at record n as the locator finds it. @returns as `#copied` */
+  #place(n: number): number {
     readerAccess.cool(this)
     const { locator, pool } = this.#reading.source
     const found = locator.find(n)
     if (found === undefined) return -1
-    readerAccess.point(this, found.view as DataView, found.bytes)
+    readerAccess.point(this, found)
     const { at } = locator
     if (pool.live && locator.isPlain && n < locator.staging.tailStart) this.#warm(found as Window, n)
     return at
@@ -176,12 +197,13 @@ export abstract class PointReader<S extends AnySchema> extends ReaderBase {
   #warm(window: Window, n: number): void {
     const { start, end, isCopy } = window
     if (isCopy || end - start > HOT_BYTES_MAX) return
-    const { locator, follower } = this.#reading.source
+    const { locator } = this.#reading.source
     locator.stretch(window, n)
-    // The record was found at this sequence. The writer's sequence may have changed since.
-    if (follower !== undefined) this.#hotSequence = this.#reading.following?.sequence ?? 1
-    // While the writer stores, every read has to look for changes over the file.
-    const isHot = follower === undefined || (this.#hotSequence & 1) === 0
-    readerAccess.heat(this, locator.first, isHot ? locator.count | 0 : 0, locator.at | 0)
+    readerAccess.heat(this, locator.first, locator.count | 0, locator.at | 0)
   }
+}
+
+function copyOf(recordSize: number): RecordBytes {
+  const bytes = Buffer.allocUnsafeSlow(recordSize)
+  return { view: new DataView(bytes.buffer, bytes.byteOffset, recordSize), bytes }
 }

@@ -17,6 +17,7 @@ import type { Staging } from '../records/staging.ts'
 import type { ColdSampling } from './cold-sampling.ts'
 import { ConsistentReads, type Holding } from './consistent-reads.ts'
 import type { Numbering } from './numbering.ts'
+import { StandingRows } from './standing-rows.ts'
 
 /** So many records are looked up faster than the size of the file is asked for. */
 const LOOKUPS_MAX = 100
@@ -47,6 +48,8 @@ export interface Following extends Holding {
 export class Reading<S extends AnySchema, L extends RecordLayers = Staging> {
   /** None where this process writes, and over flat files. */
   following: Following | undefined
+  /** Rows on windows; undefined where nobody tells when these go. */
+  standing: StandingRows | undefined
   #source: Source<S, L>
   #isClosed = false
   #version = 0
@@ -79,8 +82,13 @@ export class Reading<S extends AnySchema, L extends RecordLayers = Staging> {
 
   /** `cool` is called whenever a window may go, or what lies in it may change. */
   watch(cool: () => void): void {
-    this.#cool = cool
-    this.#source.pool.watch(cool)
+    this.standing = new StandingRows()
+    const { standing } = this
+    this.#cool = () => {
+      cool()
+      standing.end()
+    }
+    this.#source.pool.watch(this.#cool)
   }
 
   /** Calls `changed` whenever what was found before may no longer be what is there. One caller. */
@@ -101,7 +109,7 @@ export class Reading<S extends AnySchema, L extends RecordLayers = Staging> {
   /** Another file is read from now on; for a reader it may be the same file, reopened. */
   attach(source: Source<S, L>): void {
     const { canonical } = this.#source.codec.layout
-    if (source.follower === undefined && source.codec.layout.canonical !== canonical) {
+    if (source.codec.layout.canonical !== canonical) {
       throw new InvariantError(`get and field are made for another layout than the one of ${source.path} now`)
     }
     this.#cool()
@@ -136,6 +144,11 @@ export class Reading<S extends AnySchema, L extends RecordLayers = Staging> {
   prepareBulk(count = Number.POSITIVE_INFINITY): void {
     this.prepare()
     if (count > LOOKUPS_MAX) this.#source.pool.checkSize()
+  }
+
+  /** A short reading looked by itself whether a commit came between. */
+  noteRead(): void {
+    this.#reads.note()
   }
 
   /** Runs a short reading, and beside another writer again until no commit came between. */

@@ -6,8 +6,8 @@
  */
 
 import { StrideError } from '../../errors.ts'
-import type { Codec, RecordBytes } from '../../schema/index.ts'
-import { checkRecordNumber } from '../format/addressing.ts'
+import type { Window } from '../../mmap/window-pool/window.ts'
+import { type Codec, type ReaderBase, type RecordBytes, readerAccess } from '../../schema/index.ts'
 import { HeapBytes } from '../records/heap-bytes.ts'
 import type { Locator } from '../records/locator.ts'
 import type { RecordLayers } from '../records/record-layers.ts'
@@ -15,6 +15,7 @@ import { noRecord } from '../records/record-numbers.ts'
 import { GONE, type Numbering } from './numbering.ts'
 import type { RowOwner } from './row.ts'
 import type { RunFinder } from './scan.ts'
+import type { StandingRows } from './standing-rows.ts'
 
 export interface Findable {
   readonly path: string
@@ -26,23 +27,30 @@ export interface Findable {
 /** What is read; `prepare` may put another source in place. */
 export interface FindableReading {
   readonly source: Findable
+  readonly standing: StandingRows | undefined
   prepare(): void
 }
 
 export class RecordFinder implements RowOwner, RunFinder {
   readonly #reading: FindableReading
+  readonly reader: ReaderBase
   /** Byte position of the record, or of the run's first one, that was found last. */
   locatedAt = 0
   /** What that record is numbered by. */
   locatedBy: Numbering
+  isWindow = false
   /** Length of the run found last. */
   runCount = 0
 
-  constructor(reading: FindableReading) {
+  constructor(reading: FindableReading, reader: ReaderBase) {
     this.#reading = reading
+    this.reader = reader
     this.locatedBy = reading.source.numbering
   }
 
+  get standing(): StandingRows | undefined {
+    return this.#reading.standing
+  }
   get stride(): number {
     return this.#reading.source.locator.addressing.stride
   }
@@ -56,14 +64,11 @@ export class RecordFinder implements RowOwner, RunFinder {
   }
 
   locate(n: number): RecordBytes {
-    checkRecordNumber(n)
-    this.#reading.prepare()
+    // So that the records around it are hot for rows, too.
+    this.locatedAt = readerAccess.locate(this.reader, n)
     const source = this.#reading.source
-    const found = source.locator.find(n)
-    if (found === undefined) throw noRecord(n, source)
-    this.locatedAt = source.locator.at
     this.locatedBy = source.numbering
-    return held(source, found)
+    return this.#held(source, readerAccess.source(this.reader))
   }
 
   numberNow(n: number, numbering: Numbering): number {
@@ -100,7 +105,14 @@ export class RecordFinder implements RowOwner, RunFinder {
     this.locatedAt = source.locator.at
     this.locatedBy = source.numbering
     this.runCount = source.locator.count
-    return held(source, found)
+    return this.#held(source, found)
+  }
+
+  /** The bytes as a row or walk may keep them: until they go, or something is changed. */
+  #held({ locator }: Findable, found: RecordBytes): RecordBytes {
+    const isStaged = found instanceof HeapBytes
+    this.isWindow = !isStaged && locator.pool.live && (found as Window).isCopy !== true
+    return isStaged ? locator.staging.tokenOn(found) : found
   }
 }
 
@@ -108,9 +120,4 @@ export class RecordFinder implements RowOwner, RunFinder {
 export function replaced(path: string, who: string): StrideError {
   const message = `Another process compacted ${path}: ${who} cannot tell where it was`
   return new StrideError('ERR_STRIDE_REPLACED', message, { path })
-}
-
-/** The bytes as a row or walk may keep them: until they go, or something is changed. */
-function held({ locator }: Findable, found: RecordBytes): RecordBytes {
-  return found instanceof HeapBytes ? locator.staging.tokenOn(found) : found
 }

@@ -57,7 +57,8 @@ export abstract class RecordSet<S extends AnySchema> extends PointReader<S> impl
   protected constructor(reading: Reading<S, RecordLayers>) {
     super(reading)
     this.#reading = reading
-    this.#finder = reading.follower === undefined ? new RecordFinder(reading) : new FollowingFinder(reading)
+    const Finder = reading.follower === undefined ? RecordFinder : FollowingFinder
+    this.#finder = new Finder(reading, this)
   }
 
   /** Bytes of a record. */
@@ -250,6 +251,7 @@ export abstract class RecordSet<S extends AnySchema> extends PointReader<S> impl
   }
 
   #newRow(): EngineRow {
-    return new (rowClassOf(this.#reading.source.codec))(this.#finder)
+    const { codec, follower, locator } = this.#reading.source
+    return new (rowClassOf(codec, follower === undefined && locator.isDense))(this.#finder)
   }
 }

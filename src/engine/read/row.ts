@@ -8,15 +8,25 @@
  *   RW2  whatever a row holds is private: nothing that a program reaches from it leads to mapped memory.
  *   RW3  the row of a walk that has given all its records shows none of them until `seek`: a program that kept the row at
  *        each step, as `[...store.scan()]` does, has one row many times. A walk that is ended early leaves its row as it is.
- * What a getter does: schema/row.ts.
+ *   RW4  within one token a row keeps the number and the position of the record that it was pointed at. Its number is reckoned from
+ *        there, so that `seek` to a hot record stores a position and nothing else.
+ * What a getter does, and what is generated of `seek`: schema/row.ts.
  */
 
 import { StrideError } from '../../errors.ts'
-import { type RecordBytes, RowBase, rowAccess } from '../../schema/index.ts'
+import { OutOfLine } from '../../runtime/out-of-line.ts'
+import { type ReaderBase, type RecordBytes, RowBase, readerAccess, rowAccess } from '../../schema/index.ts'
 import type { Numbering } from './numbering.ts'
+import type { StandingRows } from './standing-rows.ts'
 
 /** Who finds records for rows. */
 export interface RowOwner {
+  /** Who finds records for rows here: `seek` goes to its hot ones. */
+  readonly reader: ReaderBase
+  /** Whether `locate` or `run` answered with a window of the file. */
+  readonly isWindow: boolean
+  /** The rows that stand on windows; undefined where nobody tells when these go. */
+  readonly standing: StandingRows | undefined
   /** Byte position of the record within what `locate` answered. */
   readonly locatedAt: number
   /** What that record is numbered by. */
@@ -56,6 +66,7 @@ let find: (row: EngineRow) => void
 export class EngineRow extends RowBase {
   readonly #owner: RowOwner
   readonly #stride: number
+  readonly #seeking = new OutOfLine((n: number) => this.#seekElsewhere(n))
   /** The record that was located last, and its position: a walk only moves the row's position from there. */
   #located = -1
   #locatedAt = 0
@@ -68,6 +79,7 @@ export class EngineRow extends RowBase {
     this.#owner = owner
     this.#stride = owner.stride
     this.#numbering = owner.numbering
+    rowAccess.call(this, this.#seeking.next())
   }
 
   static {
@@ -86,25 +98,20 @@ export class EngineRow extends RowBase {
 
   /** The number of the record this row stands on. */
   get number(): number {
-    if (rowAccess.view(this) === null) this.#renumber()
+    if (!rowAccess.isHere(this)) this.#renumber()
     return this.#located + (rowAccess.at(this) - this.#locatedAt) / this.#stride
   }
 
   /** Points the row at another live record. @throws ERR_STRIDE_NO_RECORD, _CLOSED; RangeError, TypeError */
   seek(n: number): this {
-    const owner = this.#owner
-    const found = owner.locate(n)
-    this.#point(n, found, owner.locatedAt)
-    this.#isEnded = false
-    const walk = this.#walk
-    if (walk !== undefined) walk.stopAt = 0
+    this.#seekElsewhere(n)
     return this
   }
 
   /** The whole record as a fresh object, which outlives the row. */
   toObject(): unknown {
-    const view = rowAccess.view(this) ?? rowAccess.refresh(this)
-    return this.#owner.decode(view, rowAccess.bytes(this), rowAccess.at(this))
+    if (rowAccess.stands(this) === 0) rowAccess.find(this)
+    return this.#owner.decode(rowAccess.view(this), rowAccess.bytes(this), rowAccess.at(this))
   }
 
   /** JSON.stringify of a row is that of its record. A field of this name takes its place (codecs.ts). */
@@ -123,8 +130,25 @@ export class EngineRow extends RowBase {
     }
   }
 
+  #seekElsewhere(n: number): number {
+    const owner = this.#owner
+    rowAccess.call(this, this.#seeking.next())
+    const found = owner.locate(n)
+    this.#point(n, found, owner.locatedAt)
+    if (owner.isWindow && owner.standing !== undefined) {
+      const { hotFirst, hotCount, hotAt } = readerAccess
+      rowAccess.heat(this, hotFirst(owner.reader), hotCount(owner.reader), hotAt(owner.reader))
+    }
+    this.#isEnded = false
+    const walk = this.#walk
+    if (walk !== undefined) walk.stopAt = 0
+    return this.#locatedAt
+  }
+
   #point(n: number, source: RecordBytes, at: number): void {
+    const { standing, isWindow } = this.#owner
     rowAccess.point(this, source, at)
+    if (isWindow) standing?.add(this)
     this.#locatedAt = at | 0
     this.#located = n
     this.#numbering = this.#owner.locatedBy
@@ -132,7 +156,7 @@ export class EngineRow extends RowBase {
 
   #findAgain(): void {
     const owner = this.#owner
-    this.seek(owner.numberNow(this.number, this.#numbering))
+    this.#seekElsewhere(owner.numberNow(this.number, this.#numbering))
   }
 
   /** After a compact the same record may have another number. */

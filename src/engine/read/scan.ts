@@ -103,7 +103,7 @@ export class RowScan<Row extends EngineRow> extends Walk<Row> implements WalkBas
   override next(): IteratorResult<Row, undefined> {
     const at = this.at + this.#stride
     const row = this.value
-    if (at < this.stopAt && rowAccess.view(row) !== null) rowAccess.move(row, (this.at = at))
+    if (at < this.stopAt && rowAccess.isHere(row)) rowAccess.move(row, (this.at = at))
     else this.leap()
     return this as IteratorResult<Row, undefined>
   }

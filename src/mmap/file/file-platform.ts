@@ -129,6 +129,10 @@ class PositionedWords implements SharedWords {
     return this.#word[0] as number
   }
 
+  mapped(): undefined {
+    if (this.#closed) throw closedError(this.#file.path)
+  }
+
   store(index: number, value: number): void {
     if (this.#closed) throw closedError(this.#file.path)
     if (this.#file.access === 'read') throw readOnlyError(this.#file.path)

@@ -128,6 +128,10 @@ export class SimulatedFile implements PlatformFile {
           throw truncatedError(this.path, end, this.#content.size)
         return word[0] as number
       },
+      mapped: () => {
+        assertOpen()
+        return undefined
+      },
       store: (index, value) => {
         assertOpen()
         this.#assertWritable()
