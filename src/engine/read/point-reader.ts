@@ -166,7 +166,7 @@ export abstract class PointReader<S extends AnySchema> extends ReaderBase {
     return this.#copied(n)
   }
 
-  /** Points view and bytes at a copy of record n, which is of one commit. @returns its position there; -1 if it is deleted or past the end */
+  /** Copies record n as of one commit. @returns its position in the copy; -1 if it is deleted or past the end */
   #copied(n: number): number {
     return this.#reading.consistently(() => {
       const at = this.#place(n)
