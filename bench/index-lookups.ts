@@ -196,7 +196,7 @@ async function openPeers(
  * A side that looks keys up one by one, in a loop of its own: one loop for all sides would be compiled for none of them, and
  * programs look up one thing at one place.
  */
-function oneByOne<K>(name: string, operations: number, find: (key: K) => number): Side<ArrayLike<K>> {
+export function oneByOne<K>(name: string, operations: number, find: (key: K) => number): Side<ArrayLike<K>> {
   const loop = new Function(
     'keys',
     'find',

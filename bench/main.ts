@@ -25,6 +25,7 @@ import { garbage } from './garbage.ts'
 import { gather } from './gather.ts'
 import { groupCommit } from './group-commit.ts'
 import { importCost } from './import-cost.ts'
+import { indexFolding } from './index-folding.ts'
 import { indexGrowth } from './index-growth.ts'
 import { indexLookups, indexLookupsLarge } from './index-lookups.ts'
 import { indexes } from './indexes.ts'
@@ -52,6 +53,7 @@ const BENCHMARKS: readonly Benchmark[] = [
   indexes,
   indexLookups,
   indexLookupsLarge,
+  indexFolding,
   indexGrowth,
   scan,
   append,

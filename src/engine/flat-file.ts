@@ -242,6 +242,7 @@ export class FlatFile<S extends AnySchema = AnySchema, H extends AnySchema = Any
         commitWaits: 0,
         journalBytes: 0,
       },
+      pendingIndexEntries: 0,
     })
   }
 

@@ -14,6 +14,7 @@ import { type AnySchema, isOldSchema, isSchema, refuseOldSchema } from '../schem
 import { folderIsMissing } from './file/absent-folder.ts'
 import { allSteps, type QuietSteps, stepsInTurns } from './file/steps.ts'
 import type { IndexDeclarations, NoIndexes, OnlyKnownIndexes } from './indexes/index-types.ts'
+import type { FoldPace } from './indexes/upkeep/background-fold.ts'
 import {
   INDEXED_STORE,
   type IndexedStoreOptions,
@@ -113,16 +114,17 @@ function schemaIsMissing(error: StrideError, options: StoreSettings): StrideErro
   })
 }
 
-/** @internal Like `openStore`, over a given platform and with given limits of recovery. For crash tests. */
+/** @internal Like `openStore`, over a given platform, with given limits of recovery and pace of folds. For tests. */
 export function openStoreOn<S extends AnySchema>(
   platform: Platform,
   path: string,
   schema: S | undefined,
   options?: IndexedStoreOptions,
-  limits?: Partial<RecoveryLimits>,
+  limits: Partial<RecoveryLimits> = {},
+  pace: Partial<FoldPace> = {},
 ): Store<S> {
   const settings = INDEXED_STORE.read(options, 'openStore')
-  return allSteps(Store.opening(path, schema, settings, { platform, limits: limits ?? {} }))
+  return allSteps(Store.opening(path, schema, settings, { platform, limits, pace }))
 }
 
 const POLL_MS = 10

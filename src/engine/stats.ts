@@ -42,6 +42,8 @@ export interface StoreStats {
   readonly openTransactions: number
   /** Bytes of heap memory with earlier versions of records, kept for these transactions. */
   readonly versionBytes: number
+  /** Entries of indexes in memory that are not in their pages yet. They slow lookups, and are taken over in the background. */
+  readonly pendingIndexEntries: number
 }
 
 const NOTHING_COMMITTED: CommitStats = { syncs: 0, commits: 0, checkpoints: 0, commitWaits: 0, journalBytes: 0 }
@@ -54,6 +56,7 @@ export function readStats(of: {
   readonly capacity: number
   /** Undefined for a store that is open for reading only. */
   readonly committing: CommitStats | undefined
+  readonly pendingIndexEntries: number
 }): StoreStats {
   const { minorPageFault, majorPageFault } = process.resourceUsage()
   const { windows, mappedBytes, residentBytes, slides } = of.pool.stats()
@@ -71,5 +74,6 @@ export function readStats(of: {
     stagedBytes: of.staging.bytes,
     openTransactions: of.staging.versions.viewCount,
     versionBytes: of.staging.versions.bytes,
+    pendingIndexEntries: of.pendingIndexEntries,
   }
 }

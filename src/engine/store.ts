@@ -359,6 +359,7 @@ export class Store<S extends AnySchema = AnySchema, out I = NoIndexes> extends R
       fileBytes: session.file.file.size(),
       capacity: space?.capacity ?? session.file.root.capacity,
       committing: committer?.stats,
+      pendingIndexEntries: session.indexes.current?.waiting ?? 0,
     })
   }
 

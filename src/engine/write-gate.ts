@@ -69,6 +69,7 @@ export class WriteGate<S extends AnySchema> implements TransactionStore<S> {
     reading.source.locator.staging.rollback()
     writer?.parts?.writer.forgetHints()
     reading.changed()
+    writer?.indexes.relay.applied()
   }
 
   /** @param what the refused work, for the message @throws ERR_STRIDE_TRANSACTION */

@@ -31,6 +31,16 @@ const DELETES: Step = {
   ],
   how: 'sync',
 }
+const FOLD: Step = {
+  kind: 'fold',
+  meanwhile: [
+    [
+      { kind: 'update', at: 2 },
+      { kind: 'put', at: 4 },
+    ],
+    [{ kind: 'append' }, { kind: 'delete', at: 1 }],
+  ],
+}
 const MORE: Step = { kind: 'commit', changes: [{ kind: 'appendMany', count: 20 }], how: 'sync' }
 
 export const MUTATIONS: readonly KnownBad[] = [
@@ -134,6 +144,14 @@ export const MUTATIONS: readonly KnownBad[] = [
     workload: after(MORE, CHECKPOINT, MORE, CHECKPOINT, MORE, CHECKPOINT),
   },
   {
+    name: 'a fold takes over what is not committed yet',
+    file: 'src/engine/indexes/upkeep/index-merger.ts',
+    find: `      if (n >= applied().size || (staging.changeCount > 0 && staging.find(n) !== undefined)) return 'unsettled'
+`,
+    replace: ``,
+    workload: after(MORE, FOLD, FOLD, FOLD),
+  },
+  {
     name: 'a sync of the journal that failed is tried again',
     file: 'src/engine/commit/committer.ts',
     find: `wait: () => journal.syncAsync() }
@@ -174,10 +192,10 @@ export const MUTATIONS: readonly KnownBad[] = [
     name: "the indexes' root that opening found is taken for durable once it is synced",
     file: 'src/engine/indexes/upkeep/index-file.ts',
     find: `    writeIndexRoot(this.file, this.#root)
-    this.file.sync()
-    this.#root = {`,
-    replace: `    this.file.sync()
-    this.#root = {`,
+    yield this.#sync
+    // A`,
+    replace: `    yield this.#sync
+    // A`,
     workload: after(MORE, CHECKPOINT),
     failingSyncs: true,
   },

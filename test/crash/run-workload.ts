@@ -42,6 +42,8 @@ export interface Run {
   readonly failedSync: number | undefined
 }
 
+const FOLD_TURNS = 40
+
 /** Records that a store is made for at once: few, so that growth comes soon. */
 const CAPACITY: Readonly<Record<Shape, number>> = { small: 8, wide: 4 }
 
@@ -204,6 +206,9 @@ class Runner {
         this.#journey.promise(newest)
         return
       }
+      case 'fold':
+        await this.#beside(this.#fold(), step.meanwhile)
+        return
       case 'flush':
         await this.#opened.flush()
         this.#journey.promise(newest)
@@ -233,6 +238,14 @@ class Runner {
         this.#journey.promise(newest)
         this.#store = undefined
         this.#store = this.#open()
+    }
+  }
+
+  /** Waits until no index entry is pending; where some cannot be taken over, for some turns. */
+  async #fold(): Promise<void> {
+    for (let turns = 0; turns < FOLD_TURNS; turns++) {
+      await nextTurn()
+      if (this.#opened.stats().pendingIndexEntries === 0) return
     }
   }
 

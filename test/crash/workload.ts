@@ -27,6 +27,8 @@ export type Step =
   | { readonly kind: 'compact' }
   /** Creates one more index, or drops it where it is there. */
   | { readonly kind: 'index'; readonly meanwhile: readonly (readonly Change[])[] }
+  /** Gives pending index entries the turns to get into the pages; commits go on meanwhile. */
+  | { readonly kind: 'fold'; readonly meanwhile: readonly (readonly Change[])[] }
   | { readonly kind: 'flush' }
   | { readonly kind: 'reopen' }
 
@@ -68,6 +70,8 @@ export const ONE_STEP: readonly Step[] = [
   { kind: 'index', meanwhile: [] },
   { kind: 'index', meanwhile: [[update], [append, remove]] },
   { kind: 'backup', meanwhile: [[update, append]] },
+  { kind: 'fold', meanwhile: [] },
+  { kind: 'fold', meanwhile: [[update], [append, remove]] },
   { kind: 'flush' },
   { kind: 'reopen' },
 ]
@@ -169,7 +173,7 @@ function settings(random: Random): Pick<Workload, 'start' | 'reuseNumbers' | 'du
 function randomStep(random: Random, shape: Shape): Step {
   const changes = (): Change[] => Array.from({ length: 1 + random.below(5) }, () => randomChange(random, shape))
   const several = (most: number): Change[][] => Array.from({ length: random.below(most + 1) }, changes)
-  const roll = random.below(21)
+  const roll = random.below(23)
   if (roll < 10)
     return {
       kind: 'commit',
@@ -183,6 +187,7 @@ function randomStep(random: Random, shape: Shape): Step {
   if (roll < 17) return { kind: 'compact' }
   if (roll < 18) return { kind: 'flush' }
   if (roll < 19) return { kind: 'index', meanwhile: several(2) }
+  if (roll < 21) return { kind: 'fold', meanwhile: several(3) }
   return { kind: 'reopen' }
 }
 

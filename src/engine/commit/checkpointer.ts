@@ -42,6 +42,8 @@ export interface CheckpointParts {
 export interface Companion {
   /** Brings it up to date, durably. */
   readonly checkpoint: Wait
+  /** A blocking commit is through. It must not throw. */
+  committed(): void
 }
 
 export class Checkpointer {

@@ -1,8 +1,7 @@
 /**
  * Commits in order: frames into the journal, a sync, and only then changes into the file.
  *
- * What a commit takes is sealed at the call. Frames that wait are written together as one group and share one sync;
- * commits that come during a sync share the next one.
+ * What a commit takes is sealed at the call. Frames that wait are one group and share a sync; those that come during it share the next.
  *   D3  a change is put into the file only after the sync that covers its frame.
  *   D4  records beyond the committed end are in the file already; where no frame holds them they are synced first.
  *   D5  a failed store or sync poisons: every pending and later commit fails, nothing is retried, and reads show the
@@ -176,6 +175,7 @@ export class Committer implements RoundOwner {
     const isDone = isEmpty && progress.isDone(progress.sealed.commitNumber, durability)
     if (!isDone) this.#soundness.guard(() => this.#advanceSync(durability))
     progress.acknowledgeSealed()
+    this.#parts.companion?.committed()
     if (this.hasWork) this.#rounds.start()
     return progress.acknowledgedTo
   }

@@ -9,6 +9,7 @@ import type { Platform } from '../../mmap/platform.ts'
 import type { AnySchema } from '../../schema/index.ts'
 import { allSteps, type QuietSteps } from '../file/steps.ts'
 import type { IndexDefinition } from '../indexes/keys/index-definition.ts'
+import { FOLD_PACE, type FoldPace } from '../indexes/upkeep/background-fold.ts'
 import { Reading } from '../read/reading.ts'
 import type { RecoveryLimits } from '../recovery/recovery-limits.ts'
 import { indexDefinitions, type StoreSettings } from './options.ts'
@@ -22,11 +23,13 @@ import { sourceOf } from './writing-parts.ts'
 export interface GivenParts {
   readonly platform?: Platform
   readonly limits?: Partial<RecoveryLimits>
+  readonly pace?: Partial<FoldPace>
 }
 
 export class OpenedStore<S extends AnySchema> implements SessionSettings<S> {
   readonly reading: Reading<S>
   readonly options: StoreSettings
+  readonly pace: FoldPace
   readonly declared: Map<string, IndexDefinition>
   readonly epoch = { value: 0 }
   readonly #schema: S | undefined
@@ -37,17 +40,18 @@ export class OpenedStore<S extends AnySchema> implements SessionSettings<S> {
     path: string,
     schema: S | undefined,
     options: StoreSettings,
-    { platform, limits = {} }: GivenParts = {},
+    { platform, limits = {}, pace = {} }: GivenParts = {},
   ): QuietSteps<OpenedStore<S>> {
     const held = platform === undefined ? undefined : { platform }
     // The session makes the recovery, since its indexes need the journal, too.
     const file = yield* openingStoreFile(path, schema, options, held, { limits, isLeft: true })
-    return new OpenedStore(file, schema, options)
+    return new OpenedStore(file, schema, options, { ...FOLD_PACE, ...pace })
   }
 
-  private constructor(file: StoreFile, schema: S | undefined, options: StoreSettings) {
+  private constructor(file: StoreFile, schema: S | undefined, options: StoreSettings, pace: FoldPace) {
     this.reading = new Reading(sourceOf<S>(file, options))
     this.options = options
+    this.pace = pace
     this.declared = new Map(indexDefinitions(options).map(definition => [definition.name, definition]))
     this.#schema = schema
     this.#session = this.#newSession(file)

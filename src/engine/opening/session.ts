@@ -8,6 +8,7 @@
 import type { AnySchema } from '../../schema/index.ts'
 import type { PublishedState } from '../file/publication.ts'
 import type { IndexDefinition } from '../indexes/keys/index-definition.ts'
+import type { FoldPace } from '../indexes/upkeep/background-fold.ts'
 import type { IndexSet } from '../indexes/upkeep/index-set.ts'
 import type { Reading } from '../read/reading.ts'
 import type { Recovery } from '../recovery/recovery.ts'
@@ -51,6 +52,7 @@ export interface SessionIndexes {
 export interface SessionSettings<S extends AnySchema> {
   readonly reading: Reading<S>
   readonly options: StoreSettings
+  readonly pace: FoldPace
   /** The indexes that the opener declared, by name, without those that were dropped since. */
   readonly declared: Map<string, IndexDefinition>
   /** Raised whenever the set of indexes changes, or an index in it. */

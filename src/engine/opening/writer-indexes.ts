@@ -69,11 +69,12 @@ export class WriterIndexes<S extends AnySchema> implements SessionIndexes {
 
   /** Opens the indexes in steps. @returns whether `complete` has work that writes to the file */
   *open(): QuietSteps<boolean> {
-    const { reading, options, declared } = this.#settings
+    const { reading, options, declared, pace } = this.#settings
     const { file } = this.#session
     const wanted = [...declared.values()]
     const { source } = reading
-    const opened = yield* openStoreIndexes(file, source, options, wanted, this.#applied, this.#checkpointCalls)
+    const calls = this.#checkpointCalls
+    const opened = yield* openStoreIndexes(file, source, options, wanted, this.#applied, calls, pace)
     this.relay.current = opened?.set
     this.#built = opened?.rebuilt ?? []
     this.#missing = opened?.missing ?? []
@@ -121,7 +122,7 @@ export class WriterIndexes<S extends AnySchema> implements SessionIndexes {
     settled: () => Promise<unknown>,
     options: ProgressOptions,
   ): Promise<void> {
-    const { reading, options: storeOptions, epoch } = this.#settings
+    const { reading, options: storeOptions, epoch, pace } = this.#settings
     const { file } = this.#session
     const committer = this.committer as Committer
     packDefinitions(definitionsText([...this.definitions, definition]))
@@ -131,6 +132,7 @@ export class WriterIndexes<S extends AnySchema> implements SessionIndexes {
       storeOptions,
       this.#applied,
       this.#checkpointCalls,
+      pace,
     )
     const { current: set } = this.relay
     const index = set.begin(definition)
@@ -235,5 +237,6 @@ export class WriterIndexes<S extends AnySchema> implements SessionIndexes {
   readonly #checkpointCalls: IndexCheckpointCalls = {
     published: () => this.committer?.republish(),
     failed: error => this.committer?.fail(error),
+    isWriting: () => this.committer?.isUsable === true,
   }
 }

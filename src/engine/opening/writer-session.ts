@@ -76,6 +76,7 @@ export class WriterSession<S extends AnySchema> implements Session {
       else this.#goOnReplaying(replay)
     }
     if (isBehind) yield* this.indexes.complete()
+    this.indexes.current?.background.begin()
   }
 
   /** The parts that stage and commit. Finishes recovery first. @throws ERR_STRIDE_POISONED, _IO, _NO_SPACE */
@@ -142,5 +143,6 @@ export class WriterSession<S extends AnySchema> implements Session {
     this.#file.replay?.close()
     this.#file = file
     reading.changed()
+    this.indexes.current?.background.begin()
   }
 }

@@ -13,6 +13,7 @@ import { Space } from '../file/space.ts'
 import type { QuietSteps } from '../file/steps.ts'
 import type { AppliedState } from '../format/root.ts'
 import type { IndexDefinition } from '../indexes/keys/index-definition.ts'
+import type { FoldPace } from '../indexes/upkeep/background-fold.ts'
 import type { IndexCheckpointCalls } from '../indexes/upkeep/index-checkpointer.ts'
 import {
   createIndexes,
@@ -80,6 +81,10 @@ export function startWriting<S extends AnySchema>(
   }
   // From now on readers use root and journal.
   const failed = (): void => opened.lock.retract()
+  const committed = (): void => {
+    changed()
+    indexes.applied()
+  }
   const committer = new Committer({
     file,
     locator,
@@ -87,7 +92,7 @@ export function startWriting<S extends AnySchema>(
     root,
     journalBytes,
     createJournal,
-    changed,
+    changed: committed,
     failed,
     companion: indexes,
     keySpans: () => indexes.keySpans,
@@ -121,6 +126,7 @@ export function* openStoreIndexes<S extends AnySchema>(
   declared: readonly IndexDefinition[],
   applied: () => AppliedState,
   calls: IndexCheckpointCalls,
+  pace: FoldPace,
 ): QuietSteps<OpenedIndexes | undefined> {
   const { root, replay } = file
   const frames = replay?.scan.frames ?? (() => [])
@@ -128,6 +134,7 @@ export function* openStoreIndexes<S extends AnySchema>(
   return yield* openIndexes({
     ...openingOf(file, source, options),
     calls,
+    pace,
     declared,
     root,
     state,
@@ -143,6 +150,7 @@ export function newStoreIndexes<S extends AnySchema>(
   options: StoreSettings,
   applied: () => AppliedState,
   calls: IndexCheckpointCalls,
+  pace: FoldPace,
 ): IndexSet {
   const state = applied()
   const opening = {
@@ -153,6 +161,7 @@ export function newStoreIndexes<S extends AnySchema>(
     frames: () => [],
     applied,
     calls,
+    pace,
   }
   return createIndexes(opening)
 }

@@ -13,7 +13,7 @@ import type { Checksums } from '../file/checksums.ts'
 import type { DeletionBits } from '../file/deletion-bits.ts'
 import { type Addressing, firstRecordIn, offsetOf, recordsBefore, recordsEndIn } from '../format/addressing.ts'
 import type { RecordLayers } from './record-layers.ts'
-import type { Staging } from './staging.ts'
+import { Staging } from './staging.ts'
 
 /** @template L what lies over the file */
 export class Locator<L extends RecordLayers = Staging> {
@@ -23,6 +23,7 @@ export class Locator<L extends RecordLayers = Staging> {
   readonly deletionBits: DeletionBits
   readonly checksums: Checksums
   readonly #checked: CheckedRecords
+  readonly #ownFrom: number
   #unchecked: Locator<L> | undefined
   /** Byte position, in what find or run answered last, of the record that was asked for. */
   at = 0
@@ -47,6 +48,7 @@ export class Locator<L extends RecordLayers = Staging> {
     this.staging = staging
     this.deletionBits = deletionBits
     this.checksums = checksums
+    this.#ownFrom = ownFrom
     this.#checked = new CheckedRecords({ policy, addressing, pool, deletionBits, checksums, ownFrom })
   }
 
@@ -59,6 +61,13 @@ export class Locator<L extends RecordLayers = Staging> {
     const { addressing, pool, staging, deletionBits, checksums } = this
     this.#unchecked ??= new Locator(addressing, pool, staging, deletionBits, checksums)
     return this.#unchecked
+  }
+
+  /** The records below `size` as they are in the file, whatever is staged over it. */
+  inFile(size: number): Locator {
+    const { addressing, pool, deletionBits, checksums, checksumPolicy } = this
+    const nothing = new Staging(addressing.recordSize, size, 0)
+    return new Locator(addressing, pool, nothing, deletionBits, checksums, checksumPolicy, this.#ownFrom)
   }
 
   /** What was found before may no longer be what is there. */

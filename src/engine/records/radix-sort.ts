@@ -9,6 +9,7 @@ const DIGIT_BITS = 11
 const DIGITS = 2 ** DIGIT_BITS
 const DIGIT_MASK = DIGITS - 1
 const SHIFTS = [0, DIGIT_BITS, 2 * DIGIT_BITS] as const
+const ENTRIES_A_YIELD = 131_072
 
 /** Keys in columns of words, most significant first, and the record number of each. */
 export interface KeyColumns {
@@ -17,10 +18,7 @@ export interface KeyColumns {
   readonly count: number
 }
 
-/**
- * The order of the entries: place by place, which entry stands there. Yields between digits, some ten milliseconds for a
- * million entries.
- */
+/** The order of the entries: place by place, which entry stands there. Yields about every millisecond. */
 export function* sortedOrder({
   columns,
   count,
@@ -31,30 +29,49 @@ export function* sortedOrder({
   for (let c = columns.length - 1; c >= 0; c--) {
     const column = columns[c] as Uint32Array
     for (const shift of SHIFTS) {
-      const starts = startsOf(column, count, shift)
+      const starts = yield* startsOf(column, count, shift)
       if (starts === undefined) continue
-      for (let i = 0; i < count; i++) {
-        const entry = order[i] as number
-        const digit = ((column[entry] as number) >>> shift) & DIGIT_MASK
-        const at = starts[digit] as number
-        starts[digit] = at + 1
-        next[at] = entry
+      for (let from = 0; from < count; from += ENTRIES_A_YIELD) {
+        place(order, from, Math.min(count, from + ENTRIES_A_YIELD), column, shift, starts, next)
+        yield
       }
       const free = order
       order = next
       next = free
-      yield
     }
   }
   return order
 }
 
+/** Puts the entries at [from, to) of `order` where their digit says, and moves the beginnings on. */
+function place(
+  order: Uint32Array,
+  from: number,
+  to: number,
+  column: Uint32Array,
+  shift: number,
+  starts: Uint32Array,
+  next: Uint32Array,
+): void {
+  for (let i = from; i < to; i++) {
+    const entry = order[i] as number
+    const digit = ((column[entry] as number) >>> shift) & DIGIT_MASK
+    const at = starts[digit] as number
+    starts[digit] = at + 1
+    next[at] = entry
+  }
+}
+
 /** Where the entries with each digit begin; undefined where all have the same one. */
-function startsOf(column: Uint32Array, count: number, shift: number): Uint32Array | undefined {
+function* startsOf(
+  column: Uint32Array,
+  count: number,
+  shift: number,
+): Generator<void, Uint32Array | undefined> {
   const starts = new Uint32Array(DIGITS)
-  for (let i = 0; i < count; i++) {
-    const digit = ((column[i] as number) >>> shift) & DIGIT_MASK
-    starts[digit] = (starts[digit] as number) + 1
+  for (let from = 0; from < count; from += ENTRIES_A_YIELD) {
+    countDigits(column, from, Math.min(count, from + ENTRIES_A_YIELD), shift, starts)
+    yield
   }
   if (count > 0 && starts[((column[0] as number) >>> shift) & DIGIT_MASK] === count) return undefined
   let sum = 0
@@ -64,4 +81,11 @@ function startsOf(column: Uint32Array, count: number, shift: number): Uint32Arra
     sum += some
   }
   return starts
+}
+
+function countDigits(column: Uint32Array, from: number, to: number, shift: number, counts: Uint32Array): void {
+  for (let i = from; i < to; i++) {
+    const digit = ((column[i] as number) >>> shift) & DIGIT_MASK
+    counts[digit] = (counts[digit] as number) + 1
+  }
 }

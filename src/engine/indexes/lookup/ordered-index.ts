@@ -2,7 +2,7 @@
  * An ordered index: finds records by their key, and the keys of a range in order.
  *
  * A lookup finds the page by its fences (directory.ts) and halves over the page's entries (ordered-leaf.ts). The pages are
- * right unless the same entry is pending: then its record is asked.
+ * right unless an entry of the same key is pending: then the records are asked.
  * Ranges: range-cursor.ts.
  */
 
@@ -72,9 +72,9 @@ export class OrderedIndex extends KeyIndex<OrderedDelta> {
     const { active, frozen, definition } = this.tree
     copyWords(this.codec.words, 0, this.#entry, 0, this.#keyWords)
     this.#entry[this.#keyWords] = 0
-    const doubtful = active.count > 0 || frozen !== undefined || this.parts.recordsEnd !== undefined
-    let best = this.#firstInPages(doubtful)
-    if (!doubtful || (best >= 0 && definition.unique && !this.codec.hasNull)) return best
+    const isWaiting = active.hasKey(this.#entry) || frozen?.hasKey(this.#entry) === true
+    let best = this.#firstInPages(isWaiting || this.parts.recordsEnd !== undefined)
+    if (!isWaiting || (best >= 0 && definition.unique && !this.codec.hasNull)) return best
     best = this.#lowestWaiting(active, best)
     return frozen === undefined ? best : this.#lowestWaiting(frozen, best)
   }

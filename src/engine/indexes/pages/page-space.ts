@@ -4,6 +4,8 @@
  *   PS1  a page that is dropped stays as it is until a root that no longer reaches it has been published, and another one
  *       after that: then neither root on disk reaches it.
  *   PS2  room is allocated before it is written, so that a full disk changes nothing that any root reaches.
+ *   PS3  a fresh page, taken since the last root was made, is reached by none: dropped, it is free at once. Pages can therefore be
+ *       rebuilt again and again between two roots.
  */
 
 import type { PlatformFile } from '../../../mmap/platform.ts'
@@ -13,11 +15,15 @@ import { INDEX_PAGE_BYTES } from '../../format/index-format.ts'
 const GROW_PAGES_MIN = 16
 /** The file grows by this part of itself. */
 const GROW_PART = 1 / 32
+/** What a page is. */
+const FREE = 0
+const USED = 1
+const FRESH = 2
 
 export class PageSpace {
   readonly #file: PlatformFile
   readonly #pool: WindowPool
-  /** 1 for each page in use. */
+  /** What each page is. */
   #used: Uint8Array
   /** Pages that the file has. */
   #pages: number
@@ -26,6 +32,7 @@ export class PageSpace {
   #dropped: number[] = []
   #leaving: number[] = []
   #freeCount = 0
+  #freshCount = 0
 
   /** @param used pages that a root reaches, and those of header and roots */
   constructor(file: PlatformFile, pool: WindowPool, pages: number, used: Iterable<number>) {
@@ -33,8 +40,8 @@ export class PageSpace {
     this.#pool = pool
     this.#pages = pages
     this.#used = new Uint8Array(Math.max(64, pages))
-    for (const page of used) this.#used[page] = 1
-    this.#freeCount = pages - this.#used.subarray(0, pages).reduce((sum, one) => sum + one, 0)
+    for (const page of used) this.#used[page] = USED
+    for (let page = 0; page < pages; page++) if (this.#used[page] === FREE) this.#freeCount++
   }
 
   /** Pages that the file has. */
@@ -44,15 +51,19 @@ export class PageSpace {
   get freePages(): number {
     return this.#freeCount
   }
+  /** Pages in use that no root reaches yet. */
+  get freshPages(): number {
+    return this.#freshCount
+  }
 
   /** A free page, in use from now on. @throws ERR_STRIDE_NO_SPACE */
   take(): number {
     if (this.#freeCount === 0) this.#grow(1)
     for (let page = this.#cursor; page < this.#pages; page++) {
-      if (this.#used[page] === 0) return this.#use(page)
+      if (this.#used[page] === FREE) return this.#use(page)
     }
     for (let page = 0; page < this.#cursor; page++) {
-      if (this.#used[page] === 0) return this.#use(page)
+      if (this.#used[page] === FREE) return this.#use(page)
     }
     this.#grow(1)
     return this.take()
@@ -74,7 +85,7 @@ export class PageSpace {
   takeRun(count: number): number {
     let run = 0
     for (let page = 0; page < this.#pages; page++) {
-      run = this.#used[page] === 0 ? run + 1 : 0
+      run = this.#used[page] === FREE ? run + 1 : 0
       if (run === count) return this.#useRun(page + 1 - count, count)
     }
     // Free pages at the end of the file are the beginning of the run.
@@ -84,13 +95,26 @@ export class PageSpace {
 
   /** A page that the next root no longer reaches. */
   drop(page: number): void {
+    if (this.#used[page] === FRESH) {
+      this.giveBack(page)
+      return
+    }
     this.#dropped.push(page)
   }
 
   /** A page that was taken since the last root and is not needed after all. */
   giveBack(page: number): void {
-    if (this.#used[page] === 1) this.#freeCount++
-    this.#used[page] = 0
+    if (this.#used[page] === FREE) return
+    if (this.#used[page] === FRESH) this.#freshCount--
+    this.#freeCount++
+    this.#used[page] = FREE
+  }
+
+  /** A root is about to be stored that may reach every page in use. */
+  naming(): void {
+    if (this.#freshCount === 0) return
+    for (let page = 0; page < this.#pages; page++) if (this.#used[page] === FRESH) this.#used[page] = USED
+    this.#freshCount = 0
   }
 
   /** A root was published and is durable. */
@@ -101,7 +125,8 @@ export class PageSpace {
   }
 
   #use(page: number): number {
-    this.#used[page] = 1
+    this.#used[page] = FRESH
+    this.#freshCount++
     this.#freeCount--
     this.#cursor = page + 1
     return page
@@ -114,7 +139,7 @@ export class PageSpace {
 
   #endRun(count: number): number {
     let first = this.#pages
-    while (first > 0 && this.#used[first - 1] === 0 && this.#pages - first < count) first--
+    while (first > 0 && this.#used[first - 1] === FREE && this.#pages - first < count) first--
     return first
   }
 

@@ -44,8 +44,9 @@ export interface BulkParts {
 
 const PASS_ENTRIES_MAX = 4_000_000
 const SAMPLE_MAX = 65_536
-const RECORDS_A_YIELD = 20_000
-const PAGES_A_YIELD = 64
+const RECORDS_A_YIELD = 8192
+const PAGES_A_YIELD = 32
+const ENTRIES_A_YIELD = 65_536
 
 /** Share of the work that is done, from 0 to 1. */
 export type Progress = number
@@ -128,6 +129,7 @@ export class BulkBuild {
       yield 0.6
       sorted = sorting.next()
     }
+    if (this.#parts.equals !== undefined) yield* findEquals(keys, sorted.value, this.#parts.equals)
     yield* this.#writePages(keys, sorted.value, from, to)
   }
 
@@ -183,7 +185,6 @@ export class BulkBuild {
     const buffer = new EntryBuffer(words, format.capacity + 1)
     const fence = new Uint32Array(words)
     if (from !== undefined) fence.set(from)
-    if (this.#parts.equals !== undefined) findEquals(keys, order, this.#parts.equals)
     const load = (i: number): void => {
       const entry = order[i] as number
       for (let k = 0; k < words - 1; k++) this.#entry[k] = (columns[k] as Uint32Array)[entry] as number
@@ -215,18 +216,21 @@ export class BulkBuild {
 }
 
 /** Tells of each group of entries with the same key words. */
-function findEquals(
+function* findEquals(
   { columns, numbers, count }: KeyColumns,
   order: Uint32Array,
   tell: (numbers: Uint32Array) => void,
-): void {
+): Generator<Progress, void> {
   const isSame = (i: number, j: number): boolean =>
     columns.every(column => column[order[i] as number] === column[order[j] as number])
-  for (let i = 0; i < count; ) {
+  for (let i = 0, next = ENTRIES_A_YIELD; i < count; ) {
     let end = i + 1
     while (end < count && isSame(i, end)) end++
     if (end > i + 1) tell(order.subarray(i, end).map(entry => numbers[entry] as number))
     i = end
+    if (i < next) continue
+    next = i + ENTRIES_A_YIELD
+    yield 0.7
   }
 }
 

@@ -11,7 +11,6 @@
  */
 
 import type { WindowPool } from '../../../mmap/window-pool/window.ts'
-import { monotonicMs } from '../../../runtime/monotonic.ts'
 import { corrupt } from '../../format/identity.ts'
 import { INDEX_PAGE_BYTES } from '../../format/index-format.ts'
 import { compareWords, copyWords, EntryBuffer } from '../keys/words.ts'
@@ -23,6 +22,16 @@ import type { Delta, EntryStream } from './delta.ts'
 
 /** What a record says about an entry. */
 export type Verdict = 'there' | 'gone' | 'unsettled'
+
+/** How far a step has come: see `Fold.step`. */
+export type FoldState = 'more' | 'portion' | 'done'
+
+/** Takes pending entries over into pages, in steps. */
+export interface Folding {
+  step(workMax: number): FoldState
+  /** Gives up; what was written for pages that are not in the directory yet is free again. */
+  abandon(): void
+}
 
 export interface FoldParts {
   readonly path: string
@@ -39,8 +48,9 @@ export interface FoldParts {
 
 /** Pages refilled together at most. */
 const GROUP_PAGES_MAX = 32
-/** Entries of so many pages are merged at once where very many wait for one page. */
-const CUT_PAGES = 32
+/** So many pending entries are merged at once. Where more wait for one page it is cut, once they fill a page or are very many. */
+const GROUP_ENTRIES = 2048
+const CUT_ENTRIES_MAX = 8 * GROUP_ENTRIES
 /** A page that overflows or is nearly empty is refilled together with so many pages. */
 const SHARING_PAGES = 8
 /** A page filled below this part of its room is refilled with its neighbours. */
@@ -50,8 +60,10 @@ const FILL_KEPT = 0.85
 /** A portion rewrites this part of the index, so that the file needs little more room than the pages. */
 const PORTION = 1 / 10
 const PORTION_PAGES_MIN = 16
+/** A page that is rewritten is as much work as so many entries whose records are read. */
+const PAGE_WORK = 16
 
-export class Fold {
+export class Fold implements Folding {
   readonly #parts: FoldParts
   readonly #stream: EntryStream
   readonly #merged: EntryBuffer
@@ -60,6 +72,10 @@ export class Fold {
   readonly #writer: PageWriter
   #edits: PageEdit[] = []
   #written = 0
+  /** Pending entries that the present group has taken. */
+  #taken = 0
+  /** What the present step has done: entries whose records were read, and pages in terms of these. */
+  #work = 0
   /** Pages before this one are done with. */
   #page = 0
   /** Whether the group ends within a page; where the rest of that begins, in #old and as a fence. */
@@ -79,18 +95,19 @@ export class Fold {
   }
 
   /**
-   * Works until the time is over. 'portion': the directory names new pages, and the old ones are dropped; a root should be
-   * published before going on. 'done': the same, and nothing waits any more.
+   * Works until so many entries are taken over, and a group of pages more at most. 'portion': the directory names new pages, and the
+   * old ones are dropped; a root should be published before going on. 'done': the same, and nothing waits any more.
    * @throws ERR_STRIDE_CORRUPT for a damaged page, _NO_SPACE, _IO
    */
-  step(deadlineMs: number): 'more' | 'portion' | 'done' {
+  step(workMax: number): FoldState {
+    this.#work = 0
     while (!this.#stream.isDone) {
       if (this.#written >= this.#portionPages) {
         this.#endPortion()
         return 'portion'
       }
       this.#nextGroup()
-      if (monotonicMs() >= deadlineMs) break
+      if (this.#work >= workMax) break
     }
     if (!this.#stream.isDone) return 'more'
     this.#endPortion()
@@ -129,6 +146,7 @@ export class Fold {
     const stream = this.#stream
     const merged = this.#merged
     merged.clear()
+    this.#taken = 0
     if (directory.pageCount === 0) {
       // One empty page for everything; what comes next takes its place.
       this.#fill(0, 0)
@@ -143,17 +161,21 @@ export class Fold {
       end++
     }
     takeNext()
-    const pagesMax = Math.min(GROUP_PAGES_MAX, this.#portionPages)
+    const pagesMax = Math.min(GROUP_PAGES_MAX, this.#portionPages - this.#written)
     while (end < directory.pageCount && end - first < pagesMax && !this.#isCut) {
       const pages = end - first
       const hasEntries =
-        !stream.isDone && !directory.isBefore(stream.data, stream.at, end) && isIn(directory, stream, end)
+        this.#taken < GROUP_ENTRIES / 2 &&
+        !stream.isDone &&
+        !directory.isBefore(stream.data, stream.at, end) &&
+        isIn(directory, stream, end)
       const isTooFull = merged.count > pages * capacity && pages < SHARING_PAGES
       const isTooEmpty = merged.count < pages * capacity * FILL_MIN && pages < SHARING_PAGES
       if (!hasEntries && !isTooFull && !isTooEmpty) break
       takeNext()
     }
     this.#fill(first, end - first)
+    this.#work += this.#taken + (end - first) * PAGE_WORK
     this.#page = end
     // The page that was made for the rest is found by its fence.
     if (this.#isCut) this.#applyEdits()
@@ -176,7 +198,8 @@ export class Fold {
     let o = 0
     while (!stream.isDone && directory.isBefore(stream.data, stream.at, i + 1)) {
       const { data, at } = stream
-      if (merged.count >= CUT_PAGES * this.#parts.format.target) {
+      const isMuch = this.#taken >= GROUP_ENTRIES && merged.count >= this.#parts.format.target
+      if (isMuch || this.#taken >= CUT_ENTRIES_MAX) {
         this.#isCut = true
         this.#rest = o
         const isOldFirst = o < old.count && compareWords(old.data, o * words, data, at, words) < 0
@@ -187,6 +210,7 @@ export class Fold {
         merged.push(old.data, o++ * words)
       const isOld = o < old.count && compareWords(old.data, o * words, data, at, words) === 0
       if (isOld) o++
+      this.#taken++
       const verdict = judge(data, at)
       if (verdict === 'unsettled') carry(data, at)
       if (verdict === 'there' || (verdict === 'unsettled' && isOld)) merged.push(data, at)

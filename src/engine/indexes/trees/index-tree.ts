@@ -11,8 +11,10 @@ import { Directory } from '../pages/directory.ts'
 import { HASH_LEAF } from '../pages/hash-leaf.ts'
 import type { LeafFormat } from '../pages/leaf-format.ts'
 import { OrderedLeaf } from '../pages/ordered-leaf.ts'
+import type { PageSpace } from '../pages/page-space.ts'
+import { BulkFold } from './bulk-fold.ts'
 import type { Delta } from './delta.ts'
-import { Fold, type FoldParts } from './fold.ts'
+import { Fold, type Folding, type FoldParts, type FoldState } from './fold.ts'
 import { HashDelta } from './hash-delta.ts'
 import { OrderedDelta } from './ordered-delta.ts'
 
@@ -34,7 +36,7 @@ export class IndexTree<D extends Delta = Delta> {
   /** Pending entries that the last published root names: rows of words. */
   named: Uint32Array = new Uint32Array(0)
   readonly #newDelta: () => D
-  #fold: Fold | undefined
+  #fold: Folding | undefined
   #changed = (): void => {}
 
   constructor(
@@ -103,13 +105,23 @@ export class IndexTree<D extends Delta = Delta> {
 
   /** Begins to take the pending entries over into pages. */
   beginFold(parts: Omit<FoldParts, 'indexNumber' | 'format' | 'directory' | 'carry'>): void {
-    this.#changed()
-    const frozen = this.active
-    this.active = this.#newDelta()
-    this.frozen = frozen
+    const frozen = this.#freeze()
     const { indexNumber, format, directory } = this
     const carry = (data: Uint32Array, at: number): void => this.active.add(data, at)
     this.#fold = new Fold({ ...parts, indexNumber, format, directory, carry }, frozen)
+  }
+
+  /**
+   * Begins to build all pages from the records instead. Every pending entry is settled.
+   * @param build what builds `directory`, which is empty
+   */
+  beginBulkFold(build: Generator<unknown, void>, directory: Directory, space: PageSpace): void {
+    this.#freeze()
+    this.#fold = new BulkFold(build, () => {
+      const before = this.#directory
+      this.directory = directory
+      for (let i = 0; i < before.pageCount; i++) space.drop(before.placeOf(i))
+    })
   }
 
   /** Gives up: the entries that were to be taken over stay pending. */
@@ -119,20 +131,31 @@ export class IndexTree<D extends Delta = Delta> {
     this.#fold = undefined
     const { frozen } = this
     if (frozen === undefined) return
-    for (const stream = frozen.stream(); !stream.isDone; stream.next()) this.active.add(stream.data, stream.at)
+    // The smaller one goes into the larger one.
+    const [from, to] = frozen.count < this.active.count ? [frozen, this.active] : [this.active, frozen]
+    for (const stream = from.stream(); !stream.isDone; stream.next()) to.add(stream.data, stream.at)
+    this.active = to
     this.frozen = undefined
   }
 
   /** Goes on with it. @returns what Fold.step says @throws ERR_STRIDE_CORRUPT, _NO_SPACE, _IO */
-  foldStep(deadlineMs: number): 'more' | 'portion' | 'done' {
+  foldStep(workMax: number): FoldState {
     const fold = this.#fold
     if (fold === undefined) return 'done'
     this.#changed()
-    const state = fold.step(deadlineMs)
+    const state = fold.step(workMax)
     if (state === 'done') {
       this.#fold = undefined
       this.frozen = undefined
     }
     return state
+  }
+
+  #freeze(): D {
+    this.#changed()
+    const frozen = this.active
+    this.active = this.#newDelta()
+    this.frozen = frozen
+    return frozen
   }
 }

@@ -64,6 +64,22 @@ export class OrderedDelta implements Delta {
     return place < leaf.count && compareWords(leaf.data, place * words, entry, at, words) === 0
   }
 
+  /** Whether an entry is here with the key of this one, whose record number is 0. */
+  hasKey(entry: Uint32Array): boolean {
+    const words = this.#words
+    if (this.#leaves.length === 0) return false
+    const i = this.#leafFor(entry, 0)
+    let leaf = this.#leaves[i] as Leaf
+    let place = this.#placeIn(leaf, entry, 0)
+    if (place >= leaf.count) {
+      const next = this.#leaves[i + 1]
+      if (next === undefined) return false
+      leaf = next
+      place = 0
+    }
+    return compareWords(leaf.data, place * words, entry, 0, words - 1) === 0
+  }
+
   stream(): EntryStream {
     return new OrderedStream(this.#leaves, this.#words)
   }

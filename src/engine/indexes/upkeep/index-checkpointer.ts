@@ -1,5 +1,5 @@
 /**
- * Keeps the index file in step with the store: folds pending entries into the pages, and publishes roots.
+ * Keeps the index file in step with the store: has pending entries taken over into the pages, and publishes roots.
  *
  *   IC1  before a root of the store releases journal frames, a root of the index file that covers their commits is durable.
  *   IC2  few pending entries are named by the root and stay pending, so that a small checkpoint writes little; many are folded.
@@ -7,54 +7,61 @@
  *       checkpoint tries again. Where the process ends before one succeeds, opening rebuilds the indexes. Other failures
  *       poison the store.
  *   IC4  a blocking checkpoint overtakes one that waits.
+ *   IC5  one thing goes on at a time: a checkpoint in turns begins behind a fold in the background, whose pauses it shortens.
+ * How entries get into the pages: index-merger.ts. When that happens without a checkpoint: background-fold.ts.
  */
 
 import { type ErrorCode, StrideError } from '../../../errors.ts'
-import { monotonicMs } from '../../../runtime/monotonic.ts'
-import type { RecordBytes } from '../../../schema/index.ts'
+import type { Pauses } from '../../file/pauses.ts'
 import { NEXT_TURN, type Protocol, runBlocking, runInBackground } from '../../file/protocol.ts'
 import type { AppliedState } from '../../format/root.ts'
-import type { Locator } from '../../records/locator.ts'
-import { compareWords } from '../keys/words.ts'
 import type { KeyIndex } from '../lookup/key-index.ts'
-import type { Verdict } from '../trees/fold.ts'
+import type { FoldState } from '../trees/fold.ts'
 import type { IndexFile } from './index-file.ts'
-
-/** 'rebuilt': the pages were rebuilt from the records, staged changes included. */
-type FoldState = 'more' | 'portion' | 'done' | 'rebuilt'
+import { type IndexMerger, isDamage } from './index-merger.ts'
 
 /** A part of the entries may stay pending from one checkpoint to the next; a few always, since a page costs more to write. */
 const WAITING_PART = 1 / 16
 const WAITING_MIN = 8
-/** A step in the background takes about so long. */
-const STEP_MS = 3
+/** However large the index is. */
+const WAITING_MAX = 2 ** 20
+/** A step that is not blocking takes over about so many entries: a millisecond or two. */
+const STEP_WORK = 2048
+
+/** How many entries may be pending beside the pages of an index before they are folded. */
+export function pendingMax(entries: number, least = WAITING_MIN): number {
+  return Math.max(least, Math.min(WAITING_MAX, entries * WAITING_PART))
+}
 
 export interface IndexCheckpointParts {
   readonly file: IndexFile
-  readonly locator: Locator
+  readonly merger: IndexMerger
   readonly indexes: () => readonly KeyIndex[]
   /** What is committed and in the file. */
   readonly applied: () => AppliedState
   /** Rebuilds the pages of an index, one of which is damaged. */
   readonly rebuild: (index: KeyIndex) => void
-  /** The pages of an index have taken over what was pending. */
-  readonly folded: (index: KeyIndex) => void
   readonly calls: IndexCheckpointCalls
+  /** Between the steps of a fold in the background. */
+  readonly pauses: Pauses
 }
 
-/** Whom the checkpointer tells. */
+/** Whom the checkpointer tells, and asks. */
 export interface IndexCheckpointCalls {
   /** A root was published: readers look again. */
   readonly published: () => void
   /** A store or a sync failed: nothing is tried again (D5). */
   readonly failed: (error: unknown) => void
+  /** Whether this process writes, and nothing has failed. */
+  readonly isWriting: () => boolean
 }
 
 export class IndexCheckpointer {
   readonly #parts: IndexCheckpointParts
   #epoch = 0
-  /** The last checkpoint in turns that was asked for; never rejects. */
+  /** The last work in turns that was asked for; never rejects. */
   #running: Promise<void> = Promise.resolve()
+  #runningCount = 0
   /** Why nothing is written any more, or, where that was a full disk, until the next attempt. */
   failure: unknown
 
@@ -70,12 +77,55 @@ export class IndexCheckpointer {
   }
 
   /** The same in turns of the event loop, one at a time. `everything`: nothing waits afterwards, however little it is. */
-  async checkpoint(everything = false): Promise<void> {
+  checkpoint(everything = false): Promise<void> {
     const epoch = this.#epoch
-    const before = this.#running
-    const running = before.then(() => this.#checkpointInTurns(epoch, everything))
-    this.#running = running.catch(() => {})
-    await running
+    return this.#parts.pauses.shortened(() => this.#inOrder(() => this.#checkpointInTurns(epoch, everything)))
+  }
+
+  /**
+   * Folds these indexes with pauses, once nothing else goes on. Roots are published where `publishes` says so. Never rejects: a failure
+   * is told like that of a checkpoint (IC3).
+   * @returns whether it came to its end
+   */
+  async fold(indexes: () => readonly KeyIndex[], publishes: () => boolean): Promise<boolean> {
+    let isThrough = false
+    const fold = async (): Promise<void> => {
+      const epoch = this.#epoch
+      const isOver = (): boolean => this.#epoch !== epoch || !this.mayFold
+      if (isOver()) return
+      try {
+        isThrough = await runInBackground(this.#folding(indexes(), publishes), isOver)
+      } catch (error) {
+        if (!isOver()) this.#stop(error)
+      }
+    }
+    // The store is poisoned then: the next call that writes says so.
+    await this.#inOrder(fold).catch(() => {})
+    return isThrough
+  }
+
+  /** Folds these indexes at once, unless something goes on. Nothing is published. A failure is told like that of a checkpoint. */
+  foldSync(indexes: readonly KeyIndex[]): void {
+    if (this.#runningCount > 0 || !this.mayFold) return
+    try {
+      for (const index of indexes) while (this.#fold(index, Number.POSITIVE_INFINITY) !== 'done');
+    } catch (error) {
+      try {
+        this.#stop(error)
+      } catch {
+        // The store is poisoned: the next call that writes says so.
+      }
+    }
+  }
+
+  /** Whether anything may be folded without a checkpoint: not before a full disk was tried again by one. */
+  get mayFold(): boolean {
+    return this.failure === undefined && this.#parts.calls.isWriting()
+  }
+
+  /** Whatever goes on ends where it waits: the file is about to be closed. */
+  stop(): void {
+    this.#epoch++
   }
 
   async #checkpointInTurns(epoch: number, everything: boolean): Promise<void> {
@@ -83,18 +133,25 @@ export class IndexCheckpointer {
     if (this.#epoch === epoch) this.#tryAgain()
     if (isOver()) return
     try {
-      await runInBackground(this.#checkpoint(STEP_MS, everything), isOver)
+      await runInBackground(this.#checkpoint(STEP_WORK, everything), isOver)
     } catch (error) {
       this.#stop(error)
     }
   }
 
-  /** @param stepMs how long a step may take */
-  *#checkpoint(stepMs: number, everything: boolean): Protocol {
+  async #inOrder(work: () => Promise<void>): Promise<void> {
+    this.#runningCount++
+    const running = this.#running.then(work).finally(() => this.#runningCount--)
+    this.#running = running.catch(() => {})
+    await running
+  }
+
+  /** @param stepWork how much a step may do */
+  *#checkpoint(stepWork: number, everything: boolean): Protocol {
     for (const index of this.#toFold(everything)) {
-      for (let state: FoldState = 'more'; state !== 'done'; ) {
+      for (let state: FoldState | 'rebuilt' = 'more'; state !== 'done'; ) {
         yield NEXT_TURN
-        state = this.#step(index, monotonicMs() + stepMs)
+        state = this.#step(index, stepWork)
         if (state === 'portion') yield* this.#publication(true)
         // Its pages are those of what is staged as well, which only a root of all that is committed names.
         if (state !== 'rebuilt') continue
@@ -103,6 +160,19 @@ export class IndexCheckpointer {
       }
     }
     yield* this.#publication(false)
+  }
+
+  /** Damaged indexes are left to the next checkpoint, which rebuilds them. */
+  *#folding(indexes: readonly KeyIndex[], publishes: () => boolean): Protocol {
+    yield* this.#parts.file.twinning()
+    for (const index of indexes) {
+      for (let state: FoldState = 'more'; state !== 'done'; ) {
+        yield this.#parts.pauses
+        state = this.#fold(index, STEP_WORK)
+        if (state === 'portion' && publishes()) yield* this.#publication(true)
+      }
+    }
+    if (publishes()) yield* this.#publication(false)
   }
 
   /** Whether a checkpoint has work here though nothing was committed: a page was found damaged, or the last one found no room. */
@@ -142,58 +212,33 @@ export class IndexCheckpointer {
   /** Indexes of which so much waits that it is folded now, and damaged ones. */
   #toFold(everything = false): readonly KeyIndex[] {
     return this.#parts.indexes().filter(({ tree }) => {
-      const most = everything ? 0 : Math.max(WAITING_MIN, tree.directory.entries * WAITING_PART)
+      const most = everything ? 0 : pendingMax(tree.directory.entries)
       return tree.isFolding || tree.waiting > most || tree.directory.isDamaged
     })
   }
 
-  #step(index: KeyIndex, deadlineMs: number): FoldState {
+  /** A damaged index has its pages rebuilt from the records, staged changes included. */
+  #step(index: KeyIndex, work: number): FoldState | 'rebuilt' {
     const { tree } = index
-    const { file } = this.#parts
-    if (tree.directory.isDamaged) return this.#rebuild(index)
     try {
-      if (!tree.isFolding) {
-        file.beginWriting()
-        tree.beginFold({ path: file.path, pool: file.pool, space: file.space, judge: this.#judge(index) })
-      }
-      const state = tree.foldStep(deadlineMs)
-      if (state === 'done') this.#parts.folded(index)
-      return state
+      if (!tree.directory.isDamaged) return this.#parts.merger.step(index, work)
     } catch (error) {
       if (!tree.directory.isDamaged) throw error
-      return this.#rebuild(index)
     }
-  }
-
-  #rebuild(index: KeyIndex): 'rebuilt' {
-    index.tree.endFold()
+    tree.endFold()
     this.#parts.rebuild(index)
     return 'rebuilt'
   }
 
-  /** What a record that is committed and in the file says about an entry. */
-  #judge(index: KeyIndex): (data: Uint32Array, at: number) => Verdict {
-    const { locator, applied } = this.#parts
-    const { staging } = locator
-    const words = index.tree.format.entryWords
-    const entry = new Uint32Array(words)
-    return (data, at) => {
-      const n = data[at + words - 1] as number
-      // Appended and rolled back: there is no such record, not even a staged one.
-      if (n >= staging.size) return 'gone'
-      if (n >= applied().size || (staging.changeCount > 0 && staging.find(n) !== undefined)) return 'unsettled'
-      let source: RecordBytes | undefined
-      try {
-        source = locator.find(n)
-      } catch (error) {
-        // A damaged record says nothing: whoever looks for it is told.
-        if (error instanceof StrideError && error.code === 'ERR_STRIDE_CORRUPT') return 'unsettled'
-        throw error
-      }
-      if (source === undefined) return 'gone'
-      index.entryOf(n, source.view as DataView, locator.at, entry)
-      return compareWords(data, at, entry, 0, words) === 0 ? 'there' : 'gone'
+  #fold(index: KeyIndex, work: number): FoldState {
+    const { tree } = index
+    try {
+      if (!tree.directory.isDamaged) return this.#parts.merger.step(index, work)
+    } catch (error) {
+      if (!tree.directory.isDamaged) throw error
     }
+    tree.endFold()
+    return 'done'
   }
 
   #guard<T>(work: () => T): T | undefined {
@@ -216,7 +261,7 @@ export class IndexCheckpointer {
     this.failure = error
     if (!isFullDisk(error)) {
       // A damaged record is nobody's failed write.
-      if (!isCode(error, 'ERR_STRIDE_CORRUPT')) this.#parts.calls.failed(error)
+      if (!isDamage(error)) this.#parts.calls.failed(error)
       throw error
     }
     // What was to be taken over goes on waiting, in memory.

@@ -17,7 +17,7 @@ import {
   type WindowPool,
 } from '../../../mmap/window-pool/create-window-pool.ts'
 import { isBeside } from '../../file/current-file.ts'
-import type { Protocol, Wait } from '../../file/protocol.ts'
+import { type Protocol, runBlocking, type Wait } from '../../file/protocol.ts'
 import { type FileAccess, writeWhole } from '../../file/whole-file.ts'
 import {
   FIXED_PAGES,
@@ -184,15 +184,22 @@ export class IndexFile {
 
   /** Before the first page is written: both roots name what counts (IF2). */
   beginWriting(): void {
+    runBlocking(this.twinning())
+  }
+
+  /** The same, driven by the caller. */
+  *twinning(): Protocol {
     if (this.#isTwinned) return
-    this.#isTwinned = true
     // The newest root may be in memory alone, left there by a process whose sync failed or never came: it must not go with
     // the other. After a failed sync only bytes that are stored again reach the disk.
     writeIndexRoot(this.file, this.#root)
-    this.file.sync()
+    yield this.#sync
+    // A blocking call may have done it meanwhile.
+    if (this.#isTwinned) return
     this.#root = { ...this.#root, rootNumber: this.#root.rootNumber + 1 }
     writeIndexRoot(this.file, this.#root)
-    this.file.sync()
+    yield this.#sync
+    this.#isTwinned = true
   }
 
   /**
@@ -224,12 +231,14 @@ export class IndexFile {
   }
 
   *#publication(trees: readonly IndexTree[], state: NamedState): Protocol {
-    this.beginWriting()
+    yield* this.twinning()
     const { root, pages } = this.#storeCatalog(trees, state)
+    let isStored = false
     let isOvertaken = true
     try {
       yield this.#sync
       writeIndexRoot(this.file, root)
+      isStored = true
       yield this.#sync
       this.#published(trees, state, root, pages)
       isOvertaken = false
@@ -238,7 +247,8 @@ export class IndexFile {
       isOvertaken = false
       throw error
     } finally {
-      if (isOvertaken) for (const page of pages) this.space.giveBack(page)
+      // The root on disk may be this one until another one is published.
+      if (isOvertaken) for (const page of pages) isStored ? this.space.drop(page) : this.space.giveBack(page)
     }
   }
 
@@ -273,6 +283,7 @@ export class IndexFile {
     const listPages = Math.ceil(list.length / INDEX_PAGE_BYTES)
     const catalogList = listPages === 0 ? 0 : this.#takeRun(listPages, places)
     if (listPages > 0) this.pool.store(list, catalogList * INDEX_PAGE_BYTES)
+    this.space.naming()
     const root = {
       rootNumber: this.#root.rootNumber + 1,
       commitNumber,

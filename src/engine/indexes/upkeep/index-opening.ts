@@ -30,6 +30,7 @@ import {
 } from '../keys/index-definition.ts'
 import { planIndex } from '../keys/key-plan.ts'
 import { whyOtherHistory } from '../pages/index-belonging.ts'
+import { FOLD_PACE, type FoldPace } from './background-fold.ts'
 import type { IndexCheckpointCalls } from './index-checkpointer.ts'
 import { createIndexFile, type IndexAccess, IndexFile } from './index-file.ts'
 import { IndexSet } from './index-set.ts'
@@ -55,6 +56,7 @@ export interface IndexOpening {
   readonly frames: () => Iterable<Frame>
   readonly applied: () => AppliedState
   readonly calls: IndexCheckpointCalls
+  readonly pace?: FoldPace
 }
 
 export interface OpenedIndexes {
@@ -154,7 +156,11 @@ function* restored(
 }
 
 /** For who publishes nothing. */
-export const UNHEARD: IndexCheckpointCalls = { published: () => {}, failed: () => {} }
+export const UNHEARD: IndexCheckpointCalls = {
+  published: () => {},
+  failed: () => {},
+  isWriting: () => false,
+}
 
 /** For a reader: what a file has of the store's indexes, with what the journal says beyond it; nothing is ever written. */
 export function indexesAsLeft(
@@ -168,11 +174,11 @@ export function indexesAsLeft(
 }
 
 function setOver(file: IndexFile, opening: IndexOpening): IndexSet {
-  const { path, codec, locator, applied, calls } = opening
+  const { path, codec, locator, applied, calls, pace = FOLD_PACE } = opening
   const { layout } = codec
   const readField = (view: DataView, bytes: Buffer, at: number, name: string): unknown =>
     codec.readField(view, bytes, at, name)
-  return new IndexSet({ path, file, layout, locator, applied, readField, calls })
+  return new IndexSet({ path, file, layout, locator, applied, readField, calls, pace })
 }
 
 /** Why a file cannot be brought up to date from the journal. One without any index has nothing to bring. */

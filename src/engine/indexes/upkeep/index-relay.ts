@@ -35,6 +35,13 @@ export class IndexRelay implements StoreKeys, Companion {
   assertUnrivalled(n: number): void {
     this.current?.assertUnrivalled(n)
   }
+  /** Commits are in the file, or staged changes were rolled back. */
+  applied(): void {
+    this.current?.background.notice()
+  }
+  committed(): void {
+    this.current?.background.committed()
+  }
   readonly checkpoint: Wait = {
     block: () => this.current?.checkpointer.checkpointSync(),
     wait: async () => this.current?.checkpointer.checkpoint(),

@@ -3,12 +3,13 @@
  *
  *   IS1  a record that would break a unique index is refused before anything is staged, naming both records.
  *   IS2  a rollback needs nothing here: pending entries make lookups ask the record (delta.ts).
- * Opening and recovery: index-opening.ts. When the file is written: index-checkpointer.ts.
+ * Opening and recovery: index-opening.ts. When the file is written: index-checkpointer.ts, background-fold.ts.
  */
 
 import { StrideError } from '../../../errors.ts'
 import { nearestName } from '../../../options/option-names.ts'
 import type { Layout, RecordBytes } from '../../../schema/index.ts'
+import { Pauses } from '../../file/pauses.ts'
 import type { ProgressOptions } from '../../file/progress-options.ts'
 import type { Steps } from '../../file/steps.ts'
 import type { AppliedState } from '../../format/root.ts'
@@ -27,8 +28,10 @@ import { BulkBuild } from '../trees/bulk-build.ts'
 import type { HashDelta } from '../trees/hash-delta.ts'
 import { IndexTree, leafFormatOf } from '../trees/index-tree.ts'
 import type { OrderedDelta } from '../trees/ordered-delta.ts'
+import { BackgroundFold, type FoldPace } from './background-fold.ts'
 import { type IndexCheckpointCalls, IndexCheckpointer } from './index-checkpointer.ts'
 import type { IndexFile } from './index-file.ts'
+import { IndexMerger } from './index-merger.ts'
 
 export type BuildOptions = ProgressOptions
 
@@ -42,6 +45,7 @@ export interface IndexSetParts {
   /** What is committed and in the file. */
   readonly applied: () => AppliedState
   readonly calls: IndexCheckpointCalls
+  readonly pace: FoldPace
 }
 
 export class IndexSet {
@@ -50,6 +54,7 @@ export class IndexSet {
   /** Indexes that are being built: told of changes, not asked. */
   readonly #building = new Set<KeyIndex>()
   readonly checkpointer: IndexCheckpointer
+  readonly background: BackgroundFold
   #spansOf: readonly KeyIndex[] = []
   #spans: KeySpans = []
   /** Counts what was staged, so that a walk sees that something changed. */
@@ -57,17 +62,15 @@ export class IndexSet {
 
   constructor(parts: IndexSetParts) {
     this.#parts = parts
-    const { file, locator, applied, calls } = parts
+    const { file, locator, applied, calls, pace } = parts
     const rebuild = (index: KeyIndex): void => this.#makeAnew(index, applied().size)
-    this.checkpointer = new IndexCheckpointer({
-      file,
-      locator,
-      applied,
-      indexes: () => this.all,
-      rebuild,
-      folded: index => this.#noteSeen(index),
-      calls,
-    })
+    const indexes = (): readonly KeyIndex[] => this.all
+    const folded = (index: KeyIndex): void => this.#noteSeen(index)
+    const merger = new IndexMerger({ file, locator, applied, folded, bulkMin: pace.bulkMin })
+    const pauses = new Pauses(pace.later, pace.pauseMs)
+    const checkpointer = new IndexCheckpointer({ file, merger, indexes, applied, rebuild, calls, pauses })
+    this.checkpointer = checkpointer
+    this.background = new BackgroundFold({ pace, file, merger, checkpointer, indexes })
   }
 
   get file(): IndexFile {
@@ -240,7 +243,16 @@ export class IndexSet {
   }
 
   close(): void {
+    this.background.stop()
+    this.checkpointer.stop()
     this.file.close()
+  }
+
+  /** Entries that are pending, those counted that are so twice. */
+  get waiting(): number {
+    let count = 0
+    for (const { tree } of this.#indexes.values()) count += tree.waiting
+    return count
   }
 
   #told(): Iterable<KeyIndex> {
