@@ -147,6 +147,21 @@ const everywhere = new Set(
   ].map(([, label = '']) => label),
 )
 
+describe('numbers on disk', () => {
+  test('stand in the tables of format/ alone, offsets in errors too', () => {
+    const literal = /\b(?:offset: [1-9]\d*\b|corrupt\([^,()]+, [1-9]\d*,)/
+    const written = sources
+      .filter(file => file.startsWith('src/engine/') && !/-format\.ts$/.test(file))
+      .flatMap(file =>
+        textOf(file)
+          .split('\n')
+          .map(line => [file, line] as const),
+      )
+      .filter(([, line]) => literal.test(line))
+    expect(written).toEqual([])
+  })
+})
+
 describe('comments', () => {
   test('name each rule once', () => {
     const owners = new Map<string, string[]>()

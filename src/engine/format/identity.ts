@@ -93,17 +93,25 @@ export function readIdentity(file: PlatformFile): Identity {
   const values = IDENTITY.decode(page)
   if (values.formatVersion > FORMAT_VERSION) {
     const message = `${path} has format version ${values.formatVersion}; this library knows up to ${FORMAT_VERSION}`
-    throw new StrideError('ERR_STRIDE_FORMAT_NEWER', message, { path, offset: 8 })
+    throw new StrideError('ERR_STRIDE_FORMAT_NEWER', message, {
+      path,
+      offset: IDENTITY.at.formatVersion,
+    })
   }
   if (got < IDENTITY.size) throw truncated(path, IDENTITY.size, got)
   if (!IDENTITY.isIntact(page)) throw corrupt(path, IDENTITY_OFFSET, 'the identity page fails its checksum')
   if (values.layoutBytes > LAYOUT_BYTES_MAX)
-    throw corrupt(path, 24, `impossible layout size ${values.layoutBytes}`)
+    throw corrupt(path, IDENTITY.at.layoutBytes, `impossible layout size ${values.layoutBytes}`)
   if (values.dataOffset !== dataOffsetFor(values.layoutBytes) || values.recordSize < 1) {
-    throw corrupt(path, 12, `impossible record size ${values.recordSize} or data offset ${values.dataOffset}`)
+    throw corrupt(
+      path,
+      IDENTITY.at.recordSize,
+      `impossible record size ${values.recordSize} or data offset ${values.dataOffset}`,
+    )
   }
 
-  if (values.generation >= GENERATION_MAX) throw corrupt(path, 80, `impossible generation ${values.generation}`)
+  if (values.generation >= GENERATION_MAX)
+    throw corrupt(path, IDENTITY.at.generation, `impossible generation ${values.generation}`)
 
   const layout = Buffer.alloc(values.layoutBytes)
   const layoutGot = file.read(layout, LAYOUT_OFFSET)

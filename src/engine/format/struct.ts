@@ -33,6 +33,8 @@ export interface Struct<Fields extends readonly StructField[]> {
   /** Bytes, checksum included. */
   readonly size: number
   readonly fields: Fields
+  /** Offsets of the fields, by name. */
+  readonly at: { readonly [F in Fields[number] as F['name']]: number }
   /** @returns exactly `size` bytes, checksum set */
   encode(values: StructValues<Fields>): Uint8Array
   /** Reads without checking the checksum. */
@@ -60,6 +62,7 @@ export function defineStruct<const Fields extends readonly StructField[]>(
     name,
     size,
     fields,
+    at: Object.fromEntries(fields.map(field => [field.name, field.offset])) as Struct<Fields>['at'],
     encode(values) {
       const bytes = new Uint8Array(size)
       const view = new DataView(bytes.buffer)

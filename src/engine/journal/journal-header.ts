@@ -40,10 +40,11 @@ export function readJournalHeader(file: PlatformFile, identity: Identity): Journ
   }
   if (header.formatVersion > JOURNAL_VERSION) {
     const message = `${file.path} has journal version ${header.formatVersion}; this library knows up to ${JOURNAL_VERSION}`
-    throw new StrideError('ERR_STRIDE_FORMAT_NEWER', message, { path: file.path, offset: 8 })
+    const offset = JOURNAL_HEADER.at.formatVersion
+    throw new StrideError('ERR_STRIDE_FORMAT_NEWER', message, { path: file.path, offset })
   }
   if (!JOURNAL_HEADER.isIntact(bytes)) throw corrupt(file.path, 0, "the journal's header fails its checksum")
   const isOurs = Buffer.from(header.storeId).toString('hex') === identity.storeId
-  if (!isOurs) throw corrupt(file.path, 16, 'this journal belongs to another store')
+  if (!isOurs) throw corrupt(file.path, JOURNAL_HEADER.at.storeId, 'this journal belongs to another store')
   return { salt: Buffer.from(header.salt), slotBytes: header.slotBytes, generation: header.generation }
 }

@@ -16,7 +16,7 @@ import { isBeside } from '../file/current-file.ts'
 import type { QuietSteps } from '../file/steps.ts'
 import { journalPathOf } from '../format/file-names.ts'
 import { corrupt, type Identity } from '../format/identity.ts'
-import { BLOCK_BYTES, FRAME_ALIGNMENT, slotOffset } from '../format/journal-format.ts'
+import { BLOCK_BYTES, FRAME_ALIGNMENT, JOURNAL_HEADER, slotOffset } from '../format/journal-format.ts'
 import type { Root } from '../format/root.ts'
 import { ChainReader, type Extent, framesOf, type InPlaceRecords } from './frame-chain.ts'
 import {
@@ -167,7 +167,11 @@ function* scanFile(
     return NOTHING
   }
   if (!isNamed) {
-    throw corrupt(file.path, 40, 'it does not continue the store: its salt is not the one that the root names')
+    throw corrupt(
+      file.path,
+      JOURNAL_HEADER.at.salt,
+      'it does not continue the store: its salt is not the one that the root names',
+    )
   }
   const bytes = new JournalBytes(file, { size: passing.size, keptBytesMax })
   const chain = new ChainReader(bytes, slots, salt, root, identity.recordSize)

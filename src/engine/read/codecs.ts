@@ -1,8 +1,8 @@
 /**
- * One codec, one row class and one class of stores a schema, however often it is opened.
+ * Which codec and which generated classes does a schema have? One of each, however often stores of it are opened.
  *
- * Each compiled codec has functions of its own; a program that opens the same schema several times would otherwise
- * call another function at the same place each time, which costs the optimizing compiler two to five times as much.
+ * Each compiled codec has functions of its own. Without sharing, a program that opens the same schema several times would call
+ * different functions at the same place, which makes optimized code two to five times as slow.
  */
 
 import { StrideError } from '../../errors.ts'
@@ -20,7 +20,7 @@ import { RowScan } from './scan.ts'
 
 export type RowClass = new (owner: RowOwner) => EngineRow
 
-/** Schemas of files that were opened without one; the oldest goes. */
+/** How many codecs of files that were opened without a schema are kept. The oldest is dropped. */
 const CANONICAL_MAX = 64
 
 const bySchema = new WeakMap<AnySchema, Map<string, Codec<unknown>>>()
@@ -57,20 +57,20 @@ const RULES: readonly LayoutRules[] = [
   { align: 'natural', endian: 'big' },
 ]
 
-/** By which rules a schema has the layout of this fingerprint: a file does not say them. Undefined by none. */
+/** The rules by which a schema has the layout of this fingerprint, since a file does not contain them; undefined if none fit. */
 export function rulesOf(schema: AnySchema, fingerprint: string): LayoutRules | undefined {
   return RULES.find(rules => {
     try {
       return layoutOf(schema, rules).fingerprint === fingerprint
     } catch (error) {
-      // Fixed offsets may fit one way only.
+      // Fixed offsets may be possible with one of the rules only.
       if (error instanceof StrideError && error.code === 'ERR_STRIDE_LAYOUT') return false
       throw error
     }
   })
 }
 
-/** The codec of a layout as a file's header has it. @throws ERR_STRIDE_CORRUPT */
+/** The codec of a layout in a file's header. @throws ERR_STRIDE_CORRUPT */
 export function sharedCodecOf(canonicalLayout: string): Codec<unknown> {
   let codec = byCanonical.get(canonicalLayout)
   if (codec === undefined) {
@@ -99,7 +99,7 @@ export function readerClassOf<C>(base: C, codec: Codec<unknown>, isShared = fals
   return readerClass as C
 }
 
-/** The class of walks over records of this codec, side by side. */
+/** The class of walks over records of this codec, which lie side by side. */
 export function walkClassOf(codec: Codec<unknown>): typeof RowScan {
   let walkClass = walkClasses.get(codec)
   if (walkClass === undefined) walkClasses.set(codec, (walkClass = codec.walkClass(RowScan)))

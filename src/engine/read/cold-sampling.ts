@@ -1,26 +1,26 @@
 /**
- * Do many records that are read next come from the disk? Learned from samples whose price is a small part of the reading.
+ * Will many of the next records come from the disk? Decided by samples that cost a small part of the reading.
  *
- * Asking the system about a page costs as much as reading hundreds of records, so that a call asks little while pages were in
- * memory before: one sample for about so much reading as twenty samples take. Where one of them is cold, and at first, a
- * call asks for SAMPLES pages.
- *   LS1  what is asked depends on how much was read, never on a clock.
+ * Asking the system about a page costs as much as reading hundreds of records. As long as pages are in memory, a call therefore asks for
+ * one sample in about as much reading time as twenty samples cost. The first call, and a call after a cold sample, asks for SAMPLES
+ * pages.
+ *   LS1  the number of samples depends on how much was read, never on a clock.
  */
 
 const SAMPLES = 24
-/** What one sample costs, in nanoseconds, on a slow machine; and how much of the reading that may be. */
+/** Nanoseconds that one sample costs on a slow machine; then its allowed share of the reading. */
 const SAMPLE_NS = 5000
 const SHARE = 1 / 20
 
 export class ColdSampling {
-  /** Reading since the last sample, in nanoseconds, by what reads usually take. */
+  /** Estimated nanoseconds of reading since the last sample. */
   #readNs = 0
   #isWarm = false
 
   /**
-   * @param count records that are about to be read
-   * @param eachNs what reading one from memory takes, about
-   * @param isCold whether record i of them, from 0 to below count, lies in a page that is not in memory
+   * @param count how many records will be read
+   * @param eachNs nanoseconds to read one from memory, about
+   * @param isCold whether the i-th of them, from 0 on, lies in a page that is not in memory
    */
   seemsCold(count: number, eachNs: number, isCold: (i: number) => boolean): boolean {
     this.#readNs += count * eachNs
@@ -29,7 +29,7 @@ export class ColdSampling {
     if (samples === 0) return false
     this.#readNs = 0
     for (let k = 0; k < samples; k++) {
-      // From the middle of equal parts.
+      // The middle of each of equal parts.
       if (isCold(Math.floor(((k + 0.5) * count) / samples))) {
         this.#isWarm = false
         return true

@@ -1,10 +1,10 @@
 /**
- * Reads beside a writer of another process that agree with each other (S2).
+ * How do reads beside a writer of another process see one commit (S2)?
  *
- *   CS1  `once` runs a short reading until no commit came between; it is whole then.
- *   CS2  `together` runs a reading made of several short ones, which all see one commit. A commit in between does not disturb it:
- *        what it replaced is taken from the journal (held-commit.ts).
- *   CS3  both end: with a value, or after a bounded number of rounds or time with ERR_STRIDE_BUSY, which says what to do.
+ *   CS1  `once` repeats a short reading until no commit came between.
+ *   CS2  `together` runs a reading of several short ones, which all see one commit. A later commit does not disturb it, since the bytes
+ *        that it replaces are taken from the journal (held-commit.ts).
+ *   CS3  both end with a value, or after a bounded number of rounds or time with ERR_STRIDE_BUSY, whose message says what to do.
  */
 
 import { StrideError } from '../../errors.ts'
@@ -15,30 +15,30 @@ import { HeldCommitLost } from '../recovery/held-commit.ts'
 
 /** How a reader stays at one commit. */
 export interface Holding {
-  /** The writer's sequence for which reading is right. */
+  /** The writer's sequence for which reads are valid. */
   readonly sequence: number
-  /** Counts the commits that this reader moved to. */
+  /** How often this reader has moved to another commit. */
   readonly moves: number
-  /** From now on later commits are kept out of sight. */
+  /** Hides later commits from now on. */
   hold(): void
   release(): void
 }
 
-/** The reader whose reads these are. */
+/** The reading store. */
 export interface ReadingStore {
   readonly path: string
-  /** Who tells of the writer now; another one where the file was replaced. */
+  /** The words of the present writer; another object after the file was replaced. */
   readonly follower: Follower | undefined
   readonly following: Holding | undefined
   /** Brings the reader up to the writer's sequence. @throws ERR_STRIDE_CLOSED and whatever opening throws */
   prepare(): void
 }
 
-/** A reading made of more short ones than these is not run again in full. */
+/** A reading of more short ones than this holds its commit instead of running again. */
 const SHORT_READS = 64
 const FREE_ROUNDS = 10
 const ROUNDS_MAX = 30
-/** How long one short reading is tried again. */
+/** How long one short reading is repeated. */
 const PATIENCE_MS = 2000
 const TRIES_MIN = 10
 const TRIES_BEFORE_HOLD = 3
@@ -46,9 +46,9 @@ const TRIES_BEFORE_HOLD = 3
 export class ConsistentReads {
   readonly #store: ReadingStore
   #isTogether = false
-  /** Whether the reading that goes on holds a commit. */
+  /** Whether the running reading holds a commit. */
   #isHolding = false
-  /** How long that reading tries its short ones again: since the first that was disturbed. */
+  /** How long that reading repeats its short ones, from the first disturbed one on. */
   #patience: Deadline | undefined
   /** Short readings begun so far. */
   #count = 0
@@ -89,7 +89,7 @@ export class ConsistentReads {
         } catch (error) {
           if (error instanceof HeldCommitLost || isUndisturbed()) throw error
         }
-        // Catching up with each commit may take longer than the next one.
+        // Following each commit may take longer than the writer needs for the next one.
         if (tries % TRIES_BEFORE_HOLD === 0) hold.begin()
       } catch (error) {
         if (!(error instanceof HeldCommitLost) || this.#isHolding) throw error
@@ -103,7 +103,7 @@ export class ConsistentReads {
     }
   }
 
-  /** Runs readings that all see one commit. It may run again, so it should do nothing but read. @throws ERR_STRIDE_BUSY */
+  /** Runs readings that all see one commit. The function may run again, so it should only read. @throws ERR_STRIDE_BUSY */
   together<T>(read: () => T): T {
     const store = this.#store
     store.prepare()
@@ -113,7 +113,7 @@ export class ConsistentReads {
     const patience = (): Deadline | undefined => this.#patience
     for (let round = 1; ; round++) {
       store.prepare()
-      // Another one where the file was replaced.
+      // It is another object after the file was replaced.
       const holding = store.following
       const holds = isLong || round > FREE_ROUNDS
       const { moves } = holding
@@ -132,7 +132,7 @@ export class ConsistentReads {
         this.#isHolding = false
         if (holds) holding.release()
       }
-      // Where a short one was disturbed, the next round is likely to be, too.
+      // If a short reading was disturbed, the next round probably is, too.
       isLong = patience() !== undefined || this.#count - before > SHORT_READS
       if (round === ROUNDS_MAX || (round >= TRIES_MIN && patience()?.isOver === true)) {
         throw this.#busy(
@@ -153,7 +153,7 @@ export class ConsistentReads {
   }
 }
 
-/** A commit that is held at most once at a time. */
+/** Holds a commit, at most once at a time. */
 class Hold {
   readonly #store: ReadingStore
   readonly #isHeldAbove: boolean

@@ -1,13 +1,12 @@
 /**
- * What rows and walks of a reader ask for, beside a writer of another process.
+ * How do rows and walks find records beside a writer of another process?
  *
- * On mapped memory a row would show what the writer is storing right now: half of a field, or half of a record.
- *   RF1  rows and walks stand on copies of records. A copy is made between two looks at the writer's sequence, so it is of one
- *        commit, and stays so.
- *   RF2  a copy is given up when its token is needed again, when something changed (a newer commit was seen, the store was closed or
- *        compacted) and at the end of the turn: whoever stands on it looks again.
+ * On mapped memory a row could show a record while the writer stores it: half of a field, or half of a record.
+ *   RF1  rows and walks use copies of records. The writer's sequence is compared before and after copying, so a copy is of one commit.
+ *   RF2  a copy ends when its buffer is used again, when something changes (a newer commit was seen, the store was closed or compacted),
+ *        and at the end of the turn. A row or walk then finds its record again.
  *   RF3  a walk copies ahead, twice as much each time, and less again after a change.
- * Which commit is seen, and when a reading runs again: consistent-reads.ts.
+ * Which commit is seen, and when a reading is repeated: consistent-reads.ts.
  */
 
 import { atTurnEnd, type TurnBound } from '../../mmap/event-loop-turn.ts'
@@ -21,19 +20,19 @@ import { noRecord } from '../records/record-numbers.ts'
 import type { Holding } from './consistent-reads.ts'
 import { type FindableReading, RecordFinder } from './record-finder.ts'
 
-/** Copies that are good at the same time: so many rows and walks may be used in turn without looking again. */
+/** How many copies are valid at the same time. So many rows and walks may be used in turn without copying again. */
 const COPIES = 16
-/** What a walk copies at once, at first and at most. */
+/** How much a walk copies at once: the first time; the largest amount follows. */
 const RUN_BYTES_MIN = 4 * 1024
 const RUN_BYTES_MAX = 64 * 1024
 
-/** What is read beside another writer. */
+/** A reading beside another writer. */
 interface FollowedReading extends FindableReading {
   readonly follower: Pick<Follower, 'sequence'> | undefined
   readonly following: Pick<Holding, 'sequence'> | undefined
   /** Runs a short reading again until no commit came between. */
   consistently<T>(read: () => T): T
-  /** Calls `changed` whenever what was found before may no longer be what is there. One caller. */
+  /** Calls `changed` whenever a record that was found may have changed. There is one caller. */
   onChange(changed: () => void): void
 }
 
@@ -41,7 +40,7 @@ export class FollowingFinder extends RecordFinder {
   readonly #reading: FollowedReading
   readonly #copies = new Copies()
   #runBytes = RUN_BYTES_MIN
-  /** What `nextLive` copied for `run`, and the record that it begins with. */
+  /** The run that `nextLive` copied for `run`, and its first record. */
   #ahead: RecordBytes | undefined
   #aheadOf = 0
   #isTogether = false
@@ -56,7 +55,7 @@ export class FollowingFinder extends RecordFinder {
   }
 
   override together<T>(read: () => T): T {
-    // Copies of before may be of another commit, and those of this reading are of one that may be held.
+    // Earlier copies may be of another commit, and those of this reading may be of a held one.
     this.#copies.end()
     const isWithin = this.#isTogether
     this.#isTogether = true
@@ -73,7 +72,7 @@ export class FollowingFinder extends RecordFinder {
     return this.#copied(n, 1)
   }
 
-  /** Copies the run that begins there, too: a commit that came before `run` might delete that record. */
+  /** Also copies the run that begins there, since a commit before the call of `run` might delete that record. */
   override nextLive(n: number, end: number): number {
     const most = Math.max(1, Math.floor(this.#runBytes / this.stride))
     this.#runBytes = Math.min(RUN_BYTES_MAX, this.#runBytes * 2)
@@ -96,7 +95,7 @@ export class FollowingFinder extends RecordFinder {
     return quick ?? this.#copyConsistently(n, count)
   }
 
-  /** The usual case of `consistently`, without its closures: nothing comes in between. */
+  /** The usual case of `consistently`, without its closures: no commit comes between. */
   #tryCopy(n: number, count: number): RecordBytes | undefined {
     const reading = this.#reading
     reading.prepare()
@@ -105,12 +104,12 @@ export class FollowingFinder extends RecordFinder {
       const copy = this.#copy(n, count)
       return follower?.sequence() === following?.sequence ? copy : undefined
     } catch {
-      // Damage, the trace of a commit, or a record that is not there: looking again tells.
+      // It may be damage, a commit that came between, or an absent record. Reading again decides.
       return undefined
     }
   }
 
-  // Apart from the above: a closure over their arguments would cost each call an allocation.
+  // Not inside the methods above: a closure over their arguments would cost each call an allocation.
   #copyConsistently(n: number, count: number): RecordBytes {
     return this.#reading.consistently(() => this.#copy(n, count))
   }
@@ -127,7 +126,7 @@ export class FollowingFinder extends RecordFinder {
   }
 }
 
-/** Memory of one copy, and the token on what it holds. */
+/** The memory of one copy, and the token on its content. */
 class Copy {
   #memory = over(Buffer.alloc(0))
   #token: RecordBytes | undefined
@@ -150,13 +149,13 @@ function over(bytes: Buffer): RecordBytes {
   return { view: new DataView(bytes.buffer, bytes.byteOffset, bytes.length), bytes }
 }
 
-/** The copies that rows and walks stand on. */
+/** The copies that rows and walks use. */
 class Copies implements TurnBound {
   readonly #copies: Copy[] = []
   #next = 0
   #isTurnOpen = false
 
-  /** A copy of what `locator.run` has just found in `source`; it begins with the record that was asked for. */
+  /** Copies the run that `locator.run` has just found in `source`, from the requested record on. */
   of(
     source: RecordBytes,
     { at, count, addressing: { stride, recordSize } }: Locator<RecordLayers>,

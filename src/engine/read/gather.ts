@@ -1,9 +1,9 @@
 /**
- * One column of many records at once: into a typed array, or a string array for text.
+ * How is one field of many records gathered into an array?
  *
  *   - all live records: run after run, each decoded by one generated loop;
- *   - records by number: a generated loop over one window as long as the numbers stay in it; in file order where
- *     that saves slides or disk reads (visit-order.ts), answered in the order asked.
+ *   - records by number: a generated loop over one window as long as the numbers stay in it. Records are visited in file order if that
+ *     saves slides or disk reads (visit-order.ts), and returned in the order of the numbers.
  */
 
 import type { Window } from '../../mmap/window-pool/window.ts'
@@ -16,20 +16,20 @@ import { NO_RECORD } from '../records/record-numbers.ts'
 import { fileOrder, ReadAhead, type VisitedFile } from './visit-order.ts'
 
 /**
- * How a column is read: at once, or beside a writer of another process in pieces, each of which is read again where a commit
- * came between (consistent-reads.ts).
+ * How a column is read: at once, or beside a writer of another process in pieces, each of which is repeated if a commit came between
+ * (consistent-reads.ts).
  */
 export interface Pieces {
-  /** Records of a piece at most. */
+  /** The largest number of records in a piece. */
   readonly records: number
   once<T>(read: () => T): T
 }
 
 export const AT_ONCE: Pieces = { records: Number.POSITIVE_INFINITY, once: read => read() }
-/** What is read by position takes longer: fewer of it fit between two commits. */
+/** Reading by position takes longer, so fewer records fit between two commits. */
 export const PIECE_RECORDS = { mapped: 4096, copied: 256 } as const
 
-/** The column of every live record in number order. @throws ERR_STRIDE_CORRUPT where there are not as many as are counted */
+/** The column of every live record in number order. @throws ERR_STRIDE_CORRUPT if their number differs from the count */
 export function gatherAll(
   locator: Locator<RecordLayers>,
   column: Column,
@@ -47,7 +47,7 @@ export function gatherAll(
   return out
 }
 
-/** @returns how many elements are filled then */
+/** @returns how many elements are filled */
 function gatherRuns(
   locator: Locator<RecordLayers>,
   column: Column,
@@ -68,18 +68,18 @@ function gatherRuns(
   return filled
 }
 
-/** What a column is gathered from. */
+/** The file that a column is gathered from. */
 export interface GatheredFile extends VisitedFile {
   readonly locator: Locator<RecordLayers>
 }
 
-/** What reading one element from memory takes, about (docs/performance.md). */
+/** Nanoseconds to read one element from memory, about (docs/performance.md). */
 const ELEMENT_NS = 15
 
-/** What to do about numbers without a record: throw, or fill in a value. */
+/** Called for a number without a record: throws, or returns an element. */
 export type Absent = (n: number) => unknown
 
-/** The column of the records asked for, in that order. */
+/** The column of the records with these numbers, in this order. */
 export function gatherNumbers(
   source: GatheredFile,
   column: Column,

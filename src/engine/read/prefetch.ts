@@ -1,5 +1,5 @@
 /**
- * Which bytes a bulk read will need: record numbers or a range of them as ascending byte ranges.
+ * Which bytes will a bulk read need? Record numbers, or a range of them, as ascending byte ranges.
  */
 
 import { type Addressing, checkRecordNumber, offsetOf } from '../format/addressing.ts'
@@ -11,10 +11,10 @@ export interface ByteRange {
   readonly length: number
 }
 
-/** Neighbours closer than this are asked for in one range. */
+/** Records with a smaller gap are joined to one range. */
 const GAP_BYTES = 64 * 1024
 
-/** What `prefetch` was given, read. */
+/** The checked argument of `prefetch`. */
 export type PrefetchWhat = ArrayLike<number> | NumberRange
 
 /** @throws TypeError, RangeError */
@@ -24,7 +24,7 @@ export function readPrefetch(
   return isNumbers(what) ? toRecordNumbers(what) : NUMBER_RANGE.read(what, 'prefetch')
 }
 
-/** The ends of a range, bounded by the records there are. */
+/** The ends of a range, bounded by the size of the store. */
 export function rangeEnds(range: NumberRange, size: number): { readonly from: number; readonly to: number } {
   const { from = 0, to = size } = range
   return { from: Math.min(from, size), to: Math.min(to, size) }

@@ -1,9 +1,9 @@
 /**
- * What does a record set read from, and is that as new as other processes' commits? The state behind the reading face.
+ * What does a record set read from, and is it up to date with other processes' commits?
  *
- *   RG1  the source is replaced whole when the file behind it is.
- *   RG2  whoever changes something that was found before calls `changed`: nothing is kept of a window then, and walks look again.
- *   RG3  programs reach none of this from a store: it leads to mapped memory.
+ *   RG1  the whole source is replaced when its file is.
+ *   RG2  every change of records calls `changed`. Kept windows are then dropped, and walks find their records again.
+ *   RG3  programs cannot reach this object from a store, since it leads to mapped memory.
  */
 
 import { InvariantError, StrideError } from '../../errors.ts'
@@ -19,11 +19,10 @@ import { ConsistentReads, type Holding } from './consistent-reads.ts'
 import type { Numbering } from './numbering.ts'
 import { StandingRows } from './standing-rows.ts'
 
-/** So many records are looked up faster than the size of the file is asked for. */
+/** Looking up so many records is faster than asking for the size of the file. */
 const LOOKUPS_MAX = 100
 
-/** What records are read from. */
-/** @template L what lies over the records of the file */
+/** The source of reads. @template L the changes over the records of the file */
 export interface Source<S extends AnySchema, L extends RecordLayers = Staging> {
   readonly path: string
   readonly codec: Codec<Output<S>>
@@ -31,31 +30,31 @@ export interface Source<S extends AnySchema, L extends RecordLayers = Staging> {
   readonly pool: WindowPool
   readonly locator: Locator<L>
   readonly windowBytes: number
-  /** Present where another process writes. */
+  /** Defined if another process writes. */
   readonly follower: Follower | undefined
   /** Whether bulk reads come from the disk. */
   readonly coldSampling: ColdSampling
-  /** What records are numbered by, until compact replaces the file. */
+  /** The numbering of records, until compact replaces the file. */
   readonly numbering: Numbering
 }
 
-/** Who brings a reading up to the commits of another process. */
+/** Follows the commits of another process. */
 export interface Following extends Holding {
   /** Before each slow read. @throws HeldCommitLost, and whatever opening throws */
   followNews(): void
 }
 
 export class Reading<S extends AnySchema, L extends RecordLayers = Staging> {
-  /** None where this process writes, and over flat files. */
+  /** Undefined if this process writes, and for flat files. */
   following: Following | undefined
   /** Rows on windows; undefined where nobody tells when these go. */
   standing: StandingRows | undefined
   #source: Source<S, L>
   #isClosed = false
   #version = 0
-  /** Forgets what the record set keeps of a window. */
+  /** Ends the hot range of the record set. */
   #cool = (): void => undefined
-  /** Ends what rows and walks stand on beside another writer. */
+  /** Ends the copies of rows and walks beside another writer. */
   #changedToo = (): void => undefined
   readonly #reads = new ConsistentReads(this)
 
@@ -75,12 +74,12 @@ export class Reading<S extends AnySchema, L extends RecordLayers = Staging> {
   get isClosed(): boolean {
     return this.#isClosed
   }
-  /** Counts what may have changed under a walk. */
+  /** Changes whenever something may have changed under a walk. */
   get version(): number {
     return this.#version
   }
 
-  /** `cool` is called whenever a window may go, or what lies in it may change. */
+  /** From now on calls `cool` whenever a window goes, or its records may change. */
   watch(cool: () => void): void {
     this.standing = new StandingRows()
     const { standing } = this
@@ -91,12 +90,12 @@ export class Reading<S extends AnySchema, L extends RecordLayers = Staging> {
     this.#source.pool.watch(this.#cool)
   }
 
-  /** Calls `changed` whenever what was found before may no longer be what is there. One caller. */
+  /** From now on calls `changed` whenever a record that was found may have changed. There is one caller. */
   onChange(changed: () => void): void {
     this.#changedToo = changed
   }
 
-  /** What was found before may no longer be what is there. */
+  /** Called when records that were found may have changed. */
   readonly changed = (): void => {
     this.#version++
     this.#cool()
@@ -106,7 +105,7 @@ export class Reading<S extends AnySchema, L extends RecordLayers = Staging> {
     pool.expire()
   }
 
-  /** Another file is read from now on; for a reader it may be the same file, reopened. */
+  /** Reads from another file from now on. For a reader it may be the same file, reopened. */
   attach(source: Source<S, L>): void {
     const { canonical } = this.#source.codec.layout
     if (source.codec.layout.canonical !== canonical) {
@@ -118,7 +117,7 @@ export class Reading<S extends AnySchema, L extends RecordLayers = Staging> {
     source.pool.watch(this.#cool)
   }
 
-  /** Nothing can be read any more. */
+  /** Ends the reading, at close. */
   end(): void {
     this.#isClosed = true
     this.changed()
@@ -130,16 +129,16 @@ export class Reading<S extends AnySchema, L extends RecordLayers = Staging> {
     throw new StrideError('ERR_STRIDE_CLOSED', `${this.path} is closed`, { path: this.path })
   }
 
-  /** Before each slow read: open, and as new as other processes' commits. @throws ERR_STRIDE_CLOSED, and what opening throws */
+  /** Called before each slow read. Follows other processes' commits. @throws ERR_STRIDE_CLOSED, and what opening throws */
   prepare(): void {
     this.assertOpen()
     this.following?.followNews()
   }
 
   /**
-   * Before each bulk read: also the file's size (S6). Few records are read as so many lookups are, whose windows look at the size
-   * once a turn of the event loop.
-   * @param count records that are about to be read
+   * Called before each bulk read. Also checks the file's size (S6). Few records count as lookups, whose windows check the size once in a
+   * turn of the event loop.
+   * @param count how many records will be read
    */
   prepareBulk(count = Number.POSITIVE_INFINITY): void {
     this.prepare()
@@ -158,7 +157,7 @@ export class Reading<S extends AnySchema, L extends RecordLayers = Staging> {
     return read()
   }
 
-  /** Runs a reading made of several short ones, which all see the same commit. */
+  /** Runs a reading of several short ones, which all see one commit. */
   together<T>(read: () => T): T {
     if (this.#source.follower !== undefined) return this.#reads.together(read)
     this.prepare()

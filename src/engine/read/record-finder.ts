@@ -1,8 +1,8 @@
 /**
- * What rows and walks ask a record set for: one record by number, or a run of neighbours.
+ * How do rows and walks find one record, or a run of neighbours?
  *
- * Looks each time whether the set is open and as new as other processes' commits, and turns an absent record into an
- * error. Where the bytes are: locator.ts. Beside a writer of another process: following-finder.ts.
+ * Each search checks that the set is open and up to date, and turns an absent record into an error. Where the bytes are: locator.ts.
+ * Beside a writer of another process: following-finder.ts.
  */
 
 import { StrideError } from '../../errors.ts'
@@ -24,7 +24,7 @@ export interface Findable {
   readonly numbering: Numbering
 }
 
-/** What is read; `prepare` may put another source in place. */
+/** The reading. `prepare` may replace its source. */
 export interface FindableReading {
   readonly source: Findable
   readonly standing: StandingRows | undefined
@@ -36,7 +36,7 @@ export class RecordFinder implements RowOwner, RunFinder {
   readonly reader: ReaderBase
   /** Byte position of the record, or of the run's first one, that was found last. */
   locatedAt = 0
-  /** What that record is numbered by. */
+  /** The numbering of that record. */
   locatedBy: Numbering
   isWindow = false
   /** Length of the run found last. */
@@ -85,7 +85,7 @@ export class RecordFinder implements RowOwner, RunFinder {
     return place
   }
 
-  /** Runs a reading in which rows and walks show one commit. Beside no other writer all readings do. */
+  /** Runs a reading in which rows and walks show one commit. Without another writer every reading does. */
   together<T>(read: () => T): T {
     return read()
   }
@@ -116,7 +116,7 @@ export class RecordFinder implements RowOwner, RunFinder {
   }
 }
 
-/** @param who what was held since before */
+/** @param who the row or walk, for the message */
 export function replaced(path: string, who: string): StrideError {
   const message = `Another process compacted ${path}: ${who} cannot tell where it was`
   return new StrideError('ERR_STRIDE_REPLACED', message, { path })

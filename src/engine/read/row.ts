@@ -1,5 +1,5 @@
 /**
- * A row: an accessor over one record, pointed from record to record without garbage.
+ * How does a row stay on its record? A row is an accessor over one record that moves to other records without garbage.
  *
  * The codec's generated subclass adds a getter a field, which decodes when touched. A row finds its record
  * again by number when the bytes under it have gone (window slid, turn ended, record staged, commit).
@@ -19,7 +19,7 @@ import { type ReaderBase, type RecordBytes, RowBase, readerAccess, rowAccess } f
 import type { Numbering } from './numbering.ts'
 import type { StandingRows } from './standing-rows.ts'
 
-/** Who finds records for rows. */
+/** Finds records for rows. */
 export interface RowOwner {
   /** Who finds records for rows here: `seek` goes to its hot ones. */
   readonly reader: ReaderBase
@@ -29,11 +29,11 @@ export interface RowOwner {
   readonly standing: StandingRows | undefined
   /** Byte position of the record within what `locate` answered. */
   readonly locatedAt: number
-  /** What that record is numbered by. */
+  /** The numbering of that record. */
   readonly locatedBy: Numbering
   /** Bytes from one record to the next. */
   readonly stride: number
-  /** What records are numbered by now. */
+  /** The present numbering of records. */
   readonly numbering: Numbering
   /** @throws ERR_STRIDE_NO_RECORD, _CLOSED; RangeError */
   locate(n: number): RecordBytes
@@ -42,18 +42,18 @@ export interface RowOwner {
   decode(view: DataView, bytes: Buffer, at: number): unknown
 }
 
-/** Moves a row along a run; goes no further by itself once the row was pointed elsewhere. */
+/** A walk that moves a row along a run. It leaves the run once the row was pointed elsewhere. */
 export interface RowMover {
   stopAt: number
 }
 
-/** For walks: what they do with the row that they move. */
+/** How walks control the row that they move. */
 export interface WalkedRow {
-  /** The row's `seek` ends the walk's run from now on. */
+  /** Connects row and walk: from now on `seek` of the row ends the walk's run. */
   join(row: EngineRow, walk: RowMover): void
-  /** Record n lies at this position of `source`. */
+  /** Points the row at record n, at this position of `source`. */
   point(row: EngineRow, n: number, source: RecordBytes, at: number): void
-  /** The walk has given all its records (RW3). */
+  /** Called when the walk has given all its records (RW3). */
   end(row: EngineRow): void
 }
 
@@ -96,7 +96,7 @@ export class EngineRow extends RowBase {
     }
   }
 
-  /** The number of the record this row stands on. */
+  /** The number of the row's record. */
   get number(): number {
     if (!rowAccess.isHere(this)) this.#renumber()
     return this.#located + (rowAccess.at(this) - this.#locatedAt) / this.#stride
@@ -108,13 +108,13 @@ export class EngineRow extends RowBase {
     return this
   }
 
-  /** The whole record as a fresh object, which outlives the row. */
+  /** The record as a fresh object. */
   toObject(): unknown {
     if (rowAccess.stands(this) === 0) rowAccess.find(this)
     return this.#owner.decode(rowAccess.view(this), rowAccess.bytes(this), rowAccess.at(this))
   }
 
-  /** JSON.stringify of a row is that of its record. A field of this name takes its place (codecs.ts). */
+  /** JSON.stringify shows the record. A field of this name replaces this method (codecs.ts). */
   toJSON(): unknown {
     return this.toObject()
   }
@@ -159,7 +159,7 @@ export class EngineRow extends RowBase {
     this.#seekElsewhere(owner.numberNow(this.number, this.#numbering))
   }
 
-  /** After a compact the same record may have another number. */
+  /** Finds the record's number after a compact. */
   #renumber(): void {
     if (this.#isEnded) throw endedRow()
     const { numbering } = this.#owner

@@ -1,11 +1,11 @@
 /**
- * Walking over all live records in number order: as one re-pointed row, or as fresh objects.
+ * How does a walk visit all live records in number order? As one row that moves, or as fresh objects.
  *
- *   SN1  the end is fixed when the walk starts; updates and deletions ahead are seen, appends are not.
- *   SN2  a step inside a run of neighbours costs an addition; a run ends with its window, or where a record
- *       is deleted or staged, and also when its bytes go (LC2 of locator.ts).
- *   SN3  a walk goes on behind the record it gave last when `compact` gives the records other numbers; where those are not
- *       known (another process compacted) it ends with ERR_STRIDE_REPLACED. After `close()` it throws, wherever it is.
+ *   SN1  the end is fixed when the walk starts. Updates and deletions ahead are seen, appends are not.
+ *   SN2  a step inside a run of neighbours costs one addition. A run ends with its window, in front of a deleted or staged record, and
+ *        when its bytes go (LC2 of locator.ts).
+ *   SN3  after `compact` a walk goes on behind the record that it gave last. If the new numbers are not known (another process
+ *        compacted), it ends with ERR_STRIDE_REPLACED. After `close()` every step throws.
  */
 
 import { OutOfLine } from '../../runtime/out-of-line.ts'
@@ -16,15 +16,15 @@ import { Walk } from './walk.ts'
 
 /** Finds runs of neighbours. */
 export interface RunFinder {
-  /** Byte position of the run's first record in the bytes that run() answered. */
+  /** Byte position of the run's first record in the result of run(). */
   readonly locatedAt: number
   /** Length of that run. */
   readonly runCount: number
-  /** What records are numbered by now. */
+  /** The present numbering of records. */
   readonly numbering: Numbering
-  /** Before each search. @throws ERR_STRIDE_CLOSED */
+  /** Called before each search. @throws ERR_STRIDE_CLOSED */
   prepare(): void
-  /** Where the place in front of number n of an earlier numbering is now. @throws ERR_STRIDE_REPLACED */
+  /** The present place in front of number n of an earlier numbering. @throws ERR_STRIDE_REPLACED */
   placeNow(n: number, numbering: Numbering): number
   /** The first live record number in [n, end), or end. */
   nextLive(n: number, end: number): number
@@ -34,7 +34,7 @@ export interface RunFinder {
 
 const NOWHERE: RecordBytes = { view: null, bytes: Buffer.alloc(0) }
 
-/** What is ahead of a walk. */
+/** The records ahead of a walk. */
 class Ahead {
   readonly #finder: RunFinder
   #numbering: Numbering
@@ -47,7 +47,7 @@ class Ahead {
     this.end = end
   }
 
-  /** Where place n is by the present numbers of records. @throws ERR_STRIDE_CLOSED, _REPLACED */
+  /** Place n in the present numbering. @throws ERR_STRIDE_CLOSED, _REPLACED */
   placeNow(n: number): number {
     const finder = this.#finder
     finder.prepare()
@@ -59,7 +59,7 @@ class Ahead {
     return place
   }
 
-  /** The first live record from there on; -1 where the walk is over. */
+  /** The first live record from there on; -1 at the end of the walk. */
   nextLive(place: number): number {
     const live = place < this.end ? this.#finder.nextLive(place, this.end) : this.end
     if (live < this.end) return live
@@ -69,11 +69,10 @@ class Ahead {
 }
 
 /**
- * One row, pointed at each live record in turn. Keep `row.toObject()`, not the row.
+ * One row that moves over the live records. Keep `row.toObject()`, not the row.
  *
- * Written for the optimizing compiler, at about half of the obvious form's cost a step (`npm run bench -- scan`): the
- * iterator is its own result object, what a step touches are plain fields, and `next` is generated for each layout
- * (schema/walk.ts).
+ * Written for the optimizing compiler. A step costs about half of the obvious form (`npm run bench -- scan`): the iterator is its own
+ * result object, a step only uses plain fields, and `next` is generated for each layout (schema/walk.ts).
  */
 export class RowScan<Row extends EngineRow> extends Walk<Row> implements WalkBase<Row> {
   value: Row
@@ -125,7 +124,7 @@ export class RowScan<Row extends EngineRow> extends Walk<Row> implements WalkBas
     const ahead = this.#ahead
     if (ahead.isOver) return
     const place = ahead.placeNow(this.#first + (this.at - this.#firstAt) / this.#stride + 1)
-    // What follows may fail, and be tried again.
+    // The following calls may fail, and the step is then tried again.
     this.#first = place - 1
     this.at = this.#firstAt = this.stopAt = 0
     const n = ahead.nextLive(place)
@@ -141,7 +140,7 @@ export class RowScan<Row extends EngineRow> extends Walk<Row> implements WalkBas
   }
 }
 
-/** Decodes one record to a fresh object. */
+/** Decodes a record to a fresh object. */
 export type Decode<T> = (view: DataView, bytes: Buffer, at: number) => T
 
 /** Each live record as a fresh object. */

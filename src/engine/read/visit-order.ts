@@ -1,8 +1,8 @@
 /**
- * In which order many records are visited: as asked, or in the order of the file.
+ * In which order are many records visited? In the given order, or in that of the file.
  *
- * Warm records that one window shows are fastest in the order asked. Where windows would slide or pages come
- * from the disk, records are visited block by block in file order, so that each block is fetched once.
+ * Warm records in one window are fastest in the given order. If windows would slide, or pages come from the disk, records are visited
+ * block by block in file order, so that each block is fetched once.
  */
 
 import type { WindowPool } from '../../mmap/window-pool/window.ts'
@@ -13,7 +13,7 @@ const BLOCK_BYTES = 64 * 1024
 const BLOCK_COUNT_MAX = 1 << 20
 /** Fewer records than this are not worth an order of their own. */
 const COUNT_MIN = 64
-/** Blocks whose read-ahead is asked for before the first of them is visited. */
+/** How many blocks are requested ahead of the visited one. */
 const BLOCKS_AHEAD = 64
 
 /** The file that records are visited in. */
@@ -25,9 +25,9 @@ export interface VisitedFile {
 }
 
 /**
- * Positions in `numbers`, sorted by the block of the file that each record lies in; undefined where the order
- * asked is as good. Counting sort: O(n + blocks).
- * @param eachNs what reading one record from memory takes, about
+ * Positions in `numbers`, sorted by the block of the file in which each record lies; undefined if the given order is as good. Counting
+ * sort: O(n + blocks).
+ * @param eachNs nanoseconds to read one record from memory, about
  */
 export function fileOrder(
   numbers: ArrayLike<number>,
@@ -60,7 +60,7 @@ export function fileOrder(
   return order
 }
 
-/** Asks for the pages of records some way ahead of a walk in file order; call it before each visit. */
+/** Requests pages ahead of a walk in file order. */
 export class ReadAhead {
   readonly #numbers: ArrayLike<number>
   readonly #order: Uint32Array
@@ -81,7 +81,7 @@ export class ReadAhead {
     this.#ask = ask
   }
 
-  /** The walk is about to visit order[position]. */
+  /** Called before the walk visits order[position]. */
   before(position: number): void {
     const until = Math.min(this.#order.length, position + BLOCKS_AHEAD)
     for (; this.#asked < until; this.#asked++) {

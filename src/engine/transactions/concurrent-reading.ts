@@ -1,7 +1,7 @@
 /**
- * What one transaction reads from, and whether it still may.
+ * What does a transaction of `begin()` read, and may it still read?
  *
- * All of a transaction's rows, walks and indexes lead here, so that its view is kept open for as long as any of them is held.
+ * All rows, walks and indexes of a transaction refer to this object, so its view stays open as long as any of them is held.
  */
 
 import { StrideError } from '../../errors.ts'
@@ -11,7 +11,7 @@ import type { CommitView } from '../records/commit-view.ts'
 
 export class ConcurrentReading<S extends AnySchema> extends Reading<S, CommitView> {
   readonly #store: Reading<S>
-  /** What ended the transaction: 'committed', 'rolled back'. */
+  /** How the transaction ended, for messages; undefined while it is open. */
   #over: string | undefined
 
   constructor(store: Reading<S>, source: Source<S, CommitView>) {
@@ -22,18 +22,18 @@ export class ConcurrentReading<S extends AnySchema> extends Reading<S, CommitVie
   override get isClosed(): boolean {
     return this.#over !== undefined || this.#store.isClosed
   }
-  /** Counts what may have changed under a walk. */
+  /** Changes whenever something may have changed under a walk. */
   override get version(): number {
     return super.version + this.#store.version
   }
 
-  /** The transaction reads and writes no more. */
+  /** Ends the transaction. */
   finish(how: string): void {
     this.#over ??= how
     this.changed()
   }
 
-  /** Nothing is read by arithmetic alone here, and the pool tells the store. */
+  /** Does nothing: no record is hot here, and the pool has the store as its watcher. */
   override watch(): void {}
 
   /** @throws ERR_STRIDE_CLOSED, _TRANSACTION, _CONFLICT */

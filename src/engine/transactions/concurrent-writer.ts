@@ -1,7 +1,7 @@
 /**
- * Stages what one transaction writes, in its own view.
+ * How does a transaction of `begin()` stage its changes? In its own view.
  *
- *   CX1  a record that is appended has its number at once: one that was reserved, and that nobody else gets.
+ *   CX1  an appended record has its number at once. The number is reserved, so that no other record gets it.
  */
 
 import type { RecordBytes } from '../../schema/index.ts'
@@ -12,14 +12,14 @@ import type { CommitView } from '../records/commit-view.ts'
 
 export interface ConcurrentWriterParts extends WriterParts<CommitView> {
   readonly reservations: NumberReservations
-  /** What the store itself stages, whose numbers come from the same row. */
+  /** The store's own writer, which takes record numbers from the same sequence. */
   readonly storeWriter: StoreWriter
-  /** Record numbers in use by the store, staged ones included. */
+  /** The store's highest record number plus 1, staged records included. */
   readonly storeSize: () => number
 }
 
 export class ConcurrentWriter extends Writer<CommitView, ConcurrentWriterParts> {
-  /** Numbers that were reserved and are not given back. */
+  /** The reserved numbers. */
   readonly reserved: number[] = []
 
   /** @returns the record number */
@@ -41,7 +41,7 @@ export class ConcurrentWriter extends Writer<CommitView, ConcurrentWriterParts> 
       for (const record of records) {
         const n = this.#appendReserved(record)
         numbers.push(n)
-        // Code of the caller ran in between, and another transaction was given a number.
+        // Code of the caller ran in between, and another transaction reserved a number.
         if (n !== (numbers[0] as number) + numbers.length - 1) {
           throw new TypeError('Another transaction appended while appendMany read its records')
         }

@@ -1,9 +1,9 @@
 /**
- * Makes the changes of a transaction those of the store: its commit, or a conflict.
+ * How does a transaction of `begin()` commit? Its changes become the next commit of the store, or there is a conflict.
  *
- *   MG1  a transaction commits whole, over the last commit of the store, and only if no record that it read or wrote was changed
+ *   MG1  a transaction commits as a whole, on top of the store's last commit, and only if no record that it read or wrote was changed
  *        since the commit that it sees.
- *   MG2  refused, it leaves the store as it was. Where it can never commit any more, it ends; otherwise it is as it was.
+ *   MG2  a refused commit leaves the store unchanged. The transaction ends if it can never commit; otherwise it is unchanged, too.
  */
 
 import { StrideError } from '../../errors.ts'
@@ -14,17 +14,17 @@ import type { Locator } from '../records/locator.ts'
 import type { ReadNumbers } from './read-numbers.ts'
 import { SetAside } from './set-aside.ts'
 
-/** The store that a transaction was begun on. */
+/** The store, as far as a commit needs it. */
 export interface MergeTarget {
   readonly path: string
   readonly parts: WritingParts
   readonly locator: Locator
   readonly indexes: IndexSet | undefined
-  /** Drops what the store itself has staged. */
+  /** Drops the store's own staged changes. */
   readonly dropStaged: () => void
 }
 
-/** Commits what the view stages. @throws ERR_STRIDE_CONFLICT, _DUPLICATE_KEY, _TRANSACTION, _NO_SPACE, _LIMIT, _POISONED */
+/** Commits the changes of the view. @throws ERR_STRIDE_CONFLICT, _DUPLICATE_KEY, _TRANSACTION, _NO_SPACE, _LIMIT, _POISONED */
 export function merge<T>(target: MergeTarget, view: CommitView, reads: ReadNumbers, commit: () => T): T {
   const { parts, locator, indexes, dropStaged, path } = target
   const { staging } = locator
@@ -39,7 +39,7 @@ export function merge<T>(target: MergeTarget, view: CommitView, reads: ReadNumbe
     dropStaged()
     throw rivalSince(error, view, target)
   } finally {
-    // A failed store or sync dropped everything that was staged.
+    // A failed store or sync has dropped all staged changes.
     if (parts.committer.isUsable) aside?.stageAgain(parts.writer, indexes)
   }
 }
@@ -47,11 +47,11 @@ export function merge<T>(target: MergeTarget, view: CommitView, reads: ReadNumbe
 function place({ parts: { writer }, indexes }: MergeTarget, view: CommitView): void {
   const numbers = Array.from(view.own.keys()).sort((a, b) => a - b)
   for (const n of numbers) writer.place(n, view.own.get(n))
-  // All are there: of two records that exchange their keys each has made room.
+  // Keys are compared after all records are staged, since two records may exchange their keys.
   for (const n of numbers) indexes?.assertUnrivalled(n)
 }
 
-/** @throws ERR_STRIDE_CONFLICT where a record that was read or written is another one by now */
+/** @throws ERR_STRIDE_CONFLICT if a record that was read or written has changed since */
 function assertUnchanged({ locator, path }: MergeTarget, view: CommitView, reads: ReadNumbers): void {
   const { staging } = locator
   const { versions } = staging
@@ -66,13 +66,13 @@ function assertUnchanged({ locator, path }: MergeTarget, view: CommitView, reads
     for (const n of own.keys()) assertSame(n)
     for (const n of reads.between(0, Number.POSITIVE_INFINITY)) assertSame(n)
   }
-  // Of what was appended there are no versions.
+  // Appended records have no versions.
   for (const n of reads.between(baseSize, staging.baseSize)) {
     if (!own.has(n) && locator.findSealed(n) !== undefined) throw lasting(path, n, view, 'it was appended')
   }
 }
 
-/** @throws ERR_STRIDE_CONFLICT where the store itself has staged a record, or a key, that the transaction writes */
+/** @throws ERR_STRIDE_CONFLICT if the store itself has staged a record, or a key, that the transaction writes */
 function assertApart({ indexes, path }: MergeTarget, view: CommitView, aside: SetAside): void {
   for (const [n, image] of view.own) {
     if (aside.has(n)) throw conflict(path, n, view.commitNumber, 'the store itself has staged it')
@@ -90,7 +90,7 @@ function assertApart({ indexes, path }: MergeTarget, view: CommitView, aside: Se
   }
 }
 
-/** A key that was free when the transaction looked was taken since. */
+/** Turns a duplicate key into a conflict, if the key was free at the commit that the transaction sees. */
 function rivalSince(error: unknown, view: CommitView, { locator, path }: MergeTarget): unknown {
   if (!(error instanceof StrideError) || error.code !== 'ERR_STRIDE_DUPLICATE_KEY') return error
   const { recordNumber: n = 0 } = error
@@ -98,7 +98,7 @@ function rivalSince(error: unknown, view: CommitView, { locator, path }: MergeTa
   return isNew ? lasting(path, n, view, 'it has a key of the transaction by now', error) : error
 }
 
-/** The same where the transaction can never commit. */
+/** The error of a conflict after which the transaction can never commit. */
 function lasting(path: string, n: number, view: CommitView, what: string, cause?: unknown): StrideError {
   view.ended = `record ${n}: ${what}`
   return conflict(path, n, view.commitNumber, what, cause)

@@ -1,12 +1,12 @@
 /**
- * Which records a transaction read: numbers, and runs of neighbours where it walked.
+ * Which records has a transaction read? Single numbers, and runs of neighbours from walks.
  *
- *   RU1  memory is bounded by the records that were read, however often each was.
+ *   RU1  memory is bounded by the number of different records that were read.
  */
 
 /** A shorter run of neighbours is kept as single numbers. */
 const RUN_MIN = 16
-/** So many runs are joined first. */
+/** Runs are joined for the first time when there are so many. */
 const RUNS_MIN = 64
 
 interface Run {
@@ -16,16 +16,16 @@ interface Run {
 
 export class ReadNumbers {
   readonly #single = new Set<number>()
-  /** Until they are joined they may overlap, in any order. */
+  /** Runs in any order. They may overlap until they are joined. */
   #runs: Run[] = []
   #areJoined = true
-  /** They are joined once they are so many. */
+  /** Runs are joined when there are so many. */
   #runsMax = RUNS_MIN
-  /** The run that goes on. */
+  /** The run that is growing. */
   #from = 0
   #to = 0
 
-  /** Whether more was read than is worth looking at number by number. */
+  /** Whether so much was read that comparing single numbers does not pay. */
   get isLarge(): boolean {
     return this.#runs.length > 0
   }
@@ -54,7 +54,7 @@ export class ReadNumbers {
     return run !== undefined && n >= run.from
   }
 
-  /** Numbers below `end` from `start` on; some may come twice. */
+  /** Numbers from `start` on, below `end`. Some may occur twice. */
   *between(start: number, end: number): Generator<number, void> {
     for (const n of this.#single) if (n >= start && n < end) yield n
     for (const { from, to } of [...this.#runs, { from: this.#from, to: this.#to }]) {
@@ -73,7 +73,7 @@ export class ReadNumbers {
     if (this.#runs.length >= this.#runsMax) this.#join()
   }
 
-  /** In rising order, apart from each other. */
+  /** Sorts the runs and joins those that touch. */
   #join(): void {
     const joined: Run[] = []
     for (const { from, to } of this.#runs.sort((a, b) => a.from - b.from)) {

@@ -1,9 +1,9 @@
 /**
- * What the store itself has staged, kept aside while a transaction commits, and staged again afterwards.
+ * How are the store's own staged changes kept while a transaction commits? They are copied, dropped, and staged again afterwards.
  *
- *   SI1  whatever happens in between, the store's own changes are staged afterwards as they were before: staging them again reads
- *        nothing of the file and takes no room there.
- * A failed store or sync drops them, as it drops whatever is staged.
+ *   SI1  afterwards the store's own changes are staged as before. Staging them again reads nothing from the file and needs no room in
+ *        it, so that it cannot fail.
+ * A failed store or sync drops them, like all staged changes.
  */
 
 import { StrideError } from '../../errors.ts'
@@ -16,9 +16,9 @@ import type { Locator } from '../records/locator.ts'
 import type { Staging } from '../records/staging.ts'
 
 interface Change {
-  /** None for a deletion. */
+  /** Undefined for a deletion. */
   readonly image: HeapBytes | undefined
-  /** What it is without the change; none where there is no such record. No commit may change that in between. */
+  /** The record without the change; undefined if there is none. No commit in between may change it. */
   readonly old: HeapBytes | undefined
 }
 
@@ -33,7 +33,7 @@ export class SetAside {
     this.#size = staging.size
   }
 
-  /** Copies what is staged; nothing is changed. @throws ERR_STRIDE_TRANSACTION where a bulk load goes on; _IO */
+  /** Copies the staged changes. @throws ERR_STRIDE_TRANSACTION if a bulk load is staged; _IO */
   static copy(locator: Locator, path: string): SetAside {
     const { staging } = locator
     const { baseSize, size, tailStart, recordSize, tail } = staging
@@ -56,7 +56,7 @@ export class SetAside {
       const n = numbers[i] as number
       const slot = slots[i] as number
       const image = slot < 0 ? undefined : copyOf(staging.imageSource(slot), staging.imageAt(slot))
-      // Appended and deleted: nobody else sees that.
+      // It was appended and deleted, so no reader sees it.
       if (image === undefined && n >= baseSize) changes.delete(n)
       else {
         const old = locator.findSealed(n)
@@ -70,7 +70,7 @@ export class SetAside {
     return this.#changes.has(n)
   }
 
-  /** Stages it again; nothing else is staged. */
+  /** Stages the changes again. Nothing else is staged. */
   stageAgain(writer: StoreWriter, indexes: IndexSet | undefined): void {
     const staging = this.#staging
     const numbers = Array.from(this.#changes.keys()).sort((a, b) => a - b)

@@ -1,7 +1,7 @@
 /**
- * Finds records for one transaction, and takes note of which it read.
+ * How does a transaction find records? Like a store, and every record that it reads is noted.
  *
- *   TI1  asked for by number, also an absent record was read. A walk read the records that it gave.
+ *   TI1  a lookup by number reads its record, also an absent one. A walk reads the records that it gives.
  */
 
 import type { RecordBytes } from '../../schema/index.ts'

@@ -1,8 +1,8 @@
 /**
- * The indexes of a store as one transaction sees them.
+ * How does a transaction see the indexes of its store?
  *
- * Pages and pending entries are the store's: an entry only says which record to ask, and here the view's record is asked. What the
- * view sees otherwise than the pages say is among the pending entries (IndexSet, records/versions.ts).
+ * Pages and pending entries are those of the store. An entry only names a record, and the record of the view is compared. Records that
+ * the view sees in another state than the pages are among the pending entries (IndexSet, records/versions.ts).
  */
 
 import { StrideError } from '../../errors.ts'
@@ -19,14 +19,14 @@ export class ViewIndexes implements StagedKeys {
   readonly #views = new Map<KeyIndex, KeyIndex>()
   readonly #path: string
 
-  /** @param records whose reading nobody takes note of */
+  /** @param records a locator that notes no reads */
   constructor(store: () => IndexSet | undefined, records: Locator<CommitView>, path: string) {
     this.#store = store
     this.#records = records
     this.#path = path
   }
 
-  /** @throws RangeError where there is no such index */
+  /** @throws RangeError if there is no such index */
   get(name: string): KeyIndex {
     const set = this.#store()
     if (set?.has(name) !== true) throw unknownIndex(name, set?.definitions.map(each => each.name) ?? [])
