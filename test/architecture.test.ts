@@ -167,7 +167,7 @@ describe('comments', () => {
     const owners = new Map<string, string[]>()
     for (const file of sources) {
       for (const { text } of commentsOf(file)) {
-        const label = /^ \* {3}([A-Z]{1,2}\d+) {2}\S/.exec(text)?.[1]
+        const label = /^ \* {3}([A-Z]{1,2}\d+) {1,2}\S/.exec(text)?.[1]
         if (label !== undefined && !everywhere.has(label))
           owners.set(label, [...(owners.get(label) ?? []), file])
       }

@@ -1,5 +1,5 @@
 /**
- * How far commits have come: sealed, written, in the file, acknowledged; and who waits for which of these.
+ * How far has each commit come? Sealed, written, stored in the file, acknowledged; and which callers wait for it.
  *
  *   RT3  commits are acknowledged and put into the file in the order of their numbers.
  */

@@ -1,5 +1,5 @@
 /**
- * Commits whose frames wait to be written, in groups: what is written with one call, and shares one sync.
+ * Which frames are written together? Waiting commits form groups. A group is written with one call and shares one sync.
  */
 
 import { Fifo } from '../../runtime/fifo.ts'

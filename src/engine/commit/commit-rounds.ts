@@ -1,8 +1,8 @@
 /**
- * Takes commits on in the background: one round after the other, as long as there is something to do.
+ * How do commits proceed in the background? In rounds, as long as there is work.
  *
  *   RN1  commits of one turn of the event loop share the first round; those that come during a sync share the next one.
- *   RN2  a round that fails poisons, and there is no other.
+ *   RN2  a failed round poisons the store, and no other round follows.
  */
 
 import { type Protocol, runInBackground } from '../file/protocol.ts'

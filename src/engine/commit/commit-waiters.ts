@@ -1,6 +1,6 @@
 /**
- * Who waits for a commit, and how durable it has to be for them. They are answered in the order in which they came, but none
- * waits for the durability that another one asked for.
+ * Which callers wait for a commit, and for which durability? They are resolved in the order of their calls, except that no caller waits
+ * for the durability that another one requested.
  */
 
 import { Fifo } from '../../runtime/fifo.ts'

@@ -1,5 +1,5 @@
 /**
- * Syncs of the data file, and what they have made durable: records that lie in place, and room that was allocated.
+ * What have syncs of the data file made durable? Records that were stored in place, and allocated room.
  */
 
 import type { PlatformFile } from '../../mmap/platform.ts'

@@ -1,7 +1,7 @@
 /**
- * Record numbers that concurrent transactions were given for records that they append.
+ * Which record numbers are reserved for appends of concurrent transactions?
  *
- *   NN1  no number is given twice while whoever got it may still commit.
+ *   NN1  a number is not given again as long as the transaction that reserved it may commit.
  */
 
 export class NumberReservations {

@@ -1,5 +1,5 @@
 /**
- * Whether a store may still be written: the first failed store or sync poisons it (D5).
+ * May a store still be written? The first failed store or sync poisons it (D5).
  */
 
 import { StrideError } from '../../errors.ts'

@@ -1,5 +1,5 @@
 /**
- * Publishes new room and other indexes between commits: durably in a root, and to readers.
+ * How are a new capacity and changed indexes published between commits? Durably in a root, and to readers.
  */
 
 import type { Publisher } from '../file/publication.ts'

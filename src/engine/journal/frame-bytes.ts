@@ -1,5 +1,5 @@
 /**
- * The bytes that frames lie in, by position: a journal's file (journal-bytes.ts), or memory that holds all of them.
+ * Where are the bytes of frames read from? A journal's file (journal-bytes.ts), or memory that holds all of them.
  */
 
 import { HeapBytes } from '../records/heap-bytes.ts'

@@ -1,7 +1,7 @@
 /**
- * Follows the frames of a journal from commit to commit, from one segment to the next, until one is not whole.
+ * Which frame follows another one in a journal? From commit to commit and from segment to segment, until one is not whole.
  *
- * Where to begin, and what an end means: journal-scan.ts. What a frame holds: frame-read.ts.
+ * The start, and the meaning of the end: journal-scan.ts. The content of a frame: frame-read.ts.
  */
 
 import type { QuietSteps } from '../file/steps.ts'

@@ -1,5 +1,5 @@
 /**
- * What the header of a journal says, and whether it is this store's.
+ * What does the header of a journal contain, and does the journal belong to this store?
  */
 
 import { StrideError } from '../../errors.ts'

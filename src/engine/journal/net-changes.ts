@@ -1,5 +1,5 @@
 /**
- * The net change of a row of commits: what each record is after them, or that it is deleted.
+ * What is the net change of several commits? For each record its last state, or that it is deleted.
  *
  *   NE1  images stay in the journal, and are read again when they are asked for (journal-bytes.ts). A change takes 16 bytes of memory
  *        while changes are sorted and 8 afterwards, twice that where record numbers or the journal go beyond 2^32.

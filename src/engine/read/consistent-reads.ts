@@ -57,7 +57,7 @@ export class ConsistentReads {
     this.#store = store
   }
 
-  /** A short reading was done otherwise. */
+  /** Counts a short reading that was made without `once`. */
   note(): void {
     this.#count++
   }

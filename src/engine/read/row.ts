@@ -1,16 +1,16 @@
 /**
  * How does a row stay on its record? A row is an accessor over one record that moves to other records without garbage.
  *
- * The codec's generated subclass adds a getter a field, which decodes when touched. A row finds its record
- * again by number when the bytes under it have gone (window slid, turn ended, record staged, commit).
- *   RW1  a row stays with its record when `compact` gives that another number; where that number is not known
- *        (another process compacted), or the record was deleted, reading throws until `seek`.
- *   RW2  whatever a row holds is private: nothing that a program reaches from it leads to mapped memory.
- *   RW3  the row of a walk that has given all its records shows none of them until `seek`: a program that kept the row at
- *        each step, as `[...store.scan()]` does, has one row many times. A walk that is ended early leaves its row as it is.
- *   RW4  within one token a row keeps the number and the position of the record that it was pointed at. Its number is reckoned from
- *        there, so that `seek` to a hot record stores a position and nothing else.
- * What a getter does, and what is generated of `seek`: schema/row.ts.
+ * The codec's generated subclass adds a getter for each field, which decodes at each read. A row finds its record again by number when
+ * its bytes are gone (window slid, turn ended, record staged, commit).
+ *   RW1  a row stays on its record when `compact` gives it another number. If that number is not known (another process compacted), or
+ *        the record was deleted, reading throws until `seek`.
+ *   RW2  the state of a row is private. Nothing that a program reaches from it leads to mapped memory.
+ *   RW3  once a walk has given all its records, its row shows none of them until `seek`. A program that keeps the row at each step, as
+ *        `[...store.scan()]` does, has one row many times. A walk that is ended early leaves its row on its record.
+ *   RW4  within one token a row keeps the number and the position of the record that it was pointed at. Its present number is computed
+ *        from these, so that `seek` to a hot record only stores a position.
+ * Getters, and the generated part of `seek`: schema/row.ts.
  */
 
 import { StrideError } from '../../errors.ts'

@@ -1,6 +1,6 @@
 /**
- * How much recovery does before a store is open, how much memory it takes, and how much a writer leaves to it.
- * Tests of the engine bring smaller limits.
+ * How much does recovery do before a store is open, how much memory does it use, and how much does a writer leave to it? Tests use
+ * smaller limits.
  */
 
 export interface RecoveryLimits {

@@ -1,9 +1,8 @@
 /**
- * What opening for writing does after a crash: finds out what the journal holds that the file does not.
+ * How does opening for writing recover from a crash? It finds the changes in the journal that the file lacks.
  *
- * Few changes are put into the file before the store opens; many of them while it is open already, since each may
- * lie on a page of its own that has to be read and written.
- * Which frames count: journal-scan.ts. How they get into the file: replay.ts.
+ * A few changes are stored into the file before the store opens. Many changes are stored while it is already open, since each may lie on
+ * a page of its own. Which frames count: journal-scan.ts. Storing them: replay.ts.
  */
 
 import type { QuietSteps } from '../file/steps.ts'

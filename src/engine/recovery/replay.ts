@@ -1,5 +1,5 @@
 /**
- * Puts the commits of a journal that was left into the file, and ends the journal.
+ * How are the commits of a crashed writer's journal stored in the file?
  *
  *   RP1  every byte that a frame changed is stored again, even if it looks equal: what is there may be torn, or in the system's cache
  *        alone.

@@ -1,5 +1,5 @@
 /**
- * How is a number written so that its bytes compare as it does? Big-endian, with the sign turned over.
+ * How is a number written so that comparing bytes compares numbers? Big-endian, with the sign bit inverted.
  *
  * Which values a field's key has: key-leaf.ts.
  */

@@ -1,9 +1,9 @@
 /**
- * Keys of records, and of values that are looked up, as words that compare as the keys do.
+ * How do the key of a record, and a key that is looked up, become words that compare as the keys do?
  *
  *   KC1  the words of a record's key and of an equal value are equal, and those of unequal ones are not (key-leaf.ts, KL2).
- *   KC2  `extract` believes no byte: whatever the record holds, it gives some key.
- *   KC1 no code of a caller runs while `words` and the scratch bytes are in use: given-key.ts has run it before.
+ *   KC2  `extract` trusts no byte: it gives a key for any content of a record.
+ *   KC3  no code of a caller runs while `words` and the scratch bytes are in use: given-key.ts has run it before.
  * One leaf of at most four bytes is one word, made without a detour; so is one of eight bytes two words.
  */
 

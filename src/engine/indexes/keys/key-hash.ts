@@ -1,9 +1,9 @@
 /**
- * Where does a key belong in a hash index? 32 bits that nobody can foresee who does not know the seed.
+ * What is the hash of a key? 32 bits that cannot be predicted without the seed.
  *
  * One word is mixed reversibly, so that two different keys of four bytes never meet. Longer keys go through
  * HalfSipHash-1-3 (Aumasson and Bernstein, as in Linux's hsiphash), whose collisions cannot be prepared without its key.
- * Equal hashes cost a look at each record that has one, and nothing else (hash-leaf.ts).
+ * For equal hashes each record with this hash is read (hash-leaf.ts).
  */
 
 export class KeyHash {

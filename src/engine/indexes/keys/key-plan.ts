@@ -1,8 +1,8 @@
 /**
  * Which bytes make a key? The fields of an index as a row of steps, each with its place in the record and in the key.
  *
- * A key is as long for every record: fields lie behind each other in the order given, those of objects, tuples and arrays in
- * their own. What can be null has one byte in front that says so, and zeros where the value would be.
+ * A key has the same length for every record. Fields follow each other in the declared order; those of objects, tuples and arrays in
+ * their own order. A field that can be null has one byte in front that says whether it is, and zeros instead of a null value.
  * How a step's bytes are made: key-leaf.ts, key-codec.ts.
  */
 

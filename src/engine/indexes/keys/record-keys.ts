@@ -1,5 +1,5 @@
 /**
- * What do records say about keys? The bridge from an index to the records that it is about.
+ * Which key does a record have? The interface through which an index reads records.
  */
 
 import type { RecordBytes } from '../../../schema/index.ts'

@@ -1,5 +1,5 @@
 /**
- * A hash index: finds records by their whole key.
+ * How does a hash index find records by their whole key?
  *
  * A lookup hashes the key, finds the page whose range of hashes it is in (directory.ts), its home in that page (hash-leaf.ts)
  * and there the numbers of records with this hash, and asks each whether it has the key. Many lookups go in steps, each for

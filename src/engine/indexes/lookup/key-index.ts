@@ -1,8 +1,8 @@
 /**
- * The calls that indexes of every kind have: they find the numbers of keys, and take note of staged changes.
+ * What can every kind of index do? It finds the record numbers of keys, and is told of staged changes.
  *
- *   KI1  what is found are live records that have the key as reads see them at the call, staged changes included.
- *   KI2  of several records with one key, `number` finds the one with the lowest number.
+ *   KI1  it finds the live records with the key that reads see at the call, staged changes included.
+ *   KI2  if several records have the key, `number` finds the lowest number.
  * Kinds: hash-index.ts, ordered-index.ts.
  */
 

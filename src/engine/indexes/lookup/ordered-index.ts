@@ -1,5 +1,5 @@
 /**
- * An ordered index: finds records by their key, and the keys of a range in order.
+ * How does an ordered index find records by key, and ranges in order?
  *
  * A lookup finds the page by its fences (directory.ts) and halves over the page's entries (ordered-leaf.ts). The pages are
  * right unless an entry of the same key is pending: then the records are asked.

@@ -1,10 +1,10 @@
 /**
- * Walks over the entries of a range, forwards or backwards, a page at a time.
+ * How does a cursor move over the entries of a range? Forwards or backwards, a page at a time.
  *
- *   RC1  a walk goes on behind the last entry it gave, whatever was staged, committed or folded meanwhile: entries ahead are
- *       read again when `again` was called or the page is through.
- *   RC2  of a pending entry the record is asked; an entry that is in the pages alone is right.
- *   RC3  entries given since `mark` can be given again: `rewind` forgets whatever was read since.
+ *   RC1  it continues behind the last entry that it gave, whatever was staged, committed or folded meanwhile. Entries ahead are read
+ *        again after a call of `again`, and at the end of a page.
+ *   RC2  for a pending entry the record is read. An entry that is only in the pages is right.
+ *   RC3  `rewind` goes back to the last `mark`, so that the entries since then are given again.
  */
 
 import type { KeyCodec } from '../keys/key-codec.ts'

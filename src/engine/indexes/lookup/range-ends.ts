@@ -2,7 +2,7 @@
  * Where does a range of keys begin and end? Bounds as the first and the last entry that may be in it.
  *
  * A bound of fewer values than the index has fields stands for all keys that begin with them: `gte` and `lt` lie in front of
- * those, `gt` and `lte` behind. So does a value that no field can hold: the range goes on beside where it would be.
+ * those, `gt` and `lte` behind. A value that no field can hold is a bound between the nearest possible values.
  *   KR1  null is a bound like any other. undefined is no bound and is refused, so that no condition is dropped silently.
  */
 

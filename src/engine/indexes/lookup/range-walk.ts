@@ -1,13 +1,13 @@
 /**
- * The records of a range of keys, one after the other, as rows or as numbers.
+ * How does a walk give the records of a range of keys, as rows or as numbers?
  *
- * Where something was staged or committed since the last step, the index is read again from the key on that was given last:
- * updates and deletes ahead are seen.
+ * If something was staged or committed since the last step, the index is read again from the last given key on, so that updates and
+ * deletes ahead are seen.
  *
- *   RK3  a walk gives a record once at most, and none that was appended after it began: it ends, whatever its loop changes.
- *       A record whose key moves is given if the walk comes to its new key and did not give it before.
- *   RK1  records of a reading that a commit came between are not given: it begins again where the reading before it ended.
- *   RK2  no step is taken over an index that was dropped, rebuilt or compacted since: the index is looked for again.
+ *   RK3  a walk gives each record at most once, and none that was appended after it began, so that it always ends. A record whose key
+ *        changes is given if the walk reaches its new key and has not given it before.
+ *   RK1  if a commit comes between a reading, its records are not given. The reading is repeated from where the one before it ended.
+ *   RK2  if the index was dropped, rebuilt or compacted, it is looked up again before the next step.
  */
 
 import type { AnySchema } from '../../../schema/index.ts'

@@ -1,5 +1,5 @@
 /**
- * A page of a hash index: entries by hash, each near the place that its hash says.
+ * How are entries arranged in a page of a hash index? Each near the place that follows from its hash.
  *
  * A page holds one range of hashes. Where in the range a hash lies says where in the page its entry is looked for, its
  * home; entries stand there or behind it, in order, with free places between them: ordered linear probing (Amble and

@@ -1,8 +1,8 @@
 /**
  * Does an index file belong to a store, and to the history that the store's file holds?
  *
- *   IB1  a file counts only where its store id and generation are the store's and its lineage leads to the store's root. Copies of
- *        one store that went on by themselves have commits of equal numbers and different lineages (root.ts).
+ *   IB1  a file counts only if it has the store's id and generation, and its lineage leads to the store's root. Copies of one store that
+ *        were both changed have commits with the same numbers and different lineages (root.ts).
  *   IB2  a file that is no index file of this store, by magic and store id, is never replaced or removed.
  *   IB3  where the store's root defines indexes, the name was given to an index file of the store. A damaged one is rebuilt then: one
  *        whose header fails its checksum and whose root is of the store's history, and one that is cut short within its header,

@@ -1,5 +1,5 @@
 /**
- * The catalog that a root names: every index with its pages, as bytes. What is read back is checked before it is used.
+ * How is the catalog of an index file written and read? It lists every index with its pages, and is checked before it is used.
  */
 
 import { endianness } from 'node:os'

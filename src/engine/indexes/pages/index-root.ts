@@ -1,5 +1,5 @@
 /**
- * The roots of an index file: which commit the indexes describe, and where the catalog lies.
+ * What does a root of an index file contain? The commit that the indexes describe, and the place of the catalog.
  */
 
 import type { PlatformFile } from '../../../mmap/platform.ts'

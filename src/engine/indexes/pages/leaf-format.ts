@@ -1,5 +1,5 @@
 /**
- * The format of every page of entries, whichever index it belongs to: a head, entries in rising order, a checksum.
+ * What do all pages of entries have in common? A head, entries in ascending order, and a checksum.
  *
  * Two kinds of page stand behind it: hash-leaf.ts and ordered-leaf.ts. Which pages there are: directory.ts.
  */

@@ -1,10 +1,10 @@
 /**
  * Where is a page of the index file in memory, and is it whole? For lookups, each of which reads one page.
  *
- *   PV1  the view of one window is kept from lookup to lookup, and given up the moment its window goes.
- *   PV2  a page is compared with its checksum before it is believed for the first time since the file was opened.
- *   PV3  the view of `find` is good until the next call that reads, stages or commits.
- * Several indexes share one file, and with it this.
+ *   PV1  the view of one window is kept from lookup to lookup, and dropped as soon as the window goes.
+ *   PV2  a page is compared with its checksum when it is first used after the file was opened.
+ *   PV3  the view of `find` is valid until the next call that reads, stages or commits.
+ * All indexes of a store share one file, and one object of this class.
  */
 
 import type { WindowPool } from '../../../mmap/window-pool/window.ts'

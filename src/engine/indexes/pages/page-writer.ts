@@ -1,5 +1,5 @@
 /**
- * Writes pages of entries into free places, neighbouring ones with one call.
+ * How are pages of entries written into free places? Neighbouring pages with one call.
  */
 
 import type { WindowPool } from '../../../mmap/window-pool/window.ts'

@@ -1,8 +1,8 @@
 /**
- * Builds the pages of an index from all records at once: keys read in file order, sorted, written page after page.
+ * How are the pages of an index built from all records? Keys are read in file order, sorted, and written page after page.
  *
- * What does not fit into memory is built in several passes over the records, each for one range of keys, which a sample of
- * them tells (as external distribution sorts do). Yields often, so that a caller can let the event loop turn.
+ * If the keys do not fit into memory, there are several passes over the records, each for one range of keys. A sample of the keys gives
+ * the ranges, as in external distribution sorts. It yields often, so that the caller can let the event loop run.
  */
 
 import type { WindowPool } from '../../../mmap/window-pool/window.ts'

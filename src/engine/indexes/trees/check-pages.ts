@@ -1,5 +1,5 @@
 /**
- * Is a page of an index whole, and where the directory says? What is wrong is reported with its offset; nothing is thrown.
+ * Is a page of an index whole, and does it agree with the directory? Damage is reported with its offset, and not thrown.
  */
 
 import type { WindowPool } from '../../../mmap/window-pool/window.ts'

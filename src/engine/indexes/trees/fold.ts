@@ -1,11 +1,11 @@
 /**
- * Merges pending entries into the pages: page after page in key order, each rewritten in a free place.
+ * How are pending entries merged into the pages? Page after page in key order, each rewritten in a free place.
  *
  *   FO1  a page that is read is checked first; a page that a root reaches is never written.
- *   FO2  an entry is kept or dropped by what its record says. Where that is not settled, because the record is staged or changed
- *       meanwhile, the pages are left as they are and the entry stays pending.
- *   FO3  doing it again does no harm: an entry that is there is not put in twice.
- *   FO4  pages read before a portion ends are found as they were; its pages appear all at once.
+ *   FO2  the record decides whether an entry is kept or dropped. If the record is staged or changed meanwhile, the pages are not changed
+ *        and the entry stays pending.
+ *   FO3  merging is idempotent: an existing entry is not inserted twice.
+ *   FO4  the pages of a portion appear all at once, when it ends. Before that, readers find the old pages.
  * Neighbouring pages that change are refilled together, so that pages stay well filled under random inserts, and a page
  * that overflows shares with its neighbours before there is one more (as in a B*-tree).
  */

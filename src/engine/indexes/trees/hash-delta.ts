@@ -1,5 +1,5 @@
 /**
- * Pending entries of a hash index: 256 small hash tables, by the highest byte of the hash, each of chains.
+ * How are pending entries of a hash index kept? In 256 small hash tables with chains, by the highest byte of the hash.
  *
  * Each grows by itself, so that no single insert pays for many (10 million entries: 40,000 of them moved at once, below a
  * millisecond). Adding goes in front of a chain, so that a key which a million records share costs no more than others.

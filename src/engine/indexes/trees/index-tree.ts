@@ -1,5 +1,5 @@
 /**
- * One index: its pages in the file, and its pending entries in memory.
+ * What does one index consist of? Its pages in the file, and its pending entries in memory.
  *
  * While a fold rebuilds pages there are two sets of pending entries: those that the fold takes over, and those that came since.
  * Either may hold an entry; reads look at both (lookups: hash-index.ts, ordered-index.ts).

@@ -1,5 +1,5 @@
 /**
- * Pending entries of an ordered index: sorted leaves in a sorted row, a tree of two levels.
+ * How are pending entries of an ordered index kept? In sorted leaves in a sorted list, a tree of two levels.
  *
  * An insert moves half a leaf at most, and a full leaf splits in two, or begins a new one where keys rise: no insert costs
  * more than some ten microseconds, however many entries are pending.

@@ -1,5 +1,5 @@
 /**
- * The index file of a store: opened, created, and brought from one published root to the next.
+ * How is the index file of a store opened, created, and moved from one published root to the next?
  *
  *   IF1  what a root names is synced before the root is stored, and the root before anything it no longer reaches is free.
  *   IF2  while the file is open for writing both roots are whole: the first writing stores the newest one again over the

@@ -1,5 +1,5 @@
 /**
- * Passes staged changes and checkpoints on to the indexes of a store, as long as it has some.
+ * Which indexes are told of staged changes and checkpoints? Those that the store has at that time.
  *
  * A store may have no index when it is opened; `createIndex` and `dropIndex` put other indexes behind the same relay.
  */

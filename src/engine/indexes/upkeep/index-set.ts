@@ -1,5 +1,5 @@
 /**
- * The indexes of an open store: found by name, told of everything that is staged, kept in step with the file.
+ * What are the indexes of an open store? Found by name, told of staged changes, and kept up to date with the file.
  *
  *   IS1  a record that would break a unique index is refused before anything is staged, naming both records.
  *   IS2  a rollback needs nothing here: pending entries make lookups ask the record (delta.ts).

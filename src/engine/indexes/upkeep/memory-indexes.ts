@@ -1,5 +1,5 @@
 /**
- * Indexes in memory, built from all records of a store's file: to find out whether unique ones can be had, without an index file.
+ * Do the records of a store fit its unique indexes? They are built in memory, without an index file, to find out.
  */
 
 import { createSimulatedPlatform } from '../../../mmap/simulated/simulated-platform.ts'

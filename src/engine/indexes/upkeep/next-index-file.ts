@@ -1,5 +1,5 @@
 /**
- * The index file that compact writes for the store's next file (renumber.ts), until it has the name of the old one.
+ * How does the index file of a compacted store (renumber.ts) replace the old one?
  *
  *   NI1  it is durable, name included, before the store's file is replaced. From then on the index file is of the generation before,
  *       and this one counts: a crash between the two renames loses no index.

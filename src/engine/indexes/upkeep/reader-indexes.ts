@@ -1,6 +1,6 @@
 /**
- * The indexes of a store that another process writes, or left: the pages that its last root of the index file names, and what
- * root and journal of the store say beyond them, in this process's memory.
+ * How does a read-only store see its indexes? The pages come from the last root of the index file. Later changes, from the root and the
+ * journal of the store, are pending entries in this process's memory.
  *
  *   RI1  reloaded whenever the writer's sequence changes; it changes, too, when the writer publishes a root of the index file,
  *       so that no page is read that the writer may use again.

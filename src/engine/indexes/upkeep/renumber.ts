@@ -1,5 +1,5 @@
 /**
- * The indexes of a store for the file that compact makes of it: the same keys in the same order, under the new numbers of records.
+ * How are indexes written for a compacted file? With the same keys in the same order, and the new record numbers.
  *
  * Compact keeps the order of records, so that each page becomes one page, and no record is read. Where the new file lies until it has
  * the old one's name: next-index-file.ts.
