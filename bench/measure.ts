@@ -82,12 +82,14 @@ export async function alternate<I = undefined>(
   const { warming = 'same pass', agree = true } = comparison
   const { warmups, rounds } = roundsOf(context, comparison)
   const measured = comparison.sides.map(side => new Measured(side, context.folder))
+  // What a smoke run measures counts for nothing, and half a gigabyte is much to write.
+  const evict = warming === 'CPU caches evicted' && !context.isSmoke ? evictCpuCaches : undefined
   let turn = 0
   for (let round = 0; round < warmups + rounds; round++) {
     const input = comparison.input?.(roundSeed(context.seed, round)) as I
     for (const side of rotated(measured, round)) {
       if (warming === 'same pass') await side.pass(input, ++turn)
-      await side.pass(input, ++turn, warming === 'CPU caches evicted' ? evictCpuCaches : undefined)
+      await side.pass(input, ++turn, evict)
       if (round >= warmups) side.keep()
     }
     if (agree) assertAgreement(measured)
@@ -105,6 +107,8 @@ interface Pass {
   readonly ns: number
   readonly checksum: number
   readonly latencies: readonly number[]
+  /** Processor time of all threads. */
+  readonly cpuNs: number
   readonly faults: PageFaults
   readonly syncs: number
   readonly written: Written
@@ -130,11 +134,14 @@ class Measured<I> {
     const syncs = side.syncs?.() ?? 0
     const faults = faultsSoFar()
     const written = writtenSoFar(this.#folder)
+    const cpu = process.cpuUsage()
     const timed = 'run' in side ? await timeRun(side, input, turn) : await timeEach(side, input, turn)
+    const { user, system } = process.cpuUsage(cpu)
     const faultsAfter = faultsSoFar()
     const writtenAfter = writtenSoFar(this.#folder)
     this.last = {
       ...timed,
+      cpuNs: (user + system) * 1e3,
       faults: { minor: faultsAfter.minor - faults.minor, major: faultsAfter.major - faults.major },
       syncs: (side.syncs?.() ?? 0) - syncs,
       written: {
@@ -165,6 +172,7 @@ class Measured<I> {
       ns,
       nsPerOperation: percentiles?.p50 ?? median(ns),
       nsPerOperationMin: Math.min(...ns),
+      cpuNsPerOperation: median(kept.map(pass => pass.cpuNs)) / operations,
       faults: {
         minor: median(kept.map(pass => pass.faults.minor)),
         major: median(kept.map(pass => pass.faults.major)),

@@ -54,6 +54,7 @@ function renderSide(side: SideFigures, first: SideFigures | undefined): string[]
     percentiles === undefined || percentiles.samples < FEW
       ? `best ${renderTime(side.nsPerOperationMin)}`
       : `99th ${renderTime(percentiles.p99)}, 99.9th ${renderTime(percentiles.p999)}, longest ${renderTime(percentiles.max)}`,
+    side.cpuNsPerOperation > 0 ? `processor ${renderTime(side.cpuNsPerOperation)}` : '',
     `faults ${side.faults.minor}+${side.faults.major}`,
     side.syncs > 0 ? `syncs ${side.syncs}` : '',
     side.written.byProcess > 0

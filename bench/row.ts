@@ -36,6 +36,8 @@ export interface SideFigures {
   /** Median over the rounds, or over the single operations where those were timed. */
   readonly nsPerOperation: number
   readonly nsPerOperationMin: number
+  /** Processor time of all threads, median over the rounds: less than the time where a side waits or the machine is busy. */
+  readonly cpuNsPerOperation: number
   /** Medians over the rounds, of a whole pass; of what the disk counts, the least. */
   readonly faults: PageFaults
   readonly syncs: number
@@ -79,6 +81,7 @@ export function figuresOf(name: string, ms: readonly number[]): SideFigures {
     ns: [percentiles.p50],
     nsPerOperation: percentiles.p50,
     nsPerOperationMin: Math.min(...ms) * 1e6,
+    cpuNsPerOperation: 0,
     faults: { minor: 0, major: 0 },
     syncs: 0,
     written: { byProcess: 0, toDisk: 0 },
