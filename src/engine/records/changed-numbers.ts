@@ -1,8 +1,8 @@
 /**
- * How far is it from a record to the next one that is changed, staged or sealed?
+ * Which is the next changed record after a given one, staged or sealed?
  *
- * Sorting the changes is put off until as much looking ahead was done as sorting costs: a walk that changes records as it goes
- * stays linear.
+ * The changes are sorted only after searches without sorting have cost as much. A walk that changes records as it goes thus stays
+ * linear.
  */
 
 import type { NumberMap } from './number-map.ts'

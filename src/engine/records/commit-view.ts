@@ -1,5 +1,5 @@
 /**
- * What one concurrent transaction sees: the records of one commit, and over them its own changes.
+ * Which records does a transaction of `begin()` see? Those of one commit, and its own changes over them.
  *
  * Layers, the first that has a record counts: its own changes; versions that were replaced since (versions.ts); what is
  * committed and not in the file yet; the file. What the store itself has staged is not seen.

@@ -1,7 +1,7 @@
 /**
- * What is a list? An array, a typed array, an iterable or an array-like object, as callers give record numbers and keys.
+ * Which values count as a list of record numbers or keys? An array, a typed array, an iterable or an array-like object.
  *
- * A text is none, though it can be iterated: whoever gives one means one key.
+ * A text does not, although it is iterable, since a caller who gives one means a single key.
  */
 
 import { types } from 'node:util'

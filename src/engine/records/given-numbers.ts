@@ -1,8 +1,8 @@
 /**
- * Which records a walk has given.
+ * Which records has a walk given?
  *
- * Adding a number is an append to a list while there are few, and one bit after that: at most as many bits as the store had
- * records when the walk began. Nothing is looked up until something changes under the walk.
+ * A few numbers are kept in a list. After that there is one bit for each record that the store had when the walk began. Nothing is
+ * looked up until something changes under the walk.
  */
 
 /** Beyond so many the list becomes bits. */

@@ -1,7 +1,7 @@
 /**
- * Heap memory for the images of changed records: fixed slots in chunks, reused.
+ * Where are the images of changed records kept in heap memory? In fixed slots in chunks, which are reused.
  *
- * Who may hold an image across a change: heap-bytes.ts.
+ * Holding an image across a change: heap-bytes.ts.
  */
 
 import { InvariantError, StrideError } from '../../errors.ts'

@@ -1,8 +1,8 @@
 /**
- * Where the bytes of a record are right now: a staged image, the tail of appended records, or a window.
+ * Where are the bytes of a record now? In a staged image, in the tail of appended records, or in a window.
  *
- *   LC1  a record that is staged as changed is found where it is staged, never in the file.
- *   LC2  what find and run answer is good until the next call that reads, stages or commits: then look again.
+ *   LC1  a changed record that is staged is found in staging, never in the file.
+ *   LC2  the result of find and run is valid until the next call that reads, stages or commits.
  * Arithmetic alone: addressing.ts. Which records are deleted in the file: deletion-bits.ts.
  */
 

@@ -1,5 +1,5 @@
 /**
- * A list of record numbers that grows: as long as memory allows, where a Set ends at 2^24 and an array at 2^27 elements.
+ * How are many record numbers collected? In a list that is bounded by memory only; a Set ends at 2^24 and an array at 2^27 elements.
  */
 
 const FIRST_LENGTH = 16

@@ -1,5 +1,5 @@
 /**
- * From record numbers to whole numbers of 32 bits, as many as memory holds: a JavaScript Map takes 2 ** 24 entries.
+ * How are 32-bit numbers kept by record number? In a map that is bounded by memory only; a JavaScript Map ends at 2^24 entries.
  *
  * Open addressing with linear probing. Neighbouring numbers come to lie side by side, sixteen at a time, so that changes in
  * rising order touch few cache lines.

@@ -1,5 +1,5 @@
 /**
- * Changes that lie over the file under everything that is staged: what a journal says of records that the file does not have yet.
+ * What is an overlay? Changes from a journal that the file lacks. They lie over the file, and below all staged changes.
  *
  * A reader has them until a writer has recovered, a writer until its recovery is through (journal/net-changes.ts).
  */

@@ -1,5 +1,5 @@
 /**
- * Sorts many entries at once: by counting, digit after digit, the last one first.
+ * How are many entries sorted? By counting, digit by digit, the last one first.
  *
  * Stable: entries with equal keys keep their order, so that numbers which rose before rise afterwards. A digit that is the
  * same everywhere (padding, high bytes of small numbers) costs one look.

@@ -1,7 +1,7 @@
 /**
- * What lies over the records of a file, as finding one record needs it: changes in memory, and where the records end.
+ * Which interface do changes over a file have, for finding a record? Changes in memory, and the end of the records.
  *
- * What everybody who reads a store sees: staging.ts. What one concurrent transaction sees: commit-view.ts.
+ * The changes of a store: staging.ts. Those that one transaction of `begin()` sees: commit-view.ts.
  */
 
 import type { RecordBytes } from '../../schema/index.ts'

@@ -1,6 +1,5 @@
 /**
- * Record numbers as a caller gives them: an array, a typed array or an iterable, as a list that cannot change under a
- * walk.
+ * How are record numbers of a caller read? An array, a typed array or an iterable becomes a list that cannot change meanwhile.
  *
  * Elements of an ordinary array may be getters, which run the caller's code between looking at a window and reading
  * it: that code may slide the window or close the file. So each is read once, before any window is looked at. A typed

@@ -1,5 +1,5 @@
 /**
- * What was changed and is not yet in the file, and where its bytes wait.
+ * Which changes are not in the file yet, and where are their bytes?
  *
  * Two layers lie over the file. What is staged can still be rolled back; what was given to a commit (sealed) waits for
  * its sync and is then put into the file. Changed records wait as whole images in heap memory. Appended records wait

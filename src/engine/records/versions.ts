@@ -1,5 +1,5 @@
 /**
- * Earlier versions of records: what a record was at an older commit, for as long as that commit is read.
+ * What was a record at an older commit? Earlier versions are kept as long as a transaction reads that commit.
  *
  * A commit keeps the image that each of its changes replaces, unless no view is open. A view at commit C sees the oldest version
  * that was replaced after C, and where there is none the record as it is committed.
