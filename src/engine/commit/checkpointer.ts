@@ -3,7 +3,7 @@
  *
  *   CH1  order: data sync, root on the other page, sync; only then are the segments before the root's free.
  *   CH2  the root counts what was in the file when its segment was begun, and names that segment.
- *   CH4  what the journal keeps right beside the store is durable before the root that lets go of frames.
+ *   CH4  what the journal keeps right beside the store is durable before the root that releases frames.
  *   CH3  a blocking checkpoint overtakes one that waits: the waiting one then stores nothing.
  * A checkpoint in the background first asks the system to write dirty pieces back, one after the other with pauses, so
  * that commits meanwhile find the disk free (bench: checkpoint-latency). When there is one: committer.ts.
@@ -34,7 +34,7 @@ export interface CheckpointParts {
   readonly dataSync: Wait
   /** Whether a frame still waits to be written. */
   readonly isIdle: () => boolean
-  /** What else is brought up to date before a root lets go of frames. */
+  /** What else is brought up to date before a root releases frames. */
   readonly companion: Companion | undefined
 }
 

@@ -77,7 +77,7 @@ export class JournalLife {
     }
   }
 
-  /** Lets go of it as it is. */
+  /** Closes the journal, and leaves it as it is. */
   close(): void {
     this.#journal?.close()
   }

@@ -2,7 +2,7 @@
  * Pauses between the steps of work in the background that nobody waits for.
  *
  *   PZ1  a pause keeps no process alive.
- *   PZ2  while somebody waits for the work, a pause is one turn of the event loop, and one that has begun ends at once.
+ *   PZ2  while a caller waits for the work, a pause is one turn of the event loop, and one that has begun ends at once.
  */
 
 import { setTimeout as startTimer } from 'node:timers'
@@ -42,7 +42,7 @@ export class Pauses implements Wait {
     })
   }
 
-  /** Somebody waits for the work until `wait` has settled. */
+  /** A caller waits for the work until `wait` has settled. */
   async shortened<T>(wait: () => Promise<T>): Promise<T> {
     this.#waiters++
     this.#end?.()

@@ -94,7 +94,7 @@ export class JournalBytes implements FrameBytes {
     if (this.#isWhole) this.close()
   }
 
-  /** Lets go of the file; what is in memory can still be found. */
+  /** Closes the file. Pieces in memory can still be read. */
   close(): void {
     if (this.#isClosed) return
     this.#isClosed = true
@@ -164,7 +164,7 @@ export class JournalBytes implements FrameBytes {
     throw corrupt(this.#file.path, offset, 'the journal was cut short')
   }
 
-  /** Lets go of the first piece, from the hand on, that was not used since the hand passed it last. @returns it */
+  /** Drops the first piece, from the hand on, that was not used since the hand passed it last. @returns it */
   #makeRoom(): HeapBytes | undefined {
     if (this.#count < this.#ring.length) {
       this.#count++

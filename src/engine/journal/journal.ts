@@ -288,7 +288,7 @@ export class Journal {
     await this.#file.syncAsync()
   }
 
-  /** Lets go of the file, which stays. */
+  /** Closes the file, which stays. */
   close(): void {
     if (this.#closed) return
     this.#closed = true

@@ -157,7 +157,7 @@ export class Replay {
     this.#isStopped = true
   }
 
-  /** Lets go of the journal: nothing is read from it any more. */
+  /** Closes the journal. Nothing more is read from it. */
   close(): void {
     this.stop()
     this.scan.close()
