@@ -194,7 +194,7 @@ class Runner {
         await this.#commit(step.changes, step.how)
         return
       case 'together':
-        await Promise.all(step.commits.map(changes => this.#commit(changes, 'async')))
+        await allOf(step.commits.map(changes => this.#commit(changes, 'async')))
         return
       case 'rollback':
         this.#change(this.#opened, step.changes)
@@ -254,10 +254,7 @@ class Runner {
     const commitAll = async (): Promise<void> => {
       for (const changes of commits) await this.#commit(changes, 'async')
     }
-    // Both may be refused, and both are waited for.
-    for (const result of await Promise.allSettled([work, commitAll()])) {
-      if (result.status === 'rejected') throw result.reason
-    }
+    await allOf([work, commitAll()])
   }
 
   async #commit(changes: readonly Change[], how: 'async' | 'sync' | 'process' | 'transaction'): Promise<void> {
@@ -322,4 +319,12 @@ class Runner {
     }
     if (durable >= 0) this.#journey.promise(durable)
   }
+}
+
+/** Waits for all of them. @throws what one of them found wrong, or else the first error: all may be refused after a failed sync */
+async function allOf(calls: readonly Promise<unknown>[]): Promise<void> {
+  const errors = (await Promise.allSettled(calls)).flatMap(end =>
+    end.status === 'rejected' ? [end.reason] : [],
+  )
+  if (errors.length > 0) throw errors.find(error => error instanceof Violation) ?? errors[0]
 }

@@ -82,7 +82,7 @@ console.log(`seed ${seed}`)
 const KILLS_A_STORE = 100
 const KILLS_A_LINE = 20
 const MUTANTS_A_LINE = 50_000
-const LIVES_A_LINE = 20_000
+const LIVES_A_LINE = 50_000
 const REPORT_MS = 10_000
 
 // In memory where that can be had: a disk makes lives slow, and finds the same.
