@@ -51,10 +51,15 @@ export const isAccount = (id: number): boolean => id > 0 && id <= ACCOUNTS && id
 /** A new store with every account, closed again. */
 export function createAccounts(path: string): void {
   const store = openAccounts(path)
+  fillWithAccounts(store)
+  store.close()
+}
+
+/** Commits every account to an empty store. */
+export function fillWithAccounts(store: AccountStore): void {
   store.appendMany(Array.from({ length: ACCOUNTS }, (_, i) => proven(i + 1, FIRST_AMOUNT)))
   for (let n = 0; n < ACCOUNTS; n++) if (!isAccount(n + 1)) store.delete(n)
   store.commitSync()
-  store.close()
 }
 
 /** Stages the whole change, in one turn. */

@@ -5,7 +5,7 @@
 
 import { readdirSync, readFileSync } from 'node:fs'
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { ACCOUNTS, type AccountStore, createAccounts, openAccounts } from './accounts.ts'
+import { ACCOUNTS, type AccountStore, createAccounts, fillWithAccounts, openAccounts } from './accounts.ts'
 import { seededRandom } from './random.ts'
 
 export interface Holdings {
@@ -19,6 +19,8 @@ export interface Holdings {
   readonly records: number
 }
 
+export type LeakBackend = 'mapped' | 'file' | 'memory'
+
 export interface LeakAnswer {
   readonly early: Holdings
   readonly late: Holdings
@@ -29,13 +31,24 @@ const collect = (globalThis as { gc?: () => void }).gc as () => void
 const [path = '', seed, count, backend = ''] = process.argv.slice(2)
 const random = seededRandom(Number(seed))
 const total = Number(count)
-const options = { backend: backend as 'mapped' | 'file', journalBytes: 4 * 1024 * 1024 }
-createAccounts(path)
-let store = openAccounts(path, options)
+const options = { backend: backend as LeakBackend, journalBytes: 4 * 1024 * 1024 }
+const isInMemory = backend === 'memory'
+if (!isInMemory) createAccounts(path)
 let operations = 0
 /** Ids of records that were appended, oldest first. */
-const appended: number[] = []
+let appended: number[] = []
 let nextId = 1_000_000
+let store = opened()
+
+/** A store in memory ends with its closing: the next one is filled again. */
+function opened(): AccountStore {
+  const next = openAccounts(path, options)
+  if (isInMemory) {
+    fillWithAccounts(next)
+    appended = []
+  }
+  return next
+}
 
 type Small = (store: AccountStore) => unknown
 const account = (): number => {
@@ -87,14 +100,18 @@ async function operate(upTo: number): Promise<void> {
     if (isEach(EACH_COMMIT)) await endSome(operations / EACH_COMMIT)
     if (isEach(EACH_TURN)) await nextTurn()
     if (isEach(EACH_OPENING)) {
-      const reader = openAccounts(path, { ...options, readOnly: true })
-      reader.gather('amount')
-      reader.close()
+      if (!isInMemory) readBeside()
       await store.commit({ durability: 'process' })
       store.close()
-      store = openAccounts(path, options)
+      store = opened()
     }
   }
+}
+
+function readBeside(): void {
+  const reader = openAccounts(path, { ...options, readOnly: true })
+  reader.gather('amount')
+  reader.close()
 }
 
 function mappingsOfStore(): number {

@@ -14,7 +14,7 @@ const seed = runSeed()
 afterAll(removeBundles)
 if (leakObstacle !== undefined) console.warn(`SKIPPED: ${leakObstacle}`)
 /** Each read of the file backend is a call of the system. */
-const OPERATIONS = { mapped: 200_000, file: 40_000 } as const
+const OPERATIONS = { mapped: 200_000, file: 40_000, memory: 100_000 } as const
 
 const KEPT_OPEN: Mutation = {
   name: 'a reader that closes keeps its file open',
@@ -24,7 +24,7 @@ const KEPT_OPEN: Mutation = {
 }
 
 describe.skipIf(leakObstacle !== undefined)('small operations', () => {
-  const optionsFor = (child: string, backend: 'mapped' | 'file', operations: number) => ({
+  const optionsFor = (child: string, backend: keyof typeof OPERATIONS, operations: number) => ({
     path: join(temporaryFolder(), 'small.stride'),
     backend,
     seed,
@@ -32,7 +32,7 @@ describe.skipIf(leakObstacle !== undefined)('small operations', () => {
     child,
   })
 
-  test.each(['mapped', 'file'] as const)('leave nothing behind, %s', async backend => {
+  test.each(['mapped', 'file', 'memory'] as const)('leave nothing behind, %s', async backend => {
     const operations = OPERATIONS[backend]
     const { late } = await findLeaks(optionsFor(await bundle('leak-child.ts'), backend, operations))
     expect(late.operations).toBe(operations)

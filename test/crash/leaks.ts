@@ -7,13 +7,13 @@
 
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
-import type { Holdings, LeakAnswer } from './leak-child.ts'
+import type { Holdings, LeakAnswer, LeakBackend } from './leak-child.ts'
 import { Violation } from './violation.ts'
 
 export interface LeakOptions {
-  /** Where the store is to be; its folder exists. */
+  /** Where the store is to be, unless it is in memory; its folder exists. */
   readonly path: string
-  readonly backend: 'mapped' | 'file'
+  readonly backend: LeakBackend
   readonly seed: number
   readonly operations: number
   /** Bundle of leak-child.ts. */

@@ -202,7 +202,7 @@ async function lookForLeaks(): Promise<void> {
   const operations = given('operations')
   if (operations === 0) return
   const child = await bundle('leak-child.ts')
-  for (const backend of ['mapped', 'file'] as const) {
+  for (const backend of ['mapped', 'file', 'memory'] as const) {
     const path = join(folder, `leaks-${backend}.stride`)
     const { early, late } = await findLeaks({ path, backend, seed, operations, child })
     const heaps = [early, late].map(({ heap }) => `${(heap / 2 ** 20).toFixed(1)} MiB`)
