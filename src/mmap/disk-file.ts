@@ -1,8 +1,8 @@
 /**
  * How is a file on disk read, stored and synced through node:fs? Shared by mapped files and files read by position.
  *
- *   DK1  bytes are stored with pwrite. Storing through a mapping is not faster for durable commits, and on a copy-on-write file system
- *        a full disk would be a SIGBUS instead of ERR_STRIDE_NO_SPACE.
+ *   DK1  `store` is pwrite, so that a full disk is ERR_STRIDE_NO_SPACE on every file system. Stores through a mapping, where they are
+ *        safe: posix/store-window.ts.
  *   DK2  a sync is never retried, and two syncs of one file description never overlap (D5). Asynchronous ones queue. A blocking one
  *        that meets them uses a second description, opened before the first store.
  *   DK3  close() releases the locks at once. The descriptor is closed when the last sync has returned, so that another file does not
@@ -18,7 +18,15 @@ import { checkOffset, checkRange } from './bounds.ts'
 import { assertSyncable, syncDescriptor, syncDescriptorAsync } from './descriptor-sync.ts'
 import { deviceSize } from './device-size.ts'
 import { type FileAccess, takeAccess } from './file-permissions.ts'
-import type { Access, LockKind, OpenFileOptions, PlatformFile, Region, SharedWords } from './platform.ts'
+import type {
+  Access,
+  LockKind,
+  OpenFileOptions,
+  PlatformFile,
+  Region,
+  SharedWords,
+  StoreWindow,
+} from './platform.ts'
 import { inPoolShare } from './pool-share.ts'
 import { closedError, nodeError, readOnlyError, withCodes } from './system-errors.ts'
 
@@ -146,6 +154,10 @@ export abstract class DiskFile implements PlatformFile {
     } catch (error) {
       throw nodeError(error, this.path)
     }
+  }
+
+  storeWindow(_capacity: number): StoreWindow | undefined {
+    return undefined
   }
 
   sync(): void {

@@ -4,11 +4,13 @@
  * There are four implementations. posix (Linux, macOS) and win32 map files through koffi; file reads and writes by position through
  * node:fs; simulated keeps files in memory and sees every store, sync and change of size. Nothing above this interface asks which of
  * them it uses.
- *   PF1  bytes reach a file through PlatformFile.store alone.
+ *   PF1  bytes reach a file through PlatformFile.store and StoreWindow.store alone.
  *   PF2  sizes, offsets and lengths are safe integers, checked before the system sees them.
  *   PF3  every failure is a StrideError with code, path, syscall and errno.
  * Sliding windows over a file: create-window-pool.ts. What users map by hand: file-mapping.ts.
  */
+
+import type { Pieces } from './pieces.ts'
 
 export type Access = 'read' | 'readwrite'
 /** What the system is told about the order of reads: see the `advice` option. */
@@ -78,6 +80,8 @@ export interface PlatformFile {
   read(target: Uint8Array, offset: number): number
   /** Stores all the bytes. Every mapping and reader of the file sees them at once. They are durable after sync(). */
   store(bytes: Uint8Array, offset: number): void
+  /** A second way to store, for many pieces. It maps `capacity` bytes at most, and ends with the file. Undefined if the file has none. */
+  storeWindow(capacity: number): StoreWindow | undefined
   /** Makes data and size durable on the device. Blocks. Never retried: after a failure nothing is known of the stored bytes. */
   sync(): void
   /** Like `sync`, but off the event loop. At most two waits of the library run at once in the thread pool (S7). */
@@ -99,6 +103,22 @@ export interface PlatformFile {
   /** Asks the system to read a range into its cache soon; returns at once. */
   readAhead(offset: number, length: number): void
   close(): void
+}
+
+/** A store through memory may make this aligned block dirty as a whole: the largest folio in the page cache of Linux. */
+export const STORE_BLOCK_BYTES = 2 * 1024 * 1024
+
+/** Stores pieces as `store` would, for less where most pages around them change. The memory stays inside. */
+export interface StoreWindow {
+  /** It costs less than `store` if so many pages (4 KiB) of the block were changed since the last sync. */
+  readonly pagesMin: number
+  /**
+   * Stores pieces that begin in one block.
+   * @throws ERR_STRIDE_TRUNCATED if the file ends before them, _CLOSED, and what `store` throws; some pieces may be stored then
+   */
+  store(pieces: Pieces): void
+  /** Releases the memory until the next store. */
+  clear(): void
 }
 
 /** Words that several processes read and write. Sequentially consistent if they are mapped. */

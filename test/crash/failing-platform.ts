@@ -6,7 +6,8 @@
  */
 
 import { constants } from 'node:os'
-import type { Platform, PlatformFile, Region, SharedWords } from '../../src/mmap/platform.ts'
+import { Pieces } from '../../src/mmap/pieces.ts'
+import type { Platform, PlatformFile, Region, SharedWords, StoreWindow } from '../../src/mmap/platform.ts'
 import { errnoError } from '../../src/mmap/system-errors.ts'
 
 /** 'short': a part of the bytes is stored, then the disk is full. */
@@ -198,6 +199,18 @@ class FailingFile implements PlatformFile {
     const part = (): void => this.inner.store(bytes.subarray(0, Math.floor(bytes.length / 2)), offset)
     this.#faults.call('store', this.path, () => this.inner.store(bytes, offset), part)
   }
+  storeWindow(capacity: number): StoreWindow | undefined {
+    const window = this.inner.storeWindow(capacity)
+    if (window === undefined) return undefined
+    return {
+      pagesMin: window.pagesMin,
+      clear: () => window.clear(),
+      store: pieces => {
+        const part = (): void => window.store(firstHalfOf(pieces))
+        this.#faults.call('store', this.path, () => window.store(pieces), part)
+      },
+    }
+  }
   sync(): void {
     this.#call('sync', () => this.inner.sync())
   }
@@ -244,6 +257,13 @@ class FailingFile implements PlatformFile {
   #call<T>(name: CallName, run: () => T): T {
     return this.#faults.call(name, this.path, run)
   }
+}
+
+function firstHalfOf(pieces: Pieces): Pieces {
+  const half = new Pieces()
+  for (let i = 0; i < pieces.count >> 1; i++)
+    half.add(pieces.sourceOf(i), pieces.startOf(i), pieces.lengths[i] as number, pieces.offsetOf(i))
+  return half
 }
 
 class FailingRegion implements Region {

@@ -45,6 +45,13 @@ const MORE: Step = { kind: 'commit', changes: [{ kind: 'appendMany', count: 20 }
 
 export const MUTATIONS: readonly KnownBad[] = [
   {
+    name: 'changes that go through memory are not stored',
+    file: 'src/engine/file/store-batch.ts',
+    find: `this.#pool.storePieces(pieces)`,
+    replace: `pieces.clear()`,
+    workload: after(UPDATES, MORE, CHECKPOINT, UPDATES, CHECKPOINT),
+  },
+  {
     name: 'the journal is not synced',
     file: 'src/engine/journal/journal.ts',
     find: `    this.syncs++

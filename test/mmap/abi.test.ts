@@ -84,6 +84,7 @@ describe('the numbers of Linux', () => {
 #include <unistd.h>
 #ifndef MADV_POPULATE_READ
 #define MADV_POPULATE_READ 22 /* older headers than the kernel */
+#define MADV_POPULATE_WRITE 23
 #endif
 #ifndef RENAME_NOREPLACE
 #define RENAME_NOREPLACE 1 /* linux/fs.h; musl names it late */

@@ -125,6 +125,32 @@ if (isMainThread) {
     },
   )
 
+  it('lets go of a window for stores', async () => {
+    const lines = await linesOf(`
+import { Pieces } from 'src/mmap/pieces.ts'
+const { thisSystem } = await import('src/mmap/this-system.ts')
+if (isMainThread) {
+  const path = process.argv[2] + '/a.bin'
+  const { worker, said, ended } = await start({ path })
+  console.log(said)
+  await worker.terminate()
+  await ended
+  console.log(await leftAtLast(path) + ', ' + fs.readFileSync(path)[9000])
+} else {
+  const file = thisSystem().system!.createPlatform().open(workerData.path, { access: 'readwrite', create: 'always' })
+  file.allocate(0, 20_000)
+  const window = file.storeWindow(1)!
+  const bytes = Buffer.of(7)
+  const pieces = new Pieces()
+  pieces.add({ bytes, view: new DataView(bytes.buffer, bytes.byteOffset, 1) }, 0, 1, 9000)
+  window.store(pieces)
+  ;(globalThis as any).kept = window
+  parentPort!.postMessage(leftOf(workerData.path))
+  setInterval(() => {}, 1000)
+}`)
+    expect(lines).toEqual(['1 mappings, 2 descriptors', '0 mappings, 0 descriptors, 7'])
+  })
+
   it('lets go of mappings and shared memory, whose bytes are gone', async () => {
     const cases = Object.entries(ENDS).map(([how, run], i) => ({ how, i, run }))
     const lines = await linesOf(

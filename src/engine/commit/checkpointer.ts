@@ -74,7 +74,6 @@ export class Checkpointer {
   /** The same, blocking. */
   runSync(journal: Journal, state: AppliedState): void {
     this.#epoch++
-    this.#parts.dirty.take()
     runBlocking(this.#checkpoint(journal, state))
   }
 

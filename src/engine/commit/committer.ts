@@ -111,7 +111,7 @@ export class Committer implements RoundOwner {
     const sealer = new Sealer(locator, this.#tailStore, parts.keySpans)
     this.#admission = new Admission({ ...shared, staging, sealer, checkSize: () => pool.checkSizeOnce() })
     this.#room = new JournalRoom({ ...shared, checkpointer: this.#checkpointer })
-    this.#dataSyncs = new DataSyncs(file, () => this.#spaceState.capacity, root.commitNumber)
+    this.#dataSyncs = new DataSyncs(file, dirty, () => this.#spaceState.capacity, root.commitNumber)
   }
 
   /** The room that a commit may have to make; set once, since both need each other. */

@@ -3,10 +3,12 @@
  */
 
 import type { PlatformFile } from '../../mmap/platform.ts'
+import type { DirtyRanges } from '../file/dirty-ranges.ts'
 import type { SealedCommit } from './seal.ts'
 
 export class DataSyncs {
   readonly #file: PlatformFile
+  readonly #dirty: DirtyRanges
   /** Records that the file has room for now. */
   readonly #capacity: () => number
   #syncedCapacity: number
@@ -15,8 +17,9 @@ export class DataSyncs {
   /** Syncs asked of the system. */
   count = 0
 
-  constructor(file: PlatformFile, capacity: () => number, commitNumber: number) {
+  constructor(file: PlatformFile, dirty: DirtyRanges, capacity: () => number, commitNumber: number) {
     this.#file = file
+    this.#dirty = dirty
     this.#capacity = capacity
     this.#syncedCapacity = capacity()
     this.#syncedTo = commitNumber
@@ -33,15 +36,20 @@ export class DataSyncs {
   /** `sealedTo`: commits up to this one have their records in place. */
   sync(sealedTo: number): void {
     const capacity = this.#capacity()
-    this.count++
+    this.#begin()
     this.#file.sync()
     this.#synced(sealedTo, capacity)
   }
   async syncAsync(sealedTo: number): Promise<void> {
     const capacity = this.#capacity()
-    this.count++
+    this.#begin()
     await this.#file.syncAsync()
     this.#synced(sealedTo, capacity)
+  }
+
+  #begin(): void {
+    this.count++
+    this.#dirty.clear()
   }
 
   #synced(sealedTo: number, capacity: number): void {

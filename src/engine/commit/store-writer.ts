@@ -7,7 +7,7 @@
 
 import { shown } from '../../options/shown-value.ts'
 import type { RecordBytes } from '../../schema/index.ts'
-import { copyBytes } from '../file/copy-bytes.ts'
+import { copyBytes } from '../../runtime/copy-bytes.ts'
 import type { Space } from '../file/space.ts'
 import type { Staging } from '../records/staging.ts'
 import type { NumberReservations } from './number-reservations.ts'

@@ -9,7 +9,7 @@
 
 import { InvariantError, StrideError } from '../../errors.ts'
 import type { Codec, RecordBytes } from '../../schema/index.ts'
-import { copyBytes } from '../file/copy-bytes.ts'
+import { copyBytes } from '../../runtime/copy-bytes.ts'
 import { checkRecordNumber } from '../format/addressing.ts'
 import { HeapBytes } from '../records/heap-bytes.ts'
 import type { Locator } from '../records/locator.ts'

@@ -12,7 +12,7 @@ import type { DeletionBits } from './deletion-bits.ts'
 import type { DirtyRanges } from './dirty-ranges.ts'
 import { StoreBatch } from './store-batch.ts'
 
-/** Takes `length` bytes of a record, at `at` in the source, for byte `start` of the record. */
+/** Takes `length` bytes of a record, at `at` in the source, for byte `start` of the record. They may not change until all are stored. */
 export type PutPiece = (source: RecordBytes, at: number, length: number, start: number) => void
 
 /** Changes in ascending order of their numbers. */
@@ -79,19 +79,22 @@ export class Applier {
   #storeChecksums(changes: AppliedChanges, deleted: Uint8Array): void {
     const { numbers } = changes
     const checksums = this.#checksums
-    const bytes = Buffer.alloc(CHECKSUM_BYTES)
+    const bytes = Buffer.alloc(CHECKSUM_BYTES * numbers.length)
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
+    const entries = { view, bytes }
     const entryOf = (record: Uint8Array): number => checksums.entryOf(record)
     for (let i = 0; i < numbers.length; i++) {
-      bytes.writeUInt32LE(deleted[i] === 1 ? DELETED_ENTRY : changes.checksumOf(i, entryOf))
-      this.#batch.add({ view, bytes }, 0, bytes.length, checksums.offsetOf(numbers[i] as number))
+      const at = i * CHECKSUM_BYTES
+      view.setUint32(at, deleted[i] === 1 ? DELETED_ENTRY : changes.checksumOf(i, entryOf), true)
+      this.#batch.add(entries, at, CHECKSUM_BYTES, checksums.offsetOf(numbers[i] as number))
     }
     this.#batch.flush()
   }
 
   #storeBits(numbers: ArrayLike<number>, deleted: Uint8Array): void {
-    const bytes = Buffer.alloc(1)
-    const piece = { view: new DataView(bytes.buffer, bytes.byteOffset, 1), bytes }
+    const bytes = Buffer.alloc(numbers.length)
+    const source = { view: new DataView(bytes.buffer, bytes.byteOffset, bytes.length), bytes }
+    let count = 0
     for (let i = 0; i < numbers.length; ) {
       const byteIndex = Math.floor((numbers[i] as number) / 8)
       const before = this.#deletionBits.byteAt(byteIndex)
@@ -101,8 +104,8 @@ export class Applier {
         byte = deleted[i] === 1 ? byte | bit : byte & ~bit
       }
       if (byte === before && !this.#storesEqual) continue
-      bytes[0] = byte
-      this.#batch.add(piece, 0, 1, this.#deletionBits.offset + byteIndex)
+      bytes[count] = byte
+      this.#batch.add(source, count++, 1, this.#deletionBits.offset + byteIndex)
     }
     this.#batch.flush()
   }

@@ -1,87 +1,101 @@
 /**
- * How are many small pieces stored into a file with few calls? Neighbours are joined, with the bytes between them.
+ * Which is the cheaper way to store many small pieces into a file?
  *
- *   SB1  bytes between two pieces are stored unchanged, so that readers see no change.
- *   SB2  pieces come in ascending order of their offsets.
- * A store call costs as much as copying some kilobytes, so neighbours may be that far apart (bench: writes).
+ *   SB1  if few pages of a block changed since the last sync: one call for each run of pieces that lie close together. The bytes
+ *        between them are stored as they are, so readers see no change there.
+ *   SB2  if many did: through memory (StoreWindow), piece by piece.
+ *   SB3  pieces come with rising offsets. Their bytes may not change until flush().
+ * Both ways and others, measured: bench/apply-ways.ts.
  */
 
+import { Pieces } from '../../mmap/pieces.ts'
+import { STORE_BLOCK_BYTES } from '../../mmap/platform.ts'
 import type { Window, WindowPool } from '../../mmap/window-pool/window.ts'
-import type { RecordBytes } from '../../schema/index.ts'
-import { copyBytes } from './copy-bytes.ts'
+import { copyBytes, type ViewedBytes } from '../../runtime/copy-bytes.ts'
 import type { DirtyRanges } from './dirty-ranges.ts'
 
-const BATCH_BYTES = 64 * 1024
-/** If there are no more bytes between two pieces, copying them costs less than another call. */
+const RUN_BYTES_MAX = 64 * 1024
+/** Copying a gap of this many bytes costs less than another call. It contains no whole page, so no clean page becomes dirty. */
 const GAP_BYTES_MAX = 3072
 
 export class StoreBatch {
   readonly #pool: WindowPool
   readonly #dirty: DirtyRanges
-  #batch = over(Buffer.alloc(8 * 1024))
-  #start = 0
-  #length = 0
+  readonly #pieces = new Pieces()
+  /** The block that all of them begin in. */
+  #block = -1
+  #run = over(Buffer.alloc(0))
 
   constructor(pool: WindowPool, dirty: DirtyRanges) {
     this.#pool = pool
     this.#dirty = dirty
   }
 
-  /** Copies `length` bytes from `at` in the source, for this file offset. */
-  add(source: RecordBytes, at: number, length: number, offset: number): void {
-    const gap = offset - (this.#start + this.#length)
-    // The bytes in between are in memory only if the file is mapped.
-    const joins = this.#length > 0 && gap >= 0 && gap <= (this.#pool.live ? GAP_BYTES_MAX : 0)
-    if (!joins || this.#length + gap + length > BATCH_BYTES) {
+  /** Adds `length` bytes from `at` in the source, for this offset of the file. */
+  add(source: ViewedBytes, at: number, length: number, offset: number): void {
+    const block = Math.floor(offset / STORE_BLOCK_BYTES)
+    if (block !== this.#block || this.#pieces.isFull) {
       this.flush()
-      this.#start = offset
-    } else if (gap > 0) {
-      this.#grow(gap)
-      this.#fill(gap)
+      this.#block = block
     }
-    if (length > BATCH_BYTES) {
-      this.#store(source.bytes.subarray(at, at + length), offset)
-      return
-    }
-    this.#grow(length)
-    copyBytes(source, at, this.#batch, this.#length, length)
-    this.#length += length
+    this.#dirty.add(offset, length)
+    this.#pieces.add(source, at, length, offset)
   }
 
-  /** Stores the pieces that are pending. */
+  /** Stores the pending pieces. */
   flush(): void {
-    if (this.#length === 0) return
-    const length = this.#length
-    this.#length = 0
-    this.#store(this.#batch.bytes.subarray(0, length), this.#start)
-  }
-
-  #store(bytes: Uint8Array, offset: number): void {
-    this.#dirty.add(offset, bytes.length)
-    this.#pool.store(bytes, offset)
-  }
-
-  #fill(gap: number): void {
-    let offset = this.#start + this.#length
-    for (let left = gap; left > 0; ) {
-      const window: Window = this.#pool.acquire(offset, 1, left)
-      const count = Math.min(left, window.end - offset)
-      copyBytes(window, offset - window.start, this.#batch, this.#length, count)
-      this.#length += count
-      offset += count
-      left -= count
+    const pieces = this.#pieces
+    if (pieces.count === 0) return
+    try {
+      const pages = this.#dirty.pagesAround(pieces.offsetOf(0))
+      if (pages >= this.#pool.piecesFrom) this.#pool.storePieces(pieces)
+      else this.#storeRuns()
+    } finally {
+      pieces.clear()
     }
   }
 
-  #grow(more: number): void {
-    const { bytes } = this.#batch
-    if (this.#length + more <= bytes.length) return
-    const size = Math.min(BATCH_BYTES, Math.max(this.#length + more, bytes.length * 4))
-    this.#batch = over(Buffer.allocUnsafeSlow(size))
-    bytes.copy(this.#batch.bytes, 0, 0, this.#length)
+  #storeRuns(): void {
+    const pieces = this.#pieces
+    // Bytes between are at hand only where memory is mapped.
+    const gapMax = this.#pool.live ? GAP_BYTES_MAX : 0
+    for (let from = 0; from < pieces.count; ) {
+      const start = pieces.offsetOf(from)
+      let to = from + 1
+      for (let end = pieces.endOf(from); to < pieces.count; end = pieces.endOf(to++)) {
+        if (pieces.offsetOf(to) - end > gapMax || pieces.endOf(to) - start > RUN_BYTES_MAX) break
+      }
+      if (to === from + 1) this.#pool.store(pieces.bytesOf(from), start)
+      else this.#storeRun(from, to)
+      from = to
+    }
+  }
+
+  #storeRun(from: number, to: number): void {
+    const pieces = this.#pieces
+    const start = pieces.offsetOf(from)
+    const length = pieces.endOf(to - 1) - start
+    if (this.#run.bytes.length < length) this.#run = over(Buffer.allocUnsafeSlow(RUN_BYTES_MAX))
+    for (let i = from, end = start; i < to; i++) {
+      const offset = pieces.offsetOf(i)
+      if (offset > end) this.#fill(start, end, offset)
+      copyBytes(pieces.sourceOf(i), pieces.startOf(i), this.#run, offset - start, pieces.lengths[i] as number)
+      end = pieces.endOf(i)
+    }
+    this.#pool.store(this.#run.bytes.subarray(0, length), start)
+  }
+
+  /** The bytes of the file between two pieces. */
+  #fill(start: number, from: number, to: number): void {
+    for (let offset = from; offset < to; ) {
+      const window: Window = this.#pool.acquire(offset, 1, to - offset)
+      const count = Math.min(to - offset, window.end - offset)
+      copyBytes(window, offset - window.start, this.#run, offset - start, count)
+      offset += count
+    }
   }
 }
 
-function over(bytes: Buffer): RecordBytes {
+function over(bytes: Buffer): ViewedBytes {
   return { view: new DataView(bytes.buffer, bytes.byteOffset, bytes.length), bytes }
 }

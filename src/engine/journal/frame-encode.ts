@@ -10,7 +10,7 @@
 import { crc32 } from 'node:zlib'
 import { InvariantError } from '../../errors.ts'
 import type { RecordBytes } from '../../schema/index.ts'
-import { copyBytes } from '../file/copy-bytes.ts'
+import { copyBytes } from '../../runtime/copy-bytes.ts'
 import {
   FRAME_FIELD_AT as AT,
   CHANGE_HEAD_BYTES,

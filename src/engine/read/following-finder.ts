@@ -10,8 +10,8 @@
  */
 
 import { atTurnEnd, type TurnBound } from '../../mmap/event-loop-turn.ts'
+import { copyBytes } from '../../runtime/copy-bytes.ts'
 import type { ReaderBase, RecordBytes } from '../../schema/index.ts'
-import { copyBytes } from '../file/copy-bytes.ts'
 import type { Follower } from '../file/publication.ts'
 import { checkRecordNumber } from '../format/addressing.ts'
 import type { Locator } from '../records/locator.ts'

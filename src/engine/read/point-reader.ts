@@ -10,6 +10,7 @@
  */
 
 import type { Window } from '../../mmap/window-pool/window.ts'
+import { copyBytes } from '../../runtime/copy-bytes.ts'
 import { OutOfLine } from '../../runtime/out-of-line.ts'
 import {
   type AnySchema,
@@ -20,7 +21,6 @@ import {
   type RecordBytes,
   readerAccess,
 } from '../../schema/index.ts'
-import { copyBytes } from '../file/copy-bytes.ts'
 import type { Follower } from '../file/publication.ts'
 import { checkRecordNumber } from '../format/addressing.ts'
 import type { RecordLayers } from '../records/record-layers.ts'

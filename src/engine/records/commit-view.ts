@@ -9,7 +9,7 @@
 
 import { StrideError } from '../../errors.ts'
 import type { RecordBytes } from '../../schema/index.ts'
-import { copyBytes } from '../file/copy-bytes.ts'
+import { copyBytes } from '../../runtime/copy-bytes.ts'
 import { HeapBytes } from './heap-bytes.ts'
 import type { ChangeableLayers } from './record-layers.ts'
 import type { Staging } from './staging.ts'

@@ -6,7 +6,7 @@
 
 import { InvariantError, StrideError } from '../../errors.ts'
 import type { RecordBytes } from '../../schema/index.ts'
-import { copyBytes } from '../file/copy-bytes.ts'
+import { copyBytes } from '../../runtime/copy-bytes.ts'
 import { HeapBytes } from './heap-bytes.ts'
 
 const CHUNK_BYTES = 1024 * 1024

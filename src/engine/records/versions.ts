@@ -9,7 +9,7 @@
  */
 
 import type { RecordBytes } from '../../schema/index.ts'
-import { copyBytes } from '../file/copy-bytes.ts'
+import { copyBytes } from '../../runtime/copy-bytes.ts'
 import { HeapBytes } from './heap-bytes.ts'
 
 /** Heap memory that a version takes beside its image: an estimate of its objects and of its entries in two maps. */

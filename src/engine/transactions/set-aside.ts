@@ -9,7 +9,7 @@
 import { StrideError } from '../../errors.ts'
 import type { RecordBytes } from '../../schema/index.ts'
 import type { StoreWriter } from '../commit/store-writer.ts'
-import { copyBytes } from '../file/copy-bytes.ts'
+import { copyBytes } from '../../runtime/copy-bytes.ts'
 import type { IndexSet } from '../indexes/upkeep/index-set.ts'
 import { HeapBytes } from '../records/heap-bytes.ts'
 import type { Locator } from '../records/locator.ts'

@@ -19,12 +19,13 @@ export interface Abi {
   readonly MAP_NORESERVE: number
   /** msync(2) */
   readonly MS_SYNC: number
-  /** madvise(2); MADV_POPULATE_READ is Linux 5.14 and later */
+  /** madvise(2); the MADV_POPULATE_… are Linux 5.14 and later */
   readonly MADV_NORMAL: number
   readonly MADV_RANDOM: number
   readonly MADV_SEQUENTIAL: number
   readonly MADV_WILLNEED: number
   readonly MADV_POPULATE_READ: number | undefined
+  readonly MADV_POPULATE_WRITE: number | undefined
   /** posix_fadvise(2), which macOS lacks; there fcntl(F_RDADVISE) */
   readonly POSIX_FADV_WILLNEED: number | undefined
   readonly F_RDADVISE: number | undefined
@@ -76,6 +77,7 @@ export const LINUX: Abi = {
   MADV_SEQUENTIAL: 2,
   MADV_WILLNEED: 3,
   MADV_POPULATE_READ: 22,
+  MADV_POPULATE_WRITE: 23,
   POSIX_FADV_WILLNEED: 3,
   F_RDADVISE: undefined,
   SYNC_FILE_RANGE: 7,
@@ -111,6 +113,7 @@ export const MACOS: Abi = {
   MADV_SEQUENTIAL: 2,
   MADV_WILLNEED: 3,
   MADV_POPULATE_READ: undefined,
+  MADV_POPULATE_WRITE: undefined,
   POSIX_FADV_WILLNEED: undefined,
   F_RDADVISE: 44,
   SYNC_FILE_RANGE: undefined,

@@ -6,7 +6,7 @@ import { InvariantError, StrideError } from '../../errors.ts'
 import { checkOffset, checkRange, roundUp } from '../bounds.ts'
 import { DiskFile, type LockTable } from '../disk-file.ts'
 import { MappedWords } from '../mapped-words.ts'
-import type { Access, Region, SharedWords } from '../platform.ts'
+import type { Access, Region, SharedWords, StoreWindow } from '../platform.ts'
 import { inPoolShare } from '../pool-share.ts'
 import { errnoError } from '../system-errors.ts'
 import { AddressRange } from './address-range.ts'
@@ -14,6 +14,7 @@ import { reserveBlocks } from './allocation.ts'
 import { mayBeCopiedUp } from './copy-up.ts'
 import { fillHoles, hasHoles, readsTakeBlocks, touchHoles } from './holes.ts'
 import { MappedRegion } from './mapped-region.ts'
+import { MappedStores, takesMappedStores } from './store-window.ts'
 import type { SystemCalls } from './system-calls.ts'
 
 /** A mapping of a part of the file. */
@@ -53,6 +54,14 @@ export class PosixFile extends DiskFile {
     const region = new MappedRegion(this.#calls, this, capacity, released => this.#hidden(released))
     this.keep(region)
     return region
+  }
+
+  override storeWindow(capacity: number): StoreWindow | undefined {
+    this.assertWritable()
+    if (!takesMappedStores(this.#calls, this)) return undefined
+    const window = new MappedStores(this.#calls, this, capacity)
+    this.keep(window)
+    return window
   }
 
   sharedWords(offset: number, count: number): SharedWords {

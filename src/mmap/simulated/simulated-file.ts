@@ -4,7 +4,8 @@
 
 import { StrideError } from '../../errors.ts'
 import { checkOffset, checkRange } from '../bounds.ts'
-import type { Access, LockKind, PlatformFile, Region, SharedWords } from '../platform.ts'
+import type { Pieces } from '../pieces.ts'
+import type { Access, LockKind, PlatformFile, Region, SharedWords, StoreWindow } from '../platform.ts'
 import { closedError, readOnlyError, truncatedError } from '../system-errors.ts'
 import type { SimulatedContent, SimulatedDisk } from './simulated-disk.ts'
 import { SimulatedRegion } from './simulated-region.ts'
@@ -68,6 +69,23 @@ export class SimulatedFile implements PlatformFile {
   store(bytes: Uint8Array, offset: number): void {
     this.#assertWritable()
     this.#store(bytes, offset, false)
+  }
+
+  /** Each piece is an event of its own, so a crash may come between any two. */
+  storeWindow(): StoreWindow {
+    this.#assertWritable()
+    return {
+      // Small stores of tests use both ways.
+      pagesMin: 2,
+      store: (pieces: Pieces) => {
+        for (let i = 0; i < pieces.count; i++) {
+          const end = pieces.endOf(i)
+          if (end > this.size()) throw truncatedError(this.path, end, this.size())
+          this.store(pieces.bytesOf(i), pieces.offsetOf(i))
+        }
+      },
+      clear: () => undefined,
+    }
   }
 
   sync(): void {

@@ -9,7 +9,7 @@
  * Windows that show the file itself: live-windows.ts.
  */
 
-import { StrideError } from '../../errors.ts'
+import { InvariantError, StrideError } from '../../errors.ts'
 import { checkRange, checkWantedItem } from '../bounds.ts'
 import type { PlatformFile, Region } from '../platform.ts'
 import { closedError, truncatedError } from '../system-errors.ts'
@@ -143,6 +143,11 @@ export class CopiedWindows implements WindowPool {
     for (const copy of this.#copies) {
       if (copy.token !== undefined && copy.token.start < end && offset < copy.token.end) copy.end()
     }
+  }
+
+  readonly piecesFrom = Number.POSITIVE_INFINITY
+  storePieces(): void {
+    throw new InvariantError('Nothing is mapped here')
   }
 
   async prefetch(ranges: readonly ReadRange[]): Promise<void> {

@@ -13,9 +13,10 @@
  * Reading ahead of a walk, and prefetching: read-ahead.ts.
  */
 
-import { StrideError } from '../../errors.ts'
+import { InvariantError, StrideError } from '../../errors.ts'
 import { checkRange, checkWantedItem, roundUp } from '../bounds.ts'
-import type { PlatformFile, Region } from '../platform.ts'
+import type { Pieces } from '../pieces.ts'
+import type { PlatformFile, Region, StoreWindow } from '../platform.ts'
 import { closedError, truncatedError } from '../system-errors.ts'
 import { atTurnEnd } from '../event-loop-turn.ts'
 import { ActiveSlots } from './active-slots.ts'
@@ -41,6 +42,8 @@ export class LiveWindows implements WindowPool {
   readonly #slots = new SlotTable()
   /** Undefined if every acquire shows a window. */
   readonly #lookups: LoneLookups | undefined
+  /** Null if the file has none. */
+  #stores: StoreWindow | null | undefined
   #recent: WindowSlot = NO_SLOT
   readonly #active = new ActiveSlots()
   readonly #spare = new SpareRegion()
@@ -131,6 +134,18 @@ export class LiveWindows implements WindowPool {
     this.#lookups?.stored(offset, offset + bytes.byteLength)
   }
 
+  get piecesFrom(): number {
+    return this.#storeWindow()?.pagesMin ?? Number.POSITIVE_INFINITY
+  }
+
+  storePieces(pieces: Pieces): void {
+    this.#assertOpen()
+    const window = this.#storeWindow()
+    if (window === undefined) throw new InvariantError(`${this.#file.path} has no window for stores`)
+    window.store(pieces)
+    if (pieces.count > 0) this.#lookups?.stored(pieces.offsetOf(0), pieces.endOf(pieces.count - 1))
+  }
+
   async prefetch(ranges: readonly ReadRange[]): Promise<void> {
     this.#assertOpen()
     await prefetchWindows(ranges, {
@@ -158,6 +173,7 @@ export class LiveWindows implements WindowPool {
     this.#assertOpen()
     for (const slot of [...this.#slots.all]) if (slot.pins === 0) this.#drop(slot)?.release()
     this.#spare.release()
+    this.#stores?.clear()
   }
 
   stats(): WindowStats {
@@ -179,6 +195,7 @@ export class LiveWindows implements WindowPool {
     this.#isClosed = true
     for (const slot of [...this.#slots.all]) this.#drop(slot)?.release()
     this.#spare.release()
+    this.#stores?.clear()
     this.#lookups?.end()
     this.#recent = NO_SLOT
   }
@@ -337,6 +354,12 @@ export class LiveWindows implements WindowPool {
     this.#gone()
     this.#active.remove(slot)
     return slot.drop()
+  }
+
+  /** Created at the first change, since a file may be open for reading only. */
+  #storeWindow(): StoreWindow | undefined {
+    if (this.#stores === undefined) this.#stores = this.#file.storeWindow(this.#options.mappedBytesMax) ?? null
+    return this.#stores ?? undefined
   }
 
   #openTurn(): void {

@@ -7,6 +7,7 @@
  * How windows slide: create-window-pool.ts.
  */
 
+import type { Pieces } from '../pieces.ts'
 import type { Advice } from '../platform.ts'
 
 export interface Window {
@@ -76,6 +77,10 @@ export interface WindowPool {
   unpin(window: Window): void
   /** Stores bytes into the file. Windows show them at once. */
   store(bytes: Uint8Array, offset: number): void
+  /** Changed pages of a block from which on `storePieces` costs less than `store`. Infinity if the file has no StoreWindow. */
+  readonly piecesFrom: number
+  /** Stores pieces that begin in one block. Windows show them at once. */
+  storePieces(pieces: Pieces): void
   /** Brings ascending ranges into memory off the event loop. May be closed meanwhile. */
   prefetch(ranges: readonly { readonly offset: number; readonly length: number }[]): Promise<void>
   /** Asks the system to read a range into its cache soon; returns at once. */
