@@ -9,7 +9,7 @@
  *   HC5  a record of which frames have patches alone is made of what lies in the file now and of what these patches replaced, the
  *        first one last. The file is read before the words are asked how far commits may be in it, and frames are read up to there.
  *   HC4  keys of records that were changed or appended since are told to whoever opens pages of an index that are newer than the
- *        held commit: such entries are then looked up in the records.
+ *        held commit: such entries are then looked up in the records. Of an index that was created since not all keys may be known.
  *
  * The value may be odd: records that the writer is storing right now are among those that frames name.
  * Who decides when a commit is held: reader-session.ts, consistent-reads.ts.
@@ -78,7 +78,7 @@ export class HeldCommit {
   /**
    * Tells of every key that a record has had since the held commit, and of those of records that were appended.
    * @param told of how many frames it told before
-   * @returns of how many it has told now; undefined where they are not all known
+   * @returns of how many it has told now; undefined where not all keys are known
    */
   tellKeys(locator: Locator, notes: KeyNotes, told: number): number | undefined {
     const frames = this.#frames
@@ -95,7 +95,11 @@ export class HeldCommit {
         notes.note(n, window.view as DataView, offset - window.start)
       }
       size = head.size
-      visitChanges(frame, recordSize, change => keys.tell(notes, bytes, change))
+      let areKnown = true
+      visitChanges(frame, recordSize, change => {
+        areKnown = keys.tell(notes, bytes, change) && areKnown
+      })
+      if (!areKnown) return undefined
     }
     return frames.length
   }

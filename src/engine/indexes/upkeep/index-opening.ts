@@ -7,7 +7,8 @@
  *       recovery takes as long as the journal is, and is idempotent.
  *   IO2  an index file that is missing, damaged, or of another history or commit than the store (index-belonging.ts) is rebuilt from
  *       the records, and so is an index that it does not have, or has by another definition; `recovery` says so.
- *   IO3  the root decides which indexes there are (D10): what else the file has is dropped.
+ *   IO3  the root decides which indexes there are (D10): what else the file has is dropped. An index that the root does not define is
+ *        built, even if the file has it: frames need not have its keys (J4).
  */
 
 import { InvariantError } from '../../../errors.ts'
@@ -137,17 +138,18 @@ function* restored(
   wanted: readonly IndexDefinition[],
 ): QuietSteps<OpenedIndexes> {
   const set = setOver(file, opening)
-  const found = new Map(file.entries.map(entry => [entry.definition.name, entry.definition]))
+  const found = new Set(file.entries.map(entry => entry.definition.name))
+  const defined = definitionsFrom(opening.root.definitions, opening.path)
   for (const entry of file.entries) {
-    const same = wanted.find(({ name }) => name === entry.definition.name)
-    if (same !== undefined && isSameDefinition(same, entry.definition)) set.restore(entry)
+    const isIn = (some: readonly IndexDefinition[]): boolean =>
+      some.some(other => other.name === entry.definition.name && isSameDefinition(other, entry.definition))
+    if (isIn(wanted) && isIn(defined)) set.restore(entry)
     else for (const place of entry.arrays.places) file.space.drop(place & 0x7fffffff)
   }
   const missing = wanted.filter(({ name }) => set.definitions.every(definition => definition.name !== name))
-  const defined = new Set(definitionsFrom(opening.root.definitions, opening.path).map(({ name }) => name))
   const reasonFor = ({ name }: IndexDefinition): string => {
-    if (found.has(name)) return 'it is declared otherwise than it was'
-    return defined.has(name) ? 'the index file does not have it' : 'it was not there yet'
+    if (defined.every(other => other.name !== name)) return 'it was not there yet'
+    return found.has(name) ? 'it is declared otherwise than it was' : 'the index file does not have it'
   }
   yield* noteFrames(set, opening)
   yield* noteAppended(set, opening, file.root.size)
