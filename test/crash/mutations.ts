@@ -31,16 +31,6 @@ const DELETES: Step = {
   ],
   how: 'sync',
 }
-const FOLD: Step = {
-  kind: 'fold',
-  meanwhile: [
-    [
-      { kind: 'update', at: 2 },
-      { kind: 'put', at: 4 },
-    ],
-    [{ kind: 'append' }, { kind: 'delete', at: 1 }],
-  ],
-}
 const MORE: Step = { kind: 'commit', changes: [{ kind: 'appendMany', count: 20 }], how: 'sync' }
 
 export const MUTATIONS: readonly KnownBad[] = [
@@ -149,14 +139,6 @@ export const MUTATIONS: readonly KnownBad[] = [
     find: `    this.#dropped.push(page)`,
     replace: `    this.giveBack(page)`,
     workload: after(MORE, CHECKPOINT, MORE, CHECKPOINT, MORE, CHECKPOINT),
-  },
-  {
-    name: 'a fold takes over what is not committed yet',
-    file: 'src/engine/indexes/upkeep/index-merger.ts',
-    find: `      if (n >= applied().size || (staging.changeCount > 0 && staging.find(n) !== undefined)) return 'unsettled'
-`,
-    replace: ``,
-    workload: after(MORE, FOLD, FOLD, FOLD),
   },
   {
     name: 'a sync of the journal that failed is tried again',

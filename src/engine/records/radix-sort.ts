@@ -9,7 +9,7 @@ const DIGIT_BITS = 11
 const DIGITS = 2 ** DIGIT_BITS
 const DIGIT_MASK = DIGITS - 1
 const SHIFTS = [0, DIGIT_BITS, 2 * DIGIT_BITS] as const
-const ENTRIES_A_YIELD = 131_072
+const ENTRIES_A_YIELD = 65_536
 
 /** Keys in columns of words, most significant first, and the record number of each. */
 export interface KeyColumns {
@@ -24,7 +24,11 @@ export function* sortedOrder({
   count,
 }: Pick<KeyColumns, 'columns' | 'count'>): Generator<void, Uint32Array> {
   let order: Uint32Array = new Uint32Array(count)
-  for (let i = 0; i < count; i++) order[i] = i
+  for (let from = 0; from < count; from += ENTRIES_A_YIELD) {
+    const end = Math.min(count, from + ENTRIES_A_YIELD)
+    for (let i = from; i < end; i++) order[i] = i
+    yield
+  }
   let next: Uint32Array = new Uint32Array(count)
   for (let c = columns.length - 1; c >= 0; c--) {
     const column = columns[c] as Uint32Array

@@ -45,7 +45,7 @@ export interface BulkParts {
 const PASS_ENTRIES_MAX = 4_000_000
 const SAMPLE_MAX = 65_536
 const RECORDS_A_YIELD = 8192
-const PAGES_A_YIELD = 32
+const PAGES_A_YIELD = 12
 const ENTRIES_A_YIELD = 65_536
 
 /** Share of the work that is done, from 0 to 1. */

@@ -9,7 +9,7 @@
 import type { Folding, FoldState } from './fold.ts'
 
 /** A step of the building is as much work as so many entries that are merged. */
-const STEP_WORK = 1024
+const STEP_WORK = 700
 
 export class BulkFold implements Folding {
   readonly #build: Generator<unknown, void>
