@@ -155,6 +155,7 @@ function compare(
     }
     digest.update(inspect(answers, { depth: null }))
   }
+  compareBulk(store, shown, names, some)
   // Reads of others in between are nothing to a row that is held.
   const on = shown[heldOn]
   for (const name of names) {
@@ -179,6 +180,32 @@ function compare(
     walked,
     live.map(([n, record]) => [n, record]),
   )
+}
+
+/** A few records at once are read in another way than many. */
+function compareBulk(
+  store: Store,
+  shown: readonly (Fields | undefined)[],
+  names: readonly string[],
+  some: readonly number[],
+): void {
+  deepStrictEqual(
+    store.getMany([-1, ...some]),
+    [-1, ...some].map(n => shown[n]),
+  )
+  const live = some.filter(n => shown[n] !== undefined)
+  if (live.length === 0) return
+  const many = Array.from({ length: 130 }, (_, i) => live[i % live.length] as number)
+  for (const name of names) {
+    const few = [...(store.gather(name as never, live) as ArrayLike<unknown> as unknown[])]
+    const first = [...(store.gather(name as never, many) as ArrayLike<unknown> as unknown[])]
+    deepStrictEqual(few, first.slice(0, few.length))
+    if (live.length === some.length) continue
+    deepStrictEqual(
+      outcome(() => store.gather(name as never, some)),
+      'ERR_STRIDE_NO_RECORD',
+    )
+  }
 }
 
 /** What a call gives, or the code that it fails with. */

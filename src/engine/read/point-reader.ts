@@ -33,6 +33,9 @@ const HOT_BYTES_MAX = 0x7fffffff
 /** The reading of a store or flat file. Only for the engine and its tests. */
 export let readingOf: <S extends AnySchema>(set: PointReader<S>) => Reading<S>
 
+/** Points view and bytes of a set at record n, with hot records around it. @returns its position; -1 if it is deleted or past the end */
+export let findIn: <S extends AnySchema>(set: PointReader<S>, n: number) => number
+
 /** Reading one record by its number, in stores, flat files and concurrent transactions. */
 export abstract class PointReader<S extends AnySchema> extends ReaderBase {
   readonly #reading: Reading<S, RecordLayers>
@@ -52,6 +55,7 @@ export abstract class PointReader<S extends AnySchema> extends ReaderBase {
 
   static {
     readingOf = <S extends AnySchema>(set: PointReader<S>) => set.#reading as Reading<S>
+    findIn = (set, n) => set.#find(n)
   }
 
   /**

@@ -13,6 +13,7 @@ import type { RecordLayers } from '../records/record-layers.ts'
 import { NO_RECORD, noRecord, toRecordNumbers } from '../records/record-numbers.ts'
 import { rowClassOf, walkClassOf } from './codecs.ts'
 import { FollowingFinder } from './following-finder.ts'
+import { FEW, gatherFew, gatherHot } from './gather-few.ts'
 import { AT_ONCE, gatherAll, gatherNumbers, PIECE_RECORDS, type Pieces } from './gather.ts'
 import { PointReader } from './point-reader.ts'
 import { prefetchRanges, rangeEnds, readPrefetch } from './prefetch.ts'
@@ -97,6 +98,11 @@ export abstract class RecordSet<S extends AnySchema> extends PointReader<S> impl
     refuseOptions(none, 'getMany')
     const list = toRecordNumbers(numbers)
     this.#reading.prepareBulk(list.length)
+    if (list.length <= FEW && this.#reading.follower === undefined) {
+      const few: (Output<S> | undefined)[] = []
+      for (let i = 0; i < list.length; i++) few.push(this.#getIfAny(list[i] as number))
+      return few
+    }
     return this.#reading.together(() => {
       const { source } = this.#reading
       const { addressing, pool, locator } = source
@@ -129,20 +135,26 @@ export abstract class RecordSet<S extends AnySchema> extends PointReader<S> impl
     numbers?: Iterable<number> | ArrayLike<number>,
     options?: GatherOptions,
   ): GatherResult<S, Name> {
-    const { missing } = GATHER.read(options, 'gather')
+    const missing = options === undefined ? undefined : GATHER.read(options, 'gather').missing
     const list = numbers === undefined ? undefined : toRecordNumbers(numbers)
     const column = this.#reading.source.codec.column(name)
     const element = missing === undefined ? undefined : column.missing(missing)
+    const absent = (n: number): unknown => {
+      if (element === undefined) throw noRecord(n, this)
+      return element()
+    }
+    const { follower, locator } = this.#reading.source
+    if (list !== undefined && list.length > 0 && locator.isDense) {
+      const isFew = list.length <= FEW && follower === undefined
+      const quick = isFew ? gatherFew(this, column, list, absent) : gatherHot(this, column, list, locator)
+      if (quick !== undefined) return quick as GatherResult<S, Name>
+    }
     this.#reading.prepareBulk(list?.length)
     if (list === undefined) {
       const all = this.#reading.together(() =>
         gatherAll(this.#reading.source.locator, column, this.count, this.#pieces),
       )
       return all as GatherResult<S, Name>
-    }
-    const absent = (n: number): unknown => {
-      if (element === undefined) throw noRecord(n, this)
-      return element()
     }
     const asked = this.#reading.together(() => {
       return gatherNumbers(this.#reading.source, column, list, absent, this.#pieces)

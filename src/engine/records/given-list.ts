@@ -16,11 +16,14 @@ const LENGTH_MAX = 2 ** 32 - 1
  * @throws TypeError for what is no list
  */
 export function toList(list: unknown, what: string): ArrayLike<unknown> {
-  if (typeof list !== 'object' || list === null || types.isDataView(list) || types.isStringObject(list)) {
-    throw noList(what, shown(list))
+  if (Array.isArray(list)) return list
+  if (typeof list !== 'object' || list === null) throw noList(what, shown(list))
+  // A DataView has no length. Asking for that first spares most calls two calls of native code.
+  if (ArrayBuffer.isView(list) && typeof (list as { length?: unknown }).length === 'number') {
+    return list as unknown as ArrayLike<unknown>
   }
-  if (ArrayBuffer.isView(list)) return list as unknown as ArrayLike<unknown>
-  const items = Array.isArray(list) || !(Symbol.iterator in list) ? list : Array.from(list as Iterable<unknown>)
+  if (types.isDataView(list) || types.isStringObject(list)) throw noList(what, shown(list))
+  const items = Symbol.iterator in list ? Array.from(list as Iterable<unknown>) : list
   const { length } = items as Partial<ArrayLike<unknown>>
   if (Number.isSafeInteger(length) && (length as number) >= 0 && (length as number) <= LENGTH_MAX) {
     return items as ArrayLike<unknown>

@@ -34,6 +34,8 @@ export type Bound<Key> = Key extends unknown[]
 
 /** Keys that are looked up between two checks of the writer's sequence. */
 const PIECE_KEYS = 256
+/** For so few keys one lookup after the other is faster than preparing a batch (bench/rows-and-readers.ts). */
+const FEW = 8
 const NEVER_READY = new HashHomes(new KeyHash(new Uint8Array(SEED_BYTES)), undefined)
 
 /**
@@ -128,7 +130,13 @@ export class StoreIndex<S extends AnySchema = AnySchema, Key = unknown> {
   numbers(keys: Iterable<Key> | ArrayLike<Key>, none?: NoOptions): Float64Array {
     refuseOptions(none, 'numbers')
     const list = this.#readAll(keys)
-    return this.#store.together(() => this.#numbersOf(list))
+    const { length } = list
+    if (this.#isFollowing || length === 0 || length > FEW) {
+      return this.#store.together(() => this.#numbersOf(list))
+    }
+    const out = new Float64Array(length)
+    for (let i = 0; i < length; i++) out[i] = this.#numberOf(list[i])
+    return out
   }
 
   /** The numbers of all records with this key, ascending, in a new array. */
@@ -202,6 +210,18 @@ export class StoreIndex<S extends AnySchema = AnySchema, Key = unknown> {
       )
     }
     return out
+  }
+
+  /** Of a key that was read, where no other process writes. */
+  #numberOf(given: unknown): number {
+    const quick = this.#quick
+    if (quick.isReady && typeof given === 'number' && given >>> 0 === given) {
+      const n = quick.find(given)
+      if (n !== UNSURE) return n
+    }
+    const n = this.#find().number(given)
+    this.#store.found?.(n)
+    return n
   }
 
   #number(key: Key): number {
