@@ -102,7 +102,7 @@ export function gatherNumbers(
     }
     for (let i = from; i < to; i++) {
       ahead.before(i)
-      const position = order[i] as number
+      const position = order.positions[i] as number
       gatherOne(locator, column, numbers[position] as number, out, position, absent)
     }
   }

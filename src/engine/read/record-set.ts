@@ -113,9 +113,9 @@ export abstract class RecordSet<S extends AnySchema> extends PointReader<S> impl
         return out
       }
       const ahead = new ReadAhead(list, order, addressing, (offset, length) => pool.readAhead(offset, length))
-      for (let i = 0; i < order.length; i++) {
+      for (let i = 0; i < order.positions.length; i++) {
         ahead.before(i)
-        const position = order[i] as number
+        const position = order.positions[i] as number
         out[position] = this.#getIfAny(list[position] as number)
       }
       return out

@@ -24,6 +24,13 @@ export interface VisitedFile {
   readonly coldSampling: ColdSampling
 }
 
+/** Positions in a list of numbers, in the order in which the records are visited. */
+export interface VisitOrder {
+  readonly positions: Uint32Array
+  /** Whether pages are expected to come from the disk, so that it is worth requesting them ahead. */
+  readonly isCold: boolean
+}
+
 /**
  * Positions in `numbers`, sorted by the block of the file in which each record lies; undefined if the given order is as good. Counting
  * sort: O(n + blocks).
@@ -34,16 +41,16 @@ export function fileOrder(
   { addressing, pool, windowBytes, coldSampling }: VisitedFile,
   size: number,
   eachNs: number,
-): Uint32Array | undefined {
+): VisitOrder | undefined {
   const { length } = numbers
   if (length < COUNT_MIN || size === 0) return undefined
   const stride = Math.abs(addressing.stride)
   const fileBytes = size * stride
-  const isCold = (i: number): boolean => {
+  const isCold = coldSampling.seemsCold(length, eachNs, i => {
     const n = numbers[i] as number
     return n >= 0 && n < size && !pool.isResident(offsetOf(addressing, Math.floor(n)))
-  }
-  if (fileBytes <= windowBytes && !coldSampling.seemsCold(length, eachNs, isCold)) return undefined
+  })
+  if (fileBytes <= windowBytes && !isCold) return undefined
 
   const blockBytes = Math.max(BLOCK_BYTES, Math.ceil(fileBytes / BLOCK_COUNT_MAX))
   const recordsPerBlock = Math.max(1, Math.floor(blockBytes / stride))
@@ -55,15 +62,16 @@ export function fileOrder(
   }
   for (let i = 0; i < length; i++) (starts[blockOf(i) + 1] as number)++
   for (let b = 0; b < blocks; b++) (starts[b + 1] as number) += starts[b] as number
-  const order = new Uint32Array(length)
-  for (let i = 0; i < length; i++) order[(starts[blockOf(i)] as number)++] = i
-  return order
+  const positions = new Uint32Array(length)
+  for (let i = 0; i < length; i++) positions[(starts[blockOf(i)] as number)++] = i
+  return { positions, isCold }
 }
 
-/** Requests pages ahead of a walk in file order. */
+/** Requests pages ahead of a walk in file order, if they are cold: a request that is not needed costs a system call. */
 export class ReadAhead {
   readonly #numbers: ArrayLike<number>
   readonly #order: Uint32Array
+  readonly #isCold: boolean
   readonly #addressing: Addressing
   readonly #ask: (offset: number, length: number) => void
   #asked = 0
@@ -71,18 +79,20 @@ export class ReadAhead {
 
   constructor(
     numbers: ArrayLike<number>,
-    order: Uint32Array,
+    order: VisitOrder,
     addressing: Addressing,
     ask: (offset: number, length: number) => void,
   ) {
     this.#numbers = numbers
-    this.#order = order
+    this.#order = order.positions
+    this.#isCold = order.isCold
     this.#addressing = addressing
     this.#ask = ask
   }
 
   /** Called before the walk visits order[position]. */
   before(position: number): void {
+    if (!this.#isCold) return
     const until = Math.min(this.#order.length, position + BLOCKS_AHEAD)
     for (; this.#asked < until; this.#asked++) {
       const n = this.#numbers[this.#order[this.#asked] as number] as number
