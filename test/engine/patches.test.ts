@@ -249,6 +249,54 @@ test('a reader that is held takes no byte of a commit that came while it looked'
   writer.close()
 })
 
+const Wide = z.object({ count: z.uint32(), rest: ascii(60_000) })
+
+test('commits that wait for no sync pile up no images in memory, however short their frames are', () => {
+  const options = { durability: 'process', stagedBytesMax: 8 * 1024 * 1024 } as const
+  using store = openStoreOn(createSimulatedPlatform(), PATH, Wide, options)
+  store.append({ count: 0, rest: '' })
+  store.commitSync()
+  for (let count = 1; count <= 400; count++) {
+    store.update(0, { count })
+    store.commitSync()
+  }
+  expect(store.field(0, 'count')).toBe(400)
+})
+
+test('of records with many patches those with the most are kept, and no more than memory allows', () => {
+  const platform = createSimulatedPlatform()
+  const wideCount = 20
+  const first = openStoreOn(platform, PATH, Wide)
+  first.appendMany(Array.from({ length: wideCount }, () => ({ count: 0, rest: '' })))
+  first.commitSync()
+  first.close()
+  const store = openStoreOn(platform, PATH, Wide)
+  for (let count = 1; count <= 200; count++) {
+    for (let n = 0; n < wideCount; n++) if (count <= 70 || n === 17) store.update(n, { count })
+    store.commitSync()
+  }
+  const files = new Map([...platform.files()].map(([path, bytes]) => [path, bytes.slice()]))
+  store.close()
+  const { recordSize } = store.layout
+  for (const [keptCount, limits] of [
+    [wideCount, {}],
+    [1, { journalBytesKept: 3 * recordSize }],
+  ] as const) {
+    let readings = 0
+    const counting = readsDisturbed(createSimulatedPlatform({ files: new Map(files) }), length => {
+      if (length === recordSize) readings++
+    })
+    using reader = openStoreOn(counting, PATH, Wide, { readOnly: true }, limits)
+    readings = 0
+    expect(reader.field(17, 'count')).toBe(200)
+    expect(readings).toBe(0)
+    expect(reader.gather('count')).toEqual(
+      Uint32Array.from({ length: wideCount }, (_, n) => (n === 17 ? 200 : 70)),
+    )
+    expect(readings).toBe(wideCount - keptCount)
+  }
+})
+
 /** The same platform, whose files call before each reading of bytes. */
 function readsDisturbed(platform: Platform, disturb: (length: number) => void): Platform {
   const over = (file: PlatformFile): PlatformFile =>

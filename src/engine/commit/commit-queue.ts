@@ -28,6 +28,12 @@ export function loadOf({ commits }: CommitGroup): { readonly changes: number; re
   return load
 }
 
+/** Bytes of memory that a group takes until it is in the file: its frames, or the images of its records where they are larger. */
+export function memoryOf({ frames, commits }: CommitGroup, recordSize: number): number {
+  const images = commits.reduce((sum, { changes }) => sum + changes.numbers.length, 0)
+  return Math.max(frames.length, images * recordSize)
+}
+
 export class CommitQueue {
   readonly #groupBytesMax: number
   readonly #groups = new Fifo<CommitGroup>()

@@ -27,7 +27,7 @@ import type { Locator } from '../records/locator.ts'
 import { Admission } from './admission.ts'
 import { Checkpointer, type Companion } from './checkpointer.ts'
 import { CommitProgress, type CommitStats, revertStaging } from './commit-progress.ts'
-import { type CommitGroup, CommitQueue, loadOf } from './commit-queue.ts'
+import { type CommitGroup, CommitQueue, loadOf, memoryOf } from './commit-queue.ts'
 import { CommitRounds, type RoundOwner } from './commit-rounds.ts'
 import type { Durability } from './commit-waiters.ts'
 import { DataSyncs } from './data-syncs.ts'
@@ -56,7 +56,7 @@ export interface CommitterParts {
   readonly keySpans: () => KeySpans
 }
 
-/** Bytes of frames that may wait for a sync behind commits that did not wait for it. */
+/** Bytes of memory that may wait for a sync behind commits that did not wait for it. */
 const UNSYNCED_BYTES_MAX = 4 * 1024 * 1024
 
 export class Committer implements RoundOwner {
@@ -322,7 +322,7 @@ export class Committer implements RoundOwner {
   #write(journal: Journal, group: CommitGroup): void {
     const starts = group.commits.map(({ at }) => at)
     journal.write(group.frames, starts, group.admitted, this.#progress.applied.commitNumber, loadOf(group))
-    this.#unsyncedBytes += group.frames.length
+    this.#unsyncedBytes += memoryOf(group, this.#parts.locator.staging.recordSize)
     this.#queue.shift()
     this.#progress.write(group.commits)
     this.#progress.acknowledge()

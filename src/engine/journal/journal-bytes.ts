@@ -30,6 +30,7 @@ export interface JournalBytesOptions {
 
 export class JournalBytes implements FrameBytes {
   readonly size: number
+  readonly keptBytesMax: number
   readonly #file: PlatformFile
   readonly #isReadOnce: boolean
   readonly #pieces: (HeapBytes | undefined)[]
@@ -51,6 +52,7 @@ export class JournalBytes implements FrameBytes {
     const { keptBytesMax, isReadOnce = false, size = file.size() } = options
     this.#file = file
     this.size = size
+    this.keptBytesMax = keptBytesMax
     this.#isReadOnce = isReadOnce
     const count = Math.ceil(this.size / PIECE_BYTES)
     this.#pieces = new Array<undefined>(count).fill(undefined)

@@ -4,8 +4,8 @@
  *   NE1  images stay in the journal, and are read again when they are asked for (journal-bytes.ts). A change takes 16 bytes of memory
  *        while changes are sorted and 8 afterwards, twice that where record numbers or the journal go beyond 2^32.
  *   NE2  the work stops after some thousand changes.
- *   NE3  patches are laid over the record as it lies in the file, which may be any mixture of its versions (PA1). A record with
- *        many of them is made once, and kept.
+ *   NE3  patches are laid over the record as it lies in the file, which may be any mixture of its versions (PA1). Records with
+ *        many of them are made once and kept: those with the most, in as much memory as the journal's pieces may take.
  */
 
 import type { PlatformFile } from '../../mmap/platform.ts'
@@ -94,7 +94,7 @@ export class NetChanges implements AppliedChanges, Overlay {
 
   eachPiece(i: number, put: PutPiece): void {
     const { patchAt } = this.#lastOf(i)
-    if (patchAt >= 0 && this.#endOf(i) - this.#firstOf(i) === 1) {
+    if (patchAt >= 0 && this.#countOf(i) === 1) {
       // Nothing has to be read for one patch.
       const bytes = this.#sources.bytes as JournalBytes
       eachRange(bytes, patchAt, (start, length, newAt) => {
@@ -119,12 +119,20 @@ export class NetChanges implements AppliedChanges, Overlay {
   /** Makes the records that have many changes. @throws ERR_STRIDE_TRUNCATED, _CORRUPT, _IO */
   *keepLong(): QuietSteps<void> {
     if (this.#firsts === undefined) return
+    const kept = this.#kept
+    const { bytes, records } = this.#sources
+    const keptMax = Math.max(1, Math.floor((bytes?.keptBytesMax ?? 0) / records.addressing.recordSize))
+    let patchesMax = PATCHES_MAX
     let unyielded = 0
     for (let i = 0; i < this.numbers.length; i++) {
-      const count = this.#endOf(i) - this.#firstOf(i)
-      if (count > PATCHES_MAX && !this.isDeleted(i)) {
-        if (this.#lastOf(i).patchAt >= 0) this.#kept.set(i, this.#make(i) as HeapBytes)
+      const count = this.#countOf(i)
+      if (count > patchesMax && !this.isDeleted(i)) {
+        if (this.#lastOf(i).patchAt >= 0) kept.set(i, this.#make(i) as HeapBytes)
         unyielded += count
+      }
+      while (kept.size > keptMax) {
+        patchesMax *= 2
+        for (const k of kept.keys()) if (this.#countOf(k) <= patchesMax) kept.delete(k)
       }
       if (++unyielded < CHANGES_A_STEP) continue
       unyielded = 0
@@ -184,6 +192,10 @@ export class NetChanges implements AppliedChanges, Overlay {
   }
   #endOf(i: number): number {
     return this.#firsts === undefined ? i + 1 : (this.#firsts[i + 1] as number)
+  }
+
+  #countOf(i: number): number {
+    return this.#endOf(i) - this.#firstOf(i)
   }
 
   #firstFrom(n: number): number {
