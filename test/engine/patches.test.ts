@@ -9,8 +9,10 @@ import fc from 'fast-check'
 import { ascii } from 'stridedb'
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
+import { allSteps, type QuietSteps } from '../../src/engine/file/steps.ts'
 import { readIdentity } from '../../src/engine/format/identity.ts'
 import { FRAME_HEADER } from '../../src/engine/format/journal-format.ts'
+import { readRoot } from '../../src/engine/format/root.ts'
 import { ChangeReader } from '../../src/engine/journal/change-reader.ts'
 import { WholeBytes } from '../../src/engine/journal/frame-bytes.ts'
 import {
@@ -19,6 +21,9 @@ import {
   FrameGroup,
   frameBytesMax,
 } from '../../src/engine/journal/frame-encode.ts'
+import { readJournalHeader } from '../../src/engine/journal/journal-header.ts'
+import { framesBehind, scanJournal } from '../../src/engine/journal/journal-scan.ts'
+import { collapse } from '../../src/engine/journal/net-changes.ts'
 import { eachRange, layNew, layReplaced } from '../../src/engine/journal/patch.ts'
 import { openStoreOn } from '../../src/engine/open.ts'
 import { HeapBytes } from '../../src/engine/records/heap-bytes.ts'
@@ -261,6 +266,48 @@ test('commits that wait for no sync pile up no images in memory, however short t
     store.commitSync()
   }
   expect(store.field(0, 'count')).toBe(400)
+})
+
+test('many short frames are looked through, and many patches of a record are laid, in many steps', async () => {
+  const platform = createSimulatedPlatform()
+  using store = openStoreOn(platform, PATH, Item)
+  store.append({ id: 0, a: 0, text: 'text', b: 0 })
+  store.commitSync()
+  for (let a = 1; a <= 6000; a++) {
+    store.update(0, { a })
+    void store.commit()
+  }
+  await store.flush()
+  let readings = 0
+  const counting = readsDisturbed(platform, () => {
+    readings++
+  })
+  const identity = readIdentity(platform.open(PATH, { access: 'read', create: 'never' }))
+  const file = counting.open(`${PATH}-journal`, { access: 'read', create: 'never' })
+  /** What is read at most between two steps, in pieces of 64 KiB; the frames take 800 KiB. */
+  function readingsOf<T>(steps: QuietSteps<T>): readonly [T, number] {
+    let most = 0
+    for (;;) {
+      readings = 0
+      const step = steps.next()
+      most = Math.max(most, readings)
+      if (step.done === true) return [step.value, most]
+    }
+  }
+  const [frames, most] = readingsOf(framesBehind(file, readJournalHeader(file, identity), 0))
+  expect(frames?.length).toBe(6001)
+  expect(most).toBeLessThan(5)
+  file.close()
+  const records = {
+    file: platform.open(PATH, { access: 'read', create: 'never' }),
+    addressing: { ...identity, stride: identity.recordSize },
+  }
+  const root = readRoot(records.file, records.addressing)
+  const scan = allSteps(scanJournal(counting, PATH, identity, root, 0, 0))
+  const [net, mostOfNet] = readingsOf(collapse(scan, records, PATH, root))
+  expect(net.commitNumber).toBe(store.commitNumber)
+  expect(mostOfNet).toBeLessThan(8)
+  net.close()
 })
 
 test('of records with many patches those with the most are kept, and no more than memory allows', () => {

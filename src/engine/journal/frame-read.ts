@@ -24,6 +24,8 @@ const HEADER_BYTES = FRAME_HEADER.size
 const COUNT_MAX = 2 ** 52
 const BYTES_A_STEP = 512 * 1024
 const CHANGES_A_STEP = 8192
+/** Of frames with few changes. */
+export const FRAMES_A_STEP = 512
 const MAGIC = Buffer.alloc(4)
 MAGIC.writeUInt32LE(FRAME_MAGIC)
 

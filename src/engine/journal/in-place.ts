@@ -14,7 +14,7 @@ import { offsetOf } from '../format/addressing.ts'
 import { corrupt } from '../format/identity.ts'
 import type { InPlaceRecords } from './frame-chain.ts'
 import { ChangeReader } from './change-reader.ts'
-import { changesInSteps } from './frame-read.ts'
+import { changesInSteps, FRAMES_A_STEP } from './frame-read.ts'
 import type { JournalScan } from './journal-scan.ts'
 import type { RecordsFile } from './net-changes.ts'
 import { layReplaced } from './patch.ts'
@@ -91,6 +91,7 @@ function* firstReplaced(
       places[count++] = at === imageAt ? size + at : at
     })
     if (!isSound) throw corrupt(file.path, frame.at, `commit ${frame.head.commitNumber} contradicts itself`)
+    if (frame.head.commitNumber % FRAMES_A_STEP === 0) yield
   }
   const found = { numbers: list.subarray(0, count), values: places.subarray(0, count) }
   const { numbers, values, firsts } = yield* grouped(found, last.size)

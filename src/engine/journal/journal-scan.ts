@@ -293,6 +293,8 @@ function* eachWhole(
       continue
     }
     visit(head, at)
-    at = frameEnd(at, head)
+    const next = frameEnd(at, head)
+    sinceYield += next - at
+    at = next
   }
 }

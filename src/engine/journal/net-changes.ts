@@ -10,24 +10,26 @@
 
 import type { PlatformFile } from '../../mmap/platform.ts'
 import type { AppliedChanges, PutPiece } from '../file/apply.ts'
-import type { QuietSteps } from '../file/steps.ts'
+import { allSteps, type QuietSteps } from '../file/steps.ts'
 import { type Addressing, offsetOf } from '../format/addressing.ts'
 import { corrupt, truncated } from '../format/identity.ts'
 import type { CommitCounts } from '../format/root.ts'
 import { HeapBytes } from '../records/heap-bytes.ts'
 import type { Overlay } from '../records/overlay.ts'
+import { grouped, type NumberedGroups, type Numbers, numbersBelow } from '../records/sort-changes.ts'
 import { ChangeReader } from './change-reader.ts'
-import { changesInSteps } from './frame-read.ts'
+import { changesInSteps, FRAMES_A_STEP } from './frame-read.ts'
 import type { JournalBytes } from './journal-bytes.ts'
 import type { JournalScan } from './journal-scan.ts'
 import { checksumOfPatch, eachRange, layNew } from './patch.ts'
-import { grouped, type NumberedGroups, type Numbers, numbersBelow } from '../records/sort-changes.ts'
 
 /** No change lies there, but a journal's header: the record is deleted. */
 const NOWHERE = 0
 /** A record with more changes than these is made once, and kept. */
 const PATCHES_MAX = 64
 const CHANGES_A_STEP = 16 * 1024
+/** Each may lie in a piece of the journal that has to be read again. */
+const PATCHES_A_STEP = 1024
 
 /** Where records lie. */
 export interface RecordsFile {
@@ -127,7 +129,7 @@ export class NetChanges implements AppliedChanges, Overlay {
     for (let i = 0; i < this.numbers.length; i++) {
       const count = this.#countOf(i)
       if (count > patchesMax && !this.isDeleted(i)) {
-        if (this.#lastOf(i).patchAt >= 0) kept.set(i, this.#make(i) as HeapBytes)
+        if (this.#lastOf(i).patchAt >= 0) kept.set(i, (yield* this.#making(i)) as HeapBytes)
         unyielded += count
       }
       while (kept.size > keptMax) {
@@ -147,19 +149,26 @@ export class NetChanges implements AppliedChanges, Overlay {
 
   /** The record as it is after its last change. */
   #make(i: number): HeapBytes | undefined {
+    return allSteps(this.#making(i))
+  }
+
+  *#making(i: number): QuietSteps<HeapBytes | undefined> {
     const bytes = this.#sources.bytes as JournalBytes
     const { recordSize } = this.#sources.records.addressing
     const first = this.#firstOf(i)
     const last = this.#endOf(i) - 1
     if (this.#places[last] === NOWHERE) return undefined
     let from = last
-    while (from >= first && this.#changeAt(this.#places[from] as number).patchAt >= 0) from--
+    while (from >= first && this.#changeAt(this.#places[from] as number).patchAt >= 0) {
+      if (from-- % PATCHES_A_STEP === 0) yield
+    }
     if (from === last) return bytes.find(this.#lastOf(i).imageAt, recordSize)
     const record = new HeapBytes(Buffer.allocUnsafeSlow(recordSize))
     if (from < first) this.#readRecord(this.numbers[i] as number, record.bytes)
     for (let k = Math.max(first, from); k <= last; k++) {
       const change = this.#changeAt(this.#places[k] as number)
       if (!change.isDeleted) layNew(bytes, change, record.bytes)
+      if (k % PATCHES_A_STEP === 0) yield
     }
     return record
   }
@@ -233,6 +242,7 @@ export function* collapse(
       places[count++] = isDeleted ? NOWHERE : at === imageAt ? size + at : at
     })
     if (!isSound) throw corrupt(path, frame.at, `commit ${frame.head.commitNumber} contradicts itself`)
+    if (frame.head.commitNumber % FRAMES_A_STEP === 0) yield
   }
   const list = { numbers: numbers.subarray(0, count), values: places.subarray(0, count) }
   const net = new NetChanges(state, yield* grouped(list, state.size), { bytes, records })

@@ -20,7 +20,7 @@ import { indexPathOf } from '../../format/file-names.ts'
 import type { Identity } from '../../format/identity.ts'
 import type { AppliedState, CommitCounts, Root } from '../../format/root.ts'
 import { ChangeKeys } from '../../journal/change-keys.ts'
-import { changesInSteps, type Frame } from '../../journal/frame-read.ts'
+import { changesInSteps, FRAMES_A_STEP, type Frame } from '../../journal/frame-read.ts'
 import type { Locator } from '../../records/locator.ts'
 import type { RebuiltIndex } from '../../recovery/recovery.ts'
 import {
@@ -198,6 +198,7 @@ export function* noteFrames(
   for (const frame of frames()) {
     if (frame.head.commitNumber <= set.file.root.commitNumber) continue
     yield* changesInSteps(frame, recordSize, change => keys.tell(set, frame.bytes, change))
+    if (frame.head.commitNumber % FRAMES_A_STEP === 0) yield
   }
 }
 
