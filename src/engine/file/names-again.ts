@@ -17,7 +17,7 @@ export function syncNamesAgain(platform: Platform, path: string, storeId: string
     file.close()
     platform.remove(file.path)
   } catch (error) {
-    // On a full disk the sync alone has to do.
+    // On a full disk the sync alone has to do. A file that cannot be removed is a leftover for the next writer.
     if (!(error instanceof StrideError)) throw error
   }
   platform.syncFolder(path)

@@ -101,6 +101,8 @@ async function writeCompacted<S extends AnySchema>(
   let isTold = false
   const replacing = (): void => {
     reading.assertOpen()
+    // A fold of indexes in the background may have failed meanwhile.
+    committer.assertSound()
     options.signal?.throwIfAborted()
     assertCurrent(platform, path, file.file)
     isTold = true

@@ -147,9 +147,10 @@ export class WriterIndexes<S extends AnySchema> implements SessionIndexes {
       steps?.return()
       set.giveUp(index)
     }
-    committer.assertSound()
     epoch.value++
     try {
+      // A fold in the background may have failed meanwhile.
+      committer.assertSound()
       set.checkpointer.publish()
       set.checkpointer.assertWhole()
       this.#nameInRoot(set.definitions)

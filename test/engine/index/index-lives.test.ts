@@ -4,13 +4,18 @@
  * Rules: D10 (docs/durability.md), NI3 (src/engine/indexes/upkeep/next-index-file.ts).
  */
 
+import { constants } from 'node:os'
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
 import { openStoreOn } from '../../../src/engine/open.ts'
 import type { Platform } from '../../../src/mmap/platform.ts'
 import { createSimulatedPlatform } from '../../../src/mmap/simulated/simulated-platform.ts'
+import { errnoError } from '../../../src/mmap/system-errors.ts'
 import { createMortalPlatform, discard } from '../../crash/mortal-platform.ts'
+import { beginning, STORE_PATH } from '../../crash/run-workload.ts'
+import { openUnderTest } from '../../crash/store-under-test.ts'
 import { dieThenCut, failThenCut } from '../../crash/two-lives.ts'
+import { codeOf, codeOfAsync } from '../support.ts'
 
 const PATH = '/lives/x.stride'
 const Item = z.object({ id: z.uint32(), kind: z.uint32() })
@@ -87,4 +92,32 @@ describe('an index that the root names is in the index file, on the disk', () =>
     expect(lives).toBeGreaterThan(4)
     expect(images).toBeGreaterThan(lives)
   })
+})
+
+test('a sync of the index file that fails during compact refuses it, and the store is poisoned', async () => {
+  let failing = 0
+  let syncs = 0
+  const { files: found } = await beginning('small', 'holes')
+  const files = new Map([...found].map(([name, bytes]) => [name.replace(STORE_PATH, PATH), bytes]))
+  const index = [...files.keys()].indexOf(`${PATH}-index`) + 1
+  for (failing = 1; failing <= 4; failing++) {
+    syncs = 0
+    const platform = createSimulatedPlatform({
+      files,
+      observer(event) {
+        const isSync = event.kind === 'sync-end' && event.file === index
+        if (isSync && ++syncs === failing) throw errnoError('fdatasync', constants.errno.EIO, PATH)
+      },
+    })
+    const store = openUnderTest(platform, PATH, 'small', { reuseNumbers: true })
+    const code = await codeOfAsync(store.compact())
+    if (syncs < failing) {
+      expect(code).toBe('nothing was thrown')
+    } else {
+      expect(['ERR_STRIDE_IO', 'ERR_STRIDE_POISONED']).toContain(code)
+      expect(codeOf(() => store.update(2, { mark: 6 }))).toBe('ERR_STRIDE_POISONED')
+    }
+    store.close()
+  }
+  expect(syncs).toBeGreaterThan(0)
 })
