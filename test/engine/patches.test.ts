@@ -344,6 +344,31 @@ test('of records with many patches those with the most are kept, and no more tha
   }
 })
 
+test('a reader that is held keeps a bounded number of images, however short the frames are', () => {
+  const Large = z.object({ id: z.uint32(), text: ascii(60_000) })
+  const platform = createSimulatedPlatform()
+  const writer = openStoreOn(platform, PATH, Large)
+  writer.appendMany(Array.from({ length: 40 }, (_, id) => ({ id, text: 'text' })))
+  writer.commitSync()
+  let changes = 0
+  const changeAll = () => {
+    changes++
+    for (let n = 0; n < 40; n++) writer.update(n, { text: `text ${changes}` })
+    writer.commitSync()
+  }
+  const readTwice = (limits = {}) => {
+    using reader = openStoreOn(platform, PATH, Large, { readOnly: true }, limits)
+    return reader.read(() => {
+      const first = reader.get(0)?.text
+      changeAll()
+      return first === reader.get(0)?.text
+    })
+  }
+  expect(readTwice()).toBe(true)
+  expect(() => readTwice({ journalBytesKept: 0 })).toThrow(expect.objectContaining({ code: 'ERR_STRIDE_BUSY' }))
+  writer.close()
+})
+
 /** The same platform, whose files call before each reading of bytes. */
 function readsDisturbed(platform: Platform, disturb: (length: number) => void): Platform {
   const over = (file: PlatformFile): PlatformFile =>

@@ -108,7 +108,13 @@ export class ReaderSession<S extends AnySchema> implements Session, Following, S
     const { reading, options, epoch } = this.#settings
     const before = this.#indexes.set
     const readable = readableIndexes(this.file, reading.source, options)
-    this.#indexes.refresh(readable, this.#follower.syncedCommit(), reader.state, reader.held)
+    try {
+      this.#indexes.refresh(readable, this.#follower.syncedCommit(), reader.state, reader.held)
+    } catch (error) {
+      // A reading whose own code catches this is repeated nevertheless.
+      if (error instanceof HeldCommitLost) this.#moves++
+      throw error
+    }
     if (this.#indexes.set !== before) epoch.value++
     this.#seen = reader
     return this.#indexes.set

@@ -8,6 +8,7 @@
  *   HC3  where a frame is no longer in the journal, the held commit is lost, and never guessed.
  *   HC5  a record of which frames have patches alone is made of what lies in the file now and of what these patches replaced, the
  *        first one last. The file is read before the words are asked how far commits may be in it, and frames are read up to there.
+ *   HC6  a short frame can name many records: the memory of what is laid is bounded, and beyond it the held commit is lost.
  *   HC4  keys of records that were changed or appended since are told to whoever opens pages of an index that are newer than the
  *        held commit: such entries are then looked up in the records. Of an index that was created since not all keys may be known.
  *
@@ -26,11 +27,12 @@ import { type JournalOwner, JournalTail } from '../journal/journal-tail.ts'
 import { layReplaced } from '../journal/patch.ts'
 import type { Locator } from '../records/locator.ts'
 import type { Staging } from '../records/staging.ts'
+import type { RecoveryLimits } from './recovery-limits.ts'
 
 /** The commit that a reading began with cannot be seen any more: the reading begins again, with a later one. */
 export class HeldCommitLost extends StrideError {
   constructor(path: string) {
-    super('ERR_STRIDE_BUSY', `${path} changed so fast that the journal no longer holds what was replaced`, {
+    super('ERR_STRIDE_BUSY', `${path} changed so fast that what was replaced is no longer at hand`, {
       path,
     })
   }
@@ -38,11 +40,14 @@ export class HeldCommitLost extends StrideError {
 
 /** How many bytes of frames are kept for indexes. */
 const KEPT_BYTES_MAX = 64 * 1024 * 1024
+/** However small the limits are, images of so many bytes are laid over the file. */
+const LAID_BYTES_MIN = 1024 * 1024
 
 /** The store that is read. */
 export interface HeldStore extends JournalOwner {
   readonly file: PlatformFile
   readonly addressing: Addressing
+  readonly limits: Pick<RecoveryLimits, 'journalBytesKept'>
 }
 
 export class HeldCommit {
@@ -54,6 +59,8 @@ export class HeldCommit {
   #frameBytes = 0
   /** Those of them whose replaced images are not laid yet. */
   readonly #unlaid: Frame[] = []
+  /** Of images that were laid. */
+  #laidBytes = 0
 
   /** @param state what is committed as the reader sees it, laid over or in the file */
   constructor(file: HeldStore, { commitNumber, size }: PublishedState) {
@@ -132,23 +139,28 @@ export class HeldCommit {
   /**
    * Lays what the frames replaced that were read and not laid. What a patch leaves out is taken from the file, where later commits
    * may be already: their frames are read as well, and laid by the next call (HC5).
-   * @returns whether they are all there
+   * @returns whether the frames are all there, and the images are not too many (HC6)
    */
   #layUnlaid({ staging, addressing }: Locator, follower: Follower): boolean {
     const { recordSize } = addressing
     const frames = this.#unlaid
     const count = frames.length
     const images = new Map<number, Buffer>()
+    const bytesMax = Math.max(this.#file.limits.journalBytesKept, LAID_BYTES_MIN)
+    let isTooMuch = false
     for (const frame of frames) {
       visitChanges(frame, recordSize, ({ recordNumber: n, patchAt }) => {
         // Records behind the end were not there.
-        if (n >= this.#size || staging.isStaged(n) || images.has(n)) return
+        if (n >= this.#size || isTooMuch || staging.isStaged(n) || images.has(n)) return
+        isTooMuch = this.#laidBytes + (images.size + 1) * recordSize > bytesMax
+        if (isTooMuch) return
         const image = Buffer.alloc(recordSize)
         if (patchAt >= 0) this.#readNow(n, image, staging)
         images.set(n, image)
       })
     }
-    if (images.size > 0 && !this.#readUpTo(follower.syncedCommit())) return false
+    if (isTooMuch || (images.size > 0 && !this.#readUpTo(follower.syncedCommit()))) return false
+    this.#laidBytes += images.size * recordSize
     const absent = new Set<number>()
     for (const frame of frames.toReversed()) {
       visitChanges(frame, recordSize, change => {

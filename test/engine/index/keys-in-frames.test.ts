@@ -107,6 +107,38 @@ test('an index that was dropped is built again, though its file has it and the j
   }
 })
 
+test('a reading that catches the loss of its commit is repeated nevertheless', () => {
+  const platform = createSimulatedPlatform()
+  let writer = filled(platform)
+  using reader = openStoreOn(platform, PATH, Item, { readOnly: true })
+  let isCreated = false
+  let lost = 0
+  let rounds = 0
+  const seen = reader.read(() => {
+    rounds++
+    const { key } = reader.get(3) as { key: string }
+    if (!isCreated) {
+      for (let n = 0; n < COUNT; n++) writer.update(n, { key: keyOf(n, String(1000 + rounds)) })
+      writer.commitSync()
+    }
+    if (reader.get(3)?.key === key && !isCreated) {
+      writer.close()
+      writer = openStoreOn(platform, PATH, Item, { indexes: INDEXES })
+      isCreated = true
+    }
+    if (!isCreated) return undefined
+    try {
+      return [...reader.index('byKey').all(reader.get(3)?.key as string)]
+    } catch (error) {
+      lost++
+      return (error as Error).message
+    }
+  })
+  expect(lost).toBeGreaterThan(0)
+  expect(seen).toEqual([3])
+  writer.close()
+})
+
 test('a reader that is held finds by an index that was created since what its commit has', () => {
   const platform = createSimulatedPlatform()
   let writer = filled(platform)
