@@ -77,18 +77,6 @@ export const MUTATIONS: readonly KnownBad[] = [
     replace: `root.rootNumber < newest.rootNumber`,
   },
   {
-    name: 'a patch is not laid over the record in the file',
-    file: 'src/engine/journal/net-changes.ts',
-    find: `    if (from < first) this.#readRecord(this.numbers[i] as number, record.bytes)`,
-    replace: ``,
-  },
-  {
-    name: 'of several patches of a record the last one counts alone',
-    file: 'src/engine/journal/net-changes.ts',
-    find: `for (let k = Math.max(first, from); k <= last; k++) {`,
-    replace: `for (let k = last; k <= last; k++) {`,
-  },
-  {
     name: 'the checksum of a frame is not looked at',
     file: 'src/engine/journal/frame-read.ts',
     find: `return crc === head.payloadCrc ? head : undefined`,
@@ -128,9 +116,9 @@ export const MUTATIONS: readonly KnownBad[] = [
   {
     name: 'creating an index returns before a root names it',
     file: 'src/engine/opening/writer-indexes.ts',
-    find: `    try {
-      set.checkpointer.publish()`,
-    replace: `    try {`,
+    find: `      set.checkpointer.publish()
+      set.checkpointer.assertWhole()`,
+    replace: `      set.checkpointer.assertWhole()`,
     workload: after({ kind: 'index', meanwhile: [] }, MORE),
   },
   {
@@ -194,6 +182,6 @@ export const MUTATIONS: readonly KnownBad[] = [
     find: `publisher.begin(last.commitNumber)`,
     replace: `publisher.begin()`,
     // An older copy of the journal shows it, beside a file that a killed process left.
-    workload: after(CHECKPOINT, ...Array.from({ length: 8 }, () => [UPDATES, DELETES]).flat()),
+    workload: after(CHECKPOINT, ...Array.from({ length: 12 }, () => [UPDATES, DELETES, MORE]).flat()),
   },
 ]
