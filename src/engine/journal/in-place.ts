@@ -12,13 +12,13 @@ import { crc32 } from 'node:zlib'
 import type { QuietSteps } from '../file/steps.ts'
 import { offsetOf } from '../format/addressing.ts'
 import { corrupt } from '../format/identity.ts'
+import { firstFrom } from '../records/sort-changes.ts'
+import { changesByRecord } from './changes-by-record.ts'
 import type { InPlaceRecords } from './frame-chain.ts'
-import { ChangeReader } from './change-reader.ts'
-import { changesInSteps, FRAMES_A_STEP } from './frame-read.ts'
+import type { JournalBytes } from './journal-bytes.ts'
 import type { JournalScan } from './journal-scan.ts'
 import type { RecordsFile } from './net-changes.ts'
 import { layReplaced } from './patch.ts'
-import { grouped, numbersBelow } from '../records/sort-changes.ts'
 
 const READ_BYTES = 512 * 1024
 
@@ -74,51 +74,17 @@ export function* assertInPlace(store: RecordsFile, scan: JournalScan): QuietStep
 /** What the first change of each record from that commit's on replaced, in its frame and those behind it. */
 function* firstReplaced(
   { file, addressing: { recordSize } }: RecordsFile,
-  { bytes, changes, frames, last }: JournalScan,
-  { commitNumber, start: lowest }: InPlaceRecords,
+  scan: JournalScan,
+  first: InPlaceRecords,
 ): QuietSteps<Substitutes> {
-  if (bytes === undefined || last === undefined) return { numbers: [], put: () => {} }
-  const { size } = bytes
-  const list = numbersBelow(last.size, changes)
-  /** Where changes begin; behind the journal's end for appended images. */
-  const places = numbersBelow(2 * size, changes)
-  let count = 0
-  for (const frame of frames()) {
-    if (frame.head.commitNumber < commitNumber) continue
-    const isSound = yield* changesInSteps(frame, recordSize, ({ recordNumber, at, imageAt }) => {
-      if (recordNumber < lowest) return
-      list[count] = recordNumber
-      places[count++] = at === imageAt ? size + at : at
-    })
-    if (!isSound) throw corrupt(file.path, frame.at, `commit ${frame.head.commitNumber} contradicts itself`)
-    if (frame.head.commitNumber % FRAMES_A_STEP === 0) yield
-  }
-  const found = { numbers: list.subarray(0, count), values: places.subarray(0, count) }
-  const { numbers, values, firsts } = yield* grouped(found, last.size)
-  const change = new ChangeReader(bytes, recordSize)
+  const changes = yield* changesByRecord(scan, recordSize, file.path, first)
   return {
-    numbers,
+    numbers: changes.numbers,
     put: (i, target) => {
-      const first = firsts?.[i] ?? i
       // What patches replaced is laid over what the file holds, the first change last (PA1).
-      for (let k = (firsts?.[i + 1] ?? i + 1) - 1; k >= first; k--) {
-        const place = values[k] as number
-        if (place >= size) change.readAppended(numbers[i] as number, place - size)
-        else change.read(place, size)
-        if (!layReplaced(bytes, change, target)) target.fill(0)
+      for (let k = changes.countOf(i) - 1; k >= 0; k--) {
+        if (!layReplaced(changes.bytes as JournalBytes, changes.changeOf(i, k), target)) target.fill(0)
       }
     },
   }
-}
-
-/** The first of the rising numbers that is not below n. */
-function firstFrom(numbers: ArrayLike<number>, n: number): number {
-  let low = 0
-  let high = numbers.length
-  while (low < high) {
-    const middle = (low + high) >>> 1
-    if ((numbers[middle] as number) < n) low = middle + 1
-    else high = middle
-  }
-  return low
 }

@@ -7,12 +7,7 @@
  * How ranges are found: frame-encode.ts. Their format: format/journal-format.ts.
  */
 
-import {
-  CHANGE_HEAD_BYTES,
-  PATCH_HEAD_BYTES,
-  RANGE_HEAD_BYTES,
-  SPAN_HEAD_BYTES,
-} from '../format/journal-format.ts'
+import { PATCH_HEAD_BYTES, RANGE_HEAD_BYTES, SPAN_HEAD_BYTES } from '../format/journal-format.ts'
 import type { Change } from './change-reader.ts'
 import type { FrameBytes } from './frame-bytes.ts'
 
@@ -71,21 +66,11 @@ export function layReplaced(bytes: FrameBytes, change: Change, record: Buffer): 
   return true
 }
 
-/** Whether the frame alone says what the record was before the change, and what it is after it. */
-export function isWhole({ patchAt }: Change): boolean {
-  return patchAt < 0
-}
-
 /** Copies bytes of a frame that lie side by side. */
 export function copyFrom(bytes: FrameBytes, at: number, target: Buffer): void {
   if (target.length === 0) return
   const memory = bytes.find(at, target.length)
   memory.bytes.copy(target, 0, bytes.at, bytes.at + target.length)
-}
-
-/** Where the image of an insert or an update that begins at `at` lies. */
-export function imageBehind(at: number): number {
-  return at + CHANGE_HEAD_BYTES
 }
 
 function u32(bytes: FrameBytes, at: number): number {

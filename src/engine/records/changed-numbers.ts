@@ -6,6 +6,7 @@
  */
 
 import type { NumberMap } from './number-map.ts'
+import { firstFrom } from './sort-changes.ts'
 
 /** Records looked at one by one before a walk looks again. */
 const LOOK_AHEAD = 64
@@ -42,14 +43,7 @@ export class ChangedNumbers {
       return below
     }
     const numbers = this.#sortedOf(changes, sealed)
-    let low = 0
-    let high = numbers.length
-    while (low < high) {
-      const middle = (low + high) >>> 1
-      if ((numbers[middle] as number) <= n) low = middle + 1
-      else high = middle
-    }
-    return numbers[low] ?? Number.POSITIVE_INFINITY
+    return numbers[firstFrom(numbers, n + 1)] ?? Number.POSITIVE_INFINITY
   }
 
   #sortedOf(changes: NumberMap, sealed: NumberMap): Float64Array {

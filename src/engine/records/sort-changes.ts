@@ -44,6 +44,18 @@ export interface NumberedGroups {
   readonly firsts: Numbers | undefined
 }
 
+/** The index of the first of the rising numbers that is not below n. */
+export function firstFrom(numbers: ArrayLike<number>, n: number): number {
+  let low = 0
+  let high = numbers.length
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if ((numbers[middle] as number) < n) low = middle + 1
+    else high = middle
+  }
+  return low
+}
+
 /** Groups a list by its numbers, which are all below `bound`. The list's memory is used. */
 export function* grouped(list: NumberedList, bound: number): QuietSteps<NumberedGroups> {
   const { numbers, values } = yield* sorted(list, bound)
