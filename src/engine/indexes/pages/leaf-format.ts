@@ -5,7 +5,7 @@
  */
 
 import { crc32 } from 'node:zlib'
-import { INDEX_PAGE_BYTES, INDEX_PAGE_MAGIC, PAGE_CRC_AT, PAGE_FIELD_AT } from '../../format/index-format.ts'
+import { INDEX_PAGE_MAGIC, PAGE_CRC_AT, PAGE_FIELD_AT } from '../../format/index-format.ts'
 import type { EntryBuffer } from '../keys/words.ts'
 
 /** A page in memory that is being made. */
@@ -68,10 +68,4 @@ export function writeLeaf(
 export function checksumOfLeaf(bytes: Buffer, at: number): number | undefined {
   const checksum = crc32(bytes.subarray(at, at + PAGE_CRC_AT))
   return bytes.readUInt32LE(at + PAGE_CRC_AT) === checksum ? checksum : undefined
-}
-
-/** Memory for one page. */
-export function newPage(): PageBytes {
-  const bytes = Buffer.alloc(INDEX_PAGE_BYTES)
-  return { bytes, view: new DataView(bytes.buffer, bytes.byteOffset, bytes.length) }
 }

@@ -28,6 +28,13 @@ const WAITING_MAX = 2 ** 20
 /** A step that is not blocking takes over about so many entries: a millisecond or two. */
 const STEP_WORK = 2048
 
+/** 'damaged': a page is, and nothing was folded. */
+type StepState = FoldState | 'damaged'
+
+function goesOn(state: StepState): boolean {
+  return state === 'more' || state === 'portion'
+}
+
 /** How many entries may be pending beside the pages of an index before they are folded. */
 export function pendingMax(entries: number, least = WAITING_MIN): number {
   return Math.max(least, Math.min(WAITING_MAX, entries * WAITING_PART))
@@ -108,7 +115,10 @@ export class IndexCheckpointer {
   foldSync(indexes: readonly KeyIndex[]): void {
     if (this.#runningCount > 0 || !this.mayFold) return
     try {
-      for (const index of indexes) while (this.#fold(index, Number.POSITIVE_INFINITY) !== 'done');
+      for (const index of indexes) {
+        let state: StepState = 'more'
+        while (goesOn(state)) state = this.#step(index, Number.POSITIVE_INFINITY)
+      }
     } catch (error) {
       try {
         this.#stop(error)
@@ -149,15 +159,16 @@ export class IndexCheckpointer {
   /** @param stepWork how much a step may do */
   *#checkpoint(stepWork: number, everything: boolean): Protocol {
     for (const index of this.#toFold(everything)) {
-      for (let state: FoldState | 'rebuilt' = 'more'; state !== 'done'; ) {
+      let state: StepState = 'more'
+      while (goesOn(state)) {
         yield NEXT_TURN
         state = this.#step(index, stepWork)
         if (state === 'portion') yield* this.#publication(true)
-        // Its pages are those of what is staged as well, which only a root of all that is committed names.
-        if (state !== 'rebuilt') continue
-        yield* this.#publication(false)
-        break
       }
+      if (state !== 'damaged') continue
+      this.#parts.rebuild(index)
+      // Its pages are those of what is staged as well, which only a root of all that is committed names.
+      yield* this.#publication(false)
     }
     yield* this.#publication(false)
   }
@@ -166,9 +177,10 @@ export class IndexCheckpointer {
   *#folding(indexes: readonly KeyIndex[], publishes: () => boolean): Protocol {
     yield* this.#parts.file.twinning()
     for (const index of indexes) {
-      for (let state: FoldState = 'more'; state !== 'done'; ) {
+      let state: StepState = 'more'
+      while (goesOn(state)) {
         yield this.#parts.pauses
-        state = this.#fold(index, STEP_WORK)
+        state = this.#step(index, STEP_WORK)
         if (state === 'portion' && publishes()) yield* this.#publication(true)
       }
     }
@@ -217,8 +229,7 @@ export class IndexCheckpointer {
     })
   }
 
-  /** A damaged index has its pages rebuilt from the records, staged changes included. */
-  #step(index: KeyIndex, work: number): FoldState | 'rebuilt' {
+  #step(index: KeyIndex, work: number): StepState {
     const { tree } = index
     try {
       if (!tree.directory.isDamaged) return this.#parts.merger.step(index, work)
@@ -226,19 +237,7 @@ export class IndexCheckpointer {
       if (!tree.directory.isDamaged) throw error
     }
     tree.endFold()
-    this.#parts.rebuild(index)
-    return 'rebuilt'
-  }
-
-  #fold(index: KeyIndex, work: number): FoldState {
-    const { tree } = index
-    try {
-      if (!tree.directory.isDamaged) return this.#parts.merger.step(index, work)
-    } catch (error) {
-      if (!tree.directory.isDamaged) throw error
-    }
-    tree.endFold()
-    return 'done'
+    return 'damaged'
   }
 
   #guard<T>(work: () => T): T | undefined {
