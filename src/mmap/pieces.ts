@@ -11,8 +11,8 @@ import type { ViewedBytes } from '../runtime/copy-bytes.ts'
 const PIECES_MAX = 1024
 
 export class Pieces {
-  readonly offsets = new Float64Array(PIECES_MAX)
-  readonly lengths = new Float64Array(PIECES_MAX)
+  readonly #offsets = new Float64Array(PIECES_MAX)
+  readonly #lengths = new Float64Array(PIECES_MAX)
   readonly #sources: ViewedBytes[] = []
   readonly #starts = new Float64Array(PIECES_MAX)
   count = 0
@@ -22,8 +22,8 @@ export class Pieces {
     const i = this.count++
     this.#sources[i] = source
     this.#starts[i] = at
-    this.lengths[i] = length
-    this.offsets[i] = offset
+    this.#lengths[i] = length
+    this.#offsets[i] = offset
   }
 
   get isFull(): boolean {
@@ -37,15 +37,18 @@ export class Pieces {
     return this.#starts[i] as number
   }
   offsetOf(i: number): number {
-    return this.offsets[i] as number
+    return this.#offsets[i] as number
+  }
+  lengthOf(i: number): number {
+    return this.#lengths[i] as number
   }
   /** File offset past the last byte of piece i. */
   endOf(i: number): number {
-    return (this.offsets[i] as number) + (this.lengths[i] as number)
+    return (this.#offsets[i] as number) + (this.#lengths[i] as number)
   }
   bytesOf(i: number): Uint8Array {
     const start = this.startOf(i)
-    return this.sourceOf(i).bytes.subarray(start, start + (this.lengths[i] as number))
+    return this.sourceOf(i).bytes.subarray(start, start + (this.#lengths[i] as number))
   }
 
   clear(): void {

@@ -262,7 +262,7 @@ class FailingFile implements PlatformFile {
 function firstHalfOf(pieces: Pieces): Pieces {
   const half = new Pieces()
   for (let i = 0; i < pieces.count >> 1; i++)
-    half.add(pieces.sourceOf(i), pieces.startOf(i), pieces.lengths[i] as number, pieces.offsetOf(i))
+    half.add(pieces.sourceOf(i), pieces.startOf(i), pieces.lengthOf(i), pieces.offsetOf(i))
   return half
 }
 

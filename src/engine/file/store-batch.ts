@@ -79,7 +79,7 @@ export class StoreBatch {
     for (let i = from, end = start; i < to; i++) {
       const offset = pieces.offsetOf(i)
       if (offset > end) this.#fill(start, end, offset)
-      copyBytes(pieces.sourceOf(i), pieces.startOf(i), this.#run, offset - start, pieces.lengths[i] as number)
+      copyBytes(pieces.sourceOf(i), pieces.startOf(i), this.#run, offset - start, pieces.lengthOf(i))
       end = pieces.endOf(i)
     }
     this.#pool.store(this.#run.bytes.subarray(0, length), start)

@@ -128,7 +128,7 @@ export class MappedStores implements StoreWindow {
     const memory = this.#memory as ViewedBytes
     for (let i = from; i < to; i++) {
       const at = pieces.offsetOf(i) - this.#start
-      copyBytes(pieces.sourceOf(i), pieces.startOf(i), memory, at, pieces.lengths[i] as number)
+      copyBytes(pieces.sourceOf(i), pieces.startOf(i), memory, at, pieces.lengthOf(i))
     }
   }
 }
