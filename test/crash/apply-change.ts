@@ -17,7 +17,7 @@ export type Writing = Pick<StoreUnderTest, 'append' | 'appendMany' | 'update' | 
 export type Staged =
   | { readonly kind: 'append'; readonly n: number; readonly record: Rec }
   | { readonly kind: 'appendMany'; readonly n: number; readonly records: readonly Rec[] }
-  | { readonly kind: 'update'; readonly n: number; readonly mark: number }
+  | { readonly kind: 'update'; readonly n: number; readonly change: Pick<Rec, 'lead'> | Pick<Rec, 'mark'> }
   | { readonly kind: 'put'; readonly n: number; readonly record: Rec }
   | { readonly kind: 'delete'; readonly n: number }
 
@@ -25,7 +25,7 @@ export type Staged =
 export function stageChange(expected: ExpectedStore, change: Change, nextStamp: () => number): Staged {
   const { records } = expected
   if (change.kind !== 'appendMany' || change.count > 0) expected.touch()
-  const newRecord = (): Rec => ({ stamp: nextStamp(), mark: nextStamp() })
+  const newRecord = (): Rec => ({ stamp: nextStamp(), mark: nextStamp(), lead: nextStamp() })
   if (change.kind === 'appendMany') {
     const staged = {
       kind: change.kind,
@@ -44,9 +44,10 @@ export function stageChange(expected: ExpectedStore, change: Change, nextStamp: 
   }
   switch (change.kind) {
     case 'update': {
-      const mark = nextStamp()
-      records[n] = { ...(records[n] as Rec), mark }
-      return { kind: 'update', n, mark }
+      const given = nextStamp()
+      const change = given % 2 === 0 ? { mark: given } : { lead: given }
+      records[n] = { ...(records[n] as Rec), ...change }
+      return { kind: 'update', n, change }
     }
     case 'put': {
       const record = newRecord()
@@ -71,7 +72,7 @@ export function carryOut(writing: Writing, staged: Staged, fillBytes: number): v
       return
     }
     case 'update':
-      writing.update(staged.n, { mark: staged.mark })
+      writing.update(staged.n, staged.change)
       return
     case 'put':
       writing.put(staged.n, storedRecord(staged.record, fillBytes))

@@ -9,7 +9,14 @@
  */
 
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { differenceOf, isSameState, type Rec, storedRecord, type Version } from './expected-store.ts'
+import {
+  differenceOf,
+  highestNumber,
+  isSameState,
+  type Rec,
+  storedRecord,
+  type Version,
+} from './expected-store.ts'
 import { createMortalPlatform, discard } from './mortal-platform.ts'
 import {
   hasLateIndex,
@@ -180,11 +187,10 @@ export function goOn(store: StoreUnderTest, records: (Rec | undefined)[], fillBy
 
 /** What that commit takes. */
 export function stageMore(store: StoreUnderTest, records: (Rec | undefined)[], fillBytes: number): void {
-  const stamp =
-    1 + records.reduce((most, record) => Math.max(most, record?.stamp ?? 0, record?.mark ?? 0), 1_000_000)
+  const stamp = 1 + highestNumber(records, 1_000_000)
   const live = records.findLastIndex(record => record !== undefined)
   const first = records.findIndex(record => record !== undefined)
-  const added = { stamp, mark: stamp }
+  const added = { stamp, mark: stamp, lead: stamp }
   records[store.append(storedRecord(added, fillBytes))] = added
   if (live >= 0) {
     store.update(live, { mark: stamp + 1 })

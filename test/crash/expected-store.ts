@@ -1,16 +1,20 @@
 /**
  * What a store should hold: the naive model that every crash test compares with.
  *
- * A record is two numbers: its stamp, which is given once and never again, and its mark. All its other bytes follow
- * from the stamp, so that a record made of two others betrays itself. Each commit keeps a version, and a crash must
- * leave one of them.
+ * A record is three numbers: its stamp, which is given once and never again, and one at each end of the record, of which an update
+ * changes one. All its other bytes follow from the stamp, so that a record made of two others betrays itself. An update of a small
+ * record is a patch in the journal, and several updates of one record are patches of different bytes. Each commit keeps a version, and a
+ * crash must leave one of them.
  */
 
 import { z } from 'zod'
 import { bytes } from '../../src/schema/public.ts'
 
 export interface Rec {
+  /** The first bytes of the record. */
+  readonly lead: number
   readonly stamp: number
+  /** The last bytes of the record, under an index. */
   readonly mark: number
 }
 
@@ -23,16 +27,16 @@ export interface Version {
   readonly label: string
 }
 
-/** Records of `fillBytes` + 8 bytes. */
+/** Records of `fillBytes` + 12 bytes. */
 export function recordSchema(fillBytes: number) {
-  return z.object({ stamp: z.uint32(), fill: bytes(fillBytes), mark: z.uint32() })
+  return z.object({ lead: z.uint32(), stamp: z.uint32(), fill: bytes(fillBytes), mark: z.uint32() })
 }
 export type RecordSchema = ReturnType<typeof recordSchema>
 export type StoredRecord = z.output<RecordSchema>
 
 /** The record as the schema has it. */
-export function storedRecord({ stamp, mark }: Rec, fillBytes: number): StoredRecord {
-  return { stamp, mark, fill: fillOf(stamp, fillBytes) }
+export function storedRecord({ lead, stamp, mark }: Rec, fillBytes: number): StoredRecord {
+  return { lead, stamp, mark, fill: fillOf(stamp, fillBytes) }
 }
 
 /** Whether every byte of a record is one of this stamp's. */
@@ -124,11 +128,23 @@ export class ExpectedStore {
   }
 }
 
+export function isSameRecord(a: Rec, b: Rec): boolean {
+  return a.lead === b.lead && a.stamp === b.stamp && a.mark === b.mark
+}
+
+/** The highest number in any of the records, or `least`. */
+export function highestNumber(records: readonly (Rec | undefined)[], least: number): number {
+  return records.reduce(
+    (most, record) => (record === undefined ? most : Math.max(most, record.lead, record.stamp, record.mark)),
+    least,
+  )
+}
+
 export function isSameState(a: readonly (Rec | undefined)[], b: readonly (Rec | undefined)[]): boolean {
   if (a.length !== b.length) return false
   return a.every((record, n) => {
     const other = b[n]
-    return record === other || (record?.stamp === other?.stamp && record?.mark === other?.mark)
+    return record === other || (record !== undefined && other !== undefined && isSameRecord(record, other))
   })
 }
 
@@ -138,7 +154,9 @@ export function differenceOf(
   expected: readonly (Rec | undefined)[],
 ): string {
   const show = (record: Rec | undefined): string =>
-    record === undefined ? 'no record' : `record of stamp ${record.stamp}, mark ${record.mark}`
+    record === undefined
+      ? 'no record'
+      : `record of stamp ${record.stamp}, lead ${record.lead}, mark ${record.mark}`
   const n = Array.from({ length: Math.max(found.length, expected.length) }, (_, i) => i).filter(
     i => !isSameState([found[i]], [expected[i]]),
   )

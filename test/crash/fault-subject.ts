@@ -8,7 +8,7 @@
 import { StrideError } from '../../src/errors.ts'
 import type { Platform } from '../../src/mmap/platform.ts'
 import { carryOut, stageChange, type Writing } from './apply-change.ts'
-import { ExpectedStore, type Rec, type Version } from './expected-store.ts'
+import { ExpectedStore, highestNumber, type Rec, type Version } from './expected-store.ts'
 import { optionsOf } from './run-workload.ts'
 import {
   LATE_INDEX,
@@ -46,10 +46,7 @@ export class Subject {
     this.path = path
     this.shape = shape
     this.expected = new ExpectedStore(start, false)
-    this.#stamps = start.records.reduce(
-      (most, record) => Math.max(most, record?.stamp ?? 0, record?.mark ?? 0),
-      0,
-    )
+    this.#stamps = highestNumber(start.records, 0)
   }
 
   get isOpen(): boolean {

@@ -16,7 +16,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { ERROR_CODES, StrideError } from '../../src/errors.ts'
 import { createSimulatedPlatform } from '../../src/mmap/simulated/simulated-platform.ts'
-import { isWholeRecord, type Rec } from './expected-store.ts'
+import { isSameRecord, isWholeRecord, type Rec } from './expected-store.ts'
 import { type Base, JOURNAL_PATH, type Part } from './fuzz-bases.ts'
 import type { Mutant } from './fuzz-mutants.ts'
 import { STORE_PATH } from './run-workload.ts'
@@ -90,8 +90,9 @@ async function answerOf(store: StoreUnderTest): Promise<Answer> {
   }
   records.length = size
   records.fill(undefined)
-  for (const { number, stamp, mark, fill } of store.scan()) {
-    records[number] = isWholeRecord({ stamp, mark, fill }) ? { stamp, mark } : 'made of several'
+  for (const row of store.scan()) {
+    const { lead, stamp, mark } = row
+    records[row.number] = isWholeRecord(row.toObject()) ? { lead, stamp, mark } : 'made of several'
   }
   const { findings } = await store.verify()
   for (const { code } of findings) if (!(code in ERROR_CODES)) fail(`verify() found the unknown code ${code}`)
@@ -217,7 +218,7 @@ function mayHold(
   for (let k = commit; k <= newest; k++) {
     const wanted = history.stateAfter(k)[n]
     if (found === wanted) return true
-    if (typeof found === 'object' && found.stamp === wanted?.stamp && found.mark === wanted.mark) return true
+    if (typeof found === 'object' && wanted !== undefined && isSameRecord(found, wanted)) return true
   }
   return false
 }

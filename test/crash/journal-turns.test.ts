@@ -22,7 +22,7 @@ async function lostAfter(commits: number, together: number): Promise<number> {
   const open = (place: typeof platform): StoreUnderTest =>
     openUnderTest(place, STORE_PATH, 'small', { capacity: RECORDS })
   const store = open(platform)
-  for (let n = 0; n < RECORDS; n++) store.append({ stamp: n, mark: 0, fill })
+  for (let n = 0; n < RECORDS; n++) store.append({ lead: 0, stamp: n, mark: 0, fill })
   store.commitSync()
   for (let i = 0; i < commits; i++) {
     store.update(i % RECORDS, { mark: i })

@@ -77,6 +77,24 @@ export const MUTATIONS: readonly KnownBad[] = [
     replace: `root.rootNumber < newest.rootNumber`,
   },
   {
+    name: 'a patch is not laid over the record in the file',
+    file: 'src/engine/journal/net-changes.ts',
+    find: `    if (from < 0) this.#readRecord(this.numbers[i] as number, record.bytes)`,
+    replace: ``,
+  },
+  {
+    name: 'of several patches of a record the last one counts alone',
+    file: 'src/engine/journal/net-changes.ts',
+    find: `for (let k = Math.max(0, from); k <= last; k++) {`,
+    replace: `for (let k = last; k <= last; k++) {`,
+  },
+  {
+    name: 'a patch lacks the rest of a key that it changes',
+    file: 'src/engine/journal/frame-encode.ts',
+    find: `if (words.some(word => differs[word] === 1)) for (const word of words) differs[word] = 1`,
+    replace: ``,
+  },
+  {
     name: 'the checksum of a frame is not looked at',
     file: 'src/engine/journal/frame-read.ts',
     find: `return crc === head.payloadCrc ? head : undefined`,

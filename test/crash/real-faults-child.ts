@@ -91,7 +91,7 @@ function refused(what: string, error: unknown): void {
   if (what === 'open' || what === 'close') return
   const open = store as StoreUnderTest
   const writes = [
-    () => open.append({ stamp: 1, mark: 1, fill: new Uint8Array(SHAPES.small.fillBytes) }),
+    () => open.append({ lead: 1, stamp: 1, mark: 1, fill: new Uint8Array(SHAPES.small.fillBytes) }),
     () => open.delete(2 ** 40),
     () => open.appendMany([]),
     () => open.commitSync(),

@@ -8,7 +8,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { createSimulatedPlatform } from '../../src/mmap/simulated/simulated-platform.ts'
 import { carryOut, expectSame, stageChange, type Writing } from './apply-change.ts'
-import { differenceOf, ExpectedStore, isSameState, type Version } from './expected-store.ts'
+import { differenceOf, ExpectedStore, highestNumber, isSameState, type Version } from './expected-store.ts'
 import { Journey, versionOf } from './journey.ts'
 import { closeAnyway } from './mortal-platform.ts'
 import {
@@ -134,10 +134,7 @@ class Runner {
     this.#open = open
     this.#failure = failure
     this.expected = new ExpectedStore(start, workload.reuseNumbers)
-    this.#stamps = start.records.reduce(
-      (most, record) => Math.max(most, record?.stamp ?? 0, record?.mark ?? 0),
-      0,
-    )
+    this.#stamps = highestNumber(start.records, 0)
   }
 
   get #opened(): StoreUnderTest {

@@ -5,8 +5,8 @@
  * harness (canaries.test.ts).
  */
 
-import { openStore, openStoreOn } from '../../src/engine/open.ts'
 import type { FoldPace } from '../../src/engine/indexes/upkeep/background-fold.ts'
+import { openStore, openStoreOn } from '../../src/engine/open.ts'
 import type { IndexedStoreOptions, StoreOptions } from '../../src/engine/opening/options.ts'
 import type { Store } from '../../src/engine/store.ts'
 import type { Platform } from '../../src/mmap/platform.ts'
@@ -40,9 +40,9 @@ export function hasLateIndex(store: Pick<StoreUnderTest, 'indexes'>): boolean {
   return store.indexes.some(({ name }) => name === LATE_INDEX.name)
 }
 
-/** Two kinds of records: small ones that cross sectors, and large ones of which 1 MiB is soon full. */
+/** Two kinds of records: small ones that cross sectors, and are longer than a patch of both ends, and large ones of which 1 MiB is soon full. */
 export const SHAPES = {
-  small: { fillBytes: 5, schema: recordSchema(5) },
+  small: { fillBytes: 61, schema: recordSchema(61) },
   wide: { fillBytes: 48_000, schema: recordSchema(48_000) },
 } as const
 export type Shape = keyof typeof SHAPES
@@ -109,13 +109,13 @@ export function openOnDisk(path: string, shape: Shape, options: UnderTestOptions
 export function stateOf(store: Pick<StoreUnderTest, 'size' | 'scan'>): (Rec | undefined)[] {
   const records: (Rec | undefined)[] = new Array<undefined>(store.size).fill(undefined)
   for (const row of store.scan()) {
-    const { number, stamp, mark, fill } = row
-    if (!isWholeRecord({ stamp, mark, fill })) {
+    const { number, lead, stamp, mark, fill } = row
+    if (!isWholeRecord({ lead, stamp, mark, fill })) {
       throw new Error(
         `Record ${number} is made of several: stamp ${stamp}, mark ${mark}, first bytes ${fill.slice(0, 8)}`,
       )
     }
-    records[number] = { stamp, mark }
+    records[number] = { lead, stamp, mark }
   }
   return records
 }
