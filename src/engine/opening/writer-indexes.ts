@@ -142,6 +142,9 @@ export class WriterIndexes<S extends AnySchema> implements SessionIndexes {
       reading.prepare()
       steps = set.build(index, committer.applied.size)
       await runInTurns(this.#whileOpen(steps), options)
+    } catch (error) {
+      if (set.file.failure !== undefined) committer.fail(set.file.failure)
+      throw error
     } finally {
       // The steps must end if the work is aborted, even if they had not begun.
       steps?.return()

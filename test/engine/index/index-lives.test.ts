@@ -14,6 +14,7 @@ import { errnoError } from '../../../src/mmap/system-errors.ts'
 import { createMortalPlatform, discard } from '../../crash/mortal-platform.ts'
 import { beginning, STORE_PATH } from '../../crash/run-workload.ts'
 import { openUnderTest } from '../../crash/store-under-test.ts'
+import { SyncFailure } from '../../crash/sync-failure.ts'
 import { dieThenCut, failThenCut } from '../../crash/two-lives.ts'
 import { codeOf, codeOfAsync } from '../support.ts'
 
@@ -120,4 +121,31 @@ test('a sync of the index file that fails during compact refuses it, and the sto
     store.close()
   }
   expect(syncs).toBeGreaterThan(0)
+})
+
+test('a sync that fails while an index is created poisons the store, and is not repeated', async () => {
+  let failed = 0
+  for (let at = 1; ; at++) {
+    const failure = new SyncFailure(at, () => {})
+    const platform = createSimulatedPlatform({ files: await closedStore(BY_ID), observer: failure.observer })
+    const store = open(platform, BY_ID)
+    failure.arm()
+    const code = await codeOfAsync(store.createIndex('byKind', { on: 'kind' }))
+    if (!failure.hasFailed) {
+      expect(code).toBe('nothing was thrown')
+      expect(failed).toBeGreaterThan(3)
+      store.close()
+      return
+    }
+    failed++
+    expect(code, `sync ${at}`).toBe('ERR_STRIDE_IO')
+    const { count } = failure
+    const writing = codeOf(() => {
+      store.update(1, { kind: 9 })
+      store.commitSync()
+    })
+    expect(writing, `sync ${at}`).toBe('ERR_STRIDE_POISONED')
+    expect(failure.count).toBe(count)
+    store.close()
+  }
 })

@@ -5,7 +5,8 @@
  *   IF2  while the file is open for writing both roots are whole: the first writing stores the newest one again over the
  *       other, once that is synced, so that damage to either never brings an older state back.
  *   IF3  a file that is not this store's, or damaged, is no error: it says why, and is built again from the records.
- * Which pages are free: page-space.ts. What a catalog holds: index-catalog.ts.
+ *   IF4  after a failed sync nothing is stored or synced again: the system may take unwritten pages for clean.
+ * Which pages are free: page-space.ts. What a root names: load-catalog.ts.
  */
 
 import { randomBytes } from 'node:crypto'
@@ -36,14 +37,9 @@ import {
   type IndexOwner,
   type StoreHistory,
 } from '../pages/index-belonging.ts'
-import {
-  type CatalogEntry,
-  decodeCatalog,
-  encodeCatalog,
-  littleEndian,
-  littleEndianWords,
-} from '../pages/index-catalog.ts'
-import { type IndexedCommit, type IndexRoot, newestIndexRoot, writeIndexRoot } from '../pages/index-root.ts'
+import { type CatalogEntry, encodeCatalog, littleEndian } from '../pages/index-catalog.ts'
+import { type IndexedCommit, type IndexRoot, writeIndexRoot } from '../pages/index-root.ts'
+import { type LoadedCatalog, loadCatalog, pageRun, usedPages } from '../pages/load-catalog.ts'
 import { PageSpace } from '../pages/page-space.ts'
 import { PageView } from '../pages/page-view.ts'
 import type { IndexTree } from '../trees/index-tree.ts'
@@ -97,14 +93,6 @@ export function createIndexFile(
   writeWhole({ platform, path, access, storeId: owner.storeId, naming: 'replace' }, write)
 }
 
-/** What a file holds, as far as it can be believed. */
-interface Loaded {
-  readonly root: IndexRoot
-  readonly entries: readonly CatalogEntry[]
-  /** Pages that the catalog takes, its list included. */
-  readonly catalogPages: readonly number[]
-}
-
 export class IndexFile {
   readonly file: PlatformFile
   readonly pool: WindowPool
@@ -118,8 +106,9 @@ export class IndexFile {
   #root: IndexRoot
   #catalogPages: readonly number[]
   #isTwinned = false
+  #failure: unknown
 
-  private constructor(file: PlatformFile, pool: WindowPool, seed: Uint8Array, loaded: Loaded) {
+  private constructor(file: PlatformFile, pool: WindowPool, seed: Uint8Array, loaded: LoadedCatalog) {
     const { root, entries, catalogPages } = loaded
     this.file = file
     this.pool = pool
@@ -140,7 +129,7 @@ export class IndexFile {
     let pool: WindowPool | undefined
     try {
       const seed = checkIndexHeader(file, owner)
-      const loaded = typeof seed === 'string' ? seed : load(file)
+      const loaded = typeof seed === 'string' ? seed : loadCatalog(file)
       if (typeof seed !== 'string' && typeof loaded !== 'string') {
         pool = createWindowPool(file, { ...windows, itemBytesMax: INDEX_PAGE_BYTES })
         return new IndexFile(file, pool, seed, loaded)
@@ -164,7 +153,7 @@ export class IndexFile {
     const file = platform.open(path, { access: 'read', create: 'never' })
     try {
       if (typeof checkIndexHeader(file, { storeId, generation: generationOf(file) }) === 'string') return []
-      const loaded = load(file)
+      const loaded = loadCatalog(file)
       return typeof loaded === 'string' ? [] : loaded.entries.map(entry => entry.definition)
     } finally {
       file.close()
@@ -182,6 +171,11 @@ export class IndexFile {
     return this.space.pages * INDEX_PAGE_BYTES
   }
 
+  /** Why a sync failed; undefined if none did. */
+  get failure(): unknown {
+    return this.#failure
+  }
+
   /** Before the first page is written: both roots name what counts (IF2). */
   beginWriting(): void {
     runBlocking(this.twinning())
@@ -189,12 +183,14 @@ export class IndexFile {
 
   /** The same, driven by the caller. */
   *twinning(): Protocol {
+    this.#assertSound()
     if (this.#isTwinned) return
     // The newest root may be in memory alone, left there by a process whose sync failed or never came: it must not go with
     // the other. After a failed sync only bytes that are stored again reach the disk.
     writeIndexRoot(this.file, this.#root)
     yield this.#sync
-    // A blocking call may have done it meanwhile.
+    // A blocking call may have done it meanwhile, or failed.
+    this.#assertSound()
     if (this.#isTwinned) return
     this.#root = { ...this.#root, rootNumber: this.#root.rootNumber + 1 }
     writeIndexRoot(this.file, this.#root)
@@ -237,6 +233,7 @@ export class IndexFile {
     let isOvertaken = true
     try {
       yield this.#sync
+      this.#assertSound()
       writeIndexRoot(this.file, root)
       isStored = true
       yield this.#sync
@@ -253,8 +250,30 @@ export class IndexFile {
   }
 
   readonly #sync: Wait = {
-    block: () => this.file.sync(),
-    wait: () => this.file.syncAsync(),
+    block: () => {
+      try {
+        this.file.sync()
+      } catch (error) {
+        throw this.#fail(error)
+      }
+    },
+    wait: async () => {
+      try {
+        await this.file.syncAsync()
+      } catch (error) {
+        throw this.#fail(error)
+      }
+    },
+  }
+
+  #fail(error: unknown): unknown {
+    this.#failure ??= error
+    return error
+  }
+
+  /** @throws why a sync failed (IF4) */
+  #assertSound(): void {
+    if (this.#failure !== undefined) throw this.#failure
   }
 
   /** Stores what the next root names. @returns that root, and the pages that it takes */
@@ -295,7 +314,7 @@ export class IndexFile {
       indexCount: trees.length,
       lineage,
     }
-    return { root, pages: [...places, ...runOf(catalogList, listPages)] }
+    return { root, pages: [...places, ...pageRun(catalogList, listPages)] }
   }
 
   /** @throws ERR_STRIDE_NO_SPACE, with the other pages of the catalog given back */
@@ -330,41 +349,4 @@ interface NamedState extends IndexedCommit {
 interface NextRoot {
   readonly root: IndexRoot
   readonly pages: readonly number[]
-}
-
-/** What the newest root names, or why it cannot be believed. */
-function load(file: PlatformFile): Loaded | string {
-  const root = newestIndexRoot(file)
-  if (root === undefined) return 'both of its roots fail their checksums'
-  const { pages, catalogList, catalogBytes, catalogCrc, indexCount } = root
-  if (pages < FIXED_PAGES || pages * INDEX_PAGE_BYTES > file.size()) return 'it is cut short'
-  const count = Math.ceil(catalogBytes / INDEX_PAGE_BYTES)
-  const listPages = Math.ceil((count * 4) / INDEX_PAGE_BYTES)
-  if (count > 0 && (catalogList < FIXED_PAGES || catalogList + listPages > pages))
-    return 'its root names no catalog'
-  const list = Buffer.alloc(count * 4)
-  if (file.read(list, catalogList * INDEX_PAGE_BYTES) < list.length)
-    return 'its list of the catalog is cut short'
-  const places = littleEndianWords(list)
-  const catalog = Buffer.alloc(count * INDEX_PAGE_BYTES)
-  for (const [i, place] of places.entries()) {
-    if (place < FIXED_PAGES || place >= pages) return 'its catalog is not in the file'
-    const target = catalog.subarray(i * INDEX_PAGE_BYTES, (i + 1) * INDEX_PAGE_BYTES)
-    if (file.read(target, place * INDEX_PAGE_BYTES) < target.length) return 'its catalog is cut short'
-  }
-  const bytes = catalog.subarray(0, catalogBytes)
-  if (crc32(bytes) !== catalogCrc) return 'its catalog fails its checksum'
-  const entries = decodeCatalog(bytes, indexCount, pages)
-  if (typeof entries === 'string') return entries
-  return { root, entries, catalogPages: [...places, ...runOf(catalogList, listPages)] }
-}
-
-function runOf(first: number, count: number): number[] {
-  return Array.from({ length: count }, (_, i) => first + i)
-}
-
-function* usedPages({ catalogPages, entries }: Loaded): Iterable<number> {
-  for (let page = 0; page < FIXED_PAGES; page++) yield page
-  yield* catalogPages
-  for (const { arrays } of entries) for (const place of arrays.places) yield place & 0x7fffffff
 }

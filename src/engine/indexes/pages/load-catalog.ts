@@ -1,0 +1,56 @@
+/**
+ * What does the newest root of an index file name? The file may be damaged: each number is checked before it is used.
+ */
+
+import { crc32 } from 'node:zlib'
+import type { PlatformFile } from '../../../mmap/platform.ts'
+import { FIXED_PAGES, INDEX_PAGE_BYTES } from '../../format/index-format.ts'
+import { type CatalogEntry, decodeCatalog, littleEndianWords } from './index-catalog.ts'
+import { type IndexRoot, newestIndexRoot } from './index-root.ts'
+
+/** The newest root and its catalog, checked. */
+export interface LoadedCatalog {
+  readonly root: IndexRoot
+  readonly entries: readonly CatalogEntry[]
+  /** Pages that the catalog takes, its list included. */
+  readonly catalogPages: readonly number[]
+}
+
+/** @returns why the file cannot be believed, where it cannot */
+export function loadCatalog(file: PlatformFile): LoadedCatalog | string {
+  const root = newestIndexRoot(file)
+  if (root === undefined) return 'both of its roots fail their checksums'
+  const { pages, catalogList, catalogBytes, catalogCrc, indexCount } = root
+  if (pages < FIXED_PAGES || pages * INDEX_PAGE_BYTES > file.size()) return 'it is cut short'
+  const count = Math.ceil(catalogBytes / INDEX_PAGE_BYTES)
+  const listPages = Math.ceil((count * 4) / INDEX_PAGE_BYTES)
+  if (count > 0 && (catalogList < FIXED_PAGES || catalogList + listPages > pages))
+    return 'its root names no catalog'
+  const list = Buffer.alloc(count * 4)
+  if (file.read(list, catalogList * INDEX_PAGE_BYTES) < list.length)
+    return 'its list of the catalog is cut short'
+  const places = littleEndianWords(list)
+  const catalog = Buffer.alloc(count * INDEX_PAGE_BYTES)
+  for (const [i, place] of places.entries()) {
+    if (place < FIXED_PAGES || place >= pages) return 'its catalog is not in the file'
+    const target = catalog.subarray(i * INDEX_PAGE_BYTES, (i + 1) * INDEX_PAGE_BYTES)
+    if (file.read(target, place * INDEX_PAGE_BYTES) < target.length) return 'its catalog is cut short'
+  }
+  const bytes = catalog.subarray(0, catalogBytes)
+  if (crc32(bytes) !== catalogCrc) return 'its catalog fails its checksum'
+  const entries = decodeCatalog(bytes, indexCount, pages)
+  if (typeof entries === 'string') return entries
+  return { root, entries, catalogPages: [...places, ...pageRun(catalogList, listPages)] }
+}
+
+/** Pages that follow one another. */
+export function pageRun(first: number, count: number): number[] {
+  return Array.from({ length: count }, (_, i) => first + i)
+}
+
+/** Every page that the root reaches, its own among them. */
+export function* usedPages({ catalogPages, entries }: LoadedCatalog): Iterable<number> {
+  for (let page = 0; page < FIXED_PAGES; page++) yield page
+  yield* catalogPages
+  for (const { arrays } of entries) for (const place of arrays.places) yield place & 0x7fffffff
+}
