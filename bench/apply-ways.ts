@@ -7,15 +7,15 @@
  * In each round every way stores its own random pieces after a sync, and a sync follows. Printed are medians: wall clock and
  * processor time of the stores, the latter also as a ratio to the first way, since it depends less on other work of the machine; the
  * time of the sync; and what the kernel counts as written (whole folios). Which of the ways the applier takes:
- * engine/file/store-batch.ts. Not one of `npm run bench`.
+ * engine/data-file/store-batch.ts. Not one of `npm run bench`.
  */
 
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { DirtyRanges } from '../src/engine/file/dirty-ranges.ts'
-import { StoreBatch } from '../src/engine/file/store-batch.ts'
+import { DirtyRanges } from '../src/engine/data-file/dirty-ranges.ts'
+import { StoreBatch } from '../src/engine/data-file/store-batch.ts'
 import { Pieces } from '../src/mmap/pieces.ts'
 import { STORE_BLOCK_BYTES } from '../src/mmap/platform.ts'
 import { thisSystem } from '../src/mmap/this-system.ts'

@@ -10,9 +10,9 @@ import { CFile } from './c-baseline.ts'
 import { type Benchmark, type Context, fixturePath } from './context.ts'
 import { largeCount } from './fixtures.ts'
 import { alternate, type Side } from './measure.ts'
+import { residentFileBytes } from './resident.ts'
 import type { Row } from './row.ts'
 import { atLeast, atMost, ratio } from './targets.ts'
-import { residentFileBytes } from './resident.ts'
 import { PRICE_LIMIT, Trade } from './trade.ts'
 
 type TradeStore = Store<typeof Trade>

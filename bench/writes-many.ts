@@ -4,8 +4,7 @@
  * Beside the time stands what the kernel counts as written, journal and file together (written.ts), and how much the changed pages are.
  */
 
-import { dataOffsetOf } from './baseline.ts'
-import { AT, TRADE_BYTES } from './baseline.ts'
+import { AT, dataOffsetOf, TRADE_BYTES } from './baseline.ts'
 import { type Context, recordCount, sized } from './context.ts'
 import { alternate, type Side } from './measure.ts'
 import { median } from './quantile.ts'

@@ -4,7 +4,7 @@
  * test/docs/foreign-reader.test.ts reads golden files by this page alone.
  */
 
-import { DELETED_ENTRY } from '../src/engine/file/checksums.ts'
+import { DELETED_ENTRY } from '../src/engine/data-file/checksums.ts'
 import {
   CATALOG_ENTRY,
   INDEX_HEADER,

@@ -11,7 +11,7 @@ import { SCHEMA_CALLS } from '../src/schema/options.ts'
 
 const SOURCES = [
   'src/engine/opening/options.ts',
-  'src/engine/file/progress-options.ts',
+  'src/engine/steps/progress-options.ts',
   'src/engine/read/read-options.ts',
   'src/engine/indexes/keys/index-options.ts',
   'src/schema/options.ts',

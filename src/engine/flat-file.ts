@@ -3,7 +3,7 @@
  *
  *   FF1  only changed records are written, each to its own place. The file never changes its size.
  *   FF2  commit is durable but not atomic: a crash during it may leave some of its changes.
- * Where the records are: flat-place.ts.
+ * Where the records are: flat-file-addressing.ts.
  */
 
 import { StrideError } from '../errors.ts'
@@ -14,9 +14,9 @@ import { NO_OPTIONS, type NoOptions } from '../options/option-table.ts'
 import { checkPath } from '../options/shown-value.ts'
 import type { AnySchema, Input, Output } from '../schema/index.ts'
 import { Writer } from './commit/writer.ts'
-import { Checksums } from './file/checksums.ts'
-import { DeletionBits } from './file/deletion-bits.ts'
-import { type FlatPlace, placeOf } from './flat-place.ts'
+import { Checksums } from './data-file/checksums.ts'
+import { DeletionBits } from './data-file/deletion-bits.ts'
+import { type FlatFilePlace, placeOf } from './flat-file-addressing.ts'
 import { offsetOf } from './format/addressing.ts'
 import { FLAT_FILE, type FlatFileOptions, type FlatFileSettings, windowSizes } from './opening/options.ts'
 import { readerClassOf, sharedCodec } from './read/codecs.ts'
@@ -24,8 +24,8 @@ import { ColdSampling } from './read/cold-sampling.ts'
 import { Numbering } from './read/numbering.ts'
 import { Reading, type Source } from './read/reading.ts'
 import { RecordSet } from './read/record-set.ts'
-import { Locator } from './records/locator.ts'
-import { Staging } from './records/staging.ts'
+import { Locator } from './staging/locator.ts'
+import { Staging } from './staging/staging.ts'
 import { readStats, type StoreStats } from './stats.ts'
 
 /**
@@ -53,7 +53,7 @@ export class FlatFile<S extends AnySchema = AnySchema, H extends AnySchema = Any
   readonly #reading: Reading<S>
   readonly #file: PlatformFile
   readonly #writer: Writer
-  readonly #place: () => FlatPlace
+  readonly #place: () => FlatFilePlace
   #header: Output<H>
   /** How the bytes are reached. */
   readonly backend: 'mapped' | 'file' | 'memory'
@@ -66,7 +66,7 @@ export class FlatFile<S extends AnySchema = AnySchema, H extends AnySchema = Any
     file: PlatformFile,
     source: Source<S>,
     backend: 'mapped' | 'file' | 'memory',
-    place: () => FlatPlace,
+    place: () => FlatFilePlace,
     header: unknown,
   ) {
     const reading = new Reading(source)
@@ -95,7 +95,7 @@ export class FlatFile<S extends AnySchema = AnySchema, H extends AnySchema = Any
     const { platform, file } = openFile(path, options)
     try {
       const { recordSize } = codec.layout
-      const place = (): FlatPlace => placeOf(file, options, recordSize)
+      const place = (): FlatFilePlace => placeOf(file, options, recordSize)
       const { addressing, count, end, header } = place()
       const sizes = windowSizes(options)
       const pool = createWindowPool(file, {

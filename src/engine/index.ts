@@ -1,8 +1,6 @@
 /** Records in a file: stores, flat files, and what they answer with. */
 
 export type { Durability } from './commit/commit-waiters.ts'
-export { ConcurrentTransaction } from './transactions/concurrent-transaction.ts'
-export type { ProgressOptions } from './file/progress-options.ts'
 export { FlatFile, openFlatFile } from './flat-file.ts'
 export type {
   HashStoreIndex,
@@ -17,8 +15,8 @@ export type { RangeWalk } from './indexes/lookup/range-walk.ts'
 export { type Bound, StoreIndex } from './indexes/lookup/store-index.ts'
 export type { Upserted } from './indexes/lookup/unique-key.ts'
 export type { DroppedFrames } from './journal/journal-scan.ts'
-export { migrateStore, migrateStoreAsync, type OldRecord } from './maintain/migrate.ts'
-export type { Finding, VerifyResult } from './maintain/verify.ts'
+export { migrateStore, migrateStoreAsync, type OldRecord } from './maintenance/migrate.ts'
+export type { Finding, VerifyResult } from './maintenance/verify.ts'
 export { openStore, openStoreAsync } from './open.ts'
 export type {
   Backend,
@@ -35,5 +33,7 @@ export type { Row } from './read/record-set.ts'
 export type { Kept, Walk } from './read/walk.ts'
 export type { RebuiltIndex, Recovery } from './recovery/recovery.ts'
 export type { StoreStats } from './stats.ts'
+export type { ProgressOptions } from './steps/progress-options.ts'
 export { Store } from './store.ts'
 export { Transaction } from './transaction.ts'
+export { ConcurrentTransaction } from './transactions/concurrent-transaction.ts'

@@ -11,10 +11,8 @@ import { checkPath, isPlainObject, shown } from '../options/shown-value.ts'
 import { withCaller } from '../runtime/call-stack.ts'
 import { Deadline } from '../runtime/monotonic.ts'
 import { type AnySchema, isOldSchema, isSchema, refuseOldSchema } from '../schema/index.ts'
-import { folderIsMissing } from './file/absent-folder.ts'
-import { allSteps, type QuietSteps, stepsInTurns } from './file/steps.ts'
 import type { IndexDeclarations, NoIndexes, OnlyKnownIndexes } from './indexes/index-types.ts'
-import type { FoldPace } from './indexes/upkeep/background-fold.ts'
+import type { FoldPace } from './indexes/lifecycle/background-fold.ts'
 import {
   INDEXED_STORE,
   type IndexedStoreOptions,
@@ -22,7 +20,9 @@ import {
   type StoreSettings,
 } from './opening/options.ts'
 import type { RecoveryLimits } from './recovery/recovery-limits.ts'
+import { allSteps, type QuietSteps, stepsInTurns } from './steps/steps.ts'
 import { Store } from './store.ts'
+import { folderIsMissing } from './whole-files/absent-folder.ts'
 
 /**
  * Opens a store, and creates it if it is absent and a schema is given. Close it at the end.

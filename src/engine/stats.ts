@@ -4,7 +4,7 @@
 
 import type { WindowPool } from '../mmap/window-pool/window.ts'
 import type { CommitStats } from './commit/commit-progress.ts'
-import type { Staging } from './records/staging.ts'
+import type { Staging } from './staging/staging.ts'
 
 /** Counters of a store or flat file, as a copy. */
 export interface StoreStats {

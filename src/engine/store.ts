@@ -10,9 +10,6 @@ import { NO_OPTIONS, type NoOptions, refuseOptions } from '../options/option-tab
 import { checkPath, shown } from '../options/shown-value.ts'
 import type { Synchronous } from '../runtime/synchronous.ts'
 import type { AnySchema, Input } from '../schema/index.ts'
-import { ConcurrentTransaction } from './transactions/concurrent-transaction.ts'
-import { PROGRESS, type ProgressOptions } from './file/progress-options.ts'
-import type { QuietSteps } from './file/steps.ts'
 import type {
   IndexDeclaration,
   IndexOn,
@@ -23,10 +20,10 @@ import type {
 import { defineIndex, type IndexDefinition } from './indexes/keys/index-definition.ts'
 import type { StoreIndex } from './indexes/lookup/store-index.ts'
 import { recordWithKey, type Upserted } from './indexes/lookup/unique-key.ts'
-import { backupStore } from './maintain/backup.ts'
-import { compactStore } from './maintain/compact.ts'
-import { ExclusiveWork } from './maintain/exclusive-work.ts'
-import { type VerifyResult, verifyOpenStore } from './maintain/verify.ts'
+import { backupStore } from './maintenance/backup.ts'
+import { compactStore } from './maintenance/compact.ts'
+import { ExclusiveWork } from './maintenance/exclusive-work.ts'
+import { type VerifyResult, verifyOpenStore } from './maintenance/verify.ts'
 import { NamedIndexes } from './opening/named-indexes.ts'
 import { type GivenParts, OpenedStore } from './opening/opened-store.ts'
 import type { CommitOptions, StoreSettings } from './opening/options.ts'
@@ -34,15 +31,18 @@ import { readerClassOf } from './read/codecs.ts'
 import { RecordSet } from './read/record-set.ts'
 import type { Recovery } from './recovery/recovery.ts'
 import { readStats, type StoreStats } from './stats.ts'
+import { PROGRESS, type ProgressOptions } from './steps/progress-options.ts'
+import type { QuietSteps } from './steps/steps.ts'
 import { nestedTransaction, runCallback, Transaction } from './transaction.ts'
-import { WriteGate } from './write-gate.ts'
+import { ConcurrentTransaction } from './transactions/concurrent-transaction.ts'
+import { WritePermission } from './write-permission.ts'
 
 /** Fixed-size records in one file, opened by `openStore`. Changes are staged in memory until `commit` makes them durable. */
 export class Store<S extends AnySchema = AnySchema, out I = NoIndexes> extends RecordSet<S> {
   readonly #opened: OpenedStore<S>
   readonly #indexes: NamedIndexes<S>
   readonly #exclusiveWork: ExclusiveWork
-  readonly #gate: WriteGate<S>
+  readonly #permission: WritePermission<S>
   #transaction: Transaction<S, I> | undefined
   /** Settles once no requested checkpoint is running. */
   #checkpoints: Promise<unknown> = Promise.resolve()
@@ -50,9 +50,9 @@ export class Store<S extends AnySchema = AnySchema, out I = NoIndexes> extends R
   private constructor(opened: OpenedStore<S>) {
     super(opened.reading)
     this.#opened = opened
-    this.#indexes = new NamedIndexes(opened, this, find => this.#gate.writable().writer.deleteFound(find))
+    this.#indexes = new NamedIndexes(opened, this, find => this.#permission.writable().writer.deleteFound(find))
     this.#exclusiveWork = new ExclusiveWork(opened.path)
-    this.#gate = new WriteGate(opened, this.#exclusiveWork)
+    this.#permission = new WritePermission(opened, this.#exclusiveWork)
   }
 
   /** @internal Opens a store. A step ends while a journal is read or indexes are built. */
@@ -132,9 +132,9 @@ export class Store<S extends AnySchema = AnySchema, out I = NoIndexes> extends R
   async createIndex(name: string, declaration: unknown, options?: ProgressOptions): Promise<StoreIndex<S>> {
     const definition = defineIndex(name, declaration)
     const progress = PROGRESS.read(options, 'createIndex')
-    const { committer } = this.#gate.writable()
-    this.#gate.refuseStaged('create an index')
-    const { indexes } = this.#gate.session
+    const { committer } = this.#permission.writable()
+    this.#permission.refuseStaged('create an index')
+    const { indexes } = this.#permission.session
     await this.#exclusiveWork.run('createIndex', false, () =>
       indexes.create(definition, () => committer.flush(), progress),
     )
@@ -143,9 +143,9 @@ export class Store<S extends AnySchema = AnySchema, out I = NoIndexes> extends R
   /** Removes an index from the store. @throws RangeError if there is none of this name; {StrideError} as `createIndex` */
   async dropIndex(name: string, none?: NoOptions): Promise<void> {
     refuseOptions(none, 'dropIndex')
-    this.#gate.writable()
+    this.#permission.writable()
     this.#indexes.assertExists(name)
-    await this.#exclusiveWork.run('dropIndex', false, async () => this.#gate.session.indexes.drop(name))
+    await this.#exclusiveWork.run('dropIndex', false, async () => this.#permission.session.indexes.drop(name))
   }
 
   /**
@@ -155,7 +155,7 @@ export class Store<S extends AnySchema = AnySchema, out I = NoIndexes> extends R
    *   `stagedBytesMax`), _TRANSACTION (a callback of this store is running), _BUSY (compact), _READ_ONLY, _CLOSED, _POISONED
    */
   append(record: Input<S>): number {
-    return this.#gate.writable().writer.append(record)
+    return this.#permission.writable().writer.append(record)
   }
   /**
    * Stages records at the end, all or none. Numbers of deleted records are not reused.
@@ -166,19 +166,19 @@ export class Store<S extends AnySchema = AnySchema, out I = NoIndexes> extends R
     none?: NoOptions,
   ): { readonly first: number; readonly count: number } {
     refuseOptions(none, 'appendMany')
-    return this.#gate.writable().writer.appendMany(records)
+    return this.#permission.writable().writer.appendMany(records)
   }
   /** Stages new values for the named fields of record n. @throws {StrideError} ERR_STRIDE_NO_RECORD; otherwise as `append` */
   update(n: number, change: Partial<Input<S>>): void {
-    this.#gate.writable().writer.update(n, change)
+    this.#permission.writable().writer.update(n, change)
   }
   /** Stages a record in place of the live record n. @throws {StrideError} ERR_STRIDE_NO_RECORD; otherwise as `append` */
   put(n: number, record: Input<S>): void {
-    this.#gate.writable().writer.put(n, record)
+    this.#permission.writable().writer.put(n, record)
   }
   /** Stages the deletion of record n. @returns whether there was a live record @throws as `append` */
   delete(n: number): boolean {
-    return this.#gate.writable().writer.delete(n)
+    return this.#permission.writable().writer.delete(n)
   }
 
   /**
@@ -190,7 +190,7 @@ export class Store<S extends AnySchema = AnySchema, out I = NoIndexes> extends R
   upsert(index: keyof I & string, record: Input<S>): Upserted
   upsert<Name extends string>(index: OtherName<I, Name>, record: Input<S>): Upserted
   upsert(name: string, record: Input<S>): Upserted {
-    const { writer } = this.#gate.writable()
+    const { writer } = this.#permission.writable()
     return writer.upsert(record, recordWithKey(this.#indexes.find(name), 'upsert'))
   }
   /**
@@ -200,7 +200,7 @@ export class Store<S extends AnySchema = AnySchema, out I = NoIndexes> extends R
    */
   clear(none?: NoOptions): number {
     refuseOptions(none, 'clear')
-    return this.#gate.writable().writer.clear()
+    return this.#permission.writable().writer.clear()
   }
 
   /**
@@ -210,7 +210,7 @@ export class Store<S extends AnySchema = AnySchema, out I = NoIndexes> extends R
    */
   begin(none?: NoOptions): ConcurrentTransaction<S, I> {
     refuseOptions(none, 'begin')
-    return ConcurrentTransaction.begin<S, I>(this.#gate)
+    return ConcurrentTransaction.begin<S, I>(this.#permission)
   }
 
   /**
@@ -222,20 +222,20 @@ export class Store<S extends AnySchema = AnySchema, out I = NoIndexes> extends R
    *   _TRANSACTION (a callback of this store is running), _BUSY (compact), _READ_ONLY, _CLOSED
    */
   async commit(options?: CommitOptions): Promise<number> {
-    const durability = this.#gate.durabilityOf(options, 'commit')
-    const { committer } = this.#gate.writable()
+    const durability = this.#permission.durabilityOf(options, 'commit')
+    const { committer } = this.#permission.writable()
     return committer.commit(durability)
   }
   /** Like `commit()`, but blocks until the sync has finished. @returns the commit number @throws as `commit` */
   commitSync(options?: CommitOptions): number {
-    const durability = this.#gate.durabilityOf(options, 'commitSync')
-    const { committer } = this.#gate.writable()
+    const durability = this.#permission.durabilityOf(options, 'commitSync')
+    const { committer } = this.#permission.writable()
     return committer.commitSync(durability)
   }
   /** Drops all staged changes that were not given to a commit. @throws {StrideError} as `begin` */
   rollback(): void {
-    this.#gate.writable()
-    this.#gate.dropStaged()
+    this.#permission.writable()
+    this.#permission.dropStaged()
   }
 
   /**
@@ -251,16 +251,16 @@ export class Store<S extends AnySchema = AnySchema, out I = NoIndexes> extends R
     if (typeof callback !== 'function') {
       throw new TypeError(`transaction takes a function: ${shown(callback)}`)
     }
-    const durability = this.#gate.durabilityOf(options, 'transaction')
+    const durability = this.#permission.durabilityOf(options, 'transaction')
     if (this.#transaction !== undefined) {
       this.#transaction.hadNested = true
       throw nestedTransaction()
     }
-    const { writer, committer } = this.#gate.writable()
-    this.#gate.refuseStaged('begin a transaction')
+    const { writer, committer } = this.#permission.writable()
+    this.#permission.refuseStaged('begin a transaction')
     const transaction = new Transaction<S, I>(this, this.#opened, writer)
     this.#transaction = transaction
-    this.#gate.isInTransaction = true
+    this.#permission.isInTransaction = true
     let result: T
     let committed: Promise<number>
     try {
@@ -269,11 +269,11 @@ export class Store<S extends AnySchema = AnySchema, out I = NoIndexes> extends R
       committed = committer.commit(durability)
     } catch (error) {
       // A commit that is refused before anything is written must not leave changes staged.
-      this.#gate.dropStaged()
+      this.#permission.dropStaged()
       throw error
     } finally {
       this.#transaction = undefined
-      this.#gate.isInTransaction = false
+      this.#permission.isInTransaction = false
     }
     await committed
     return result
@@ -300,11 +300,11 @@ export class Store<S extends AnySchema = AnySchema, out I = NoIndexes> extends R
     const done = writer.writing().committer.checkpoint()
     this.#checkpoints = Promise.allSettled([this.#checkpoints, done])
     await done
-    while (this.#exclusiveWork.done !== undefined && this.#gate.session.indexes.needMending) {
+    while (this.#exclusiveWork.done !== undefined && this.#permission.session.indexes.needMending) {
       await this.#exclusiveWork.done
       reading.assertOpen()
     }
-    const { indexes } = this.#gate.session
+    const { indexes } = this.#permission.session
     if (indexes.needMending) await this.#exclusiveWork.run('checkpoint', false, () => indexes.mend())
   }
 
@@ -326,8 +326,8 @@ export class Store<S extends AnySchema = AnySchema, out I = NoIndexes> extends R
    */
   async compact(options?: ProgressOptions): Promise<Float64Array> {
     const progress = PROGRESS.read(options, 'compact')
-    this.#gate.writable()
-    this.#gate.refuseStaged('compact')
+    this.#permission.writable()
+    this.#permission.refuseStaged('compact')
     return this.#exclusiveWork.run('compact', true, () =>
       compactStore(this.#opened, this.#checkpoints, progress),
     )
@@ -369,14 +369,14 @@ export class Store<S extends AnySchema = AnySchema, out I = NoIndexes> extends R
    */
   close(): void {
     if (this.#opened.reading.isClosed) return
-    this.#gate.refuseInCallback('close')
+    this.#permission.refuseInCallback('close')
     this.#opened.close()
   }
   /** Like `close()`, but first waits for commits and whole-file work without blocking; changes are refused. @throws as `close` */
   async closeAsync(): Promise<void> {
     if (this.#opened.reading.isClosed) return
-    this.#gate.refuseInCallback('closeAsync')
-    this.#gate.isClosing = true
+    this.#permission.refuseInCallback('closeAsync')
+    this.#permission.isClosing = true
     await this.#exclusiveWork.done
     await this.#opened.writer?.parts?.committer.drain()
     await this.#checkpoints

@@ -3,8 +3,8 @@
  */
 
 import { StrideError } from '../errors.ts'
-import { createFilePlatform, withoutHelp } from './file/file-platform.ts'
 import { networkFileSystem } from './network-path.ts'
+import { createFilePlatform, withoutHelp } from './node-fs/file-platform.ts'
 import type { Platform, PlatformFile } from './platform.ts'
 import { createSimulatedPlatform } from './simulated/simulated-platform.ts'
 import { thisSystem } from './this-system.ts'

@@ -9,7 +9,7 @@
  *        get its number meanwhile.
  *   LK2  locks are held by a description that is never mapped. A mapping keeps its description, and the locks of that, after the
  *        descriptor is closed. Node closes the descriptors of a worker thread that ends if node:fs opened them; mappings stay.
- * Showing it in memory: posix/mapped-region.ts, win32/mapped-region.ts, file/copied-region.ts.
+ * Showing it in memory: posix/mapped-region.ts, win32/mapped-region.ts, node-fs/copied-region.ts.
  */
 
 import * as fs from 'node:fs'

@@ -7,9 +7,9 @@
 
 import { InvariantError } from '../errors.ts'
 import { checkRange, roundDown } from './bounds.ts'
+import { atTurnEnd } from './event-loop-turn.ts'
 import type { Access, SharedWords } from './platform.ts'
 import { closedError, readOnlyError, truncatedError } from './system-errors.ts'
-import { atTurnEnd } from './event-loop-turn.ts'
 
 /** Memory over a part of a file, until it is released. */
 export interface WordsMemory {

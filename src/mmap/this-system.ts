@@ -3,8 +3,8 @@
  */
 
 import { StrideError } from '../errors.ts'
-import type { FileHelp } from './file/file-platform.ts'
 import type { MappingSystem } from './mapping-system.ts'
+import type { FileHelp } from './node-fs/file-platform.ts'
 import type { Platform } from './platform.ts'
 import { posixFileHelp } from './posix/file-help.ts'
 import { createPosixMapping } from './posix/posix-mapping.ts'

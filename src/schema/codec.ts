@@ -7,8 +7,8 @@
 import type { Column } from './column.ts'
 import type { Layout } from './layout.ts'
 import type { ReaderBaseConstructor } from './reader.ts'
-import type { RowBaseConstructor } from './row.ts'
 import type { Taken, TakenChange } from './record-copy.ts'
+import type { RowBaseConstructor } from './row.ts'
 import type { WalkBaseConstructor } from './walk.ts'
 
 /**

@@ -7,10 +7,10 @@
 import type { Codec, RowConstructor } from './codec.ts'
 import { failure, guardedExpression } from './compiled-read.ts'
 import type { FoundField } from './fields.ts'
+import { literal, Source } from './generated-source.ts'
 import type { Layout } from './layout.ts'
 import { type ReaderBaseConstructor, readerAccess } from './reader.ts'
 import { type RowBaseConstructor, rowAccess } from './row.ts'
-import { literal, Source } from './generated-source.ts'
 import type { TextReaders } from './text-read.ts'
 import type { WalkBaseConstructor } from './walk.ts'
 

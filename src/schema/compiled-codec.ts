@@ -15,9 +15,9 @@ import { failure, guardedExpression, type ReadContext, readExpression } from './
 import { encodeBody, patchBody } from './compiled-write.ts'
 import { type FoundField, findFields, unknownField } from './fields.ts'
 import { notChanges, refusal } from './fit.ts'
+import { literal, RECORD, Source } from './generated-source.ts'
 import { childrenOf, isContainer, isText, type Node } from './kinds.ts'
 import type { Layout } from './layout.ts'
-import { literal, RECORD, Source } from './generated-source.ts'
 import { makeTextReaders, type TextReaders } from './text-read.ts'
 
 /** With more nodes than this the functions would be too long for V8 to optimise, and slow to generate. */

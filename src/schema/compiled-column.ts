@@ -13,9 +13,9 @@ import {
   UNROLLED_MAX,
 } from './compiled-read.ts'
 import type { FoundField } from './fields.ts'
+import { position, RECORD, type Spot, within } from './generated-source.ts'
 import { isNumber, type Node, ownBits } from './kinds.ts'
 import { missingElement } from './missing-element.ts'
-import { position, RECORD, type Spot, within } from './generated-source.ts'
 
 /** The loops of a column. */
 export function compileColumn(context: ReadContext, field: FoundField, recordSize: number): Column {

@@ -5,7 +5,8 @@
  */
 
 import { byteCount, copyBytes, dateMs } from '../runtime/realms.ts'
-import { isRawCode, inside, misfit, type Place, reasonAgainst } from './fit.ts'
+import { inside, isRawCode, misfit, type Place, reasonAgainst } from './fit.ts'
+import { position, type Source, type Spot } from './generated-source.ts'
 import {
   BIGINTS,
   type BooleanNode,
@@ -23,7 +24,6 @@ import {
 } from './kinds.ts'
 import { meaningOf } from './meanings.ts'
 import { ODD_NUMBERS } from './odd-numbers.ts'
-import { position, type Source, type Spot } from './generated-source.ts'
 import { bytesOf, dateOf } from './record-copy.ts'
 import { writeText } from './text-field.ts'
 import { type TextWriter, textWriters } from './text-write.ts'

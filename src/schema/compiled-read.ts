@@ -7,6 +7,16 @@
 import type { Codec } from './codec.ts'
 import type { FoundField } from './fields.ts'
 import {
+  bitNumber,
+  bitPlace,
+  literal,
+  position,
+  RECORD,
+  type Source,
+  type Spot,
+  within,
+} from './generated-source.ts'
+import {
   type ArrayNode,
   BIGINTS,
   DATE_MS_MAX,
@@ -28,19 +38,9 @@ import {
 } from './kinds.ts'
 import { meaningOf } from './meanings.ts'
 import { ODD_NUMBERS } from './odd-numbers.ts'
-import {
-  bitNumber,
-  bitPlace,
-  literal,
-  position,
-  RECORD,
-  type Source,
-  type Spot,
-  within,
-} from './generated-source.ts'
 import { readText } from './text-field.ts'
-import { tagOf } from './unions.ts'
 import type { TextReader, TextReaders } from './text-read.ts'
+import { tagOf } from './unions.ts'
 
 export interface ReadContext {
   readonly source: Source

@@ -11,6 +11,7 @@ import { zeroBytes } from './compiled-checks.ts'
 import { note, noting, type Value, type WriteContext, writeLeaf } from './compiled-leaf.ts'
 import { UNROLLED_MAX } from './compiled-read.ts'
 import { inside, type Place, unknownKey, wrongLength } from './fit.ts'
+import { bitNumber, bitPlace, literal, position, RECORD, type Spot, within } from './generated-source.ts'
 import {
   type ArrayNode,
   hasGaps,
@@ -22,7 +23,6 @@ import {
   type TupleNode,
   type UnionNode,
 } from './kinds.ts'
-import { bitNumber, bitPlace, literal, position, RECORD, type Spot, within } from './generated-source.ts'
 import { firstOf, hasDefaults, isInherited, isLengthRight, memberValue, setOwn } from './record-copy.ts'
 import { tagOf } from './unions.ts'
 

@@ -9,6 +9,7 @@
  */
 
 import type { z } from 'zod'
+import { checkedMeant, checkedText } from './kind-parameters.ts'
 import {
   type BytesKind,
   MEANT,
@@ -18,7 +19,6 @@ import {
   TEXTS,
   type TextKind,
 } from './kinds.ts'
-import { checkedMeant, checkedText } from './kind-parameters.ts'
 import { type FieldPlacement, PLACEMENT } from './options.ts'
 
 /** A kind of field that Zod lacks. */

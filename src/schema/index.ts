@@ -6,6 +6,7 @@ export type { Codec, RowConstructor } from './codec.ts'
 export { codecFromCanonical, codecOf, layoutFromCanonical } from './codec-of.ts'
 export type { Column } from './column.ts'
 export { type FoundField, findFields, unknownField } from './fields.ts'
+export { isRawCode } from './fit.ts'
 export type { Row } from './infer.ts'
 export {
   BIGINTS,
@@ -22,16 +23,15 @@ export {
   type ObjectNode,
   type TextNode,
 } from './kinds.ts'
-export { isRawCode } from './fit.ts'
 export { layoutOf } from './layout.ts'
 export { diffLayouts } from './layout-diff.ts'
 export { meaningOf } from './meanings.ts'
 export { ODD_NUMBERS, toHalf } from './odd-numbers.ts'
 export * from './public.ts'
 export { ReaderBase, type ReaderBaseConstructor, readerAccess } from './reader.ts'
+export { memberValue } from './record-copy.ts'
 export { type RecordBytes, RowBase, type RowBaseConstructor, rowAccess } from './row.ts'
 export { schemaOf } from './schema-of.ts'
-export { memberValue } from './record-copy.ts'
 export { textEnd, textStart } from './text-field.ts'
 export type { WalkBase, WalkBaseConstructor } from './walk.ts'
 export { isOldSchema, isSchema, refuseOldSchema } from './zod-version.ts'

@@ -32,6 +32,7 @@ export {
   utf16be,
   utf16le,
 } from './field-schemas.ts'
+export type { FieldInfo } from './fields.ts'
 export {
   type BitsSchema,
   bits,
@@ -46,7 +47,6 @@ export {
   unixSeconds,
   uuid,
 } from './foreign-schemas.ts'
-export type { FieldInfo } from './fields.ts'
 export type {
   AnySchema,
   FieldName,

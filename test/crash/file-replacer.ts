@@ -5,7 +5,7 @@
  */
 
 import { z } from 'zod'
-import { migrateStore } from '../../src/engine/maintain/migrate.ts'
+import { migrateStore } from '../../src/engine/maintenance/migrate.ts'
 import { openStore } from '../../src/engine/open.ts'
 import { bytes } from '../../src/schema/entry.ts'
 

@@ -11,7 +11,7 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync, statfsSync, truncateSync, 
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
-import { createFilePlatform } from '../../src/mmap/file/file-platform.ts'
+import { createFilePlatform } from '../../src/mmap/node-fs/file-platform.ts'
 import { type ThisSystem, thisSystem } from '../../src/mmap/this-system.ts'
 import { runWithFault } from './fault-run.ts'
 import { SCENARIOS } from './fault-scenarios.ts'

@@ -32,7 +32,7 @@ const CREDULOUS: readonly (Mutation & { readonly said: string })[] = [
   },
   {
     name: 'a deletion bit is not compared with the checksum table',
-    file: 'src/engine/file/checked-records.ts',
+    file: 'src/engine/data-file/checked-records.ts',
     find: `if (checksums.marksDeleted && checksums.isMarked(n, ahead) !== isDeleted)`,
     replace: `if (checksums.marksDeleted && n < 0)`,
     said: 'by the flipped deletion bit',

@@ -46,14 +46,14 @@ describe.skipIf(isWindows)('every operation beside every other', () => {
 
 const UNGUARDED: Mutation = {
   name: 'changes are taken during compact',
-  file: 'src/engine/maintain/exclusive-work.ts',
+  file: 'src/engine/maintenance/exclusive-work.ts',
   find: `if (this.#running?.blocksWrites === true) throw this.#busy('Changes', this.#running)`,
   replace: '',
 }
 const TWO_WRITERS: readonly Mutation[] = [
   {
     name: 'the lock of the writer is not taken',
-    file: 'src/engine/file/locks.ts',
+    file: 'src/engine/sharing/locks.ts',
     find: `if (options.writer) wait(file, WRITER_BYTE`,
     replace: `if (options.writer && options.timeoutMs > 0) wait(file, WRITER_BYTE`,
   },

@@ -36,7 +36,7 @@ const MORE: Step = { kind: 'commit', changes: [{ kind: 'appendMany', count: 20 }
 export const MUTATIONS: readonly KnownBad[] = [
   {
     name: 'changes that go through memory are not stored',
-    file: 'src/engine/file/store-batch.ts',
+    file: 'src/engine/data-file/store-batch.ts',
     find: `this.#pool.storePieces(pieces)`,
     replace: `pieces.clear()`,
     workload: after(UPDATES, MORE, CHECKPOINT, UPDATES, CHECKPOINT),
@@ -66,7 +66,7 @@ export const MUTATIONS: readonly KnownBad[] = [
   },
   {
     name: 'a root is stored over the durable one',
-    file: 'src/engine/file/root-writer.ts',
+    file: 'src/engine/data-file/root-writer.ts',
     find: `rootNumber: this.#root.rootNumber + 1`,
     replace: `rootNumber: this.#root.rootNumber + 2`,
   },
@@ -112,7 +112,7 @@ export const MUTATIONS: readonly KnownBad[] = [
   },
   {
     name: 'the root of the indexes is stored before their pages are synced',
-    file: 'src/engine/indexes/upkeep/index-file.ts',
+    file: 'src/engine/indexes/lifecycle/index-file.ts',
     find: `      yield this.#sync
       writeIndexRoot`,
     replace: `      writeIndexRoot`,
@@ -127,7 +127,7 @@ export const MUTATIONS: readonly KnownBad[] = [
   },
   {
     name: 'recovery leaves the indexes as the last checkpoint left them',
-    file: 'src/engine/indexes/upkeep/index-opening.ts',
+    file: 'src/engine/indexes/lifecycle/index-opening.ts',
     find: `  yield* noteFrames(set, opening)`,
     replace: ``,
   },
@@ -168,7 +168,7 @@ export const MUTATIONS: readonly KnownBad[] = [
   },
   {
     name: 'the root that opening found is taken for durable once it is synced',
-    file: 'src/engine/file/root-writer.ts',
+    file: 'src/engine/data-file/root-writer.ts',
     find: `    writeRoot(this.#file, this.#root)
     this.#isOwn = true`,
     replace: `    this.#isOwn = true`,
@@ -177,7 +177,7 @@ export const MUTATIONS: readonly KnownBad[] = [
   },
   {
     name: 'recovery does not store live bits that look right',
-    file: 'src/engine/file/apply.ts',
+    file: 'src/engine/data-file/apply.ts',
     find: ` && !this.#storesEqual`,
     replace: ``,
     workload: after({ kind: 'commit', changes: [{ kind: 'delete', at: 1 }], how: 'async' }, { kind: 'reopen' }),
@@ -185,7 +185,7 @@ export const MUTATIONS: readonly KnownBad[] = [
   },
   {
     name: "the indexes' root that opening found is taken for durable once it is synced",
-    file: 'src/engine/indexes/upkeep/index-file.ts',
+    file: 'src/engine/indexes/lifecycle/index-file.ts',
     find: `    writeIndexRoot(this.file, this.#root)
     yield this.#sync
     // A`,

@@ -6,7 +6,7 @@
 
 import { rmSync } from 'node:fs'
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { migrateStoreAsync } from '../../src/engine/maintain/migrate.ts'
+import { migrateStoreAsync } from '../../src/engine/maintenance/migrate.ts'
 import { type ErrorCode, StrideError } from '../../src/errors.ts'
 import {
   ACCOUNTS,

@@ -5,7 +5,7 @@
  * harness (canaries.test.ts).
  */
 
-import type { FoldPace } from '../../src/engine/indexes/upkeep/background-fold.ts'
+import type { FoldPace } from '../../src/engine/indexes/lifecycle/background-fold.ts'
 import { openStore, openStoreOn } from '../../src/engine/open.ts'
 import type { IndexedStoreOptions, StoreOptions } from '../../src/engine/opening/options.ts'
 import type { Store } from '../../src/engine/store.ts'

@@ -16,8 +16,8 @@ import {
 import { join } from 'node:path'
 import { migrateStore, openStore } from 'stridedb'
 import { describe, expect, test } from 'vitest'
-import { createBeside, removeLeftovers } from '../../src/engine/file/temporary-files.ts'
 import { openStoreOn } from '../../src/engine/open.ts'
+import { createBeside, removeLeftovers } from '../../src/engine/whole-files/temporary-files.ts'
 import { choosePlatform } from '../../src/mmap/choose-platform.ts'
 import type { Platform } from '../../src/mmap/platform.ts'
 import { childScript } from '../child-scripts.ts'
@@ -67,7 +67,7 @@ describe('what a killed process left', () => {
     const folder = temporaryFolder()
     const path = join(folder, 'x')
     const script = childScript(
-      `import { createBeside } from 'src/engine/file/temporary-files.ts'
+      `import { createBeside } from 'src/engine/whole-files/temporary-files.ts'
        import { choosePlatform } from 'src/mmap/choose-platform.ts'
        const { file } = createBeside(choosePlatform('auto', process.argv[2]).platform, process.argv[2], undefined)
        file.store(new Uint8Array(5000), 0); console.log('written'); setInterval(() => {}, 1000)`,

@@ -1,7 +1,7 @@
 /**
  * What could go wrong with the locks: readers that ask for the writer keep a new one out, a network file system has two openers,
  * or a clock that is set back makes an opener wait for hours.
- * Rules of docs/concurrency.md: S1; of engine/file/locks.ts: LK1.
+ * Rules of docs/concurrency.md: S1; of engine/sharing/locks.ts: LK1.
  */
 
 import { spawnSync } from 'node:child_process'

@@ -4,8 +4,8 @@
 
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { allSteps } from '../../src/engine/file/steps.ts'
-import { grouped, numbersBelow } from '../../src/engine/records/sort-changes.ts'
+import { grouped, numbersBelow } from '../../src/engine/numbers/sort-changes.ts'
+import { allSteps } from '../../src/engine/steps/steps.ts'
 import { runSeed } from '../crash/random.ts'
 
 const seed = runSeed()

@@ -5,7 +5,7 @@
 
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { NumberList } from '../../src/engine/records/number-list.ts'
+import { NumberList } from '../../src/engine/numbers/number-list.ts'
 
 test('gives what came, in order or each once and rising', () => {
   fc.assert(

@@ -5,7 +5,7 @@
 
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { NumberMap } from '../../src/engine/records/number-map.ts'
+import { NumberMap } from '../../src/engine/numbers/number-map.ts'
 
 const number = fc.oneof(
   fc.nat(40),

@@ -7,7 +7,7 @@ import { chmodSync, chownSync, mkdirSync, readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { openStore } from 'stridedb'
 import { describe, expect, test } from 'vitest'
-import { migrateStore } from '../../src/engine/maintain/migrate.ts'
+import { migrateStore } from '../../src/engine/maintenance/migrate.ts'
 import { Point, temporaryFolder } from './support.ts'
 
 const isRoot = process.getuid?.() === 0 && process.platform === 'linux'

@@ -4,7 +4,7 @@
  */
 
 import { expect, test } from 'vitest'
-import { type Protocol, runBlocking, runInBackground, type Wait } from '../../src/engine/file/protocol.ts'
+import { type Protocol, runBlocking, runInBackground, type Wait } from '../../src/engine/steps/protocol.ts'
 
 /** A protocol of three stores with a wait between them, and what it did. */
 function threeStores(wait: (done: string[]) => Wait): { readonly done: string[]; readonly protocol: Protocol } {

@@ -1,6 +1,6 @@
 /**
  * What could go wrong with locks that hold within the process: two copies of the library, or two realms (node:vm, test runners that
- * load modules again), each have a table of their own, and both let a writer in. Rule PL1 of file/process-locks.ts.
+ * load modules again), each have a table of their own, and both let a writer in. Rule PL1 of node-fs/process-locks.ts.
  */
 
 import { createRequire } from 'node:module'
@@ -9,14 +9,14 @@ import { fileURLToPath } from 'node:url'
 import { createContext, runInContext } from 'node:vm'
 import { build } from 'esbuild'
 import { expect, it } from 'vitest'
-import { createFilePlatform } from '../../src/mmap/file/file-platform.ts'
+import { createFilePlatform } from '../../src/mmap/node-fs/file-platform.ts'
 import type { Platform } from '../../src/mmap/platform.ts'
 import { newFolder } from './places.ts'
 
 /** The same module once more, in a realm of its own. */
 async function platformOfAnotherRealm(): Promise<Platform> {
   const { outputFiles } = await build({
-    entryPoints: [fileURLToPath(new URL('../../src/mmap/file/file-platform.ts', import.meta.url))],
+    entryPoints: [fileURLToPath(new URL('../../src/mmap/node-fs/file-platform.ts', import.meta.url))],
     bundle: true,
     write: false,
     format: 'cjs',

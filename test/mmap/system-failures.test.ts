@@ -9,8 +9,8 @@ import { constants, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { canDetach } from '../../src/mmap/detach.ts'
-import { createFilePlatform } from '../../src/mmap/file/file-platform.ts'
 import { type ForeignFunction, type Koffi, loadKoffi } from '../../src/mmap/koffi.ts'
+import { createFilePlatform } from '../../src/mmap/node-fs/file-platform.ts'
 import type { Platform, PlatformFile } from '../../src/mmap/platform.ts'
 import { abiOfThisSystem } from '../../src/mmap/posix/abi.ts'
 import { createPosixPlatform, mappingObstacle } from '../../src/mmap/posix/posix-platform.ts'
@@ -192,7 +192,7 @@ describe.runIf(isMappable)('calls that fail', () => {
 describe('syncs', () => {
   it('of one file never overlap, and a blocking one beside them has a description of its own', async () => {
     const path = join(newFolder(), 'a.bin')
-    const script = childScript(`import { createFilePlatform } from 'src/mmap/file/file-platform.ts'
+    const script = childScript(`import { createFilePlatform } from 'src/mmap/node-fs/file-platform.ts'
        const file = createFilePlatform().open(process.argv[2], { access: 'readwrite', create: 'always' })
        file.store(new Uint8Array(100_000), 0)
        const all = [1, 2, 3].map(() => file.syncAsync())
@@ -229,7 +229,7 @@ describe('syncs', () => {
   })
 
   it('that fail are errors with errno, are not tried again, and do not stop the next file', () => {
-    const script = childScript(`import { createFilePlatform } from 'src/mmap/file/file-platform.ts'
+    const script = childScript(`import { createFilePlatform } from 'src/mmap/node-fs/file-platform.ts'
        const file = createFilePlatform().open(process.argv[2], { access: 'readwrite', create: 'always' })
        file.store(new Uint8Array(1000), 0)
        const out = []

@@ -13,8 +13,8 @@ import { loadKoffi } from '../../src/mmap/koffi.ts'
 import { createPosixPlatform } from '../../src/mmap/posix/posix-platform.ts'
 import { type SystemCalls, systemCalls } from '../../src/mmap/posix/system-calls.ts'
 import { createWindowPool } from '../../src/mmap/window-pool/create-window-pool.ts'
-import { Point } from '../engine/support.ts'
 import { childScript } from '../child-scripts.ts'
+import { Point } from '../engine/support.ts'
 import { newFolder, runScript, thrownBy } from './places.ts'
 
 const { calls } = systemCalls()

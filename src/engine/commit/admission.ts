@@ -4,14 +4,14 @@
  *   AM1  a commit is refused before anything of it is sealed, or not at all.
  */
 
-import type { Space } from '../file/space.ts'
+import type { Space } from '../data-file/space.ts'
 import type { Journal } from '../journal/journal.ts'
-import type { Staging } from '../records/staging.ts'
+import type { Staging } from '../staging/staging.ts'
 import type { CommitProgress } from './commit-progress.ts'
 import type { CommitGroup, CommitQueue } from './commit-queue.ts'
 import type { JournalLife } from './journal-life.ts'
+import type { Poisoning } from './poisoning.ts'
 import type { SealedCommit, Sealer } from './seal.ts'
-import type { Soundness } from './soundness.ts'
 
 export interface AdmissionParts {
   readonly staging: Staging
@@ -19,7 +19,7 @@ export interface AdmissionParts {
   readonly journals: JournalLife
   readonly queue: CommitQueue
   readonly progress: CommitProgress
-  readonly soundness: Soundness
+  readonly poisoning: Poisoning
   /** Whether anything may still be written. */
   readonly owner: { assertUsable(): void }
   /** Whether the data file still is as long as what is in it. @throws ERR_STRIDE_TRUNCATED */
@@ -42,14 +42,14 @@ export class Admission {
    * @throws ERR_STRIDE_NO_SPACE, _LIMIT, _PERMISSION, _EXISTS, _TRUNCATED and leaves all staged; whatever poisons
    */
   admit(): boolean {
-    const { staging, sealer, journals, queue, progress, soundness, owner } = this.#parts
+    const { staging, sealer, journals, queue, progress, poisoning, owner } = this.#parts
     if (staging.isEmpty) return false
     owner.assertUsable()
     // A file that was cut short is not filled up again with what would look like records.
     this.#parts.checkSize()
     const bytesMax = sealer.frameBytesMax()
     // After an I/O error the next commit must not take in what this one leaves staged.
-    if (staging.hasDeletions) soundness.guardIo(() => this.space?.ensureLiveBits())
+    if (staging.hasDeletions) poisoning.guardIo(() => this.space?.ensureLiveBits())
     const journal = journals.journal ?? this.#startJournal()
     journal.admit(bytesMax)
     const group = queue.open(bytesMax)
@@ -62,10 +62,10 @@ export class Admission {
   }
 
   #sealInto(group: CommitGroup, journal: Journal, admitted: number): SealedCommit {
-    const { sealer, queue, progress, soundness } = this.#parts
+    const { sealer, queue, progress, poisoning } = this.#parts
     const { commitNumber, deletedCount } = progress.sealed
     try {
-      return soundness.guardSpace(() => sealer.seal(commitNumber + 1, deletedCount, group.frames))
+      return poisoning.guardSpace(() => sealer.seal(commitNumber + 1, deletedCount, group.frames))
     } catch (error) {
       journal.forgo(admitted)
       queue.forgo(group)
@@ -74,9 +74,9 @@ export class Admission {
   }
 
   #startJournal(): Journal {
-    const { journals, soundness } = this.#parts
-    const journal = soundness.guardIo(() => journals.create())
-    soundness.guard(() => journals.name(journal))
+    const { journals, poisoning } = this.#parts
+    const journal = poisoning.guardIo(() => journals.create())
+    poisoning.guard(() => journals.name(journal))
     return journal
   }
 }

@@ -12,12 +12,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { PlatformFile } from '../../mmap/platform.ts'
 import { monotonicMs } from '../../runtime/monotonic.ts'
-import type { DirtyRanges } from '../file/dirty-ranges.ts'
-import { type Protocol, runBlocking, runInBackground, type Wait } from '../file/protocol.ts'
-import type { RootWriter } from '../file/root-writer.ts'
-import type { SpaceState } from '../file/space.ts'
+import type { DirtyRanges } from '../data-file/dirty-ranges.ts'
+import type { RootWriter } from '../data-file/root-writer.ts'
+import type { SpaceState } from '../data-file/space.ts'
 import type { AppliedState } from '../format/root.ts'
 import type { Journal } from '../journal/journal.ts'
+import { type Protocol, runBlocking, runInBackground, type Wait } from '../steps/protocol.ts'
 
 /** A pause after each piece, in times of what the piece took. */
 const PAUSE_PER_WORK = 2
@@ -38,7 +38,7 @@ export interface CheckpointParts {
   readonly companion: Companion | undefined
 }
 
-/** A file beside the store that the journal keeps right until it is brought up to date (indexes/upkeep/index-checkpointer.ts). */
+/** A file beside the store that the journal keeps right until it is brought up to date (indexes/lifecycle/index-checkpointer.ts). */
 export interface Companion {
   /** Brings it up to date, durably. */
   readonly checkpoint: Wait

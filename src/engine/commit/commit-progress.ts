@@ -6,7 +6,7 @@
 
 import type { AppliedState, CommitCounts, Root } from '../format/root.ts'
 import { FrameChanges } from '../journal/frame-changes.ts'
-import type { Staging } from '../records/staging.ts'
+import type { Staging } from '../staging/staging.ts'
 import { CommitWaiters, type Durability } from './commit-waiters.ts'
 import type { SealedCommit } from './seal.ts'
 

@@ -5,7 +5,7 @@
  *   RN2  a failed round poisons the store, and no other round follows.
  */
 
-import { type Protocol, runInBackground } from '../file/protocol.ts'
+import { type Protocol, runInBackground } from '../steps/protocol.ts'
 
 /** Whose commits these are. */
 export interface RoundOwner {

@@ -12,18 +12,18 @@
 
 import { StrideError } from '../../errors.ts'
 import type { PlatformFile } from '../../mmap/platform.ts'
-import { Applier } from '../file/apply.ts'
-import { DirtyRanges } from '../file/dirty-ranges.ts'
-import { type Protocol, runBlocking } from '../file/protocol.ts'
-import type { Publisher } from '../file/publication.ts'
-import { RootWriter } from '../file/root-writer.ts'
-import type { Space, SpaceState } from '../file/space.ts'
+import { Applier } from '../data-file/apply.ts'
+import { DirtyRanges } from '../data-file/dirty-ranges.ts'
+import { RootWriter } from '../data-file/root-writer.ts'
+import type { Space, SpaceState } from '../data-file/space.ts'
 import { packDefinitions } from '../format/definitions-bytes.ts'
 import type { AppliedState, Root } from '../format/root.ts'
 import { FrameChanges } from '../journal/frame-changes.ts'
 import type { KeySpans } from '../journal/frame-encode.ts'
 import type { Journal } from '../journal/journal.ts'
-import type { Locator } from '../records/locator.ts'
+import type { Publisher } from '../sharing/publication.ts'
+import type { Locator } from '../staging/locator.ts'
+import { type Protocol, runBlocking } from '../steps/protocol.ts'
 import { Admission } from './admission.ts'
 import { Checkpointer, type Companion } from './checkpointer.ts'
 import { CommitProgress, type CommitStats, revertStaging } from './commit-progress.ts'
@@ -33,8 +33,8 @@ import type { Durability } from './commit-waiters.ts'
 import { DataSyncs } from './data-syncs.ts'
 import { JournalLife } from './journal-life.ts'
 import { JournalRoom } from './journal-room.ts'
+import { Poisoning } from './poisoning.ts'
 import { Sealer } from './seal.ts'
-import { Soundness } from './soundness.ts'
 import { StatePublication } from './state-publication.ts'
 import { TailStore } from './tail-store.ts'
 
@@ -71,7 +71,7 @@ export class Committer implements RoundOwner {
   /** Commits whose frames wait to be written. */
   readonly #queue: CommitQueue
   readonly #progress: CommitProgress
-  readonly #soundness: Soundness
+  readonly #poisoning: Poisoning
   readonly #rounds: CommitRounds
   readonly #room: JournalRoom
   readonly #publication: StatePublication
@@ -91,7 +91,7 @@ export class Committer implements RoundOwner {
     this.#queue = new CommitQueue(parts.journalBytes)
     this.#progress = new CommitProgress(root)
     this.#rounds = new CommitRounds(this)
-    this.#soundness = new Soundness(file.path, error => this.#fail(error))
+    this.#poisoning = new Poisoning(file.path, error => this.#fail(error))
     this.#journals = new JournalLife({ roots, create, spaceState, syncData, companion })
     const wait = (): Promise<void> => this.#dataSyncs.syncAsync(this.#progress.applied.commitNumber)
     const isIdle = (): boolean => this.#queue.isEmpty
@@ -103,7 +103,7 @@ export class Committer implements RoundOwner {
       queue: this.#queue,
       progress: this.#progress,
       rounds: this.#rounds,
-      soundness: this.#soundness,
+      poisoning: this.#poisoning,
       journals: this.#journals,
     }
     this.#publication = new StatePublication({ ...shared, publisher, spaceState, syncData })
@@ -152,12 +152,12 @@ export class Committer implements RoundOwner {
 
   /** @throws ERR_STRIDE_POISONED once a store or a sync failed */
   assertSound(): void {
-    this.#soundness.assert()
+    this.#poisoning.assert()
   }
 
   /** Stores the staged tail behind the committed end; a failure other than a full disk poisons. */
   storeTail(): void {
-    this.#soundness.guardSpace(() => this.#tailStore.store(true))
+    this.#poisoning.guardSpace(() => this.#tailStore.store(true))
   }
 
   /** Seals what is staged, and resolves once it is as durable as asked. */
@@ -173,7 +173,7 @@ export class Committer implements RoundOwner {
     const progress = this.#progress
     const isEmpty = !this.#admission.admit()
     const isDone = isEmpty && progress.isDone(progress.sealed.commitNumber, durability)
-    if (!isDone) this.#soundness.guard(() => this.#advanceSync(durability))
+    if (!isDone) this.#poisoning.guard(() => this.#advanceSync(durability))
     progress.acknowledgeSealed()
     this.#parts.companion?.committed()
     if (this.hasWork) this.#rounds.start()
@@ -195,13 +195,13 @@ export class Committer implements RoundOwner {
 
   /** The file behind this store is another one now, and that failed half-way: nothing more is written. */
   fail(error: unknown): void {
-    this.#soundness.poison(error)
+    this.#poisoning.poison(error)
   }
 
   /** Stores a root with the present room and waits for it; everything in the file is synced before. */
   publishRoomSync(): void {
     this.assertSound()
-    this.#soundness.guard(() => this.#publication.storeRoom())
+    this.#poisoning.guard(() => this.#publication.storeRoom())
   }
 
   /** The definitions of the store's indexes, as JSON. */
@@ -213,7 +213,7 @@ export class Committer implements RoundOwner {
   storeDefinitionsSync(definitions: string): void {
     this.assertSound()
     packDefinitions(definitions)
-    this.#soundness.guard(() => this.#publication.storeDefinitions(definitions))
+    this.#poisoning.guard(() => this.#publication.storeDefinitions(definitions))
     this.republish()
   }
 
@@ -232,7 +232,7 @@ export class Committer implements RoundOwner {
   close(): void {
     if (this.#closed) return
     try {
-      if (!this.#soundness.isPoisoned) this.#soundness.guard(() => this.#endJournal())
+      if (!this.#poisoning.isPoisoned) this.#poisoning.guard(() => this.#endJournal())
     } finally {
       this.#closed = true
       this.#checkpointer.stop()
@@ -244,7 +244,7 @@ export class Committer implements RoundOwner {
   /** Finishes the commits in flight and ends the journal: the file alone holds everything. The next commit begins another. */
   endJournal(): void {
     this.assertSound()
-    this.#soundness.guard(() => this.#endJournal())
+    this.#poisoning.guard(() => this.#endJournal())
   }
 
   #endJournal(): void {
@@ -365,7 +365,7 @@ export class Committer implements RoundOwner {
 
   /** @internal */
   get isUsable(): boolean {
-    return !this.#closed && !this.#soundness.isPoisoned
+    return !this.#closed && !this.#poisoning.isPoisoned
   }
 
   /** @internal @throws ERR_STRIDE_POISONED, _CLOSED */

@@ -3,7 +3,7 @@
  */
 
 import type { PlatformFile } from '../../mmap/platform.ts'
-import type { DirtyRanges } from '../file/dirty-ranges.ts'
+import type { DirtyRanges } from '../data-file/dirty-ranges.ts'
 import type { SealedCommit } from './seal.ts'
 
 export class DataSyncs {

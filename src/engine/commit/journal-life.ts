@@ -6,8 +6,8 @@
  *   JL2  a journal is removed only after the root that names none is synced.
  */
 
-import type { RootWriter } from '../file/root-writer.ts'
-import type { SpaceState } from '../file/space.ts'
+import type { RootWriter } from '../data-file/root-writer.ts'
+import type { SpaceState } from '../data-file/space.ts'
 import type { AppliedState } from '../format/root.ts'
 import type { Journal } from '../journal/journal.ts'
 import type { Companion } from './checkpointer.ts'

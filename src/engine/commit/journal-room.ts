@@ -5,21 +5,21 @@
  *   JR2  one that fails poisons.
  */
 
-import type { Wait } from '../file/protocol.ts'
-import type { RootWriter } from '../file/root-writer.ts'
+import type { RootWriter } from '../data-file/root-writer.ts'
 import type { Journal } from '../journal/journal.ts'
+import type { Wait } from '../steps/protocol.ts'
 import type { Checkpointer } from './checkpointer.ts'
 import type { CommitProgress } from './commit-progress.ts'
 import type { CommitRounds } from './commit-rounds.ts'
 import { type JournalLife, leaveSegment } from './journal-life.ts'
-import type { Soundness } from './soundness.ts'
+import type { Poisoning } from './poisoning.ts'
 
 export interface JournalRoomParts {
   readonly roots: RootWriter
   readonly journals: JournalLife
   readonly checkpointer: Checkpointer
   readonly progress: CommitProgress
-  readonly soundness: Soundness
+  readonly poisoning: Poisoning
   readonly rounds: CommitRounds
   /** Whether anything may still be written. */
   readonly owner: { readonly isUsable: boolean; assertUsable(): void }
@@ -61,14 +61,14 @@ export class JournalRoom {
 
   /** Brings commits up to this one, which are in the file, out of the journal. */
   async checkpoint(target: number): Promise<void> {
-    const { roots, journals, checkpointer, soundness, rounds, owner } = this.#parts
+    const { roots, journals, checkpointer, poisoning, rounds, owner } = this.#parts
     const { journal } = journals
     if (journal === undefined || journal.bytes === 0) return
     do {
       await checkpointer.running
       owner.assertUsable()
       await rounds.whenSettled(() => {
-        soundness.guard(() => leaveSegment(journal))
+        poisoning.guard(() => leaveSegment(journal))
         return this.#run(journal, false)
       })
       // Commits go on meanwhile; where they had just begun the last free segment, the next one is waited for.
@@ -85,10 +85,10 @@ export class JournalRoom {
   }
 
   #run(journal: Journal, paced: boolean): Promise<void> {
-    const { checkpointer, progress, soundness } = this.#parts
+    const { checkpointer, progress, poisoning } = this.#parts
     const running = checkpointer.running ?? checkpointer.start(journal, progress.applied, paced)
     return running.catch(error => {
-      throw soundness.poison(error)
+      throw poisoning.poison(error)
     })
   }
 }

@@ -12,8 +12,8 @@ import { StrideError } from '../../errors.ts'
 import type { RecordBytes } from '../../schema/index.ts'
 import type { EncodedChanges } from '../journal/frame-changes.ts'
 import { FrameEncoder, type FrameGroup, frameBytesMax, type KeySpans } from '../journal/frame-encode.ts'
-import type { Locator } from '../records/locator.ts'
-import type { SealedChanges } from '../records/staging.ts'
+import type { Locator } from '../staging/locator.ts'
+import type { SealedChanges } from '../staging/staging.ts'
 import type { TailStore } from './tail-store.ts'
 
 /** Appended bytes that ride in a frame at most. */

@@ -2,10 +2,10 @@
  * How are a new capacity and changed indexes published between commits? Durably in a root, and to readers.
  */
 
-import type { Publisher } from '../file/publication.ts'
-import type { RootWriter } from '../file/root-writer.ts'
-import type { SpaceState } from '../file/space.ts'
+import type { RootWriter } from '../data-file/root-writer.ts'
+import type { SpaceState } from '../data-file/space.ts'
 import { packDefinitions } from '../format/definitions-bytes.ts'
+import type { Publisher } from '../sharing/publication.ts'
 import type { CommitProgress } from './commit-progress.ts'
 
 export interface StatePublicationParts {

@@ -6,10 +6,10 @@
  */
 
 import { shown } from '../../options/shown-value.ts'
-import type { RecordBytes } from '../../schema/index.ts'
 import { copyBytes } from '../../runtime/copy-bytes.ts'
-import type { Space } from '../file/space.ts'
-import type { Staging } from '../records/staging.ts'
+import type { RecordBytes } from '../../schema/index.ts'
+import type { Space } from '../data-file/space.ts'
+import type { Staging } from '../staging/staging.ts'
 import type { NumberReservations } from './number-reservations.ts'
 import { type StagedKeys, Writer, type WriterParts, withFacts } from './writer.ts'
 

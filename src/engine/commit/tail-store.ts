@@ -7,12 +7,12 @@
 import { crc32 } from 'node:zlib'
 import { StrideError } from '../../errors.ts'
 import type { PlatformFile } from '../../mmap/platform.ts'
-import type { DirtyRanges } from '../file/dirty-ranges.ts'
-import { allSteps } from '../file/steps.ts'
+import type { DirtyRanges } from '../data-file/dirty-ranges.ts'
 import { offsetOf } from '../format/addressing.ts'
 import { checksumInPlace } from '../journal/in-place.ts'
-import type { Locator } from '../records/locator.ts'
-import type { Numbers } from '../records/sort-changes.ts'
+import type { Numbers } from '../numbers/sort-changes.ts'
+import type { Locator } from '../staging/locator.ts'
+import { allSteps } from '../steps/steps.ts'
 
 export class TailStore {
   readonly #file: PlatformFile

@@ -3,18 +3,18 @@
  *
  *   WT1  a refused record, or batch with one, changes nothing.
  *   WT2  the error says which record, or which position of the batch, and which field.
- * New records: store-writer.ts, concurrent-writer.ts. Where staged bytes are kept: records/staging.ts. When they become durable:
+ * New records: store-writer.ts, concurrent-writer.ts. Where staged bytes are kept: staging/staging.ts. When they become durable:
  * committer.ts.
  */
 
 import { InvariantError, StrideError } from '../../errors.ts'
-import type { Codec, RecordBytes } from '../../schema/index.ts'
 import { copyBytes } from '../../runtime/copy-bytes.ts'
+import type { Codec, RecordBytes } from '../../schema/index.ts'
 import { checkRecordNumber } from '../format/addressing.ts'
-import { HeapBytes } from '../records/heap-bytes.ts'
-import type { Locator } from '../records/locator.ts'
-import type { ChangeableLayers } from '../records/record-layers.ts'
-import { noRecord } from '../records/record-numbers.ts'
+import { noRecord } from '../numbers/record-numbers.ts'
+import { HeapBytes } from '../staging/heap-bytes.ts'
+import type { Locator } from '../staging/locator.ts'
+import type { ChangeableLayers } from '../staging/record-layers.ts'
 
 export interface WriterParts<L extends ChangeableLayers> {
   readonly codec: Codec<unknown>
@@ -26,7 +26,7 @@ export interface WriterParts<L extends ChangeableLayers> {
   readonly indexes?: StagedKeys | undefined
 }
 
-/** Who keeps keys of records (indexes/upkeep/index-set.ts). */
+/** Who keeps keys of records (indexes/lifecycle/index-set.ts). */
 export interface StagedKeys {
   adding(n: number, view: DataView, at: number): void
   changing(n: number, view: DataView, at: number): void

@@ -1,7 +1,7 @@
 /**
  * What are the files of a store called? Each name is the data file's path with an ending.
  *
- * Names of files that are still being written: file/temporary-files.ts.
+ * Names of files that are still being written: whole-files/temporary-files.ts.
  */
 
 /** The journal: commits that the data file does not hold yet. @param path of the data file, as in all functions here */

@@ -1,7 +1,7 @@
 /**
  * How large are the tables behind the record array? Each is at least a page.
  *
- * Their content: file/deletion-bits.ts, file/checksums.ts. Their places: root.ts.
+ * Their content: data-file/deletion-bits.ts, data-file/checksums.ts. Their places: root.ts.
  */
 
 import { PAGE_BYTES } from './store-format.ts'

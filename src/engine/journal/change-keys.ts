@@ -6,7 +6,7 @@
  *   CG2  a patch of a commit before an index was created may change bytes of its keys and not have all of them: `tell` says so.
  */
 
-import { HeapBytes } from '../records/heap-bytes.ts'
+import { HeapBytes } from '../staging/heap-bytes.ts'
 import type { Change } from './change-reader.ts'
 import type { FrameBytes } from './frame-bytes.ts'
 import type { ByteSpan, KeySpans } from './frame-encode.ts'

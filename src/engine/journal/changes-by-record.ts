@@ -7,9 +7,9 @@
  * What they make of a record: net-changes.ts, in-place.ts.
  */
 
-import type { QuietSteps } from '../file/steps.ts'
 import { corrupt } from '../format/identity.ts'
-import { firstFrom, grouped, type NumberedGroups, type Numbers, numbersBelow } from '../records/sort-changes.ts'
+import { firstFrom, grouped, type NumberedGroups, type Numbers, numbersBelow } from '../numbers/sort-changes.ts'
+import type { QuietSteps } from '../steps/steps.ts'
 import { type Change, ChangeReader } from './change-reader.ts'
 import { changesInSteps, FRAMES_A_STEP } from './frame-read.ts'
 import type { JournalBytes } from './journal-bytes.ts'

@@ -2,7 +2,7 @@
  * Where are the bytes of frames read from? A journal's file (journal-bytes.ts), or memory that holds all of them.
  */
 
-import { HeapBytes } from '../records/heap-bytes.ts'
+import { HeapBytes } from '../staging/heap-bytes.ts'
 
 export interface FrameBytes {
   /** Positions are below this. */

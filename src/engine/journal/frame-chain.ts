@@ -4,10 +4,10 @@
  * The start, and the meaning of the end: journal-scan.ts. The content of a frame: frame-read.ts.
  */
 
-import type { QuietSteps } from '../file/steps.ts'
 import { corrupt } from '../format/identity.ts'
 import { BLOCK_BYTES, roundToBlock } from '../format/journal-format.ts'
 import type { Root } from '../format/root.ts'
+import type { QuietSteps } from '../steps/steps.ts'
 import {
   changesOf,
   type Frame,

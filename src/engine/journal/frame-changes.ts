@@ -4,7 +4,7 @@
  * Frames that are read back from a journal: frame-read.ts, net-changes.ts.
  */
 
-import type { AppliedChanges, PutPiece } from '../file/apply.ts'
+import type { AppliedChanges, PutPiece } from '../data-file/apply.ts'
 import { ChangeReader } from './change-reader.ts'
 import { WholeBytes } from './frame-bytes.ts'
 import type { FrameGroup } from './frame-encode.ts'

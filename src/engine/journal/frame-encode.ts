@@ -9,8 +9,8 @@
 
 import { crc32 } from 'node:zlib'
 import { InvariantError } from '../../errors.ts'
-import type { RecordBytes } from '../../schema/index.ts'
 import { copyBytes } from '../../runtime/copy-bytes.ts'
+import type { RecordBytes } from '../../schema/index.ts'
 import {
   FRAME_FIELD_AT as AT,
   CHANGE_HEAD_BYTES,

@@ -8,7 +8,6 @@
  */
 
 import { crc32 } from 'node:zlib'
-import { allSteps, type QuietSteps } from '../file/steps.ts'
 import {
   FRAME_FIELD_AT as AT,
   CHANGE_HEAD_BYTES,
@@ -16,6 +15,7 @@ import {
   FRAME_HEADER,
   FRAME_MAGIC,
 } from '../format/journal-format.ts'
+import { allSteps, type QuietSteps } from '../steps/steps.ts'
 import { type Change, ChangeReader } from './change-reader.ts'
 import { type FrameBytes, WholeBytes } from './frame-bytes.ts'
 import { copyFrom } from './patch.ts'

@@ -9,10 +9,10 @@
  */
 
 import { crc32 } from 'node:zlib'
-import type { QuietSteps } from '../file/steps.ts'
 import { offsetOf } from '../format/addressing.ts'
 import { corrupt } from '../format/identity.ts'
-import { firstFrom } from '../records/sort-changes.ts'
+import { firstFrom } from '../numbers/sort-changes.ts'
+import type { QuietSteps } from '../steps/steps.ts'
 import { changesByRecord } from './changes-by-record.ts'
 import type { InPlaceRecords } from './frame-chain.ts'
 import type { JournalBytes } from './journal-bytes.ts'

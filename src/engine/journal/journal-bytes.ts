@@ -12,7 +12,7 @@
 import { crc32 } from 'node:zlib'
 import type { PlatformFile } from '../../mmap/platform.ts'
 import { corrupt } from '../format/identity.ts'
-import { HeapBytes } from '../records/heap-bytes.ts'
+import { HeapBytes } from '../staging/heap-bytes.ts'
 import type { FrameBytes } from './frame-bytes.ts'
 
 /** A multiple of the block, so that a frame's magic never crosses two pieces. */

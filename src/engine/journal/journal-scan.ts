@@ -12,12 +12,12 @@
 
 import { StrideError } from '../../errors.ts'
 import type { Platform, PlatformFile } from '../../mmap/platform.ts'
-import { isBeside } from '../file/current-file.ts'
-import type { QuietSteps } from '../file/steps.ts'
 import { journalPathOf } from '../format/file-names.ts'
 import { corrupt, type Identity } from '../format/identity.ts'
 import { BLOCK_BYTES, FRAME_ALIGNMENT, JOURNAL_HEADER, slotOffset } from '../format/journal-format.ts'
 import type { Root } from '../format/root.ts'
+import type { QuietSteps } from '../steps/steps.ts'
+import { isBeside } from '../whole-files/current-file.ts'
 import { ChainReader, type Extent, framesOf, type InPlaceRecords } from './frame-chain.ts'
 import {
   copyFrame,

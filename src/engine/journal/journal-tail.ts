@@ -10,10 +10,10 @@
  */
 
 import type { Platform, PlatformFile } from '../../mmap/platform.ts'
-import { allSteps } from '../file/steps.ts'
 import { journalPathOf } from '../format/file-names.ts'
 import type { Identity } from '../format/identity.ts'
 import { FRAME_HEADER, roundToBlock } from '../format/journal-format.ts'
+import { allSteps } from '../steps/steps.ts'
 import { WholeBytes } from './frame-bytes.ts'
 import { frameEnd, readHead, wholeFrame } from './frame-read.ts'
 import { type JournalFacts, readJournalHeader } from './journal-header.ts'

@@ -17,8 +17,6 @@
 import { randomBytes } from 'node:crypto'
 import { InvariantError, StrideError } from '../../errors.ts'
 import type { Platform, PlatformFile } from '../../mmap/platform.ts'
-import { createBeside } from '../file/temporary-files.ts'
-import { isCurrent } from '../file/current-file.ts'
 import { journalPathOf } from '../format/file-names.ts'
 import type { Identity } from '../format/identity.ts'
 import {
@@ -31,8 +29,10 @@ import {
   slotOffset,
 } from '../format/journal-format.ts'
 import type { Root } from '../format/root.ts'
-import { sealFrame } from './frame-encode.ts'
+import { isCurrent } from '../whole-files/current-file.ts'
+import { createBeside } from '../whole-files/temporary-files.ts'
 import type { FrameGroup } from './frame-encode.ts'
+import { sealFrame } from './frame-encode.ts'
 import { assertJournalOf } from './journal-header.ts'
 
 /** Where a root says that the next commit's frame is. */

@@ -1,16 +1,16 @@
 /**
  * Which index has a name, for a program? The objects stay valid as long as the store, also if its file is replaced.
  *
- * One index: lookup/store-index.ts. Which indexes there are: writer-indexes.ts, upkeep/reader-indexes.ts.
+ * One index: lookup/store-index.ts. Which indexes there are: writer-indexes.ts, lifecycle/reader-indexes.ts.
  */
 
 import { StrideError } from '../../errors.ts'
 import type { AnySchema } from '../../schema/index.ts'
 import type { IndexDefinition } from '../indexes/keys/index-definition.ts'
+import { unknownIndex } from '../indexes/lifecycle/index-set.ts'
 import type { IndexedStore } from '../indexes/lookup/indexed-store.ts'
 import type { KeyIndex } from '../indexes/lookup/key-index.ts'
 import { StoreIndex } from '../indexes/lookup/store-index.ts'
-import { unknownIndex } from '../indexes/upkeep/index-set.ts'
 import type { Numbering } from '../read/numbering.ts'
 import type { Reading } from '../read/reading.ts'
 import type { RecordSet } from '../read/record-set.ts'

@@ -25,12 +25,12 @@ import {
 } from '../../options/option-table.ts'
 import type { AnySchema, Output } from '../../schema/index.ts'
 import type { Durability } from '../commit/commit-waiters.ts'
-import { PROGRESS } from '../file/progress-options.ts'
-import type { Allocation } from '../file/space.ts'
+import type { Allocation } from '../data-file/space.ts'
 import type { IndexDeclarations } from '../indexes/index-types.ts'
 import { defineIndex, type IndexDefinition } from '../indexes/keys/index-definition.ts'
 import { checkIndexName, INDEX_DECLARATION, KEY_RANGE, WALKED_RANGE } from '../indexes/keys/index-options.ts'
 import { GATHER, NUMBER_RANGE } from '../read/read-options.ts'
+import { PROGRESS } from '../steps/progress-options.ts'
 
 /** How the bytes of a file are reached. 'auto' maps the file where mapping is safe. */
 export type Backend = 'auto' | 'mapped' | 'file' | 'memory'

@@ -6,12 +6,12 @@
  */
 
 import type { AnySchema } from '../../schema/index.ts'
-import type { PublishedState } from '../file/publication.ts'
 import type { IndexDefinition } from '../indexes/keys/index-definition.ts'
-import type { FoldPace } from '../indexes/upkeep/background-fold.ts'
-import type { IndexSet } from '../indexes/upkeep/index-set.ts'
+import type { FoldPace } from '../indexes/lifecycle/background-fold.ts'
+import type { IndexSet } from '../indexes/lifecycle/index-set.ts'
 import type { Reading } from '../read/reading.ts'
 import type { Recovery } from '../recovery/recovery.ts'
+import type { PublishedState } from '../sharing/publication.ts'
 import type { StoreSettings } from './options.ts'
 import type { StoreFile } from './store-file.ts'
 

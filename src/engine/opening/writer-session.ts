@@ -7,11 +7,11 @@
  */
 
 import type { AnySchema } from '../../schema/index.ts'
-import type { PublishedState } from '../file/publication.ts'
-import type { QuietSteps } from '../file/steps.ts'
 import type { AppliedState, Root } from '../format/root.ts'
 import type { Recovery } from '../recovery/recovery.ts'
 import type { Replay } from '../recovery/replay.ts'
+import type { PublishedState } from '../sharing/publication.ts'
+import type { QuietSteps } from '../steps/steps.ts'
 import type { Session, SessionSettings } from './session.ts'
 import type { StoreFile } from './store-file.ts'
 import { WriterIndexes } from './writer-indexes.ts'

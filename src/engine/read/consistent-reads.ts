@@ -10,8 +10,8 @@
 import { StrideError } from '../../errors.ts'
 import { blockFor } from '../../runtime/blocking-wait.ts'
 import { Deadline } from '../../runtime/monotonic.ts'
-import type { Follower } from '../file/publication.ts'
 import { HeldCommitLost } from '../recovery/held-commit.ts'
+import type { Follower } from '../sharing/publication.ts'
 
 /** How a reader stays at one commit. */
 export interface Holding {

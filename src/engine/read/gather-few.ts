@@ -5,9 +5,9 @@
  */
 
 import { type AnySchema, type Column, type ColumnArray, readerAccess } from '../../schema/index.ts'
-import type { Locator } from '../records/locator.ts'
-import type { RecordLayers } from '../records/record-layers.ts'
-import { NO_RECORD } from '../records/record-numbers.ts'
+import { NO_RECORD } from '../numbers/record-numbers.ts'
+import type { Locator } from '../staging/locator.ts'
+import type { RecordLayers } from '../staging/record-layers.ts'
 import type { Absent } from './gather.ts'
 import { findIn, type PointReader } from './point-reader.ts'
 

@@ -8,11 +8,11 @@
 
 import type { Window } from '../../mmap/window-pool/window.ts'
 import type { Column, ColumnArray, RecordBytes } from '../../schema/index.ts'
-import { miscounted } from '../file/deletion-bits.ts'
+import { miscounted } from '../data-file/deletion-bits.ts'
 import { checkRecordNumber } from '../format/addressing.ts'
-import type { Locator } from '../records/locator.ts'
-import type { RecordLayers } from '../records/record-layers.ts'
-import { NO_RECORD } from '../records/record-numbers.ts'
+import { NO_RECORD } from '../numbers/record-numbers.ts'
+import type { Locator } from '../staging/locator.ts'
+import type { RecordLayers } from '../staging/record-layers.ts'
 import { fileOrder, ReadAhead, type VisitedFile } from './visit-order.ts'
 
 /**

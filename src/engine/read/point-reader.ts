@@ -21,10 +21,10 @@ import {
   type RecordBytes,
   readerAccess,
 } from '../../schema/index.ts'
-import type { Follower } from '../file/publication.ts'
 import { checkRecordNumber } from '../format/addressing.ts'
-import type { RecordLayers } from '../records/record-layers.ts'
-import { noRecord } from '../records/record-numbers.ts'
+import { noRecord } from '../numbers/record-numbers.ts'
+import type { Follower } from '../sharing/publication.ts'
+import type { RecordLayers } from '../staging/record-layers.ts'
 import type { Reading } from './reading.ts'
 
 /** Positions in a window are 32-bit numbers. */

@@ -3,7 +3,7 @@
  */
 
 import { type Addressing, checkRecordNumber, offsetOf } from '../format/addressing.ts'
-import { NO_RECORD, toRecordNumbers } from '../records/record-numbers.ts'
+import { NO_RECORD, toRecordNumbers } from '../numbers/record-numbers.ts'
 import { NUMBER_RANGE, type NumberRange } from './read-options.ts'
 
 export interface ByteRange {

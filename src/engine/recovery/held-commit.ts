@@ -18,15 +18,15 @@
 
 import { StrideError } from '../../errors.ts'
 import type { PlatformFile } from '../../mmap/platform.ts'
-import type { Follower, PublishedState } from '../file/publication.ts'
 import { type Addressing, offsetOf } from '../format/addressing.ts'
 import { fileEnd, readRoot } from '../format/root.ts'
 import { ChangeKeys, type KeyNotes } from '../journal/change-keys.ts'
 import { type Frame, visitChanges } from '../journal/frame-read.ts'
 import { type JournalOwner, JournalTail } from '../journal/journal-tail.ts'
 import { layReplaced } from '../journal/patch.ts'
-import type { Locator } from '../records/locator.ts'
-import type { Staging } from '../records/staging.ts'
+import type { Follower, PublishedState } from '../sharing/publication.ts'
+import type { Locator } from '../staging/locator.ts'
+import type { Staging } from '../staging/staging.ts'
 import type { RecoveryLimits } from './recovery-limits.ts'
 
 /** The commit that a reading began with cannot be seen any more: the reading begins again, with a later one. */

@@ -5,11 +5,11 @@
  * a page of its own. Which frames count: journal-scan.ts. Storing them: replay.ts.
  */
 
-import type { QuietSteps } from '../file/steps.ts'
 import { journalPathOf } from '../format/file-names.ts'
 import { type Root, readRootPages } from '../format/root.ts'
 import type { DroppedFrames, JournalScan } from '../journal/journal-scan.ts'
 import { collapse } from '../journal/net-changes.ts'
+import type { QuietSteps } from '../steps/steps.ts'
 import { type Recoverable, Replay } from './replay.ts'
 
 /** An index that opening built from the records. */

@@ -17,14 +17,12 @@
 
 import type { Platform, PlatformFile } from '../../mmap/platform.ts'
 import type { WindowPool } from '../../mmap/window-pool/window.ts'
-import { Soundness } from '../commit/soundness.ts'
-import { type AppliedChanges, Applier } from '../file/apply.ts'
-import { Checksums } from '../file/checksums.ts'
-import { DeletionBits } from '../file/deletion-bits.ts'
-import { DirtyRanges } from '../file/dirty-ranges.ts'
-import { NEXT_TURN, type Protocol, runBlocking, runInBackground } from '../file/protocol.ts'
-import type { Publisher } from '../file/publication.ts'
-import { RootWriter } from '../file/root-writer.ts'
+import { Poisoning } from '../commit/poisoning.ts'
+import { type AppliedChanges, Applier } from '../data-file/apply.ts'
+import { Checksums } from '../data-file/checksums.ts'
+import { DeletionBits } from '../data-file/deletion-bits.ts'
+import { DirtyRanges } from '../data-file/dirty-ranges.ts'
+import { RootWriter } from '../data-file/root-writer.ts'
 import { type Addressing, offsetOf } from '../format/addressing.ts'
 import { journalPathOf } from '../format/file-names.ts'
 import { corrupt, type Identity } from '../format/identity.ts'
@@ -33,6 +31,8 @@ import { fileEnd, type Root } from '../format/root.ts'
 import type { JournalBytes } from '../journal/journal-bytes.ts'
 import type { JournalScan } from '../journal/journal-scan.ts'
 import type { NetChanges } from '../journal/net-changes.ts'
+import type { Publisher } from '../sharing/publication.ts'
+import { NEXT_TURN, type Protocol, runBlocking, runInBackground } from '../steps/protocol.ts'
 import type { RecoveryLimits } from './recovery-limits.ts'
 
 /** What a replay works on. */
@@ -63,7 +63,7 @@ export class Replay {
   readonly #roots: RootWriter
   /** Makes durable what else must be so before the journal goes. */
   beforeEnd: () => void = () => {}
-  readonly #soundness: Soundness
+  readonly #poisoning: Poisoning
   readonly #applier: Applier
   readonly #capacity: number
   #done = 0
@@ -75,7 +75,7 @@ export class Replay {
     this.#store = store
     this.net = net
     this.scan = scan
-    this.#soundness = new Soundness(store.path, () => undefined)
+    this.#poisoning = new Poisoning(store.path, () => undefined)
     const { extents } = scan
     const { journalBytesAtOnce } = store.limits
     this.#isSecured = extents.length === 0
@@ -125,31 +125,31 @@ export class Replay {
 
   /** Makes the frames that were read durable, blocking (RP4). @throws ERR_STRIDE_IO, once; _POISONED */
   secure(): void {
-    this.#soundness.assert()
-    if (!this.#isSecured) this.#soundness.guard(() => runBlocking(this.#securing()))
+    this.#poisoning.assert()
+    if (!this.#isSecured) this.#poisoning.guard(() => runBlocking(this.#securing()))
   }
 
   /** Does all that is left, blocking. @returns the root that counts then @throws ERR_STRIDE_IO, once; _POISONED */
   finish(): Root {
-    this.#soundness.assert()
-    if (this.#root === undefined) this.#soundness.guard(() => runBlocking(this.#replaying()))
+    this.#poisoning.assert()
+    if (this.#root === undefined) this.#poisoning.guard(() => runBlocking(this.#replaying()))
     return this.#root as Root
   }
 
   /** Does the same in turns of the event loop. @returns the root; undefined where it was finished or stopped meanwhile */
   async run(): Promise<Root | undefined> {
-    const isOver = (): boolean => this.#isStopped || this.#root !== undefined || this.#soundness.isPoisoned
+    const isOver = (): boolean => this.#isStopped || this.#root !== undefined || this.#poisoning.isPoisoned
     try {
       return (await runInBackground(this.#replaying(), isOver)) ? this.#root : undefined
     } catch (error) {
-      if (!isOver()) this.#soundness.poison(error)
+      if (!isOver()) this.#poisoning.poison(error)
       return undefined
     }
   }
 
   /** Whether it failed: nothing more is written then. */
   get isPoisoned(): boolean {
-    return this.#soundness.isPoisoned
+    return this.#poisoning.isPoisoned
   }
 
   /** Goes no further in the background; what is in the file already does no harm. */

@@ -7,7 +7,7 @@
 import { StrideError } from '../../errors.ts'
 import type { AnySchema } from '../../schema/index.ts'
 import { Reading, type Source } from '../read/reading.ts'
-import type { CommitView } from '../records/commit-view.ts'
+import type { CommitView } from '../staging/commit-view.ts'
 
 export class ConcurrentReading<S extends AnySchema> extends Reading<S, CommitView> {
   readonly #store: Reading<S>

@@ -8,7 +8,7 @@ import type { RecordBytes } from '../../schema/index.ts'
 import type { NumberReservations } from '../commit/number-reservations.ts'
 import { checkBatch, type StoreWriter } from '../commit/store-writer.ts'
 import { Writer, type WriterParts, withFacts } from '../commit/writer.ts'
-import type { CommitView } from '../records/commit-view.ts'
+import type { CommitView } from '../staging/commit-view.ts'
 
 export interface ConcurrentWriterParts extends WriterParts<CommitView> {
   readonly reservations: NumberReservations

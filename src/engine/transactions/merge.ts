@@ -7,10 +7,10 @@
  */
 
 import { StrideError } from '../../errors.ts'
-import type { IndexSet } from '../indexes/upkeep/index-set.ts'
+import type { IndexSet } from '../indexes/lifecycle/index-set.ts'
 import type { WritingParts } from '../opening/writing-parts.ts'
-import type { CommitView } from '../records/commit-view.ts'
-import type { Locator } from '../records/locator.ts'
+import type { CommitView } from '../staging/commit-view.ts'
+import type { Locator } from '../staging/locator.ts'
 import type { ReadNumbers } from './read-numbers.ts'
 import { SetAside } from './set-aside.ts'
 

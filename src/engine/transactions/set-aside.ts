@@ -7,13 +7,13 @@
  */
 
 import { StrideError } from '../../errors.ts'
+import { copyBytes } from '../../runtime/copy-bytes.ts'
 import type { RecordBytes } from '../../schema/index.ts'
 import type { StoreWriter } from '../commit/store-writer.ts'
-import { copyBytes } from '../../runtime/copy-bytes.ts'
-import type { IndexSet } from '../indexes/upkeep/index-set.ts'
-import { HeapBytes } from '../records/heap-bytes.ts'
-import type { Locator } from '../records/locator.ts'
-import type { Staging } from '../records/staging.ts'
+import type { IndexSet } from '../indexes/lifecycle/index-set.ts'
+import { HeapBytes } from '../staging/heap-bytes.ts'
+import type { Locator } from '../staging/locator.ts'
+import type { Staging } from '../staging/staging.ts'
 
 interface Change {
   /** Undefined for a deletion. */

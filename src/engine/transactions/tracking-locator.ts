@@ -5,8 +5,8 @@
  */
 
 import type { RecordBytes } from '../../schema/index.ts'
-import type { CommitView } from '../records/commit-view.ts'
-import { Locator } from '../records/locator.ts'
+import type { CommitView } from '../staging/commit-view.ts'
+import { Locator } from '../staging/locator.ts'
 import type { ReadNumbers } from './read-numbers.ts'
 
 export class TrackingLocator extends Locator<CommitView> {

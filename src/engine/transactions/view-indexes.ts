@@ -2,16 +2,16 @@
  * How does a transaction see the indexes of its store?
  *
  * Pages and pending entries are those of the store. An entry only names a record, and the record of the view is compared. Records that
- * the view sees in another state than the pages are among the pending entries (IndexSet, records/versions.ts).
+ * the view sees in another state than the pages are among the pending entries (IndexSet, staging/versions.ts).
  */
 
 import { StrideError } from '../../errors.ts'
 import type { RecordBytes } from '../../schema/index.ts'
 import type { StagedKeys } from '../commit/writer.ts'
+import { type IndexSet, unknownIndex } from '../indexes/lifecycle/index-set.ts'
 import type { KeyIndex } from '../indexes/lookup/key-index.ts'
-import { type IndexSet, unknownIndex } from '../indexes/upkeep/index-set.ts'
-import type { CommitView } from '../records/commit-view.ts'
-import type { Locator } from '../records/locator.ts'
+import type { CommitView } from '../staging/commit-view.ts'
+import type { Locator } from '../staging/locator.ts'
 
 export class ViewIndexes implements StagedKeys {
   readonly #store: () => IndexSet | undefined

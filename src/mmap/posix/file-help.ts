@@ -4,7 +4,7 @@
 
 import { openDescriptor } from '../disk-file.ts'
 import { remove, rename, renameNew, syncFolder } from '../disk-folder.ts'
-import type { FileHelp } from '../file/file-platform.ts'
+import type { FileHelp } from '../node-fs/file-platform.ts'
 import { reserveBlocks } from './allocation.ts'
 import { recordLocks } from './record-locks.ts'
 import type { SystemCalls } from './system-calls.ts'

@@ -8,7 +8,7 @@
  *        needs no room to be dirty again.
  *   SV3  stores to shared words that came before are visible before any byte of a piece.
  *   SV4  one mapping of bounded length. It slides, and is released by clear() and when the file is closed.
- * When this way is taken: engine/file/store-batch.ts. What other ways cost: bench/apply-ways.ts.
+ * When this way is taken: engine/data-file/store-batch.ts. What other ways cost: bench/apply-ways.ts.
  */
 
 import * as fs from 'node:fs'

@@ -11,9 +11,9 @@
 
 import { InvariantError, StrideError } from '../../errors.ts'
 import { checkRange, checkWantedItem } from '../bounds.ts'
+import { atTurnEnd } from '../event-loop-turn.ts'
 import type { PlatformFile, Region } from '../platform.ts'
 import { closedError, truncatedError } from '../system-errors.ts'
-import { atTurnEnd } from '../event-loop-turn.ts'
 import { coalesce, type ReadRange } from './read-ahead.ts'
 import { ShownWindow } from './shown-window.ts'
 import type { Window, WindowOptions, WindowPool, WindowStats } from './window.ts'

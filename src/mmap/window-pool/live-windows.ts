@@ -15,10 +15,10 @@
 
 import { InvariantError, StrideError } from '../../errors.ts'
 import { checkRange, checkWantedItem, roundUp } from '../bounds.ts'
+import { atTurnEnd } from '../event-loop-turn.ts'
 import type { Pieces } from '../pieces.ts'
 import type { PlatformFile, Region, StoreWindow } from '../platform.ts'
 import { closedError, truncatedError } from '../system-errors.ts'
-import { atTurnEnd } from '../event-loop-turn.ts'
 import { ActiveSlots } from './active-slots.ts'
 import { LOOKUP_BYTES_MAX, LoneLookups } from './lone-lookups.ts'
 import { advanceWalk, endWalk, prefetchWindows, type ReadRange, WALK_BYTES_MIN } from './read-ahead.ts'

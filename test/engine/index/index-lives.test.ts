@@ -1,7 +1,7 @@
 /**
  * What could go wrong: a process dies while it creates indexes or compacts, the next one believes what the page cache shows, the
  * power goes, and the store has to build indexes again that were said to be there.
- * Rules: D10 (docs/durability.md), NI3 (src/engine/indexes/upkeep/next-index-file.ts).
+ * Rules: D10 (docs/durability.md), NI3 (src/engine/indexes/lifecycle/next-index-file.ts).
  */
 
 import { constants } from 'node:os'

@@ -2,13 +2,17 @@
  * One index in a file of its own over heap records, put together as a store does it: staged, folded, published, opened.
  */
 
-import { runBlocking } from '../../../src/engine/file/protocol.ts'
 import { defineIndex } from '../../../src/engine/indexes/keys/index-definition.ts'
 import type { IndexOptions } from '../../../src/engine/indexes/keys/index-options.ts'
 import { KeyCodec } from '../../../src/engine/indexes/keys/key-codec.ts'
 import { KeyHash } from '../../../src/engine/indexes/keys/key-hash.ts'
 import { planKey } from '../../../src/engine/indexes/keys/key-plan.ts'
 import { compareWords } from '../../../src/engine/indexes/keys/words.ts'
+import {
+  createIndexFile,
+  type IndexAccess,
+  IndexFile,
+} from '../../../src/engine/indexes/lifecycle/index-file.ts'
 import { HashIndex } from '../../../src/engine/indexes/lookup/hash-index.ts'
 import type { KeyIndex } from '../../../src/engine/indexes/lookup/key-index.ts'
 import { OrderedIndex } from '../../../src/engine/indexes/lookup/ordered-index.ts'
@@ -19,7 +23,7 @@ import type { Verdict } from '../../../src/engine/indexes/trees/fold.ts'
 import type { HashDelta } from '../../../src/engine/indexes/trees/hash-delta.ts'
 import { IndexTree, leafFormatOf } from '../../../src/engine/indexes/trees/index-tree.ts'
 import type { OrderedDelta } from '../../../src/engine/indexes/trees/ordered-delta.ts'
-import { createIndexFile, type IndexAccess, IndexFile } from '../../../src/engine/indexes/upkeep/index-file.ts'
+import { runBlocking } from '../../../src/engine/steps/protocol.ts'
 import { choosePlatform } from '../../../src/mmap/choose-platform.ts'
 import type { HeapRecords } from './heap-records.ts'
 

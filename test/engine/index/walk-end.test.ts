@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { openStore } from 'stridedb'
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
-import { GivenNumbers } from '../../../src/engine/records/given-numbers.ts'
+import { GivenNumbers } from '../../../src/engine/numbers/given-numbers.ts'
 import { temporaryFolder } from '../support.ts'
 
 const Item = z.object({ key: z.uint32(), value: z.uint32() })

@@ -7,7 +7,7 @@
  */
 
 import { NO_NUMBER, PAGE_FIELD_AT } from '../../format/index-format.ts'
-import { NumberList } from '../../records/number-list.ts'
+import { NumberList } from '../../numbers/number-list.ts'
 import type { KeyHash } from '../keys/key-hash.ts'
 import { hasKey, type RecordAccess } from '../keys/record-keys.ts'
 import { HASH_ENTRY_BYTES, HASH_PLACES, homesPerHash } from '../pages/hash-leaf.ts'

@@ -6,7 +6,7 @@
  * Ranges: range-cursor.ts.
  */
 
-import { NumberList } from '../../records/number-list.ts'
+import { NumberList } from '../../numbers/number-list.ts'
 import type { Range } from '../keys/index-options.ts'
 import { hasKey, type RecordAccess } from '../keys/record-keys.ts'
 import { compareWords, copyWords, EntryBuffer } from '../keys/words.ts'

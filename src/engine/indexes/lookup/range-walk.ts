@@ -11,12 +11,12 @@
  */
 
 import type { AnySchema } from '../../../schema/index.ts'
+import { GivenNumbers } from '../../numbers/given-numbers.ts'
 import type { Numbering } from '../../read/numbering.ts'
 import { replaced } from '../../read/record-finder.ts'
 import type { Row } from '../../read/record-set.ts'
 import { type EngineRow, walkedRow } from '../../read/row.ts'
 import { Walk } from '../../read/walk.ts'
-import { GivenNumbers } from '../../records/given-numbers.ts'
 import type { IndexedStore } from './indexed-store.ts'
 import type { OrderedIndex } from './ordered-index.ts'
 import type { RangeCursor } from './range-cursor.ts'

@@ -1,0 +1,163 @@
+/**
+ * How does a read-only store see its indexes? The pages come from the last root of the index file. Later changes, from the root and the
+ * journal of the store, are pending entries in this process's memory.
+ *
+ *   RI1  reloaded whenever the writer's sequence changes; it changes, too, when the writer publishes a root of the index file,
+ *       so that no page is read that the writer may use again.
+ *   RI2  the store's root is read before the index file's, and the journal after it: the frames behind the root lead from the index
+ *       file's commit to what is committed.
+ */
+
+import type { Platform, PlatformFile } from '../../../mmap/platform.ts'
+import type { Codec } from '../../../schema/index.ts'
+import type { Addressing } from '../../format/addressing.ts'
+import type { Identity } from '../../format/identity.ts'
+import { type CommitCounts, type Root, readRoot } from '../../format/root.ts'
+import { type JournalScan, scanJournal } from '../../journal/journal-scan.ts'
+import { JournalTail } from '../../journal/journal-tail.ts'
+import { type HeldCommit, HeldCommitLost } from '../../recovery/held-commit.ts'
+import type { Locator } from '../../staging/locator.ts'
+import { allSteps } from '../../steps/steps.ts'
+import { definitionsFrom, type IndexDefinition } from '../keys/index-definition.ts'
+import { newestIndexRoot } from '../pages/index-root.ts'
+import type { IndexAccess } from './index-file.ts'
+import { indexesAsLeft, judgementOf, noteAppended, noteFrames, withDefinitions } from './index-opening.ts'
+import type { IndexSet } from './index-set.ts'
+import { openEitherIndexFile } from './next-index-file.ts'
+
+export interface ReadableIndexes {
+  readonly platform: Platform
+  readonly path: string
+  readonly file: PlatformFile
+  readonly identity: Identity
+  readonly addressing: Addressing
+  readonly codec: Codec<unknown>
+  readonly locator: Locator
+  /** See journal/journal-bytes.ts. */
+  readonly journalBytesKept: number
+  readonly windows: IndexAccess['windows']
+}
+
+/** Who reads tries again, and counts how often (consistent-reads.ts). */
+const TRIES_MAX = 3
+const NOTHING_TOLD = { held: undefined, frames: 0 }
+
+export class ReaderIndexes {
+  set: IndexSet | undefined
+  /** What the store's root says that there is, and, where nothing can be looked up, why not. */
+  definitions: readonly IndexDefinition[] = []
+  reason = ''
+  /** Frames that the set was not told of yet. */
+  #tail: JournalTail | undefined
+  /** How many frames behind a held commit the set knows the keys of. */
+  #told: { readonly held: HeldCommit | undefined; readonly frames: number } = NOTHING_TOLD
+  /** What the set is up to date with. */
+  #state: CommitCounts = { commitNumber: 0, size: 0, deletedCount: 0 }
+
+  /**
+   * Brings the indexes up to what is committed as this reader sees it.
+   * @param syncedCommit a commit that was synced, as the shared words say
+   * @param held what keeps the reader at a commit behind that one
+   * @throws ERR_STRIDE_CORRUPT, _IO; HeldCommitLost where pages of that time are gone
+   */
+  refresh(
+    store: ReadableIndexes,
+    syncedCommit: number,
+    state: CommitCounts,
+    held: HeldCommit | undefined,
+  ): void {
+    if (this.set === undefined || !this.#goOn(this.set, store, state)) {
+      this.forget()
+      this.#read(store, syncedCommit, state)
+    }
+    this.#lookPast(held, store, state)
+    this.#state = state
+  }
+
+  /** Pages that are newer than a held commit are right but for records that changed since. */
+  #lookPast(held: HeldCommit | undefined, { locator, path }: ReadableIndexes, state: CommitCounts): void {
+    const { set } = this
+    if (held === undefined || set === undefined || set.file.root.commitNumber <= state.commitNumber) return
+    const told = this.#told.held === held ? this.#told.frames : 0
+    const frames = held.tellKeys(locator, set, told)
+    if (frames === undefined) {
+      this.forget()
+      throw new HeldCommitLost(path)
+    }
+    this.#told = { held, frames }
+  }
+
+  /** The store's file is another one, or closed. */
+  forget(): void {
+    this.set?.close()
+    this.set = undefined
+    this.#tail = undefined
+    this.#told = NOTHING_TOLD
+  }
+
+  /** Adds the commits since. @returns whether that was possible: the writer published no root, and they were all found */
+  #goOn(set: IndexSet, { locator }: ReadableIndexes, state: CommitCounts): boolean {
+    if (state.commitNumber < this.#state.commitNumber) return false
+    if (newestIndexRoot(set.file.file)?.rootNumber !== set.file.root.rootNumber) return false
+    const frames = this.#tail?.read(state.commitNumber)
+    if (frames === undefined) return false
+    allSteps(noteFrames(set, { frames: () => frames, locator }))
+    allSteps(noteAppended(set, { locator, state }, this.#state.size))
+    return true
+  }
+
+  /** Reads what there is, and a few times again where it changed meanwhile. @throws HeldCommitLost where it changed each time */
+  #read(store: ReadableIndexes, syncedCommit: number, state: CommitCounts): void {
+    const { platform, path, file, identity, addressing, windows, journalBytesKept } = store
+    for (let tries = 0; tries < TRIES_MAX; tries++) {
+      const root = withDefinitions(readRoot(file, addressing), platform, path, identity)
+      const isUnchanged = (): boolean => readRoot(file, addressing).rootNumber === root.rootNumber
+      this.definitions = definitionsFrom(root.definitions, path)
+      if (this.definitions.length === 0) return
+      // How far a journal leads is known once it was read, below; the writer may be ahead of this reader's state.
+      const end = root.journalSegment === 0 ? root.commitNumber : Number.POSITIVE_INFINITY
+      const access = { platform, windows, readOnly: true }
+      const found = openEitherIndexFile(path, identity, access, judgementOf(root, end))
+      if (typeof found === 'string') {
+        this.reason = found
+        // A catalog that is written over while it is read is damaged for a moment only.
+        const isMoment = /catalog|both of its roots/.test(found) && tries < TRIES_MAX - 1
+        if (isUnchanged() && !isMoment) return
+        continue
+      }
+      let scan: JournalScan | undefined
+      try {
+        scan = allSteps(scanJournal(platform, path, identity, root, syncedCommit, journalBytesKept))
+        const last = scan.last?.commitNumber ?? root.commitNumber
+        // Frames without a gap lead as far as they lead, whatever roots came meanwhile.
+        if (last >= state.commitNumber || isUnchanged()) {
+          this.reason = judgementOf(root, last)(found) ?? ''
+          if (this.reason !== '') {
+            found.close()
+            return
+          }
+          this.set = indexesAsLeft(found, { ...store, root, state, frames: scan.frames })
+          this.#tail = tailBehind(store, root, scan)
+          return
+        }
+      } catch (error) {
+        found.close()
+        // The journal went on while it was read.
+        if (isUnchanged()) throw error
+        continue
+      } finally {
+        scan?.close()
+      }
+      found.close()
+    }
+    throw new HeldCommitLost(path)
+  }
+}
+
+/** Follows the journal from the last frame that was scanned, or from the root on. */
+function tailBehind(store: ReadableIndexes, root: Root, { last, extents }: JournalScan): JournalTail {
+  const extent = extents.at(-1)
+  if (last === undefined || extent === undefined) return new JournalTail(store, root.commitNumber)
+  const place = { salt: root.journalSalt, segment: last.segment, end: extent.end }
+  return new JournalTail(store, last.commitNumber, place)
+}
