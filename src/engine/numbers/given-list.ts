@@ -1,24 +1,24 @@
 /**
  * Which values count as a list of record numbers or keys? An array, a typed array, an iterable or an array-like object.
  *
- * A text does not, although it is iterable, since a caller who gives one means a single key.
+ * A string does not, although it is iterable, since a caller who passes one means a single key.
  */
 
 import { types } from 'node:util'
 import { shown } from '../../options/shown-value.ts'
 
-/** The most that an array holds. */
+/** The most elements of an array. */
 const LENGTH_MAX = 2 ** 32 - 1
 
 /**
- * The list as something with a length and elements; an iterable is read to its end. Elements of an array may be getters still.
+ * The list as an object with a length and elements. An iterable is read to its end. Elements of an array may still be getters.
  * @param what names the elements in messages: 'Record numbers'
- * @throws TypeError for what is no list
+ * @throws TypeError if it is no list
  */
 export function toList(list: unknown, what: string): ArrayLike<unknown> {
   if (Array.isArray(list)) return list
   if (typeof list !== 'object' || list === null) throw noList(what, shown(list))
-  // A DataView has no length. Asking for that first spares most calls two calls of native code.
+  // A DataView has no length. Checking that first saves most calls two calls of native code.
   if (ArrayBuffer.isView(list) && typeof (list as { length?: unknown }).length === 'number') {
     return list as unknown as ArrayLike<unknown>
   }

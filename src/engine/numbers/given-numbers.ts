@@ -1,11 +1,11 @@
 /**
- * Which records has a walk given?
+ * Which records has a walk already returned?
  *
- * A few numbers are kept in a list. After that there is one bit for each record that the store had when the walk began. Nothing is
- * looked up until something changes under the walk.
+ * Up to 4096 numbers are kept in a list, more of them in a bitmap of the records that the store had when the walk began. They are looked
+ * up only after a change during the walk.
  */
 
-/** Beyond so many the list becomes bits. */
+/** The most numbers in the list; more of them become a bitmap. */
 const LISTED_MAX = 4096
 const LISTED_FIRST = 16
 const NONE: Uint32Array = new Uint32Array(0)
@@ -15,7 +15,7 @@ export class GivenNumbers {
   #size: number
   #list = NONE
   #count = 0
-  /** The list's first `#known.size` numbers, for `has`. */
+  /** The first numbers of the list, for `has`. */
   #known = new Set<number>()
   #bits: Uint32Array | undefined
 
@@ -37,14 +37,14 @@ export class GivenNumbers {
     const bits = this.#bits
     if (bits !== undefined) return ((bits[n >>> 5] as number) & (1 << (n & 31))) !== 0
     const known = this.#known
-    // Each number is added once, so that both have as many.
+    // Each number is added once, so the set's size is the count of listed numbers in it.
     for (let i = known.size; i < this.#count; i++) known.add(this.#list[i] as number)
     return known.has(n)
   }
 
   /**
-   * Records have other numbers now.
-   * @param numberNow below 0 where the record is gone
+   * Called after records were renumbered.
+   * @param numberNow gives the new number, or a negative one if the record is gone
    * @param size numbers from here on are never added
    */
   renumber(numberNow: (n: number) => number, size: number): void {
@@ -64,7 +64,7 @@ export class GivenNumbers {
     this.#bits = undefined
   }
 
-  /** The list is full, or there is none any more. */
+  /** Adds a number when the list is full, or is a bitmap already. */
   #addBeyond(n: number): void {
     const list = this.#list
     if (this.#bits === undefined && list.length < LISTED_MAX) {

@@ -1,5 +1,5 @@
 /**
- * How are many record numbers collected? In a list that is bounded by memory only; a Set ends at 2^24 and an array at 2^27 elements.
+ * A growing list of record numbers, bounded by memory only; a Set ends at 2^24 elements, an array at 2^27.
  */
 
 const FIRST_LENGTH = 16
@@ -17,15 +17,15 @@ export class NumberList {
     this.#numbers[this.#count++] = n
   }
 
-  /** The numbers in the order in which they came. */
+  /** The numbers in the order in which they were added. */
   toArray(): Float64Array {
     return this.#numbers.slice(0, this.#count)
   }
 
-  /** The different numbers, rising. */
+  /** The distinct numbers in ascending order. */
   toSet(): Float64Array {
     const numbers = this.toArray()
-    // Numbers from pages rise; pending entries come in any order.
+    // Numbers from pages are ascending; those of pending entries come in any order.
     if (!numbers.every((n, i) => i === 0 || n >= (numbers[i - 1] as number))) numbers.sort()
     let count = 0
     for (let i = 0; i < numbers.length; i++) {

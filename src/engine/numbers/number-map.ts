@@ -1,17 +1,17 @@
 /**
- * How are 32-bit numbers kept by record number? In a map that is bounded by memory only; a JavaScript Map ends at 2^24 entries.
+ * A map from record numbers to 32-bit numbers, bounded by memory only; a JavaScript Map ends at 2^24 entries.
  *
- * Open addressing with linear probing. Neighbouring numbers come to lie side by side, sixteen at a time, so that changes in
- * rising order touch few cache lines.
+ * Open addressing with linear probing. Sixteen neighbouring numbers hash to neighbouring slots, so that changes in ascending order touch
+ * few cache lines.
  */
 
 const SLOTS_MIN = 16
-/** A map that was larger, or of whose slots fewer than this part were used, gives its memory back when it is cleared. */
+/** `clear` frees the slots if there are more than this, or if less than this part of them was used. */
 const SLOTS_KEPT = 4096
 const PART_KEPT = 1 / 16
-/** A map that is full gets so many times its slots: moving the entries costs more than the memory. */
+/** A full map gets so many times its slots. The factor is large, since moving the entries costs more than the memory. */
 const GROWTH = 4
-/** Of the slots at most so many are used. */
+/** At most this part of the slots is used. */
 const LOAD = 0.7
 const FREE = -1
 const NEIGHBOURS = 16
@@ -52,7 +52,7 @@ export class NumberMap {
       slot = (slot + 1) & mask
     }
     this.#size--
-    // What was pushed behind it moves up, so that no search ends too early.
+    // Entries that had been displaced behind it move up, so that no search ends too early.
     let free = slot
     for (let next = (slot + 1) & mask; keys[next] !== FREE; next = (next + 1) & mask) {
       const distance = (next - home(keys[next] as number, mask)) & mask
@@ -78,7 +78,7 @@ export class NumberMap {
     this.#mask = SLOTS_MIN - 1
   }
 
-  /** Calls with each entry, in no order; the map does not change meanwhile. */
+  /** Visits each entry, in no particular order. The map may not change meanwhile. */
   forEach(visit: (n: number, value: number) => void): void {
     const keys = this.#keys
     let left = this.#size
@@ -119,7 +119,7 @@ export class NumberMap {
   }
 }
 
-/** Where a search begins. */
+/** The slot at which a search begins. */
 function home(n: number, mask: number): number {
   const block = Math.floor(n / NEIGHBOURS)
   const high = Math.floor(block / 2 ** 32)

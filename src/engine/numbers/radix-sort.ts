@@ -1,8 +1,8 @@
 /**
- * How are many entries sorted? By counting, digit by digit, the last one first.
+ * Sorts many index entries by key: a radix sort from the least significant digit up.
  *
- * Stable: entries with equal keys keep their order, so that numbers which rose before rise afterwards. A digit that is the
- * same everywhere (padding, high bytes of small numbers) costs one look.
+ * Stable: entries with equal keys keep their order, so their record numbers stay ascending. A digit that is equal in all entries (padding,
+ * high bytes of small numbers) is counted but not moved.
  */
 
 const DIGIT_BITS = 11
@@ -11,14 +11,14 @@ const DIGIT_MASK = DIGITS - 1
 const SHIFTS = [0, DIGIT_BITS, 2 * DIGIT_BITS] as const
 const ENTRIES_A_YIELD = 65_536
 
-/** Keys in columns of words, most significant first, and the record number of each. */
+/** Keys in columns of words, most significant first, and the record number of each key. */
 export interface KeyColumns {
   readonly columns: readonly Uint32Array[]
   readonly numbers: Uint32Array
   readonly count: number
 }
 
-/** The order of the entries: place by place, which entry stands there. Yields about every millisecond. */
+/** The indexes of the entries in sorted order. Yields about every millisecond. */
 export function* sortedOrder({
   columns,
   count,
@@ -47,7 +47,7 @@ export function* sortedOrder({
   return order
 }
 
-/** Puts the entries at [from, to) of `order` where their digit says, and moves the beginnings on. */
+/** Moves the entries at [from, to) of `order` to the positions of their digits, and advances `starts`. */
 function place(
   order: Uint32Array,
   from: number,
@@ -66,7 +66,7 @@ function place(
   }
 }
 
-/** Where the entries with each digit begin; undefined where all have the same one. */
+/** The position of the first entry with each digit; undefined if all entries have the same digit. */
 function* startsOf(
   column: Uint32Array,
   count: number,

@@ -1,22 +1,21 @@
 /**
- * How are record numbers of a caller read? An array, a typed array or an iterable becomes a list that cannot change meanwhile.
+ * How are a caller's record numbers read? An array, a typed array or an iterable becomes a list that cannot change meanwhile.
  *
- * Elements of an ordinary array may be getters, which run the caller's code between looking at a window and reading
- * it: that code may slide the window or close the file. So each is read once, before any window is looked at. A typed
- * array has no such elements and is taken as it is.
- *   NR1  -1 stands for no record, as an index's `numbers` and `compact` write it: in a list it is absent, and no error.
+ * Elements of an ordinary array may be getters, which run the caller's code. That code may slide a window or close the file. Each element
+ * is therefore read once, before any window is used. A typed array has no getters and is used as it is.
+ *   NR1  -1 stands for no record, as in the results of an index's `numbers` and of `compact`. In a list it is an absent record, no error.
  */
 
 import { StrideError } from '../../errors.ts'
 import { toList } from './given-list.ts'
 
-/** A longer array is a slow dictionary to V8 when it is made. */
+/** V8 creates a longer array as a slow dictionary. */
 const ARRAY_LENGTH_MAX = 2 ** 25
 
-/** In a list of record numbers: no record. */
+/** Stands for no record in a list of record numbers. */
 export const NO_RECORD = -1
 
-/** @throws TypeError for what is no list of numbers */
+/** @throws TypeError if it is no list of numbers */
 export function toRecordNumbers(numbers: Iterable<number> | ArrayLike<number>): ArrayLike<number> {
   const list = toList(numbers, 'Record numbers')
   if (ArrayBuffer.isView(list)) {
@@ -37,7 +36,7 @@ export function toRecordNumbers(numbers: Iterable<number> | ArrayLike<number>): 
   return copy
 }
 
-/** What a call throws that needs record n and does not find it. */
+/** The error of a call that needs record n and does not find it. */
 export function noRecord(n: number, store: { readonly path: string }): StrideError {
   const why = n < 0 ? 'is the number of no record' : 'is deleted or past the end'
   const message = `There is no record ${n} in ${store.path}: ${n < 0 ? n : 'it'} ${why}`

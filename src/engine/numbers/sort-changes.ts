@@ -1,17 +1,17 @@
 /**
- * Groups changes by record: sorted by record number, those of one record in the order in which they came.
+ * Groups changes by record: sorted by record number, changes of one record in the order in which they were listed.
  *
- *   QS1  stable: of equal numbers the earlier one stands first.
- *   QS2  memory is the list twice, where it has to be sorted at all; time is in proportion to its length.
- *   QS3  the work stops after some ten thousand changes.
- * By counting, digit after digit, the last one first. Keys of an index: numbers/radix-sort.ts.
+ *   QS1  stable: of equal numbers the earlier one stays first.
+ *   QS2  a list that is not sorted yet takes its memory twice. The time is proportional to its length.
+ *   QS3  the work yields after every 32,768 changes.
+ * A radix sort from the least significant digit up. Sorting the keys of an index: radix-sort.ts.
  */
 
 import type { QuietSteps } from '../steps/steps.ts'
 
 export type Numbers = Uint32Array | Float64Array
 
-/** Record numbers, and something of each. */
+/** Record numbers, and one value of each. */
 export interface NumberedList {
   readonly numbers: Numbers
   readonly values: Numbers
@@ -29,22 +29,22 @@ interface Digit {
   readonly isInWord: boolean
 }
 
-/** Memory for so many whole numbers, all below `bound`. */
+/** An array for whole numbers, all below `bound`. */
 export function numbersBelow(bound: number, length: number): Numbers {
   return bound <= WORD ? new Uint32Array(length) : new Float64Array(length)
 }
 
-/** What is listed of each of some records. */
+/** The values of a list, grouped by record number. */
 export interface NumberedGroups {
-  /** The different numbers, ascending. */
+  /** The distinct numbers in ascending order. */
   readonly numbers: Numbers
-  /** What is listed, record after record, of each in the order in which it was given. */
+  /** The values, record after record; those of one record in the order of the list. */
   readonly values: Numbers
-  /** Where the values of each record begin, and one more for the end of the last; undefined where each has one. */
+  /** The index of each record's first value, and the end of the last record's values; undefined if each record has one value. */
   readonly firsts: Numbers | undefined
 }
 
-/** The index of the first of the rising numbers that is not below n. */
+/** The index of the first of the ascending numbers that is not below n. */
 export function firstFrom(numbers: ArrayLike<number>, n: number): number {
   let low = 0
   let high = numbers.length
@@ -56,7 +56,7 @@ export function firstFrom(numbers: ArrayLike<number>, n: number): number {
   return low
 }
 
-/** Groups a list by its numbers, which are all below `bound`. The list's memory is used. */
+/** Groups a list by its numbers, which are all below `bound`. Overwrites the list. */
 export function* grouped(list: NumberedList, bound: number): QuietSteps<NumberedGroups> {
   const { numbers, values } = yield* sorted(list, bound)
   const { length } = numbers
@@ -77,12 +77,12 @@ export function* grouped(list: NumberedList, bound: number): QuietSteps<Numbered
     if (i % ENTRIES_A_STEP === ENTRIES_A_STEP - 1) yield
   }
   firsts[count] = length
-  // A copy only where it gives much memory back.
+  // Copied only if that frees much memory.
   const part = count > length / 2 ? 'subarray' : 'slice'
   return { numbers: numbers[part](0, count), values, firsts }
 }
 
-/** The same list in order of its numbers; the given one's memory may be used. */
+/** The list in ascending order of its numbers. May overwrite the given list. */
 export function* sorted(list: NumberedList, bound: number): QuietSteps<NumberedList> {
   const { length } = list.numbers
   const digits = digitsBelow(bound)
@@ -121,7 +121,7 @@ function isRising(numbers: Numbers, from: number, to: number): boolean {
   return true
 }
 
-/** As few digits of the same length as make up all numbers below the bound. */
+/** Splits numbers below the bound into as few digits as possible, all of the same length. */
 function digitsBelow(bound: number): readonly Digit[] {
   let bits = 1
   while (2 ** bits < bound) bits++
@@ -132,7 +132,7 @@ function digitsBelow(bound: number): readonly Digit[] {
   })
 }
 
-/** Where the entries with each digit begin, in the memory of their counts; undefined where all have the same one. */
+/** The position of the first entry with each digit, written over the counts; undefined if all entries have the same digit. */
 function startsOf(counts: Uint32Array, length: number): Uint32Array | undefined {
   let sum = 0
   for (let digit = 0; digit < counts.length; digit++) {

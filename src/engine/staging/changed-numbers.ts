@@ -1,36 +1,36 @@
 /**
  * Which is the next changed record after a given one, staged or sealed?
  *
- * The changes are sorted only after searches without sorting have cost as much. A walk that changes records as it goes thus stays
- * linear.
+ * The changes are sorted only after unsorted searches have cost as much as sorting. A walk that changes records on its way thus takes
+ * linear time.
  */
 
 import type { NumberMap } from '../numbers/number-map.ts'
 import { firstFrom } from '../numbers/sort-changes.ts'
 
-/** Records looked at one by one before a walk looks again. */
+/** How many records an unsorted search checks. */
 const LOOK_AHEAD = 64
-/** Looks that cost as much as sorting one change. */
+/** So many checks cost as much as sorting one change. */
 const SORT_PATIENCE = 8
 
 export class ChangedNumbers {
   #sorted: Float64Array | undefined
-  /** Changes looked for one by one since they were sorted last. */
+  /** Records checked one by one since the last sorting. */
   #lookedAhead = 0
 
-  /** Another record is changed now, or one no longer is. */
+  /** Called when the set of changed records has changed. */
   expire(): void {
     this.#sorted = undefined
   }
-  /** Most changes are gone: looking one by one may be worth it again. */
+  /** Called when most changes are gone. Checking one by one may then be cheaper again. */
   reset(): void {
     this.#sorted = undefined
     this.#lookedAhead = 0
   }
 
   /**
-   * A number above n below which no record from n + 1 on is changed; Infinity where there is none at all. Exact once the changes
-   * are sorted.
+   * A number above n, such that no record between n and that number is changed. Infinity if no record above n is. Once the changes are
+   * sorted, it is the next changed record.
    */
   unchangedBelow(n: number, changes: NumberMap, sealed: NumberMap): number {
     const count = changes.size + sealed.size
@@ -48,7 +48,7 @@ export class ChangedNumbers {
 
   #sortedOf(changes: NumberMap, sealed: NumberMap): Float64Array {
     if (this.#sorted === undefined) {
-      // One that is in both stands there twice, which a search does not mind.
+      // A number that is in both is listed twice, which does no harm to a search.
       const numbers = new Float64Array(changes.size + sealed.size)
       let count = 0
       const add = (n: number): void => {

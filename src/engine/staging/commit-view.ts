@@ -1,10 +1,10 @@
 /**
- * Which records does a transaction of `begin()` see? Those of one commit, and its own changes over them.
+ * Which records does a transaction of `begin()` see? Those of one commit, and its own changes.
  *
- * Layers, the first that has a record counts: its own changes; versions that were replaced since (versions.ts); what is
- * committed and not in the file yet; the file. What the store itself has staged is not seen.
- *   CV1  appended records lie among the own changes, at the numbers that were reserved for them; between those and the
- *        commit's own records there is nothing.
+ * A record is looked for in four layers, in this order: the transaction's own changes, versions that later commits replaced
+ * (versions.ts), sealed changes that are not in the file yet, and the file. Changes staged in the store itself are not seen.
+ *   CV1  appended records are among the own changes, at the numbers reserved for them. The numbers between the commit's records and those
+ *        are absent records.
  */
 
 import { StrideError } from '../../errors.ts'
@@ -25,7 +25,7 @@ export class CommitView implements ChangeableLayers, OpenView {
   readonly commitNumber: number
   readonly tailStart = Number.POSITIVE_INFINITY
   readonly tail = EMPTY
-  /** Each record is looked for here first. */
+  /** Never 0, so that each record is looked for here first. */
   readonly changeCount = 1
   ended: string | undefined
   readonly #staging: Staging
@@ -34,13 +34,13 @@ export class CommitView implements ChangeableLayers, OpenView {
   readonly #own = new Map<number, HeapBytes | undefined>()
   #size: number
   #ownBytes = 0
-  /** How the number of live records differs from the commit's. */
+  /** Live records of this view, less those of the commit. */
   #liveDelta = 0
-  /** The image that `find` found last, and where it lies. */
+  /** The image that `find` found last, and its position. */
   #lent: HeapBytes = EMPTY
   #lentAt = 0
 
-  /** @param bytesMax of its own changes */
+  /** @param bytesMax limit of the memory for its own changes */
   constructor(staging: Staging, versions: Versions, commitNumber: number, bytesMax: number) {
     this.#staging = staging
     this.#versions = versions
@@ -53,7 +53,7 @@ export class CommitView implements ChangeableLayers, OpenView {
   get size(): number {
     return this.#size
   }
-  /** Its changes by record number; none is a deletion. */
+  /** Its own changes by record number; undefined stands for a deletion. */
   get own(): ReadonlyMap<number, HeapBytes | undefined> {
     return this.#own
   }
@@ -108,7 +108,7 @@ export class CommitView implements ChangeableLayers, OpenView {
     if (wasLive) this.#liveDelta--
   }
 
-  /** A record that was appended here is none after all. */
+  /** Takes back an append. */
   forget(n: number): void {
     if (!this.#own.delete(n)) return
     this.#ownBytes -= this.recordSize

@@ -1,25 +1,25 @@
 /**
- * Heap memory for staged records, and what rows and walks may hold of it.
+ * Heap memory for staged records, and the tokens with which rows and walks refer to it.
  *
- *   HB1  rows and walks hold a token on the memory, never the memory itself. The next change of anything staged sets the
- *        view of every token to null, so that whoever holds one looks again.
- *   HB2  a change that nobody holds a token across costs one comparison.
- *   HB3  few tokens are out: another one than these ends them all, so that they keep little memory that could be given back.
- * What is kept in the memory: staging.ts, image-slots.ts. The same for windows of the file: mmap/window-pool/window.ts.
+ *   HB1  rows and walks hold a token on the memory, never the memory itself. The next staged change sets the view of every token to null.
+ *        The holder of a token then looks the record up again.
+ *   HB2  a staged change costs one comparison if no token is in use.
+ *   HB3  at most 64 tokens are in use. One more ends them all, so that they keep little released memory reachable.
+ * Using the memory: staging.ts, image-slots.ts. Tokens on windows of the file: mmap/window-pool/window.ts.
  */
 
 import type { RecordBytes } from '../../schema/index.ts'
 
 const TOKENS_MAX = 64
 
-/** Memory that the engine reads from and writes to at once. Whoever keeps it across a change takes a token. */
+/** Heap memory. Code that keeps a reference across a change holds a token instead. */
 export class HeapBytes implements RecordBytes {
   readonly view: DataView
   readonly bytes: Buffer
-  /** The token that is out, if there is one. */
+  /** The token in use, if there is one. */
   token: RecordBytes | undefined = undefined
 
-  /** Memory for one image. Small ones share their memory with others, which costs less to make and to give back. */
+  /** Memory for one image. Small images come from Node's buffer pool, which is cheaper to allocate and to free. */
   static ofSize(bytes: number): HeapBytes {
     return new HeapBytes(Buffer.allocUnsafe(bytes))
   }
@@ -30,11 +30,11 @@ export class HeapBytes implements RecordBytes {
   }
 }
 
-/** The tokens that are out. */
+/** The tokens in use. */
 export class HeapTokens {
   readonly #memories: HeapBytes[] = []
 
-  /** A token on this memory, good until `end`. */
+  /** A token on this memory, valid until `end`. */
   on(memory: HeapBytes): RecordBytes {
     if (memory.token === undefined) {
       if (this.#memories.length >= TOKENS_MAX) this.#endAll()

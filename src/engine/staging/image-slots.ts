@@ -1,7 +1,7 @@
 /**
  * Where are the images of changed records kept in heap memory? In fixed slots in chunks, which are reused.
  *
- * Holding an image across a change: heap-bytes.ts.
+ * Keeping a reference to an image across a change: heap-bytes.ts.
  */
 
 import { InvariantError, StrideError } from '../../errors.ts'
@@ -23,7 +23,7 @@ export class ImageSlots {
     this.#perChunk = recordsPerChunk(recordSize)
   }
 
-  /** Slots that were in use at one time since the last `clear`. */
+  /** The most slots in use at one time since the last `clear`. */
   get count(): number {
     return this.#count
   }
@@ -37,7 +37,7 @@ export class ImageSlots {
     if (chunk === undefined) throw new InvariantError(`no staged image in slot ${slot}`)
     return chunk
   }
-  /** Where a slot's image begins in its source. */
+  /** The position of a slot's image in its source. */
   at(slot: number): number {
     return (slot % this.#perChunk) * this.#recordSize
   }
@@ -47,7 +47,7 @@ export class ImageSlots {
     copyBytes(source, at, this.source(slot), this.at(slot), this.#recordSize)
   }
 
-  /** @param room bytes of memory that may be added @throws ERR_STRIDE_LIMIT */
+  /** Takes a free slot. @param room bytes of memory that may be allocated @throws ERR_STRIDE_LIMIT */
   take(room: number): number {
     const free = this.#free.pop()
     if (free !== undefined) return free
@@ -64,11 +64,11 @@ export class ImageSlots {
     return slot
   }
 
-  /** The slot may be used again. */
+  /** Frees a slot. */
   give(slot: number): void {
     this.#free.push(slot)
   }
-  /** No slot is in use any more. One chunk is kept. */
+  /** Frees all slots. One chunk is kept. */
   clear(): void {
     this.#chunks.length = Math.min(this.#chunks.length, 1)
     this.#count = 0
@@ -76,7 +76,7 @@ export class ImageSlots {
   }
 }
 
-/** How many records share a piece of heap memory. */
+/** How many images one chunk of heap memory contains. */
 export function recordsPerChunk(recordSize: number): number {
   return Math.max(1, Math.floor(CHUNK_BYTES / recordSize))
 }

@@ -1,7 +1,7 @@
 /**
  * Where are the bytes of a record now? In a staged image, in the tail of appended records, or in a window.
  *
- *   LC1  a changed record that is staged is found in staging, never in the file.
+ *   LC1  a staged change of a record is found in staging, never in the file.
  *   LC2  the result of find and run is valid until the next call that reads, stages or commits.
  * Arithmetic alone: addressing.ts. Which records are deleted in the file: deletion-bits.ts.
  */
@@ -15,7 +15,7 @@ import { type Addressing, firstRecordIn, offsetOf, recordsBefore, recordsEndIn }
 import type { RecordLayers } from './record-layers.ts'
 import { Staging } from './staging.ts'
 
-/** @template L what lies over the file */
+/** @template L the layers of changes that hide records of the file */
 export class Locator<L extends RecordLayers = Staging> {
   readonly addressing: Addressing
   readonly pool: WindowPool
@@ -25,11 +25,11 @@ export class Locator<L extends RecordLayers = Staging> {
   readonly #checked: CheckedRecords
   readonly #ownFrom: number
   #unchecked: Locator<L> | undefined
-  /** Byte position, in what find or run answered last, of the record that was asked for. */
+  /** Position, in the bytes that find() or run() returned last, of the requested record. */
   at = 0
-  /** How many records from there on run() or stretch() found. */
+  /** How many records from `at` on run() or stretch() found. */
   count = 0
-  /** The first record of what stretch() found. */
+  /** The first record that stretch() found. */
   first = 0
 
   constructor(
@@ -38,9 +38,9 @@ export class Locator<L extends RecordLayers = Staging> {
     staging: L,
     deletionBits: DeletionBits,
     checksums: Checksums,
-    /** When a record found in the file is compared with its checksum, where there are checksums. */
+    /** When a record of the file is compared with its checksum, if the store has checksums. */
     policy: ChecksumPolicy = 'never',
-    /** Records from this number on were not there when the file was opened, and come from this process. */
+    /** Records from this number on were appended by this process after the file was opened. */
     ownFrom = Number.POSITIVE_INFINITY,
   ) {
     this.addressing = addressing
@@ -56,33 +56,33 @@ export class Locator<L extends RecordLayers = Staging> {
     return this.#checked.policy
   }
 
-  /** The same records, none of them compared with its checksum: for work that must get past a damaged one. */
+  /** A locator of the same records that compares no checksums, for work that must get past a damaged record. */
   unchecked(): Locator<L> {
     const { addressing, pool, staging, deletionBits, checksums } = this
     this.#unchecked ??= new Locator(addressing, pool, staging, deletionBits, checksums)
     return this.#unchecked
   }
 
-  /** The records below `size` as they are in the file, whatever is staged over it. */
+  /** A locator of the records below `size` in the file, without staged changes. */
   inFile(size: number): Locator {
     const { addressing, pool, deletionBits, checksums, checksumPolicy } = this
     const nothing = new Staging(addressing.recordSize, size, 0)
     return new Locator(addressing, pool, nothing, deletionBits, checksums, checksumPolicy, this.#ownFrom)
   }
 
-  /** What was found before may no longer be what is there. */
+  /** Ends all tokens and drops copied table pages, since bytes may have changed. */
   expire(): void {
     this.staging.expire()
     this.deletionBits.expire()
     this.checksums.expire()
   }
 
-  /** Whether each record in use lies in the file, live and unchanged, so that arithmetic alone finds it. */
+  /** Whether each record is in the file, live and unchanged, so that arithmetic alone finds it. */
   get isPlain(): boolean {
     return this.staging.changeCount === 0 && !this.deletionBits.exists && !this.#checked.isEach
   }
 
-  /** Whether neighbours lie side by side, so that generated loops can walk them. */
+  /** Whether records are stored without gaps and need no comparison, so that generated loops can walk them. */
   get isDense(): boolean {
     return this.addressing.stride === this.addressing.recordSize && !this.#checked.isEach
   }
@@ -100,8 +100,8 @@ export class Locator<L extends RecordLayers = Staging> {
   }
 
   /**
-   * Whether record n is there to be changed. Where its deletion bit contradicts its checksum, the record is live if its bytes have
-   * the checksum: the change stores bit and checksum again.
+   * Whether record n can be changed. If its deletion bit contradicts its checksum, the record is live if its bytes have the checksum.
+   * The change stores bit and checksum again.
    */
   isLiveForChange(n: number): boolean {
     return this.hasContradiction(n) ? this.#checked.hasEntry(n) : this.unchecked().isLive(n)
@@ -115,7 +115,7 @@ export class Locator<L extends RecordLayers = Staging> {
     return isInFile && checksums.isMarked(n) !== deletionBits.isDeleted(n)
   }
 
-  /** The bytes that hold record n, with `at` set; undefined where it is deleted or past the end. */
+  /** The bytes that contain record n, at `at`; undefined if it is deleted or past the end. */
   find(n: number, ahead?: number): RecordBytes | undefined {
     const { staging } = this
     if (n >= staging.size) return undefined
@@ -144,7 +144,7 @@ export class Locator<L extends RecordLayers = Staging> {
   }
 
   /**
-   * Compares the deletion bits of the records [from, to), which lie in the file and are all deleted, or all live, by them.
+   * Compares the deletion bits of the records [from, to) with the checksum table. All are in the file, and all bits are equal.
    * @throws ERR_STRIDE_CORRUPT naming record and offset
    */
   checkBits(from: number, to: number, areDeleted: boolean): void {
@@ -152,7 +152,7 @@ export class Locator<L extends RecordLayers = Staging> {
     for (let n = from; n < to; n++) this.#checked.assertMark(n, areDeleted, to - n)
   }
 
-  /** The bytes of record n as of the last seal, without what is staged since; `at` is set. */
+  /** The bytes that contain record n as of the last seal, at `at`, without later changes. */
   findSealed(n: number): RecordBytes | undefined {
     const { staging } = this
     if (n >= staging.baseSize) return undefined
@@ -166,8 +166,8 @@ export class Locator<L extends RecordLayers = Staging> {
   }
 
   /**
-   * The bytes of record n and of as many live neighbours after it, below end, as lie in the same bytes one
-   * stride apart; `at` and `count` are set. Undefined, and count 0, where n itself is absent.
+   * The bytes that contain record n and the live records after it, below `end`, one stride apart. Sets `at` and `count`. Undefined, with
+   * count 0, if record n is absent.
    */
   run(n: number, end: number): RecordBytes | undefined {
     const { staging, addressing } = this
@@ -199,8 +199,8 @@ export class Locator<L extends RecordLayers = Staging> {
   }
 
   /**
-   * The records around n, which was found in this window, that may be read there by arithmetic: `first` and `count` are set,
-   * and `at` is the position of the first.
+   * Finds the records around n that may be read in this window by arithmetic; n itself was found there. Sets `first`, `count`, and `at` to
+   * the position of the first.
    */
   stretch(window: Window, n: number): void {
     const { addressing, staging } = this
@@ -217,7 +217,7 @@ export class Locator<L extends RecordLayers = Staging> {
 
   /** The first live record number in [n, end), or end. */
   nextLive(n: number, end: number): number {
-    // The end may have moved back since the caller asked for it.
+    // The store may have become shorter since the caller read `end`.
     const last = Math.min(end, this.staging.size)
     let at = n
     while (at < last) {
@@ -238,7 +238,7 @@ export class Locator<L extends RecordLayers = Staging> {
     return end
   }
 
-  /** The window that holds record n, which lies in the file. */
+  /** The window that shows record n of the file. */
   #windowOf(n: number, ahead?: number): Window {
     const offset = offsetOf(this.addressing, n)
     const window = this.pool.acquire(offset, this.addressing.recordSize, ahead)

@@ -1,22 +1,22 @@
 /**
- * What is an overlay? Changes from a journal that the file lacks. They lie over the file, and below all staged changes.
+ * An overlay: changes from a journal that are not in the file yet. They hide records of the file; staged changes hide them.
  *
- * A reader has them until a writer has recovered, a writer until its recovery is through (journal/net-changes.ts).
+ * A reader uses one until a writer has recovered the store, a writer until its recovery has finished (journal/net-changes.ts).
  */
 
 import { InvariantError } from '../../errors.ts'
 import type { HeapBytes } from './heap-bytes.ts'
 
-/** Changes by rising record numbers, in memory of their own. */
+/** Changes in ascending order of their record numbers, in memory of their own. */
 export interface Overlay {
   readonly numbers: ArrayLike<number>
-  /** Which of them is record n's; -1 for none. */
+  /** The index of record n's change; -1 if there is none. */
   indexOf(n: number): number
-  /** The lowest changed record number above n; Infinity for none. */
+  /** The lowest changed record number above n; Infinity if there is none. */
   after(n: number): number
   /** Whether change i is a deletion. */
   isDeleted(i: number): boolean
-  /** What holds the image; undefined where the record is deleted. */
+  /** The memory of the image; undefined if the record is deleted. */
   sourceOf(i: number): HeapBytes | undefined
   positionOf(i: number): number
 }
@@ -25,7 +25,7 @@ export interface Overlay {
 export const OVERLAY_SLOTS = 2 ** 40
 const OVERLAY_DELETION = -OVERLAY_SLOTS
 
-/** The slot of record n, negative for a deleted one; undefined where the overlay does not have it. */
+/** The slot of record n, negative for a deleted one; undefined if the overlay does not change it. */
 export function overlaidSlot(overlay: Overlay, n: number): number | undefined {
   const i = overlay.indexOf(n)
   if (i < 0) return undefined

@@ -1,7 +1,7 @@
 /**
- * Which interface do changes over a file have, for finding a record? Changes in memory, and the end of the records.
+ * The interface of the in-memory changes in which a record is looked for before the file.
  *
- * The changes of a store: staging.ts. Those that one transaction of `begin()` sees: commit-view.ts.
+ * The changes of a store: staging.ts. The changes that a transaction of `begin()` sees: commit-view.ts.
  */
 
 import type { RecordBytes } from '../../schema/index.ts'
@@ -11,32 +11,32 @@ export interface RecordLayers {
   readonly recordSize: number
   /** Record numbers in use. */
   readonly size: number
-  /** Record numbers in use by what the file and its deletion bits are asked for. */
+  /** Records before this number may be in the file; only for these the deletion bits are read. */
   readonly baseSize: number
-  /** Records from this number on lie in the tail. */
+  /** Records from this number on are in the tail. */
   readonly tailStart: number
   readonly tail: HeapBytes
-  /** Records that do not lie in the file as reads see them; 0 where there are none. */
+  /** Changes that hide records of the file; 0 if there are none. */
   readonly changeCount: number
-  /** The slot of a changed record, negative for a deleted one; undefined where it lies in the file or the tail. */
+  /** The slot of a changed record, negative for a deleted one; undefined if it is in the file or the tail. */
   find(n: number): number | undefined
-  /** The same as of the last commit. */
+  /** Like `find`, as of the last seal. */
   findSealed(n: number): number | undefined
-  /** The memory that holds the image of a slot, and where in it; asked for right after `find`. */
+  /** The memory of a slot's image, and the image's position there. Called right after `find`. */
   imageSource(slot: number): HeapBytes
   imageAt(slot: number): number
-  /** A number above n below which no record from n + 1 on is changed; Infinity where there is none at all. */
+  /** A number above n, such that no record between n and that number is changed. Infinity if no record above n is. */
   unchangedBelow(n: number): number
-  /** What may be held across a change of these bytes: its view is null then. */
+  /** A token on these bytes. The next staged change sets its view to null. */
   tokenOn(memory: HeapBytes): RecordBytes
   /** Ends all tokens. */
   expire(): void
 }
 
-/** Layers that changes of records can be staged in. */
+/** Layers in which changes can be staged. */
 export interface ChangeableLayers extends RecordLayers {
-  /** Stages a copy of an image, at position 0 of `image`. `revives`: the record is deleted as of now. @throws ERR_STRIDE_LIMIT */
+  /** Stages a copy of the image at position 0 of `image`. `revives`: the record is deleted so far. @throws ERR_STRIDE_LIMIT */
   setImage(n: number, image: RecordBytes, revives: boolean): void
-  /** Stages the deletion of a record. `wasLive`: it is counted as live as of now. */
+  /** Stages the deletion of a record. `wasLive`: the record is counted as live so far. */
   setDeleted(n: number, wasLive?: boolean): void
 }

@@ -1,15 +1,15 @@
 /**
  * Which changes are not in the file yet, and where are their bytes?
  *
- * Two layers lie over the file. What is staged can still be rolled back; what was given to a commit (sealed) waits for
- * its sync and is then put into the file. Changed records wait as whole images in heap memory. Appended records wait
- * in one chunk, the tail; a full tail goes to the file behind the committed end, where no count, live bit or index
- * reaches it, so that a bulk load needs one chunk of memory.
- *   ST1  rollback leaves no trace: sizes and images are as after the last seal.
- *   ST2  every change ends all tokens on staged bytes (HB1 of heap-bytes.ts), before bytes are reused or found elsewhere.
- *   ST3  a record changed again after it was sealed has two images; the sealed one is not touched.
- * Below both may lie an overlay (overlay.ts). Nothing is staged then.
- * Who encodes into it: writer.ts. Who seals it: seal.ts. Who puts it into the file: committer.ts.
+ * Changes are staged first, and can then still be rolled back. A commit seals them: they belong to it, and are stored in the file once its
+ * frame is synced. A changed record has a whole staged image in heap memory. Appended records are collected in one chunk, the tail. A full
+ * tail is written to the file behind the committed end, where no count, deletion bit or index refers to it. A bulk load thus needs one
+ * chunk of memory.
+ *   ST1  after a rollback, sizes and images are as after the last seal.
+ *   ST2  every change ends all tokens on staged bytes (HB1 of heap-bytes.ts) before those bytes are reused or moved.
+ *   ST3  a record that is changed again after a seal has two images; the sealed one is not touched.
+ * An overlay (overlay.ts) may be set below staged and sealed changes. Nothing is staged then.
+ * Encoding into the staging: writer.ts. Sealing: seal.ts. Storing in the file: committer.ts.
  */
 
 import { InvariantError } from '../../errors.ts'
@@ -24,10 +24,10 @@ import { OVERLAY_SLOTS, type Overlay, overlaidImage, overlaidSlot } from './over
 import type { ChangeableLayers } from './record-layers.ts'
 import { Versions } from './versions.ts'
 
-/** Fewer changes are sorted by comparing them: counting costs the same for any number of them. */
+/** Fewer changes are sorted by comparison, since a counting sort has fixed costs. */
 const COUNTED_MIN = 1000
 
-/** The changes given to one commit: numbers rise; each slot is that of an image, or negative for a deletion. */
+/** The changes of one commit in ascending order of their numbers. A slot is that of an image, or negative for a deletion. */
 export interface SealedChanges {
   readonly numbers: Numbers
   readonly slots: Numbers
@@ -35,25 +35,25 @@ export interface SealedChanges {
 
 export class Staging implements ChangeableLayers {
   readonly recordSize: number
-  /** What records were at commits that concurrent transactions still read. */
+  /** Versions of records that open transactions still read. */
   readonly versions: Versions
   #bytesMax: number
   readonly #tailBytesMax: number
-  /** Record number -> slot: from 0 on that of an image; negative, and never the same twice, for a deletion. */
+  /** Record number to slot: the slot of an image, or for a deletion a negative number that is used once. */
   #changes = new NumberMap()
-  /** The same for what was given to commits; the newest of each record. */
+  /** Likewise for sealed changes, the newest of each record. */
   #sealed = new NumberMap()
   #overlay: Overlay | undefined
   readonly #changed = new ChangedNumbers()
   readonly #images: ImageSlots
   #deletions = 0
-  /** Commits that were given changes and are not in the file yet. */
+  /** Sealed commits that are not in the file yet. */
   #sealedCommits = 0
-  /** Deletions staged since the last seal, those taken back included. */
+  /** Deletions staged since the last seal, including those taken back since. */
   #stagedDeletions = 0
   #deletedDelta = 0
 
-  /** What rows and walks hold. */
+  /** The tokens of rows and walks. */
   readonly #tokens = new HeapTokens()
   #tail: HeapBytes
   #tailStart: number
@@ -72,15 +72,15 @@ export class Staging implements ChangeableLayers {
     this.#size = size
   }
 
-  /** Record numbers in use as the writing process sees them. */
+  /** Record numbers in use, with staged appends. */
   get size(): number {
     return this.#size
   }
-  /** Record numbers in use by what was given to commits so far. */
+  /** Record numbers in use as of the last seal. */
   get baseSize(): number {
     return this.#baseSize
   }
-  /** Records from this number on lie in the tail; those before it in the file. */
+  /** Records from this number on are in the tail, those before it in the file. */
   get tailStart(): number {
     return this.#tailStart
   }
@@ -94,44 +94,44 @@ export class Staging implements ChangeableLayers {
   get isTailFull(): boolean {
     return (this.tailCount + 1) * this.recordSize > this.#tail.bytes.length
   }
-  /** Changes that wait, staged or sealed; 0 where every record lies in the file as it is. */
+  /** Staged, sealed and overlaid changes; if 0, every record before the tail is read from the file. */
   get changeCount(): number {
     return this.#changes.size + this.#sealed.size + (this.#overlay?.numbers.length ?? 0)
   }
-  /** Changed, deleted and revived records that no commit was given yet; appended ones are not counted. */
+  /** Staged changes, deletions and revivals, without appended records. */
   get stagedCount(): number {
     return this.#changes.size
   }
   get appendedCount(): number {
     return this.#size - this.#baseSize
   }
-  /** Whether nothing is staged that a commit would take. */
+  /** Whether a commit would have nothing to seal. */
   get isEmpty(): boolean {
     return this.#changes.size === 0 && this.#size === this.#baseSize
   }
-  /** Whether a record's deletion is staged. */
+  /** Whether a deletion is staged. */
   get hasDeletions(): boolean {
     return this.#stagedDeletions > 0
   }
-  /** How the number of deleted records changes with what is staged. */
+  /** Deleted records that the staged changes add, less those that they revive. */
   get deletedDelta(): number {
     return this.#deletedDelta
   }
-  /** Bytes of heap memory that wait. */
+  /** Bytes of heap memory for images and the tail. */
   get bytes(): number {
     return this.#images.bytes + this.#tail.bytes.length
   }
 
-  /** The slot of a changed record, negative for a deleted one; undefined where it lies in the file or the tail. */
+  /** The slot of a changed record, negative for a deleted one; undefined if it is in the file or the tail. */
   find(n: number): number | undefined {
     const slot = this.#changes.get(n) ?? this.#sealed.get(n)
     return slot === undefined && this.#overlay !== undefined ? overlaidSlot(this.#overlay, n) : slot
   }
-  /** Whether a change of record n is staged, or laid over what a reader sees. */
+  /** Whether a change of record n is staged, or was set by `lay`. */
   isStaged(n: number): boolean {
     return this.#changes.get(n) !== undefined
   }
-  /** The same as of the last seal, without what is staged since. */
+  /** Like `find`, as of the last seal. */
   findSealed(n: number): number | undefined {
     return this.#sealed.get(n)
   }
@@ -139,7 +139,7 @@ export class Staging implements ChangeableLayers {
     if (slot < OVERLAY_SLOTS) return this.#images.source(slot)
     return overlaidImage(this.#overlay, slot)
   }
-  /** What may be held across a change of these bytes: its view is null then. */
+  /** A token on these bytes. The next staged change sets its view to null. */
   tokenOn(memory: HeapBytes): RecordBytes {
     return this.#tokens.on(memory)
   }
@@ -158,7 +158,7 @@ export class Staging implements ChangeableLayers {
     return this.#images.source(slot).bytes.subarray(at, at + this.recordSize)
   }
 
-  /** A number above n below which no record from n + 1 on is changed; Infinity where there is none at all. */
+  /** A number above n, such that no record between n and that number is changed. Infinity if no record above n is. */
   unchangedBelow(n: number): number {
     const overlaid = this.#overlay?.after(n) ?? Number.POSITIVE_INFINITY
     return Math.min(overlaid, this.#changed.unchangedBelow(n, this.#changes, this.#sealed))
@@ -177,7 +177,7 @@ export class Staging implements ChangeableLayers {
     if (revives) this.#deletedDelta--
   }
 
-  /** Stages again what was staged before, however much memory other commits take by now. */
+  /** Stages changes that had been staged before, without the memory limit, since other commits may use the memory by now. */
   stageAgain(stage: () => void): void {
     const bytesMax = this.#bytesMax
     this.#bytesMax = Number.POSITIVE_INFINITY
@@ -188,7 +188,7 @@ export class Staging implements ChangeableLayers {
     }
   }
 
-  /** Stages the deletion of a record. `wasLive`: it is counted as live as of now. */
+  /** Stages the deletion of a record. `wasLive`: the record is counted as live so far. */
   setDeleted(n: number, wasLive = true): void {
     this.expire()
     const slot = this.#changes.get(n)
@@ -199,13 +199,13 @@ export class Staging implements ChangeableLayers {
     if (wasLive) this.#deletedDelta++
   }
 
-  /** Begins an empty tail behind the records so far, whose bytes are in the file. */
+  /** Begins an empty tail. The bytes of all earlier records are in the file. */
   startTail(): void {
     this.expire()
     this.#tailStart = this.#size
   }
 
-  /** Enlarges a tail that is still small. @returns false where it has its full size and must be spilled */
+  /** Enlarges a tail that is still small. @returns false if it has its full size and must be written to the file */
   growTail(): boolean {
     const full = this.#tailBytesMax
     const { length } = this.#tail.bytes
@@ -217,14 +217,14 @@ export class Staging implements ChangeableLayers {
     return true
   }
 
-  /** One more record was encoded at the tail's end. @returns its number */
+  /** Counts a record that was encoded at the tail's end. @returns its number */
   appended(): number {
     return this.#size++
   }
 
-  /** Forgets the records from `size` on; they were appended since, and those that were deleted were so at once. */
+  /** Drops the records from `size` on, all appended since the last seal. None was changed, except by its deletion. */
   truncate(size: number): void {
-    // A failure in between may have reverted more than that.
+    // A failure meanwhile may have reverted more.
     if (size >= this.#size) return
     if (size < this.#baseSize) throw new InvariantError(`truncate below the committed size: ${size}`)
     const deleted: number[] = []
@@ -242,7 +242,7 @@ export class Staging implements ChangeableLayers {
     else this.expire()
   }
 
-  /** Drops what is staged; what was sealed stays. */
+  /** Drops the staged changes and keeps the sealed ones. */
   rollback(): void {
     this.#size = this.#baseSize
     this.#changes.forEach((_, slot) => {
@@ -254,7 +254,7 @@ export class Staging implements ChangeableLayers {
     this.startTail()
   }
 
-  /** What is staged, in rising order; `seal` gives it to a commit. */
+  /** The staged changes in ascending order. */
   stagedChanges(): SealedChanges {
     const count = this.#changes.size
     const numbers = numbersBelow(this.#size, count)
@@ -269,7 +269,7 @@ export class Staging implements ChangeableLayers {
     return { numbers: list.numbers, slots: list.values }
   }
 
-  /** What is staged belongs to a commit now; its appended records are in the file. */
+  /** Makes the staged changes those of a commit. Its appended records are in the file already. */
   seal(): void {
     if (this.#sealed.size === 0) {
       const empty = this.#sealed
@@ -287,11 +287,11 @@ export class Staging implements ChangeableLayers {
     this.startTail()
   }
 
-  /** The changes of a commit, the oldest of those sealed, are in the file now. */
+  /** Releases the changes of the oldest sealed commit, which are in the file now. */
   applied({ numbers, slots }: SealedChanges): void {
     this.#sealedCommits--
     if (this.#changes.size === 0 && this.#sealedCommits === 0) {
-      // Nothing else waits: all memory is free again.
+      // No other change is left, so all memory is free.
       this.#sealed.clear()
       this.#afterRelease()
       return
@@ -307,8 +307,8 @@ export class Staging implements ChangeableLayers {
   }
 
   /**
-   * Drops what is staged and all sealed changes but those of `kept`, in order; what `eachReplaced` lays stands for what the
-   * file may hold in part: an image, or none for a record that was not there.
+   * Drops the staged changes, and the sealed changes except those of `kept`, in order. `eachReplaced` sets the before-images of changes
+   * that may be partly in the file; undefined for a record that was not live.
    */
   revert(
     size: number,
@@ -325,27 +325,27 @@ export class Staging implements ChangeableLayers {
     }
     eachReplaced((recordNumber, image) => {
       if (recordNumber >= size) return
-      // Of several changes of one record the first one counts, which comes last.
+      // Of several before-images of one record the oldest counts, which comes last.
       if (image === undefined) this.setDeleted(recordNumber)
       else this.#layImage(recordNumber, new HeapBytes(image))
     })
     this.#deletedDelta = this.#stagedDeletions = 0
   }
 
-  /** The file holds more records, which another process added; what is staged stays. Nothing is appended here. */
+  /** Takes over records that another process appended to the file. Staged changes stay. Nothing is appended here. */
   extend(size: number): void {
     this.#baseSize = this.#size = size
     this.startTail()
   }
 
-  /** The committed size is this one now, and these changes lie over the file, for a reader or until recovery is through. */
+  /** Sets the committed size and the overlay, for a reader, or for a writer until recovery has finished. Drops staged changes. */
   rebase(size: number, overlay?: Overlay): void {
     this.#baseSize = this.#size = size
     this.rollback()
     this.#overlay = overlay !== undefined && overlay.numbers.length > 0 ? overlay : undefined
   }
 
-  /** For a reader: what record n is, whatever the file says; undefined: it is not there. */
+  /** For a reader: sets the image of record n, instead of its bytes in the file; undefined if it is not live. */
   lay(n: number, image: Buffer | undefined): void {
     if (image === undefined) this.setDeleted(n)
     else this.#layImage(n, new HeapBytes(image))
@@ -359,7 +359,7 @@ export class Staging implements ChangeableLayers {
     this.#images.set(slot, image, 0)
   }
 
-  /** Slots were freed: memory is reused from the start where nothing waits. */
+  /** Called after slots were freed. If no change is left, all memory is reused from its start. */
   #afterRelease(): void {
     this.expire()
     this.#changed.reset()
@@ -369,7 +369,7 @@ export class Staging implements ChangeableLayers {
   }
 }
 
-/** A few changes, sorted by comparing them. */
+/** Sorts a few changes by comparison. */
 function inOrder(numbers: Numbers, slots: Numbers): SealedChanges {
   if (numbers.length < 2) return { numbers, slots }
   const order = Uint32Array.from(numbers.keys()).sort((a, b) => (numbers[a] as number) - (numbers[b] as number))

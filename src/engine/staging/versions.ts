@@ -1,36 +1,36 @@
 /**
- * What was a record at an older commit? Earlier versions are kept as long as a transaction reads that commit.
+ * What was a record at an older commit? Replaced versions of records are kept for the open views of older commits.
  *
- * A commit keeps the image that each of its changes replaces, unless no view is open. A view at commit C sees the oldest version
- * that was replaced after C, and where there is none the record as it is committed.
+ * While a view is open, each commit keeps the before-images of its changes. A view at commit C sees the oldest version that was replaced
+ * after C, or the committed record if there is no such version.
  *   VS1  a version is kept while a view that sees it is open, and no longer.
- *   VS2  the memory of all versions is bounded: beyond it the oldest views end.
- * Who sees them: commit-view.ts. Who keeps them: commit/seal.ts.
+ *   VS2  the memory of all versions is bounded. If it is used up, the oldest views end.
+ * Reading them: commit-view.ts. Storing them: commit/seal.ts.
  */
 
 import { copyBytes } from '../../runtime/copy-bytes.ts'
 import type { RecordBytes } from '../../schema/index.ts'
 import { HeapBytes } from './heap-bytes.ts'
 
-/** Heap memory that a version takes beside its image: an estimate of its objects and of its entries in two maps. */
+/** Estimated heap memory of a version's objects and map entries, without its image. */
 const VERSION_BYTES = 400
 
 interface Version {
   readonly recordNumber: number
-  /** The commit from which on the record was something else. */
+  /** The number of the commit that changed the record. */
   readonly replacedBy: number
-  /** None where there was no live record. */
+  /** Undefined if the record was not live. */
   readonly image: HeapBytes | undefined
   newer: Version | undefined
 }
 
-/** A view of one commit, as the store knows it. It outlives nobody: whoever reads through it holds it. */
+/** A view of one commit. */
 export interface OpenView {
   /** The last commit that it sees. */
   readonly commitNumber: number
-  /** What it stages itself; none is a deletion. */
+  /** Its own staged images by record number; undefined stands for a deletion. */
   readonly own: ReadonlyMap<number, HeapBytes | undefined>
-  /** Why it sees nothing any more. */
+  /** Why the view was ended. */
   ended: string | undefined
 }
 
@@ -43,9 +43,9 @@ export class Versions {
   /** All versions in the order of their commits, from #first on. */
   #log: Version[] = []
   #first = 0
-  /** In the order of their commits, since none begins at an older commit than the one before it. */
+  /** In ascending order of their commits, since a new view has the newest commit. */
   readonly #views = new Set<OpenView>()
-  /** Goes through them once, new ones included: a Set that lost many of its first elements is slow to begin. */
+  /** One iterator for all searches, since beginning an iteration is slow in a Set that lost many of its first elements. */
   #inOrder = this.#views.values()
   #oldestView: OpenView | undefined
 
@@ -54,7 +54,7 @@ export class Versions {
     this.#bytesMax = bytesMax
   }
 
-  /** Whether changes have to be kept. */
+  /** Whether a view is open, so that before-images have to be kept. */
   get isWatched(): boolean {
     return this.#views.size > 0
   }
@@ -70,7 +70,7 @@ export class Versions {
     this.#views.add(view)
   }
 
-  /** Nobody reads through it any more. Twice is fine. */
+  /** Closes a view. Idempotent. */
   release(view: OpenView): void {
     if (this.#views.delete(view)) this.#prune()
   }
@@ -82,7 +82,7 @@ export class Versions {
     this.#prune()
   }
 
-  /** Commit `replacedBy` changes record n, whose bytes were these so far; none where it was not there. */
+  /** Keeps the bytes of record n, which commit `replacedBy` changes. @param source undefined if the record was not live */
   keep(n: number, replacedBy: number, source: RecordBytes | undefined, at: number): void {
     let image: HeapBytes | undefined
     if (source !== undefined) {
@@ -100,7 +100,7 @@ export class Versions {
     }
   }
 
-  /** Commit `replacedBy`, the last one, did not come about. */
+  /** Drops the versions kept for commit `replacedBy`, the last one, which failed. */
   forget(replacedBy: number): void {
     for (;;) {
       const version = this.#log.at(-1)
@@ -119,27 +119,27 @@ export class Versions {
     }
   }
 
-  /** What record n was at a commit; undefined where it is as it is committed now. */
+  /** The version of record n at a commit; undefined if the record has not changed since. */
   find(n: number, commitNumber: number): { readonly image: HeapBytes | undefined } | undefined {
     let version = this.#oldest.get(n)
     while (version !== undefined && version.replacedBy <= commitNumber) version = version.newer
     return version
   }
 
-  /** The last commit after this one that changed record n; 0 where there is none. */
+  /** The last commit after this one that changed record n; 0 if there is none. */
   changedAfter(n: number, commitNumber: number): number {
     const replacedBy = this.#newest.get(n)?.replacedBy ?? 0
     return replacedBy > commitNumber ? replacedBy : 0
   }
 
-  /** The numbers of the records that were changed after a commit, in the order of the changes. */
+  /** The numbers of the records that later commits changed, in the order of the changes. */
   *numbersAfter(commitNumber: number): Generator<number, void> {
     for (let i = this.#indexAfter(commitNumber); i < this.#log.length; i++) {
       yield (this.#log[i] as Version).recordNumber
     }
   }
 
-  /** Every record that some view sees otherwise than the store, with what it sees, or may see. */
+  /** All versions, and all images that views have staged: a view may see each of them instead of the committed record. */
   *seen(): Generator<{ readonly recordNumber: number; readonly image: HeapBytes | undefined }, void> {
     for (let i = this.#first; i < this.#log.length; i++) yield this.#log[i] as Version
     for (const { own } of this.#views) {
@@ -177,7 +177,7 @@ export class Versions {
     return low
   }
 
-  /** Forgets what no view sees. */
+  /** Drops the versions that no view sees. */
   #prune(): void {
     const oldest = this.#findOldestView()
     if (oldest === undefined) {
