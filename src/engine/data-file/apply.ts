@@ -12,7 +12,7 @@ import type { DeletionBits } from './deletion-bits.ts'
 import type { DirtyRanges } from './dirty-ranges.ts'
 import { StoreBatch } from './store-batch.ts'
 
-/** Takes `length` bytes of a record, at `at` in the source, for byte `start` of the record. They may not change until all are stored. */
+/** Takes `length` bytes at `at` in the source, for byte `start` of the record. They may not change until all are stored. */
 export type PutPiece = (source: RecordBytes, at: number, length: number, start: number) => void
 
 /** Changes in ascending order of their numbers. */
@@ -40,7 +40,7 @@ export class Applier {
   readonly #batch: StoreBatch
   readonly #storesEqual: boolean
 
-  /** `storesEqual`: bits are stored even where they look equal, as images are: what is read may not be on the disk. */
+  /** `storesEqual`: deletion bits are stored even if they read as equal, as images are. A cached page may not be on the disk. */
   constructor(
     { addressing, pool, deletionBits, checksums }: Applicable,
     dirty: DirtyRanges,

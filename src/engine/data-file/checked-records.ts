@@ -30,7 +30,7 @@ export interface CheckedParts {
   readonly ownFrom: number
 }
 
-/** Records of so many bytes are compared together: a few pages, so that a cold lookup does not read much more than it needs. */
+/** The size of a block: a few pages, so that a cold lookup does not read much more than it needs. */
 const BLOCK_BYTES = 16 * 1024
 const BLOCK_RECORDS_MAX = 1024
 /** How many damaged blocks are remembered at most. */
@@ -49,7 +49,7 @@ export class CheckedRecords {
   /** The part of the last block that was right, since that block is rarely full. */
   #lastFrom = 0
   #lastTo = 0
-  /** For blocks with a damaged record: how many records are compared one by one before the whole block is compared again. */
+  /** For a block with a damaged record: how many records are still compared one by one before the block is compared again. */
   readonly #patience = new Map<number, number>()
 
   constructor(parts: CheckedParts) {

@@ -1,5 +1,5 @@
 /**
- * How is the next root written, so that one durable root always exists?
+ * How are roots written so that one durable root always exists?
  *
  *   RT1  a root is stored only after a sync of everything that it counts. The caller makes that sync.
  *   RT2  a root is never stored over the copy that is known to be durable: each root is synced before the next one is stored.
@@ -38,7 +38,7 @@ export class RootWriter {
     this.store({})
   }
 
-  /** Stores and syncs a root twice, so that damage to either brings back no older one. The caller has synced all that it counts. */
+  /** Stores and syncs a root on both pages, so that damage to one brings back no older root. The caller has synced all that it counts. */
   storeTwice(changes: Partial<Omit<Root, 'rootNumber'>>, sync: () => void): void {
     this.store(changes)
     sync()
@@ -46,7 +46,7 @@ export class RootWriter {
     sync()
   }
 
-  /** Stores the root that opening found again, onto its own page, before the sync in front of the next root (RT4). */
+  /** Stores the root that opening found onto its own page again. Called before the sync that precedes the next root (RT4). */
   storeFoundAgain(): void {
     if (this.#isOwn) return
     writeRoot(this.#file, this.#root)

@@ -1,11 +1,11 @@
 /**
- * Which is the cheaper way to store many small pieces into a file?
+ * Stores many small pieces into a file in the cheaper of two ways.
  *
- *   SB1  if few pages of a block changed since the last sync: one call for each run of pieces that lie close together. The bytes
- *        between them are stored as they are, so readers see no change there.
- *   SB2  if many did: through memory (StoreWindow), piece by piece.
- *   SB3  pieces come with rising offsets. Their bytes may not change until flush().
- * Both ways and others, measured: bench/apply-ways.ts.
+ *   SB1  if few pages of a block changed since the last sync: one call for each run of neighbouring pieces. The bytes between them are
+ *        rewritten unchanged, so readers see no change there.
+ *   SB2  if many pages changed: through a writable mapping (StoreWindow), piece by piece.
+ *   SB3  pieces are added with ascending offsets. Their bytes may not change until flush().
+ * Measurements of both ways and of others: bench/apply-ways.ts.
  */
 
 import { Pieces } from '../../mmap/pieces.ts'
@@ -57,7 +57,7 @@ export class StoreBatch {
 
   #storeRuns(): void {
     const pieces = this.#pieces
-    // Bytes between are at hand only where memory is mapped.
+    // The bytes between pieces are in memory only if the file is mapped.
     const gapMax = this.#pool.live ? GAP_BYTES_MAX : 0
     for (let from = 0; from < pieces.count; ) {
       const start = pieces.offsetOf(from)

@@ -1,9 +1,9 @@
 /**
- * Which keys did a change take from a record, and which did it give it?
+ * Which index keys did a change remove from a record, and which did it add?
  *
- *   CG1  a patch is read alone: it has every byte of a key that it changes (J4), and a key of which it does not have every byte is the
- *        same before and after. What is not in the patch is zero in both images here.
- *   CG2  a patch of a commit before an index was created may change bytes of its keys and not have all of them: `tell` says so.
+ *   CG1  a patch is read without the record: it contains every byte of a key that it changes (J4). A key of which bytes are missing is
+ *        equal before and after. Missing bytes are zero in both images here.
+ *   CG2  a patch written before an index was created may change some bytes of its keys and lack others; `tell` then returns false.
  */
 
 import { HeapBytes } from '../staging/heap-bytes.ts'
@@ -12,20 +12,20 @@ import type { FrameBytes } from './frame-bytes.ts'
 import type { ByteSpan, KeySpans } from './frame-encode.ts'
 import { eachRange, layReplaced } from './patch.ts'
 
-/** Who takes note of keys. */
+/** Receives the keys. */
 export interface KeyNotes {
   /** The bytes of each key. */
   readonly keySpans: KeySpans
-  /** Record n had, or has, the key of these bytes. */
+  /** Record n had, or has, the keys in this image. */
   note(n: number, view: DataView, at: number): void
-  /** Record n was replaced: the image at the start of `old` by the one at `at`. Keys count where they differ. */
+  /** The image at the start of `old` was replaced by the one at `at`. Keys that are equal in both need no note. */
   noteChange(n: number, old: DataView, view: DataView, at: number): void
 }
 
 export class ChangeKeys {
   readonly #old: HeapBytes
   readonly #new: HeapBytes
-  /** Which bytes of a record a patch has. */
+  /** The bytes of a record that a patch contains are 1. */
   readonly #isIn: Uint8Array
   readonly #recordSize: number
 
@@ -36,7 +36,7 @@ export class ChangeKeys {
     this.#recordSize = recordSize
   }
 
-  /** Tells of the keys of one change. @returns false where it lacks bytes of a key that it changes (CG2) */
+  /** Notes the keys of one change. @returns false if it lacks bytes of a key that it changes (CG2) */
   tell(notes: KeyNotes, bytes: FrameBytes, change: Change): boolean {
     const { recordNumber, imageAt, patchAt } = change
     if (patchAt >= 0) return this.#tellPatch(notes, bytes, change)
@@ -66,7 +66,7 @@ export class ChangeKeys {
     return !notes.keySpans.some(key => this.#isTorn(key))
   }
 
-  /** Whether the patch changes some bytes of a key, and lacks others. */
+  /** Whether the patch changes some bytes of a key and lacks others. */
   #isTorn(key: readonly ByteSpan[]): boolean {
     const old = this.#old.bytes
     const now = this.#new.bytes

@@ -1,8 +1,8 @@
 /**
- * One change of a frame after the other: which record, what kind, and where its bytes lie.
+ * Reads the changes of a frame one by one: record number, kind, and the positions of its images or patch.
  *
- *   CE1  whatever the bytes are, a change ends within the frame's payload, or `read` says that it does not.
- * What the bytes of a patch mean: patch.ts. Whole frames: frame-read.ts.
+ *   CE1  for any bytes, a change ends within the frame's payload, or `read` returns a negative number.
+ * The bytes of a patch: patch.ts. Whole frames: frame-read.ts.
  */
 
 import {
@@ -17,19 +17,19 @@ import type { FrameBytes } from './frame-bytes.ts'
 const NUMBER_HIGH_MASK = 0xffffff
 const UNSOUND = -1
 
-/** What happened to one record; positions as those of the frame's bytes, -1 for none. */
+/** A change of one record. Positions are those of the FrameBytes; -1 if there is none. */
 export interface Change {
   readonly recordNumber: number
   readonly isDeleted: boolean
-  /** Where the change begins; for an appended record, which has no head, where its image lies. */
+  /** The position of the change; for an appended record, which has no head, that of its image. */
   readonly at: number
-  /** The image that is there from now on, where the frame has it whole. */
+  /** The new image, if the frame contains the whole image. */
   readonly imageAt: number
-  /** A whole replaced image, where the frame has it whole. */
+  /** The before-image, if the frame contains the whole image. */
   readonly replacedAt: number
-  /** The part of the replaced image that differs from the new one. */
+  /** The part of the before-image that differs from the new image. */
   readonly spanAt: number
-  /** The ranges that changed, of a record that is otherwise as it was. */
+  /** The patch: the ranges that changed, with their old and new bytes. */
   readonly patchAt: number
 }
 
@@ -43,7 +43,7 @@ export class ChangeReader implements Change {
   patchAt = -1
   readonly #bytes: FrameBytes
   readonly #recordSize: number
-  /** Words are read from the memory that was found last, as far as it reaches: the bytes [start, stop). */
+  /** The memory that was found last; it contains the bytes [#start, #stop). */
   #view: DataView | undefined
   #start = 0
   #stop = 0
@@ -53,7 +53,7 @@ export class ChangeReader implements Change {
     this.#recordSize = recordSize
   }
 
-  /** An appended record, whose image lies at `at`. @returns the position behind it */
+  /** Reads an appended record, whose image is at `at`. @returns the position behind it */
   readAppended(n: number, at: number): number {
     this.recordNumber = n
     this.isDeleted = false
@@ -62,7 +62,7 @@ export class ChangeReader implements Change {
     return at + this.#recordSize
   }
 
-  /** The change that begins at `at`. @returns the position behind it; below 0 where it does not end by `end`, or is none */
+  /** Reads the change at `at`. @returns the position behind it; below 0 if it is invalid or does not end by `end` */
   read(at: number, end: number): number {
     if (at + CHANGE_HEAD_BYTES > end) return UNSOUND
     const high = this.#u32(at + 4)
@@ -104,7 +104,7 @@ export class ChangeReader implements Change {
     return bytesAt + length
   }
 
-  /** Ranges rise, and none is empty, so that there are no more of them than bytes in the record. */
+  /** Checks that ranges are ascending and not empty, so there are at most as many as bytes in the record. */
   #behindPatch(at: number, end: number): number {
     let p = at + PATCH_HEAD_BYTES
     if (p > end) return UNSOUND

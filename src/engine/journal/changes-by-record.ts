@@ -1,10 +1,10 @@
 /**
- * Which changes does a journal have of each record, and in which order?
+ * The changes of a journal, grouped by record, in commit order.
  *
- *   CB1  changes stay in the journal, and are read again when they are asked for (journal-bytes.ts). One takes 16 bytes of memory while
- *        changes are sorted and 8 afterwards, twice that where record numbers or the journal go beyond 2^32.
- *   CB2  the work stops after some thousand changes, however short the frames are.
- * What they make of a record: net-changes.ts, in-place.ts.
+ *   CB1  only positions of changes are kept in memory; the changes are read from the journal again when needed (journal-bytes.ts). A change
+ *        takes 16 bytes while changes are sorted and 8 afterwards, twice that if record numbers or the journal exceed 2^32.
+ *   CB2  the work yields after some thousand changes, however short the frames are.
+ * Replaying them: net-changes.ts, in-place.ts.
  */
 
 import { corrupt } from '../format/identity.ts'
@@ -16,11 +16,11 @@ import type { JournalBytes } from './journal-bytes.ts'
 import type { JournalScan } from './journal-scan.ts'
 
 export class ChangesByRecord {
-  /** The records, ascending. */
+  /** The record numbers, ascending. */
   readonly numbers: Numbers
   /** Undefined if there are no changes. */
   readonly bytes: JournalBytes | undefined
-  /** The changes, record after record: where one begins, or behind the journal's end where an appended image lies. */
+  /** The positions of the changes, record after record. For an appended image it is the position plus the journal's size. */
   readonly #places: Numbers
   readonly #firsts: Numbers | undefined
   readonly #change: ChangeReader | undefined
@@ -37,12 +37,12 @@ export class ChangesByRecord {
     this.#change = bytes === undefined ? undefined : new ChangeReader(bytes, recordSize)
   }
 
-  /** How many changes record i has, at least one. */
+  /** The count of changes of record i, at least one. */
   countOf(i: number): number {
     return this.#firstOf(i + 1) - this.#firstOf(i)
   }
 
-  /** Change k of record i, from 0 on. It is the same object at each call, and good until the next one. */
+  /** Change k of record i, from 0 on. Each call returns the same object, valid until the next call. */
   changeOf(i: number, k: number): Change {
     const change = this.#change as ChangeReader
     const { size } = this.bytes as JournalBytes
@@ -55,7 +55,7 @@ export class ChangesByRecord {
     return this.changeOf(i, this.countOf(i) - 1)
   }
 
-  /** Which of the records is the first that is not below n. */
+  /** The index of the first record that is not below n. */
   firstFrom(n: number): number {
     return firstFrom(this.numbers, n)
   }
@@ -68,8 +68,8 @@ export class ChangesByRecord {
 /**
  * Groups the changes of a scanned journal.
  * @param path for errors
- * @param part commits from this one on, and records from this one on
- * @throws ERR_STRIDE_CORRUPT where a whole frame makes no sense; _IO
+ * @param part the lowest commit number and the lowest record number to include
+ * @throws ERR_STRIDE_CORRUPT if a frame with right checksums is invalid; _IO
  */
 export function* changesByRecord(
   { bytes, changes, frames, last }: JournalScan,

@@ -1,5 +1,5 @@
 /**
- * Where are the bytes of frames read from? A journal's file (journal-bytes.ts), or memory that holds all of them.
+ * Random access to the bytes of frames, in a journal's file (journal-bytes.ts) or in memory.
  */
 
 import { HeapBytes } from '../staging/heap-bytes.ts'
@@ -7,17 +7,17 @@ import { HeapBytes } from '../staging/heap-bytes.ts'
 export interface FrameBytes {
   /** Positions are below this. */
   readonly size: number
-  /** Where the bytes that find() was asked for begin in the memory that it returned last. */
+  /** The position of the requested bytes in the memory that find() returned last. */
   readonly at: number
-  /** Memory that holds the bytes [at, at + length) side by side; they are below `size`. @throws ERR_STRIDE_CORRUPT, _IO */
+  /** Memory that contains the bytes [at, at + length), which are below `size`, in one piece. @throws ERR_STRIDE_CORRUPT, _IO */
   find(at: number, length: number): HeapBytes
-  /** Where the bytes of the same range begin in the memory that find() returns for it. */
+  /** The position that find() would set for the same range. */
   atOf(at: number, length: number): number
   /** How many bytes from `at` on find() returns without copying. */
   stretchAt(at: number): number
 }
 
-/** Memory as it is. */
+/** Frames in memory. */
 export class WholeBytes implements FrameBytes {
   readonly size: number
   readonly #memory: HeapBytes

@@ -1,7 +1,7 @@
 /**
- * Which frame follows another one in a journal? From commit to commit and from segment to segment, until one is not whole.
+ * Follows the chain of frames in a journal, from commit to commit and from segment to segment, up to the first that is not whole.
  *
- * The start, and the meaning of the end: journal-scan.ts. The content of a frame: frame-read.ts.
+ * The start of the chain, and what its end means: journal-scan.ts. The content of a frame: frame-read.ts.
  */
 
 import { corrupt } from '../format/identity.ts'
@@ -27,7 +27,7 @@ export interface Extent {
   readonly end: number
 }
 
-/** New records of a commit that no frame holds, [start, end). */
+/** Appended records [start, end) of a commit whose images are in the data file only. */
 export interface InPlaceRecords {
   readonly commitNumber: number
   readonly start: number
@@ -35,14 +35,13 @@ export interface InPlaceRecords {
   readonly crc: number
 }
 
-/** Follows the commits from segment to segment until one is not whole. */
 export class ChainReader {
   readonly #bytes: JournalBytes
   readonly #slots: readonly Extent[]
   readonly #salt: Buffer
   readonly #root: Root
   readonly #recordSize: number
-  /** The first frame of each slot, where it is whole. */
+  /** The first frame of each slot, if it is whole. */
   #firsts: (FrameHead | undefined)[] = []
   /** From the slot's start to the end of its last frame. */
   readonly extents: { readonly offset: number; end: number }[] = []
@@ -50,9 +49,9 @@ export class ChainReader {
   commits = 0
   last: FrameHead | undefined
   changes = 0
-  /** The highest commit that was synced, as these frames say. */
+  /** The highest `syncedCommit` of the frames. */
   synced = 0
-  /** The commit that would follow, where it would be, and the end of the slot there. */
+  /** The number of the next commit, the position at which its frame would begin, and the end of the slot there. */
   expected = 0
   stoppedAt = 0
   slotEnd = 0
@@ -78,11 +77,11 @@ export class ChainReader {
     // The root's segment may begin with commits that the root counts already.
     const first = this.#firsts[this.#slotWith(journalSegment)]
     this.expected = Math.min(commitNumber + 1, first?.commitNumber ?? Number.POSITIVE_INFINITY)
-    // A segment that was begun and left without a frame gave its number to the next, wherever that lies.
+    // Segment numbers have no gaps: if a segment was left without a frame, the next one got its number, in any slot.
     for (let next = journalSegment; yield* this.#follow(next); next++) this.segment = next
   }
 
-  /** Goes on where it stopped: a writer that is alive may have written more. */
+  /** Continues where it stopped, since a live writer may have written more frames. */
   *resume(): QuietSteps<void> {
     this.#bytes.refresh(this.stoppedAt)
     for (const { offset } of this.#slots) this.#bytes.refresh(offset)
@@ -98,12 +97,12 @@ export class ChainReader {
     }
   }
 
-  /** The slot that begins with a whole frame of that segment. */
+  /** The slot whose first frame is whole and of that segment; -1 if there is none. */
   #slotWith(segment: number): number {
     return this.#firsts.findIndex(head => head?.segment === segment)
   }
 
-  /** Follows one segment, from where that ended before. @returns whether it has frames that follow */
+  /** Follows one segment from its last known frame on. @returns whether it found further frames */
   *#follow(segment: number): QuietSteps<boolean> {
     const i = this.#slotWith(segment)
     const slot = this.#slots[i]
@@ -133,7 +132,6 @@ export class ChainReader {
     if (reached === (before?.end ?? offset)) return false
     if (before === undefined) this.extents.push({ offset, end: reached })
     else before.end = reached
-    // The next frame would be here.
     this.stoppedAt = at
     this.slotEnd = end
     return true
@@ -154,7 +152,7 @@ export class ChainReader {
   }
 }
 
-/** The frames behind a commit in extents that were scanned. */
+/** The frames of commits above `after` in scanned extents. */
 export function* framesOf(
   bytes: JournalBytes,
   extents: readonly Extent[],

@@ -1,7 +1,7 @@
 /**
- * The changes of a frame that is still in memory: what of them goes into the file, and what they replaced.
+ * The changes of a frame that is still in memory: the bytes to store in the data file, and the before-images.
  *
- * Frames that are read back from a journal: frame-read.ts, net-changes.ts.
+ * Frames read from a journal: frame-read.ts, net-changes.ts.
  */
 
 import type { AppliedChanges, PutPiece } from '../data-file/apply.ts'
@@ -10,11 +10,11 @@ import { WholeBytes } from './frame-bytes.ts'
 import type { FrameGroup } from './frame-encode.ts'
 import { eachRange, layReplaced } from './patch.ts'
 
-/** The changes of one commit; `places` says where in its group each begins. */
+/** The changes of one commit; `places` are their positions in its group. */
 export interface EncodedChanges {
   readonly numbers: ArrayLike<number>
   readonly places: Float64Array
-  /** The entries of the records in the store's table of checksums, where it has one. */
+  /** The records' entries in the checksum table, if the store has one. */
   readonly checksums: Uint32Array | undefined
 }
 
@@ -50,9 +50,9 @@ export class FrameChanges implements AppliedChanges {
   }
 
   /**
-   * Makes the image that change i replaced.
-   * @param image the record as it is after the change; only a patch needs it
-   * @returns undefined where the record was not there
+   * Builds the before-image of change i.
+   * @param image the image after the change; only a patch needs it
+   * @returns undefined if the record was not live
    */
   replacedBy(i: number, image: Buffer | undefined): Buffer | undefined {
     const record = Buffer.alloc(this.#recordSize)

@@ -1,10 +1,10 @@
 /**
- * One commit as bytes: what changed, the bytes that it put there, and the bytes that were there before.
+ * Encodes one commit as a frame: the changes with their new bytes and the bytes that they replace.
  *
- *   J2  replaying frames needs the frames, and of the records nothing that they change: what a patch leaves out is the same
- *       before and after, so that a torn record is mended. Who replays lays the patches over the record as it lies in the file.
- *   J4  where a patch changes a byte of a key, it has all bytes of that key: indexes find both keys in the frame alone.
- * Where frames lie: journal-format.ts. Who writes them: journal.ts. How they are read again: frame-read.ts, patch.ts.
+ *   J2  replay takes every changed byte from the frames. Bytes outside a patch are equal before and after the change, so replay applies
+ *       patches to the record in the file, and repairs a torn record.
+ *   J4  a patch that changes a byte of an index key contains all bytes of that key, so indexes find both keys in the frame alone.
+ * The format: journal-format.ts. Writing frames: journal.ts. Reading them: frame-read.ts, patch.ts.
  */
 
 import { crc32 } from 'node:zlib'
@@ -29,7 +29,7 @@ const KIND_SHIFT = 2 ** 24
 
 const CRC_AT = HEADER_BYTES - 4
 
-/** Bytes of frames that will be written together; grows as commits come. */
+/** The frames of commits that are written together. */
 export class FrameGroup {
   bytes: Buffer
   view: DataView
@@ -40,7 +40,7 @@ export class FrameGroup {
     this.view = viewOf(this.bytes)
   }
 
-  /** Makes room for that many bytes more. */
+  /** Makes room for `bytes` more bytes. */
   reserve(bytes: number): void {
     const needed = this.length + bytes
     if (needed <= this.bytes.length) return
@@ -57,13 +57,13 @@ function viewOf(bytes: Buffer): DataView {
 
 const NO_GROUP = new FrameGroup(0)
 
-/** What the encoder is told: the rest follows from its calls, or from when it is written. */
+/** The header's fields that are known when the commit is sealed. `end` computes others, and `sealFrame` sets the rest. */
 type KnownAtSeal = Pick<FrameHead, 'commitNumber' | 'size' | 'deletedCount' | 'appendStart'> & {
-  /** Of new records that have no image here; undefined where there are none. */
+  /** CRC-32 of the appended records that have no image in the frame; undefined if there are none. */
   readonly inPlaceCrc: number | undefined
 }
 
-/** The most bytes that a frame with these many changes and appended images takes, header included. */
+/** The most bytes that a frame with so many changes and appended images takes, including its header. */
 export function frameBytesMax(changes: number, appended: number, recordSize: number): number {
   const perChange = CHANGE_HEAD_BYTES + SPAN_HEAD_BYTES + 2 * recordSize
   return HEADER_BYTES + changes * perChange + appended * recordSize + FRAME_ALIGNMENT
@@ -78,13 +78,13 @@ export interface ByteSpan {
 /** The bytes that make up each key. */
 export type KeySpans = readonly (readonly ByteSpan[])[]
 
-/** Ranges are told apart where so many words lie between them: the head of one takes two. */
+/** Ranges with at most so many equal words between them are joined, since the head of a range takes two words. */
 const GAP_WORDS = 2
 
-/** Encodes one frame at the end of a group. `begin`, then changes in rising order, then `end`. */
+/** Encodes one frame at the end of a group: `begin`, then changes in ascending order, then `end`. */
 export class FrameEncoder {
   readonly #recordSize: number
-  /** Which words of the record that is encoded now differ. */
+  /** 1 for each word of the present record that the patch contains. */
   readonly #differs: Uint8Array
   /** The words of each key. */
   #keys: readonly Uint32Array[] = []
@@ -112,20 +112,20 @@ export class FrameEncoder {
     this.#changes = 0
   }
 
-  /** Where in the group the next change begins. */
+  /** The position of the next change in the group. */
   get place(): number {
     return this.#at
   }
 
-  /** Appended images, before any change. */
+  /** Adds appended images. Called before any change. */
   appended(images: Uint8Array): void {
     this.#group.bytes.set(images, this.#at)
     this.#at += images.length
   }
 
   /**
-   * The record that lies in `image` at `at` takes the place of the one in `replaced` at `replacedAt`.
-   * @param checksum the entry of the new image in the store's table of checksums; 0 where there is none
+   * Adds an update: the image at `at` replaces the one at `replacedAt` in `replaced`.
+   * @param checksum the new image's entry in the checksum table; 0 if there is no table
    */
   update(
     n: number,
@@ -157,7 +157,7 @@ export class FrameEncoder {
     this.#head(n, CHANGE_KINDS.skip)
   }
 
-  /** Finishes the frame but for what is known only when it is written (`sealFrame`). @returns its bytes, padded */
+  /** Finishes the frame, except for the fields that `sealFrame` sets. @returns its size in bytes, with padding */
   end(head: KnownAtSeal): number {
     const { view, bytes } = this.#group
     const payload = this.#start + HEADER_BYTES
@@ -195,7 +195,7 @@ export class FrameEncoder {
     this.#at += this.#recordSize
   }
 
-  /** Marks the words that differ, and all words of a key that has one of them. */
+  /** Marks the words that differ, and all words of each key that contains one of them (J4). */
   #compare(a: DataView, at: number, b: DataView, bt: number): void {
     const differs = this.#differs
     const size = this.#recordSize
@@ -210,7 +210,7 @@ export class FrameEncoder {
     }
   }
 
-  /** The ranges that differ. @returns false where that would take more bytes than a whole image */
+  /** Encodes the marked ranges. @returns false if that would take more bytes than a whole image */
   #patch(image: RecordBytes, at: number, replaced: RecordBytes, bt: number, checksum: number): boolean {
     const differs = this.#differs
     const { view } = this.#group
@@ -245,7 +245,7 @@ export class FrameEncoder {
     return true
   }
 
-  /** The bytes of the replaced record from the first to the last one that differs. */
+  /** Encodes the bytes of the before-image from the first to the last that differs. */
   #span(image: RecordBytes, at: number, replaced: RecordBytes, bt: number): void {
     const size = this.#recordSize
     const a = image.view as DataView
@@ -264,7 +264,7 @@ export class FrameEncoder {
   }
 }
 
-/** Fills in what is known only when a frame is written, and its checksum. */
+/** Sets the header's fields that are known only when a frame is written, and the header's checksum. */
 export function sealFrame(
   group: FrameGroup,
   at: number,
@@ -283,14 +283,14 @@ function putU64(view: DataView, at: number, value: number): void {
   view.setUint32(at + 4, Math.floor(value / 2 ** 32), true)
 }
 
-/** The words that have bytes of these spans, each once. */
+/** The indexes of the words that contain bytes of these spans, each once. */
 function wordsOf(spans: readonly ByteSpan[]): Uint32Array {
   const words = new Set<number>()
   for (const { start, end } of spans) for (let at = start & ~3; at < end; at += 4) words.add(at >>> 2)
   return Uint32Array.from(words)
 }
 
-/** Whether four bytes of both records are the same. */
+/** Whether four bytes of both records are equal. */
 function sameWord(a: DataView, b: DataView, at: number, bt: number): boolean {
   return a.getUint32(at, true) === b.getUint32(bt, true)
 }

@@ -1,10 +1,10 @@
 /**
- * Frames read back: whether one is whole, and what it changed.
+ * Reads frames: is one whole, and what did it change?
  *
- *   J1  a frame counts only if both its checksums are right and its salt is the journal's.
- *   J3  whatever the bytes are, reading ends with a frame, with nothing, or with undefined; it never throws for them.
- *   FR1  work on a frame stops after some hundred kilobytes or some thousand changes: a frame may hold gigabytes.
- * How they were made: frame-encode.ts. Their changes: change-reader.ts, patch.ts. Which of them follow on each other: journal-scan.ts.
+ *   J1  a frame is whole only if both its checksums are right and its salt is the journal's.
+ *   J3  for any bytes, reading returns a frame or undefined. It never throws for them.
+ *   FR1  work on a frame yields after some hundred kilobytes or some thousand changes, since a frame may have gigabytes.
+ * Encoding frames: frame-encode.ts. Their changes: change-reader.ts, patch.ts. The chain of frames: frame-chain.ts.
  */
 
 import { crc32 } from 'node:zlib'
@@ -24,12 +24,12 @@ const HEADER_BYTES = FRAME_HEADER.size
 const COUNT_MAX = 2 ** 52
 const BYTES_A_STEP = 512 * 1024
 const CHANGES_A_STEP = 8192
-/** Of frames with few changes. */
+/** Work on frames with few changes yields after so many frames. */
 export const FRAMES_A_STEP = 512
 const MAGIC = Buffer.alloc(4)
 MAGIC.writeUInt32LE(FRAME_MAGIC)
 
-/** What a frame's header says. */
+/** The fields of a frame's header. */
 export interface FrameHead {
   readonly segment: number
   readonly commitNumber: number
@@ -40,19 +40,19 @@ export interface FrameHead {
   readonly changeCount: number
   readonly payloadBytes: number
   readonly payloadCrc: number
-  /** CRC-32 of the new records that lie in the file alone (in-place.ts), where `hasInPlaceCrc` is 1. */
+  /** CRC-32 of the appended records that are in the data file only (in-place.ts), if `hasInPlaceCrc` is 1. */
   readonly inPlaceCrc: number
   readonly hasInPlaceCrc: number
 }
 
-/** A whole frame, and the bytes that it lies in. */
+/** A whole frame at position `at` of the bytes. */
 export interface Frame {
   readonly head: FrameHead
   readonly bytes: FrameBytes
   readonly at: number
 }
 
-/** Whether the bytes at `at` claim to be a frame of this journal, whatever their checksums say. */
+/** Whether the bytes at `at` have the magic and the salt of a frame of this journal. Checksums are not compared. */
 export function looksLikeFrame(bytes: FrameBytes, at: number, end: number, salt: Buffer): boolean {
   if (at + HEADER_BYTES > Math.min(end, bytes.size)) return false
   const { view } = bytes.find(at, HEADER_BYTES)
@@ -64,7 +64,7 @@ export function looksLikeFrame(bytes: FrameBytes, at: number, end: number, salt:
   )
 }
 
-/** The first place from `at` on where a frame's magic stands, or where to go on looking: at most `end`. */
+/** The next position from `at` on with a frame's magic. If the memory at hand has none, the position to continue from, at most `end`. */
 export function nextMagic(bytes: FrameBytes, at: number, end: number): number {
   const length = Math.min(end - at, bytes.stretchAt(at))
   const { bytes: found } = bytes.find(at, length)
@@ -77,7 +77,7 @@ export function nextMagic(bytes: FrameBytes, at: number, end: number): number {
   }
 }
 
-/** The header at `at`, of a frame that is whole. */
+/** The header at `at`, of a frame that is known to be whole. */
 export function headAt(bytes: FrameBytes, at: number): FrameHead {
   const { view } = bytes.find(at, HEADER_BYTES)
   const p = bytes.at
@@ -100,7 +100,7 @@ function u64(view: DataView, at: number): number {
   return view.getUint32(at, true) + view.getUint32(at + 4, true) * 2 ** 32
 }
 
-/** The header of a frame of this journal at `at` that is right, and whose payload ends before `end`, whatever that is. */
+/** The intact header of a frame of this journal at `at` that ends by `end`. The payload is not checked. */
 export function readHead(bytes: FrameBytes, at: number, end: number, salt: Buffer): FrameHead | undefined {
   if (!looksLikeFrame(bytes, at, end, salt)) return undefined
   const memory = bytes.find(at, HEADER_BYTES)
@@ -109,7 +109,7 @@ export function readHead(bytes: FrameBytes, at: number, end: number, salt: Buffe
   return makesSense(head) && at + HEADER_BYTES + head.payloadBytes <= end ? head : undefined
 }
 
-/** The header of a whole frame of this journal at `at`, below `end`; undefined where there is none. */
+/** The header of the whole frame of this journal at `at` that ends by `end`; undefined if there is none. */
 export function* wholeFrame(
   bytes: FrameBytes,
   at: number,
@@ -134,7 +134,7 @@ export function* wholeFrame(
   return crc === head.payloadCrc ? head : undefined
 }
 
-/** The same at once, in memory. */
+/** Like `wholeFrame`, at once and in memory. */
 export function readFrame(bytes: Buffer, at: number, salt: Buffer): FrameHead | undefined {
   return allSteps(wholeFrame(new WholeBytes(bytes), at, bytes.length, salt))
 }
@@ -151,7 +151,7 @@ function makesSense(head: FrameHead): boolean {
   )
 }
 
-/** How many changes and appended images a frame has, whatever a wrong header says: no more than its payload holds. */
+/** The count of changes and appended images of a frame. Even for a wrong header, no more than its payload has room for. */
 export function changesOf(
   { changeCount, size, appendStart, payloadBytes }: FrameHead,
   recordSize: number,
@@ -159,15 +159,15 @@ export function changesOf(
   return changeCount + Math.min(size - appendStart, Math.floor(payloadBytes / recordSize))
 }
 
-/** Where a frame that starts at `at` ends: the next of its group starts there. */
+/** The end of a frame that starts at `at`. The next frame of its group starts there. */
 export function frameEnd(at: number, head: FrameHead): number {
   return Math.ceil((at + HEADER_BYTES + head.payloadBytes) / FRAME_ALIGNMENT) * FRAME_ALIGNMENT
 }
 
 /**
- * Calls with each change of a whole frame, appended records first, in the order in which they count. The change is the same
- * object each time: a frame may hold millions.
- * @returns false where the payload contradicts its header, which no right checksum lets happen; some calls came before then
+ * Visits the changes of a whole frame in their order, appended records first. Each visit gets the same object, since a frame may have
+ * millions of changes.
+ * @returns false if the payload contradicts the header despite right checksums; some changes may have been visited
  */
 export function* changesInSteps(
   { bytes, at: frameAt, head }: Frame,
@@ -192,12 +192,12 @@ export function* changesInSteps(
   return p === end
 }
 
-/** The same at once. */
+/** Like `changesInSteps`, at once. */
 export function visitChanges(frame: Frame, recordSize: number, visit: (change: Change) => void): boolean {
   return allSteps(changesInSteps(frame, recordSize, visit))
 }
 
-/** The same frame in memory of its own. */
+/** A copy of the frame in memory of its own. */
 export function copyFrame({ bytes, at, head }: Frame): Frame {
   const copy = Buffer.allocUnsafeSlow(HEADER_BYTES + head.payloadBytes)
   copyFrom(bytes, at, copy)

@@ -1,11 +1,11 @@
 /**
- * Whether the records that a frame has no images of lie in the file as they were committed.
+ * Verifies the appended records that are in the data file but not in a frame, because a full tail was written in place.
  *
- *   IP1  the frame of such records holds a CRC-32 over all of them. A file where it differs is ERR_STRIDE_CORRUPT: the records
- *        were synced before the frame was written, so that a whole frame without them is damage.
- *   IP2  a later frame may have been applied already, or in part: its replaced images stand for what the file holds.
- *   IP3  records that the same frame changes count as zeros: it holds their images itself.
- * The checksum while records are stored: tail-store.ts. Frames of earlier versions have none, and are believed.
+ *   IP1  the frame of such records has a CRC-32 over all of them. If the file differs, that is ERR_STRIDE_CORRUPT: the records were synced
+ *        before the frame was written, so a whole frame without them is damage.
+ *   IP2  later frames may be applied already, wholly or in part. Their before-images are therefore compared instead of the file's bytes.
+ *   IP3  records that the same frame changes count as zeros, since the frame has their images.
+ * Computing the checksum while records are stored: tail-store.ts. Frames of earlier versions have no checksum, and are not compared.
  */
 
 import { crc32 } from 'node:zlib'
@@ -22,14 +22,14 @@ import { layReplaced } from './patch.ts'
 
 const READ_BYTES = 512 * 1024
 
-/** What stands for the file's bytes, by rising record numbers. */
+/** Records whose bytes are replaced before they are compared, in ascending order of their numbers. */
 export interface Substitutes {
   readonly numbers: ArrayLike<number>
-  /** Makes of the file's bytes of record i what stands for them. */
+  /** Replaces the file's bytes of record i in `target`. */
   readonly put: (i: number, target: Buffer) => void
 }
 
-/** The CRC-32 of the records [from, to), some at a time; undefined where the file ends before. */
+/** The CRC-32 of the records [from, to), computed in steps; undefined if the file ends before. */
 export function* checksumInPlace(
   { file, addressing }: RecordsFile,
   from: number,
@@ -56,9 +56,9 @@ export function* checksumInPlace(
 }
 
 /**
- * Compares what the frames of a journal say of records that lie in the file alone.
+ * Compares the records that are only in the data file with the checksums in the frames of a journal.
  *
- * @throws ERR_STRIDE_CORRUPT with the offset of the first record of a commit that differs; _IO
+ * @throws ERR_STRIDE_CORRUPT with the offset of the first record of a commit whose checksum differs; _IO
  */
 export function* assertInPlace(store: RecordsFile, scan: JournalScan): QuietSteps<void> {
   const [first] = scan.inPlace
@@ -71,7 +71,7 @@ export function* assertInPlace(store: RecordsFile, scan: JournalScan): QuietStep
   }
 }
 
-/** What the first change of each record from that commit's on replaced, in its frame and those behind it. */
+/** The before-images of the first change of each record, in the frame of `first` and later ones. */
 function* firstReplaced(
   { file, addressing: { recordSize } }: RecordsFile,
   scan: JournalScan,
@@ -81,7 +81,7 @@ function* firstReplaced(
   return {
     numbers: changes.numbers,
     put: (i, target) => {
-      // What patches replaced is laid over what the file holds, the first change last (PA1).
+      // Undoes the changes of the record in the file's bytes, from the last to the first (PA1).
       for (let k = changes.countOf(i) - 1; k >= 0; k--) {
         if (!layReplaced(changes.bytes as JournalBytes, changes.changeOf(i, k), target)) target.fill(0)
       }

@@ -1,12 +1,11 @@
 /**
- * The bytes of a journal that was left, read in pieces, of which a bounded number is kept in memory.
+ * Reads a journal's file in pieces through a bounded cache.
  *
- *   JB1  a piece that is read again has the bytes that it had before, by its CRC-32; otherwise ERR_STRIDE_CORRUPT. After a sync that
- *        failed the system may show what is not on the disk, and forget it later. Bytes behind the frames are not compared: a writer
- *        may be alive, and go on there.
- *   JB2  memory that was returned is never written again, whatever is read afterwards; where bytes are read once, only until the next
- *        piece but one.
- *   JB3  the file of a journal that is kept whole is closed as soon as it was scanned.
+ *   JB1  a piece that is read again must have the CRC-32 of the first reading; otherwise it is ERR_STRIDE_CORRUPT. After a failed sync the
+ *        system may show bytes that are not on the disk, and drop them later. Bytes behind the frames are not compared, since a live
+ *        writer may write there.
+ *   JB2  returned memory is never overwritten. Exception: with `isReadOnce` it is valid until the next piece but one is read.
+ *   JB3  the file is closed right after the scan if the cache contains all of it.
  */
 
 import { crc32 } from 'node:zlib'
@@ -20,11 +19,11 @@ export const PIECE_BYTES = 64 * 1024
 const UNREAD = -1
 
 export interface JournalBytesOptions {
-  /** Bytes of pieces that are kept, two pieces at least. */
+  /** Size of the cache in bytes; at least two pieces are kept. */
   readonly keptBytesMax: number
-  /** Whether no byte is read again, or held, once its piece was released. */
+  /** Whether the caller neither reads a piece again nor keeps its memory. */
   readonly isReadOnce?: boolean
-  /** The file's size as of an earlier look. */
+  /** The file's size, if the caller has read it before. */
   readonly size?: number
 }
 
@@ -34,11 +33,11 @@ export class JournalBytes implements FrameBytes {
   readonly #file: PlatformFile
   readonly #isReadOnce: boolean
   readonly #pieces: (HeapBytes | undefined)[]
-  /** CRC-32 of the pieces that were released. */
+  /** CRC-32 of the pieces that were evicted. */
   readonly #checksums: Float64Array
-  /** How many bytes of a piece count, where frames end in it. */
+  /** How many bytes of a piece the CRC-32 covers, if frames end in it. */
   readonly #counting = new Map<number, number>()
-  /** The pieces that are kept, in a ring, and which of them were used since the hand passed. */
+  /** The cached pieces, in a ring, and which of them were used since the hand passed (clock eviction). */
   readonly #ring: Uint32Array
   readonly #isUsed: Uint8Array
   #count = 0
@@ -47,7 +46,7 @@ export class JournalBytes implements FrameBytes {
   #isWhole = true
   at = 0
 
-  /** The file is this one's to close. */
+  /** Takes over the file: `close` closes it. */
   constructor(file: PlatformFile, options: JournalBytesOptions) {
     const { keptBytesMax, isReadOnce = false, size = file.size() } = options
     this.#file = file
@@ -78,7 +77,7 @@ export class JournalBytes implements FrameBytes {
     return Math.min(this.size - at, PIECE_BYTES - (at % PIECE_BYTES))
   }
 
-  /** Forgets what the piece around a position held: it may have been written since. */
+  /** Reads the piece around a position again, since it may have been written meanwhile. */
   refresh(at: number): void {
     const k = Math.floor(at / PIECE_BYTES)
     if (at >= this.size) return
@@ -86,7 +85,7 @@ export class JournalBytes implements FrameBytes {
     if (this.#pieces[k] !== undefined) this.#pieces[k] = new HeapBytes(this.#bytesOf(k, this.#memoryOf(k)))
   }
 
-  /** Everything up to these ends was read, and nothing behind them counts. Where all of it is in memory, the file is closed. */
+  /** Called after the scan with the ends of the frames. Closes the file if all of it is in memory. */
   settle(ends: readonly number[]): void {
     for (const end of ends) {
       const k = Math.floor(end / PIECE_BYTES)
@@ -96,14 +95,14 @@ export class JournalBytes implements FrameBytes {
     if (this.#isWhole) this.close()
   }
 
-  /** Closes the file. Pieces in memory can still be read. */
+  /** Closes the file. Cached pieces can still be read. */
   close(): void {
     if (this.#isClosed) return
     this.#isClosed = true
     this.#file.close()
   }
 
-  /** Bytes that lie in several pieces. */
+  /** Copies bytes that cross pieces. */
   #join(at: number, length: number): HeapBytes {
     const joined = Buffer.allocUnsafeSlow(length)
     for (let done = 0; done < length; ) {
@@ -132,7 +131,7 @@ export class JournalBytes implements FrameBytes {
     return this.#keep(k, new HeapBytes(bytes))
   }
 
-  /** A gigabyte of new memory costs more than reading as much. */
+  /** Reads a piece into the memory of an evicted one, since allocating a gigabyte costs more than reading it. */
   #readOnce(k: number): HeapBytes {
     const left = this.#makeRoom()
     const isFitting = left?.bytes.length === this.#lengthOf(k)
@@ -166,7 +165,7 @@ export class JournalBytes implements FrameBytes {
     throw corrupt(this.#file.path, offset, 'the journal was cut short')
   }
 
-  /** Drops the first piece, from the hand on, that was not used since the hand passed it last. @returns it */
+  /** If the cache is full, evicts the next piece that was not used since the hand passed it. @returns the evicted piece */
   #makeRoom(): HeapBytes | undefined {
     if (this.#count < this.#ring.length) {
       this.#count++

@@ -1,5 +1,5 @@
 /**
- * What does the header of a journal contain, and does the journal belong to this store?
+ * Reads the header of a journal, and checks that the journal belongs to this store.
  */
 
 import { StrideError } from '../../errors.ts'
@@ -14,7 +14,8 @@ export interface JournalFacts {
 }
 
 /**
- * Before a file under the journal's name is replaced or removed: it is a journal of this store, by magic and store id, damaged or not.
+ * Called before a file with the journal's name is replaced or removed. It must be a journal of this store by magic and store id, though it
+ * may be damaged.
  * @throws ERR_STRIDE_EXISTS
  */
 export function assertJournalOf(file: PlatformFile, { storeId }: Pick<Identity, 'storeId'>): void {
@@ -29,7 +30,7 @@ export function assertJournalOf(file: PlatformFile, { storeId }: Pick<Identity, 
   throw new StrideError('ERR_STRIDE_EXISTS', message, { path })
 }
 
-/** @throws ERR_STRIDE_CORRUPT for what is no journal, or another store's; _FORMAT_NEWER, _IO */
+/** @throws ERR_STRIDE_CORRUPT if the file is no journal, or another store's; _FORMAT_NEWER, _IO */
 export function readJournalHeader(file: PlatformFile, identity: Identity): JournalFacts {
   const bytes = new Uint8Array(JOURNAL_HEADER.size)
   const got = file.read(bytes, 0)

@@ -1,13 +1,13 @@
 /**
- * Reads a journal: which commits it holds behind those that the root counts, and whether anything is missing.
+ * Reads a journal: which commits does it have beyond the root's, and is one missing?
  *
- *   JS1  a bad frame at or below the highest commit that any whole frame says was synced is damage, and named with its
- *       offset; a bad frame above is the torn tail of a commit that never returned, and is dropped.
- *   JS2  a root that this journal does not continue, a journal of another store, a missing one: each is an error,
- *       never a reason to go on with an older state.
- *   JS3  memory is the pieces of journal-bytes.ts and a little for each segment, whatever the journal's size and number of frames.
- *   JS4  the work stops after each part, of at most some hundred kilobytes.
- * Reads only. What a frame holds: frame-read.ts. Who replays: recovery.ts, and reader-state.ts for readers.
+ *   JS1  if a frame is not whole, its commit number decides. Up to the highest `syncedCommit` of any whole frame it is damage, reported
+ *        with its offset. Above, it is the torn tail of a commit that never returned, and is dropped.
+ *   JS2  a root that this journal does not continue, a journal of another store, and a missing journal are errors. An older state is never
+ *        opened instead.
+ *   JS3  memory is the cache of journal-bytes.ts and a little for each segment, whatever the journal's size and number of frames.
+ *   JS4  the work yields after parts of at most some hundred kilobytes.
+ * Nothing is written. The content of a frame: frame-read.ts. Replay: recovery.ts, and reader-state.ts for readers.
  */
 
 import { StrideError } from '../../errors.ts'
@@ -35,26 +35,26 @@ import { type JournalFacts, readJournalHeader } from './journal-header.ts'
 
 /** A part of the journal that was not replayed. */
 export interface DroppedFrames {
-  /** Where it begins: bytes from the start of the journal. */
+  /** Its offset in the journal, bytes. */
   readonly offset: number
   /** Its length in bytes. */
   readonly bytes: number
-  /** How many frames begin in it. */
+  /** The count of frames that begin in it. */
   readonly frames: number
   /** Why the first of them was not replayed. */
   readonly reason: string
 }
 
-/** What a journal holds behind a root. `close` closes its file. */
+/** The commits of a journal beyond a root. `close` closes its file. */
 export interface JournalScan {
-  /** How many commits, which follow on the root's. */
+  /** The count of commits, which follow the root's without a gap. */
   readonly commits: number
-  /** The head of the last one's frame. */
+  /** The header of the last frame. */
   readonly last: FrameHead | undefined
-  /** At least as many changes and appended images as the frames have together. */
+  /** An upper bound of the frames' changes and appended images. */
   readonly changes: number
   readonly inPlace: readonly InPlaceRecords[]
-  /** Where these frames lie, and those of their segments before them. */
+  /** The ranges of these frames, and of earlier frames in their segments. */
   readonly extents: readonly Extent[]
   readonly dropped: DroppedFrames | undefined
   readonly bytes: JournalBytes | undefined
@@ -75,13 +75,13 @@ const NOTHING: JournalScan = {
   close: () => {},
 }
 
-/** What is looked through once, piece after piece. */
+/** For a single pass over the journal. */
 const IN_PASSING: JournalBytesOptions = { keptBytesMax: 4 * PIECE_BYTES, isReadOnce: true }
 
 /**
  * Reads the journal that a root names, if it names one.
  *
- * @param syncedCommit a commit whose frame was synced, as the shared words say: changes up to it may be in the file
+ * @param syncedCommit from the shared words: a commit whose frame was synced, and whose changes may be in the file
  * @param keptBytesMax see journal-bytes.ts
  * @throws ERR_STRIDE_JOURNAL_MISSING, _CORRUPT, _FORMAT_NEWER, _IO
  */
@@ -115,9 +115,9 @@ export function* scanJournal(
 }
 
 /**
- * The whole frames of the commits behind `after`, wherever they lie, in order and without a gap, each in memory of its own: for
- * who follows a journal that goes on (journal-tail.ts).
- * @returns undefined where the journal holds later commits, but not the next one
+ * Searches the whole journal for the frames of the commits after `after`, in order and without a gap, for journal-tail.ts. Each is copied
+ * into memory of its own.
+ * @returns undefined if the journal has later commits, but not the next one
  */
 export function* framesBehind(
   file: PlatformFile,
@@ -136,7 +136,7 @@ export function* framesBehind(
   return frames.length === 0 && found.length > 0 ? undefined : frames
 }
 
-/** A frame in memory, and where it ends in the journal's file. */
+/** A frame in memory, and its end in the journal's file. */
 export interface PlacedFrame extends Frame {
   readonly end: number
 }
@@ -149,7 +149,7 @@ function* scanFile(
   keptBytesMax: number,
 ): QuietSteps<JournalScan> {
   const { salt, slotBytes, generation } = readJournalHeader(file, identity)
-  // The file was rewritten since, which only an ended journal allows: this one is left from then.
+  // The store's file was rewritten later, which requires that this journal had been ended. It is a leftover.
   if (root.journalSegment === 0 && generation < identity.generation) return NOTHING
   if (generation !== identity.generation) {
     throw corrupt(
@@ -162,7 +162,7 @@ function* scanFile(
   const slots = slotsOf(passing.size, slotBytes)
   const isNamed = salt.toString('hex') === root.journalSalt
   if (root.journalSegment === 0) {
-    // The root ended it, or it was never named: what else may lie there was written under a root that is gone.
+    // The root ended this journal, or no root ever named it. Frames under another salt would belong to a root that is lost.
     if (!isNamed) yield* refuseFrames(file.path, passing, slots, salt, root)
     return NOTHING
   }
@@ -176,15 +176,15 @@ function* scanFile(
   const bytes = new JournalBytes(file, { size: passing.size, keptBytesMax })
   const chain = new ChainReader(bytes, slots, salt, root, identity.recordSize)
   yield* chain.read(file.path)
-  // The chain tells of itself; what lies beside it is looked through once.
+  // Frames beside the chain show whether the chain lacks a synced commit.
   const known = yield* knownBeside(passing, slots, chain.extents, salt, root.journalSegment)
   const isDamaged = (): boolean => {
     const isShort = chain.expected <= root.commitNumber && known.commit > root.commitNumber
-    // Commits up to this one were synced, as a later frame says, or because their changes may be in the file already.
+    // Commits up to this one were synced: a later frame says so, or their changes may be in the file already.
     const synced = Math.max(chain.synced, known.synced, syncedCommit)
     return isShort || synced >= Math.max(chain.expected, root.commitNumber + 1)
   }
-  // A writer that is alive may have written both since.
+  // A live writer may have written further frames of the chain and beside it meanwhile.
   if (isDamaged()) yield* chain.resume()
   if (isDamaged()) {
     throw corrupt(file.path, chain.stoppedAt, `commit ${chain.expected} was synced, but is not whole here`)
@@ -195,7 +195,7 @@ function* scanFile(
   return { commits, last, changes, inPlace, extents, dropped, bytes, frames, close: () => bytes.close() }
 }
 
-/** Slots 0 and 1, and whatever lies behind them as slot 2. */
+/** Slots 0 and 1, and the rest of the file as slot 2. */
 function slotsOf(size: number, slotBytes: number): readonly Extent[] {
   return [0, 1, 2].map(slot => {
     const offset = slotOffset(slot, slotBytes)
@@ -203,7 +203,7 @@ function slotsOf(size: number, slotBytes: number): readonly Extent[] {
   })
 }
 
-/** No root names this journal, so it may hold no commit. */
+/** Throws if a journal that no root names contains a commit. */
 function* refuseFrames(
   journalPath: string,
   bytes: JournalBytes,
@@ -219,7 +219,7 @@ function* refuseFrames(
   }
 }
 
-/** What of commits that did not return lies behind the chain, in the slot where it ends. */
+/** The torn tail: frames behind the chain, in the slot where it ends, of commits that never returned. */
 function* tornTail(
   bytes: JournalBytes,
   from: number,
@@ -245,7 +245,7 @@ function* tornTail(
   }
 }
 
-/** What whole frames of this segment or a later one say that lie behind the chain: the highest commit, and the highest synced one. */
+/** The highest commit number and the highest `syncedCommit` of whole frames beside the chain, of this segment or later ones. */
 function* knownBeside(
   bytes: JournalBytes,
   slots: readonly Extent[],
@@ -266,7 +266,7 @@ function* knownBeside(
   return { commit, synced }
 }
 
-/** Calls with each whole frame in a range, wherever it begins, also behind damaged ones. */
+/** Visits each whole frame in a range, also behind damaged ones. */
 function* eachWhole(
   bytes: JournalBytes,
   from: number,

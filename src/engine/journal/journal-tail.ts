@@ -1,12 +1,11 @@
 /**
- * Follows a journal that goes on: the frames behind those that were seen, in commit order.
+ * Follows the journal of a live writer, and reads new frames in commit order.
  *
- *   JT1  frames are given once, without a gap. Where the journal overwrote one before it was read, `read` says so.
- *   JT2  a frame that is being written is not whole yet, and is given by a later call.
+ *   JT1  each frame is returned once, without a gap. If a frame was overwritten before it was read, `read` returns undefined.
+ *   JT2  a frame that is being written is not whole yet, and is returned by a later call.
  *
- * The next frame is looked for where it must begin: in the same group, or on the next block. Where it is not there, because
- * the segment was left, the whole journal is scanned. Users: readers' indexes, backups, pinned readings.
- * What an opening store finds: journal-scan.ts.
+ * The next frame begins in the same group or on the next block. If it is not there, because the segment was left, the whole journal is
+ * scanned. Users: readers' indexes, backups, pinned readings. Reading a journal when a store is opened: journal-scan.ts.
  */
 
 import type { Platform, PlatformFile } from '../../mmap/platform.ts'
@@ -26,7 +25,7 @@ export interface JournalOwner {
   readonly identity: Identity
 }
 
-/** Where a frame that was seen ends, as a file offset. */
+/** The end of the last frame that was read, as a file offset. */
 export interface TailPlace {
   readonly salt: string
   readonly segment: number
@@ -39,8 +38,8 @@ export class JournalTail {
   #place: TailPlace | undefined
 
   /**
-   * @param commitNumber frames behind this commit are wanted
-   * @param place where the frame of that commit ends, where it was seen
+   * @param commitNumber the frames after this commit are read
+   * @param place the end of that commit's frame, if known
    */
   constructor(owner: JournalOwner, commitNumber: number, place?: TailPlace) {
     this.#owner = owner
@@ -48,15 +47,15 @@ export class JournalTail {
     this.#place = place
   }
 
-  /** The commit whose frame was given last. */
+  /** The commit of the frame that was returned last. */
   get commitNumber(): number {
     return this.#commitNumber
   }
 
   /**
-   * The frames that follow, up to those of commit `upTo`.
-   * @param upTo a commit that is known to be in the journal or in the file; Infinity: whatever is whole now
-   * @returns undefined where a frame is missing, since the journal was ended or reused its room
+   * The next frames, up to that of commit `upTo`.
+   * @param upTo a commit that is known to be in the journal or in the file; Infinity: all frames that are whole now
+   * @returns undefined if a frame is missing, because the journal was ended or its slot was reused
    * @throws ERR_STRIDE_CORRUPT, _FORMAT_NEWER, _IO
    */
   read(upTo: number): readonly PlacedFrame[] | undefined {
@@ -67,7 +66,7 @@ export class JournalTail {
     const file = platform.open(journalPath, { access: 'read', create: 'never' })
     try {
       const facts = readJournalHeader(file, identity)
-      // The store's file was replaced: this is the journal of the next one.
+      // The store's file was replaced, and this is the new file's journal.
       if (facts.generation !== identity.generation) return undefined
       const frames = this.#framesHere(file, facts, upTo)
       const reached = frames.at(-1)?.head.commitNumber ?? this.#commitNumber
@@ -88,7 +87,7 @@ export class JournalTail {
     }
   }
 
-  /** The frames behind the place, as far as they follow each other there. */
+  /** The frames that follow each other from the known place on. */
   #framesHere(file: PlatformFile, { salt }: JournalFacts, upTo: number): PlacedFrame[] {
     const frames: PlacedFrame[] = []
     const place = this.#place

@@ -1,17 +1,15 @@
 /**
- * The journal's writing side: where the next frames go, and which segments are free for them.
+ * The journal's writing side: the position of the next frames, and the slots that are free for new segments.
  *
- *   JO1  the file appears under its name whole, synced, before any root names its salt.
- *   JO2  each write starts on a fresh block: no sector that holds an acknowledged frame is written again.
- *   JO3  a segment is begun only when everything before it is synced; its slot is taken again only once a synced root
- *       no longer needs it.
- *   JO4  a frame is admitted only once there are blocks for it, so that a full disk is known before anything is sealed.
- *       Blocks are made by writing zeros, some of them ahead: the first write to a block that is only allocated makes a
- *       sync slower (148 us against 93).
- *   JO5  a segment that a root may name begins within the durable size of the file, so that a cut file shows.
- *   JO6  a segment is left once recovery from it would take long: records that were stored in place count for a quarter of as many
- *        bytes of frames, and changes by their number, since a byte may hold few or many.
- * What the bytes mean: journal-format.ts, frame-encode.ts. Who decides when: committer.ts, checkpointer.ts.
+ *   JO1  the file gets its name whole and synced, before any root names its salt.
+ *   JO2  each write starts on a fresh block, so no sector that contains an acknowledged frame is written again.
+ *   JO3  a segment is begun only after everything before it is synced. Its slot is reused only once a synced root no longer needs it.
+ *   JO4  a frame is admitted only once it has disk blocks, so that a full disk is reported before anything is sealed. Blocks are allocated
+ *        by writing zeros, some ahead: the first write to a block that is only allocated makes a sync slower (148 us against 93).
+ *   JO5  a segment that a root may name begins within the durable size of the file, so that a file that was cut short is noticed.
+ *   JO6  a segment is left once recovery from it would take long. Bytes of records stored in place count a quarter of frame bytes, and
+ *        changes are counted too, since a change may take few bytes or many.
+ * The bytes: journal-format.ts, frame-encode.ts. Deciding when to write and to leave a segment: committer.ts, checkpointer.ts.
  */
 
 import { randomBytes } from 'node:crypto'
@@ -35,32 +33,32 @@ import type { FrameGroup } from './frame-encode.ts'
 import { sealFrame } from './frame-encode.ts'
 import { assertJournalOf } from './journal-header.ts'
 
-/** Where a root says that the next commit's frame is. */
+/** The fields of a root that name the journal and the segment of the next commits. */
 export type JournalPlace = Pick<Root, 'journalSalt' | 'journalSegment' | 'journalOffset'>
 
-/** Zeros are written in steps from this to that many bytes; what is larger is only allocated. */
+/** Zeros are written in steps of this to that many bytes. A larger range is only allocated. */
 const ZEROS_MIN = 256 * 1024
 const ZEROS_MAX = 4 * 1024 * 1024
 
 interface Slot {
   readonly index: number
-  /** Bytes that may be written. */
+  /** Its size. */
   bytes: number
-  /** Bytes from the slot's start that have blocks. */
+  /** Bytes from the slot's start that have disk blocks. */
   prepared: number
 }
 
 interface Segment {
   readonly number: number
   readonly slot: Slot
-  /** Where the next group starts, bytes from the slot's start. */
+  /** The start of the next group, bytes from the slot's start. */
   end: number
-  /** What its frames hold. */
+  /** The load of its frames; see FrameLoad. */
   changes: number
   inPlaceBytes: number
 }
 
-/** What recovery does for some frames, beside reading them. */
+/** The work of recovery for some frames, besides reading them. */
 export interface FrameLoad {
   /** Changes of records. */
   readonly changes: number
@@ -68,7 +66,7 @@ export interface FrameLoad {
   readonly inPlaceBytes: number
 }
 
-/** Recovery reads a record in place once; a byte of a frame it reads twice, sorts, stores again and puts into the file. */
+/** Recovery reads a record in place once. A byte of a frame is read twice, sorted, stored again in the journal and stored in the file. */
 const IN_PLACE_WEIGHT = 1 / 4
 
 export interface JournalOptions {
@@ -83,20 +81,20 @@ export class Journal {
   readonly #platform: Platform
   readonly #file: PlatformFile
   readonly #salt: Buffer
-  /** The same, hexadecimal: the lineage of the commits that are made in it. */
+  /** The salt in hexadecimal, which identifies the lineage of the journal's commits. */
   readonly salt: string
   readonly #slotBytes: number
   readonly #changesMax: number
   readonly #slots: readonly Slot[]
   #active: Segment
-  /** Segments that were begun earlier and that the durable root may still need. */
+  /** Earlier segments that the durable root may still need. */
   #older: Segment[] = []
-  /** The file's size is durably at least this. */
+  /** A durable lower bound of the file's size. */
   #reach: number
-  /** Bytes of frames that were admitted and not yet written, whole blocks each. */
+  /** Bytes of admitted frames that are not written yet, each rounded up to blocks. */
   #admitted = 0
   #closed = false
-  /** Syncs asked of the system. */
+  /** The count of sync calls. */
   syncs = 0
 
   private constructor(
@@ -120,7 +118,7 @@ export class Journal {
     this.#reach = BLOCK_BYTES + Math.min(slotBytes, ZEROS_MIN)
   }
 
-  /** Creates the journal of a store that has none. @throws ERR_STRIDE_NO_SPACE, _PERMISSION, _IO; nothing stays then */
+  /** Creates the journal of a store that has none. @throws ERR_STRIDE_NO_SPACE, _PERMISSION, _IO; then no file is left */
   static create(platform: Platform, path: string, identity: Identity, options: JournalOptions): Journal {
     const journalPath = journalPathOf(path)
     refuseForeign(platform, journalPath, identity)
@@ -155,7 +153,7 @@ export class Journal {
     return new Journal(platform, file, salt, { slotBytes, changesMax: options.changesMax })
   }
 
-  /** Where the active segment begins; a root that names it needs nothing older. */
+  /** The start of the active segment. A root that names it needs no older segment. */
   get place(): JournalPlace {
     return placeOf(this.#active, this.#salt, this.#slotBytes)
   }
@@ -166,11 +164,11 @@ export class Journal {
   get isHalfFull(): boolean {
     return this.#active.end * 2 > this.#active.slot.bytes
   }
-  /** Bytes that a checkpoint would set free. */
+  /** Bytes that a checkpoint would free. */
   get bytes(): number {
     return this.#older.reduce((sum, segment) => sum + segment.end, this.#active.end)
   }
-  /** Whether there are segments that only a checkpoint sets free. */
+  /** Whether there are segments that only a checkpoint frees. */
   get hasOlder(): boolean {
     return this.#older.length > 0
   }
@@ -181,19 +179,19 @@ export class Journal {
     return end + inPlaceBytes * IN_PLACE_WEIGHT >= this.#slotBytes || changes >= this.#changesMax
   }
 
-  /** Whether the active segment takes a group of that many bytes. */
+  /** Whether a group of `bytes` should be written to the active segment. */
   takes(bytes: number): boolean {
     return this.fits(bytes) && !this.isDue
   }
 
-  /** Whether a group of that many bytes fits behind what the active segment holds. */
+  /** Whether a group of `bytes` fits in the rest of the active segment. */
   fits(bytes: number): boolean {
     return this.#active.end + roundToBlock(bytes) <= this.#active.slot.bytes
   }
 
   /**
-   * Makes sure that a frame of at most that many bytes can be written some time; `write` takes it back.
-   * @throws ERR_STRIDE_NO_SPACE, _IO, with nothing admitted
+   * Allocates disk blocks for a frame of at most `bytes`, which `write` uses or `forgo` gives back.
+   * @throws ERR_STRIDE_NO_SPACE, _IO; then nothing is admitted
    */
   admit(bytes: number): void {
     const needed = roundToBlock(bytes)
@@ -202,7 +200,7 @@ export class Journal {
     if (end + wanted <= slot.bytes) {
       this.#prepare(slot, end + wanted)
     } else {
-      // It may come to lie in either slot, as the frames before it fall.
+      // Admitted frames before it decide which slot it is written to, so both have room for it.
       for (const each of this.#slots.slice(0, 2)) {
         this.#prepare(each, each === slot ? each.bytes : Math.min(each.bytes, wanted))
       }
@@ -215,27 +213,27 @@ export class Journal {
     this.#admitted = wanted
   }
 
-  /** A frame that was admitted will not be written. */
+  /** Gives back the admission of a frame that will not be written. */
   forgo(bytes: number): void {
     this.#admitted -= roundToBlock(bytes)
   }
 
-  /** Begins a segment with room for `bytes`; everything before is synced. @returns false where no slot is free */
+  /** Begins a segment with room for `bytes`. Everything before is synced. @returns false if no slot is free */
   rotate(bytes: number): boolean {
     const needed = roundToBlock(bytes)
-    // Slot 2 is for what is too large for the others, and for nothing else: it comes and goes.
+    // Slot 2 is only for groups that are too large for the others. It is removed afterwards.
     const fitting = needed > this.#slotBytes ? this.#slots.slice(2) : this.#slots.slice(0, 2)
     const slot = fitting.find(candidate => candidate.bytes >= needed && !this.#isTaken(candidate))
     if (slot === undefined) return false
     this.#reachTo(slotOffset(slot.index, this.#slotBytes) + BLOCK_BYTES)
     const { number, end } = this.#active
     if (end > 0) this.#older.push(this.#active)
-    // A segment without a frame gives its number on: in the numbers of those with frames there is no gap.
+    // If the segment has no frame, the next one gets its number, so that segments with frames have no gap in their numbers.
     this.#active = { number: end > 0 ? number + 1 : number, slot, end: 0, changes: 0, inPlaceBytes: 0 }
     return true
   }
 
-  /** Frees the slots of segments before `place`, which a synced root names. `isIdle`: no admitted frame waits. */
+  /** Frees the slots of segments before `place`, which a synced root names. `isIdle`: no admitted frame is pending. */
   release(place: JournalPlace, isIdle: boolean): void {
     this.#older = this.#older.filter(segment => segment.number >= place.journalSegment)
     const large = this.#slots[2] as Slot
@@ -246,7 +244,7 @@ export class Journal {
     this.#file.resize(this.#reach)
   }
 
-  /** Makes the file reach that far, durably: a root may name a segment there, and a file cut short must show. */
+  /** Makes the file at least `end` bytes long, durably (JO5). */
   #reachTo(end: number): void {
     if (end <= this.#reach) return
     if (this.#file.size() < end) this.#file.resize(end)
@@ -255,8 +253,8 @@ export class Journal {
   }
 
   /**
-   * Writes frames, which start at `starts` in the group, as one group. Not durable before a sync.
-   * @param admittedMax what was admitted for each of them, the most that it might have taken
+   * Writes a group of frames, which start at `starts`. They are not durable before a sync.
+   * @param admittedMax the bytes that were admitted for each frame
    */
   write(
     group: FrameGroup,
@@ -288,14 +286,14 @@ export class Journal {
     await this.#file.syncAsync()
   }
 
-  /** Closes the file, which stays. */
+  /** Closes the file and keeps it. */
   close(): void {
     if (this.#closed) return
     this.#closed = true
     this.#file.close()
   }
 
-  /** Deletes the file, if the name still is its own; a synced root names no journal. */
+  /** Deletes the file, if the name is still its own. The synced root names no journal. */
   remove(): void {
     const { path } = this.#file
     try {
@@ -306,7 +304,7 @@ export class Journal {
     this.#platform.remove(path)
   }
 
-  /** Blocks for the slot's first `upTo` bytes. */
+  /** Allocates disk blocks for the slot's first `upTo` bytes. */
   #prepare(slot: Slot, upTo: number): void {
     const missing = upTo - slot.prepared
     if (missing <= 0) return
@@ -323,7 +321,7 @@ export class Journal {
     } catch (error) {
       if (!(error instanceof StrideError) || error.code !== 'ERR_STRIDE_NO_SPACE' || step <= missing)
         throw error
-      // Where there is no room for a whole step there may be for what is needed now.
+      // There may be room for the missing bytes, though not for a whole step.
       this.#file.store(new Uint8Array(missing), offset)
       slot.prepared = upTo
     }
@@ -334,7 +332,7 @@ export class Journal {
   }
 }
 
-/** Only a journal of the same store, left from a failure or a crash, is ever replaced. @throws ERR_STRIDE_EXISTS */
+/** Only a journal of the same store, left after a failure or a crash, may be replaced. @throws ERR_STRIDE_EXISTS */
 function refuseForeign(platform: Platform, journalPath: string, identity: Identity): void {
   if (!platform.exists(journalPath)) return
   const left = platform.open(journalPath, { access: 'read', create: 'never' })
@@ -353,7 +351,7 @@ function placeOf(segment: Segment, salt: Buffer, slotBytes: number): JournalPlac
   }
 }
 
-/** Never all zeros, which is no journal's. */
+/** A random salt, never all zeros, which stand for no journal. */
 function freshSalt(): Buffer {
   const salt = randomBytes(SALT_BYTES)
   salt[0] = (salt[0] as number) | 1

@@ -1,10 +1,10 @@
 /**
- * What is the net change of several commits? For each record its last state, or that it is deleted.
+ * The net change of several commits: for each changed record its last image, or its deletion.
  *
- *   NE2  the work stops after some thousand changes.
- *   NE3  patches are laid over the record as it lies in the file, which may be any mixture of its versions (PA1). Records with
- *        many of them are made once and kept: those with the most, in as much memory as the journal's pieces may take.
- * Where the changes of each record are: changes-by-record.ts.
+ *   NE2  the work yields after some thousand changes.
+ *   NE3  patches are applied to the record in the file, which may be any mixture of its versions (PA1). Images of the records with the most
+ *        patches are built once and cached, in as much memory as the cache of the journal's pieces may take.
+ * The changes of each record: changes-by-record.ts.
  */
 
 import type { PlatformFile } from '../../mmap/platform.ts'
@@ -21,13 +21,13 @@ import type { JournalBytes } from './journal-bytes.ts'
 import type { JournalScan } from './journal-scan.ts'
 import { checksumOfPatch, eachRange, layNew } from './patch.ts'
 
-/** A record with more changes than these is made once, and kept. */
+/** The images of records with more changes are cached. */
 const PATCHES_MAX = 64
 const CHANGES_A_STEP = 16 * 1024
-/** Each may lie in a piece of the journal that has to be read again. */
+/** Fewer, since each patch may be in a piece of the journal that has to be read again. */
 const PATCHES_A_STEP = 1024
 
-/** Where records lie. */
+/** The records of a data file. */
 export interface RecordsFile {
   readonly file: PlatformFile
   readonly addressing: Addressing
@@ -40,9 +40,9 @@ export class NetChanges implements AppliedChanges, Overlay {
   /** Ascending. */
   readonly numbers: Numbers
   readonly #changes: ChangesByRecord
-  /** What patches are laid over. */
+  /** The records to which patches are applied. */
   readonly #records: RecordsFile
-  /** Records with many changes. */
+  /** Cached images of records with many changes. */
   readonly #kept = new Map<number, HeapBytes>()
 
   constructor(
@@ -81,7 +81,7 @@ export class NetChanges implements AppliedChanges, Overlay {
   eachPiece(i: number, put: PutPiece): void {
     const { patchAt } = this.#changes.lastOf(i)
     if (patchAt >= 0 && this.#changes.countOf(i) === 1) {
-      // Nothing has to be read for one patch.
+      // A single patch is stored without reading the record.
       const bytes = this.#bytes
       eachRange(bytes, patchAt, (start, length, newAt) => {
         const source = bytes.find(newAt, length)
@@ -102,7 +102,7 @@ export class NetChanges implements AppliedChanges, Overlay {
     return this.numbers[this.#changes.firstFrom(n + 1)] ?? Number.POSITIVE_INFINITY
   }
 
-  /** Makes the records that have many changes. @throws ERR_STRIDE_TRUNCATED, _CORRUPT, _IO */
+  /** Builds and caches the images of records with many changes. @throws ERR_STRIDE_TRUNCATED, _CORRUPT, _IO */
   *keepLong(): QuietSteps<void> {
     const changes = this.#changes
     const kept = this.#kept
@@ -130,7 +130,7 @@ export class NetChanges implements AppliedChanges, Overlay {
     this.#changes.bytes?.close()
   }
 
-  /** The record as it is after its last change. */
+  /** Builds the image after the last change; undefined if the record is deleted. */
   #make(i: number): HeapBytes | undefined {
     return allSteps(this.#making(i))
   }
@@ -171,9 +171,10 @@ export class NetChanges implements AppliedChanges, Overlay {
 }
 
 /**
- * @param records what the journal belongs to
- * @param before what is committed without the journal
- * @throws ERR_STRIDE_CORRUPT where a whole frame makes no sense; _TRUNCATED, _IO
+ * Collapses the commits of a scanned journal into their net change.
+ * @param records the data file of the journal
+ * @param before the counts of the root, for a journal without commits
+ * @throws ERR_STRIDE_CORRUPT if a frame with right checksums is invalid; _TRUNCATED, _IO
  */
 export function* collapse(
   scan: JournalScan,

@@ -1,17 +1,17 @@
 /**
- * What a change of a frame makes of a record, and what it was before: the ranges of a patch laid over it, or a whole image.
+ * Redo and undo of a change: builds the image after it, or the before-image, from a whole image or from the ranges of a patch.
  *
- *   PA1  laying ranges is idempotent, and right over any mixture of the record before and after: bytes outside them are the same in
- *        both. So the patches of several frames, laid in their order, make the last version of a record out of any mixture of its
- *        versions, and those that they replaced, laid from the last to the first, make the one before the first.
- * How ranges are found: frame-encode.ts. Their format: format/journal-format.ts.
+ *   PA1  applying a patch is idempotent, and right for any mixture of the images before and after it, since bytes outside its ranges are
+ *        equal in both. So for any mixture of a record's versions, the new bytes of several patches, applied in order, yield the last
+ *        version, and their old bytes, applied from the last to the first, yield the version before the first.
+ * Encoding patches: frame-encode.ts. Their format: format/journal-format.ts.
  */
 
 import { PATCH_HEAD_BYTES, RANGE_HEAD_BYTES, SPAN_HEAD_BYTES } from '../format/journal-format.ts'
 import type { Change } from './change-reader.ts'
 import type { FrameBytes } from './frame-bytes.ts'
 
-/** Calls with each range of the patch at `at`: its first byte in the record, its length, and where its new and its replaced bytes lie. */
+/** Visits the ranges of the patch at `at`: first byte in the record, length, and the positions of the new and the replaced bytes. */
 export function eachRange(
   bytes: FrameBytes,
   at: number,
@@ -29,12 +29,12 @@ export function eachRange(
   }
 }
 
-/** The entry of the patched record in the store's table of checksums. */
+/** The patched record's entry in the checksum table. */
 export function checksumOfPatch(bytes: FrameBytes, at: number): number {
   return u32(bytes, at + 4)
 }
 
-/** Makes of `record`, which a patch is laid over, what it is after the change. The record is not deleted by it. */
+/** Turns `record` into the image after the change, which is no deletion. A patch changes some of its bytes, other changes all. */
 export function layNew(bytes: FrameBytes, change: Change, record: Buffer): void {
   const { patchAt, imageAt } = change
   if (patchAt < 0) copyFrom(bytes, imageAt, record)
@@ -45,8 +45,8 @@ export function layNew(bytes: FrameBytes, change: Change, record: Buffer): void 
 }
 
 /**
- * Makes of `record` what it was before the change. Of a patch its bytes count, for others not.
- * @returns false where it was not there
+ * Turns `record` into the before-image of the change. A patch changes some of its bytes, other changes all.
+ * @returns false if the record was not live before
  */
 export function layReplaced(bytes: FrameBytes, change: Change, record: Buffer): boolean {
   const { patchAt, spanAt, imageAt, replacedAt } = change
@@ -66,7 +66,7 @@ export function layReplaced(bytes: FrameBytes, change: Change, record: Buffer): 
   return true
 }
 
-/** Copies bytes of a frame that lie side by side. */
+/** Copies consecutive bytes of a frame. */
 export function copyFrom(bytes: FrameBytes, at: number, target: Buffer): void {
   if (target.length === 0) return
   const memory = bytes.find(at, target.length)

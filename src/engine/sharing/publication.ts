@@ -12,7 +12,7 @@ import { blockFor } from '../../runtime/blocking-wait.ts'
 import type { Root } from '../format/root.ts'
 import { SHARED_OFFSET, SHARED_WORD_COUNT, SHARED_WORDS } from '../format/store-format.ts'
 
-/** How often the sequence of a storing writer is checked at once, then with a millisecond in between. */
+/** How often a reader checks an odd sequence without a pause, and how often in all, with pauses of a millisecond. */
 const QUICK_LOOKS = 20
 const LOOKS_MAX = 24
 
@@ -36,7 +36,7 @@ export function openSharedWords(file: PlatformFile): SharedWords {
   return file.sharedWords(SHARED_OFFSET, SHARED_WORD_COUNT)
 }
 
-/** The writer's side. It says nothing before the first `publish`. */
+/** The writer's side. The sequence stays odd until the first `publish`. */
 export class Publisher {
   readonly #words: SharedWords
   /** The even sequence before the present changes. */
@@ -110,7 +110,7 @@ export class Follower {
   sequence(): number {
     return this.#words.load(SHARED_WORDS.sequence)
   }
-  /** The sequence where it lies, at position 0; see `SharedWords.mapped`. */
+  /** The mapped sequence word, at position 0; see `SharedWords.mapped`. */
   mappedSequence(): Int32Array | undefined {
     const words = this.#words.mapped()
     if (words === undefined) return undefined

@@ -1,5 +1,5 @@
 /**
- * Pauses between the steps of work in the background that nobody waits for.
+ * Pauses between the steps of background work.
  *
  *   PZ1  a pause keeps no process alive.
  *   PZ2  while a caller waits for the work, a pause is one turn of the event loop, and one that has begun ends at once.
@@ -9,7 +9,7 @@ import { setTimeout as startTimer } from 'node:timers'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Wait } from './protocol.ts'
 
-/** Calls back after a while, unless that is taken back; keeps no process alive. @returns what takes it back */
+/** Calls `run` after a time, and keeps no process alive. @returns a function that cancels the call */
 export type Later = (run: () => void, ms: number) => () => void
 
 export const later: Later = (run, ms) => {
@@ -42,7 +42,7 @@ export class Pauses implements Wait {
     })
   }
 
-  /** A caller waits for the work until `wait` has settled. */
+  /** Shortens pauses until `wait` has settled, since a caller waits for the work (PZ2). */
   async shortened<T>(wait: () => Promise<T>): Promise<T> {
     this.#waiters++
     this.#end?.()

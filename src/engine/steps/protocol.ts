@@ -15,7 +15,7 @@ export interface Wait {
 
 export type Protocol = Generator<Wait, void, void>
 
-/** Lets the event loop run in between, in the background. */
+/** In the background one turn of the event loop; nothing if blocking. */
 export const NEXT_TURN: Wait = { block: () => undefined, wait: () => nextTurn() }
 
 export function runBlocking(protocol: Protocol): void {

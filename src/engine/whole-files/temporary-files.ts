@@ -1,5 +1,5 @@
 /**
- * Under which temporary names are files written before they get their final names, and which of them did a dead process leave?
+ * The temporary names of files that are being written, and the removal of those that dead processes left.
  *
  *   BF1  the process that writes a temporary file holds a lock on it from its creation to its end. The lock ends with the process.
  *   BF2  a leftover is removed only if it has one of these names, no process holds its lock, and it is a file of ours or a part of one
@@ -15,7 +15,7 @@ import { isCurrent, names } from './current-file.ts'
 import { isLeftover } from './leftovers.ts'
 
 const ENDINGS = ['-new-q8z3kf', '-new-w5t0xn', '-new-j2m7vd'] as const
-/** Far behind the end of any file, and not the byte that a store's writer locks. */
+/** An offset beyond the end of any file, other than the byte that a store's writer locks. */
 const LOCK_BYTE = 2 ** 52 + 1
 /** The longest ending that is appended to the name of a store. */
 const LONGEST_ENDING = `-index-next${ENDINGS[0]}`
