@@ -1,7 +1,7 @@
 /**
- * Takes what is staged in as a commit: room in the journal, its frame, its place in the order of commits.
+ * Admits the staged changes as the next commit: allocates room in the journal, seals the changes and encodes their frame.
  *
- *   AM1  a commit is refused before anything of it is sealed, or not at all.
+ *   AM1  a refused commit is refused before anything of it is sealed.
  */
 
 import type { Space } from '../data-file/space.ts'
@@ -20,16 +20,16 @@ export interface AdmissionParts {
   readonly queue: CommitQueue
   readonly progress: CommitProgress
   readonly poisoning: Poisoning
-  /** Whether anything may still be written. */
+  /** Throws once the store is closed or poisoned. */
   readonly owner: { assertUsable(): void }
-  /** Whether the data file still is as long as what is in it. @throws ERR_STRIDE_TRUNCATED */
+  /** Checks that the data file still contains all its records and tables. @throws ERR_STRIDE_TRUNCATED */
   readonly checkSize: () => void
 }
 
 export class Admission {
-  /** The room that a commit may have to make; set once, since both need each other. */
+  /** Where deletion bits are allocated. Set after construction, since Space needs the committer. */
   space: Space | undefined
-  /** Commits taken in since opening. */
+  /** Commits admitted since opening. */
   count = 0
   readonly #parts: AdmissionParts
 
@@ -38,17 +38,17 @@ export class Admission {
   }
 
   /**
-   * @returns whether there was something to take in
-   * @throws ERR_STRIDE_NO_SPACE, _LIMIT, _PERMISSION, _EXISTS, _TRUNCATED and leaves all staged; whatever poisons
+   * @returns false if nothing is staged
+   * @throws ERR_STRIDE_NO_SPACE, _LIMIT, _PERMISSION, _EXISTS, _TRUNCATED; then all stays staged. Other errors poison
    */
   admit(): boolean {
     const { staging, sealer, journals, queue, progress, poisoning, owner } = this.#parts
     if (staging.isEmpty) return false
     owner.assertUsable()
-    // A file that was cut short is not filled up again with what would look like records.
+    // In a file that was cut short, stores at higher offsets would create zero bytes that look like records.
     this.#parts.checkSize()
     const bytesMax = sealer.frameBytesMax()
-    // After an I/O error the next commit must not take in what this one leaves staged.
+    // An I/O error poisons, so that no later commit admits the changes that this one leaves staged.
     if (staging.hasDeletions) poisoning.guardIo(() => this.space?.ensureLiveBits())
     const journal = journals.journal ?? this.#startJournal()
     journal.admit(bytesMax)

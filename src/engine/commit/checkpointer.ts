@@ -1,12 +1,12 @@
 /**
- * Checkpoints: makes what commits put into the file durable there, so that their part of the journal is free again.
+ * Checkpoints: makes applied changes durable in the data file, and frees their part of the journal.
  *
- *   CH1  order: data sync, root on the other page, sync; only then are the segments before the root's free.
- *   CH2  the root counts what was in the file when its segment was begun, and names that segment.
- *   CH4  what the journal keeps right beside the store is durable before the root that releases frames.
- *   CH3  a blocking checkpoint overtakes one that waits: the waiting one then stores nothing.
- * A checkpoint in the background first asks the system to write dirty pieces back, one after the other with pauses, so
- * that commits meanwhile find the disk free (bench: checkpoint-latency). When there is one: committer.ts.
+ *   CH1  order: data sync, root on the other page, sync. Only then are the segments before the root's free.
+ *   CH2  the root has the state that was in the file when its segment was begun, and names that segment.
+ *   CH4  files that depend on the journal, such as the index file, are durable before the root that frees frames.
+ *   CH3  a blocking checkpoint overtakes one that waits in the background. The latter then stores nothing.
+ * A background checkpoint first writes dirty pieces back, one after the other with pauses, so that commits meanwhile find the disk free
+ * (bench: checkpoint-latency). When checkpoints run: journal-room.ts.
  */
 
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -19,51 +19,51 @@ import type { AppliedState } from '../format/root.ts'
 import type { Journal } from '../journal/journal.ts'
 import { type Protocol, runBlocking, runInBackground, type Wait } from '../steps/protocol.ts'
 
-/** A pause after each piece, in times of what the piece took. */
+/** The pause after each piece, as a multiple of the time that writing it back took. */
 const PAUSE_PER_WORK = 2
 const PAUSE_MS_MAX = 50
 
-/** What a checkpoint takes from its owner. */
+/** What a checkpoint needs. */
 export interface CheckpointParts {
   readonly file: PlatformFile
   readonly roots: RootWriter
   readonly dirty: DirtyRanges
-  /** What the room is now; durable with the next data sync. */
+  /** The present capacity and tables' places; durable with the next data sync. */
   readonly spaceState: () => SpaceState
-  /** A counted data sync. */
+  /** A data sync that is counted. */
   readonly dataSync: Wait
-  /** Whether a frame still waits to be written. */
+  /** Whether no frame is waiting to be written. */
   readonly isIdle: () => boolean
-  /** What else is brought up to date before a root releases frames. */
+  /** The index file, which is checkpointed before a root frees frames. */
   readonly companion: Companion | undefined
 }
 
-/** A file beside the store that the journal keeps right until it is brought up to date (indexes/lifecycle/index-checkpointer.ts). */
+/** A file beside the store that is recovered from the journal, until its own checkpoint (indexes/lifecycle/index-checkpointer.ts). */
 export interface Companion {
-  /** Brings it up to date, durably. */
+  /** Its checkpoint: makes all applied changes durable in it. */
   readonly checkpoint: Wait
-  /** A blocking commit is through. It must not throw. */
+  /** Called after each blocking commit. It must not throw. */
   committed(): void
 }
 
 export class Checkpointer {
   readonly #parts: CheckpointParts
   #running: Promise<void> | undefined
-  /** Counts blocking checkpoints; one that waited meanwhile is overtaken. */
+  /** Changes at each blocking checkpoint, which overtakes a waiting one. */
   #epoch = 0
-  /** Checkpoints that were finished. */
+  /** Finished checkpoints. */
   count = 0
 
   constructor(parts: CheckpointParts) {
     this.#parts = parts
   }
 
-  /** The checkpoint that is going on, if there is one. */
+  /** The running background checkpoint, if there is one. */
   get running(): Promise<void> | undefined {
     return this.#running
   }
 
-  /** Begins a checkpoint up to the beginning of the journal's active segment. `state` is in the file. */
+  /** Begins a background checkpoint up to the start of the journal's active segment. `state` is in the file. */
   start(journal: Journal, state: AppliedState, paced: boolean): Promise<void> {
     this.#running ??= this.#run(journal, state, paced).finally(() => {
       this.#running = undefined
@@ -71,13 +71,13 @@ export class Checkpointer {
     return this.#running
   }
 
-  /** The same, blocking. */
+  /** Like `start`, but blocks until it is done. */
   runSync(journal: Journal, state: AppliedState): void {
     this.#epoch++
     runBlocking(this.#checkpoint(journal, state))
   }
 
-  /** No checkpoint that waits stores anything from now on. */
+  /** Ends a waiting checkpoint, so that it stores nothing more. */
   stop(): void {
     this.#epoch++
   }
@@ -90,14 +90,14 @@ export class Checkpointer {
     if (!isOvertaken()) await runInBackground(this.#checkpoint(journal, state, place), isOvertaken)
   }
 
-  /** @param place where the journal goes on once this is through; commits may begin further segments meanwhile */
+  /** @param place the segment that the root will name; commits may begin further segments meanwhile */
   *#checkpoint(journal: Journal, state: AppliedState, place = journal.place): Protocol {
     const { roots, spaceState, dataSync, companion, isIdle } = this.#parts
     const { rootNumber } = roots.root
     const room = spaceState()
     yield dataSync
     if (companion !== undefined) yield companion.checkpoint
-    // Growth meanwhile stored a root of its own, whose room is the newer one.
+    // If the store grew meanwhile, the last root already has the newer capacity.
     const hasGrown = roots.root.rootNumber !== rootNumber
     roots.store(hasGrown ? { ...state, ...place } : { ...room, ...state, ...place })
     yield dataSync
@@ -105,7 +105,7 @@ export class Checkpointer {
     this.count++
   }
 
-  /** Pauses only while the commits that go on leave room for it: full, they would have to wait. */
+  /** Writes dirty pieces back. Pauses only while the journal is at most half full, so that commits need not wait for room. */
   async #writeBack(journal: Journal, epoch: number): Promise<void> {
     const { file, dirty } = this.#parts
     for (const offset of dirty.take()) {

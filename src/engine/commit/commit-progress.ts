@@ -1,7 +1,7 @@
 /**
- * How far has each commit come? Sealed, written, stored in the file, acknowledged; and which callers wait for it.
+ * The stage of each commit: sealed, written to the journal, applied to the file, acknowledged.
  *
- *   RT3  commits are acknowledged and put into the file in the order of their numbers.
+ *   RT3  commits are acknowledged and applied in the order of their numbers.
  */
 
 import type { AppliedState, CommitCounts, Root } from '../format/root.ts'
@@ -10,7 +10,7 @@ import type { Staging } from '../staging/staging.ts'
 import { CommitWaiters, type Durability } from './commit-waiters.ts'
 import type { SealedCommit } from './seal.ts'
 
-/** What committing cost since opening: see StoreStats. */
+/** Counters since opening: see StoreStats. */
 export interface CommitStats {
   readonly syncs: number
   readonly commits: number
@@ -19,18 +19,18 @@ export interface CommitStats {
   readonly journalBytes: number
 }
 
-/** What a failure leaves of commits that were written and are not in the file. */
+/** The written commits that were not applied when a failure poisoned the store. */
 export interface Reverted {
-  /** Acknowledged: reads go on showing them. */
+  /** The acknowledged ones, which reads still show. */
   readonly kept: readonly SealedCommit[]
-  /** The others, which may be in the file in part. */
+  /** The others, which may be partly in the file. */
   readonly dropped: readonly SealedCommit[]
   readonly state: CommitCounts
 }
 
 export class CommitProgress {
   readonly #waiters = new CommitWaiters()
-  /** Commits whose frames are written, but that are not in the file yet. */
+  /** Commits whose frames are written, but whose changes are not in the file yet. */
   #written: SealedCommit[] = []
   #sealed: CommitCounts
   #applied: AppliedState
@@ -43,11 +43,11 @@ export class CommitProgress {
     this.#writtenTo = this.#acknowledgedTo = root.commitNumber
   }
 
-  /** What is committed once everything sealed so far is. */
+  /** The state after the last sealed commit. */
   get sealed(): CommitCounts {
     return this.#sealed
   }
-  /** What is committed, durable and in the file. */
+  /** The state after the last applied commit, which is durable and in the file. */
   get applied(): AppliedState {
     return this.#applied
   }
@@ -59,7 +59,7 @@ export class CommitProgress {
   get acknowledgedTo(): number {
     return this.#acknowledgedTo
   }
-  /** Whether everything written is synced and in the file. */
+  /** Whether all written commits are applied. */
   get isSettled(): boolean {
     return this.#writtenTo === this.#applied.commitNumber
   }
@@ -67,23 +67,23 @@ export class CommitProgress {
     return !this.#waiters.isEmpty
   }
 
-  /** A commit was sealed: the next one comes after it. */
+  /** Records that a commit was sealed. */
   seal(commit: SealedCommit): void {
     this.#sealed = countsOf(commit)
   }
 
-  /** The frames of these commits were written. */
+  /** Records that the frames of these commits were written. */
   write(commits: readonly SealedCommit[]): void {
     for (const commit of commits) this.#written.push(commit)
     this.#writtenTo = this.#written.at(-1)?.commitNumber ?? this.#writtenTo
   }
 
-  /** Commits that were written, up to this number, and are not in the file. */
+  /** The written commits up to this number that are not applied. */
   waitingUpTo(commitNumber: number): readonly SealedCommit[] {
     return this.#written.filter(commit => commit.commitNumber <= commitNumber)
   }
 
-  /** The first `count` of the commits that were written are in the file, and this is its state. */
+  /** Records that the first `count` written commits were applied, and the state of the file. */
   apply(count: number, state: AppliedState): void {
     const { lineage } = state
     this.#applied = { ...countsOf(state), lineage }
@@ -94,12 +94,12 @@ export class CommitProgress {
     return commitNumber <= (durability === 'full' ? this.#applied.commitNumber : this.#writtenTo)
   }
 
-  /** @returns a promise of the commit's number, once it is done */
+  /** @returns a promise of the commit's number, resolved once it has this durability */
   wait(commitNumber: number, durability: Durability): Promise<number> {
     return this.#waiters.add(commitNumber, durability)
   }
 
-  /** Resolves the waiters whose commits are as durable as they asked, in order. */
+  /** Resolves the waiters whose commits have the requested durability, in order. */
   acknowledge(): void {
     const highest = this.#waiters.resolveDone((commitNumber, durability) =>
       this.isDone(commitNumber, durability),
@@ -107,12 +107,12 @@ export class CommitProgress {
     this.#acknowledgedTo = Math.max(this.#acknowledgedTo, highest, this.#applied.commitNumber)
   }
 
-  /** A blocking commit returns: all that is sealed is as durable as it asked. */
+  /** Acknowledges all sealed commits, when a blocking commit returns. */
   acknowledgeSealed(): void {
     this.#acknowledgedTo = this.#sealed.commitNumber
   }
 
-  /** Goes back to the last acknowledged commit. */
+  /** Reverts to the last acknowledged commit. */
   revert(): Reverted {
     const kept = this.waitingUpTo(this.#acknowledgedTo)
     const dropped = this.#written.slice(kept.length)
@@ -127,7 +127,7 @@ export class CommitProgress {
   }
 }
 
-/** Lets reads show what is kept; what was dropped may be in the file in part, and what it replaced covers it. */
+/** Reverts the staging: reads show the kept commits, and the before-images of dropped ones, which may be partly in the file. */
 export function revertStaging(staging: Staging, { kept, dropped, state }: Reverted): void {
   staging.revert(
     state.size,

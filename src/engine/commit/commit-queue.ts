@@ -1,24 +1,24 @@
 /**
- * Which frames are written together? Waiting commits form groups. A group is written with one call and shares one sync.
+ * Group commit: waiting commits form groups. The frames of a group are written with one call and share one sync.
  */
 
 import { Fifo } from '../../runtime/fifo.ts'
 import { FrameGroup } from '../journal/frame-encode.ts'
 import type { SealedCommit } from './seal.ts'
 
-/** Memory of a larger group is given back. */
+/** The buffer of a larger group is not reused. */
 const SPARE_BYTES_MAX = 1024 * 1024
 
 export interface CommitGroup {
   readonly frames: FrameGroup
   readonly commits: SealedCommit[]
-  /** Bytes that the journal admitted for each of them. */
+  /** Bytes that the journal admitted for each commit. */
   readonly admitted: number[]
-  /** Takes no more commits: its turn to be written has come. */
+  /** Whether the group is about to be written and takes no more commits. */
   isClosed: boolean
 }
 
-/** What recovery would have to go through for a group. */
+/** The work of recovery for a group; see FrameLoad. */
 export function loadOf({ commits }: CommitGroup): { readonly changes: number; readonly inPlaceBytes: number } {
   const load = { changes: 0, inPlaceBytes: 0 }
   for (const { changeCount, inPlaceBytes } of commits) {
@@ -28,7 +28,7 @@ export function loadOf({ commits }: CommitGroup): { readonly changes: number; re
   return load
 }
 
-/** Bytes of memory that a group takes until it is in the file: its frames, or the images of its records where they are larger. */
+/** Bytes of memory that a group takes until it is applied: those of its frames, or of its images if these are larger. */
 export function memoryOf({ frames, commits }: CommitGroup, recordSize: number): number {
   const images = commits.reduce((sum, { changes }) => sum + changes.numbers.length, 0)
   return Math.max(frames.length, images * recordSize)
@@ -37,10 +37,10 @@ export function memoryOf({ frames, commits }: CommitGroup, recordSize: number): 
 export class CommitQueue {
   readonly #groupBytesMax: number
   readonly #groups = new Fifo<CommitGroup>()
-  /** Memory of a group whose commits are in the file, for the next one. */
+  /** The buffer of an applied group, for the next one. */
   #spare: FrameGroup | undefined
 
-  /** No group is larger than that unless one frame is. */
+  /** @param groupBytesMax limit of a group; a single frame may be larger */
   constructor(groupBytesMax: number) {
     this.#groupBytesMax = groupBytesMax
   }
@@ -48,12 +48,12 @@ export class CommitQueue {
   get isEmpty(): boolean {
     return this.#groups.length === 0
   }
-  /** Whose turn it is. */
+  /** The next group to write. */
   get first(): CommitGroup | undefined {
     return this.#groups.first
   }
 
-  /** The group that takes a frame of at most that many bytes. */
+  /** The group for a frame of at most `bytes`: the last one, or a new one. */
   open(bytes: number): CommitGroup {
     const { last } = this.#groups
     if (last !== undefined && !last.isClosed && last.frames.length + bytes <= this.#groupBytesMax) return last
@@ -64,12 +64,12 @@ export class CommitQueue {
     return group
   }
 
-  /** Nothing was put into the group that was opened last: it goes if it is empty. */
+  /** Removes the last group if no commit was added to it. */
   forgo(group: CommitGroup): void {
     if (group.commits.length === 0) this.#groups.pop()
   }
 
-  /** The first group is written. */
+  /** Removes the first group, which was written. */
   shift(): void {
     this.#groups.shift()
   }
@@ -78,7 +78,7 @@ export class CommitQueue {
     this.#groups.takeAll()
   }
 
-  /** Takes the memory of a group back, whose commits are in the file. */
+  /** Keeps the buffer of an applied group for reuse. */
   recycle(frames: FrameGroup): void {
     if (frames.bytes.length > SPARE_BYTES_MAX) return
     frames.length = 0

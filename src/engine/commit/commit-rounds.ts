@@ -1,23 +1,23 @@
 /**
- * How do commits proceed in the background? In rounds, as long as there is work.
+ * Runs commits in the background, in rounds: a round writes, syncs and applies all pending commits.
  *
- *   RN1  commits of one turn of the event loop share the first round; those that come during a sync share the next one.
+ *   RN1  commits of one turn of the event loop share the first round; commits that arrive during a sync share the next one.
  *   RN2  a failed round poisons the store, and no other round follows.
  */
 
 import { type Protocol, runInBackground } from '../steps/protocol.ts'
 
-/** Whose commits these are. */
+/** The committer, as rounds see it. */
 export interface RoundOwner {
   readonly hasWork: boolean
-  /** Whether everything written is synced and in the file. */
+  /** Whether all written commits are applied. */
   readonly isSettled: boolean
   readonly isUsable: boolean
-  /** Tells whoever waits for what is done already. */
+  /** Resolves the waiters of commits that are done. */
   acknowledge(): void
-  /** All that is to be done now. */
+  /** The protocol of one round. */
   advance(): Protocol
-  /** A round failed. */
+  /** Called if a round fails. */
   fail(error: unknown): void
 }
 
@@ -42,12 +42,12 @@ export class CommitRounds {
     })
   }
 
-  /** Resolves once no round goes on. */
+  /** Resolves once no round is running. */
   async settle(): Promise<void> {
     while (this.#running !== undefined) await this.#running
   }
 
-  /** Begins work at the next moment when everything written is in the file; commits go on after it has begun. */
+  /** Begins work at the next moment when all written commits are applied. Commits continue after it has begun. */
   whenSettled(begin: () => Promise<void>): Promise<void> {
     if (this.#owner.isSettled) return begin()
     return new Promise((resolve, reject) => {
@@ -56,7 +56,7 @@ export class CommitRounds {
     })
   }
 
-  /** Everything written is in the file: begins the work that waited for that. */
+  /** Called when all written commits are applied. Begins the work that waits for this. */
   settled(): void {
     for (const { begin, reject } of this.#waiting.splice(0)) {
       try {
@@ -67,7 +67,7 @@ export class CommitRounds {
     }
   }
 
-  /** There will be no such moment. */
+  /** Rejects the work that waits, after a failure. */
   rejectAll(error: unknown): void {
     for (const { reject } of this.#waiting.splice(0)) reject(error)
   }

@@ -5,11 +5,11 @@
 
 import { Fifo } from '../../runtime/fifo.ts'
 
-/** When a commit counts as done: once it survives the loss of power, or of the process. */
+/** When a commit counts as done: once it survives a loss of power ('full'), or the death of the process ('process'). */
 export type Durability = 'full' | 'process'
 
 interface Waiter {
-  /** Rises from one who waits to the next. */
+  /** Ascending in the order of the calls. */
   readonly order: number
   readonly commitNumber: number
   readonly resolve: (commitNumber: number) => void
@@ -17,7 +17,7 @@ interface Waiter {
 }
 
 export class CommitWaiters {
-  /** In each, commit numbers do not fall: who is not done yet has nobody behind that is. */
+  /** In each queue commit numbers never fall. If the first waiter is not done, no other one is. */
   readonly #full = new Fifo<Waiter>()
   readonly #process = new Fifo<Waiter>()
   #order = 0
@@ -34,7 +34,7 @@ export class CommitWaiters {
     })
   }
 
-  /** Resolves those whose commits are done. @returns the highest of their numbers, 0 for none */
+  /** Resolves the waiters whose commits are done. @returns the highest of their commit numbers, 0 if there is none */
   resolveDone(isDone: (commitNumber: number, durability: Durability) => boolean): number {
     let highest = 0
     for (;;) {

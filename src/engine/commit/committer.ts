@@ -1,13 +1,13 @@
 /**
- * Commits in order: frames into the journal, a sync, and only then changes into the file.
+ * The order of a commit: its frame is written to the journal, the journal is synced, and only then its changes are applied to the file.
  *
- * What a commit takes is sealed at the call. Frames that wait are one group and share a sync; those that come during it share the next.
- *   D3  a change is put into the file only after the sync that covers its frame.
- *   D4  records beyond the committed end are in the file already; where no frame holds them they are synced first.
- *   D5  a failed store or sync poisons: every pending and later commit fails, nothing is retried, and reads show the
- *       last acknowledged commit.
- * What a commit is: seal.ts. What is written together: commit-queue.ts. How far commits have come: commit-progress.ts. Who takes
- * them on in the background: commit-rounds.ts. Where frames go: journal/journal.ts. When the journal is emptied: checkpointer.ts.
+ * The staged changes are sealed at the call. Frames that are waiting form a group and share a sync (group commit).
+ *   D3  a change is stored in the file only after the sync that covers its frame.
+ *   D4  records beyond the committed end are in the file already; if no frame contains them, they are synced before the frame is written.
+ *   D5  a failed store or sync poisons: every pending and later commit fails, nothing is retried, and reads show the last acknowledged
+ *       commit.
+ * Sealing: seal.ts. Groups: commit-queue.ts. Stages of commits: commit-progress.ts. Background work: commit-rounds.ts. Writing frames:
+ * journal/journal.ts. Emptying the journal: checkpointer.ts.
  */
 
 import { StrideError } from '../../errors.ts'
@@ -44,19 +44,19 @@ export interface CommitterParts {
   readonly publisher: Publisher
   readonly root: Root
   readonly journalBytes: number
-  /** Creates the journal, at the first commit. */
+  /** Creates the journal. Called at the first commit. */
   readonly createJournal: () => Journal
-  /** Called whenever committed bytes or counts changed. */
+  /** Called after committed bytes or counts have changed. */
   readonly changed: () => void
-  /** Called once a store or a sync failed: what is published may be half there, and nothing more follows. */
+  /** Called once a store or a sync has failed. The published state may be incomplete then. */
   readonly failed: () => void
-  /** What is brought up to date beside the file, if there is something. */
+  /** The index file, if there is one. */
   readonly companion?: Companion | undefined
-  /** The bytes of each key that indexes have now. */
+  /** The bytes of each key of the present indexes. */
   readonly keySpans: () => KeySpans
 }
 
-/** Bytes of memory that may wait for a sync behind commits that did not wait for it. */
+/** Memory limit of the unsynced commits of `commitSync` with durability 'process'. Beyond it the next one syncs. */
 const UNSYNCED_BYTES_MAX = 4 * 1024 * 1024
 
 export class Committer implements RoundOwner {
@@ -68,7 +68,7 @@ export class Committer implements RoundOwner {
   readonly #checkpointer: Checkpointer
   readonly #dataSyncs: DataSyncs
   readonly #journals: JournalLife
-  /** Commits whose frames wait to be written. */
+  /** Commits whose frames are not written yet. */
   readonly #queue: CommitQueue
   readonly #progress: CommitProgress
   readonly #poisoning: Poisoning
@@ -114,12 +114,12 @@ export class Committer implements RoundOwner {
     this.#dataSyncs = new DataSyncs(file, dirty, () => this.#spaceState.capacity, root.commitNumber)
   }
 
-  /** The room that a commit may have to make; set once, since both need each other. */
+  /** Sets the Space, after construction since each needs the other. */
   attachSpace(space: Space): void {
     this.#admission.space = space
   }
 
-  /** The number of the last commit that was acknowledged. */
+  /** The number of the last acknowledged commit. */
   get commitNumber(): number {
     return this.#progress.acknowledgedTo
   }
@@ -127,19 +127,19 @@ export class Committer implements RoundOwner {
   get durableCommitNumber(): number {
     return this.#progress.applied.commitNumber
   }
-  /** The number of the last commit that was sealed: what is staged next comes after it. */
+  /** The number of the last sealed commit. */
   get sealedCommitNumber(): number {
     return this.#progress.sealed.commitNumber
   }
-  /** Deleted records, by the commits sealed so far. */
+  /** Deleted records after the last sealed commit. */
   get deletedCount(): number {
     return this.#progress.sealed.deletedCount
   }
-  /** What is committed and in the file. */
+  /** The committed state that is in the file. */
   get applied(): AppliedState {
     return this.#progress.applied
   }
-  /** What committing cost since opening. */
+  /** Counters since opening. */
   get stats(): CommitStats {
     return {
       syncs: this.#dataSyncs.count + this.#journals.syncs,
@@ -155,19 +155,19 @@ export class Committer implements RoundOwner {
     this.#poisoning.assert()
   }
 
-  /** Stores the staged tail behind the committed end; a failure other than a full disk poisons. */
+  /** Stores the staged tail behind the committed end. A failure other than a full disk poisons. */
   storeTail(): void {
     this.#poisoning.guardSpace(() => this.#tailStore.store(true))
   }
 
-  /** Seals what is staged, and resolves once it is as durable as asked. */
+  /** Seals the staged changes, and resolves once they have the requested durability. */
   commit(durability: Durability): Promise<number> {
     this.assertSound()
     this.#admission.admit()
     return this.#when(this.#progress.sealed.commitNumber, durability)
   }
 
-  /** The same, blocking. */
+  /** Like `commit`, but blocks until it is done. */
   commitSync(durability: Durability): number {
     this.assertSound()
     const progress = this.#progress
@@ -180,25 +180,25 @@ export class Committer implements RoundOwner {
     return progress.acknowledgedTo
   }
 
-  /** Resolves once everything sealed so far is durable; what is only staged is not touched. */
+  /** Resolves once all sealed commits are durable. Staged changes stay staged. */
   flush(): Promise<number> {
     this.assertSound()
     return this.#when(this.#progress.sealed.commitNumber, 'full')
   }
 
-  /** Brings everything committed into the file itself, durably; the journal is empty then. */
+  /** Makes all sealed commits durable in the file itself, and frees their frames. */
   async checkpoint(): Promise<void> {
     const target = this.#progress.sealed.commitNumber
     await this.flush()
     await this.#room.checkpoint(target)
   }
 
-  /** The file behind this store is another one now, and that failed half-way: nothing more is written. */
+  /** Poisons, when replacing the store's file has failed half-way. */
   fail(error: unknown): void {
     this.#poisoning.poison(error)
   }
 
-  /** Stores a root with the present room and waits for it; everything in the file is synced before. */
+  /** Syncs the file, and stores a root with the present capacity, durably. Blocks. */
   publishRoomSync(): void {
     this.assertSound()
     this.#poisoning.guard(() => this.#publication.storeRoom())
@@ -209,7 +209,7 @@ export class Committer implements RoundOwner {
     return this.#roots.root.definitions
   }
 
-  /** Makes other definitions durable, in both roots. @throws ERR_STRIDE_LIMIT, with nothing changed; whatever poisons */
+  /** Makes changed definitions durable, in both roots. @throws ERR_STRIDE_LIMIT, with nothing changed; other errors poison */
   storeDefinitionsSync(definitions: string): void {
     this.assertSound()
     packDefinitions(definitions)
@@ -217,7 +217,7 @@ export class Committer implements RoundOwner {
     this.republish()
   }
 
-  /** Tells readers to look again: something beside the file is new. */
+  /** Changes the shared sequence, so that readers reload: the index file has changed. */
   republish(): void {
     if (this.isUsable) this.#publication.publishAgain()
   }
@@ -228,7 +228,7 @@ export class Committer implements RoundOwner {
     await this.#checkpointer.running?.catch(() => undefined)
   }
 
-  /** Finishes the commits in flight, and leaves a file that needs no journal. Twice is fine. */
+  /** Finishes the commits in flight, ends the journal and closes the file. Idempotent. */
   close(): void {
     if (this.#closed) return
     try {
@@ -241,7 +241,7 @@ export class Committer implements RoundOwner {
     }
   }
 
-  /** Finishes the commits in flight and ends the journal: the file alone holds everything. The next commit begins another. */
+  /** Finishes the commits in flight and ends the journal: the file alone contains everything. The next commit begins another journal. */
   endJournal(): void {
     this.assertSound()
     this.#poisoning.guard(() => this.#endJournal())
@@ -280,8 +280,8 @@ export class Committer implements RoundOwner {
   }
 
   /**
-   * Writes the sealed commits, group by group: room, data sync, frames. What was written is then synced and put into the file: after
-   * each group, or where the journal has no room, or by the caller.
+   * Writes the sealed commits, group by group: makes room in the journal, syncs records stored in place, writes the frames. The written
+   * commits are synced and applied after each group if `syncsEach`; otherwise if the journal has no room, or by the caller.
    */
   *#advance(syncsEach: boolean): Protocol {
     for (let group = this.#queue.first; group !== undefined; group = this.#queue.first) {
@@ -304,13 +304,13 @@ export class Committer implements RoundOwner {
     if (syncsEach) yield* this.#syncWritten()
   }
 
-  /** All of it, blocking: until everything sealed is written, and for 'full' synced and in the file. */
+  /** Blocks until all sealed commits are written, and for 'full' until they are synced and applied. */
   #advanceSync(durability: Durability): void {
     runBlocking(this.#advance(false))
     if (durability === 'full' || this.#unsyncedBytes > UNSYNCED_BYTES_MAX) runBlocking(this.#syncWritten())
   }
 
-  /** The sync of what was written; only then do its changes go into the file (D3). */
+  /** Syncs the written frames, and only then applies their changes (D3). */
   *#syncWritten(): Protocol {
     const { journal } = this.#journals
     if (journal === undefined || this.#progress.isSettled) return
@@ -328,7 +328,7 @@ export class Committer implements RoundOwner {
     this.#progress.acknowledge()
   }
 
-  /** Commits up to this one are synced: their changes go into the file. */
+  /** Stores the changes of synced commits in the file. */
   #apply(upTo: number): void {
     const ready = this.#progress.waitingUpTo(upTo)
     const last = ready.at(-1)
@@ -340,7 +340,7 @@ export class Committer implements RoundOwner {
       this.#applier.apply(new FrameChanges(encoded, group, staging.recordSize))
     const { commitNumber, size, deletedCount } = last
     publisher.publish({ ...this.#spaceState, commitNumber, size, deletedCount })
-    // Only now, so that a failure before finds them as commits that may be in the file in part.
+    // Not earlier: after a failure above, these commits must count as partly in the file.
     const lineage = (this.#journals.journal as Journal).salt
     this.#progress.apply(ready.length, { commitNumber, size, deletedCount, lineage })
     for (const { changes } of ready) staging.applied(changes)
@@ -358,7 +358,7 @@ export class Committer implements RoundOwner {
     this.#dataSyncs.sync(this.#progress.sealed.commitNumber)
   }
 
-  /** What room there is, as the next root would say. */
+  /** The present capacity and tables' places, for the next root. */
   get #spaceState(): SpaceState {
     return this.#admission.space?.state ?? this.#roots.root
   }
@@ -377,7 +377,7 @@ export class Committer implements RoundOwner {
     }
   }
 
-  /** Reads show the last acknowledged commit from now on, and whoever waits is told. */
+  /** Reverts to the last acknowledged commit, and rejects all waiters. */
   #fail(error: unknown): void {
     this.#checkpointer.stop()
     this.#progress.acknowledge()

@@ -1,5 +1,5 @@
 /**
- * What have syncs of the data file made durable? Records that were stored in place, and allocated room.
+ * What have syncs of the data file made durable? Records stored in place, and allocated capacity.
  */
 
 import type { PlatformFile } from '../../mmap/platform.ts'
@@ -9,12 +9,12 @@ import type { SealedCommit } from './seal.ts'
 export class DataSyncs {
   readonly #file: PlatformFile
   readonly #dirty: DirtyRanges
-  /** Records that the file has room for now. */
+  /** The file's present capacity in records. */
   readonly #capacity: () => number
   #syncedCapacity: number
-  /** Commits up to this one have their records that lie in place synced. */
+  /** The records stored in place by commits up to this one are synced. */
   #syncedTo: number
-  /** Syncs asked of the system. */
+  /** The count of sync calls. */
   count = 0
 
   constructor(file: PlatformFile, dirty: DirtyRanges, capacity: () => number, commitNumber: number) {
@@ -25,7 +25,7 @@ export class DataSyncs {
     this.#syncedTo = commitNumber
   }
 
-  /** Whether the frame of one of these commits may only be written after a sync. */
+  /** Whether the data file must be synced before the frames of these commits are written. */
   areNeededBefore(commits: readonly SealedCommit[]): boolean {
     return commits.some(
       ({ commitNumber, inPlaceBytes, size }) =>
@@ -33,7 +33,7 @@ export class DataSyncs {
     )
   }
 
-  /** `sealedTo`: commits up to this one have their records in place. */
+  /** @param sealedTo the last commit whose records stored in place are in the file */
   sync(sealedTo: number): void {
     const capacity = this.#capacity()
     this.#begin()

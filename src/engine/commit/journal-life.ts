@@ -1,9 +1,9 @@
 /**
- * When a store has a journal: from its first commit, which names it in a root, until it is closed or rewritten, when a
- * root says that the file alone holds everything.
+ * The life of a journal: the first commit creates it, and a root names it. Closing or rewriting the store ends it: a root without a journal
+ * says that the file alone contains everything.
  *
- *   JL1  a root names a journal only after everything that it counts is synced, room that was made since included.
- *   JL2  a journal is removed only after the root that names none is synced.
+ *   JL1  a root names a journal only after everything that the root counts is synced, including capacity allocated since the last root.
+ *   JL2  a journal is removed only after a root without a journal is synced.
  */
 
 import type { RootWriter } from '../data-file/root-writer.ts'
@@ -15,11 +15,11 @@ import type { Companion } from './checkpointer.ts'
 export interface JournalLifeParts {
   readonly roots: RootWriter
   readonly create: () => Journal
-  /** What the room is now; durable with the next data sync. */
+  /** The present capacity and tables' places; durable with the next data sync. */
   readonly spaceState: () => SpaceState
-  /** Counted data syncs. */
+  /** Syncs the data file, and counts it. */
   readonly syncData: () => void
-  /** What else is brought up to date before a journal ends. */
+  /** The index file, which is checkpointed before a journal ends. */
   readonly companion: Companion | undefined
 }
 
@@ -32,26 +32,26 @@ export class JournalLife {
     this.#parts = parts
   }
 
-  /** The journal, if there is one now. */
+  /** The present journal, if there is one. */
   get journal(): Journal | undefined {
     return this.#journal
   }
-  /** Syncs asked of the system, for this journal and those before it. */
+  /** The count of sync calls, for this journal and earlier ones. */
   get syncs(): number {
     return this.#syncsBefore + (this.#journal?.syncs ?? 0)
   }
-  /** Bytes of frames that a checkpoint would set free. */
+  /** Bytes of frames that a checkpoint would free. */
   get bytes(): number {
     return this.#journal?.bytes ?? 0
   }
 
-  /** Creates a journal; it is none yet that a root names. @throws ERR_STRIDE_NO_SPACE, _PERMISSION, _EXISTS, _IO; then there is none */
+  /** Creates a journal, which no root names yet. @throws ERR_STRIDE_NO_SPACE, _PERMISSION, _EXISTS, _IO; then there is none */
   create(): Journal {
     this.#journal = this.#parts.create()
     return this.#journal
   }
 
-  /** The next root names the journal. @throws whatever must poison */
+  /** Stores a root that names the journal, durably. All errors must poison. */
   name({ place }: Journal): void {
     const { roots, spaceState, syncData } = this.#parts
     roots.storeFoundAgain()
@@ -60,7 +60,7 @@ export class JournalLife {
     syncData()
   }
 
-  /** Ends the journal: the file alone holds everything, and this is its state. */
+  /** Ends the journal: stores roots without a journal, and removes its file. @param state the state of the data file */
   end(state: AppliedState): void {
     const journal = this.#journal
     if (journal === undefined) return
@@ -73,17 +73,17 @@ export class JournalLife {
     try {
       journal.remove()
     } catch {
-      // No root names it any more: the next writer removes it.
+      // No root names the journal any more, and the next writer removes it.
     }
   }
 
-  /** Closes the journal, and leaves it as it is. */
+  /** Closes the journal and keeps its file. */
   close(): void {
     this.#journal?.close()
   }
 }
 
-/** Begins another segment, if one is free, so that a checkpoint can free the present one too. */
+/** Begins another segment, if a slot is free, so that a checkpoint can free the present one too. */
 export function leaveSegment(journal: Journal): void {
   if (journal.activeBytes > 0) journal.rotate(0)
 }

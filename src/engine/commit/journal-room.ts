@@ -1,8 +1,8 @@
 /**
- * Room in the journal for the next frames: begins segments, and has checkpoints free those before.
+ * Makes room in the journal for the next frames: begins segments, and starts checkpoints that free earlier ones.
  *
- *   JR1  a checkpoint begins while everything written is synced and in the file: that is the state that its root counts.
- *   JR2  one that fails poisons.
+ *   JR1  a checkpoint begins only while all written commits are applied, since its root has the state of that moment.
+ *   JR2  a failed checkpoint poisons.
  */
 
 import type { RootWriter } from '../data-file/root-writer.ts'
@@ -21,27 +21,27 @@ export interface JournalRoomParts {
   readonly progress: CommitProgress
   readonly poisoning: Poisoning
   readonly rounds: CommitRounds
-  /** Whether anything may still be written. */
+  /** Throws, or is not usable, once the store is closed or poisoned. */
   readonly owner: { readonly isUsable: boolean; assertUsable(): void }
 }
 
 export class JournalRoom {
   readonly #parts: JournalRoomParts
-  /** How often commits had to wait for a checkpoint. */
+  /** How often commits waited for a checkpoint (back-pressure). */
   waits = 0
 
   constructor(parts: JournalRoomParts) {
     this.#parts = parts
   }
 
-  /** Begins the next segment, and a checkpoint of those before. @returns false where no slot is free */
+  /** Begins the next segment, and a checkpoint of the earlier ones. @returns false if no slot is free */
   rotate(journal: Journal, bytes: number): boolean {
     if (!journal.rotate(bytes)) return false
     this.#checkpointBehind(journal)
     return true
   }
 
-  /** No slot of the journal is free: a checkpoint frees some. */
+  /** The wait for a checkpoint that frees a slot, when none is free. */
   free(journal: Journal): Wait {
     const { checkpointer, progress } = this.#parts
     this.waits++
@@ -52,14 +52,14 @@ export class JournalRoom {
     }
   }
 
-  /** Leaves a segment that is due, so that recovery never has to go through much more. */
+  /** Leaves a segment that is due, which bounds the work of recovery (JO6). */
   leaveDueSegment(): void {
     const { journals, progress } = this.#parts
     const { journal } = journals
     if (journal?.isDue === true && progress.isSettled) this.rotate(journal, 0)
   }
 
-  /** Brings commits up to this one, which are in the file, out of the journal. */
+  /** Checkpoints until no frame of the applied commits up to `target` is needed. */
   async checkpoint(target: number): Promise<void> {
     const { roots, journals, checkpointer, poisoning, rounds, owner } = this.#parts
     const { journal } = journals
@@ -71,11 +71,11 @@ export class JournalRoom {
         poisoning.guard(() => leaveSegment(journal))
         return this.#run(journal, false)
       })
-      // Commits go on meanwhile; where they had just begun the last free segment, the next one is waited for.
+      // Commits continue meanwhile. If they have just begun the last free segment, one checkpoint is not enough.
     } while (journals.journal === journal && roots.root.commitNumber < target)
   }
 
-  /** Frees the segments before the active one, in the background; again where another one was begun meanwhile. */
+  /** Frees the segments before the active one, in the background. Repeats if another segment was begun meanwhile. */
   #checkpointBehind(journal: Journal): void {
     const { journals, owner } = this.#parts
     const goOn = (): void => {

@@ -1,14 +1,14 @@
 /**
  * Which record numbers are reserved for appends of concurrent transactions?
  *
- *   NN1  a number is not given again as long as the transaction that reserved it may commit.
+ *   NN1  a reserved number is not used for another record while the transaction that reserved it may commit.
  */
 
 export class NumberReservations {
   readonly #reserved = new Set<number>()
   #end = 0
 
-  /** One more than the highest reserved number; 0 where none is. */
+  /** The highest reserved number plus 1; 0 if none is reserved. */
   get end(): number {
     return this.#end
   }
@@ -17,7 +17,7 @@ export class NumberReservations {
     return this.#reserved.has(n)
   }
 
-  /** @param size record numbers in use @returns the lowest number that neither a record nor a transaction has */
+  /** Reserves a number. @param size record numbers in use @returns the lowest number above all records and reservations */
   take(size: number): number {
     const n = Math.max(size, this.#end)
     this.#reserved.add(n)
@@ -25,7 +25,7 @@ export class NumberReservations {
     return n
   }
 
-  /** The number is its record's now, or nobody's. */
+  /** Ends a reservation: the number belongs to a committed record, or is free. */
   give(n: number): void {
     this.#reserved.delete(n)
     if (this.#reserved.size === 0) this.#end = 0

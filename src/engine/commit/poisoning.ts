@@ -6,7 +6,7 @@ import { StrideError } from '../../errors.ts'
 
 export class Poisoning {
   readonly #path: string
-  /** Called once, with what failed. */
+  /** Called once, with the error. */
   readonly #onFailure: (error: unknown) => void
   #failure: unknown
 
@@ -27,7 +27,7 @@ export class Poisoning {
     throw new StrideError('ERR_STRIDE_POISONED', message, { path, cause: this.#failure })
   }
 
-  /** @returns the error */
+  /** Poisons the store. @returns the error */
   poison(error: unknown): unknown {
     if (this.#failure === undefined) {
       this.#failure = error
@@ -36,7 +36,7 @@ export class Poisoning {
     return error
   }
 
-  /** Runs what must not fail half-way. */
+  /** Runs work of which any failure poisons. */
   guard<T>(work: () => T): T {
     try {
       return work()
@@ -45,7 +45,7 @@ export class Poisoning {
     }
   }
 
-  /** The same for what is written where nothing reaches it yet: a full disk leaves all as it was. */
+  /** Like `guard`, for writes to parts of the file that nothing refers to yet: a full disk is harmless and does not poison. */
   guardSpace<T>(work: () => T): T {
     try {
       return work()
@@ -55,7 +55,7 @@ export class Poisoning {
     }
   }
 
-  /** Runs what writes a file that nothing names yet: a failed store or sync poisons, and a refusal leaves all as it was. */
+  /** Like `guard`, for writes to a file that nothing names yet: only ERR_STRIDE_IO poisons, since other refusals change nothing. */
   guardIo<T>(work: () => T): T {
     try {
       return work()

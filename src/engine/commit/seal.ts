@@ -1,10 +1,10 @@
 /**
- * Seals what is staged: one commit, with its frame encoded and its place in the order of commits.
+ * Seals the staged changes as one commit: encodes its frame and gives it its number.
  *
- * From here on the changes belong to the commit: rollback leaves them alone, and reads go on seeing them.
- *   SL1  whatever can refuse a commit refuses before anything is sealed; then everything is staged as it was.
- *   SL2  appended records are stored behind the committed end at once, where nothing reaches them (D4). Few of them
- *       ride in the frame too, so that the commit costs one sync; many are synced in place before their frame.
+ * Sealed changes belong to the commit. A rollback does not drop them, and reads still see them.
+ *   SL1  a commit is refused before anything is sealed. Then everything is still staged.
+ *   SL2  appended records are stored behind the committed end at once, where nothing refers to them (D4). A few of them are also in the
+ *        frame, so that the commit costs one sync. Many are synced in place before their frame is written.
  */
 
 import { constants } from 'node:buffer'
@@ -16,23 +16,23 @@ import type { Locator } from '../staging/locator.ts'
 import type { SealedChanges } from '../staging/staging.ts'
 import type { TailStore } from './tail-store.ts'
 
-/** Appended bytes that ride in a frame at most. */
+/** The most bytes of appended records that a frame contains. */
 const RIDING_BYTES_MAX = 128 * 1024
 
-/** A commit that is on its way to the disk. */
+/** A sealed commit. */
 export interface SealedCommit {
   readonly commitNumber: number
-  /** Record numbers in use, and how many of them are deleted, after it. */
+  /** Record numbers in use after the commit, and how many of them are deleted. */
   readonly size: number
   readonly deletedCount: number
   readonly changes: SealedChanges
-  /** The same in its frame. */
+  /** The same changes as encoded in the frame. */
   readonly encoded: EncodedChanges
   /** Changes and appended images in its frame. */
   readonly changeCount: number
-  /** Bytes of records that lie in the file alone, which must be synced before the frame is written. */
+  /** Bytes of records that are only in the data file, which is synced before the frame is written. */
   readonly inPlaceBytes: number
-  /** The frames that its frame is one of, and where it lies there. */
+  /** The group of its frame, and the frame's position there. */
   readonly group: FrameGroup
   readonly at: number
   readonly frameBytes: number
@@ -44,7 +44,7 @@ export class Sealer {
   readonly #encoder: FrameEncoder
   readonly #keySpans: () => KeySpans
 
-  /** @param keySpans the bytes of each key that indexes have now */
+  /** @param keySpans the bytes of each key of the present indexes */
   constructor(locator: Locator, tailStore: TailStore, keySpans: () => KeySpans) {
     this.#keySpans = keySpans
     this.#locator = locator
@@ -52,12 +52,12 @@ export class Sealer {
     this.#encoder = new FrameEncoder(locator.staging.recordSize)
   }
 
-  /** Whether the staged changes delete something. */
+  /** Whether a deletion is staged. */
   get deletes(): boolean {
     return this.#locator.staging.hasDeletions
   }
 
-  /** The most bytes that the frame of what is staged takes. @throws ERR_STRIDE_LIMIT */
+  /** The most bytes that the frame of the staged changes takes. @throws ERR_STRIDE_LIMIT */
   frameBytesMax(): number {
     const { staging } = this.#locator
     const bytes = frameBytesMax(staging.stagedCount, this.#ridingCount(), staging.recordSize)
@@ -66,7 +66,7 @@ export class Sealer {
     throw new StrideError('ERR_STRIDE_LIMIT', message)
   }
 
-  /** Stores the tail in place and appends the frame to the group. @throws ERR_STRIDE_NO_SPACE, _IO, nothing sealed then */
+  /** Stores the tail in the file and appends the frame to the group. @throws ERR_STRIDE_NO_SPACE, _IO; then nothing is sealed */
   seal(commitNumber: number, deletedBefore: number, group: FrameGroup): SealedCommit {
     const { staging } = this.#locator
     const riding = this.#ridingCount()
@@ -109,7 +109,7 @@ export class Sealer {
     }
   }
 
-  /** How many appended records ride in the frame: all, or none. */
+  /** How many appended records the frame contains: all, or none. */
   #ridingCount(): number {
     const { staging } = this.#locator
     const isSpilled = staging.tailStart > staging.baseSize
@@ -127,7 +127,6 @@ export class Sealer {
     for (let i = 0; i < numbers.length; i++) {
       const n = numbers[i] as number
       const slot = slots[i] as number
-      // The live record that was there before this commit.
       const replaced = locator.findSealed(n)
       const replacedAt = locator.at
       if (versions.isWatched && (slot >= 0 || replaced !== undefined)) {

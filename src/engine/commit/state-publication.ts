@@ -1,5 +1,5 @@
 /**
- * How are a new capacity and changed indexes published between commits? Durably in a root, and to readers.
+ * Publishes a new capacity and changed indexes between commits: durably in a root, and to readers.
  */
 
 import type { RootWriter } from '../data-file/root-writer.ts'
@@ -13,7 +13,7 @@ export interface StatePublicationParts {
   readonly publisher: Publisher
   readonly progress: CommitProgress
   readonly spaceState: () => SpaceState
-  /** A counted data sync. */
+  /** Syncs the data file, and counts it. */
   readonly syncData: () => void
 }
 
@@ -24,7 +24,7 @@ export class StatePublication {
     this.#parts = parts
   }
 
-  /** Stores a root with the present room, durably; everything in the file is synced before. @throws whatever poisons */
+  /** Syncs the file, and stores a root with the present capacity, durably. All errors must poison. */
   storeRoom(): void {
     const { roots, spaceState, syncData } = this.#parts
     roots.storeFoundAgain()
@@ -34,17 +34,17 @@ export class StatePublication {
     this.publishAgain()
   }
 
-  /** Makes other definitions of indexes durable, in both roots. @throws ERR_STRIDE_LIMIT, with nothing changed; whatever poisons */
+  /** Makes changed definitions of indexes durable, in both roots. All errors must poison. */
   storeDefinitions(definitions: string): void {
     const { roots, spaceState, syncData } = this.#parts
     packDefinitions(definitions)
-    // Whatever a root may count is synced, and so is the root that was stored last (RT1, RT2, RT4).
+    // Syncs all that the next root counts, and the last root (RT1, RT2, RT4).
     roots.storeFoundAgain()
     syncData()
     roots.storeTwice({ ...spaceState(), definitions }, syncData)
   }
 
-  /** Tells readers to look again: something beside the counts is new. */
+  /** Changes the shared sequence without new counts, so that readers reload. */
   publishAgain(): void {
     const { publisher, progress, spaceState } = this.#parts
     const { commitNumber, size, deletedCount } = progress.applied

@@ -1,8 +1,8 @@
 /**
- * What a store stages itself: new records at the end, or at free numbers, beside the changes of writer.ts.
+ * Stages new records of a store, at the end or at free numbers, besides the changes of writer.ts.
  *
- *   SW1  numbers that a concurrent transaction reserved are given to nobody else. Where an append goes past them they are staged
- *        as deleted, until their transaction commits.
+ *   SW1  numbers that a concurrent transaction reserved are not used for other records. If an append goes beyond them, they are staged as
+ *        deleted records until their transaction commits.
  */
 
 import { shown } from '../../options/shown-value.ts'
@@ -13,11 +13,11 @@ import type { Staging } from '../staging/staging.ts'
 import type { NumberReservations } from './number-reservations.ts'
 import { type StagedKeys, Writer, type WriterParts, withFacts } from './writer.ts'
 
-/** What a store's indexes are told besides. */
+/** Further notifications of a store's indexes. */
 export interface StoreKeys extends StagedKeys {
-  /** Record n is about to hold these bytes; whether a unique index minds is asked later. `isLive`: in place of others. */
+  /** Record n is about to get these bytes. Unique keys are checked later (`assertUnrivalled`). `isLive`: the record is live already. */
   placing(n: number, view: DataView, at: number, isLive: boolean): void
-  /** @throws ERR_STRIDE_DUPLICATE_KEY where the staged record n has a key that another record has */
+  /** @throws ERR_STRIDE_DUPLICATE_KEY if the staged record n has a unique key of another record */
   assertUnrivalled(n: number): void
 }
 
@@ -31,7 +31,7 @@ export interface StoreWriterParts extends WriterParts<Staging> {
 }
 
 export class StoreWriter extends Writer<Staging, StoreWriterParts> {
-  /** No free number lies below this one. */
+  /** No number below this one is free. */
   #freeHint = 0
 
   /** @returns the record number */
@@ -51,7 +51,7 @@ export class StoreWriter extends Writer<Staging, StoreWriterParts> {
       try {
         return this.#appendAtEnd(record)
       } catch (error) {
-        // Without what was filled up.
+        // Drops the deleted records that were staged for reserved numbers.
         staging.truncate(size)
         throw error
       }
@@ -72,7 +72,7 @@ export class StoreWriter extends Writer<Staging, StoreWriterParts> {
       if (Array.isArray(records) && records.length > 0) this.parts.space.ensure(first + records.length)
       for (const record of records) {
         const n = this.#appendAtEnd(record)
-        // The iterable may have ended a transaction, whose numbers are free then.
+        // The iterable may have ended a transaction, which frees its reserved numbers.
         if (count++ === 0) first = n
       }
     } catch (error) {
@@ -101,14 +101,14 @@ export class StoreWriter extends Writer<Staging, StoreWriterParts> {
   }
 
   /**
-   * Stages what a record is to be: an image, or none for a deletion. Whether unique indexes mind is asked afterwards, since
-   * others of the same transaction may make room (`assertUnrivalled`). @throws ERR_STRIDE_NO_SPACE, _LIMIT
+   * Stages an image of record n; undefined for a deletion. Unique keys are checked afterwards (`assertUnrivalled`), since other changes of
+   * the same transaction may free a key. @throws ERR_STRIDE_NO_SPACE, _LIMIT
    */
   place(n: number, image: RecordBytes | undefined): void {
     const { locator, indexes, changed } = this.parts
     const { staging } = locator
     if (n >= staging.size) {
-      // Appended and deleted by the same transaction, the number is used up.
+      // The number of a record that was appended and deleted by the same transaction stays a deleted record.
       this.fillTo(image === undefined ? n + 1 : n)
       if (image === undefined) return
       const at = this.#copyToTail(image)
@@ -126,7 +126,7 @@ export class StoreWriter extends Writer<Staging, StoreWriterParts> {
     changed()
   }
 
-  /** Stages the numbers up to `end` as deleted, where there are none yet. */
+  /** Appends deleted records up to `end`. */
   fillTo(end: number): void {
     const { staging } = this.parts.locator
     while (staging.size < end) {
@@ -137,7 +137,7 @@ export class StoreWriter extends Writer<Staging, StoreWriterParts> {
     }
   }
 
-  /** After a rollback other numbers may be free. */
+  /** Called after a rollback, since lower numbers may be free again. */
   forgetHints(): void {
     this.#freeHint = 0
   }
@@ -180,7 +180,7 @@ export class StoreWriter extends Writer<Staging, StoreWriterParts> {
     return staging.appended()
   }
 
-  /** @returns the position of the copy behind the last record of the tail */
+  /** Copies an image behind the last record of the tail. @returns its position */
   #copyToTail(image: RecordBytes): number {
     this.#makeRoom()
     const { staging } = this.parts.locator
@@ -215,9 +215,9 @@ export class StoreWriter extends Writer<Staging, StoreWriterParts> {
   }
 }
 
-/** @throws TypeError for what is no batch of records */
+/** @throws TypeError if it is no batch of records */
 export function checkBatch(records: unknown): asserts records is Iterable<unknown> {
-  // A text can be iterated, and an empty one would append nothing in silence.
+  // A string is iterable, and an empty one would silently append nothing.
   const isIterable = typeof (records as Partial<Iterable<unknown>> | null)?.[Symbol.iterator] === 'function'
   if (!isIterable || typeof records !== 'object') {
     throw new TypeError(`appendMany takes an iterable of records: ${shown(records)}`)

@@ -1,7 +1,7 @@
 /**
- * Stores appended records behind the committed end, where no count, live bit or index reaches them (D4).
+ * Stores appended records behind the committed end, where no count, deletion bit or index refers to them (D4).
  *
- * Where no frame will hold them, their checksum goes on with each piece: the frame says what must lie there (journal/in-place.ts).
+ * If no frame will contain the records, their checksum is computed piece by piece and stored in the frame (journal/in-place.ts).
  */
 
 import { crc32 } from 'node:zlib'
@@ -18,7 +18,7 @@ export class TailStore {
   readonly #file: PlatformFile
   readonly #locator: Locator
   readonly #dirty: DirtyRanges
-  /** The checksum of the records [#from, #to), as they were stored. */
+  /** The CRC-32 of the records [#from, #to) that were stored. */
   #crc = 0
   #from = 0
   #to = 0
@@ -30,8 +30,8 @@ export class TailStore {
   }
 
   /**
-   * Stores the staged tail, which stays as it is.
-   * @param isInPlace no frame will hold these records
+   * Stores the staged tail in the file. It stays staged.
+   * @param isInPlace whether no frame will contain these records
    * @throws ERR_STRIDE_NO_SPACE, _IO
    */
   store(isInPlace: boolean): void {
@@ -47,8 +47,8 @@ export class TailStore {
   }
 
   /**
-   * The checksum of all appended records, which are in the file.
-   * @param changed records that the same commit changes, ascending: those that are new count as zeros
+   * The CRC-32 of all appended records, which are in the file.
+   * @param changed the records that the same commit changes, ascending; appended ones among them count as zeros
    * @throws ERR_STRIDE_TRUNCATED, _IO
    */
   checksum(changed: Numbers): number {
@@ -56,7 +56,7 @@ export class TailStore {
     const { baseSize, size } = staging
     const isWhole = this.#from === baseSize && this.#to === size
     if (isWhole && (changed.at(-1) ?? -1) < baseSize) return this.#crc
-    // A record changed after it was stored, or a batch taken back: the file is read again.
+    // A record was changed after it was stored, or a batch was taken back, so the file is read.
     const asZeros = { numbers: changed, put: (_: number, target: Buffer) => target.fill(0) }
     const crc = allSteps(checksumInPlace({ file: this.#file, addressing }, baseSize, size, asZeros))
     if (crc !== undefined) return crc
@@ -64,7 +64,7 @@ export class TailStore {
     throw new StrideError('ERR_STRIDE_TRUNCATED', `${path} was cut short while records were appended`, { path })
   }
 
-  /** Bits behind the end are clear (DB1), or damaged: they must not make a new record look deleted. */
+  /** Clears damaged bits behind the end, which should be clear (DB1), so that no new record looks deleted. */
   #clearBits(from: number, to: number): void {
     const { deletionBits } = this.#locator
     for (let n = deletionBits.nextDeleted(from, to); n < to; n = deletionBits.nextDeleted(n + 1, to)) {
@@ -74,7 +74,7 @@ export class TailStore {
     }
   }
 
-  /** The tail goes on where the last one ended, or begins a transaction's. */
+  /** Extends the checksum by a tail that follows the last one, or begins with the first tail of a commit. */
   #extend(tail: Buffer): void {
     const { baseSize, tailStart, size } = this.#locator.staging
     const goesOn = this.#from === baseSize && this.#to === tailStart && tailStart > baseSize

@@ -1,8 +1,8 @@
 /**
  * Stages changes of records: encodes and checks a record before anything of it is kept.
  *
- *   WT1  a refused record, or batch with one, changes nothing.
- *   WT2  the error says which record, or which position of the batch, and which field.
+ *   WT1  a refused record, or a batch that contains one, changes nothing.
+ *   WT2  the error names the record or the position in the batch, and the field.
  * New records: store-writer.ts, concurrent-writer.ts. Where staged bytes are kept: staging/staging.ts. When they become durable:
  * committer.ts.
  */
@@ -20,13 +20,13 @@ export interface WriterParts<L extends ChangeableLayers> {
   readonly codec: Codec<unknown>
   readonly locator: Locator<L>
   readonly path: string
-  /** Called when what a reader may have found before is no longer what is there. */
+  /** Called when a change may have made earlier results of lookups invalid. */
   readonly changed: () => void
-  /** Told of each change before it is staged; what it throws refuses the change. */
+  /** Notified of each change before it is staged. If it throws, the change is refused. */
   readonly indexes?: StagedKeys | undefined
 }
 
-/** Who keeps keys of records (indexes/lifecycle/index-set.ts). */
+/** The indexes, which receive the keys of staged records (indexes/lifecycle/index-set.ts). */
 export interface StagedKeys {
   adding(n: number, view: DataView, at: number): void
   changing(n: number, view: DataView, at: number): void
@@ -36,14 +36,14 @@ export interface StagedKeys {
 export class Writer<L extends ChangeableLayers = ChangeableLayers, P extends WriterParts<L> = WriterParts<L>> {
   protected readonly parts: P
   #scratch: HeapBytes | undefined
-  /** True while user code may run in the middle of a call (iterables, getters of records). */
+  /** Whether user code may be running within a call (iterables, getters of records). */
   #busy = false
 
   constructor(parts: P) {
     this.parts = parts
   }
 
-  /** @throws ERR_STRIDE_TRANSACTION while another call is in the middle of user code: an iterable, a getter, a refinement */
+  /** @throws ERR_STRIDE_TRANSACTION while another call runs user code: an iterable, a getter, a refinement */
   assertIdle(call: string): void {
     if (!this.#busy) return
     const message = `${call} was called while another write reads its records`
@@ -86,7 +86,7 @@ export class Writer<L extends ChangeableLayers = ChangeableLayers, P extends Wri
     checkRecordNumber(n)
     const { locator } = this.parts
     if (!locator.isLiveForChange(n)) {
-      // Stored again, the bit and the checksum of a deleted record agree.
+      // Storing both again repairs a deletion bit that contradicts its checksum.
       if (locator.hasContradiction(n)) this.stageDeletion(n, false)
       return false
     }
@@ -95,15 +95,15 @@ export class Writer<L extends ChangeableLayers = ChangeableLayers, P extends Wri
     return true
   }
 
-  /** Deletes the record that `find` finds, below 0 for none. @returns whether there was one */
+  /** Deletes the record that `find` returns. @param find returns a negative number if there is none @returns whether there was one */
   deleteFound(find: () => number): boolean {
     const n = find()
     return n >= 0 && this.delete(n)
   }
 
   /**
-   * Replaces the record that has a key of this one, or stages a new one.
-   * @param rivalOf finds the live record with the key of the bytes at 0; below 0 where there is none
+   * Replaces the record with the same unique key, or stages a new one.
+   * @param rivalOf finds the live record with the key of the bytes at 0; negative if there is none
    */
   upsert(
     record: unknown,
@@ -123,7 +123,7 @@ export class Writer<L extends ChangeableLayers = ChangeableLayers, P extends Wri
     }
   }
 
-  /** Stages a record at a number where there is none. */
+  /** Stages a record at the number of a deleted record. */
   protected insert(n: number, record: unknown): void {
     const { view, bytes } = this.#image
     this.#encode(n, () => this.parts.codec.encode(record, view, bytes, 0))
@@ -136,14 +136,14 @@ export class Writer<L extends ChangeableLayers = ChangeableLayers, P extends Wri
     changed()
   }
 
-  /** Stages a record that gets its number once it is encoded. */
+  /** Encodes and stages a new record. @returns its number */
   protected insertNew(record: unknown): number {
     const { view, bytes } = this.#image
     this.parts.codec.encode(record, view, bytes, 0)
     return this.appendEncoded(this.#image)
   }
 
-  /** Stages a new record, whose image lies at position 0. @returns its number. A flat file has no new ones */
+  /** Stages a new record, whose image is at position 0. @returns its number. Not possible in a flat file */
   protected appendEncoded(_image: RecordBytes): number {
     throw new InvariantError('nothing can be appended here')
   }
@@ -154,7 +154,7 @@ export class Writer<L extends ChangeableLayers = ChangeableLayers, P extends Wri
     changed()
   }
 
-  /** No other write begins until `leave`: user code may run. */
+  /** Refuses other writes until `leave`, while user code may run. */
   protected enter(call: string): void {
     this.assertIdle(call)
     this.#busy = true
@@ -163,7 +163,7 @@ export class Writer<L extends ChangeableLayers = ChangeableLayers, P extends Wri
     this.#busy = false
   }
 
-  /** Where a record is encoded before it is staged. */
+  /** The buffer in which a record is encoded before it is staged. */
   get #image(): HeapBytes {
     if (this.#scratch === undefined) {
       this.#scratch = HeapBytes.ofSize(this.parts.locator.staging.recordSize)
@@ -194,7 +194,7 @@ export class Writer<L extends ChangeableLayers = ChangeableLayers, P extends Wri
   }
 }
 
-/** The same refusal with the record's place added; other errors as they are. */
+/** Adds the record's place to a refusal. Other errors are returned unchanged. */
 export function withFacts(
   error: unknown,
   facts: { readonly recordNumber?: number; readonly batchIndex?: number },

@@ -1,19 +1,19 @@
 /**
- * Keeps a reader at one commit while the writer of another process goes on: what later commits replaced is taken from the
- * journal and laid over the file, in this process's memory.
+ * Keeps a reader at one commit (the held commit) while the writer of another process continues. The before-images of later commits are read
+ * from the journal into this process's memory, and hide the changed records of the file.
  *
- *   HC1  a commit is in the journal, whole, before its changes are stored into the file (D3). So a record that no later frame names
- *        lies in the file as it was, and one that a frame names was what the first such frame replaced.
- *   HC2  what was laid is right for one value of the writer's sequence. Who reads compares it before and after.
- *   HC3  where a frame is no longer in the journal, the held commit is lost, and never guessed.
- *   HC5  a record of which frames have patches alone is made of what lies in the file now and of what these patches replaced, the
- *        first one last. The file is read before the words are asked how far commits may be in it, and frames are read up to there.
- *   HC6  a short frame can name many records: the memory of what is laid is bounded, and beyond it the held commit is lost.
- *   HC4  keys of records that were changed or appended since are told to whoever opens pages of an index that are newer than the
- *        held commit: such entries are then looked up in the records. Of an index that was created since not all keys may be known.
+ *   HC1  a commit's frame is whole in the journal before its changes are stored in the file (D3). A record that no later frame changes is
+ *        therefore unchanged in the file. The held version of any other record is the before-image in the first frame that changes it.
+ *   HC2  the before-images are complete for one value of the shared sequence. The reader compares it before and after reading.
+ *   HC3  if a frame is no longer in the journal, the held commit is lost. Its records are never guessed.
+ *   HC5  if frames have only patches of a record, its held version is built from the record in the file and the old bytes of the patches,
+ *        applied from the last to the first. The file is read first, then the shared words, and frames are read up to the commit in them.
+ *   HC6  a short frame can change many records. The memory for before-images is bounded; if it is used up, the held commit is lost.
+ *   HC4  an index whose pages are newer than the held commit gets the keys of all records that were changed or appended since. These
+ *        records are then compared with the key. For an index that was created since, some keys may be unknown.
  *
- * The value may be odd: records that the writer is storing right now are among those that frames name.
- * Who decides when a commit is held: reader-session.ts, consistent-reads.ts.
+ * The sequence may be odd, since frames also cover the records that the writer is storing right now.
+ * When a commit is held: reader-session.ts, consistent-reads.ts.
  */
 
 import { StrideError } from '../../errors.ts'
@@ -29,7 +29,7 @@ import type { Locator } from '../staging/locator.ts'
 import type { Staging } from '../staging/staging.ts'
 import type { RecoveryLimits } from './recovery-limits.ts'
 
-/** The commit that a reading began with cannot be seen any more: the reading begins again, with a later one. */
+/** The held commit is lost. The reading is repeated at a later commit. */
 export class HeldCommitLost extends StrideError {
   constructor(path: string) {
     super('ERR_STRIDE_BUSY', `${path} changed so fast that what was replaced is no longer at hand`, {
@@ -38,9 +38,9 @@ export class HeldCommitLost extends StrideError {
   }
 }
 
-/** How many bytes of frames are kept for indexes. */
+/** The most bytes of frames that are kept for indexes. */
 const KEPT_BYTES_MAX = 64 * 1024 * 1024
-/** However small the limits are, images of so many bytes are laid over the file. */
+/** Minimum of the memory limit of before-images. */
 const LAID_BYTES_MIN = 1024 * 1024
 
 /** The store that is read. */
@@ -54,15 +54,15 @@ export class HeldCommit {
   readonly #file: HeldStore
   readonly #size: number
   readonly #tail: JournalTail
-  /** Frames behind the held commit; undefined once they became too many to keep. */
+  /** The frames after the held commit; undefined once they are too many to keep. */
   #frames: Frame[] | undefined = []
   #frameBytes = 0
-  /** Those of them whose replaced images are not laid yet. */
+  /** The frames whose before-images are not set yet. */
   readonly #unlaid: Frame[] = []
-  /** Of images that were laid. */
+  /** Memory of the before-images. */
   #laidBytes = 0
 
-  /** @param state what is committed as the reader sees it, laid over or in the file */
+  /** @param state the committed state to hold */
   constructor(file: HeldStore, { commitNumber, size }: PublishedState) {
     this.#file = file
     this.#size = size
@@ -70,22 +70,22 @@ export class HeldCommit {
   }
 
   /**
-   * Lays over the file what the commits since the last call replaced.
-   * @returns the sequence for which the locator then finds the held commit; undefined where that commit is lost
+   * Sets the before-images of the commits since the last call in the locator's staging.
+   * @returns the sequence for which the locator then finds the held commit; undefined if that commit is lost
    */
   layOver(locator: Locator, follower: Follower): number | undefined {
     const sequence = follower.sequence()
     const published = (sequence & 1) === 0 ? follower.state() : undefined
     if (!this.#readFrames(published) || !this.#layUnlaid(locator, follower)) return undefined
-    // Words that changed while they were read say nothing; the next look has new ones.
+    // Words that changed while they were read are not used. The next call reads them again.
     if (published !== undefined && follower.sequence() === sequence) this.#place(locator, published)
     return sequence
   }
 
   /**
-   * Tells of every key that a record has had since the held commit, and of those of records that were appended.
-   * @param told of how many frames it told before
-   * @returns of how many it has told now; undefined where not all keys are known
+   * Notes every key that records have had since the held commit, including appended records.
+   * @param told the count of frames whose keys were noted before
+   * @returns the count of frames whose keys are noted now; undefined if not all keys are known
    */
   tellKeys(locator: Locator, notes: KeyNotes, told: number): number | undefined {
     const frames = this.#frames
@@ -95,7 +95,7 @@ export class HeldCommit {
     let size = told === 0 ? this.#size : (frames[told - 1] as Frame).head.size
     for (const frame of frames.slice(told)) {
       const { head, bytes } = frame
-      // Large batches lie in the file alone.
+      // Large batches are only in the data file.
       for (let n = size; n < head.appendStart; n++) {
         const offset = offsetOf(locator.addressing, n)
         const window = locator.pool.acquire(offset, recordSize)
@@ -111,11 +111,11 @@ export class HeldCommit {
     return frames.length
   }
 
-  /** Reads the frames that came since. @returns whether all of them are there */
+  /** Reads the new frames. @returns whether none is missing */
   #readFrames(published: PublishedState | undefined): boolean {
     const { file, addressing } = this.#file
     if (!this.#readUpTo(published?.commitNumber ?? Number.POSITIVE_INFINITY)) return false
-    // A journal that was ended meanwhile took its frames along, and the root counts them.
+    // If the journal was ended meanwhile, its frames are gone, and the root has a higher commit number.
     return published !== undefined || readRoot(file, addressing).commitNumber <= this.#tail.commitNumber
   }
 
@@ -137,9 +137,9 @@ export class HeldCommit {
   }
 
   /**
-   * Lays what the frames replaced that were read and not laid. What a patch leaves out is taken from the file, where later commits
-   * may be already: their frames are read as well, and laid by the next call (HC5).
-   * @returns whether the frames are all there, and the images are not too many (HC6)
+   * Sets the before-images of the frames that were read. Bytes that a patch lacks are read from the file, which may contain later commits;
+   * their frames are read as well, and used by the next call (HC5).
+   * @returns false if a frame is missing or the images take too much memory (HC6)
    */
   #layUnlaid({ staging, addressing }: Locator, follower: Follower): boolean {
     const { recordSize } = addressing
@@ -150,7 +150,7 @@ export class HeldCommit {
     let isTooMuch = false
     for (const frame of frames) {
       visitChanges(frame, recordSize, ({ recordNumber: n, patchAt }) => {
-        // Records behind the end were not there.
+        // Records beyond the held size did not exist.
         if (n >= this.#size || isTooMuch || staging.isStaged(n) || images.has(n)) return
         isTooMuch = this.#laidBytes + (images.size + 1) * recordSize > bytesMax
         if (isTooMuch) return
@@ -165,7 +165,7 @@ export class HeldCommit {
     for (const frame of frames.toReversed()) {
       visitChanges(frame, recordSize, change => {
         const image = images.get(change.recordNumber)
-        // Of several changes the first one replaced what is held: it is laid last.
+        // Frames are undone from the last to the first.
         if (image === undefined) return
         if (layReplaced(frame.bytes, change, image)) absent.delete(change.recordNumber)
         else absent.add(change.recordNumber)
@@ -176,7 +176,7 @@ export class HeldCommit {
     return true
   }
 
-  /** Record n as it is now, in the file or laid over it; any mixture of its versions will do (PA1). */
+  /** Copies the present bytes of record n, set before or in the file. Any mixture of its versions is right (PA1). */
   #readNow(n: number, target: Buffer, staging: Staging): void {
     const slot = staging.find(n)
     if (slot === undefined) {
@@ -188,7 +188,7 @@ export class HeldCommit {
     staging.imageSource(slot).bytes.copy(target, 0, at, at + target.length)
   }
 
-  /** Growth moves the tables behind the array, and records come to lie where they were. */
+  /** Follows the tables, which growth moves behind the array, since records are then stored over the old ones. */
   #place({ deletionBits, checksums, pool, addressing }: Locator, published: PublishedState): void {
     pool.setEnd(Math.min(fileEnd(addressing, published), this.#file.file.size()))
     if (deletionBits.offset !== published.liveBitsOffset) deletionBits.place(published.liveBitsOffset)

@@ -1,9 +1,9 @@
 /**
- * What a read-only opener sees: the state that a live writer publishes, or the root and the journal that a dead one left.
+ * The committed state that a read-only opener sees: published by a live writer, or read from the root and the journal of a dead one.
  *
- *   S2  while a writer is ready, the shared words tell what is committed; otherwise the journal's whole frames are laid
- *       over the file in this process's memory, and nothing is written. That is right while a writer opens the store, too:
- *       what recovery puts into the file is what these frames say.
+ *   S2  while a writer is ready, the shared words have the committed state. Otherwise the journal's whole frames become an overlay in this
+ *       process's memory, and nothing is written. That is also right while a writer opens the store, since its recovery stores the
+ *       changes of the same frames.
  */
 
 import { StrideError } from '../../errors.ts'
@@ -26,19 +26,19 @@ import { NOTHING_RECOVERED, type Recovery, recoveryOf } from './recovery.ts'
 import type { RecoveryLimits } from './recovery-limits.ts'
 
 const WAIT_MS_MAX = 10_000
-/** Where no lock tells whether a process writes, apparent damage may be a checkpoint that goes on: for so long. */
+/** If no lock shows whether a process writes, apparent damage may be a running checkpoint. Reading is retried for so long. */
 const UNCERTAIN_MS = 500
 const POLL_MS = 2
 
 export interface ReaderState {
   readonly state: PublishedState
-  /** The shared sequence that this belongs to. */
+  /** The shared sequence at which the state was read. */
   readonly sequence: number
-  /** Whether a writer was storing the next commit into the file. */
+  /** Whether a writer was storing the next commit in the file. */
   readonly isUnderWay?: boolean
-  /** What looks past later commits, where the file has gone on. */
+  /** Hides later commits that are in the file already. */
   readonly held?: HeldCommit
-  /** What lies over the file, where no writer put it there. */
+  /** The journal's changes that are not in the file; undefined if there are none or a writer is ready. */
   readonly overlay: NetChanges | undefined
   readonly recovery: Recovery
 }
@@ -53,7 +53,7 @@ interface Readable {
   readonly limits: RecoveryLimits
 }
 
-/** In steps, as long as a journal is read. @throws ERR_STRIDE_BUSY, _CORRUPT, _JOURNAL_MISSING, _TRUNCATED, _IO */
+/** Reads the state, in steps if a journal is read. @throws ERR_STRIDE_BUSY, _CORRUPT, _JOURNAL_MISSING, _TRUNCATED, _IO */
 export function* readState(store: Readable, follower: Follower): QuietSteps<ReaderState> {
   const deadline = new Deadline(WAIT_MS_MAX)
   const uncertain = new Deadline(store.platform.lockObstacle === undefined ? 0 : UNCERTAIN_MS)
@@ -77,11 +77,11 @@ export function* readState(store: Readable, follower: Follower): QuietSteps<Read
   }
 }
 
-/** What the words say; undefined where they changed meanwhile. */
+/** The state in the shared words; undefined if they changed meanwhile. */
 function readPublished({ file, addressing }: Readable, follower: Follower): ReaderState | undefined {
   const sequence = follower.settle()
   const isUnderWay = (sequence & 1) === 1
-  // Until the writer has stored a commit the words tell of the one before, unless it is changing them right now.
+  // During a store the words still have the previous commit. If none can be read from them, the writer is changing them right now.
   if (isUnderWay && follower.appliedCommit() === 0) return undefined
   const state = follower.state()
   if (follower.sequence() !== sequence) return undefined
@@ -90,7 +90,7 @@ function readPublished({ file, addressing }: Readable, follower: Follower): Read
   return { state, sequence, isUnderWay, overlay: undefined, recovery: NOTHING_RECOVERED }
 }
 
-/** What root and journal say; undefined where a writer changed them meanwhile. */
+/** The state in root and journal; undefined if a writer changed them meanwhile. */
 function* readLeft(
   store: Readable,
   follower: Follower,
@@ -113,16 +113,16 @@ function* readLeft(
     found = { state, sequence, overlay, recovery: recoveryOf(scan) }
     return found
   } catch (error) {
-    // A writer that opens the store ends the journal, or finds the same damage and goes.
+    // A writer that is opening the store may have ended the journal; if the damage is real, it fails, too.
     if (uncertain.isOver && lock.writerState() === 'none' && follower.sequence() === sequence) throw error
     return undefined
   } finally {
-    // The overlay goes on reading from it.
+    // An overlay still reads from the journal.
     if (found?.overlay === undefined) scan?.close()
   }
 }
 
-/** What is committed with these changes; records of theirs may lie in the file behind the room that the root knows. */
+/** The committed state with the journal's changes. Records stored in place may be beyond the root's capacity. */
 function laidOver(root: Root, { commitNumber, size, deletedCount }: NetChanges): PublishedState {
   return { ...root, commitNumber, size, deletedCount, capacity: Math.max(root.capacity, size) }
 }

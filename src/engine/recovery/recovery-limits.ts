@@ -1,16 +1,15 @@
 /**
- * How much does recovery do before a store is open, how much memory does it use, and how much does a writer leave to it? Tests use
- * smaller limits.
+ * Limits of recovery: its work before a store is open, its memory, and the work that a writer leaves to it. Tests use smaller ones.
  */
 
 export interface RecoveryLimits {
-  /** Before the store is open so many changes go into the file; more of them go there in turns. */
+  /** At most so many changes are stored in the file before the store is open. More of them are stored afterwards, in turns. */
   readonly changesAtOnce: number
-  /** A journal of so many bytes is made durable before the store is open; a larger one in turns. */
+  /** A journal of at most so many bytes is made durable before the store is open, a larger one afterwards, in turns. */
   readonly journalBytesAtOnce: number
-  /** Of a journal so many bytes are kept in memory; what is beyond is read again. */
+  /** Cache for the bytes of a journal. Bytes that do not fit are read again when needed. */
   readonly journalBytesKept: number
-  /** After so many changes a writer leaves a segment of its journal, of which recovery may find two. */
+  /** A writer leaves a segment of its journal after so many changes. Recovery may find two segments. */
   readonly changesPerSegment: number
 }
 

@@ -1,8 +1,8 @@
 /**
  * How does opening for writing recover from a crash? It finds the changes in the journal that the file lacks.
  *
- * A few changes are stored into the file before the store opens. Many changes are stored while it is already open, since each may lie on
- * a page of its own. Which frames count: journal-scan.ts. Storing them: replay.ts.
+ * A few changes are stored in the file before the store opens. Many changes are stored while it is already open, since each may be on a
+ * page of its own. Which frames are valid: journal-scan.ts. Storing their changes: replay.ts.
  */
 
 import { journalPathOf } from '../format/file-names.ts'
@@ -22,9 +22,9 @@ export interface RebuiltIndex {
 
 /** What opening had to do after a crash. */
 export interface Recovery {
-  /** Commits that were replayed from the journal, since the data file did not hold them. */
+  /** Commits that were replayed from the journal, since they were not in the data file. */
   readonly commitsReplayed: number
-  /** Bytes that were dropped, behind the last whole commit in the journal. */
+  /** Bytes of the journal's torn tail, which were dropped. */
   readonly bytesDropped: number
   /** Where these bytes were, and why they were dropped; absent if there were none. */
   readonly dropped?: DroppedFrames
@@ -43,15 +43,15 @@ export function recoveryOf({ commits, dropped }: JournalScan): Recovery {
 }
 
 export interface Recovered {
-  /** The root that counts, as it is in the file. */
+  /** The valid root in the file. */
   readonly root: Root
-  /** What is still to be put into the file. */
+  /** The changes that are still to be stored in the file. */
   readonly replay?: Replay
 }
 
 /**
- * Puts what was scanned into the file and ends the journal, or leaves that to the replay that is returned. A store that was
- * closed needs none.
+ * Stores the scanned changes in the file and ends the journal, or returns a replay that does so later. A store that was closed needs no
+ * replay.
  * @throws ERR_STRIDE_CORRUPT, _NO_SPACE, _IO
  */
 export function* recover(store: Recoverable, scan: JournalScan, isLeft: boolean): QuietSteps<Recovered> {
@@ -63,7 +63,7 @@ export function* recover(store: Recoverable, scan: JournalScan, isLeft: boolean)
   return { root: replay.finish() }
 }
 
-/** Whether the file alone holds everything, both roots say so, and no journal is left. */
+/** Whether the file alone contains everything, both roots say so, and no journal is left. */
 function isAtRest({ platform, path, file, root }: Recoverable): boolean {
   const isWhole = readRootPages(file).every(page => page.root !== undefined)
   return root.journalSegment === 0 && isWhole && !platform.exists(journalPathOf(path))

@@ -1,18 +1,16 @@
 /**
- * How are the commits of a crashed writer's journal stored in the file?
+ * Replay: stores the commits of a crashed writer's journal in the file.
  *
- *   RP1  every byte that a frame changed is stored again, even if it looks equal: what is there may be torn, or in the system's cache
- *        alone.
- *   RP2  the root that ends the journal is stored only after the data is synced; a crash in between finds the same
- *       journal again, and replays it again.
- *   RP3  nothing is written behind frames that were read: the next journal has another salt.
- *   RP4  the journal is synced before the file is touched, and the root that names none before the journal is removed:
- *       after a killed process both may be in the system's cache alone. Its frames, and the root that was found, are stored again
- *       before: after a failed sync the system takes what it holds for clean, and a sync alone stores nothing.
- *       Until that is done nothing of the journal is said to be durable.
- *   RP5  until it is over nothing else writes to the file; whoever reads looks at the net changes first.
- *   RP6  once the frames are durable, and before their changes go into the file, the shared words name the last commit: an older
- *       copy of the journal is refused beside a file that may hold some of these changes.
+ *   RP1  every byte that a frame changed is stored again, even if it reads as equal. It may be torn, or only in the system's cache.
+ *   RP2  the root that ends the journal is stored only after the data is synced. After a crash in between, the same journal is replayed
+ *        again; replay is idempotent.
+ *   RP3  nothing is appended to a journal that was read. The next journal has another salt.
+ *   RP4  the journal is synced before the file is changed, and the root without a journal before the journal is removed. After a killed
+ *        process both may be only in the system's cache. The frames and the found root are stored again before these syncs, since after a
+ *        failed sync the system takes cached pages for clean. Until then no commit of the journal is reported as durable.
+ *   RP5  during the replay nothing else writes to the file, and reads use the net changes as an overlay.
+ *   RP6  the shared words name the last commit once the frames are durable, before their changes are stored in the file. An older copy of
+ *        the journal is then refused beside a file that may contain some of these changes.
  */
 
 import type { Platform, PlatformFile } from '../../mmap/platform.ts'
@@ -35,7 +33,7 @@ import type { Publisher } from '../sharing/publication.ts'
 import { NEXT_TURN, type Protocol, runBlocking, runInBackground } from '../steps/protocol.ts'
 import type { RecoveryLimits } from './recovery-limits.ts'
 
-/** What a replay works on. */
+/** The store that is recovered. */
 export interface Recoverable {
   readonly platform: Platform
   readonly path: string
@@ -54,14 +52,14 @@ const JOURNAL_BYTES_A_STEP = 1024 * 1024
 
 export class Replay {
   readonly #store: Recoverable
-  /** The last image of each record that the journal changes. */
+  /** The net change of the journal. */
   readonly net: NetChanges
-  /** The journal that it comes from. */
+  /** The scanned journal. */
   readonly scan: JournalScan
   readonly #changesAStep: number
   #isSecured: boolean
   readonly #roots: RootWriter
-  /** Makes durable what else must be so before the journal goes. */
+  /** Called before the journal ends. Makes the index file durable. */
   beforeEnd: () => void = () => {}
   readonly #poisoning: Poisoning
   readonly #applier: Applier
@@ -70,7 +68,7 @@ export class Replay {
   #root: Root | undefined
   #isStopped = false
 
-  /** Makes durable what it relies on, where that is not long, and makes room. @throws ERR_STRIDE_CORRUPT, _NO_SPACE, _IO */
+  /** Makes a short journal durable, and allocates room for the records. @throws ERR_STRIDE_CORRUPT, _NO_SPACE, _IO */
   constructor(store: Recoverable, net: NetChanges, scan: JournalScan) {
     this.#store = store
     this.net = net
@@ -92,7 +90,7 @@ export class Replay {
     this.#capacity = Math.max(root.capacity, net.size)
     if (this.#capacity > root.capacity) {
       if (deletionBits.exists || checksums.exists) {
-        // Growth writes a root of its own where tables lie behind the array.
+        // In a store with tables each growth stores a root, so the root's capacity cannot be too small.
         const what = `the journal has ${net.size} records, the array ${root.capacity}`
         throw corrupt(path, root.liveBitsOffset, what)
       }
@@ -110,7 +108,7 @@ export class Replay {
     this.#applier = new Applier({ addressing, pool, deletionBits, checksums }, new DirtyRanges(), true)
   }
 
-  /** What is committed, and where it lies once it is in the file. */
+  /** The root after the replay. */
   get state(): Root {
     const { commitNumber, size, deletedCount } = this.net
     const { root } = this.#store
@@ -118,25 +116,25 @@ export class Replay {
     return { ...root, commitNumber, size, deletedCount, capacity: this.#capacity, lineage }
   }
 
-  /** The last commit that survives the loss of power: the journal's frames do once they are secured. */
+  /** The last commit that survives a loss of power. Those of the journal do once it is secured. */
   get durableCommit(): number {
     return this.#isSecured ? this.net.commitNumber : this.#store.root.commitNumber
   }
 
-  /** Makes the frames that were read durable, blocking (RP4). @throws ERR_STRIDE_IO, once; _POISONED */
+  /** Makes the journal's frames durable, blocking (RP4). @throws ERR_STRIDE_IO, once; _POISONED */
   secure(): void {
     this.#poisoning.assert()
     if (!this.#isSecured) this.#poisoning.guard(() => runBlocking(this.#securing()))
   }
 
-  /** Does all that is left, blocking. @returns the root that counts then @throws ERR_STRIDE_IO, once; _POISONED */
+  /** Replays what is left, blocking. @returns the new root @throws ERR_STRIDE_IO, once; _POISONED */
   finish(): Root {
     this.#poisoning.assert()
     if (this.#root === undefined) this.#poisoning.guard(() => runBlocking(this.#replaying()))
     return this.#root as Root
   }
 
-  /** Does the same in turns of the event loop. @returns the root; undefined where it was finished or stopped meanwhile */
+  /** Like `finish`, in turns of the event loop. @returns the new root; undefined if it was finished or stopped meanwhile, or failed */
   async run(): Promise<Root | undefined> {
     const isOver = (): boolean => this.#isStopped || this.#root !== undefined || this.#poisoning.isPoisoned
     try {
@@ -147,23 +145,23 @@ export class Replay {
     }
   }
 
-  /** Whether it failed: nothing more is written then. */
+  /** Whether it failed. Nothing more is written then. */
   get isPoisoned(): boolean {
     return this.#poisoning.isPoisoned
   }
 
-  /** Goes no further in the background; what is in the file already does no harm. */
+  /** Stops the background work. Changes that are already in the file do no harm. */
   stop(): void {
     this.#isStopped = true
   }
 
-  /** Closes the journal. Nothing more is read from it. */
+  /** Stops, and closes the journal. */
   close(): void {
     this.stop()
     this.scan.close()
   }
 
-  /** A blocking drive may overtake one in the background: each goes on where the other left off. */
+  /** A blocking run may overtake one in the background. It continues where that one stopped. */
   *#replaying(): Protocol {
     yield* this.#securing()
     this.#store.publisher.begin(this.net.commitNumber)
@@ -194,13 +192,13 @@ export class Replay {
     return platform.open(journalPathOf(path), { access: 'readwrite', create: 'never' })
   }
 
-  /** @returns whether something is left */
+  /** Stores the next changes. @returns false if none was left */
   #step(): boolean {
     const { net } = this
     const from = this.#done
     if (from >= net.numbers.length) return false
     const to = from + this.#changesAStep
-    // Storing a part of a page that is not in memory waits for the disk: the next step's pages are asked for now.
+    // A store into a page that is not in memory waits for the disk, so the next step's pages are read ahead.
     if (from === 0) this.#readAhead(0)
     this.#readAhead(to)
     this.#applier.apply(part(net, from, to))
@@ -211,14 +209,14 @@ export class Replay {
   #readAhead(from: number): void {
     const { net } = this
     const { pool, addressing } = this.#store
-    // A few are no slower one by one.
+    // For a few changes it saves no time.
     if (net.numbers.length < CHANGES_A_STEP) return
     for (const n of net.numbers.subarray(from, from + this.#changesAStep)) {
       if (n < net.size) pool.readAhead(offsetOf(addressing, n), addressing.recordSize)
     }
   }
 
-  /** The data is synced: the file alone holds everything, and says so. */
+  /** Ends the journal, after the data was synced: stores both roots, and removes the journal. */
   #end(): void {
     const { platform, path, file } = this.#store
     const { commitNumber, size, deletedCount, capacity, lineage } = this.state
@@ -234,7 +232,7 @@ export class Replay {
   }
 }
 
-/** Stores the bytes of a journal again, whole blocks, about a megabyte each time that it is asked to. */
+/** Steps that store the bytes of a journal again, in whole blocks of about a megabyte. */
 function* storing({ extents, bytes }: JournalScan): Generator<(journal: PlatformFile) => void> {
   if (bytes === undefined) return
   for (const { offset, end } of extents) {

@@ -22,7 +22,7 @@ export class ConcurrentReading<S extends AnySchema> extends Reading<S, CommitVie
   override get isClosed(): boolean {
     return this.#over !== undefined || this.#store.isClosed
   }
-  /** Changes whenever something may have changed under a walk. */
+  /** Changes whenever records may have changed during a walk. */
   override get version(): number {
     return super.version + this.#store.version
   }
@@ -33,7 +33,7 @@ export class ConcurrentReading<S extends AnySchema> extends Reading<S, CommitVie
     this.changed()
   }
 
-  /** Does nothing: no record is hot here, and the pool has the store as its watcher. */
+  /** Does nothing. The store already watches the pool, and transactions have no hot records. */
   override watch(): void {}
 
   /** @throws ERR_STRIDE_CLOSED, _TRANSACTION, _CONFLICT */

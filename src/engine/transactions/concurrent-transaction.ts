@@ -29,19 +29,19 @@ import { ReadNumbers } from './read-numbers.ts'
 import { TrackingLocator } from './tracking-locator.ts'
 import { ViewIndexes } from './view-indexes.ts'
 
-/** The store, as far as a transaction needs it. */
+/** The parts of the store that a transaction needs. */
 export interface TransactionStore<S extends AnySchema> {
   readonly reading: Reading<S>
   readonly session: WriterSession<S>
   readonly epoch: { readonly value: number }
   readonly stagedBytesMax: number
   durabilityOf(options: CommitOptions | undefined, call: string): Durability
-  /** The objects that write. @throws ERR_STRIDE_READ_ONLY, _CLOSED, _TRANSACTION, _POISONED, _BUSY */
+  /** The writing parts. @throws ERR_STRIDE_READ_ONLY, _CLOSED, _TRANSACTION, _POISONED, _BUSY */
   writable(): WritingParts
   dropStaged(): void
 }
 
-/** What is released once the transaction has ended or was collected. */
+/** Resources that are released once the transaction has ended or was collected. */
 interface Held {
   readonly view: CommitView
   readonly parts: WritingParts
@@ -195,7 +195,7 @@ export class ConcurrentTransaction<S extends AnySchema = AnySchema, out I = NoIn
 
   /**
    * Makes all its changes durable as the next commit of the store, and ends the transaction. If a commit has changed a record that it
-   * read or wrote, it can never commit: begin another one. Where it is refused for another reason, it is unchanged.
+   * read or wrote, it can never commit: begin another one. If it is refused for another reason, it is unchanged.
    * @returns the number of the commit; without changes that of the commit that it sees
    * @throws {StrideError} ERR_STRIDE_CONFLICT (a record that it read or wrote was changed by a commit, or is staged in the store),
    *   _DUPLICATE_KEY, _NO_SPACE, _LIMIT, _TRANSACTION (it has ended, a callback of the store is running, or the store has staged a bulk
@@ -211,7 +211,7 @@ export class ConcurrentTransaction<S extends AnySchema = AnySchema, out I = NoIn
     return this.#commit<number>(committer => committer.commitSync(durability))
   }
 
-  /** Drops its changes and ends it. Twice is fine, also after a commit. @throws {StrideError} ERR_STRIDE_TRANSACTION in its own callback */
+  /** Drops its changes and ends it. Idempotent, also after a commit. @throws {StrideError} ERR_STRIDE_TRANSACTION in its own callback */
   rollback(): void {
     this.#writer.assertIdle('rollback')
     if (!this.#reading.isClosed) this.#end('it was rolled back')

@@ -14,7 +14,7 @@ import type { Locator } from '../staging/locator.ts'
 import type { ReadNumbers } from './read-numbers.ts'
 import { SetAside } from './set-aside.ts'
 
-/** The store, as far as a commit needs it. */
+/** The parts of the store that a commit needs. */
 export interface MergeTarget {
   readonly path: string
   readonly parts: WritingParts

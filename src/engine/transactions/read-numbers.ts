@@ -25,7 +25,7 @@ export class ReadNumbers {
   #from = 0
   #to = 0
 
-  /** Whether so much was read that comparing single numbers does not pay. */
+  /** Whether so many numbers were read that comparing them one by one is slower than checking each changed record. */
   get isLarge(): boolean {
     return this.#runs.length > 0
   }

@@ -1,8 +1,8 @@
 /**
- * How are the store's own staged changes kept while a transaction commits? They are copied, dropped, and staged again afterwards.
+ * Keeps the store's own staged changes while a transaction commits: they are copied, dropped, and staged again afterwards.
  *
- *   SI1  afterwards the store's own changes are staged as before. Staging them again reads nothing from the file and needs no room in
- *        it, so that it cannot fail.
+ *   SI1  afterwards the store's own changes are staged as before. Staging them again reads nothing from the file and needs no room in it,
+ *        so it cannot fail.
  * A failed store or sync drops them, like all staged changes.
  */
 

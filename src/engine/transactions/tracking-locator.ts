@@ -1,7 +1,7 @@
 /**
  * How does a transaction find records? Like a store, and every record that it reads is noted.
  *
- *   TI1  a lookup by number reads its record, also an absent one. A walk reads the records that it gives.
+ *   TI1  a lookup by number reads its record, also an absent one. A walk reads the records that it returns.
  */
 
 import type { RecordBytes } from '../../schema/index.ts'
