@@ -114,6 +114,7 @@ export const MUTATIONS: readonly KnownBad[] = [
     name: 'the root of the indexes is stored before their pages are synced',
     file: 'src/engine/indexes/lifecycle/index-file.ts',
     find: `      yield this.#sync
+      this.#assertSound()
       writeIndexRoot`,
     replace: `      writeIndexRoot`,
     workload: after(CHECKPOINT),
