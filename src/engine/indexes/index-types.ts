@@ -66,5 +66,5 @@ export type HashStoreIndex<S extends AnySchema = AnySchema, Key = unknown> = Sto
   readonly count: never
 }
 
-/** The type of a store's indexes where none was declared. */
+/** The type of a store's indexes if none was declared. */
 export type NoIndexes = Readonly<Record<never, never>>

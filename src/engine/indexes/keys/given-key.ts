@@ -6,8 +6,8 @@
  *   KV1  a key is read whole before anything is encoded or looked up, each getter once.
  *   KV2  the values are copies: primitives, dates and bytes. Later changes of the caller's object are not seen.
  *   KV3  null and undefined are keys of fields that can hold them, and are refused for every other field.
- *   KV4  dates, byte arrays and arrays of another realm are taken like those of this one.
- * How the values become the bytes of a key: key-codec.ts.
+ *   KV4  dates, byte arrays and arrays of another realm are accepted like those of this one.
+ * Encoding the values as the bytes of a key: key-codec.ts.
  */
 
 import { shown } from '../../../options/shown-value.ts'
@@ -22,18 +22,18 @@ import {
   type PresenceStep,
 } from './key-plan.ts'
 
-/** What the byte of a presence step says. */
+/** Values of the byte of a presence step. */
 export const ABSENT = 0
 export const NULL = 1
 export const THERE = 2
 
 export class GivenKey {
   readonly plan: KeyPlan
-  /** For each step of the plan, as far as values were given: ABSENT, NULL or THERE, or the value of a leaf. */
+  /** One part for each step of the plan that has a value: ABSENT, NULL or THERE, or the value of a leaf. */
   readonly parts: readonly unknown[]
   /** How many fields of the index have a value. */
   readonly fieldCount: number
-  /** Where it was read from, for a plan of another layout. */
+  /** The caller's value, to be read again for a plan of another layout. */
   private readonly source: unknown
   private readonly isBound: boolean
 
@@ -68,7 +68,7 @@ export class GivenKey {
     return value instanceof GivenKey ? value.#for(plan) : new GivenKey(plan, value, true)
   }
 
-  /** The value given last, where it is one leaf; undefined otherwise. */
+  /** The last value, if it is a single leaf; otherwise undefined. */
   get lastLeaf(): { readonly step: LeafStep; readonly value: unknown } | undefined {
     const { fields, steps } = this.plan
     const { node, firstStep, isOptional } = fields[this.fieldCount - 1] as KeyField
@@ -78,14 +78,14 @@ export class GivenKey {
     return { step, value: this.parts[i] }
   }
 
-  /** The same key for another plan: read again only where the fields are other ones now. */
+  /** The same key for another plan. It is read again only if the plan has other fields. */
   #for(plan: KeyPlan): GivenKey {
     if (plan === this.plan || plan.form === this.plan.form) return this
     return new GivenKey(plan, this.source, this.isBound)
   }
 }
 
-/** How many values a key of several fields has. */
+/** The count of values of a key of several fields. */
 function keyLength(fields: readonly KeyField[], source: unknown): number {
   if (!Array.isArray(source)) {
     throw new TypeError(`A key of this index is an array of ${fields.length} values: ${shown(source)}`)
@@ -95,7 +95,7 @@ function keyLength(fields: readonly KeyField[], source: unknown): number {
   throw new TypeError(`A key of this index has ${fields.length} values: ${length}`)
 }
 
-/** The same of a bound, which may have fewer; one that is no array is that of the first field. */
+/** The count of values of a bound, which may have fewer. A bound that is no array is a value of the first field. */
 function boundLength(fields: readonly KeyField[], source: unknown): number {
   if (!Array.isArray(source)) return 1
   const { length } = source
@@ -103,7 +103,7 @@ function boundLength(fields: readonly KeyField[], source: unknown): number {
   throw new TypeError(`A bound of this index has 1 to ${fields.length} values: ${length}`)
 }
 
-/** Appends what the steps of a node stand for. */
+/** Reads the value of a node and appends its parts. */
 function readNode(plan: KeyPlan, node: Node, value: unknown, hasPresence: boolean, parts: unknown[]): void {
   if (hasPresence) {
     const step = plan.steps[parts.length] as PresenceStep
@@ -142,7 +142,7 @@ function readNode(plan: KeyPlan, node: Node, value: unknown, hasPresence: boolea
   }
 }
 
-/** A member that the schema does not have is a misspelt one: the right one would be missing without a word. */
+/** Refuses unknown members: one is likely misspelt, and the right member would silently be absent. */
 function refuseOthers(node: ObjectNode, value: object): void {
   for (const key in value) {
     if (!node.members.some(({ name }) => name === key)) throw new WrongKind(`an object without '${key}'`, value)
@@ -158,7 +158,7 @@ function presenceOf(step: PresenceStep, value: unknown): number {
   return value === null && canBeNull(step) ? NULL : THERE
 }
 
-/** NaN is behind every number: as a bound of a field that has none it would say "all" or "nothing". */
+/** Refuses NaN for a field that cannot hold it. NaN is above all numbers, so the bound would mean "all" or "nothing". */
 function refuseNaN({ steps }: KeyPlan, parts: readonly unknown[]): void {
   for (const [i, part] of parts.entries()) {
     const step = steps[i] as LeafStep | PresenceStep

@@ -20,7 +20,7 @@ export interface IndexDefinition {
   readonly unique: boolean
 }
 
-/** @throws TypeError for what cannot be meant */
+/** @throws TypeError for an invalid declaration */
 export function defineIndex(name: string, declaration: unknown): IndexDefinition {
   checkIndexName(name)
   const { on, kind, unique } = INDEX_DECLARATION.read(declaration, `index '${name}'`)
@@ -55,7 +55,7 @@ export function definitionsFrom(text: string, path: string): readonly IndexDefin
   }
 }
 
-/** What a file holds, if that is a definition. */
+/** The definition in a file's text; undefined if it is none. */
 export function definitionFrom(text: string): IndexDefinition | undefined {
   try {
     const { name, ...options } = JSON.parse(text) as IndexDefinition

@@ -1,5 +1,5 @@
 /**
- * How is a number written so that comparing bytes compares numbers? Big-endian, with the sign bit inverted.
+ * How is a number written so that comparing bytes compares numbers? Big-endian, with an inverted sign bit.
  *
  * Which values a field's key has: key-leaf.ts.
  */
@@ -17,7 +17,7 @@ export function orderedF16(bits: number): number {
   return (bits & 0x8000) !== 0 ? ~bits & 0xffff : bits ^ 0x8000
 }
 
-/** The bits of a float so that unsigned order is the value's. */
+/** The bits of a float, transformed so that their unsigned order is the order of the values. */
 export function orderedF32(bits: number): number {
   if ((bits & 0x7fffffff) > 0x7f800000) return 0xffffffff
   if (bits === 0x80000000) return 0x80000000
@@ -38,7 +38,7 @@ export function writeF64(high: number, low: number, key: DataView, to: number): 
   }
 }
 
-/** An integer from 0, big-endian, in one to six bytes. */
+/** Writes a non-negative integer, big-endian, in one to six bytes. */
 export function setInteger(key: DataView, to: number, size: number, value: number): void {
   let rest = value
   for (let i = size - 1; i >= 0; i--) {

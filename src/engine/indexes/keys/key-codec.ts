@@ -1,10 +1,10 @@
 /**
- * How do the key of a record, and a key that is looked up, become words that compare as the keys do?
+ * How are the key of a record and a looked-up key encoded as words that compare as the keys do?
  *
- *   KC1  the words of a record's key and of an equal value are equal, and those of unequal ones are not (key-leaf.ts, KL2).
- *   KC2  `extract` trusts no byte: it gives a key for any content of a record.
+ *   KC1  a record's key and a looked-up key have equal words exactly if their values are equal (key-leaf.ts, KL2).
+ *   KC2  `extract` trusts no byte: it returns a key for any content of a record.
  *   KC3  no code of a caller runs while `words` and the scratch bytes are in use: given-key.ts has run it before.
- * One leaf of at most four bytes is one word, made without a detour; so is one of eight bytes two words.
+ * A key that is one leaf of at most four bytes, or of eight, is converted to its one or two words directly.
  */
 
 import { InvariantError } from '../../../errors.ts'
@@ -15,7 +15,7 @@ import { ABSENT, GivenKey, NULL, THERE } from './given-key.ts'
 import { codeIn, type Fit, fromRecord, fromValue, named } from './key-leaf.ts'
 import type { KeyField, KeyPlan, KeyStep, LeafStep, PresenceLevel } from './key-plan.ts'
 
-/** How the one leaf of a short key is read; 'steps' for every other key. */
+/** How a key of one leaf is read; 'steps' for every other key. */
 type Shortcut = 'steps' | 'text' | 'u8' | 'u16' | 'u32' | 'i32' | 'u64' | 'i64' | 'f64'
 
 const SHORTCUTS: Readonly<Record<string, Shortcut>> = {
@@ -30,7 +30,7 @@ const SHORTCUTS: Readonly<Record<string, Shortcut>> = {
   date: 'i64',
 }
 
-/** Where a value could not be encoded whole: so many bytes of the key are fixed, and it lies just above or below all that begin so. */
+/** The position of a value that no field can hold: just above or below all keys that begin with so many bytes of `words`. */
 export interface Bound {
   readonly fixedBytes: number
   readonly fit: Fit
@@ -40,20 +40,20 @@ export class KeyCodec {
   readonly plan: KeyPlan
   /** Bytes of a key. */
   readonly bytes: number
-  /** Words of a key; the last one is filled up with zeros. */
+  /** Words of a key; the last one is padded with zeros. */
   readonly wordCount: number
-  /** What extract or encode wrote last. */
+  /** The key that `extract` or `encode` wrote last. */
   readonly words: Uint32Array
   readonly #scratch: Buffer
   readonly #view: DataView
   readonly #shortcut: Shortcut
-  /** The one step of a key that is one field without nulls, but for bytes, of which any number may be asked for. */
+  /** The only step of a key that is one field without nulls. Not for bytes, since a looked-up value may have any length. */
   readonly #leaf: LeafStep | undefined
   readonly #offset: number
   readonly #isLittle: boolean
-  /** Of a key that is one text: the highest character that is one byte of it. */
+  /** For a key that is one text: the highest character code that takes one byte. */
   readonly #codeMax: number
-  /** Where the bytes of a key stand that say whether something is there. */
+  /** Positions of the presence bytes in a key. */
   readonly #presences: readonly number[]
   /** Enums that list null. */
   readonly #nullables: readonly LeafStep[]
@@ -68,7 +68,7 @@ export class KeyCodec {
     const only = plan.steps.length === 1 ? (plan.steps[0] as KeyStep) : undefined
     const leaf = only?.kind === 'leaf' ? only : undefined
     this.#shortcut = leaf === undefined ? 'steps' : shortcutOf(leaf.node)
-    // The one step of an object, a tuple or an array is not its value.
+    // The value of an object, a tuple or an array is not the value of its only step.
     const isWrapped = plan.fields.some(({ node }) => isContainer(node))
     this.#leaf = isWrapped || leaf?.node.type === 'bytes' ? undefined : leaf
     this.#codeMax = leaf?.node.type === 'latin1' ? 0xff : 0x7f
@@ -78,7 +78,7 @@ export class KeyCodec {
     this.#nullables = plan.steps.filter(step => step.kind === 'leaf').filter(({ nullCode }) => nullCode >= 0)
   }
 
-  /** Whether one of the values in `words` is null or absent, or has something in it that is. */
+  /** Whether one of the values in `words`, or a value within it, is null or absent. */
   get hasNull(): boolean {
     for (const at of this.#presences) if (this.#byteAt(at) !== THERE) return true
     for (const { at, size, nullCode } of this.#nullables) {
@@ -99,18 +99,18 @@ export class KeyCodec {
     return this.isWord && this.#leaf !== undefined
   }
 
-  /** Whether that word is the value itself. */
+  /** Whether a key is one word that is the value itself. */
   get isUnsignedWord(): boolean {
     return this.#shortcut === 'u32' && this.#leaf !== undefined
   }
 
-  /** The key of the record at `at`, where it is one word. */
+  /** The key of the record at `at`, if `isWord`. */
   wordAt(view: DataView, at: number): number {
     const word = view.getUint32(at + this.#offset, this.#isLittle)
     return this.#shortcut === 'u32' ? word : (word ^ 0x80000000) >>> 0
   }
 
-  /** The word of a value, where a key is a plain word; -1 where no record can have it. @throws TypeError */
+  /** The word of a value, if `isPlainWord`; -1 if no record can have it. @throws TypeError */
   wordOf(value: unknown): number {
     if (typeof value !== 'number') return this.#refuse(value)
     if (this.#shortcut === 'u32') return value >>> 0 === value ? value : -1
@@ -155,7 +155,7 @@ export class KeyCodec {
     }
   }
 
-  /** The key of a single field without nulls. @returns whether a record can have it */
+  /** Sets `words` to the key of a single field without nulls. @returns whether a record can have it */
   #encodeLeaf(leaf: LeafStep, value: unknown): boolean {
     const { words } = this
     const last = words.length - 1
@@ -175,7 +175,7 @@ export class KeyCodec {
     words[whole] = last
   }
 
-  /** @returns whether `words` are the text's now; not so where it needs a closer look */
+  /** Sets `words` to the key of a short plain text. @returns false if the text needs `#encodeLeaf` */
   #encodeText(text: string): boolean {
     const { words } = this
     const codeMax = this.#codeMax
@@ -202,15 +202,15 @@ export class KeyCodec {
     return true
   }
 
-  /** A key that runs no code of the caller from now on: what lookups that may run again are given. @throws TypeError */
+  /** A copy of a key that runs no code of the caller when it is used, for lookups that may be repeated. @throws TypeError */
   read(value: unknown): unknown {
     return this.#leaf === undefined ? GivenKey.of(this.plan, value) : value
   }
 
   /**
-   * Sets `words` to the key of a value: the field's, or an array of them where the index is on several.
-   * @param value may be what `read` gave
-   * @returns false where no record can have it @throws TypeError for a value of another kind
+   * Sets `words` to the key of a value; for an index on several fields an array of values.
+   * @param value may be the result of `read`
+   * @returns false if no record can have it @throws TypeError for a value of another kind
    */
   encode(value: unknown): boolean {
     if (this.#leaf !== undefined) {
@@ -230,8 +230,8 @@ export class KeyCodec {
   }
 
   /**
-   * Sets `words` to the beginning of a key, zeros behind it: fewer values than fields, or one that no field can hold.
-   * `isPrefix`: the last value, a text, is the beginning of one.
+   * Sets `words` to the beginning of a key, followed by zeros. There may be fewer values than fields, or one that no field can hold.
+   * `isPrefix`: the last value, if it is a text, is the beginning of a text.
    * @throws TypeError
    */
   encodeBound(value: unknown, isPrefix = false): Bound {
@@ -241,20 +241,20 @@ export class KeyCodec {
     return isPrefix ? shortened(bound, key) : bound
   }
 
-  /** Fills `out` with the words of `words` up to a byte, and `fill` behind it. */
+  /** Copies the first `fixedBytes` bytes of the key to `out`, and pads it with `fill`. */
   padded(fixedBytes: number, fill: 0 | 0xff, out: Uint32Array): void {
     this.#store()
     this.#scratch.fill(fill, fixedBytes, this.bytes)
     for (let i = 0; i < this.wordCount; i++) out[i] = this.#view.getUint32(i * 4)
   }
 
-  /** The key as people read it: JSON of the values of a record. */
+  /** The key of a record for messages: JSON of its values. */
   describe(view: DataView, bytes: Buffer, at: number, read: ReadField): string {
     const values = this.plan.fields.map(({ path }) => read(view, bytes, at, path))
     return show(values.length === 1 ? values[0] : values)
   }
 
-  /** Writes what was given, up to a value that no field can hold. @throws TypeError for any value of the wrong kind */
+  /** Writes the parts of a key, up to a value that no field can hold. @throws TypeError for any value of the wrong kind */
   #encodeParts({ plan, parts }: GivenKey): Bound {
     const { steps } = plan
     const scratch = this.#scratch
@@ -267,7 +267,7 @@ export class KeyCodec {
       if (step.kind === 'presence') {
         const presence = parts[i] as number
         scratch[step.at] = presence
-        // What is missing is zeros, which are there already.
+        // The parts of a missing value stay zeros.
         if (presence !== THERE) i += step.inner
         step = steps[i] as KeyStep
       } else {
@@ -327,15 +327,14 @@ function shortcutOf(node: LeafNode): Shortcut {
   return SHORTCUTS[node.type] ?? 'steps'
 }
 
-/** What `describe` reads a field with; a codec's readField. */
+/** Reads a field of a record: `readField` of a codec. */
 export type ReadField = (view: DataView, bytes: Buffer, at: number, path: string) => unknown
 
-/** The bound of all keys that begin with a text or with bytes, where such a value was given last. */
+/** The bound of all keys that begin with the last value, if that is a text or bytes. */
 function shortened(bound: Bound, key: GivenKey): Bound {
   const last = key.lastLeaf
   if (last === undefined || bound.fixedBytes !== last.step.at + last.step.size) return bound
   const { step, value } = last
-  // What is null or absent is neither.
   if (isBytes(value) && bound.fit !== 'above') {
     return { fixedBytes: step.at + value.length, fit: 'exact' }
   }

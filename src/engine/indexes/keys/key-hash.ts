@@ -1,16 +1,16 @@
 /**
- * What is the hash of a key? 32 bits that cannot be predicted without the seed.
+ * The hash of a key: 32 bits that cannot be predicted without the seed.
  *
- * One word is mixed reversibly, so that two different keys of four bytes never meet. Longer keys go through
- * HalfSipHash-1-3 (Aumasson and Bernstein, as in Linux's hsiphash), whose collisions cannot be prepared without its key.
- * For equal hashes each record with this hash is read (hash-leaf.ts).
+ * A key of one word is mixed reversibly, so that different keys have different hashes. Longer keys are hashed by HalfSipHash-1-3 (Aumasson
+ * and Bernstein, as in Linux's hsiphash), for which nobody can prepare collisions without the seed. A lookup reads each record whose hash
+ * is equal.
  */
 
 export class KeyHash {
-  /** Two words of the seed, and an odd one. */
+  /** Two words of the seed, and one that is made odd. */
   readonly #keys: Int32Array
 
-  /** @param seed 16 random bytes, the index file's */
+  /** @param seed the 16 random bytes of the index file */
   constructor(seed: Uint8Array) {
     const view = new DataView(seed.buffer, seed.byteOffset, seed.byteLength)
     this.#keys = Int32Array.of(view.getInt32(0, true), view.getInt32(4, true), view.getInt32(8, true) | 1)
@@ -35,7 +35,7 @@ export class KeyHash {
     let v2 = 0x6c796765 ^ v0
     let v3 = 0x74656462 ^ v1
     for (let i = 0; i <= words.length + 3; i++) {
-      // The words, then their length, then three rounds with nothing.
+      // The words, then their length, then three finalization rounds.
       const m = i < words.length ? (words[i] as number) | 0 : i === words.length ? words.length << 26 : 0
       if (i === words.length + 1) v2 ^= 0xff
       v3 ^= m

@@ -1,14 +1,13 @@
 /**
- * How does one value become bytes whose order is the value's own?
+ * How is one value encoded as bytes that sort as the value does?
  *
  *   KL1  comparing bytes compares values: integers and dates by size, floats by size with -0 as 0 and NaN behind all others,
  *       false before true, enums by their code, text and bytes by their bytes, a shorter text before a longer one.
- *   KL2  equal bytes mean equal values, as `===` has it, NaN equal to itself.
- *   KL3  a value that no field can hold exactly is rounded down, and says that it lies above.
- *   KL4  f32: a value is rounded as storing it rounds. So the value that was given finds what the value that is stored finds, and a
- *       range over given values has the records that were given values in it.
- * Text padded with spaces may end in NUL: behind its bytes, filled up with zeros, stands how many there are.
- * From a record: fromRecord. From a value that is looked up: fromValue.
+ *   KL2  bytes are equal if values are equal by `===`, and NaN is equal to itself.
+ *   KL3  a looked-up value that the field cannot hold exactly is rounded down, and reported as lying above.
+ *   KL4  f32: a looked-up value is rounded as it is when stored. A lookup with the unrounded value thus finds its record, and a range
+ *       between unrounded values finds the records whose unrounded values are in it.
+ * The key of a text padded with spaces is padded with zeros and followed by its length, since the text may end in NUL.
  */
 
 import { shown } from '../../../options/shown-value.ts'
@@ -32,7 +31,10 @@ import {
 } from '../../../schema/index.ts'
 import { copy, FLOATS, orderedF16, orderedF32, setCode, setDouble, setInteger, writeF64 } from './key-bytes.ts'
 
-/** What fromValue wrote: the value itself, one that lies just below it or just above it, or nothing because all are above it. */
+/**
+ * How a looked-up value relates to the bytes that fromValue wrote: it is equal ('exact'), above or beneath them, or below all values of
+ * the field, so that nothing was written ('below').
+ */
 export type Fit = 'exact' | 'above' | 'beneath' | 'below'
 
 /** Bytes of a key that a leaf takes. */
@@ -42,14 +44,14 @@ export function keySizeOf(node: LeafNode): number {
   return node.size
 }
 
-/** Bytes behind a text that say how many bytes it has. */
+/** Bytes of the length behind a text. */
 function countSizeOf({ padding, length }: TextNode): 0 | 1 | 2 | 4 {
   if (padding === 'zero' || padding === 'either') return 0
   if (length <= 0xff) return 1
   return length <= 0xffff ? 2 : 4
 }
 
-/** The bytes of a leaf in a record, written to `key` at `to`. */
+/** Writes the key bytes of a leaf in a record to `key` at `to`. */
 export function fromRecord(node: LeafNode, view: DataView, at: number, key: DataView, to: number): void {
   const little = node.endian === 'little'
   switch (node.type) {
@@ -122,7 +124,7 @@ export function fromRecord(node: LeafNode, view: DataView, at: number, key: Data
   }
 }
 
-/** The number that a meaning reads, of a time its milliseconds; NaN for damage. A UUID's bytes in the order of its text. */
+/** Writes the number that a meaning reads, or a time's milliseconds; NaN if damaged. A UUID's bytes are in the order of its text. */
 function meantFromRecord(
   node: LeafNode & MeantNode,
   view: DataView,
@@ -137,7 +139,7 @@ function meantFromRecord(
   else setDouble(key, to, value ?? Number.NaN)
 }
 
-/** The text's own bytes, units big-endian, then zeros. */
+/** Writes the text's bytes, with big-endian code units, and pads them with zeros. */
 function textFromRecord(node: TextNode, view: DataView, at: number, key: DataView, to: number): void {
   const bytes = new Uint8Array(view.buffer, view.byteOffset + at, node.length)
   const start = textStart(node, 0)
@@ -159,7 +161,7 @@ export function codeIn({ size, endian }: LeafNode, view: DataView, at: number): 
   return size === 2 ? view.getUint16(at, endian === 'little') : view.getUint32(at, endian === 'little')
 }
 
-/** The bytes of a value; bytes and compound keys as given-key.ts read them. @throws WrongKind */
+/** Writes the key bytes of a looked-up value that given-key.ts has read. @throws WrongKind */
 export function fromValue(node: LeafNode, value: unknown, bytes: Buffer, key: DataView, to: number): Fit {
   switch (node.type) {
     case 'u64':
@@ -188,7 +190,7 @@ export function fromValue(node: LeafNode, value: unknown, bytes: Buffer, key: Da
     case 'utf16be':
       return utf16Key(node, value, key, to)
     case 'bytes': {
-      // Read already (given-key.ts): what a subclass makes of its methods has no say.
+      // A copy that given-key.ts made, so no overridden method of a subclass runs.
       const given = value as Uint8Array
       bytes.fill(0, to, to + node.length)
       bytes.set(given.subarray(0, node.length), to)
@@ -202,7 +204,7 @@ export function fromValue(node: LeafNode, value: unknown, bytes: Buffer, key: Da
   }
 }
 
-/** Numbers and times as doubles, which place those that no field can hold, too. */
+/** Writes numbers and times as doubles, which also order values that no field can hold. */
 function meantKey(node: LeafNode & MeantNode, value: unknown, key: DataView, to: number): Fit {
   const { array, expected, reasonAgainst } = meaningOf(node)
   if (array === 'Array') {
@@ -226,7 +228,7 @@ function numberKey(type: keyof typeof NUMBERS, value: number, key: DataView, to:
   if (type === 'f16') return f16Key(value, key, to)
   const { size, min, max } = NUMBERS[type]
   if (value < min) return 'below'
-  // NaN is behind all.
+  // NaN is above all numbers.
   const floor = value <= max ? Math.floor(value) : max
   setInteger(key, to, size, floor - min)
   return floor === value ? 'exact' : 'above'
@@ -235,7 +237,7 @@ function numberKey(type: keyof typeof NUMBERS, value: number, key: DataView, to:
 function f32Key(value: number, key: DataView, to: number): Fit {
   const { min, max } = NUMBERS.f32
   const isBeyond = Number.isFinite(value) && (value < min || value > max)
-  // A field refuses what is beyond the largest numbers, and does not round it to them.
+  // A field refuses values beyond the largest float instead of rounding them to it.
   const near = isBeyond ? (value > 0 ? max : Number.NEGATIVE_INFINITY) : Math.fround(value)
   FLOATS.setFloat32(0, near)
   key.setUint32(to, orderedF32(FLOATS.getUint32(0)))
@@ -281,7 +283,7 @@ function narrowTextKey(
   for (let i = 0; i < n; i++) {
     const code = value.charCodeAt(i)
     if (code > codeMax) {
-      // Behind every text that begins alike.
+      // Sorts behind every text with the same beginning.
       bytes.fill(0xff, to + i, to + length + countSize)
       return 'above'
     }
@@ -308,7 +310,7 @@ function utf8Key(node: TextNode, value: unknown, bytes: Buffer, key: DataView, t
   return wide.length <= length && !hasPad && isWhole ? 'exact' : 'above'
 }
 
-/** Code units, big-endian: the order in which JavaScript compares strings. */
+/** Writes big-endian code units, which sort as JavaScript compares strings. */
 function utf16Key(node: TextNode, value: unknown, key: DataView, to: number): Fit {
   if (typeof value !== 'string') throw new WrongKind('a string', value)
   const { length } = node
@@ -319,7 +321,7 @@ function utf16Key(node: TextNode, value: unknown, key: DataView, to: number): Fi
   return 2 * value.length <= length && !hasPad && !LONE_SURROGATE.test(value) ? 'exact' : 'above'
 }
 
-/** UTF-8 as it would be if halves of pairs had bytes: no text of a record has them, and they stand where their code points do. */
+/** UTF-8 extended to lone surrogates, which no record contains, so that they sort by their code points. */
 function surrogateBytes(text: string): Buffer {
   const parts: Uint8Array[] = []
   for (const character of text) {
@@ -349,7 +351,7 @@ export function dateOf(value: unknown): Date {
   return new Date(timeOf(value))
 }
 
-/** A copy of bytes; of too many as many as it takes to see that. @throws WrongKind */
+/** A copy of at most `length` + 1 bytes, enough to see that there are too many. @throws WrongKind */
 export function bytesOf(value: unknown, length: number): Uint8Array {
   const count = byteCount(value)
   if (count < 0) throw new WrongKind(`a Uint8Array of ${length} bytes`, value)
@@ -358,14 +360,14 @@ export function bytesOf(value: unknown, length: number): Uint8Array {
   return copy
 }
 
-/** A value of a kind that the field never has. */
+/** The error for a value of a kind that the field never has. */
 export class WrongKind extends TypeError {
   constructor(expected: string, value: unknown) {
     super(`a key takes ${expected}: ${shown(value)}`)
   }
 }
 
-/** The error that names the field, where a value was of the wrong kind; any other error as it is. */
+/** Adds the field's path to a WrongKind error. Other errors are returned unchanged. */
 export function named(error: unknown, path: string): unknown {
   return error instanceof WrongKind ? new TypeError(`The field '${path}' of ${error.message}`) : error
 }

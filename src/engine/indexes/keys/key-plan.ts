@@ -1,9 +1,9 @@
 /**
- * Which bytes make a key? The fields of an index as a row of steps, each with its place in the record and in the key.
+ * Which bytes make a key? The plan of an index is a list of steps, each with its place in the record and in the key.
  *
- * A key has the same length for every record. Fields follow each other in the declared order; those of objects, tuples and arrays in
- * their own order. A field that can be null has one byte in front that says whether it is, and zeros instead of a null value.
- * How a step's bytes are made: key-leaf.ts, key-codec.ts.
+ * All keys of an index have the same length. Fields follow each other in the declared order, members of objects, tuples and arrays in their
+ * own order. A field that can be null is preceded by a presence byte; the bytes of a null value are zeros.
+ * Encoding a step: key-leaf.ts, key-codec.ts.
  */
 
 import { StrideError } from '../../../errors.ts'
@@ -21,11 +21,11 @@ import type { ByteSpan } from '../../journal/frame-encode.ts'
 import type { IndexDefinition } from './index-definition.ts'
 import { keySizeOf } from './key-leaf.ts'
 
-/** Keys of ordered indexes are at most so long: a page holds seven of them. */
+/** The longest key of an ordered index: a page has room for seven of them. */
 const ORDERED_KEY_BYTES_MAX = 512
 const STEPS_MAX = 256
 
-/** Null bits that say whether something is there, counted from the bitmap's first; -1 for none. */
+/** The null bits of a value: their numbers in the record's bitmap, -1 for none. */
 export interface PresenceLevel {
   readonly nullBit: number
   readonly absentBit: number
@@ -35,7 +35,7 @@ interface StepPlace {
   /** Byte position in the key. */
   readonly at: number
   readonly size: number
-  /** Levels that have a byte of their own before this one: where one of them is missing, this step is zeros. */
+  /** The levels of earlier presence bytes around this step. If one of their values is missing, this step is zeros. */
   readonly outer: readonly PresenceLevel[]
   /** Dotted path, for errors. */
   readonly path: string
@@ -44,9 +44,9 @@ interface StepPlace {
 /** One byte: 0 absent, 1 null, 2 there. */
 export interface PresenceStep extends StepPlace {
   readonly kind: 'presence'
-  /** The levels that it speaks for, outermost first. */
+  /** The levels that share this byte, outermost first. */
   readonly levels: readonly PresenceLevel[]
-  /** How many of the steps behind it are of the value that may be missing. */
+  /** The count of following steps that belong to its value. */
   readonly inner: number
 }
 
@@ -55,9 +55,9 @@ export interface LeafStep extends StepPlace {
   readonly node: LeafNode
   /** Bytes from the start of the record. */
   readonly offset: number
-  /** The code of null, where it is an enum that lists null; -1 for every other leaf. */
+  /** The code of null in an enum that lists null; -1 for every other leaf. */
   readonly nullCode: number
-  /** Whether the presence step in front of it can say null as well: then both are one key, the presence step's. */
+  /** Whether its presence step can be null, too. Both nulls then have the same key, that of the presence step. */
   readonly sharesNull: boolean
 }
 
@@ -69,10 +69,10 @@ export interface KeyField {
   readonly node: Node
   /** Whether it can be null or absent, by itself or by an object around it. */
   readonly isOptional: boolean
-  /** Where its part of the key begins and ends. */
+  /** The byte range of its part of the key. */
   readonly at: number
   readonly end: number
-  /** Its steps, in the plan's list. */
+  /** The index of its first step in the plan. */
   readonly firstStep: number
 }
 
@@ -111,7 +111,7 @@ export function planKey(layout: Layout, paths: readonly string[]): KeyPlan {
     const firstStep = steps.length
     const end = addField(steps, field, at)
     const first = steps[firstStep]
-    // Not so where the byte is of what comes first inside the field.
+    // The presence byte may also belong to the first member inside the field.
     const isOptional = first?.kind === 'presence' && first.path === path
     fields.push({ path, node: field.node, isOptional, at, end, firstStep })
     at = end
@@ -123,7 +123,7 @@ export function planKey(layout: Layout, paths: readonly string[]): KeyPlan {
   return { fields, steps, bytes: at, bitmapOffset: layout.bitmap?.offset ?? 0, form }
 }
 
-/** The bytes of a record that its key is made of, null bits included. */
+/** The bytes of a record that determine its key, including null bits. */
 export function spansOf({ steps, bitmapOffset }: KeyPlan): readonly ByteSpan[] {
   const spans: ByteSpan[] = []
   const addBits = (levels: readonly PresenceLevel[]): void => {
@@ -143,7 +143,7 @@ export function spansOf({ steps, bitmapOffset }: KeyPlan): readonly ByteSpan[] {
   return spans
 }
 
-/** @returns the key position behind the field */
+/** Appends the steps of a field. @returns the key position behind it */
 function addField(steps: KeyStep[], { path, node, offset, bit, guards }: FoundField, at: number): number {
   const levels = guards.map(guard => levelOf(guard.node, guard.bit))
   return addNode(steps, node, { path, offset, bit, outer: [], levels }, at)
@@ -154,7 +154,7 @@ interface NodePlace {
   readonly offset: number
   readonly bit: number
   readonly outer: readonly PresenceLevel[]
-  /** Levels around it that have no byte yet; for its value: those that its own byte speaks for. */
+  /** The levels around it that have no presence byte yet; for a value, the levels of its own presence byte. */
   readonly levels: readonly PresenceLevel[]
 }
 
@@ -171,7 +171,7 @@ function addNode(steps: KeyStep[], node: Node, place: NodePlace, at: number): nu
   return end
 }
 
-/** The steps of a node that is there. */
+/** Appends the steps of a node's value. */
 function addValue(steps: KeyStep[], node: Node, place: NodePlace, at: number): number {
   const { path, offset, bit, outer, levels } = place
   let next = at
@@ -208,7 +208,7 @@ function addValue(steps: KeyStep[], node: Node, place: NodePlace, at: number): n
   return next + size
 }
 
-/** Whether a value can be null, or can be absent, as the levels say that a presence step speaks for. */
+/** Whether one of the levels of a presence step can be null. `canBeAbsent`: whether one can be absent. */
 export function canBeNull({ levels }: PresenceStep): boolean {
   return levels.some(({ nullBit }) => nullBit >= 0)
 }

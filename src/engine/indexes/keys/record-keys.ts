@@ -5,9 +5,9 @@
 import type { RecordBytes } from '../../../schema/index.ts'
 import type { KeyCodec } from './key-codec.ts'
 
-/** Finds live records as reads see them now; a Locator does. */
+/** Finds live records, as a Locator does. */
 export interface RecordAccess {
-  /** The bytes that hold live record n, with `at` set; undefined where there is none. Good until the next find. */
+  /** The bytes that contain live record n, at `at`; undefined if there is none. Valid until the next find. */
   find(n: number): RecordBytes | undefined
   readonly at: number
 }

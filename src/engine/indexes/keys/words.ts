@@ -1,11 +1,11 @@
 /**
- * How are entries compared? As rows of 32-bit words: the key's, most significant first, then the record number.
+ * Entries of indexes in memory, as rows of 32-bit words: the key's words, most significant first, then the record number.
  *
- * In memory every entry of an index is so many words, whatever its key: a hash is one word, an ordered key its bytes in
- * big-endian order. Comparing words compares keys (KL1 of key-leaf.ts).
+ * All entries of an index have the same count of words. A hash is one word, an ordered key its bytes in big-endian order. Comparing words
+ * compares keys (KL1 of key-leaf.ts).
  */
 
-/** Below 0, 0 or above 0 as the first row of words is before, equal to or after the second one. */
+/** Compares two rows of words. @returns a negative number, 0 or a positive number, as for sorting */
 export function compareWords(a: Uint32Array, aAt: number, b: Uint32Array, bAt: number, words: number): number {
   for (let i = 0; i < words; i++) {
     const left = a[aAt + i] as number
@@ -26,7 +26,7 @@ export function copyWords(
   for (let i = 0; i < words; i++) to[toAt + i] = from[fromAt + i] as number
 }
 
-/** Entries in rising order, `words` words each. */
+/** Entries of `words` words each. */
 export interface EntryList {
   readonly words: number
   readonly count: number
@@ -64,7 +64,7 @@ export class EntryBuffer implements EntryList {
     this.count++
   }
 
-  /** The last word of entry i: its record number. */
+  /** The record number of entry i, its last word. */
   numberAt(i: number): number {
     return this.data[(i + 1) * this.words - 1] as number
   }

@@ -1,20 +1,20 @@
 /**
- * Which page of an index may hold an entry? The pages in order, each with its place in the file and its fence.
+ * Which page of an index may contain an entry? The directory lists the pages in order, each with its place in the file and its fence.
  *
- * A page holds the entries from its fence up to the next page's; the first fence is below every entry. Fences are kept apart
- * from what the pages hold, so that a page's range stays as it was when it was made. The directory is in memory: 16 bytes and more
- * a page, half a percent of the pages. A table over the first word of the fences leaves few of them to be compared.
- *   DI1  fences never fall; the first is all zeros.
+ * A page contains the entries from its fence up to the next page's fence. Fences do not change with the entries of a page, so a page's
+ * range stays the same until it is replaced. The directory is in memory, and takes at least 16 bytes a page, half a percent of the pages. A
+ * table over the first word of the fences leaves few of them to be compared.
+ *   DI1  fences never fall; the first is all zeros, below every entry.
  */
 
 import { InvariantError } from '../../../errors.ts'
 import { compareWords, copyWords } from '../keys/words.ts'
 
-/** Set in a page's place where its entries are packed. */
+/** Set in the place of a page whose entries are packed. */
 export const PACKED_FLAG = 0x80000000
 const PLACE_MASK = 0x7fffffff
 
-/** Pages that take the place of others, in order. */
+/** New pages in order, which replace others. */
 export class PageList {
   readonly entryWords: number
   readonly places: number[] = []
@@ -38,14 +38,14 @@ export class PageList {
   }
 }
 
-/** These pages in place of `removed` ones from `from` on. */
+/** Replaces `removed` pages from `from` on by the added ones. */
 export interface PageEdit {
   readonly from: number
   readonly removed: number
   readonly added: PageList
 }
 
-/** The arrays of a directory as they stand in a catalog. */
+/** The arrays of a directory, as in a catalog. */
 export interface DirectoryArrays {
   readonly places: Uint32Array
   readonly checksums: Uint32Array
@@ -60,14 +60,14 @@ export class Directory {
   isDamaged = false
   /** Entries of all pages. */
   entries = 0
-  /** One past the last page of the file that is one of these. */
+  /** The highest place of a page plus 1. */
   end = 0
   #low = 0
   #scale = 0
-  /** How many pages have their fence in a bucket before this one. */
+  /** For each bucket, how many pages have their fence in an earlier bucket. */
   #before: Uint32Array = new Uint32Array(2)
 
-  /** @param arrays checked by the caller: as many of each as there are pages, fences in order */
+  /** @param arrays checked by the caller: of equal length, with fences in order */
   constructor(entryWords: number, arrays: DirectoryArrays) {
     this.entryWords = entryWords
     this.arrays = arrays
@@ -82,7 +82,7 @@ export class Directory {
   get pageCount(): number {
     return this.arrays.places.length
   }
-  /** The page of the file that page i is. */
+  /** The place of page i in the file. */
   placeOf(i: number): number {
     return (this.arrays.places[i] as number) & PLACE_MASK
   }
@@ -97,7 +97,7 @@ export class Directory {
     return i < this.pageCount ? (this.arrays.fences[i * this.entryWords] as number) : 2 ** 32
   }
 
-  /** The last page whose fence is not after an entry; the first page where all are. There is one at least. */
+  /** The last page whose fence is not after an entry, or the first page. There is at least one page. */
   pageOf(entry: Uint32Array): number {
     const { fences } = this.arrays
     const { entryWords } = this
@@ -114,16 +114,16 @@ export class Directory {
     return low === 0 ? 0 : low - 1
   }
 
-  /** Which entry of page i an entry is about, if keys lie evenly between the page's fence and the next one. */
+  /** The estimated position of an entry in page i, by interpolation between the page's fence and the next one. */
   guess(entry: Uint32Array, i: number): number {
     const low = this.fenceWord(i)
     const span = this.fenceWord(i + 1) - low
     const guess = (((entry[0] as number) - low) / span) * this.countOf(i)
-    // Where all begin with the same word nothing can be told.
+    // If both fences begin with the same word, the quotient is NaN or infinite.
     return guess > 0 ? Math.min(guess, 0xffff) | 0 : 0
   }
 
-  /** The page of an entry of two words: a hash, and number 0. */
+  /** Like `pageOf`, for an entry of a hash and record number 0. */
   pageOfHash(hash: number): number {
     const { fences } = this.arrays
     const bucket = this.#bucketOf(hash)
@@ -137,13 +137,13 @@ export class Directory {
     return low === 0 ? 0 : low - 1
   }
 
-  /** Whether the fence of page i is after an entry; behind the last page there is nothing but such fences. */
+  /** Whether an entry is before the fence of page i; true if there is no page i. */
   isBefore(entry: Uint32Array, entryAt: number, i: number): boolean {
     if (i >= this.pageCount) return true
     return compareWords(entry, entryAt, this.arrays.fences, i * this.entryWords, this.entryWords) < 0
   }
 
-  /** Whether page i may hold entries with this key. */
+  /** Whether the fence of page i is not after this key, so that page i may contain the key. */
   startsWith(key: Uint32Array, i: number): boolean {
     if (i >= this.pageCount) return false
     return compareWords(key, 0, this.arrays.fences, i * this.entryWords, this.entryWords - 1) >= 0
@@ -153,7 +153,7 @@ export class Directory {
     copyWords(this.arrays.fences, i * this.entryWords, to, 0, this.entryWords)
   }
 
-  /** Puts pages in the place of others; edits in rising order, apart from each other. @returns places that are left */
+  /** Replaces pages. Edits are in ascending order and do not overlap. @returns the places of the replaced pages */
   apply(edits: readonly PageEdit[]): number[] {
     const left: number[] = []
     const grown = edits.reduce((sum, { added, removed }) => sum + added.count - removed, 0)
@@ -207,7 +207,7 @@ export class Directory {
       this.entries += counts[i] as number
       this.end = Math.max(this.end, this.placeOf(i) + 1)
     }
-    // The first fence is zeros, whatever the keys are.
+    // The first fence is all zeros, so it says nothing about the keys.
     this.#low = pageCount > 1 ? this.fenceWord(1) : 0
     const high = pageCount > 1 ? this.fenceWord(pageCount - 1) : 0
     const buckets = Math.max(1, pageCount * 2)

@@ -1,12 +1,11 @@
 /**
- * How are entries arranged in a page of a hash index? Each near the place that follows from its hash.
+ * A page of a hash index: entries in the order of their hashes, found by ordered linear probing (Amble and Knuth, 1974).
  *
- * A page holds one range of hashes. Where in the range a hash lies says where in the page its entry is looked for, its
- * home; entries stand there or behind it, in order, with free places between them: ordered linear probing (Amble and
- * Knuth, 1974). A lookup thus touches one or two cache lines of a page, and knows at the first larger hash that there is
- * none. Pages are rewritten as a whole, so that no entry is ever moved.
- *   HL1  an entry stands at or behind its home, and between both there is no free place.
- *   HL2  a page that cannot be laid out so, because hashes are alike, is packed: no free places, found by halving.
+ * A page contains one range of hashes. The home of an entry is the place that is proportional to the position of its hash in that range. A
+ * search begins there, ends at the first larger hash, and thus touches one or two cache lines. Pages are rewritten as a whole, so no entry
+ * is ever moved.
+ *   HL1  an entry is at or behind its home, and no place between both is free.
+ *   HL2  a page in which many hashes are too close for that is packed: it has no free places, and is searched by binary search.
  */
 
 import { NO_NUMBER, PAGE_ENTRIES_BYTES, PAGE_FIELD_AT } from '../../format/index-format.ts'
@@ -15,12 +14,12 @@ import type { LeafFormat, PageBytes, PageRange, PlacedPage } from './leaf-format
 
 export const HASH_ENTRY_BYTES = 8
 export const HASH_PLACES = Math.floor(PAGE_ENTRIES_BYTES / HASH_ENTRY_BYTES)
-/** Homes lie in the first so many places; entries of the last homes may stand behind them. */
+/** Homes are in the first so many places. Entries of the last homes may be behind them. */
 const HOMES = HASH_PLACES - 17
 const CAPACITY = 470
 const TARGET = 410
 
-/** Homes a hash in a page with these fences: the home of a hash is (hash - low) times this, rounded down. */
+/** The scale of a page with these fences: the home of a hash is (hash - low) times this, rounded down. */
 export function homesPerHash(low: number, high: number): number {
   return high > low ? HOMES / (high - low) : 0
 }
@@ -35,7 +34,7 @@ export const HASH_LEAF: LeafFormat = {
     const { bytes, view } = page
     const isPacked = !spread(data, from, count, range)
     const start = PAGE_FIELD_AT.entries
-    // A free place has the highest hash, at which every search ends, and NO_NUMBER.
+    // A free place has the highest hash, which ends every search, and NO_NUMBER.
     bytes.fill(0xff, start, start + HASH_PLACES * HASH_ENTRY_BYTES)
     for (let i = 0; i < count; i++) {
       const at = start + (isPacked ? i : (PLACES[i] as number)) * HASH_ENTRY_BYTES
@@ -83,7 +82,7 @@ export const HASH_LEAF: LeafFormat = {
   },
 }
 
-/** The first of the packed entries that is not before an entry. */
+/** The place of the first packed entry that is not before an entry. */
 function lowerPlace(view: DataView, start: number, places: number, hash: number, number: number): number {
   let low = 0
   let high = places
@@ -98,10 +97,10 @@ function lowerPlace(view: DataView, start: number, places: number, hash: number,
   return low
 }
 
-/** Where the entries of the page that is being made go. */
+/** The places of the entries of the page that is being written. */
 const PLACES = new Uint16Array(HASH_PLACES)
 
-/** @returns whether each entry found a place at or behind its home */
+/** Assigns places at or behind the homes. @returns false if there are not enough places */
 function spread(data: Uint32Array, from: number, count: number, { low, high }: PageRange): boolean {
   const scale = homesPerHash(low, high)
   let next = 0

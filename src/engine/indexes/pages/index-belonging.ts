@@ -1,12 +1,12 @@
 /**
- * Does an index file belong to a store, and to the history that the store's file holds?
+ * Does an index file belong to a store, and to the history of the store's file?
  *
- *   IB1  a file counts only if it has the store's id and generation, and its lineage leads to the store's root. Copies of one store that
+ *   IB1  a file is used only if it has the store's id and generation, and its lineage leads to the store's root. Copies of one store that
  *        were both changed have commits with the same numbers and different lineages (root.ts).
  *   IB2  a file that is no index file of this store, by magic and store id, is never replaced or removed.
- *   IB3  where the store's root defines indexes, the name was given to an index file of the store. A damaged one is rebuilt then: one
- *        whose header fails its checksum and whose root is of the store's history, and one that is cut short within its header,
- *        or holds nothing but zeros, as an interrupted copy or a repaired file system leaves it.
+ *   IB3  if the store's root defines indexes, a damaged file with the name is a remnant of its index file, and is rebuilt. A remnant has a
+ *        header that fails its checksum and a root of the store's history, or is cut short within its header, or contains only zeros, as
+ *        after an interrupted copy or a repair of the file system.
  */
 
 import { StrideError } from '../../../errors.ts'
@@ -22,7 +22,7 @@ const STORE_ID_AT = INDEX_HEADER.fields.find(({ name }) => name === 'storeId')?.
 
 export type IndexOwner = Pick<Identity, 'storeId' | 'generation'>
 
-/** The seed that keys are hashed with, or why the header is not this store's. */
+/** The seed of the key hashes in the header of this store's index file; otherwise why it is not this store's. */
 export function checkIndexHeader(file: PlatformFile, owner: IndexOwner): Uint8Array | string {
   const bytes = headerBytes(file)
   const { formatVersion, generation, seed } = INDEX_HEADER.decode(bytes)
@@ -35,20 +35,20 @@ export function checkIndexHeader(file: PlatformFile, owner: IndexOwner): Uint8Ar
   return seed
 }
 
-/** The generation that an index file says it is of. */
+/** The generation in an index file's header. */
 export function generationOf(file: PlatformFile): number {
   return INDEX_HEADER.decode(headerBytes(file)).generation
 }
 
-/** The store's root, and the last commit behind it. */
+/** The store's root, and the last committed commit number, with the journal's. */
 export interface StoreHistory {
   readonly root: Root
   readonly committed: number
 }
 
 /**
- * @param history of a store whose root defines indexes (IB3)
- * @throws ERR_STRIDE_EXISTS where the name is taken by what is no index file of this store
+ * @param history given if the store's root defines indexes (IB3)
+ * @throws ERR_STRIDE_EXISTS if the name is taken by a file that is no index file of this store
  */
 export function assertReplaceable(
   platform: Platform,
@@ -63,7 +63,7 @@ export function assertReplaceable(
   throw new StrideError('ERR_STRIDE_EXISTS', message, { path })
 }
 
-/** Whether an index file of this store has the name. */
+/** Whether the path names an index file of this store. */
 export function isIndexOf(platform: Platform, path: string, storeId: string): boolean {
   try {
     return platform.exists(path) && whyNotOurs(platform, path, storeId) === undefined
@@ -74,8 +74,8 @@ export function isIndexOf(platform: Platform, path: string, storeId: string): bo
 }
 
 /**
- * Why an index file of this store and generation does not describe what the store holds, or cannot be brought up to date from the
- * journal; undefined where it does. `root`: the store's, as it is in its file; `committed`: the last commit behind it.
+ * Why an index file of this store and generation does not describe the store's records, or cannot be brought up to date from the journal;
+ * undefined if it can. `root`: the store's root in its file; `committed`: the last commit, with the journal's.
  */
 export function whyOtherHistory(
   { commitNumber, lineage }: IndexedCommit,
@@ -85,7 +85,7 @@ export function whyOtherHistory(
   if (commitNumber < root.commitNumber)
     return `it is of commit ${commitNumber}, the store's root of ${root.commitNumber}`
   if (commitNumber > committed) return `it is of commit ${commitNumber}, the store of ${committed}`
-  // Commits behind the root are those of the journal that it names.
+  // Commits after the root's are in the journal that the root names.
   const expected = commitNumber === root.commitNumber ? root.lineage : root.journalSalt
   const isOld = root.formatVersion === 1 && lineage === NO_LINEAGE
   return lineage === expected || isOld ? undefined : `it is of another history of commit ${commitNumber}`
@@ -106,7 +106,7 @@ function whyNotOurs(
   }
 }
 
-/** Whether a file is what damage left of the store's index file (IB3). */
+/** Whether a file is a remnant of the store's index file (IB3). */
 function isRemnant(file: PlatformFile, storeId: string, { root, committed }: StoreHistory): boolean {
   if (INDEX_HEADER.isIntact(headerBytes(file))) return false
   const found = newestIndexRoot(file)
@@ -114,7 +114,7 @@ function isRemnant(file: PlatformFile, storeId: string, { root, committed }: Sto
   return isCutShort(file, storeId) || isBlank(file)
 }
 
-/** Whether a file ends before its store id does, and is an index file of the store as far as it goes. */
+/** Whether a file is a beginning of the store's index file that ends before the end of its store id. */
 function isCutShort(file: PlatformFile, storeId: string): boolean {
   const bytes = Buffer.alloc(STORE_ID_AT + storeId.length / 2)
   const count = file.read(bytes, 0)
@@ -140,7 +140,7 @@ function whyStranger(header: Uint8Array, storeId: string): string | undefined {
   return Buffer.from(found.storeId).toString('hex') === storeId ? undefined : 'it belongs to another store'
 }
 
-/** The header's bytes; zeros where the file is shorter. */
+/** The header's bytes, padded with zeros if the file is shorter. */
 function headerBytes(file: PlatformFile): Uint8Array {
   const bytes = new Uint8Array(INDEX_HEADER.size)
   file.read(bytes, 0)

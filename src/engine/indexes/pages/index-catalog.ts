@@ -1,5 +1,5 @@
 /**
- * How is the catalog of an index file written and read? It lists every index with its pages, and is checked before it is used.
+ * Encodes and decodes the catalog of an index file, which lists every index with its pages. A catalog is checked before it is used.
  */
 
 import { endianness } from 'node:os'
@@ -8,19 +8,18 @@ import { definitionFrom, definitionText, type IndexDefinition } from '../keys/in
 import { compareWords } from '../keys/words.ts'
 import { Directory, type DirectoryArrays } from './directory.ts'
 
-/** One index as a catalog has it. */
+/** One index of a catalog. */
 export interface CatalogEntry {
   readonly indexNumber: number
   readonly definition: IndexDefinition
   readonly entryWords: number
   readonly arrays: DirectoryArrays
-  /** Entries that the pages may not have, or have wrongly; rows of words. */
+  /** Pending entries, as rows of words. */
   readonly pending: Uint32Array
 }
 
 const IS_BIG_ENDIAN = endianness() === 'BE'
 
-/** The catalog's bytes. */
 export function encodeCatalog(entries: readonly CatalogEntry[]): Buffer {
   const parts: Uint8Array[] = []
   const texts = entries.map(({ definition }) => Buffer.from(definitionText(definition)))
@@ -45,9 +44,9 @@ export function encodeCatalog(entries: readonly CatalogEntry[]): Buffer {
 }
 
 /**
- * The indexes of a catalog.
- * @param pages pages that the file has
- * @returns why it cannot be right, where it is not
+ * Decodes and checks a catalog.
+ * @param pages count of the file's pages
+ * @returns its indexes, or why it is damaged
  */
 export function decodeCatalog(
   bytes: Buffer,
@@ -109,13 +108,13 @@ export function directoryOf({ entryWords, arrays }: CatalogEntry): Directory {
   return new Directory(entryWords, arrays)
 }
 
-/** Words as they lie in a file. */
+/** The bytes of words in a file. */
 export function littleEndian(words: Uint32Array): Uint8Array {
   const bytes = Buffer.from(words.buffer, words.byteOffset, words.byteLength)
   return IS_BIG_ENDIAN ? Buffer.from(bytes).swap32() : bytes
 }
 
-/** Words of a file, in memory of their own. */
+/** The words of a file's bytes, in memory of their own. */
 export function littleEndianWords(bytes: Buffer): Uint32Array {
   const words = new Uint32Array(bytes.length / 4)
   const copy = Buffer.from(words.buffer)

@@ -1,5 +1,5 @@
 /**
- * What does a root of an index file contain? The commit that the indexes describe, and the place of the catalog.
+ * The roots of an index file: the commit that the indexes describe, and the place of the catalog.
  */
 
 import type { PlatformFile } from '../../../mmap/platform.ts'
@@ -11,26 +11,26 @@ export interface IndexRoot {
   readonly commitNumber: number
   /** Record numbers in use as of that commit. */
   readonly size: number
-  /** Pages that the file has. */
+  /** Count of the file's pages. */
   readonly pages: number
   /** Page of the list of the catalog's pages. */
   readonly catalogList: number
   readonly catalogBytes: number
   readonly catalogCrc: number
   readonly indexCount: number
-  /** The history that the commit belongs to, as the store's root says it (root.ts). */
+  /** The lineage of the commit, as in the store's root (root.ts). */
   readonly lineage: string
 }
 
 /** The commit whose state the pages and the pending entries describe. */
 export type IndexedCommit = Pick<IndexRoot, 'commitNumber' | 'size' | 'lineage'>
 
-/** Byte position of the page that a root with this number is stored to. */
+/** File offset of the page of a root with this number. */
 export function indexRootOffset(rootNumber: number): number {
   return (1 + (rootNumber % 2)) * INDEX_PAGE_BYTES
 }
 
-/** Stores a root; the caller syncs before and after. */
+/** Stores a root. The caller syncs before and after. */
 export function writeIndexRoot(file: PlatformFile, root: IndexRoot): void {
   file.store(
     INDEX_ROOT.encode({
@@ -42,7 +42,7 @@ export function writeIndexRoot(file: PlatformFile, root: IndexRoot): void {
   )
 }
 
-/** Both roots; undefined for one that is not whole. */
+/** Both roots; undefined for a root that is not whole. */
 export function readIndexRoots(file: PlatformFile): readonly (IndexRoot | undefined)[] {
   return [0, 1].map(number => {
     const bytes = new Uint8Array(INDEX_ROOT.size)
@@ -54,7 +54,7 @@ export function readIndexRoots(file: PlatformFile): readonly (IndexRoot | undefi
   })
 }
 
-/** The root that counts. */
+/** The whole root with the higher number. */
 export function newestIndexRoot(file: PlatformFile): IndexRoot | undefined {
   const [even, odd] = readIndexRoots(file)
   if (even === undefined || odd === undefined) return even ?? odd

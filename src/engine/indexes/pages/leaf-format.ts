@@ -1,44 +1,44 @@
 /**
- * What do all pages of entries have in common? A head, entries in ascending order, and a checksum.
+ * The common format of all pages of entries: a head, entries in ascending order, and a checksum.
  *
- * Two kinds of page stand behind it: hash-leaf.ts and ordered-leaf.ts. Which pages there are: directory.ts.
+ * The two kinds of page: hash-leaf.ts, ordered-leaf.ts. The list of an index's pages: directory.ts.
  */
 
 import { crc32 } from 'node:zlib'
 import { INDEX_PAGE_MAGIC, PAGE_CRC_AT, PAGE_FIELD_AT } from '../../format/index-format.ts'
 import type { EntryBuffer } from '../keys/words.ts'
 
-/** A page in memory that is being made. */
+/** A page that is being written, in memory. */
 export interface PageBytes {
   readonly bytes: Buffer
   readonly view: DataView
 }
 
-/** The range of entries that a page may hold: from its own fence to the next page's. */
+/** The range of a page's entries: from its own fence to the next page's. */
 export interface PageRange {
   /** First words of both fences; `high` is 2^32 behind the last page. */
   readonly low: number
   readonly high: number
 }
 
-/** What a directory says of a page. */
+/** A page, as a directory describes it. */
 export interface PlacedPage extends PageRange {
   readonly count: number
   readonly isPacked: boolean
 }
 
 export interface LeafFormat {
-  /** Words of an entry: the key's, and one of the record number. */
+  /** Words of an entry: the key's words, and the record number. */
   readonly entryWords: number
   /** Most entries of a page. */
   readonly capacity: number
-  /** How many entries pages are given where there is a choice, so that some more find room. */
+  /** The preferred count of entries of a new page, which leaves room for some more. */
   readonly target: number
-  /** Writes the entries from `from` on into a page whose head is there. @returns whether they are packed */
+  /** Writes the entries from `from` on into a page whose head is written. @returns whether they are packed */
   writeEntries(entries: EntryBuffer, from: number, count: number, range: PageRange, page: PageBytes): boolean
-  /** Appends `count` entries of the page at `at` to `out`, or as many as can be there: any bytes are read safely. */
+  /** Appends the entries of the page at `at` to `out`: at most `count`, and no more than a page can contain. Safe for any bytes. */
   readEntries(view: DataView, at: number, count: number, isPacked: boolean, out: EntryBuffer): void
-  /** Whether the page at `at` has an entry of its range: a search that reads a few entries of the page. */
+  /** Searches the page at `at` for an entry of its range. Reads only a few entries of the page. */
   hasEntry(view: DataView, at: number, page: PlacedPage, entry: Uint32Array): boolean
 }
 
@@ -64,7 +64,7 @@ export function writeLeaf(
   return { checksum, isPacked }
 }
 
-/** The checksum that a page's bytes have, if the one that stands in it is right; undefined where it is not. */
+/** The checksum in a page, if it is that of the page's bytes; otherwise undefined. */
 export function checksumOfLeaf(bytes: Buffer, at: number): number | undefined {
   const checksum = crc32(bytes.subarray(at, at + PAGE_CRC_AT))
   return bytes.readUInt32LE(at + PAGE_CRC_AT) === checksum ? checksum : undefined

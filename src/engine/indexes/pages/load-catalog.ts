@@ -1,5 +1,5 @@
 /**
- * What does the newest root of an index file name? The file may be damaged: each number is checked before it is used.
+ * Loads the catalog that the newest root of an index file names. The file may be damaged, so each number is checked before it is used.
  */
 
 import { crc32 } from 'node:zlib'
@@ -12,11 +12,11 @@ import { type IndexRoot, newestIndexRoot } from './index-root.ts'
 export interface LoadedCatalog {
   readonly root: IndexRoot
   readonly entries: readonly CatalogEntry[]
-  /** Pages that the catalog takes, its list included. */
+  /** The pages of the catalog and of its list. */
   readonly catalogPages: readonly number[]
 }
 
-/** @returns why the file cannot be believed, where it cannot */
+/** @returns the catalog, or why the file is damaged */
 export function loadCatalog(file: PlatformFile): LoadedCatalog | string {
   const root = newestIndexRoot(file)
   if (root === undefined) return 'both of its roots fail their checksums'
@@ -43,12 +43,12 @@ export function loadCatalog(file: PlatformFile): LoadedCatalog | string {
   return { root, entries, catalogPages: [...places, ...pageRun(catalogList, listPages)] }
 }
 
-/** Pages that follow one another. */
+/** The numbers of `count` consecutive pages. */
 export function pageRun(first: number, count: number): number[] {
   return Array.from({ length: count }, (_, i) => first + i)
 }
 
-/** Every page that the root reaches, its own among them. */
+/** Every page that the root reaches, including those of header and roots. */
 export function* usedPages({ catalogPages, entries }: LoadedCatalog): Iterable<number> {
   for (let page = 0; page < FIXED_PAGES; page++) yield page
   yield* catalogPages

@@ -1,17 +1,18 @@
 /**
- * A page of an ordered index: keys and record numbers in order, one behind the other.
+ * A page of an ordered index: consecutive entries in ascending order, found by binary search.
  *
- * An entry is the key's bytes and the number's four, most significant first, so that it compares as bytes do. All keys of an
- * index are equally long: there is nothing to point to and nothing to compress that a halving search would not have to undo.
+ * An entry is the key's bytes and the four bytes of the record number, most significant first, so comparing bytes compares entries. All
+ * keys of an index have the same length, so a page needs no table of positions. Keys are not compressed, since a binary search would have
+ * to undo that.
  */
 
 import { PAGE_ENTRIES_BYTES, PAGE_FIELD_AT } from '../../format/index-format.ts'
 import type { EntryBuffer } from '../keys/words.ts'
 import type { LeafFormat, PageBytes, PageRange, PlacedPage } from './leaf-format.ts'
 
-/** The part of a full page that pages are given where there is a choice. */
+/** The part of its capacity that a new page is filled to. */
 const TARGET_FILL = 0.9
-/** Entries from a guess to where the search looks next. */
+/** The first step of a search away from its guess, in entries. */
 const REACH_FIRST = 4
 
 export class OrderedLeaf implements LeafFormat {
@@ -22,7 +23,7 @@ export class OrderedLeaf implements LeafFormat {
   readonly entryWords: number
   readonly capacity: number
   readonly target: number
-  /** Whole words of a key, and which bits of the word behind them are its own. */
+  /** Whole words of a key, and the mask of the key's bits in the next word. */
   readonly wholeWords: number
   readonly restMask: number
 
@@ -49,7 +50,7 @@ export class OrderedLeaf implements LeafFormat {
     let word = from * entryWords
     for (let i = 0; i < count; i++) {
       for (let k = 0; k < wholeWords; k++) view.setUint32(at + k * 4, data[word++] as number)
-      // Its last bytes are the number's, which is written over them.
+      // The last bytes of this word are overwritten by the record number.
       if (restMask !== 0) view.setUint32(at + wholeWords * 4, data[word++] as number)
       view.setUint32(at + keyBytes, data[word++] as number)
       at += stride
@@ -93,7 +94,7 @@ export class OrderedLeaf implements LeafFormat {
     }
   }
 
-  /** Below 0, 0 or above 0 as entry i of the page at `at` is before, equal to or after an entry. */
+  /** Compares entry i of the page at `at` with an entry. @returns a negative number, 0 or a positive number */
   compare(view: DataView, at: number, i: number, entry: Uint32Array): number {
     const order = this.compareKey(view, at, i, entry)
     if (order !== 0) return order
@@ -102,7 +103,7 @@ export class OrderedLeaf implements LeafFormat {
     return mine === other ? 0 : mine < other ? -1 : 1
   }
 
-  /** The same for the keys alone. */
+  /** Like `compare`, for the keys only. */
   compareKey(view: DataView, at: number, i: number, entry: Uint32Array): number {
     const from = at + PAGE_FIELD_AT.entries + i * this.stride
     const { wholeWords, restMask } = this
@@ -118,8 +119,8 @@ export class OrderedLeaf implements LeafFormat {
   }
 
   /**
-   * The first of `count` entries of the page at `at` that is not before `entry`; `count` where all are. Looks around `guess`,
-   * each time twice as far away, and then halves: a good guess touches one or two cache lines, a bad one costs twice a halving.
+   * The first of `count` entries of the page at `at` that is not before `entry`; `count` if all are. Searches from `guess` on in doubling
+   * steps, then by binary search. A good guess touches one or two cache lines; a bad one doubles the cost of a binary search.
    */
   lowerBound(view: DataView, at: number, count: number, entry: Uint32Array, guess = count >>> 1): number {
     const { stride, wholeWords } = this

@@ -1,11 +1,10 @@
 /**
- * Which pages of the index file are free? A page is used while either of the two roots reaches it.
+ * Which pages of the index file are free? A page is in use while one of the two roots reaches it.
  *
- *   PS1  a page that is dropped stays as it is until a root that no longer reaches it has been published, and another one
- *       after that: then neither root on disk reaches it.
- *   PS2  room is allocated before it is written, so that a full disk changes nothing that any root reaches.
- *   PS3  a fresh page, taken since the last root was made, is reached by none: dropped, it is free at once. Pages can therefore be
- *       rebuilt again and again between two roots.
+ *   PS1  a dropped page stays unchanged until two roots that do not reach it have been published. Then neither root on disk reaches it.
+ *   PS2  disk blocks are allocated before pages are written, so that a full disk changes no page that a root reaches.
+ *   PS3  a fresh page, taken since the last root, is reached by no root, and is free as soon as it is dropped. Pages can therefore be
+ *        rebuilt many times between two roots.
  */
 
 import type { PlatformFile } from '../../../mmap/platform.ts'
@@ -15,7 +14,7 @@ import { INDEX_PAGE_BYTES } from '../../format/index-format.ts'
 const GROW_PAGES_MIN = 16
 /** The file grows by this part of itself. */
 const GROW_PART = 1 / 32
-/** What a page is. */
+/** States of a page. */
 const FREE = 0
 const USED = 1
 const FRESH = 2
@@ -23,18 +22,18 @@ const FRESH = 2
 export class PageSpace {
   readonly #file: PlatformFile
   readonly #pool: WindowPool
-  /** What each page is. */
+  /** The state of each page. */
   #used: Uint8Array
-  /** Pages that the file has. */
+  /** Count of the file's pages. */
   #pages: number
   #cursor = 0
-  /** Dropped since the last root, and before it. */
+  /** Pages dropped since the last root, and those dropped before it. */
   #dropped: number[] = []
   #leaving: number[] = []
   #freeCount = 0
   #freshCount = 0
 
-  /** @param used pages that a root reaches, and those of header and roots */
+  /** @param used the pages that a root reaches, including those of header and roots */
   constructor(file: PlatformFile, pool: WindowPool, pages: number, used: Iterable<number>) {
     this.#file = file
     this.#pool = pool
@@ -44,7 +43,7 @@ export class PageSpace {
     for (let page = 0; page < pages; page++) if (this.#used[page] === FREE) this.#freeCount++
   }
 
-  /** Pages that the file has. */
+  /** Count of the file's pages. */
   get pages(): number {
     return this.#pages
   }
@@ -56,7 +55,7 @@ export class PageSpace {
     return this.#freshCount
   }
 
-  /** A free page, in use from now on. @throws ERR_STRIDE_NO_SPACE */
+  /** Takes a free page. @throws ERR_STRIDE_NO_SPACE */
   take(): number {
     if (this.#freeCount === 0) this.#grow(1)
     for (let page = this.#cursor; page < this.#pages; page++) {
@@ -69,7 +68,7 @@ export class PageSpace {
     return this.take()
   }
 
-  /** So many of them, or none. @throws ERR_STRIDE_NO_SPACE */
+  /** Takes `count` free pages, or none. @throws ERR_STRIDE_NO_SPACE */
   takeMany(count: number): readonly number[] {
     const pages: number[] = []
     try {
@@ -81,19 +80,19 @@ export class PageSpace {
     return pages
   }
 
-  /** The first of so many neighbouring free pages, in use from now on. @throws ERR_STRIDE_NO_SPACE */
+  /** Takes `count` consecutive free pages. @returns the first @throws ERR_STRIDE_NO_SPACE */
   takeRun(count: number): number {
     let run = 0
     for (let page = 0; page < this.#pages; page++) {
       run = this.#used[page] === FREE ? run + 1 : 0
       if (run === count) return this.#useRun(page + 1 - count, count)
     }
-    // Free pages at the end of the file are the beginning of the run.
+    // Free pages at the end of the file begin the run.
     this.#grow(count - run)
     return this.#useRun(this.#pages === 0 ? 0 : this.#endRun(count), count)
   }
 
-  /** A page that the next root no longer reaches. */
+  /** Drops a page, which the next root will not reach. */
   drop(page: number): void {
     if (this.#used[page] === FRESH) {
       this.giveBack(page)
@@ -102,7 +101,7 @@ export class PageSpace {
     this.#dropped.push(page)
   }
 
-  /** A page that was taken since the last root and is not needed after all. */
+  /** Frees a page that was taken since the last root and is not needed. */
   giveBack(page: number): void {
     if (this.#used[page] === FREE) return
     if (this.#used[page] === FRESH) this.#freshCount--
@@ -110,14 +109,14 @@ export class PageSpace {
     this.#used[page] = FREE
   }
 
-  /** A root is about to be stored that may reach every page in use. */
+  /** Called before a root is stored, which may reach every page in use. */
   naming(): void {
     if (this.#freshCount === 0) return
     for (let page = 0; page < this.#pages; page++) if (this.#used[page] === FRESH) this.#used[page] = USED
     this.#freshCount = 0
   }
 
-  /** A root was published and is durable. */
+  /** Called once a root is durable. */
   published(): void {
     for (const page of this.#leaving) this.giveBack(page)
     this.#leaving = this.#dropped

@@ -1,7 +1,7 @@
 /**
- * Where is a page of the index file in memory, and is it whole? For lookups, each of which reads one page.
+ * Finds pages of the index file in memory, and checks them, for lookups that read one page each.
  *
- *   PV1  the view of one window is kept from lookup to lookup, and dropped as soon as the window goes.
+ *   PV1  the view of one window is kept between lookups, and dropped as soon as the window goes.
  *   PV2  a page is compared with its checksum when it is first used after the file was opened.
  *   PV3  the view of `find` is valid until the next call that reads, stages or commits.
  * All indexes of a store share one file, and one object of this class.
@@ -18,9 +18,9 @@ const NO_VIEW = new DataView(new ArrayBuffer(0))
 export class PageView {
   readonly #path: string
   readonly #pool: WindowPool
-  /** The window that the last page lies in. */
+  /** The view of the window that shows the last page. */
   view: DataView = NO_VIEW
-  /** Which bytes of the file a kept view shows; none where `end` is 0. */
+  /** The bytes of the file that a kept view shows; none if `#end` is 0. */
   #start = 0
   #end = 0
   /** 1 for each page of the file that was compared with its checksum. */
@@ -34,7 +34,7 @@ export class PageView {
   }
 
   /**
-   * Lets `view` show page i of a directory. @returns its position there
+   * Sets `view` to a window that shows page i of a directory. @returns the page's position there
    * @throws ERR_STRIDE_CORRUPT for a damaged page, _TRUNCATED, _IO
    */
   find(directory: Directory, i: number): number {
@@ -43,7 +43,7 @@ export class PageView {
     return this.at(place * INDEX_PAGE_BYTES)
   }
 
-  /** The same for a page that `isChecked`, by its offset in the file. */
+  /** Like `find`, for a page that `isChecked`, by its file offset. */
   at(offset: number): number {
     const isKept = offset >= this.#start && offset + INDEX_PAGE_BYTES <= this.#end
     return isKept ? offset - this.#start : this.#acquire(offset)
@@ -53,9 +53,9 @@ export class PageView {
     return this.#checked[place] === 1
   }
 
-  /** Calls `gone` each time the window may have gone whose view was kept. @returns what ends that */
+  /** Calls `gone` each time the kept view may have become invalid. @returns a function that ends this */
   watch(gone: () => void): () => void {
-    // A watcher of its own, should one function watch twice.
+    // A new function, since the same `gone` may be passed twice.
     const watcher = (): void => gone()
     this.#watchers.add(watcher)
     return () => {
@@ -90,7 +90,7 @@ export class PageView {
     const window = this.#pool.acquire(offset, INDEX_PAGE_BYTES)
     this.view = window.view as DataView
     this.#start = window.start
-    // A copy is read again for each use.
+    // A copy is not kept: it is read again for each use.
     this.#end = this.#pool.live && window.isCopy !== true ? window.end : 0
     return offset - window.start
   }

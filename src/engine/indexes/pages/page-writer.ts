@@ -1,5 +1,5 @@
 /**
- * How are pages of entries written into free places? Neighbouring pages with one call.
+ * Writes pages of entries to free places of the index file, neighbouring pages with one call.
  */
 
 import type { WindowPool } from '../../../mmap/window-pool/window.ts'
@@ -20,7 +20,7 @@ export class PageWriter {
   readonly #pool: WindowPool
   readonly #space: PageSpace
   readonly #batch = Buffer.alloc(BATCH_PAGES * INDEX_PAGE_BYTES)
-  /** The batch page by page, as far as it was used. */
+  /** The pages of the batch that were used so far. */
   readonly #pages: PageBytes[] = []
   #first = 0
   #count = 0
@@ -30,7 +30,7 @@ export class PageWriter {
     this.#space = space
   }
 
-  /** Makes a page; it is in the file once `flush` was called. @throws ERR_STRIDE_NO_SPACE, _IO */
+  /** Writes a page. It is in the file after `flush`. @throws ERR_STRIDE_NO_SPACE, _IO */
   write(
     format: LeafFormat,
     indexNumber: number,
@@ -57,7 +57,7 @@ export class PageWriter {
     return page
   }
 
-  /** Forgets pages that are not in the file yet; whoever took them gives them back. */
+  /** Drops the pages that are not in the file yet. The caller frees their places. */
   discard(): void {
     this.#count = 0
   }

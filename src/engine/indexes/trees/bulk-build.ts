@@ -1,5 +1,5 @@
 /**
- * How are the pages of an index built from all records? Keys are read in file order, sorted, and written page after page.
+ * Bulk building: builds all pages of an index from the records. Keys are read in file order, sorted, and written page after page.
  *
  * If the keys do not fit into memory, there are several passes over the records, each for one range of keys. A sample of the keys gives
  * the ranges, as in external distribution sorts. It yields often, so that the caller can let the event loop run.
@@ -14,10 +14,10 @@ import type { LeafFormat } from '../pages/leaf-format.ts'
 import type { PageSpace } from '../pages/page-space.ts'
 import { PageWriter } from '../pages/page-writer.ts'
 
-/** Live records in number order; a Locator gives them. */
+/** Runs of live records in ascending order of their numbers, as a Locator finds them. */
 export interface RecordRuns {
   nextLive(n: number, end: number): number
-  /** The bytes of record n and of as many live neighbours as `count` then says, from `at` on. */
+  /** The bytes that contain `count` consecutive live records from record n on, at `at`. */
   run(n: number, end: number): RecordBytes | undefined
   readonly at: number
   readonly count: number
@@ -36,9 +36,9 @@ export interface BulkParts {
   readonly size: number
   /** Sets the words of a record's entry. */
   readonly entryOf: (n: number, view: DataView, at: number, entry: Uint32Array) => void
-  /** Told of neighbouring entries of the same key words, if the index is unique: the numbers of each such group. */
+  /** For a unique index: called with the record numbers of each group of entries with equal key words. */
   readonly equals?: (numbers: Uint32Array) => void
-  /** Entries sorted at once; 4 million unless told. */
+  /** Entries sorted at once; 4 million by default. */
   readonly passEntriesMax?: number
 }
 
@@ -48,7 +48,7 @@ const RECORDS_A_YIELD = 8192
 const PAGES_A_YIELD = 12
 const ENTRIES_A_YIELD = 65_536
 
-/** Share of the work that is done, from 0 to 1. */
+/** The part of the work that is done, from 0 to 1. */
 export type Progress = number
 
 export class BulkBuild {
@@ -66,7 +66,7 @@ export class BulkBuild {
   }
 
   /**
-   * Builds; afterwards the directory, which was empty, names the pages. Ended before that, it leaves nothing.
+   * Builds the pages and adds them to the directory, which was empty. If it is ended early, it leaves nothing.
    * @throws what `equals` throws, ERR_STRIDE_NO_SPACE, _IO
    */
   *run(): Generator<Progress, void> {
@@ -86,14 +86,14 @@ export class BulkBuild {
     }
   }
 
-  /** Gives up: the pages are free again. */
+  /** Frees the pages, after an early end. */
   #abandon(): void {
     this.#writer.discard()
     for (const place of this.#added.places) this.#parts.space.giveBack(place & 0x7fffffff)
     this.#added.places.length = 0
   }
 
-  /** Entries that divide the keys into ranges of about as many as fit into memory. */
+  /** Entries that divide the keys into ranges that fit into memory. */
   *#splitters(): Generator<Progress, Uint32Array[]> {
     const { size, passEntriesMax = PASS_ENTRIES_MAX, format } = this.#parts
     const passes = Math.ceil(size / passEntriesMax)
@@ -120,7 +120,7 @@ export class BulkBuild {
     )
   }
 
-  /** Entries from `from` on, before `to`. */
+  /** Builds the pages of the entries from `from` on, before `to`. */
   *#pass(from: Uint32Array | undefined, to: Uint32Array | undefined): Generator<Progress, void> {
     const keys = yield* this.#readKeys(from, to)
     const sorting = sortedOrder(keys)
@@ -180,7 +180,7 @@ export class BulkBuild {
     const { format, indexNumber } = this.#parts
     const { columns, numbers, count } = keys
     const words = format.entryWords
-    // An empty range has a page too, so that the one before ends where it was made to.
+    // An empty range gets a page, too, so that the page before it keeps its end.
     const pages = Math.max(1, Math.ceil(count / format.target))
     const buffer = new EntryBuffer(words, format.capacity + 1)
     const fence = new Uint32Array(words)
@@ -215,7 +215,7 @@ export class BulkBuild {
   }
 }
 
-/** Tells of each group of entries with the same key words. */
+/** Calls back with each group of entries with equal key words. */
 function* findEquals(
   { columns, numbers, count }: KeyColumns,
   order: Uint32Array,

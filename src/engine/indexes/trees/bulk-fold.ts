@@ -1,21 +1,20 @@
 /**
- * Takes over pending entries by building all pages of an index from the records, where that is less work than merging.
+ * Takes over pending entries by building all pages of an index from the records, if that is less work than merging.
  *
- * Every pending entry is settled when this begins, so that the records as they are in the file say the same. What changes
- * meanwhile becomes pending beside it, and the old pages answer until the new ones are whole.
- * How pages are built: bulk-build.ts. Merging: fold.ts.
+ * When it begins, every pending entry agrees with its record in the file. Entries of later changes become pending in another delta.
+ * Lookups use the old pages until the new ones are complete. Building pages: bulk-build.ts. Merging: fold.ts.
  */
 
 import type { Folding, FoldState } from './fold.ts'
 
-/** A step of the building is as much work as so many entries that are merged. */
+/** A building step takes as long as merging so many entries. */
 const STEP_WORK = 700
 
 export class BulkFold implements Folding {
   readonly #build: Generator<unknown, void>
   readonly #built: () => void
 
-  /** @param built puts the new pages in the place of the old ones */
+  /** @param built replaces the old pages by the new ones */
   constructor(build: Generator<unknown, void>, built: () => void) {
     this.#build = build
     this.#built = built

@@ -1,5 +1,5 @@
 /**
- * Is a page of an index whole, and does it agree with the directory? Damage is reported with its offset, and not thrown.
+ * Checks that a page of an index is whole and agrees with the directory. Damage is reported with its offset, not thrown.
  */
 
 import type { WindowPool } from '../../../mmap/window-pool/window.ts'
@@ -8,10 +8,10 @@ import { compareWords, EntryBuffer } from '../keys/words.ts'
 import { checksumOfLeaf } from '../pages/leaf-format.ts'
 import type { IndexTree } from './index-tree.ts'
 
-/** Told what is wrong with the page at `offset`. */
+/** Called with the damage of the page at `offset`. */
 export type PageNote = (offset: number, what: string) => void
 
-/** Looks at page i of a tree. @returns its entries; undefined where something is wrong with it */
+/** Checks page i of a tree. @returns its entries; undefined if it is damaged */
 export function checkPage(
   tree: IndexTree,
   i: number,
@@ -26,7 +26,7 @@ export function checkPage(
   return undefined
 }
 
-/** What is wrong with page i, if something is; its entries are in `entries` otherwise. */
+/** Reads page i into `entries`. @returns its damage, if there is any */
 function readPage(
   { directory, format, indexNumber }: IndexTree,
   i: number,

@@ -1,13 +1,13 @@
 /**
- * How are pending entries merged into the pages? Page after page in key order, each rewritten in a free place.
+ * A fold merges pending entries into the pages, in key order. Changed pages are rewritten to free places.
  *
- *   FO1  a page that is read is checked first; a page that a root reaches is never written.
+ *   FO1  a page is checked before it is used. A page that a root reaches is never overwritten.
  *   FO2  the record decides whether an entry is kept or dropped. If the record is staged or changed meanwhile, the pages are not changed
  *        and the entry stays pending.
  *   FO3  merging is idempotent: an existing entry is not inserted twice.
- *   FO4  the pages of a portion appear all at once, when it ends. Before that, readers find the old pages.
- * Neighbouring pages that change are refilled together, so that pages stay well filled under random inserts, and a page
- * that overflows shares with its neighbours before there is one more (as in a B*-tree).
+ *   FO4  the new pages of a portion appear all at once, when it ends. Before that, lookups use the old pages.
+ * Neighbouring pages that change are refilled together, so that pages stay well filled under random inserts. A page that overflows shares
+ * entries with its neighbours before a page is added (as in a B*-tree).
  */
 
 import type { WindowPool } from '../../../mmap/window-pool/window.ts'
@@ -20,16 +20,16 @@ import type { PageSpace } from '../pages/page-space.ts'
 import { PageWriter } from '../pages/page-writer.ts'
 import type { Delta, EntryStream } from './delta.ts'
 
-/** What a record says about an entry. */
+/** Whether a record has the key of an entry; 'unsettled' if its state is not yet that of the file. */
 export type Verdict = 'there' | 'gone' | 'unsettled'
 
-/** How far a step has come: see `Fold.step`. */
+/** The result of a step: see `Fold.step`. */
 export type FoldState = 'more' | 'portion' | 'done'
 
-/** Takes pending entries over into pages, in steps. */
+/** Takes pending entries over into the pages, in steps. */
 export interface Folding {
   step(workMax: number): FoldState
-  /** Gives up; what was written for pages that are not in the directory yet is free again. */
+  /** Ends it early. Written pages that are not in the directory yet are free again. */
   abandon(): void
 }
 
@@ -40,27 +40,27 @@ export interface FoldParts {
   readonly directory: Directory
   readonly pool: WindowPool
   readonly space: PageSpace
-  /** What the record of the entry at `at` says. */
+  /** The verdict of the record of the entry at `at`. */
   readonly judge: (data: Uint32Array, at: number) => Verdict
-  /** Takes an entry that is not settled. */
+  /** Keeps an unsettled entry pending. */
   readonly carry: (data: Uint32Array, at: number) => void
 }
 
-/** Pages refilled together at most. */
+/** The most pages that are refilled together. */
 const GROUP_PAGES_MAX = 32
-/** So many pending entries are merged at once. Where more wait for one page it is cut, once they fill a page or are very many. */
+/** So many pending entries are merged at once. If one page has more, it is cut once the merged entries fill a page or are very many. */
 const GROUP_ENTRIES = 2048
 const CUT_ENTRIES_MAX = 8 * GROUP_ENTRIES
-/** A page that overflows or is nearly empty is refilled together with so many pages. */
+/** A page that overflows or is nearly empty is refilled together with its neighbours, at most so many pages in all. */
 const SHARING_PAGES = 8
-/** A page filled below this part of its room is refilled with its neighbours. */
+/** A page filled to less than this part of its capacity is refilled with its neighbours. */
 const FILL_MIN = 0.4
-/** Neighbouring pages stay as many as they are while this part of their target is filled. */
+/** The count of pages is kept while they are filled to this part of their target. */
 const FILL_KEPT = 0.85
-/** A portion rewrites this part of the index, so that the file needs little more room than the pages. */
+/** A portion rewrites this part of the index, so that the file need not be much larger than its pages. */
 const PORTION = 1 / 10
 const PORTION_PAGES_MIN = 16
-/** A page that is rewritten is as much work as so many entries whose records are read. */
+/** Rewriting a page takes as long as reading the records of so many entries. */
 const PAGE_WORK = 16
 
 export class Fold implements Folding {
@@ -72,13 +72,13 @@ export class Fold implements Folding {
   readonly #writer: PageWriter
   #edits: PageEdit[] = []
   #written = 0
-  /** Pending entries that the present group has taken. */
+  /** Pending entries merged by the present group. */
   #taken = 0
-  /** What the present step has done: entries whose records were read, and pages in terms of these. */
+  /** The work of the present step, in entries whose records were read. */
   #work = 0
-  /** Pages before this one are done with. */
+  /** Pages before this one are finished. */
   #page = 0
-  /** Whether the group ends within a page; where the rest of that begins, in #old and as a fence. */
+  /** Whether the group ends within a page. The rest of that page begins at #rest in #old, and at #restFence. */
   #isCut = false
   #rest = 0
   readonly #restFence: Uint32Array
@@ -95,8 +95,8 @@ export class Fold implements Folding {
   }
 
   /**
-   * Works until so many entries are taken over, and a group of pages more at most. 'portion': the directory names new pages, and the
-   * old ones are dropped; a root should be published before going on. 'done': the same, and nothing waits any more.
+   * Merges about `workMax` entries; a group of pages is always finished. 'portion': new pages have replaced old ones in the directory, and
+   * a root should be published before the next step. 'done': likewise, and no entry is left.
    * @throws ERR_STRIDE_CORRUPT for a damaged page, _NO_SPACE, _IO
    */
   step(workMax: number): FoldState {
@@ -114,12 +114,12 @@ export class Fold implements Folding {
     return 'done'
   }
 
-  /** Pages of a portion. */
+  /** The count of pages of a portion. */
   get #portionPages(): number {
     return Math.max(PORTION_PAGES_MIN, this.#parts.directory.pageCount * PORTION)
   }
 
-  /** Gives up: pages written for this portion are free again. */
+  /** Frees the pages that were written for this portion. */
   abandon(): void {
     this.#writer.discard()
     const { space } = this.#parts
@@ -148,7 +148,7 @@ export class Fold implements Folding {
     merged.clear()
     this.#taken = 0
     if (directory.pageCount === 0) {
-      // One empty page for everything; what comes next takes its place.
+      // Begins with one empty page, which the group then replaces.
       this.#fill(0, 0)
       this.#endPortion()
     }
@@ -177,13 +177,13 @@ export class Fold implements Folding {
     this.#fill(first, end - first)
     this.#work += this.#taken + (end - first) * PAGE_WORK
     this.#page = end
-    // The page that was made for the rest is found by its fence.
+    // The next group finds the page of the rest by its fence.
     if (this.#isCut) this.#applyEdits()
   }
 
   /**
-   * Appends what page i holds from now on to the merged entries. Where very much waits for one page it is cut: what is left
-   * of it, in `old` from `#rest` on, goes into a page of its own, which the next group begins with.
+   * Merges page i with its pending entries. If these are very many, the page is cut: its remaining entries, in `#old` from `#rest` on, go
+   * into a page of their own, with which the next group begins.
    */
   #mergePage(i: number): void {
     const { directory, judge, carry } = this.#parts
@@ -235,7 +235,7 @@ export class Fold implements Folding {
     format.readEntries(window.view as DataView, at, directory.countOf(i), directory.isPacked(i), this.#old)
   }
 
-  /** Writes the merged entries into new pages in place of `removed` ones. */
+  /** Writes the merged entries to new pages, which replace `removed` ones. */
   #fill(first: number, removed: number): void {
     const { directory, format, indexNumber } = this.#parts
     const merged = this.#merged
@@ -276,7 +276,7 @@ export class Fold implements Folding {
   }
 }
 
-/** Whether the stream's entry belongs to page i. */
+/** Whether the stream's entry is before the end of page i. */
 function isIn(directory: Directory, stream: EntryStream, i: number): boolean {
   return directory.isBefore(stream.data, stream.at, i + 1)
 }

@@ -1,8 +1,8 @@
 /**
- * How are pending entries of a hash index kept? In 256 small hash tables with chains, by the highest byte of the hash.
+ * The pending entries of a hash index: 256 hash tables with chains, by the highest byte of the hash.
  *
- * Each grows by itself, so that no single insert pays for many (10 million entries: 40,000 of them moved at once, below a
- * millisecond). Adding goes in front of a chain, so that a key which a million records share costs no more than others.
+ * Each table grows by itself, so that no insert has to move all entries (10 million entries: 40,000 of them at once, below a millisecond).
+ * A new entry becomes the first of its chain, so that a key of a million records costs no more than others.
  */
 
 import type { EntryBuffer } from '../keys/words.ts'
@@ -11,7 +11,7 @@ import type { Delta, EntryStream } from './delta.ts'
 const PARTS = 256
 const PART_SHIFT = 24
 const FIRST_SLOTS = 16
-/** Looks along a chain before an entry that may be there already is added again. */
+/** An entry is looked for among the first so many of its chain. If it is not there, it is added, perhaps as a duplicate. */
 const LOOKS_MAX = 4
 
 /** One of the tables. */
@@ -23,21 +23,21 @@ export class HashPart {
   nexts = new Int32Array(FIRST_SLOTS)
   #heads = new Int32Array(FIRST_SLOTS).fill(-1)
 
-  /** The newest entry with this hash; -1 where there is none. */
+  /** The newest entry with this hash; -1 if there is none. */
   first(hash: number): number {
     let e = this.#heads[hash & (this.#heads.length - 1)] as number
     while (e >= 0 && this.hashes[e] !== hash) e = this.nexts[e] as number
     return e
   }
 
-  /** The next one with the same hash. */
+  /** The entry after e with the same hash; -1 if there is none. */
   following(e: number, hash: number): number {
     let next = this.nexts[e] as number
     while (next >= 0 && this.hashes[next] !== hash) next = this.nexts[next] as number
     return next
   }
 
-  /** @returns whether it was added; it may be there already */
+  /** @returns false if the entry was found and not added */
   add(hash: number, number: number): boolean {
     let looks = 0
     for (let e = this.first(hash); e >= 0 && looks < LOOKS_MAX; e = this.following(e, hash), looks++) {
@@ -67,15 +67,15 @@ export class HashPart {
   }
 }
 
-/** Stands where there is no entry; nothing is ever added to it. */
+/** Shared by all tables without entries. Nothing is ever added to it. */
 const EMPTY_PART = new HashPart()
 
 export class HashDelta implements Delta {
-  /** Each is made with its first entry; until then it is the empty one. */
+  /** A table is created with its first entry. Until then it is EMPTY_PART. */
   readonly #parts: HashPart[] = new Array<HashPart>(PARTS).fill(EMPTY_PART)
   count = 0
 
-  /** The table that holds the entries of a hash. */
+  /** The table of a hash. */
   partOf(hash: number): HashPart {
     return this.#parts[hash >>> PART_SHIFT] as HashPart
   }
@@ -119,7 +119,7 @@ export class HashDelta implements Delta {
   }
 }
 
-/** Part after part, each sorted when it is reached. */
+/** The entries table by table. Each table is sorted when the stream reaches it. */
 class HashStream implements EntryStream {
   readonly #parts: readonly HashPart[]
   #part = -1
@@ -151,10 +151,10 @@ class HashStream implements EntryStream {
   }
 }
 
-/** Room for the place of an entry beside the lower 24 bits of its hash, in one double. */
+/** A double combines the lower 24 bits of a hash with an entry's place, below this number. */
 const PLACES = 2 ** 29
 
-/** The entries of a part in order, each once. */
+/** The entries of a table in ascending order, each once. */
 function sorted({ count, hashes, numbers }: HashPart): Uint32Array {
   const keys = new Float64Array(count)
   for (let e = 0; e < count; e++) keys[e] = ((hashes[e] as number) & 0xffffff) * PLACES + e
@@ -168,7 +168,7 @@ function sorted({ count, hashes, numbers }: HashPart): Uint32Array {
   return withoutRepeats(data)
 }
 
-/** Sorts the numbers of equal hashes and drops entries that are there twice. */
+/** Sorts the record numbers of equal hashes and drops duplicates. */
 function withoutRepeats(data: Uint32Array): Uint32Array {
   let to = 0
   for (let from = 0; from < data.length; ) {

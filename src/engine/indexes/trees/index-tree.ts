@@ -1,8 +1,8 @@
 /**
- * What does one index consist of? Its pages in the file, and its pending entries in memory.
+ * One index: its pages in the file, and its pending entries in memory.
  *
- * While a fold rebuilds pages there are two sets of pending entries: those that the fold takes over, and those that came since.
- * Either may hold an entry; reads look at both (lookups: hash-index.ts, ordered-index.ts).
+ * During a fold there are two deltas: `frozen` has the entries that the fold takes over, `active` those of later changes. Lookups search
+ * both (hash-index.ts, ordered-index.ts).
  */
 
 import type { IndexDefinition } from '../keys/index-definition.ts'
@@ -18,22 +18,22 @@ import { Fold, type Folding, type FoldParts, type FoldState } from './fold.ts'
 import { HashDelta } from './hash-delta.ts'
 import { OrderedDelta } from './ordered-delta.ts'
 
-/** The kind of page that an index with keys of so many bytes has. */
+/** The format of the pages of an index with keys of so many bytes. */
 export function leafFormatOf({ kind }: IndexDefinition, keyBytes: number): LeafFormat {
   return kind === 'hash' ? HASH_LEAF : new OrderedLeaf(keyBytes)
 }
 
 export class IndexTree<D extends Delta = Delta> {
-  /** Stands in each of its pages. */
+  /** The number of the index, which is in each of its pages. */
   readonly indexNumber: number
   readonly definition: IndexDefinition
   readonly format: LeafFormat
   #directory: Directory
-  /** What came since the last fold began. */
+  /** Pending entries since the last fold began. */
   active: D
-  /** What the fold that is going on takes over. */
+  /** Pending entries that the running fold takes over. */
   frozen: D | undefined
-  /** Pending entries that the last published root names: rows of words. */
+  /** Pending entries in the last published catalog, as rows of words. */
   named: Uint32Array = new Uint32Array(0)
   readonly #newDelta: () => D
   #fold: Folding | undefined
@@ -57,18 +57,18 @@ export class IndexTree<D extends Delta = Delta> {
   get directory(): Directory {
     return this.#directory
   }
-  /** Pages in place of the ones that were there. */
+  /** Replaces all pages. */
   set directory(directory: Directory) {
     this.#directory = directory
     this.#changed()
   }
 
-  /** Calls `changed` whenever pages or pending entries may have moved. One caller. */
+  /** Calls `changed` whenever pages or deltas may have been replaced. For one caller. */
   watch(changed: () => void): void {
     this.#changed = changed
   }
 
-  /** A tree whose deltas fit its kind. */
+  /** Creates a tree with deltas of its kind. */
   static over(
     indexNumber: number,
     definition: IndexDefinition,
@@ -80,14 +80,14 @@ export class IndexTree<D extends Delta = Delta> {
     return new IndexTree(indexNumber, definition, format, directory, newDelta)
   }
 
-  /** Takes the pending entries that a root names, when its file is opened. */
+  /** Adds the pending entries of a catalog, when the file is opened. */
   restore(named: Uint32Array): void {
     this.#changed()
     this.named = named
     for (let at = 0; at < named.length; at += this.format.entryWords) this.active.add(named, at)
   }
 
-  /** How many entries are pending. */
+  /** Count of pending entries. */
   get waiting(): number {
     return this.active.count + (this.frozen?.count ?? 0)
   }
@@ -95,7 +95,7 @@ export class IndexTree<D extends Delta = Delta> {
     return this.#fold !== undefined
   }
 
-  /** Pending entries of records below `size`, for a root to name. */
+  /** Pending entries of records below `size`, for a catalog. */
   pending(size: number): Uint32Array {
     const out = new EntryBuffer(this.format.entryWords)
     this.frozen?.collectBelow(size, out)
@@ -103,7 +103,7 @@ export class IndexTree<D extends Delta = Delta> {
     return out.data.slice(0, out.count * out.words)
   }
 
-  /** Begins to take the pending entries over into pages. */
+  /** Begins to merge the pending entries into the pages. */
   beginFold(parts: Omit<FoldParts, 'indexNumber' | 'format' | 'directory' | 'carry'>): void {
     const frozen = this.#freeze()
     const { indexNumber, format, directory } = this
@@ -112,8 +112,8 @@ export class IndexTree<D extends Delta = Delta> {
   }
 
   /**
-   * Begins to build all pages from the records instead. Every pending entry is settled.
-   * @param build what builds `directory`, which is empty
+   * Begins to build all pages from the records instead of merging. Every pending entry is settled.
+   * @param build builds the pages of `directory`, which is empty
    */
   beginBulkFold(build: Generator<unknown, void>, directory: Directory, space: PageSpace): void {
     this.#freeze()
@@ -124,21 +124,21 @@ export class IndexTree<D extends Delta = Delta> {
     })
   }
 
-  /** Gives up: the entries that were to be taken over stay pending. */
+  /** Ends a fold early. Its entries stay pending. */
   endFold(): void {
     this.#changed()
     this.#fold?.abandon()
     this.#fold = undefined
     const { frozen } = this
     if (frozen === undefined) return
-    // The smaller one goes into the larger one.
+    // The smaller delta is added to the larger one.
     const [from, to] = frozen.count < this.active.count ? [frozen, this.active] : [this.active, frozen]
     for (const stream = from.stream(); !stream.isDone; stream.next()) to.add(stream.data, stream.at)
     this.active = to
     this.frozen = undefined
   }
 
-  /** Goes on with it. @returns what Fold.step says @throws ERR_STRIDE_CORRUPT, _NO_SPACE, _IO */
+  /** Continues the fold. @returns as Fold.step @throws ERR_STRIDE_CORRUPT, _NO_SPACE, _IO */
   foldStep(workMax: number): FoldState {
     const fold = this.#fold
     if (fold === undefined) return 'done'

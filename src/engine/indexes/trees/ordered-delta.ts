@@ -1,7 +1,7 @@
 /**
- * How are pending entries of an ordered index kept? In sorted leaves in a sorted list, a tree of two levels.
+ * The pending entries of an ordered index: a tree of two levels, a sorted list of sorted leaves.
  *
- * An insert moves half a leaf at most, and a full leaf splits in two, or begins a new one where keys rise: no insert costs
+ * An insert moves at most one leaf's entries. A full leaf is split in two; with ascending keys a new leaf begins instead. No insert takes
  * more than some ten microseconds, however many entries are pending.
  */
 
@@ -18,11 +18,11 @@ interface Leaf {
 export class OrderedDelta implements Delta {
   readonly #words: number
   readonly #leaves: Leaf[] = []
-  /** First word of each leaf's first entry, to halve over without touching the leaves. */
+  /** First word of each leaf's first entry, for a binary search that does not touch the leaves. */
   #heads = new Uint32Array(64)
   count = 0
 
-  /** @param entryWords words of an entry, the number's included */
+  /** @param entryWords words of an entry, including the record number */
   constructor(entryWords: number) {
     this.#words = entryWords
   }
@@ -64,7 +64,7 @@ export class OrderedDelta implements Delta {
     return place < leaf.count && compareWords(leaf.data, place * words, entry, at, words) === 0
   }
 
-  /** Whether an entry is here with the key of this one, whose record number is 0. */
+  /** Whether it contains an entry with the key of this one, whose record number is 0. */
   hasKey(entry: Uint32Array): boolean {
     const words = this.#words
     if (this.#leaves.length === 0) return false
@@ -117,7 +117,7 @@ export class OrderedDelta implements Delta {
     return true
   }
 
-  /** The same backwards: the last entries before `end` that are not before `from`, the last one first. */
+  /** Like `collectFrom`, backwards: the last entries before `end` that are not before `from`, in descending order. */
   collectBefore(end: Uint32Array, from: Uint32Array, max: number, out: EntryBuffer): boolean {
     const words = this.#words
     if (this.#leaves.length === 0) return false
@@ -136,7 +136,7 @@ export class OrderedDelta implements Delta {
     return true
   }
 
-  /** The last leaf whose first entry is not after this one; the first leaf where all are. */
+  /** The last leaf whose first entry is not after this one, or the first leaf. */
   #leafFor(entry: Uint32Array, at: number): number {
     const word = entry[at] as number
     const heads = this.#heads
@@ -157,7 +157,7 @@ export class OrderedDelta implements Delta {
     return count > 0 && compareWords(data, 0, entry, at, this.#words) > 0
   }
 
-  /** The first place in a leaf whose entry is not before this one. */
+  /** The place of the first entry of a leaf that is not before this one. */
   #placeIn({ data, count }: Leaf, entry: Uint32Array, at: number): number {
     const words = this.#words
     let low = 0
