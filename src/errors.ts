@@ -141,6 +141,12 @@ export const ERROR_CODES = meanings({
     meaning: 'The store has another layout than the given schema, or than it had when it was opened.',
     remedy: 'Open without a schema, or change the store with `migrateStore`.',
   },
+  ERR_STRIDE_SNAPSHOT_GONE: {
+    meaning:
+      'What commits have replaced since a snapshot was taken is no longer kept, so the snapshot cannot be read any more.',
+    remedy:
+      'Take another snapshot and read again; give the writer a larger `journalBytes` or `stagedBytesMax`.',
+  },
   ERR_STRIDE_TRANSACTION: {
     meaning: 'The call is not allowed inside, or beside, a transaction.',
     remedy: 'Use the `tx` that the callback was given; commit or roll back before a transaction begins.',

@@ -10,6 +10,7 @@ export const PROPERTY_FILES: Readonly<Record<string, number>> = {
   'test/engine/read-paths.test.ts': 200,
   'test/engine/in-place.test.ts': 200,
   'test/engine/walks.test.ts': 600,
+  'test/engine/snapshots/snapshot-model.test.ts': 250,
   'test/engine/index/key-agreement.test.ts': 50,
   'test/engine/index/key-codec.test.ts': 3000,
   'test/engine/index/index-model.test.ts': 400,

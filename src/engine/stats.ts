@@ -40,7 +40,9 @@ export interface StoreStats {
   readonly stagedBytes: number
   /** Open transactions of `begin()`. */
   readonly openTransactions: number
-  /** Bytes of heap memory with earlier versions of records, kept for these transactions. */
+  /** Open snapshots of this process. */
+  readonly openSnapshots: number
+  /** Bytes of heap memory with earlier versions of records, kept for these transactions and snapshots. */
   readonly versionBytes: number
   /** Entries of indexes in memory that are not in their pages yet. They slow lookups, and are taken over in the background. */
   readonly pendingIndexEntries: number
@@ -72,7 +74,8 @@ export function readStats(of: {
     capacity: of.capacity,
     stagedRecords: of.staging.stagedCount + of.staging.appendedCount,
     stagedBytes: of.staging.bytes,
-    openTransactions: of.staging.versions.viewCount,
+    openTransactions: of.staging.versions.transactionCount,
+    openSnapshots: of.staging.versions.snapshotCount,
     versionBytes: of.staging.versions.bytes,
     pendingIndexEntries: of.pendingIndexEntries,
   }

@@ -1,11 +1,10 @@
 /**
- * What can a program do with a store? Reading (RecordSet), and here writing, committing, maintaining and closing.
+ * What can a program do with a store? Reading (readable-store.ts), and here writing, committing, maintaining and closing.
  *
  * The objects of an opened store: opening/opened-store.ts. Encoding and staging: commit/writer.ts. Order of bytes and syncs:
- * commit/committer.ts. Whole-file work: maintain/.
+ * commit/committer.ts. Whole-file work: maintenance/.
  */
 
-import { backendOf } from '../mmap/choose-platform.ts'
 import { NO_OPTIONS, type NoOptions, refuseOptions } from '../options/option-table.ts'
 import { checkPath, shown } from '../options/shown-value.ts'
 import type { Synchronous } from '../runtime/synchronous.ts'
@@ -17,20 +16,17 @@ import type {
   OnlyKnownOptions,
   OtherName,
 } from './indexes/index-types.ts'
-import { defineIndex, type IndexDefinition } from './indexes/keys/index-definition.ts'
+import { defineIndex } from './indexes/keys/index-definition.ts'
 import type { StoreIndex } from './indexes/lookup/store-index.ts'
 import { recordWithKey, type Upserted } from './indexes/lookup/unique-key.ts'
 import { backupStore } from './maintenance/backup.ts'
 import { compactStore } from './maintenance/compact.ts'
 import { ExclusiveWork } from './maintenance/exclusive-work.ts'
-import { type VerifyResult, verifyOpenStore } from './maintenance/verify.ts'
-import { NamedIndexes } from './opening/named-indexes.ts'
+import type { NamedIndexes } from './opening/named-indexes.ts'
 import { type GivenParts, OpenedStore } from './opening/opened-store.ts'
 import type { CommitOptions, StoreSettings } from './opening/options.ts'
 import { readerClassOf } from './read/codecs.ts'
-import { RecordSet } from './read/record-set.ts'
-import type { Recovery } from './recovery/recovery.ts'
-import { readStats, type StoreStats } from './stats.ts'
+import { indexesOf, ReadableStore } from './readable-store.ts'
 import { PROGRESS, type ProgressOptions } from './steps/progress-options.ts'
 import type { QuietSteps } from './steps/steps.ts'
 import { nestedTransaction, runCallback, Transaction } from './transaction.ts'
@@ -38,7 +34,7 @@ import { ConcurrentTransaction } from './transactions/concurrent-transaction.ts'
 import { WritePermission } from './write-permission.ts'
 
 /** Fixed-size records in one file, opened by `openStore`. Changes are staged in memory until `commit` makes them durable. */
-export class Store<S extends AnySchema = AnySchema, out I = NoIndexes> extends RecordSet<S> {
+export class Store<S extends AnySchema = AnySchema, out I = NoIndexes> extends ReadableStore<S, I> {
   readonly #opened: OpenedStore<S>
   readonly #indexes: NamedIndexes<S>
   readonly #exclusiveWork: ExclusiveWork
@@ -48,9 +44,9 @@ export class Store<S extends AnySchema = AnySchema, out I = NoIndexes> extends R
   #checkpoints: Promise<unknown> = Promise.resolve()
 
   private constructor(opened: OpenedStore<S>) {
-    super(opened.reading)
+    super(opened, find => this.#permission.writable().writer.deleteFound(find))
     this.#opened = opened
-    this.#indexes = new NamedIndexes(opened, this, find => this.#permission.writable().writer.deleteFound(find))
+    this.#indexes = indexesOf<S, I>(this)
     this.#exclusiveWork = new ExclusiveWork(opened.path)
     this.#permission = new WritePermission(opened, this.#exclusiveWork)
   }
@@ -68,53 +64,6 @@ export class Store<S extends AnySchema = AnySchema, out I = NoIndexes> extends R
     const store = new Reader(opened) as Store<S, I>
     yield* opened.start()
     return store
-  }
-
-  /** Live records, staged changes included. @throws {StrideError} ERR_STRIDE_CLOSED */
-  override get count(): number {
-    const { reading, session } = this.#prepared()
-    const { staging } = reading.source.locator
-    return staging.size - session.deletedCount - staging.deletedDelta
-  }
-  /** How the bytes are reached. */
-  get backend(): 'mapped' | 'file' | 'memory' {
-    return backendOf(this.#opened.session.file.platform)
-  }
-  /** Why `backend: 'auto'` did not map the file; undefined if it did, or if another backend was asked for. */
-  get backendReason(): string | undefined {
-    return this.#opened.session.file.backendReason
-  }
-  /** Whether changes are refused with ERR_STRIDE_READ_ONLY. */
-  get readOnly(): boolean {
-    return this.#opened.options.readOnly
-  }
-  /** The number of the last acknowledged commit, 0 before the first. @throws {StrideError} ERR_STRIDE_CLOSED */
-  get commitNumber(): number {
-    return this.#prepared().session.commitNumber
-  }
-  /** The number of the last commit that survives the loss of power. @throws {StrideError} ERR_STRIDE_CLOSED */
-  get durableCommitNumber(): number {
-    return this.#prepared().session.durableCommitNumber
-  }
-  /** What opening had to do after a crash: commits replayed, bytes of unfinished commits dropped, indexes built. */
-  get recovery(): Recovery {
-    return this.#opened.session.recovery
-  }
-
-  /**
-   * The index with this name. It is valid as long as the store is open and has the index.
-   * If indexes were declared at opening, only their names compile, and variables of type string. If none were declared, any name does.
-   * `createIndex` returns the index that it made.
-   * @throws RangeError if the store has no such index; {StrideError} ERR_STRIDE_CLOSED, beside another writer _INDEX_NOT_BUILT
-   */
-  index<Name extends keyof I & string>(name: Name): IndexOn<S, I[Name]>
-  index<Name extends string>(name: OtherName<I, Name>): StoreIndex<S>
-  index(name: string): unknown {
-    return this.#indexes.get(name)
-  }
-  /** The definitions of the store's indexes. @throws {StrideError} ERR_STRIDE_CLOSED */
-  get indexes(): readonly IndexDefinition[] {
-    return this.#indexes.definitions
   }
 
   /**
@@ -309,15 +258,6 @@ export class Store<S extends AnySchema = AnySchema, out I = NoIndexes> extends R
   }
 
   /**
-   * Checks the file, its records and its indexes in turns of the event loop, and lists the damage with offsets. Changes nothing.
-   * @throws {StrideError} ERR_STRIDE_CLOSED, _BUSY (the file is replaced again and again)
-   */
-  async verify(none?: NoOptions): Promise<VerifyResult> {
-    NO_OPTIONS.read(none, 'verify')
-    return verifyOpenStore(this.#opened)
-  }
-
-  /**
    * Writes the file without its deleted records beside the old one, then renames it. Records get new numbers. Reading goes on
    * meanwhile; changes are refused with ERR_STRIDE_BUSY. Where it throws, the store is as before.
    * @returns for each old record number the new one, or -1 for a deleted record
@@ -346,23 +286,6 @@ export class Store<S extends AnySchema = AnySchema, out I = NoIndexes> extends R
     await this.#exclusiveWork.run('backup', false, () => backupStore(this.#opened, path, progress))
   }
 
-  /** Counters of windows, memory, page faults, syncs and commits, as a copy. @throws {StrideError} ERR_STRIDE_CLOSED */
-  stats(): StoreStats {
-    const { reading, session, writer } = this.#opened
-    reading.assertOpen()
-    const { committer, space } = writer?.parts ?? {}
-    const { pool, locator } = reading.source
-    return readStats({
-      backend: this.backend,
-      pool,
-      staging: locator.staging,
-      fileBytes: session.file.file.size(),
-      capacity: space?.capacity ?? session.file.root.capacity,
-      committing: committer?.stats,
-      pendingIndexEntries: session.indexes.current?.waiting ?? 0,
-    })
-  }
-
   /**
    * Finishes commits in flight, drops staged changes, checkpoints, and releases the lock. Blocks. Twice is fine.
    * @throws {StrideError} ERR_STRIDE_TRANSACTION (a callback of this store is running); _IO, _NO_SPACE, and the store is still closed
@@ -389,11 +312,5 @@ export class Store<S extends AnySchema = AnySchema, out I = NoIndexes> extends R
   /** `closeAsync()`, for `await using`. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.closeAsync()
-  }
-
-  /** The store, up to date with other processes' commits. @throws ERR_STRIDE_CLOSED, and whatever opening throws */
-  #prepared(): OpenedStore<S> {
-    this.#opened.reading.prepare()
-    return this.#opened
   }
 }

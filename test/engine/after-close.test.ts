@@ -94,6 +94,7 @@ const STORE_ONLY: Calls<ItemStore> = {
   upsert: store => store.upsert('byValue', { key: 1, value: 1 }),
   clear: store => store.clear(),
   begin: store => store.begin(),
+  snapshot: store => store.snapshot(),
   createIndex: store => store.createIndex('other', { on: 'value' }),
   dropIndex: store => store.dropIndex('byKey'),
   transaction: store => store.transaction(() => 0),

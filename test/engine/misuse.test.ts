@@ -147,6 +147,7 @@ const STORE: Readonly<Record<string, Row>> = {
   upsert: UPSERT,
   clear: NOTHING,
   begin: NOTHING,
+  snapshot: NOTHING,
   index: row(['byId'], { 0: NAME }),
   createIndex: row(['later', { on: 'id' }], {
     0: NAME.filter(value => value !== 'zzz'),

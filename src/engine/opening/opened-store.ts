@@ -34,6 +34,9 @@ export class OpenedStore<S extends AnySchema> implements SessionSettings<S> {
   readonly epoch = { value: 0 }
   readonly #schema: S | undefined
   #session: WriterSession<S> | ReaderSession<S>
+  /** Other openings by `beside`. */
+  readonly #beside = new Set<OpenedStore<S>>()
+  #closed = (): void => undefined
 
   /** `start` must follow, once a record set watches the reading. @throws as openStoreFile */
   static *open<S extends AnySchema>(
@@ -57,6 +60,22 @@ export class OpenedStore<S extends AnySchema> implements SessionSettings<S> {
     this.#session = this.#newSession(file)
   }
 
+  /**
+   * The same store, opened once more by this process to read it, with windows of its own. It ends before this one.
+   * @throws as openStoreFile; ERR_STRIDE_SCHEMA_MISMATCH after migrateStore
+   */
+  beside(): OpenedStore<S> {
+    const { lock, platform, path, backendReason: reason, identity } = this.#session.file
+    const options = { ...this.options, create: false, readOnly: true }
+    const held = { lock: lock.lend(), platform, reason }
+    const file = openStoreFile(path, this.#schema, options, held)
+    if (file.identity.fingerprint !== identity.fingerprint) throw migrated(file)
+    const beside = new OpenedStore(file, this.#schema, options, this.pace)
+    this.#beside.add(beside)
+    beside.#closed = () => this.#beside.delete(beside)
+    return beside
+  }
+
   get path(): string {
     return this.reading.path
   }
@@ -75,6 +94,7 @@ export class OpenedStore<S extends AnySchema> implements SessionSettings<S> {
       yield* session.start()
     } catch (error) {
       this.reading.end()
+      this.#closed()
       session.abandon()
       session.file.lock.release()
       throw error
@@ -99,6 +119,8 @@ export class OpenedStore<S extends AnySchema> implements SessionSettings<S> {
 
   close(): void {
     if (this.reading.isClosed) return
+    for (const beside of this.#beside) beside.close()
+    this.#closed()
     try {
       this.writer?.settle()
     } finally {

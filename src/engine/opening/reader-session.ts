@@ -12,7 +12,7 @@ import type { IndexDefinition } from '../indexes/keys/index-definition.ts'
 import type { IndexSet } from '../indexes/lifecycle/index-set.ts'
 import { ReaderIndexes } from '../indexes/lifecycle/reader-indexes.ts'
 import type { Following } from '../read/reading.ts'
-import { HeldCommit, HeldCommitLost } from '../recovery/held-commit.ts'
+import { HeldCommit, HeldCommitLost, snapshotGone } from '../recovery/held-commit.ts'
 import { type ReaderState, readState } from '../recovery/reader-state.ts'
 import { NOTHING_RECOVERED, type Recovery } from '../recovery/recovery.ts'
 import type { Follower, PublishedState } from '../sharing/publication.ts'
@@ -30,6 +30,10 @@ export class ReaderSession<S extends AnySchema> implements Session, Following, S
   /** The held commit, if the file is ahead of it. */
   #held: HeldCommit | undefined
   #holds = 0
+  /** Whether it stays at its commit for ever. */
+  #isPinned = false
+  /** Why it is not there any more. */
+  #gone: Error | undefined
   #moves = 0
   readonly #indexes = new ReaderIndexes()
   /** The state for which indexes were last opened. */
@@ -70,16 +74,16 @@ export class ReaderSession<S extends AnySchema> implements Session, Following, S
 
   followNews(): void {
     const follower = this.#follower
+    if (this.#gone !== undefined) throw this.#gone
     if (follower.sequence() === this.#reader?.sequence) return
     const isHeld = this.#holds > 0
+    // The index file goes with the data file.
+    if (this.#isPinned && follower.isSuperseded) throw this.#lost('another process replaced the file')
     const isStoring = !isHeld && (follower.settle() & 1) === 1 && this.file.lock.writerState() === 'ready'
     if (isHeld && this.#stay()) return
     // Once the commit is whole, it must be seen.
     if (isStoring && this.#stay() && (this.sequence & 1) === 1) return
-    if (isHeld) {
-      this.#moves++
-      throw new HeldCommitLost(this.file.path)
-    }
+    if (isHeld) throw this.#lost()
     allSteps(this.#follow())
   }
 
@@ -102,6 +106,12 @@ export class ReaderSession<S extends AnySchema> implements Session, Following, S
       this.#reader = { ...this.#reader, sequence: Number.NaN }
   }
 
+  /** Stays at its commit from now on: a snapshot. Reads throw ERR_STRIDE_SNAPSHOT_GONE once that cannot be. */
+  pin(): void {
+    this.#isPinned = true
+    this.#holds++
+  }
+
   now(): IndexSet | undefined {
     const reader = this.#reader
     if (reader === undefined || this.#seen === reader) return this.#indexes.set
@@ -112,8 +122,7 @@ export class ReaderSession<S extends AnySchema> implements Session, Following, S
       this.#indexes.refresh(readable, this.#follower.syncedCommit(), reader.state, reader.held)
     } catch (error) {
       // A reading whose own code catches this is repeated nevertheless.
-      if (error instanceof HeldCommitLost) this.#moves++
-      throw error
+      throw error instanceof HeldCommitLost ? this.#lost() : error
     }
     if (this.#indexes.set !== before) epoch.value++
     this.#seen = reader
@@ -187,6 +196,16 @@ export class ReaderSession<S extends AnySchema> implements Session, Following, S
     this.#reader = { ...reader, sequence, held: this.#held }
     reading.changed()
     return true
+  }
+
+  /** The error of a held commit that cannot be read any more. */
+  #lost(why?: string): Error {
+    this.#moves++
+    const { path } = this.file
+    if (!this.#isPinned) return new HeldCommitLost(path)
+    this.#gone = snapshotGone(path, this.commitNumber, why)
+    this.#settings.reading.changed()
+    return this.#gone
   }
 
   #openReplacement(): void {

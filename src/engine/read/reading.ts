@@ -54,6 +54,8 @@ export class Reading<S extends AnySchema, L extends RecordLayers = Staging> {
   #version = 0
   /** Ends the hot range of the record set. */
   #cool = (): void => undefined
+  /** The same of snapshots. Weak, so that a snapshot that nobody holds is collected. */
+  readonly #coolToo = new Set<WeakRef<() => void>>()
   /** Ends the copies of rows and walks beside another writer. */
   #changedToo = (): void => undefined
   readonly #reads = new ConsistentReads(this)
@@ -81,13 +83,36 @@ export class Reading<S extends AnySchema, L extends RecordLayers = Staging> {
 
   /** From now on calls `cool` whenever a window goes, or its records may change. */
   watch(cool: () => void): void {
+    const coolAll = this.cooling(cool)
+    this.#cool = () => {
+      coolAll()
+      if (this.#coolToo.size > 0) this.#coolSnapshots()
+    }
+    this.#source.pool.watch(this.#cool)
+  }
+
+  /** Also calls `cool` of a snapshot then, for as long as something else holds the function. */
+  watchToo(cool: () => void): void {
+    this.#coolToo.add(new WeakRef(cool))
+  }
+
+  /** Calls `cool` and ends standing rows whenever records of this reading may change. @returns the function that does both */
+  protected cooling(cool: () => void): () => void {
     this.standing = new StandingRows()
     const { standing } = this
     this.#cool = () => {
       cool()
       standing.end()
     }
-    this.#source.pool.watch(this.#cool)
+    return this.#cool
+  }
+
+  #coolSnapshots(): void {
+    for (const each of this.#coolToo) {
+      const cool = each.deref()
+      if (cool === undefined) this.#coolToo.delete(each)
+      else cool()
+    }
   }
 
   /** From now on calls `changed` whenever a record that was found may have changed. There is one caller. */

@@ -38,6 +38,16 @@ export class HeldCommitLost extends StrideError {
   }
 }
 
+/** The error of a snapshot whose commit cannot be seen any more. */
+export function snapshotGone(
+  path: string,
+  commitNumber: number,
+  why = 'the journal that it needs was reset',
+): StrideError {
+  const message = `The snapshot of ${path} at commit ${commitNumber} is gone: ${why}. Take another one`
+  return new StrideError('ERR_STRIDE_SNAPSHOT_GONE', message, { path })
+}
+
 /** The most bytes of frames that are kept for indexes. */
 const KEPT_BYTES_MAX = 64 * 1024 * 1024
 /** Minimum of the memory limit of before-images. */

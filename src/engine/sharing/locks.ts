@@ -38,11 +38,14 @@ export interface LockOptions {
 export class StoreLock {
   readonly #file: PlatformFile | undefined
   readonly #writer: boolean
+  /** Whether another opening of this process holds the lock file. */
+  readonly #isLent: boolean
   #isReleased = false
 
-  private constructor(file: PlatformFile | undefined, writer: boolean) {
+  private constructor(file: PlatformFile | undefined, writer: boolean, isLent = false) {
     this.#file = file
     this.#writer = writer
+    this.#isLent = isLent
   }
 
   /** Takes the locks that this opener needs. @throws ERR_STRIDE_NO_LOCK, _BUSY, _PERMISSION, _IO */
@@ -60,6 +63,11 @@ export class StoreLock {
       throw error
     }
     return new StoreLock(file, options.writer)
+  }
+
+  /** The same lock for another opening of this process, which ends before this one. */
+  lend(): StoreLock {
+    return new StoreLock(this.#file, this.#writer, true)
   }
 
   /** Whether a process holds the writer's lock now. */
@@ -86,7 +94,7 @@ export class StoreLock {
 
   release(): void {
     this.#isReleased = true
-    this.#file?.close()
+    if (!this.#isLent) this.#file?.close()
   }
 }
 

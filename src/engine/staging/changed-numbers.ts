@@ -5,13 +5,20 @@
  * linear time.
  */
 
-import type { NumberMap } from '../numbers/number-map.ts'
 import { firstFrom } from '../numbers/sort-changes.ts'
 
 /** How many records an unsorted search checks. */
 const LOOK_AHEAD = 64
 /** So many checks cost as much as sorting one change. */
 const SORT_PATIENCE = 8
+
+/** Changed records. */
+export interface Changes {
+  readonly size: number
+  /** Undefined where the record is not changed. */
+  get(n: number): unknown
+  forEach(visit: (n: number) => void): void
+}
 
 export class ChangedNumbers {
   #sorted: Float64Array | undefined
@@ -32,7 +39,7 @@ export class ChangedNumbers {
    * A number above n, such that no record between n and that number is changed. Infinity if no record above n is. Once the changes are
    * sorted, it is the next changed record.
    */
-  unchangedBelow(n: number, changes: NumberMap, sealed: NumberMap): number {
+  unchangedBelow(n: number, changes: Changes, sealed: Changes): number {
     const count = changes.size + sealed.size
     if (count === 0) return Number.POSITIVE_INFINITY
     if (this.#sorted === undefined && this.#lookedAhead < count * SORT_PATIENCE) {
@@ -46,7 +53,7 @@ export class ChangedNumbers {
     return numbers[firstFrom(numbers, n + 1)] ?? Number.POSITIVE_INFINITY
   }
 
-  #sortedOf(changes: NumberMap, sealed: NumberMap): Float64Array {
+  #sortedOf(changes: Changes, sealed: Changes): Float64Array {
     if (this.#sorted === undefined) {
       // A number that is in both is listed twice, which does no harm to a search.
       const numbers = new Float64Array(changes.size + sealed.size)

@@ -23,10 +23,7 @@ export class CommitView implements ChangeableLayers, OpenView {
   readonly recordSize: number
   readonly baseSize: number
   readonly commitNumber: number
-  readonly tailStart = Number.POSITIVE_INFINITY
   readonly tail = EMPTY
-  /** Never 0, so that each record is looked for here first. */
-  readonly changeCount = 1
   ended: string | undefined
   readonly #staging: Staging
   readonly #versions: Versions
@@ -52,6 +49,13 @@ export class CommitView implements ChangeableLayers, OpenView {
 
   get size(): number {
     return this.#size
+  }
+  get tailStart(): number {
+    return Number.POSITIVE_INFINITY
+  }
+  /** Never 0, so that each record is looked for here first. */
+  get changeCount(): number {
+    return 1
   }
   /** Its own changes by record number; undefined stands for a deletion. */
   get own(): ReadonlyMap<number, HeapBytes | undefined> {

@@ -98,6 +98,10 @@ export class Staging implements ChangeableLayers {
   get changeCount(): number {
     return this.#changes.size + this.#sealed.size + (this.#overlay?.numbers.length ?? 0)
   }
+  /** Records whose image was given to a commit that is not in the file yet. */
+  get sealedCount(): number {
+    return this.#sealed.size
+  }
   /** Staged changes, deletions and revivals, without appended records. */
   get stagedCount(): number {
     return this.#changes.size

@@ -32,6 +32,8 @@ export interface OpenView {
   readonly own: ReadonlyMap<number, HeapBytes | undefined>
   /** Why the view was ended. */
   ended: string | undefined
+  /** Whether it is a snapshot, not a transaction. */
+  readonly isSnapshot?: boolean
 }
 
 export class Versions {
@@ -48,6 +50,8 @@ export class Versions {
   /** One iterator for all searches, since beginning an iteration is slow in a Set that lost many of its first elements. */
   #inOrder = this.#views.values()
   #oldestView: OpenView | undefined
+  #snapshots = 0
+  #generation = 0
 
   constructor(recordSize: number, bytesMax: number) {
     this.#recordSize = recordSize
@@ -62,28 +66,40 @@ export class Versions {
   get bytes(): number {
     return (this.#log.length - this.#first) * (this.#recordSize + VERSION_BYTES)
   }
-  get viewCount(): number {
-    return this.#views.size
+  get transactionCount(): number {
+    return this.#views.size - this.#snapshots
+  }
+  get snapshotCount(): number {
+    return this.#snapshots
+  }
+  /** Changes whenever versions come or go. */
+  get generation(): number {
+    return this.#generation
   }
 
   open(view: OpenView): void {
     this.#views.add(view)
+    if (view.isSnapshot === true) this.#snapshots++
   }
 
   /** Closes a view. Idempotent. */
   release(view: OpenView): void {
-    if (this.#views.delete(view)) this.#prune()
+    if (!this.#views.delete(view)) return
+    if (view.isSnapshot === true) this.#snapshots--
+    this.#prune()
   }
 
   /** Ends all views. */
   endAll(why: string): void {
     for (const view of this.#views) view.ended = why
     this.#views.clear()
+    this.#snapshots = 0
     this.#prune()
   }
 
   /** Keeps the bytes of record n, which commit `replacedBy` changes. @param source undefined if the record was not live */
   keep(n: number, replacedBy: number, source: RecordBytes | undefined, at: number): void {
+    this.#generation++
     let image: HeapBytes | undefined
     if (source !== undefined) {
       image = HeapBytes.ofSize(this.#recordSize)
@@ -102,6 +118,7 @@ export class Versions {
 
   /** Drops the versions kept for commit `replacedBy`, the last one, which failed. */
   forget(replacedBy: number): void {
+    this.#generation++
     for (;;) {
       const version = this.#log.at(-1)
       if (version === undefined || version.replacedBy !== replacedBy || this.#first === this.#log.length) return
@@ -130,6 +147,12 @@ export class Versions {
   changedAfter(n: number, commitNumber: number): number {
     const replacedBy = this.#newest.get(n)?.replacedBy ?? 0
     return replacedBy > commitNumber ? replacedBy : 0
+  }
+
+  /** How many versions commits after this one have replaced. */
+  countAfter(commitNumber: number): number {
+    const { length } = this.#log
+    return length === this.#first ? 0 : length - this.#indexAfter(commitNumber)
   }
 
   /** The numbers of the records that later commits changed, in the order of the changes. */
@@ -179,6 +202,7 @@ export class Versions {
 
   /** Drops the versions that no view sees. */
   #prune(): void {
+    this.#generation++
     const oldest = this.#findOldestView()
     if (oldest === undefined) {
       this.#oldest.clear()

@@ -8,11 +8,11 @@
  * The transaction of one synchronous callback: transaction.ts.
  */
 
+import { StrideError } from '../../errors.ts'
 import { type NoOptions, refuseOptions } from '../../options/option-table.ts'
 import type { AnySchema, Input } from '../../schema/index.ts'
 import type { Durability } from '../commit/commit-waiters.ts'
 import type { IndexOn, NoIndexes, OtherName } from '../indexes/index-types.ts'
-import type { IndexedStore } from '../indexes/lookup/indexed-store.ts'
 import { StoreIndex } from '../indexes/lookup/store-index.ts'
 import { recordWithKey, type Upserted } from '../indexes/lookup/unique-key.ts'
 import type { CommitOptions } from '../opening/options.ts'
@@ -20,10 +20,11 @@ import type { WriterSession } from '../opening/writer-session.ts'
 import type { WritingParts } from '../opening/writing-parts.ts'
 import type { Reading } from '../read/reading.ts'
 import { RecordSet } from '../read/record-set.ts'
+import { type ViewKind, ViewReading } from '../read/view-reading.ts'
 import { CommitView } from '../staging/commit-view.ts'
 import { Locator } from '../staging/locator.ts'
-import { ConcurrentReading } from './concurrent-reading.ts'
 import { ConcurrentWriter } from './concurrent-writer.ts'
+import { IndexOfView } from './index-of-view.ts'
 import { type MergeTarget, merge } from './merge.ts'
 import { ReadNumbers } from './read-numbers.ts'
 import { TrackingLocator } from './tracking-locator.ts'
@@ -49,6 +50,16 @@ interface Held {
   readonly reserved: number[]
 }
 
+const TRANSACTION: ViewKind = {
+  canBeHot: false,
+  over: (path, how) =>
+    new StrideError('ERR_STRIDE_TRANSACTION', `The transaction over ${path} is over: ${how}`, { path }),
+  ended(path, commitNumber, why) {
+    const message = `The transaction over ${path} that began at commit ${commitNumber} sees nothing any more: ${why}. Begin another one`
+    return new StrideError('ERR_STRIDE_CONFLICT', message, { path })
+  },
+}
+
 const dropped = new FinalizationRegistry<Held>(release)
 
 function release({ view, parts, locator, reserved }: Held): void {
@@ -64,7 +75,7 @@ function release({ view, parts, locator, reserved }: Held): void {
  */
 export class ConcurrentTransaction<S extends AnySchema = AnySchema, out I = NoIndexes> extends RecordSet<S> {
   readonly #store: TransactionStore<S>
-  readonly #reading: ConcurrentReading<S>
+  readonly #reading: ViewReading<S>
   readonly #view: CommitView
   readonly #reads: ReadNumbers
   readonly #writer: ConcurrentWriter
@@ -86,13 +97,13 @@ export class ConcurrentTransaction<S extends AnySchema = AnySchema, out I = NoIn
     const untracked = new Locator(addressing, pool, view, deletionBits, checksums, policy)
     const reads = new ReadNumbers()
     const tracking = new TrackingLocator(untracked, reads)
-    const reading = new ConcurrentReading(store.reading, { ...source, locator: tracking })
+    const reading = new ViewReading(store.reading, { ...source, locator: tracking }, TRANSACTION)
     return new ConcurrentTransaction<S, I>(store, reading, parts, view, reads, untracked)
   }
 
   private constructor(
     store: TransactionStore<S>,
-    reading: ConcurrentReading<S>,
+    reading: ViewReading<S>,
     parts: WritingParts,
     view: CommitView,
     reads: ReadNumbers,
@@ -145,7 +156,16 @@ export class ConcurrentTransaction<S extends AnySchema = AnySchema, out I = NoIn
     this.#indexes.get(name)
     let index = this.#named.get(name)
     if (index === undefined) {
-      index = new StoreIndex<S>(name, this.#indexedStore(name))
+      index = new StoreIndex<S>(
+        name,
+        new IndexOfView(this, this.#reading, this.#store, {
+          find: () => this.#indexes.get(name),
+          delete: find => this.#write(writer => writer.deleteFound(find)),
+          found: n => {
+            if (n >= 0) this.#reads.add(n)
+          },
+        }),
+      )
       this.#named.set(name, index)
     }
     return index
@@ -258,30 +278,5 @@ export class ConcurrentTransaction<S extends AnySchema = AnySchema, out I = NoIn
     // A getter or an iterable may have closed the store.
     this.#reading.assertOpen()
     return result
-  }
-
-  #indexedStore(name: string): IndexedStore<S> {
-    const reading = this.#reading
-    const store = this.#store
-    return {
-      records: this,
-      path: this.path,
-      isFollowing: false,
-      find: () => this.#indexes.get(name),
-      epoch: {
-        get value() {
-          reading.assertOpen()
-          return store.epoch.value
-        },
-      },
-      version: () => reading.version + (store.session.indexes.current?.changes ?? 0),
-      numbering: () => reading.source.numbering,
-      consistently: read => reading.consistently(read),
-      together: read => reading.together(read),
-      delete: find => this.#write(writer => writer.deleteFound(find)),
-      found: n => {
-        if (n >= 0) this.#reads.add(n)
-      },
-    }
   }
 }

@@ -1,0 +1,140 @@
+/**
+ * What can a program ask an opened store, whether it writes the store or not? Its state, its indexes, snapshots, and what is wrong with it.
+ *
+ * Reading records: read/record-set.ts. Changing them: store.ts.
+ */
+
+import { backendOf } from '../mmap/choose-platform.ts'
+import { NO_OPTIONS, type NoOptions, refuseOptions } from '../options/option-table.ts'
+import type { AnySchema } from '../schema/index.ts'
+import type { IndexOn, OtherName } from './indexes/index-types.ts'
+import type { IndexDefinition } from './indexes/keys/index-definition.ts'
+import type { StoreIndex } from './indexes/lookup/store-index.ts'
+import { type VerifyResult, verifyOpenStore } from './maintenance/verify.ts'
+import { NamedIndexes } from './opening/named-indexes.ts'
+import type { OpenedStore } from './opening/opened-store.ts'
+import { RecordSet } from './read/record-set.ts'
+import type { Recovery } from './recovery/recovery.ts'
+import { ReaderSnapshot } from './snapshots/reader-snapshot.ts'
+import { Snapshot } from './snapshots/snapshot.ts'
+import { WriterSnapshot } from './snapshots/writer-snapshot.ts'
+import { readStats, type StoreStats } from './stats.ts'
+
+/** The indexes of a store by name. Only for the engine. */
+export let indexesOf: <S extends AnySchema, I>(store: ReadableStore<S, I>) => NamedIndexes<S>
+
+/** The calls of a store that change nothing. */
+export abstract class ReadableStore<S extends AnySchema, out I> extends RecordSet<S> {
+  readonly #opened: OpenedStore<S>
+  readonly #indexes: NamedIndexes<S>
+
+  /** @internal @param remove the function for `delete` of an index */
+  protected constructor(opened: OpenedStore<S>, remove: (find: () => number) => boolean) {
+    super(opened.reading)
+    this.#opened = opened
+    this.#indexes = new NamedIndexes(opened, this, remove)
+  }
+
+  static {
+    indexesOf = store => store.#indexes
+  }
+
+  /** Live records, staged changes included. @throws {StrideError} ERR_STRIDE_CLOSED */
+  override get count(): number {
+    const { reading, session } = this.#prepared()
+    const { staging } = reading.source.locator
+    return staging.size - session.deletedCount - staging.deletedDelta
+  }
+  /** How the bytes are reached. */
+  get backend(): 'mapped' | 'file' | 'memory' {
+    return backendOf(this.#opened.session.file.platform)
+  }
+  /** Why `backend: 'auto'` did not map the file; undefined if it did, or if another backend was asked for. */
+  get backendReason(): string | undefined {
+    return this.#opened.session.file.backendReason
+  }
+  /** Whether changes are refused with ERR_STRIDE_READ_ONLY. */
+  get readOnly(): boolean {
+    return this.#opened.options.readOnly
+  }
+  /** The number of the last acknowledged commit, 0 before the first. @throws {StrideError} ERR_STRIDE_CLOSED */
+  get commitNumber(): number {
+    return this.#prepared().session.commitNumber
+  }
+  /** The number of the last commit that survives the loss of power. @throws {StrideError} ERR_STRIDE_CLOSED */
+  get durableCommitNumber(): number {
+    return this.#prepared().session.durableCommitNumber
+  }
+  /** What opening had to do after a crash: commits replayed, bytes of unfinished commits dropped, indexes built. */
+  get recovery(): Recovery {
+    return this.#opened.session.recovery
+  }
+
+  /**
+   * The index with this name. It is valid as long as the store is open and has the index.
+   * If indexes were declared at opening, only their names compile, and variables of type string. If none were declared, any name does.
+   * `createIndex` returns the index that it made.
+   * @throws RangeError if the store has no such index; {StrideError} ERR_STRIDE_CLOSED, beside another writer _INDEX_NOT_BUILT
+   */
+  index<Name extends keyof I & string>(name: Name): IndexOn<S, I[Name]>
+  index<Name extends string>(name: OtherName<I, Name>): StoreIndex<S>
+  index(name: string): unknown {
+    return this.#indexes.get(name)
+  }
+  /** The definitions of the store's indexes. @throws {StrideError} ERR_STRIDE_CLOSED */
+  get indexes(): readonly IndexDefinition[] {
+    return this.#indexes.definitions
+  }
+
+  /**
+   * The store as of the last commit, for reading, while commits go on. Staged changes are not in it. Close it: until then what commits
+   * replace is kept for it, in the writing process in memory, in other processes in the journal.
+   * @throws {StrideError} ERR_STRIDE_CLOSED, _POISONED; while another process writes, whatever `openStore` throws
+   */
+  snapshot(none?: NoOptions): Snapshot<S, I> {
+    refuseOptions(none, 'snapshot')
+    const { reading, writer } = this.#prepared()
+    if (writer === undefined) {
+      const source = new ReaderSnapshot(this.#opened)
+      const snapshot = Snapshot.over<S, I>(source)
+      source.begin()
+      return snapshot
+    }
+    const source = new WriterSnapshot<S>({ reading, session: writer, epoch: this.#opened.epoch })
+    const snapshot = Snapshot.over<S, I>(source)
+    source.endWith(snapshot)
+    return snapshot
+  }
+
+  /**
+   * Checks the file, its records and its indexes in turns of the event loop, and lists the damage with offsets. Changes nothing.
+   * @throws {StrideError} ERR_STRIDE_CLOSED, _BUSY (the file is replaced again and again)
+   */
+  async verify(none?: NoOptions): Promise<VerifyResult> {
+    NO_OPTIONS.read(none, 'verify')
+    return verifyOpenStore(this.#opened)
+  }
+
+  /** Counters of windows, memory, page faults, syncs and commits, as a copy. @throws {StrideError} ERR_STRIDE_CLOSED */
+  stats(): StoreStats {
+    const { reading, session, writer } = this.#opened
+    reading.assertOpen()
+    const { committer, space } = writer?.parts ?? {}
+    const { pool, locator } = reading.source
+    return readStats({
+      backend: this.backend,
+      pool,
+      staging: locator.staging,
+      fileBytes: session.file.file.size(),
+      capacity: space?.capacity ?? session.file.root.capacity,
+      committing: committer?.stats,
+      pendingIndexEntries: session.indexes.current?.waiting ?? 0,
+    })
+  }
+
+  /** The store, up to date with other processes' commits. @throws ERR_STRIDE_CLOSED, and whatever opening throws */
+  #prepared(): OpenedStore<S> {
+    this.#opened.reading.prepare()
+    return this.#opened
+  }
+}
