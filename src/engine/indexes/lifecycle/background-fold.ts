@@ -1,12 +1,13 @@
 /**
- * When do pending entries go into the pages without a checkpoint?
+ * When are pending entries folded into the pages without a checkpoint?
  *
- *   BG1  many: at once, in the background. Few: once no commit has come for a moment, so that a store at rest has none pending.
- *   BG2  a commit that blocks, and at least doubles an index, leaves its pages built.
- *   BG3  entries of records that are staged, or that an open transaction sees otherwise, cannot be taken over: a fold that had to leave
- *       some begins again only when there are others.
- *   BG4  a root is published where many pages were rebuilt. Otherwise the next checkpoint does it: until then the last root has its
- *       own pages, and the journal leads from its commit to the present one.
+ *   BG1  many pending entries are folded at once, in the background. A few are folded after a moment without commits, so that a store at
+ *        rest has none.
+ *   BG2  after a blocking commit that at least doubles an index, the pages of the index are built before the call returns.
+ *   BG3  entries of records that are staged, or of which an open transaction sees another version, have to stay pending. A fold that left
+ *        some begins again only when there are more.
+ *   BG4  a root is published only after many pages were rebuilt. Otherwise the next checkpoint publishes one. Until then the pages of the
+ *        last root are unchanged, and the journal leads from its commit to the present one.
  * The order of stores and syncs, and failures: index-checkpointer.ts.
  */
 
@@ -16,18 +17,18 @@ import { type IndexCheckpointer, pendingMax } from './index-checkpointer.ts'
 import type { IndexFile } from './index-file.ts'
 import type { IndexMerger } from './index-merger.ts'
 
-/** How folds in the background are paced. Tests of the engine bring their own. */
+/** The pace of background folds. Tests use their own. */
 export interface FoldPace {
   readonly later: Later
-  /** Between two steps. */
+  /** The pause between two steps. */
   readonly pauseMs: number
-  /** After the last commit, before few entries are folded. */
+  /** The time without commits before a few entries are folded. */
   readonly quietMs: number
-  /** Fewer pending entries wait for quiet. */
+  /** Fewer pending entries are folded only after `quietMs`. */
   readonly pendingMin: number
-  /** Fewer pending entries are merged, and not taken over by building all pages. */
+  /** Fewer pending entries are always merged, not taken over by building all pages. */
   readonly bulkMin: number
-  /** A root is published once so many pages were rebuilt. */
+  /** A root is published after so many pages were rebuilt. */
   readonly pagesPublished: number
 }
 
@@ -50,10 +51,10 @@ export interface BackgroundFoldParts {
 
 export class BackgroundFold {
   readonly #parts: BackgroundFoldParts
-  /** What an earlier fold could not take over (BG3). */
+  /** Count of entries that an earlier fold left pending (BG3). */
   readonly #left = new WeakMap<KeyIndex, number>()
   #takeBack: (() => void) | undefined
-  /** Whether what is to come does not wait for quiet. */
+  /** Whether the planned fold does not wait for `quietMs`. */
   #isSoon = false
   #isRunning = false
   #isStopped = false
@@ -63,12 +64,12 @@ export class BackgroundFold {
     this.#parts = parts
   }
 
-  /** The file may be written from now on: what recovery left is folded where it is much. */
+  /** Called once the file may be written. Folds the entries that recovery left pending, if they are many. */
   begin(): void {
     if (this.#due().length > 0) this.#startLater(true)
   }
 
-  /** Commits are in the file, or staged changes were rolled back: there may be something to fold. */
+  /** Called after commits were applied or staged changes were rolled back, when entries may have become ready to fold. */
   notice(): void {
     this.#notices++
     if (this.#isRunning || this.#isSoon || this.#isStopped) return
@@ -76,7 +77,7 @@ export class BackgroundFold {
     else if (this.#takeBack === undefined && this.#waiting().length > 0) this.#startLater(false)
   }
 
-  /** A blocking commit is through (BG2). */
+  /** Called after a blocking commit (BG2). */
   committed(): void {
     const { merger, checkpointer } = this.#parts
     if (this.#isStopped) return
@@ -86,7 +87,7 @@ export class BackgroundFold {
     for (const index of bulk) this.#remember(index)
   }
 
-  /** No fold begins any more. */
+  /** Prevents further folds. */
   stop(): void {
     this.#isStopped = true
     this.#takeBack?.()
@@ -118,7 +119,7 @@ export class BackgroundFold {
     )
     this.#isRunning = this.#isSoon = false
     if (isThrough) for (const index of this.#parts.indexes()) this.#remember(index)
-    // Also where it was overtaken: it goes on.
+    // A fold that was overtaken has to continue.
     if (!isThrough || this.#notices !== noticed) this.notice()
   }
 
@@ -126,13 +127,13 @@ export class BackgroundFold {
     this.#left.set(index, this.#pending(index))
   }
 
-  /** Entries of an index that could be taken over. */
+  /** Count of an index's pending entries that could be taken over. */
   #pending({ tree }: KeyIndex): number {
     // Each staged record has an old key and a new one.
     return Math.max(0, tree.waiting - 2 * this.#parts.merger.unsettled)
   }
 
-  /** Indexes of which so much is pending that it is folded at once. */
+  /** The indexes with so many pending entries that they are folded at once. */
   #due(): readonly KeyIndex[] {
     const { pace, checkpointer } = this.#parts
     if (!checkpointer.mayFold) return []
@@ -143,7 +144,7 @@ export class BackgroundFold {
     })
   }
 
-  /** Indexes of which anything is pending. */
+  /** The indexes with pending entries. */
   #waiting(): readonly KeyIndex[] {
     if (!this.#parts.checkpointer.mayFold) return []
     return this.#parts.indexes().filter(index => {

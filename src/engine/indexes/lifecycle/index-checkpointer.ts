@@ -1,14 +1,13 @@
 /**
- * Keeps the index file in step with the store: has pending entries taken over into the pages, and publishes roots.
+ * Checkpoints of the index file: folds pending entries into the pages, and publishes roots.
  *
- *   IC1  before a root of the store releases journal frames, a root of the index file that covers their commits is durable.
- *   IC2  few pending entries are named by the root and stay pending, so that a small checkpoint writes little; many are folded.
- *   IC3  a full disk stops index maintenance, not the store: reads go on from the pages and the pending entries in memory, and the next
- *       checkpoint tries again. Where the process ends before one succeeds, opening rebuilds the indexes. Other failures
- *       poison the store.
- *   IC4  a blocking checkpoint overtakes one that waits.
- *   IC5  one thing goes on at a time: a checkpoint in turns begins behind a fold in the background, whose pauses it shortens.
- * How entries get into the pages: index-merger.ts. When that happens without a checkpoint: background-fold.ts.
+ *   IC1  before a root of the store frees journal frames, a root of the index file that covers their commits is durable.
+ *   IC2  a few pending entries stay pending and are stored in the catalog, so that a small checkpoint writes little. Many are folded.
+ *   IC3  a full disk stops index maintenance, not the store. Lookups still use the pages and the pending entries in memory, and the next
+ *        checkpoint tries again. If the process ends before one succeeds, opening rebuilds the indexes. Other failures poison the store.
+ *   IC4  a blocking checkpoint overtakes a waiting one.
+ *   IC5  checkpoints and folds run one at a time. A checkpoint in turns waits for a background fold, and shortens its pauses.
+ * Folding an index: index-merger.ts. Folds without a checkpoint: background-fold.ts.
  */
 
 import { type ErrorCode, StrideError } from '../../../errors.ts'
@@ -20,22 +19,25 @@ import type { FoldState } from '../trees/fold.ts'
 import type { IndexFile } from './index-file.ts'
 import { type IndexMerger, isDamage } from './index-merger.ts'
 
-/** A part of the entries may stay pending from one checkpoint to the next; a few always, since a page costs more to write. */
+/**
+ * At most this part of an index's entries stays pending after a checkpoint. WAITING_MIN entries may always, since writing a page costs
+ * more than storing them in the catalog.
+ */
 const WAITING_PART = 1 / 16
 const WAITING_MIN = 8
-/** However large the index is. */
+/** The most entries that stay pending, however large the index is. */
 const WAITING_MAX = 2 ** 20
-/** A step that is not blocking takes over about so many entries: a millisecond or two. */
+/** A step in turns takes over about so many entries, in a millisecond or two. */
 const STEP_WORK = 2048
 
-/** 'damaged': a page is, and nothing was folded. */
+/** 'damaged': a page is damaged, and nothing was folded. */
 type StepState = FoldState | 'damaged'
 
 function goesOn(state: StepState): boolean {
   return state === 'more' || state === 'portion'
 }
 
-/** How many entries may be pending beside the pages of an index before they are folded. */
+/** How many entries may be pending before they are folded. @param entries count of entries in the index's pages */
 export function pendingMax(entries: number, least = WAITING_MIN): number {
   return Math.max(least, Math.min(WAITING_MAX, entries * WAITING_PART))
 }
@@ -44,20 +46,20 @@ export interface IndexCheckpointParts {
   readonly file: IndexFile
   readonly merger: IndexMerger
   readonly indexes: () => readonly KeyIndex[]
-  /** What is committed and in the file. */
+  /** The committed state that is in the data file. */
   readonly applied: () => AppliedState
-  /** Rebuilds the pages of an index, one of which is damaged. */
+  /** Rebuilds the pages of a damaged index. */
   readonly rebuild: (index: KeyIndex) => void
   readonly calls: IndexCheckpointCalls
-  /** Between the steps of a fold in the background. */
+  /** Pauses between the steps of a background fold. */
   readonly pauses: Pauses
 }
 
-/** Whom the checkpointer tells, and asks. */
+/** Callbacks of the checkpointer to the store. */
 export interface IndexCheckpointCalls {
-  /** A root was published: readers look again. */
+  /** Called after a root was published, so that readers reload. */
   readonly published: () => void
-  /** A store or a sync failed: nothing is tried again (D5). */
+  /** Called if a store or a sync failed, which poisons the store (D5). */
   readonly failed: (error: unknown) => void
   /** Whether this process writes, and nothing has failed. */
   readonly isWriting: () => boolean
@@ -66,33 +68,33 @@ export interface IndexCheckpointCalls {
 export class IndexCheckpointer {
   readonly #parts: IndexCheckpointParts
   #epoch = 0
-  /** The last work in turns that was asked for; never rejects. */
+  /** The last requested work in turns. Never rejects. */
   #running: Promise<void> = Promise.resolve()
   #runningCount = 0
-  /** Why nothing is written any more, or, where that was a full disk, until the next attempt. */
+  /** The error that stopped maintenance; after a full disk, only until the next attempt. */
   failure: unknown
 
   constructor(parts: IndexCheckpointParts) {
     this.#parts = parts
   }
 
-  /** Brings the file up to what is in the store's file now, blocking. @throws ERR_STRIDE_IO */
+  /** Makes all applied commits durable in the index file, blocking. @throws ERR_STRIDE_IO */
   checkpointSync(): void {
     this.#epoch++
     this.#tryAgain()
     this.#guard(() => runBlocking(this.#checkpoint(Number.POSITIVE_INFINITY, false)))
   }
 
-  /** The same in turns of the event loop, one at a time. `everything`: nothing waits afterwards, however little it is. */
+  /** Like `checkpointSync`, in turns of the event loop, one at a time. `everything`: no entry stays pending. */
   checkpoint(everything = false): Promise<void> {
     const epoch = this.#epoch
     return this.#parts.pauses.shortened(() => this.#inOrder(() => this.#checkpointInTurns(epoch, everything)))
   }
 
   /**
-   * Folds these indexes with pauses, once nothing else goes on. Roots are published where `publishes` says so. Never rejects: a failure
-   * is told like that of a checkpoint (IC3).
-   * @returns whether it came to its end
+   * Folds these indexes with pauses, once no other work is running. Publishes a root whenever `publishes` returns true. Never rejects: a
+   * failure is handled like that of a checkpoint (IC3).
+   * @returns whether it was finished
    */
   async fold(indexes: () => readonly KeyIndex[], publishes: () => boolean): Promise<boolean> {
     let isThrough = false
@@ -106,12 +108,12 @@ export class IndexCheckpointer {
         if (!isOver()) this.#stop(error)
       }
     }
-    // The store is poisoned then: the next call that writes says so.
+    // The store is poisoned, and the next write throws.
     await this.#inOrder(fold).catch(() => {})
     return isThrough
   }
 
-  /** Folds these indexes at once, unless something goes on. Nothing is published. A failure is told like that of a checkpoint. */
+  /** Folds these indexes at once, unless other work is running. Publishes nothing. A failure is handled like that of a checkpoint. */
   foldSync(indexes: readonly KeyIndex[]): void {
     if (this.#runningCount > 0 || !this.mayFold) return
     try {
@@ -123,17 +125,17 @@ export class IndexCheckpointer {
       try {
         this.#stop(error)
       } catch {
-        // The store is poisoned: the next call that writes says so.
+        // The store is poisoned, and the next write throws.
       }
     }
   }
 
-  /** Whether anything may be folded without a checkpoint: not before a full disk was tried again by one. */
+  /** Whether folds without a checkpoint are allowed. After a full disk a checkpoint has to succeed first. */
   get mayFold(): boolean {
     return this.failure === undefined && this.#parts.calls.isWriting()
   }
 
-  /** Whatever goes on ends where it waits: the file is about to be closed. */
+  /** Ends all running work at its next wait, before the file is closed. */
   stop(): void {
     this.#epoch++
   }
@@ -156,7 +158,7 @@ export class IndexCheckpointer {
     await running
   }
 
-  /** @param stepWork how much a step may do */
+  /** @param stepWork the work of a step, see `Fold.step` */
   *#checkpoint(stepWork: number, everything: boolean): Protocol {
     for (const index of this.#toFold(everything)) {
       let state: StepState = 'more'
@@ -167,13 +169,13 @@ export class IndexCheckpointer {
       }
       if (state !== 'damaged') continue
       this.#parts.rebuild(index)
-      // Its pages are those of what is staged as well, which only a root of all that is committed names.
+      // The rebuilt pages contain staged changes, too. They are published with the pending entries of the present commit.
       yield* this.#publication(false)
     }
     yield* this.#publication(false)
   }
 
-  /** Damaged indexes are left to the next checkpoint, which rebuilds them. */
+  /** Folds these indexes. Damaged ones are left to the next checkpoint, which rebuilds them. */
   *#folding(indexes: readonly KeyIndex[], publishes: () => boolean): Protocol {
     yield* this.#parts.file.twinning()
     for (const index of indexes) {
@@ -187,24 +189,24 @@ export class IndexCheckpointer {
     if (publishes()) yield* this.#publication(false)
   }
 
-  /** Whether a checkpoint has work here though nothing was committed: a page was found damaged, or the last one found no room. */
+  /** Whether a checkpoint has work even if nothing was committed: an index is damaged, or the last attempt found the disk full. */
   get needsMending(): boolean {
     if (isFullDisk(this.failure)) return true
     return this.#parts.indexes().some(({ tree }) => tree.directory.isDamaged)
   }
 
-  /** @throws why the file is not kept, as of the last attempt */
+  /** @throws the error of the last attempt, if it failed */
   assertWhole(): void {
     if (this.failure !== undefined) throw this.failure
   }
 
-  /** Folds everything that waits. @returns whether the pages alone say everything now */
+  /** Folds all pending entries. @returns whether none is pending now */
   async settle(): Promise<boolean> {
     await this.checkpoint(true)
     return this.failure === undefined && this.#parts.indexes().every(({ tree }) => tree.waiting === 0)
   }
 
-  /** Names what the indexes are now; nothing is folded. */
+  /** Publishes a root of the present indexes, blocking. Nothing is folded. */
   publish(): void {
     this.#epoch++
     this.#tryAgain()
@@ -221,7 +223,7 @@ export class IndexCheckpointer {
     return this.#parts.indexes().map(index => index.tree)
   }
 
-  /** Indexes of which so much waits that it is folded now, and damaged ones. */
+  /** The indexes with so many pending entries that they are folded now, and damaged indexes. */
   #toFold(everything = false): readonly KeyIndex[] {
     return this.#parts.indexes().filter(({ tree }) => {
       const most = everything ? 0 : pendingMax(tree.directory.entries)
@@ -250,7 +252,7 @@ export class IndexCheckpointer {
     }
   }
 
-  /** There may be room again. */
+  /** Ends the state of a full disk, since there may be room again. */
   #tryAgain(): void {
     if (isFullDisk(this.failure)) this.failure = undefined
   }
@@ -259,16 +261,16 @@ export class IndexCheckpointer {
   #stop(error: unknown): void {
     this.failure = error
     if (!isFullDisk(error)) {
-      // A damaged record is nobody's failed write.
+      // A damaged record is no failed write.
       if (!isDamage(error)) this.#parts.calls.failed(error)
       throw error
     }
-    // What was to be taken over goes on waiting, in memory.
+    // The entries that were being folded stay pending, in memory.
     for (const tree of this.#trees()) tree.endFold()
   }
 }
 
-/** Whether storing found no room: on the disk, or below the size that files may have. Of a sync the platform never says so. */
+/** Whether a store failed since the disk is full or the file would be too large. Syncs never have these codes. */
 export function isFullDisk(error: unknown): boolean {
   return isCode(error, 'ERR_STRIDE_NO_SPACE') || isCode(error, 'ERR_STRIDE_LIMIT')
 }

@@ -1,12 +1,13 @@
 /**
- * How is the index file of a store opened, created, and moved from one published root to the next?
+ * Opens and creates the index file of a store, and publishes its roots.
  *
- *   IF1  what a root names is synced before the root is stored, and the root before anything it no longer reaches is free.
- *   IF2  while the file is open for writing both roots are whole: the first writing stores the newest one again over the
- *       other, once that is synced, so that damage to either never brings an older state back.
- *   IF3  a file that is not this store's, or damaged, is no error: it says why, and is built again from the records.
- *   IF4  after a failed sync nothing is stored or synced again: the system may take unwritten pages for clean.
- * Which pages are free: page-space.ts. What a root names: load-catalog.ts.
+ *   IF1  everything that a root names is synced before the root is stored. The root is synced before pages that it no longer reaches are
+ *        free.
+ *   IF2  while the file is open for writing, both roots are whole and name the newest state. The first write syncs the newest root, then
+ *        stores a copy over the other, so that damage to one root never brings back an older state.
+ *   IF3  a file that is damaged or not this store's is no error: `open` returns the reason, and the indexes are rebuilt from the records.
+ *   IF4  after a failed sync nothing is stored or synced again, since the system may take unwritten pages for clean.
+ * Which pages are free: page-space.ts. Loading the catalog of a root: load-catalog.ts.
  */
 
 import { randomBytes } from 'node:crypto'
@@ -44,7 +45,7 @@ import { PageSpace } from '../pages/page-space.ts'
 import { PageView } from '../pages/page-view.ts'
 import type { IndexTree } from '../trees/index-tree.ts'
 
-/** How the file is reached. */
+/** How the file is opened. */
 export interface IndexAccess {
   readonly platform: Platform
   readonly windows: Pick<WindowOptions, 'windowBytes' | 'mappedBytesMax' | 'advice' | 'readsFirst'>
@@ -64,9 +65,9 @@ const FIRST_ROOT: IndexRoot = {
 }
 
 /**
- * Creates the file without an index, in place of one of the same store that may be there.
- * @param history of a store whose root defines indexes: see IB3 of index-belonging.ts
- * @throws ERR_STRIDE_EXISTS where another file has the name, _NO_SPACE, _IO
+ * Creates the file, without an index. It may replace an index file of the same store.
+ * @param history given if the store's root defines indexes: see IB3 of index-belonging.ts
+ * @throws ERR_STRIDE_EXISTS if another file has the name, _NO_SPACE, _IO
  */
 export function createIndexFile(
   platform: Platform,
@@ -98,10 +99,10 @@ export class IndexFile {
   readonly pool: WindowPool
   /** Its pages, for lookups. */
   readonly view: PageView
-  /** What keys are hashed with. */
+  /** The seed of the key hashes. */
   readonly seed: Uint8Array
   readonly space: PageSpace
-  /** The indexes as the root has them, in order; `trees` are made from them. */
+  /** The indexes in the catalog of the root that was found, in order. */
   readonly entries: readonly CatalogEntry[]
   #root: IndexRoot
   #catalogPages: readonly number[]
@@ -121,7 +122,7 @@ export class IndexFile {
     this.#catalogPages = catalogPages
   }
 
-  /** Opens the file. @returns why it is of no use, where it is not @throws ERR_STRIDE_PERMISSION, _IO */
+  /** Opens the file. @returns the file, or why it cannot be used @throws ERR_STRIDE_PERMISSION, _IO */
   static open(path: string, owner: IndexOwner, access: IndexAccess): IndexFile | string {
     const { platform, readOnly, windows } = access
     if (!isBeside(platform, path)) return 'there is no index file'
@@ -143,7 +144,7 @@ export class IndexFile {
     }
   }
 
-  /** What indexes a file of this store had, whatever generation it is of; none where it cannot be read. */
+  /** The definitions in an index file of this store, of any generation; none if it cannot be read. */
   static definitionsOf(
     platform: Platform,
     path: string,
@@ -163,7 +164,7 @@ export class IndexFile {
   get path(): string {
     return this.file.path
   }
-  /** The root that was published last. */
+  /** The last published root. */
   get root(): IndexRoot {
     return this.#root
   }
@@ -171,25 +172,25 @@ export class IndexFile {
     return this.space.pages * INDEX_PAGE_BYTES
   }
 
-  /** Why a sync failed; undefined if none did. */
+  /** The error of a failed sync; undefined if none failed. */
   get failure(): unknown {
     return this.#failure
   }
 
-  /** Before the first page is written: both roots name what counts (IF2). */
+  /** Called before the first page is written. Stores the newest root on both pages (IF2). */
   beginWriting(): void {
     runBlocking(this.twinning())
   }
 
-  /** The same, driven by the caller. */
+  /** Like `beginWriting`, as a protocol. */
   *twinning(): Protocol {
     this.#assertSound()
     if (this.#isTwinned) return
-    // The newest root may be in memory alone, left there by a process whose sync failed or never came: it must not go with
-    // the other. After a failed sync only bytes that are stored again reach the disk.
+    // An earlier process may have left the newest root only in the system's cache, without a sync or after a failed one. It has to be
+    // durable before the other root is overwritten. After a failed sync only bytes that are stored again reach the disk.
     writeIndexRoot(this.file, this.#root)
     yield this.#sync
-    // A blocking call may have done it meanwhile, or failed.
+    // A blocking call may have done the same meanwhile, or failed.
     this.#assertSound()
     if (this.#isTwinned) return
     this.#root = { ...this.#root, rootNumber: this.#root.rootNumber + 1 }
@@ -199,8 +200,8 @@ export class IndexFile {
   }
 
   /**
-   * Names what the trees are as of a commit. Pending entries of records at or above its size are left out. In the background the
-   * trees may go on changing meanwhile.
+   * Publishes the trees as of a commit. Pending entries of records at or above its size are left out. In the background the trees may
+   * change meanwhile.
    * @throws ERR_STRIDE_NO_SPACE before anything is published, _IO
    */
   publication(trees: readonly IndexTree[], commit: IndexedCommit): Protocol {
@@ -208,14 +209,14 @@ export class IndexFile {
   }
 
   /**
-   * Names the pages that the trees have now, as of the commit of the last root, whose pending entries stay: the journal
-   * has whatever else these pages are behind by. Frees the pages that were dropped.
+   * Publishes the present pages of the trees, with the commit and the pending entries of the last root: the journal has all later changes.
+   * Dropped pages become free.
    */
   pagePublication(trees: readonly IndexTree[]): Protocol {
     return this.#publication(trees, { ...this.#commit, named: trees.map(tree => tree.named) })
   }
 
-  /** The commit that the last root is of. */
+  /** The commit of the last root. */
   get #commit(): IndexedCommit {
     const { commitNumber, size, lineage } = this.#root
     return { commitNumber, size, lineage }
@@ -240,11 +241,11 @@ export class IndexFile {
       this.#published(trees, state, root, pages)
       isOvertaken = false
     } catch (error) {
-      // Which pages the root on disk names is not known: none of them is used again.
+      // It is unknown which root is on the disk, so the pages of neither are used again.
       isOvertaken = false
       throw error
     } finally {
-      // The root on disk may be this one until another one is published.
+      // If the root was stored, it may be on the disk until another one is published.
       if (isOvertaken) for (const page of pages) isStored ? this.space.drop(page) : this.space.giveBack(page)
     }
   }
@@ -271,12 +272,12 @@ export class IndexFile {
     return error
   }
 
-  /** @throws why a sync failed (IF4) */
+  /** @throws the error of a failed sync (IF4) */
   #assertSound(): void {
     if (this.#failure !== undefined) throw this.#failure
   }
 
-  /** Stores what the next root names. @returns that root, and the pages that it takes */
+  /** Stores the catalog of the next root. @returns that root, and the pages of the catalog */
   #storeCatalog(trees: readonly IndexTree[], { commitNumber, size, lineage, named }: NamedState): NextRoot {
     const entries = trees.map(({ indexNumber, definition, directory, format }, i) => {
       const { arrays } = directory
@@ -317,7 +318,7 @@ export class IndexFile {
     return { root, pages: [...places, ...pageRun(catalogList, listPages)] }
   }
 
-  /** @throws ERR_STRIDE_NO_SPACE, with the other pages of the catalog given back */
+  /** Takes the pages of the catalog's list. @throws ERR_STRIDE_NO_SPACE, after freeing the other pages of the catalog */
   #takeRun(count: number, others: Iterable<number>): number {
     try {
       return this.space.takeRun(count)
@@ -341,7 +342,7 @@ export class IndexFile {
   }
 }
 
-/** What a root names beside the pages: rows of words for each tree. */
+/** The state that a root names, with the pending entries of each tree as rows of words. */
 interface NamedState extends IndexedCommit {
   readonly named: readonly Uint32Array[]
 }

@@ -1,10 +1,10 @@
 /**
- * Takes the pending entries of an index over into its pages, a step at a time: by merging them, or by building all pages from the
- * records where that is less work.
+ * Folds the pending entries of an index into its pages, a step at a time: by merging them, or by building all pages from the records if
+ * that is less work.
  *
- *   IM1  the pages take over what is committed and in the file, and nothing else. Entries of other records stay pending.
- *   IM2  all pages are built while nothing is staged when that begins, and at least as many entries are pending as the pages have.
- * When, and what is published: index-checkpointer.ts, background-fold.ts.
+ *   IM1  only entries of records that are committed and in the file are taken over. Other entries stay pending.
+ *   IM2  all pages are built only if nothing is staged at the beginning, and at least as many entries are pending as the pages contain.
+ * When to fold, and publishing: index-checkpointer.ts, background-fold.ts.
  */
 
 import { StrideError } from '../../../errors.ts'
@@ -21,24 +21,24 @@ import type { IndexFile } from './index-file.ts'
 export interface MergerParts {
   readonly file: IndexFile
   readonly locator: Locator
-  /** What is committed and in the file. */
+  /** The committed state that is in the data file. */
   readonly applied: () => AppliedState
-  /** The pages of an index have taken over what was pending. */
+  /** Called when an index was folded. */
   readonly folded: (index: KeyIndex) => void
-  /** Fewer pending entries are merged. */
+  /** Fewer pending entries are always merged. */
   readonly bulkMin: number
 }
 
 export class IndexMerger {
   readonly #parts: MergerParts
-  /** Indexes that a damaged record kept from being built: their entries are merged. */
+  /** Indexes whose building met a damaged record. Their entries are merged. */
   readonly #merged = new WeakSet<KeyIndex>()
 
   constructor(parts: MergerParts) {
     this.#parts = parts
   }
 
-  /** Goes on with an index, or begins with it. @returns what Fold.step says @throws ERR_STRIDE_CORRUPT, _NO_SPACE, _IO */
+  /** Begins or continues the fold of an index. @returns as Fold.step @throws ERR_STRIDE_CORRUPT, _NO_SPACE, _IO */
   step(index: KeyIndex, workMax: number): FoldState {
     const { tree } = index
     if (!tree.isFolding) this.#begin(index)
@@ -54,14 +54,14 @@ export class IndexMerger {
     }
   }
 
-  /** Whether all pages of an index would be built. */
+  /** Whether a fold of an index would build all pages. */
   isBulk(index: KeyIndex): boolean {
     const { tree } = index
     const isMuch = tree.waiting >= Math.max(this.#parts.bulkMin, tree.directory.entries)
     return isMuch && this.unsettled === 0 && !this.#merged.has(index)
   }
 
-  /** At most so many records are staged, or given to a commit and not in the file yet. */
+  /** An upper bound of the records whose staged or sealed changes are not in the file yet. */
   get unsettled(): number {
     const { locator, applied } = this.#parts
     const { staging } = locator
@@ -96,7 +96,7 @@ export class IndexMerger {
     index.tree.beginBulkFold(build.run(), directory, space)
   }
 
-  /** What a record that is committed and in the file says about an entry. */
+  /** The verdict of an entry's record (IM1). */
   #judge(index: KeyIndex): (data: Uint32Array, at: number) => Verdict {
     const { locator, applied } = this.#parts
     const { staging } = locator
@@ -104,14 +104,14 @@ export class IndexMerger {
     const entry = new Uint32Array(words)
     return (data, at) => {
       const n = data[at + words - 1] as number
-      // Appended and rolled back: there is no such record, not even a staged one.
+      // The record was appended and rolled back.
       if (n >= staging.size) return 'gone'
       if (n >= applied().size || (staging.changeCount > 0 && staging.find(n) !== undefined)) return 'unsettled'
       let source: RecordBytes | undefined
       try {
         source = locator.find(n)
       } catch (error) {
-        // A damaged record says nothing: whoever looks for it is told.
+        // A damaged record decides nothing. Lookups report its damage.
         if (isDamage(error)) return 'unsettled'
         throw error
       }

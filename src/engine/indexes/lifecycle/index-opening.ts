@@ -1,14 +1,14 @@
 /**
- * Opens the indexes of a store: those that its root defines and those that are declared, as the index file has them and with what
- * the journal adds.
+ * Opens the indexes of a store: those that its root defines and those that are declared. Their pages come from the index file, later
+ * changes from the journal.
  *
- *   IO1  the pages of the file are right as of the commit of its root, but for the pending entries that the root names. The keys of all
- *       images in frames behind that commit, replaced ones included, and of records appended since, become pending entries:
- *       recovery takes as long as the journal is, and is idempotent.
- *   IO2  an index file that is missing, damaged, or of another history or commit than the store (index-belonging.ts) is rebuilt from
- *       the records, and so is an index that it does not have, or has by another definition; `recovery` says so.
- *   IO3  the root decides which indexes there are (D10): what else the file has is dropped. An index that the root does not define is
- *        built, even if the file has it: frames need not have its keys (J4).
+ *   IO1  the pages and the pending entries in the catalog have the state of the root's commit. The keys of all images and before-images in
+ *        later frames, and of records appended since, become pending entries. Recovery is idempotent, and its time is proportional to the
+ *        length of the journal.
+ *   IO2  an index file that is missing, damaged, or of another history or commit than the store (index-belonging.ts) is rebuilt from the
+ *        records. So is an index that the file lacks or has with another definition. `recovery` reports it.
+ *   IO3  the store's root decides which indexes exist (D10). Other indexes in the file are dropped. An index that the root does not define
+ *        is built even if the file has it, since frames need not have its keys (J4).
  */
 
 import { InvariantError } from '../../../errors.ts'
@@ -48,12 +48,12 @@ export interface IndexOpening {
   readonly windows: IndexAccess['windows']
   /** The store's file, whose owner and permission bits a created index file gets. */
   readonly like: PlatformFile | undefined
-  /** What the opener asks for, beside what the root says. */
+  /** The definitions that the opener declares, besides those in the root. */
   readonly declared: readonly IndexDefinition[]
-  /** The root that the store was opened with, and what is committed: the root, or the journal's last. */
+  /** The root with which the store was opened, and the counts of the last commit, in the root or the journal. */
   readonly root: Root
   readonly state: CommitCounts
-  /** What the journal has behind that root. */
+  /** The journal's frames after that root. */
   readonly frames: () => Iterable<Frame>
   readonly applied: () => AppliedState
   readonly calls: IndexCheckpointCalls
@@ -62,20 +62,20 @@ export interface IndexOpening {
 
 export interface OpenedIndexes {
   readonly set: IndexSet
-  /** Why indexes were built from the records; empty where none was. */
+  /** The indexes that are built from the records, and why. */
   readonly rebuilt: readonly RebuiltIndex[]
-  /** What the store has, and is still to be built. */
+  /** The indexes that are still to be built. */
   readonly missing: readonly IndexDefinition[]
 }
 
-/** The root with the definitions of its indexes: until version 2 only the index file had them. */
+/** Adds the definitions of the indexes to a root of format version 1, in which only the index file has them. */
 export function withDefinitions(root: Root, platform: Platform, path: string, identity: Identity): Root {
   if (root.formatVersion > 1) return root
   const left = IndexFile.definitionsOf(platform, indexPathOf(path), identity)
   return { ...root, definitions: definitionsText(left) }
 }
 
-/** What the store has according to its root, with what is declared in the place of others of the same name and beside them. */
+/** The definitions in the store's root, with the declared ones, which replace others of the same name. */
 export function wantedIndexes({ root, declared, path, codec }: IndexOpening): readonly IndexDefinition[] {
   const named = new Map(declared.map(definition => [definition.name, definition]))
   const defined = definitionsFrom(root.definitions, path).filter(({ on }) =>
@@ -86,8 +86,8 @@ export function wantedIndexes({ root, declared, path, codec }: IndexOpening): re
 }
 
 /**
- * Before any file is created or changed for them: whether a store of this layout can have these indexes.
- * @throws RangeError, TypeError for fields that are not there or named twice; ERR_STRIDE_LIMIT
+ * Checks that a store of this layout can have these indexes, before any file is created or changed.
+ * @throws RangeError for an unknown field, TypeError for a field named twice; ERR_STRIDE_LIMIT
  */
 export function checkDefinitions(layout: Layout, definitions: readonly IndexDefinition[]): void {
   for (const definition of definitions) planIndex(layout, definition)
@@ -95,9 +95,9 @@ export function checkDefinitions(layout: Layout, definitions: readonly IndexDefi
 }
 
 /**
- * Opens the file for writing, or makes it.
- * @returns undefined where the store has no index
- * @throws ERR_STRIDE_EXISTS where another file has its name, _NO_SPACE, _IO
+ * Opens the index file for writing, or creates it.
+ * @returns undefined if the store has no index
+ * @throws ERR_STRIDE_EXISTS if another file has its name, _NO_SPACE, _IO
  */
 export function* openIndexes(opening: IndexOpening): QuietSteps<OpenedIndexes | undefined> {
   const { path, platform, identity, windows } = opening
@@ -120,7 +120,7 @@ export function* openIndexes(opening: IndexOpening): QuietSteps<OpenedIndexes | 
   }
 }
 
-/** Makes the file, without an index, in place of one that may be there. @throws ERR_STRIDE_EXISTS, _NO_SPACE, _IO */
+/** Creates the index file, without an index. It may replace one of the same store. @throws ERR_STRIDE_EXISTS, _NO_SPACE, _IO */
 export function createIndexes(opening: IndexOpening): IndexSet {
   const { platform, path, identity, windows, like, root, state } = opening
   const indexPath = indexPathOf(path)
@@ -131,7 +131,7 @@ export function createIndexes(opening: IndexOpening): IndexSet {
   return setOver(file, opening)
 }
 
-/** Takes over what the file has and is wanted; the pages of everything else are free with the next root. */
+/** Restores the wanted indexes of the file. The pages of all others are dropped. */
 function* restored(
   file: IndexFile,
   opening: IndexOpening,
@@ -157,14 +157,14 @@ function* restored(
   return { set, rebuilt, missing }
 }
 
-/** For who publishes nothing. */
+/** Callbacks of an index set that publishes nothing. */
 export const UNHEARD: IndexCheckpointCalls = {
   published: () => {},
   failed: () => {},
   isWriting: () => false,
 }
 
-/** For a reader: what a file has of the store's indexes, with what the journal says beyond it; nothing is ever written. */
+/** For a reader: the indexes of a file, with the changes of later frames. Nothing is written. */
 export function indexesAsLeft(
   file: IndexFile,
   left: Omit<IndexOpening, 'like' | 'declared' | 'applied' | 'calls'>,
@@ -183,12 +183,12 @@ function setOver(file: IndexFile, opening: IndexOpening): IndexSet {
   return new IndexSet({ path, file, layout, locator, applied, readField, calls, pace })
 }
 
-/** Why a file cannot be brought up to date from the journal. One without any index has nothing to bring. */
+/** Judges whether a file can be brought up to date from the journal. A file without an index always can. */
 export function judgementOf(root: Root, committed: number): Judgement {
   return file => (file.entries.length === 0 ? undefined : whyOtherHistory(file.root, root, committed))
 }
 
-/** The keys of all that the frames behind the file's root replaced and stored; in steps. */
+/** Notes the keys of all images and before-images in the frames after the file's root, in steps. */
 export function* noteFrames(
   set: IndexSet,
   { frames, locator }: Pick<IndexOpening, 'frames' | 'locator'>,
@@ -202,7 +202,7 @@ export function* noteFrames(
   }
 }
 
-/** The keys of records from `from` on, which were appended; in steps. */
+/** Notes the keys of the appended records from `from` on, in steps. */
 export function* noteAppended(
   set: IndexSet,
   { locator, state }: Pick<IndexOpening, 'locator' | 'state'>,

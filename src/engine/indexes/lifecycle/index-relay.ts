@@ -1,7 +1,7 @@
 /**
- * Which indexes are told of staged changes and checkpoints? Those that the store has at that time.
+ * Forwards staged changes and checkpoints to the present indexes of a store.
  *
- * A store may have no index when it is opened; `createIndex` and `dropIndex` put other indexes behind the same relay.
+ * A store may have no index when it is opened. `createIndex` and `dropIndex` replace the index set behind the same relay.
  */
 
 import type { Companion } from '../../commit/checkpointer.ts'
@@ -15,7 +15,7 @@ const NO_SPANS: KeySpans = []
 export class IndexRelay implements StoreKeys, Companion {
   current: IndexSet | undefined
 
-  /** The bytes of each key; the same list until there are other indexes. */
+  /** The bytes of each key; the same list until the indexes change. */
   get keySpans(): KeySpans {
     return this.current?.keySpans ?? NO_SPANS
   }
@@ -35,7 +35,7 @@ export class IndexRelay implements StoreKeys, Companion {
   assertUnrivalled(n: number): void {
     this.current?.assertUnrivalled(n)
   }
-  /** Commits are in the file, or staged changes were rolled back. */
+  /** Called after commits were applied or staged changes were rolled back. */
   applied(): void {
     this.current?.background.notice()
   }

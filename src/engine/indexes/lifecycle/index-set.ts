@@ -1,9 +1,9 @@
 /**
- * What are the indexes of an open store? Found by name, told of staged changes, and kept up to date with the file.
+ * The indexes of an open store, by name. They receive the keys of staged changes, and are built and dropped here.
  *
- *   IS1  a record that would break a unique index is refused before anything is staged, naming both records.
- *   IS2  a rollback needs nothing here: pending entries make lookups ask the record (delta.ts).
- * Opening and recovery: index-opening.ts. When the file is written: index-checkpointer.ts, background-fold.ts.
+ *   IS1  a record that would break a unique index is refused before anything is staged. The error names both records.
+ *   IS2  a rollback changes nothing here, since a pending entry only makes lookups read the record (delta.ts).
+ * Opening and recovery: index-opening.ts. Writing the file: index-checkpointer.ts, background-fold.ts.
  */
 
 import { StrideError } from '../../../errors.ts'
@@ -42,7 +42,7 @@ export interface IndexSetParts {
   readonly layout: Layout
   readonly locator: Locator
   readonly readField: ReadField
-  /** What is committed and in the file. */
+  /** The committed state that is in the data file. */
   readonly applied: () => AppliedState
   readonly calls: IndexCheckpointCalls
   readonly pace: FoldPace
@@ -51,13 +51,13 @@ export interface IndexSetParts {
 export class IndexSet {
   readonly #parts: IndexSetParts
   readonly #indexes = new Map<string, KeyIndex>()
-  /** Indexes that are being built: told of changes, not asked. */
+  /** Indexes that are being built. They receive keys, but are not searched. */
   readonly #building = new Set<KeyIndex>()
   readonly checkpointer: IndexCheckpointer
   readonly background: BackgroundFold
   #spansOf: readonly KeyIndex[] = []
   #spans: KeySpans = []
-  /** Counts what was staged, so that a walk sees that something changed. */
+  /** Changes whenever keys are staged, so that a walk notices. */
   changes = 0
 
   constructor(parts: IndexSetParts) {
@@ -83,7 +83,7 @@ export class IndexSet {
     return this.all.map(index => index.tree.definition)
   }
 
-  /** The bytes of a record that make up each key, also of indexes that are being built. The same list until that changes. */
+  /** The bytes of a record that make up each key, also of indexes that are being built. The same list until the indexes change. */
   get keySpans(): KeySpans {
     const told = [...this.#told()]
     if (told.length !== this.#spansOf.length || told.some((index, i) => index !== this.#spansOf[i])) {
@@ -97,27 +97,27 @@ export class IndexSet {
     return this.#indexes.has(name)
   }
 
-  /** @throws RangeError naming the nearest one */
+  /** @throws RangeError naming the nearest index */
   get(name: string): KeyIndex {
     const index = this.#indexes.get(name)
     if (index === undefined) throw unknownIndex(name, [...this.#indexes.keys()])
     return index
   }
 
-  /** Takes over an index as the file has it. @throws RangeError, ERR_STRIDE_LIMIT where its fields are no longer so */
+  /** Restores an index of the file. @throws RangeError, ERR_STRIDE_LIMIT if its fields have changed */
   restore(entry: CatalogEntry): void {
     const index = this.#make(entry.definition, entry.indexNumber, directoryOf(entry))
     index.tree.restore(entry.pending)
     this.#indexes.set(entry.definition.name, index)
   }
 
-  /** A record is about to be appended, or to get a free number. @throws ERR_STRIDE_DUPLICATE_KEY, _LIMIT */
+  /** Called before a new record is staged. @throws ERR_STRIDE_DUPLICATE_KEY, _LIMIT */
   adding(n: number, view: DataView, at: number): void {
     for (const index of this.#indexes.values()) this.#refuseRival(index, n, view, at)
     this.note(n, view, at)
   }
 
-  /** A live record is about to be replaced by what lies at `at`. @throws ERR_STRIDE_DUPLICATE_KEY */
+  /** Called before a live record is replaced by the image at `at`. @throws ERR_STRIDE_DUPLICATE_KEY */
   changing(n: number, view: DataView, at: number): void {
     const { locator } = this.#parts
     const changed: KeyIndex[] = []
@@ -135,7 +135,7 @@ export class IndexSet {
   }
 
   /**
-   * Like `adding`, or in place of a live record `changing`, but no rival is looked for: see `assertUnrivalled`.
+   * Like `adding`, or for a live record like `changing`, but unique keys are not checked: see `assertUnrivalled`.
    * @throws ERR_STRIDE_LIMIT
    */
   placing(n: number, view: DataView, at: number, isLive: boolean): void {
@@ -151,7 +151,7 @@ export class IndexSet {
     this.changes++
   }
 
-  /** @throws ERR_STRIDE_DUPLICATE_KEY where the staged record n has a key in a unique index that another record has */
+  /** @throws ERR_STRIDE_DUPLICATE_KEY if the staged record n has a unique key of another record */
   assertUnrivalled(n: number): void {
     const { locator } = this.#parts
     for (const index of this.#indexes.values()) {
@@ -160,12 +160,12 @@ export class IndexSet {
     }
   }
 
-  /** For each unique index the record other than n that has the key of these bytes, where there is one. */
+  /** The records other than n that have a unique key of these bytes, at most one for each index. */
   rivals(n: number, view: DataView, at: number): number[] {
     return this.all.map(index => index.rival(n, view, at)).filter(other => other >= 0)
   }
 
-  /** A live record is about to be deleted. */
+  /** Called before a live record is deleted. */
   deleting(n: number): void {
     const { locator } = this.#parts
     const old = locator.find(n)
@@ -173,8 +173,7 @@ export class IndexSet {
   }
 
   /**
-   * Record n was replaced: the old image, at the start of `old`, and the new one are noted where their keys differ. Of an equal
-   * key the pages, and what was noted before, say the same as the record.
+   * Notes the keys of two images of record n, if they differ. If they are equal, the pages and the pending entries already have the key.
    */
   noteChange(n: number, old: DataView, view: DataView, at: number): void {
     for (const index of this.#told()) {
@@ -185,15 +184,15 @@ export class IndexSet {
     this.changes++
   }
 
-  /** Whether these bytes are record n's is to be asked of the record from now on. */
+  /** Adds the keys of these bytes as pending entries of record n. */
   note(n: number, view: DataView, at: number): void {
     for (const index of this.#told()) index.added(n, view, at)
     this.changes++
   }
 
   /**
-   * Begins an index that is not there yet: it is told of every change from now on. Nothing is staged, and what is committed is in
-   * the file once it is built. @throws ERR_STRIDE_EXISTS, _LIMIT
+   * Begins a new index, which receives the keys of all changes from now on. When it is built, nothing is staged and all commits are in the
+   * file. @throws ERR_STRIDE_EXISTS, _LIMIT
    */
   begin(definition: IndexDefinition): KeyIndex {
     const { name } = definition
@@ -208,7 +207,7 @@ export class IndexSet {
     return index
   }
 
-  /** Builds what was begun. Ended before it is there (`return`), it leaves nothing. */
+  /** Builds an index that was begun. If it is ended early (`return`), it leaves nothing. */
   *build(index: KeyIndex, size: number): Steps<void> {
     let isWhole = false
     try {
@@ -224,7 +223,7 @@ export class IndexSet {
     this.#indexes.set(index.tree.definition.name, index)
   }
 
-  /** Ends what was begun and is not there yet; its pages are free again. */
+  /** Drops an index that was begun and is not built. Its pages are free again. */
   giveUp(index: KeyIndex): void {
     if (!this.#building.delete(index)) return
     index.close()
@@ -232,7 +231,7 @@ export class IndexSet {
     for (let i = 0; i < directory.pageCount; i++) this.file.space.giveBack(directory.placeOf(i))
   }
 
-  /** Forgets an index; its pages are free once a root is published. @throws RangeError */
+  /** Drops an index. Its pages are free once roots without it are published. @throws RangeError */
   drop(name: string): void {
     const index = this.get(name)
     const { tree } = index
@@ -248,7 +247,7 @@ export class IndexSet {
     this.file.close()
   }
 
-  /** Entries that are pending, those counted that are so twice. */
+  /** Count of pending entries, including duplicates. */
   get waiting(): number {
     let count = 0
     for (const { tree } of this.#indexes.values()) count += tree.waiting
@@ -275,7 +274,7 @@ export class IndexSet {
       : new OrderedIndex({ ...parts, tree: tree as IndexTree<OrderedDelta> })
   }
 
-  /** Builds the pages of a damaged index from the records; failing leaves it as damaged as it was. */
+  /** Rebuilds the pages of a damaged index from the records. If that fails, nothing has changed. */
   #makeAnew(index: KeyIndex, size: number): void {
     const { tree } = index
     const damaged = tree.directory
@@ -304,7 +303,7 @@ export class IndexSet {
     yield* build.run()
   }
 
-  /** What concurrent transactions see otherwise than the pages say: they ask the record then. */
+  /** Adds the keys of older versions that open transactions see, so that their lookups read the records. */
   #noteSeen(index: KeyIndex): void {
     const { locator } = this.#parts
     for (const { recordNumber, image } of locator.staging.versions.seen()) {
@@ -314,7 +313,7 @@ export class IndexSet {
     }
   }
 
-  /** Of records whose entries have the same words, no two may have the same key. */
+  /** Compares the keys of records whose entries have equal words. @throws ERR_STRIDE_DUPLICATE_KEY if two are equal */
   #refuseEquals(index: KeyIndex, numbers: Uint32Array): void {
     const seen = new Map<string, number>()
     for (const n of numbers) {
@@ -326,7 +325,7 @@ export class IndexSet {
     }
   }
 
-  /** What was staged while a unique index was built. */
+  /** Checks the keys that were staged while a unique index was built. @throws ERR_STRIDE_DUPLICATE_KEY */
   #refuseRivalsAmongWaiting(index: KeyIndex): void {
     if (!index.tree.definition.unique) return
     const { locator } = this.#parts

@@ -1,5 +1,5 @@
 /**
- * Do the records of a store fit its unique indexes? They are built in memory, without an index file, to find out.
+ * Builds indexes in memory, without an index file, to check that the records of a store fit its unique indexes.
  */
 
 import { createSimulatedPlatform } from '../../../mmap/simulated/simulated-platform.ts'
@@ -8,7 +8,7 @@ import type { IndexDefinition } from '../keys/index-definition.ts'
 import { createIndexes, type IndexOpening, UNHEARD } from './index-opening.ts'
 import type { IndexSet } from './index-set.ts'
 
-/** Pages are copied as they are shown: few at once. */
+/** Small windows, since the simulated platform copies pages to show them. */
 const WINDOWS = {
   windowBytes: 64 * 1024,
   mappedBytesMax: Number.POSITIVE_INFINITY,
@@ -16,10 +16,10 @@ const WINDOWS = {
   readsFirst: true,
 } as const
 
-/** What the records are read from, and how much of it there is. */
+/** The records to index: all that the root counts. */
 export type IndexedRecords = Pick<IndexOpening, 'path' | 'identity' | 'codec' | 'locator' | 'root'>
 
-/** Builds indexes of everything that the root counts. Whoever takes the set closes it. @throws ERR_STRIDE_DUPLICATE_KEY, _LIMIT */
+/** Builds the indexes. The caller closes the set. @throws ERR_STRIDE_DUPLICATE_KEY, _LIMIT */
 export function* buildInMemory(
   records: IndexedRecords,
   definitions: readonly IndexDefinition[],

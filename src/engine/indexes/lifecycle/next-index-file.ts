@@ -1,13 +1,14 @@
 /**
- * How does the index file of a compacted store (renumber.ts) replace the old one?
+ * The next index file: written by compact (renumber.ts) under a name of its own, it replaces the old index file after the store's file was
+ * replaced.
  *
- *   NI1  it is durable, name included, before the store's file is replaced. From then on the index file is of the generation before,
- *       and this one counts: a crash between the two renames loses no index.
- *   NI2  whatever may replace the store's file frees its name first, durably: nothing that an abandoned compact left is ever
- *       taken for the indexes of a later file, and none that took over stands under this name only. A foreign file that
- *       has the name stays there: it is never taken for an index file of this store.
- *   NI3  it takes the old one's name only once the name of the store's file is durable, also after a process that died between the two
- *       renames, or whose sync of the folder failed: a loss of power would take back the first rename and not the second.
+ *   NI1  the next index file and its name are durable before the store's file is replaced. Then the old index file has the generation
+ *        before, and the next one is used even under its own name, so a crash between the two renames loses no index.
+ *   NI2  every operation that may replace the store's file first frees the next index file's name, durably. So a file left by an aborted
+ *        compact is never taken for the indexes of a later store file, and a file that is in use has its final name by then. A foreign file
+ *        with the name is left alone, and never taken for an index file of this store.
+ *   NI3  the next index file gets its final name only once the name of the store's file is durable, also after an earlier process died
+ *        between the two renames or failed to sync the folder. Otherwise a loss of power could undo the first rename and keep the second.
  */
 
 import { StrideError } from '../../../errors.ts'
@@ -17,12 +18,12 @@ import { syncNamesAgain } from '../../whole-files/sync-names-again.ts'
 import { assertReplaceable, type IndexOwner, isIndexOf } from '../pages/index-belonging.ts'
 import { type IndexAccess, IndexFile } from './index-file.ts'
 
-/** Why an index file of the store and its generation does not count, where it does not. */
+/** Returns why an index file of the store and its generation cannot be used; undefined if it can. */
 export type Judgement = (file: IndexFile) => string | undefined
 
 /**
- * The index file of a store, under whichever of the two names.
- * @returns why there is none of use @throws ERR_STRIDE_PERMISSION, _IS_DIRECTORY, _IO
+ * Opens the index file of a store under one of its two names.
+ * @returns the file, or why none can be used @throws ERR_STRIDE_PERMISSION, _IS_DIRECTORY, _IO
  */
 export function openEitherIndexFile(
   path: string,
@@ -32,7 +33,7 @@ export function openEitherIndexFile(
 ): IndexFile | string {
   const names = [indexPathOf(path), nextIndexPathOf(path), indexPathOf(path)]
   let why: string | undefined
-  // Another process may give the next one its name between the first look and the second.
+  // Between the first two attempts another process may rename the next index file, so the first name is tried again.
   for (const name of names) {
     const found = openIndexFile(name, owner, access, judge)
     if (found instanceof IndexFile) return found
@@ -56,8 +57,8 @@ function openIndexFile(
 }
 
 /**
- * For a writer that opens the store: gives what a crash left the name that it was made for, or removes it.
- * @throws ERR_STRIDE_IO where the folder cannot be synced
+ * For a writer that opens the store: gives a next index file that a crash left its final name, or removes it.
+ * @throws ERR_STRIDE_IO if the folder cannot be synced
  */
 export function settleNextIndexFile(
   path: string,
@@ -78,8 +79,8 @@ export function settleNextIndexFile(
 }
 
 /**
- * Gives it the name of the old one, which is closed. Where another file has that name it stays as it is, and counts; where the name
- * cannot be given it is removed, and opening rebuilds the indexes.
+ * Gives the next index file the name of the old one, which is closed. If a foreign file has that name, the next index file keeps its own
+ * name and is used there. If the rename fails, it is removed, and opening rebuilds the indexes.
  */
 export function takeOver(platform: Platform, path: string, { storeId }: Pick<IndexOwner, 'storeId'>): void {
   try {
@@ -96,7 +97,7 @@ export function takeOver(platform: Platform, path: string, { storeId }: Pick<Ind
   }
 }
 
-/** Removes it if that can be: where it stays, nothing is wrong until the store's file is replaced. */
+/** Removes the next index file. If that fails, the file does no harm until the store's file is replaced (NI2). */
 export function discardNextIndexFile(
   platform: Platform,
   path: string,
@@ -109,7 +110,7 @@ export function discardNextIndexFile(
   }
 }
 
-/** Makes sure that no index file of this store has the name, nor gets it back by a loss of power. @throws ERR_STRIDE_IO, _PERMISSION */
+/** Removes an index file of this store with the next name, durably. @throws ERR_STRIDE_IO, _PERMISSION */
 export function freeNextIndexName(
   platform: Platform,
   path: string,

@@ -2,10 +2,10 @@
  * How does a read-only store see its indexes? The pages come from the last root of the index file. Later changes, from the root and the
  * journal of the store, are pending entries in this process's memory.
  *
- *   RI1  reloaded whenever the writer's sequence changes; it changes, too, when the writer publishes a root of the index file,
- *       so that no page is read that the writer may use again.
- *   RI2  the store's root is read before the index file's, and the journal after it: the frames behind the root lead from the index
- *       file's commit to what is committed.
+ *   RI1  indexes are reloaded whenever the shared sequence changes. The writer also changes it when it publishes a root of the index file,
+ *        so that no page is read that the writer may reuse.
+ *   RI2  the store's root is read first, then the index file, then the journal. The frames after the root thus lead from the index file's
+ *        commit to the last commit.
  */
 
 import type { Platform, PlatformFile } from '../../../mmap/platform.ts'
@@ -38,27 +38,27 @@ export interface ReadableIndexes {
   readonly windows: IndexAccess['windows']
 }
 
-/** Who reads tries again, and counts how often (consistent-reads.ts). */
+/** Attempts of one load. The caller repeats the reading after that (consistent-reads.ts). */
 const TRIES_MAX = 3
 const NOTHING_TOLD = { held: undefined, frames: 0 }
 
 export class ReaderIndexes {
   set: IndexSet | undefined
-  /** What the store's root says that there is, and, where nothing can be looked up, why not. */
+  /** The definitions in the store's root, and the reason if the indexes cannot be used. */
   definitions: readonly IndexDefinition[] = []
   reason = ''
-  /** Frames that the set was not told of yet. */
+  /** Reads the frames whose keys are not noted yet. */
   #tail: JournalTail | undefined
-  /** How many frames behind a held commit the set knows the keys of. */
+  /** The count of frames after a held commit whose keys are noted. */
   #told: { readonly held: HeldCommit | undefined; readonly frames: number } = NOTHING_TOLD
-  /** What the set is up to date with. */
+  /** The commit of the present entries. */
   #state: CommitCounts = { commitNumber: 0, size: 0, deletedCount: 0 }
 
   /**
-   * Brings the indexes up to what is committed as this reader sees it.
-   * @param syncedCommit a commit that was synced, as the shared words say
-   * @param held what keeps the reader at a commit behind that one
-   * @throws ERR_STRIDE_CORRUPT, _IO; HeldCommitLost where pages of that time are gone
+   * Brings the indexes up to the commit that this reader sees.
+   * @param syncedCommit from the shared words: a commit whose frame was synced
+   * @param held keeps the reader at an earlier commit
+   * @throws ERR_STRIDE_CORRUPT, _IO; HeldCommitLost if the pages of that commit are gone
    */
   refresh(
     store: ReadableIndexes,
@@ -74,7 +74,7 @@ export class ReaderIndexes {
     this.#state = state
   }
 
-  /** Pages that are newer than a held commit are right but for records that changed since. */
+  /** If the pages are newer than the held commit, notes the keys of the records that changed since. */
   #lookPast(held: HeldCommit | undefined, { locator, path }: ReadableIndexes, state: CommitCounts): void {
     const { set } = this
     if (held === undefined || set === undefined || set.file.root.commitNumber <= state.commitNumber) return
@@ -87,7 +87,7 @@ export class ReaderIndexes {
     this.#told = { held, frames }
   }
 
-  /** The store's file is another one, or closed. */
+  /** Closes the indexes, when the store's file was replaced or closed. */
   forget(): void {
     this.set?.close()
     this.set = undefined
@@ -95,7 +95,7 @@ export class ReaderIndexes {
     this.#told = NOTHING_TOLD
   }
 
-  /** Adds the commits since. @returns whether that was possible: the writer published no root, and they were all found */
+  /** Adds the later commits. @returns false if the writer published a root or a frame is missing */
   #goOn(set: IndexSet, { locator }: ReadableIndexes, state: CommitCounts): boolean {
     if (state.commitNumber < this.#state.commitNumber) return false
     if (newestIndexRoot(set.file.file)?.rootNumber !== set.file.root.rootNumber) return false
@@ -106,7 +106,7 @@ export class ReaderIndexes {
     return true
   }
 
-  /** Reads what there is, and a few times again where it changed meanwhile. @throws HeldCommitLost where it changed each time */
+  /** Loads the indexes. Repeats it if the files change meanwhile. @throws HeldCommitLost if they change each time */
   #read(store: ReadableIndexes, syncedCommit: number, state: CommitCounts): void {
     const { platform, path, file, identity, addressing, windows, journalBytesKept } = store
     for (let tries = 0; tries < TRIES_MAX; tries++) {
@@ -114,13 +114,13 @@ export class ReaderIndexes {
       const isUnchanged = (): boolean => readRoot(file, addressing).rootNumber === root.rootNumber
       this.definitions = definitionsFrom(root.definitions, path)
       if (this.definitions.length === 0) return
-      // How far a journal leads is known once it was read, below; the writer may be ahead of this reader's state.
+      // The last commit of the journal is not known yet. It may be later than this reader's state.
       const end = root.journalSegment === 0 ? root.commitNumber : Number.POSITIVE_INFINITY
       const access = { platform, windows, readOnly: true }
       const found = openEitherIndexFile(path, identity, access, judgementOf(root, end))
       if (typeof found === 'string') {
         this.reason = found
-        // A catalog that is written over while it is read is damaged for a moment only.
+        // A catalog that was overwritten while it was read only looks damaged, so it is read again.
         const isMoment = /catalog|both of its roots/.test(found) && tries < TRIES_MAX - 1
         if (isUnchanged() && !isMoment) return
         continue
@@ -129,7 +129,7 @@ export class ReaderIndexes {
       try {
         scan = allSteps(scanJournal(platform, path, identity, root, syncedCommit, journalBytesKept))
         const last = scan.last?.commitNumber ?? root.commitNumber
-        // Frames without a gap lead as far as they lead, whatever roots came meanwhile.
+        // If the frames lead to the reader's commit without a gap, a newer root does not matter.
         if (last >= state.commitNumber || isUnchanged()) {
           this.reason = judgementOf(root, last)(found) ?? ''
           if (this.reason !== '') {
@@ -142,7 +142,7 @@ export class ReaderIndexes {
         }
       } catch (error) {
         found.close()
-        // The journal went on while it was read.
+        // The journal may have been reused while it was read.
         if (isUnchanged()) throw error
         continue
       } finally {
@@ -154,7 +154,7 @@ export class ReaderIndexes {
   }
 }
 
-/** Follows the journal from the last frame that was scanned, or from the root on. */
+/** A tail of the journal after the last scanned frame, or after the root. */
 function tailBehind(store: ReadableIndexes, root: Root, { last, extents }: JournalScan): JournalTail {
   const extent = extents.at(-1)
   if (last === undefined || extent === undefined) return new JournalTail(store, root.commitNumber)

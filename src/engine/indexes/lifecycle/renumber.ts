@@ -1,8 +1,7 @@
 /**
- * How are indexes written for a compacted file? With the same keys in the same order, and the new record numbers.
+ * Writes the indexes of a compacted store: the same keys in the same order, with the new record numbers.
  *
- * Compact keeps the order of records, so that each page becomes one page, and no record is read. Where the new file lies until it has
- * the old one's name: next-index-file.ts.
+ * Compact keeps the order of records, so each page becomes one page, and no record is read. Naming the new file: next-index-file.ts.
  */
 
 import { InvariantError } from '../../../errors.ts'
@@ -25,12 +24,12 @@ const PAGES_A_YIELD = 64
 /** Above every record number. */
 const BEHIND_ALL = 0xffffffff
 
-/** What a data file holds that compact has written. */
+/** A data file that compact has written. */
 export interface CompactedStore {
   readonly identity: Identity
   readonly commitNumber: number
   readonly size: number
-  /** Random: the file goes on with a history of its own. */
+  /** Random, since the new file begins a history of its own. */
   readonly lineage: string
   /** For each old record number the new one, or GONE. */
   readonly moved: Float64Array
@@ -40,16 +39,16 @@ export interface Renumbering {
   readonly platform: Platform
   /** Path of the store. */
   readonly path: string
-  /** Which file the indexes will belong to. */
+  /** The store and generation of the new indexes. */
   readonly owner: IndexOwner
   readonly windows: IndexAccess['windows']
-  /** The new number of each record; below 0 where there is none. */
+  /** The new number of each record; negative if it is gone. */
   readonly moved: Float64Array
-  /** What the new file holds. */
+  /** The commit of the new data file. */
   readonly commit: IndexedCommit
 }
 
-/** An index file that waits for its store's file. */
+/** A next index file, written before its store's file is replaced. */
 export interface NextIndexes {
   /** Takes the name of the old index file, which is closed. */
   takeOver(): void
@@ -57,13 +56,13 @@ export interface NextIndexes {
 }
 
 /**
- * Writes the indexes of a set, in which nothing waits. Ended before it is through, it leaves nothing.
- * @throws ERR_STRIDE_CORRUPT for a damaged page, _EXISTS where another file has a name that is needed, _NO_SPACE, _IO
+ * Writes the indexes of a set without pending entries. If it is ended early, it leaves nothing.
+ * @throws ERR_STRIDE_CORRUPT for a damaged page, _EXISTS if another file has a needed name, _NO_SPACE, _IO
  */
 export function* renumberIndexes(set: IndexSet, renumbering: Renumbering): Steps<NextIndexes> {
   const { platform, path, owner, windows, moved, commit } = renumbering
   const next = nextIndexPathOf(path)
-  // An error that says why came first.
+  // Errors are ignored, since an earlier error is being thrown.
   const discard = (): void => discardNextIndexFile(platform, path, owner)
   assertReplaceable(platform, indexPathOf(path), owner.storeId)
   createIndexFile(platform, next, owner, set.file.file, set.file.seed)
@@ -92,7 +91,7 @@ function* renumberTree(tree: IndexTree, from: IndexFile, to: IndexFile, moved: F
   const fence = new Uint32Array(words)
   const added = new PageList(words)
   const writer = new PageWriter(to.pool, to.space)
-  // The first page begins below every key, whether it has entries or not; others without any are left out.
+  // The first page is kept even if it is empty, since its fence is below every key. Other empty pages are left out.
   const isKept = (i: number): boolean => i === 0 || i >= directory.pageCount || directory.countOf(i) > 0
   to.beginWriting()
   for (let i = 0, next = 0; i < directory.pageCount; i = next) {
@@ -121,7 +120,7 @@ function* renumberTree(tree: IndexTree, from: IndexFile, to: IndexFile, moved: F
   return renumbered
 }
 
-/** Whether the first entry has a fence's key. */
+/** Whether the first entry has the key of a fence. */
 function beginsWith({ data, words }: EntryBuffer, fence: Uint32Array): boolean {
   for (let k = 0; k < words - 1; k++) if (data[k] !== fence[k]) return false
   return true

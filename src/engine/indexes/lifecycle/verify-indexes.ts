@@ -1,10 +1,10 @@
 /**
  * Do indexes and records agree? Every page is checked, every entry is compared with its record, and every record is looked up.
  *
- * Pending entries may contradict the pages; they take precedence. Nothing is thrown for what is wrong: it is reported.
- *   VI1  indexes are verified in short pieces: a page and its records, or some records and their entries. Beside a writer of another
- *        process each piece sees one commit, and is repeated where a commit came in between.
- *   VI2  pages are visited by their fences, so that none is missed where pages are replaced between two pieces.
+ * Pending entries may contradict the pages; they take precedence. Damage is reported, not thrown.
+ *   VI1  indexes are verified in short pieces: a page and its records, or some records and their entries. Beside a writer in another
+ *        process each piece sees one commit, and is repeated if a commit came in between.
+ *   VI2  pages are visited by their fences, so that none is missed if pages are replaced between two pieces.
  */
 
 import { StrideError } from '../../../errors.ts'
@@ -15,14 +15,14 @@ import type { DirectoryArrays } from '../pages/directory.ts'
 import { checkPage } from '../trees/check-pages.ts'
 import type { IndexSet } from './index-set.ts'
 
-/** Called for each thing that is wrong: bytes from the start of the index file, and the record that it is about. */
+/** Called for each finding, with the offset in the index file and the record concerned. */
 export type IndexNote = (error: StrideError, offset: number, recordNumber?: number) => void
 
-/** What is compared, as it is at the moment of asking. */
+/** The present indexes and records, which may be replaced between two pieces. */
 export interface IndexesAndRecords {
   readonly indexes: () => IndexSet | undefined
   readonly locator: () => Locator
-  /** Runs a short reading, and beside a writer of another process again until no commit came between. */
+  /** Runs a short reading. Beside a writer in another process, repeats it until no commit came in between. */
   readonly once: <T>(read: () => T) => T
 }
 
@@ -30,7 +30,7 @@ const PAGES_A_TURN = 256
 const RECORDS_A_PIECE = 512
 const PIECES_A_TURN = 40
 
-/** Verifies all indexes; yields where others may have a turn. */
+/** Verifies all indexes. Yields to let the event loop run. */
 export function* verifyIndexes(store: IndexesAndRecords, note: IndexNote): Generator<void> {
   const names = store.once(() => store.indexes()?.definitions.map(({ name }) => name)) ?? []
   for (const name of names) {
@@ -39,7 +39,7 @@ export function* verifyIndexes(store: IndexesAndRecords, note: IndexNote): Gener
   }
 }
 
-/** What a piece of work looks at. */
+/** The parts that a piece of work reads. */
 interface Piece {
   readonly set: IndexSet
   readonly index: KeyIndex
@@ -47,7 +47,7 @@ interface Piece {
   readonly note: IndexNote
 }
 
-/** Runs a piece of work once in whole. @returns what it returned; undefined where the index was dropped */
+/** Runs a piece of work, and reports the findings of its last run. @returns its result; undefined if the index was dropped */
 function inPiece<T>(
   store: IndexesAndRecords,
   name: string,
@@ -65,7 +65,7 @@ function inPiece<T>(
   return result
 }
 
-/** Where a walk over pages goes on: behind page `page` of these arrays, or where they were replaced, at this fence. */
+/** The next page of a walk: page `page` of these arrays or, if they were replaced, the page at this fence. */
 interface NextPage {
   readonly arrays: DirectoryArrays
   readonly page: number
@@ -85,7 +85,7 @@ function verifyPage({ set, index, locator, note }: Piece, next: NextPage | undef
   const { path, pool } = set.file
   const { tree } = index
   const { directory, definition, format } = tree
-  // An index that was made again with keys of another length has no place that compares with the fence.
+  // If the index was replaced by one with keys of another length, the fence cannot be compared.
   const isOther = next !== undefined && next.fence.length !== format.entryWords
   if (directory.pageCount === 0 || isOther) return undefined
   let page = 0
@@ -117,7 +117,7 @@ function* verifyRecords(store: IndexesAndRecords, name: string, note: IndexNote)
   } while (next !== undefined)
 }
 
-/** @returns where to go on; undefined at the end */
+/** Verifies some records. @returns the next record number; undefined at the end */
 function verifySome({ set, index, locator, note }: Piece, from: number): number | undefined {
   const { path } = set.file
   const { size } = locator.staging
@@ -134,7 +134,7 @@ function verifySome({ set, index, locator, note }: Piece, from: number): number 
   return to < size ? to : undefined
 }
 
-/** Whether the pages have an entry, as far as can be told: a damaged page was reported before. */
+/** Whether the pages have an entry; true for a damaged page, which was reported before. */
 function isInPages(index: KeyIndex, entry: Uint32Array): boolean {
   try {
     return index.isInPages(entry)

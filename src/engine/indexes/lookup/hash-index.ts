@@ -1,9 +1,9 @@
 /**
- * How does a hash index find records by their whole key?
+ * Finds records by their whole key in a hash index.
  *
- * A lookup hashes the key, finds the page whose range of hashes it is in (directory.ts), its home in that page (hash-leaf.ts)
- * and there the numbers of records with this hash, and asks each whether it has the key. Many lookups go in steps, each for
- * all keys: hashes, then pages, then records, so that the processor waits for many cache lines at once.
+ * A lookup hashes the key and finds the page of the hash (directory.ts), its home in that page (hash-leaf.ts) and the record numbers with
+ * this hash there. It then compares the key of each such record. A batch of lookups does each step for all keys: hashes, then pages, then
+ * records, so that the processor waits for many cache lines at once.
  */
 
 import { NO_NUMBER, PAGE_FIELD_AT } from '../../format/index-format.ts'
@@ -15,7 +15,7 @@ import type { HashDelta } from '../trees/hash-delta.ts'
 import { HashHomes, HOMES_BATCH, UNSURE } from './hash-slots.ts'
 import { KeyIndex, type KeyIndexParts } from './key-index.ts'
 
-/** Of one batch of keys, while it is looked for: no code of a caller runs then. */
+/** Buffers of one batch of keys. They can be shared, since no code of a caller runs during a batch. */
 const HASHES = new Uint32Array(HOMES_BATCH)
 const WORDS = new Float64Array(HOMES_BATCH)
 const FOUND = new Float64Array(HOMES_BATCH)
@@ -26,13 +26,13 @@ export interface HashIndexParts extends KeyIndexParts<HashDelta> {
 
 export class HashIndex extends KeyIndex<HashDelta> {
   readonly #hash: KeyHash
-  /** Whether keys of records are one word, and whether those that are asked for are the word's value, too. */
+  /** Whether the keys of records are one word, and whether looked-up keys are values of such a word. */
   readonly #isWord: boolean
   readonly #isPlainWord: boolean
-  /** The key that is looked for. */
+  /** The key that is looked up. */
   readonly #key: Uint32Array
   readonly #homes: HashHomes
-  /** Whether the tree is its own; that of a view belongs to the store's index. */
+  /** Whether this is the store's index; the index of a view uses the tree of the store's index. */
   readonly #isOwn: boolean
   override readonly quick: HashHomes | undefined
 
@@ -115,8 +115,8 @@ export class HashIndex extends KeyIndex<HashDelta> {
   }
 
   /**
-   * No other word has this hash: where nothing waits that has it, what the pages say is right. A view asks the record, which may
-   * have been appended later.
+   * Finds a key of one word. No other word has the same hash, so if no entry with this hash is pending, the pages are right. A view always
+   * reads the record, which may have been appended later.
    */
   #findWord(word: number, hash: number): number {
     const { tree } = this
@@ -141,8 +141,8 @@ export class HashIndex extends KeyIndex<HashDelta> {
   }
 
   /**
-   * The lowest number of a record with the key; `all` is given every one. `isRight`: an entry with the hash is one of the key,
-   * and its record is not asked.
+   * The lowest number of a record with the key in the pages; `all` collects all of them. `isRight`: every entry with the hash has the key,
+   * so that no record is read.
    */
   #searchPages(hash: number, all: NumberList | undefined, isRight = false): number {
     const { directory } = this.tree
@@ -175,7 +175,7 @@ export class HashIndex extends KeyIndex<HashDelta> {
     return -1
   }
 
-  /** A lower number than `best`, or any one where that is -1, among the pending entries. */
+  /** The lowest number with the key among the pending entries and `best`, which may be -1. */
   #searchDeltas(hash: number, best: number): number {
     for (const delta of this.#deltas()) {
       const part = delta.partOf(hash)
@@ -199,7 +199,7 @@ export class HashIndex extends KeyIndex<HashDelta> {
     return source !== undefined && recordCodec.wordAt(source.view as DataView, records.at) === this.#key[0]
   }
 
-  /** Looks for keys of one word, step by step. */
+  /** Looks up a batch of keys of one word, step by step. */
   #numbersOfWords(keys: ArrayLike<unknown>, from: number, to: number, out: Float64Array): void {
     const { codec, tree } = this
     const hashes = HASHES
@@ -223,14 +223,14 @@ export class HashIndex extends KeyIndex<HashDelta> {
     }
   }
 
-  /** The number of key i of those that are looked for together. */
+  /** The number of key i of the batch. */
   #numberOfWord(i: number): number {
     const word = WORDS[i] as number
     return word < 0 ? -1 : this.#findWord(word, HASHES[i] as number)
   }
 }
 
-/** Where the first packed entry with a hash that is not lower lies. */
+/** The position of the first packed entry whose hash is not lower. */
 function lowerBound(view: DataView, start: number, end: number, hash: number): number {
   let low = 0
   let high = (end - start) / HASH_ENTRY_BYTES

@@ -1,11 +1,11 @@
 /**
- * Where is the entry of a hash expected? The directory of a hash index and the memory of its pages, laid out for lookups.
+ * The fast path of a hash index for keys of one word: a copy of its directory that is laid out for lookups.
  *
- * A table over the highest bits of hashes leaves one or two pages to choose from; each page has the scale of its homes and its
- * position beside it. How many lookups the processor works on at once is a matter of how few instructions one takes: all here
- * is 32-bit numbers in typed arrays, and a lookup is one short loop. Some 20 bytes a page, rebuilt when the directory changes.
- *   HS3  `find` and `findMany` are called only while `isLaidOut`; whatever moves a page or its window ends that at once.
- *   HS4  `isReady` says in addition that no entry is pending: `find` answers right then.
+ * A table over the highest bits of hashes leaves one or two pages to choose from. Each page's position and the scale of its homes are
+ * stored beside it. The fewer instructions a lookup takes, the more lookups the processor overlaps, so a lookup is one short loop over
+ * typed arrays. The copy takes some 20 bytes a page and is rebuilt when the directory changes.
+ *   HS3  `find` and `findMany` are called only while `isLaidOut`. It becomes false as soon as a page or its window moves.
+ *   HS4  `isReady` means in addition that no entry is pending, so that the result of `find` is right.
  */
 
 import { INDEX_PAGE_BYTES, PAGE_FIELD_AT } from '../../format/index-format.ts'
@@ -14,10 +14,10 @@ import type { Directory } from '../pages/directory.ts'
 import { HASH_PLACES, homesPerHash } from '../pages/hash-leaf.ts'
 import type { PageView } from '../pages/page-view.ts'
 
-/** No answer: it takes a closer look. */
+/** No result: the pages have to be searched. */
 export const UNSURE = -2
 
-/** Buckets a page of the table over hashes: more of them leave fewer pages to choose from. */
+/** Buckets of the table over hashes for each page. More buckets leave fewer pages to choose from. */
 const BUCKETS_A_PAGE = 4
 const BUCKETS_MAX = 2 ** 24
 const PAGE_CELLS = INDEX_PAGE_BYTES / 4
@@ -33,41 +33,41 @@ export class HashHomes {
   readonly #hash: KeyHash
   #pages: PageView | undefined
   readonly #endWatch: (() => void) | undefined
-  /** What was laid out. */
+  /** The directory's arrays that were laid out. */
   #arrays: Directory['arrays'] | undefined
   #shift = 31
-  /** By the highest bits of a hash: the last page that begins at or before the first hash with these bits. */
+  /** For the highest bits of a hash, the last page that begins at or before the first hash with these bits. */
   #firstPages = new Uint32Array(0)
-  /** The first hash of each page; one more behind the last page, the highest. */
+  /** The first hash of each page, and HASH_MAX behind the last page. */
   #lows = new Uint32Array(0)
-  /** Homes a hash. */
+  /** The scale of each page (homesPerHash). */
   #scales = new Float64Array(0)
-  /** The cell of the first home; -1 for a page that is packed, or was not looked at yet. */
+  /** The cell of each page's first home; -1 for a page that is packed or was not checked yet. */
   #starts = new Int32Array(0)
-  /** The pages' memory, in cells of four bytes. */
+  /** The mapped pages, in cells of four bytes. */
   #cells: Uint32Array = new Uint32Array(0)
   #cellsOf: DataView | undefined
 
-  /** @param pages undefined for homes that are never ready */
+  /** @param pages undefined if there is no fast path */
   constructor(hash: KeyHash, pages: PageView | undefined) {
     this.#hash = hash
     this.#pages = pages
     this.#endWatch = pages?.watch(() => this.end())
   }
 
-  /** They are never laid out again, and the pages forget them. */
+  /** Ends the fast path for good. */
   close(): void {
     this.#endWatch?.()
     this.#pages = undefined
     this.end()
   }
 
-  /** Pages or their window moved. */
+  /** Called when pages or their window have moved. */
   end(): void {
     this.isReady = this.isLaidOut = false
   }
 
-  /** Lays a directory out, where one window shows all pages. @returns whether that is so */
+  /** Lays a directory out, if one window shows all pages. @returns whether one does */
   layOut(directory: Directory): boolean {
     if (this.isLaidOut && this.#arrays === directory.arrays) return true
     const pages = this.#pages
@@ -82,13 +82,13 @@ export class HashHomes {
     return true
   }
 
-  /** Page i was looked at, and is whole. */
+  /** Called when page i was checked and is whole. */
   show(directory: Directory, i: number): void {
     if (this.#arrays !== directory.arrays || directory.isPacked(i)) return
     this.#starts[i] = directory.placeOf(i) * PAGE_CELLS + ENTRIES_CELL
   }
 
-  /** The lowest number that the pages have with the hash of a word; -1 where there is none, or UNSURE. */
+  /** The lowest number in the pages with the hash of a word; -1 if there is none, or UNSURE. */
   find(word: number): number {
     const hash = this.#hash.ofWord(word)
     const lows = this.#lows
@@ -97,17 +97,17 @@ export class HashHomes {
     while ((lows[page + 1] as number) <= hash) page++
     const low = lows[page] as number
     const start = this.#starts[page] as number
-    // A page that begins with this hash may have it in common with the page before.
+    // If the page begins with this hash, the page before may have entries with it, too.
     if (start < 0 || low === hash) return UNSURE
     const cells = this.#cells
     const end = start + HASH_PLACES * ENTRY_CELLS
     let at = start + (((((hash - low) >>> 0) * (this.#scales[page] as number)) | 0) << 1)
-    // A loop that ends now and then too late beats one without a guess: what comes next begins meanwhile.
+    // A short loop is predicted well, so the processor begins the next lookup before this one ends.
     while (at < end && (cells[at] as number) < hash) at += ENTRY_CELLS
     return at < end && cells[at] === hash ? (cells[at + 1] as number) : -1
   }
 
-  /** The same for many hashes, in steps, so that the processor waits for many cache lines at once. */
+  /** Like `find` for many hashes, in steps, so that the processor waits for many cache lines at once. */
   findMany(hashes: Uint32Array, count: number, numbers: Float64Array): void {
     const firstPages = this.#firstPages
     const lows = this.#lows
@@ -124,7 +124,7 @@ export class HashHomes {
       spots[i] = start < 0 || low === hash || hash === HASH_MAX ? -1 : start + (home << 1)
     }
     for (let i = 0; i < count; i++) touched ^= cells[Math.max(spots[i] as number, 0)] as number
-    // There so that the reads are not optimised away.
+    // Keeps the reads from being optimised away.
     if (touched === 0x5bd1e995) TOUCHED.count++
     for (let i = 0; i < count; i++) {
       const hash = hashes[i] as number
@@ -164,7 +164,7 @@ export class HashHomes {
   }
 }
 
-/** Keys that `findMany` takes at once. */
+/** The most keys of a call of `findMany`. */
 export const HOMES_BATCH = 512
 const SPOTS = new Int32Array(HOMES_BATCH)
 const TOUCHED = { count: 0 }

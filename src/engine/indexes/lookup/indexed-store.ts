@@ -1,5 +1,5 @@
 /**
- * What does an index need of the store that it belongs to?
+ * The interface of a store or transaction to its indexes.
  */
 
 import type { AnySchema } from '../../../schema/index.ts'
@@ -10,22 +10,22 @@ import type { KeyIndex } from './key-index.ts'
 export interface IndexedStore<S extends AnySchema> {
   readonly records: RecordSet<S>
   readonly path: string
-  /** Whether another process writes, so that what was read has to be looked at again. */
+  /** Whether another process writes, so that readings have to be checked and perhaps repeated. */
   readonly isFollowing: boolean
-  /** The index as it is now. @throws RangeError, ERR_STRIDE_CLOSED */
+  /** The present index. @throws RangeError, ERR_STRIDE_CLOSED */
   find(): KeyIndex
-  /** Moves on whenever `find` may answer otherwise. */
+  /** Changes whenever `find` may return another index. */
   readonly epoch: { readonly value: number }
-  /** Counts whatever may change what is found. */
+  /** Changes whenever lookups may return other results. */
   version(): number
-  /** The numbers that records have now. */
+  /** The present numbering of records. */
   numbering(): Numbering
-  /** Stages the deletion of the record that `find` finds, if any. @returns whether there was one @throws whatever forbids changes */
+  /** Stages the deletion of the record that `find` returns, if any. @returns whether there was one @throws as `store.delete` */
   delete(find: () => number): boolean
-  /** Called with each record that a key led to; none where nobody wants to know. */
+  /** Called with each record that a lookup found. Set for a transaction, which notes its reads. */
   readonly found?: ((n: number) => void) | undefined
-  /** Runs `read` so that what it sees agrees with itself. */
+  /** Runs `read`, and repeats it until it has seen a single commit. */
   consistently<T>(read: () => T): T
-  /** Runs several such readings, which all see the same commit. */
+  /** Runs several such readings, all at the same commit. */
   together<T>(read: () => T): T
 }

@@ -1,5 +1,5 @@
 /**
- * What can every kind of index do? It finds the record numbers of keys, and is told of staged changes.
+ * What can every kind of index do? It finds the record numbers of keys, and receives the keys of staged changes.
  *
  *   KI1  it finds the live records with the key that reads see at the call, staged changes included.
  *   KI2  if several records have the key, `number` finds the lowest number.
@@ -18,18 +18,18 @@ import type { HashHomes } from './hash-slots.ts'
 export interface KeyIndexParts<D extends Delta> {
   readonly tree: IndexTree<D>
   readonly codec: KeyCodec
-  /** Of the same keys: for the records that are looked at while `codec` holds what is looked for. */
+  /** A second codec of the same keys, for records that are compared while `codec` has the looked-up key. */
   readonly recordCodec: KeyCodec
   readonly records: RecordAccess
   readonly pages: PageView
-  /** For a view of an older commit: the record numbers in use there. Pages may name later ones, which are not seen. */
+  /** For a view of an older commit: the record numbers in use there. Later records in the pages are not seen. */
   readonly recordsEnd?: number
 }
 
 export abstract class KeyIndex<D extends Delta = Delta> {
   readonly tree: IndexTree<D>
   readonly codec: KeyCodec
-  /** Answers at once while it is ready, where keys are u32. */
+  /** The fast path for u32 keys. */
   readonly quick: HashHomes | undefined
   protected readonly parts: KeyIndexParts<D>
   readonly #old: Uint32Array
@@ -42,35 +42,35 @@ export abstract class KeyIndex<D extends Delta = Delta> {
   }
 
   /**
-   * The same index as a view of an older commit reads it. Good for as long as this one.
+   * The same index for a view of an older commit. Valid as long as this index.
    * @param recordsEnd record numbers in use at that commit
    */
   abstract over(records: RecordAccess, recordsEnd: number): KeyIndex
 
-  /** The index is no more, its file goes on: leaves nothing of it there. */
+  /** Releases what the index registered with its file, which stays open. */
   close(): void {}
 
-  /** The number of the record with this key, the lowest of several; -1 where there is none. @throws TypeError */
+  /** The lowest number of a record with this key; -1 if there is none. @throws TypeError */
   number(key: unknown): number {
     return this.codec.encode(key) ? this.findNumber() : -1
   }
 
-  /** The same for many keys. @throws TypeError */
+  /** Like `number`, for many keys. @throws TypeError */
   numbers(keys: ArrayLike<unknown>): Float64Array {
     const out = new Float64Array(keys.length)
     for (let i = 0; i < keys.length; i++) out[i] = this.number(keys[i])
     return out
   }
 
-  /** Every number with this key, rising. @throws TypeError */
+  /** The numbers of all records with this key, ascending. @throws TypeError */
   all(key: unknown): Float64Array {
     if (!this.codec.encode(key)) return new Float64Array(0)
     return this.findAll()
   }
 
   /**
-   * Takes note of a record that is about to be staged: `view` and `at` say its new bytes.
-   * @throws ERR_STRIDE_DUPLICATE_KEY where the index is unique and another live record has the key, _LIMIT
+   * Adds the key of the image at `at` as a pending entry of record n.
+   * @throws ERR_STRIDE_LIMIT
    */
   added(n: number, view: DataView, at: number): void {
     if (n >= INDEXED_NUMBERS_MAX) {
@@ -83,7 +83,7 @@ export abstract class KeyIndex<D extends Delta = Delta> {
     this.noteKey(n)
   }
 
-  /** Whether a change of a record changes its key. The new key is the codec's afterwards. */
+  /** Whether two images have different keys. The codec has the new key afterwards. */
   changesKey(oldView: DataView, oldAt: number, newView: DataView, newAt: number): boolean {
     const { codec } = this
     codec.extract(oldView, oldAt)
@@ -91,14 +91,14 @@ export abstract class KeyIndex<D extends Delta = Delta> {
     return !codec.matches(newView, newAt, this.#old)
   }
 
-  /** A live record that has the key of these bytes, other than n; -1 where there is none or the index is not unique. */
+  /** A live record other than n with the key of these bytes; -1 if there is none or the index is not unique. */
   rival(n: number, view: DataView, at: number): number {
     if (!this.tree.definition.unique) return -1
     this.codec.extract(view, at)
     if (this.codec.hasNull) return -1
     const found = this.findNumber()
     if (found !== n) return found
-    // A record is no rival of itself, but there may be one behind it.
+    // Only record n itself was found. Another record with the key may have a higher number.
     for (const other of this.findAll()) if (other !== n) return other
     return -1
   }
@@ -125,7 +125,7 @@ export abstract class KeyIndex<D extends Delta = Delta> {
     return format.hasEntry(parts.pages.view, at, page, entry)
   }
 
-  /** The key of record n as a text, equal for equal keys; undefined where it has a null in it, or there is no such record. */
+  /** A string that is equal for equal keys, for the key of record n; undefined if the key contains a null or the record is absent. */
   keyTextOf(n: number): string | undefined {
     const { records, recordCodec } = this.parts
     const source = records.find(n)
@@ -134,16 +134,16 @@ export abstract class KeyIndex<D extends Delta = Delta> {
     return recordCodec.hasNull ? undefined : recordCodec.words.join(' ')
   }
 
-  /** What an index over other records is made of. Nobody looks for keys in both at once, so they share their codecs. */
+  /** The parts of the same index over other records. Both share their codecs, since their lookups never overlap. */
   protected partsOver(records: RecordAccess, recordsEnd: number): KeyIndexParts<D> {
     return { ...this.parts, records, recordsEnd }
   }
 
-  /** The key that the codec holds. @returns -1 where there is none */
+  /** Finds the key in the codec. @returns the lowest number; -1 if there is none */
   protected abstract findNumber(): number
   protected abstract findAll(): Float64Array
-  /** Adds the key that the codec holds to the pending entries. */
+  /** Adds the key in the codec to the pending entries. */
   protected abstract noteKey(n: number): void
-  /** Sets the words of the entry of a record's key. */
+  /** Sets `entry` to the entry of the record at `at`. */
   abstract entryOf(n: number, view: DataView, at: number, entry: Uint32Array): void
 }

@@ -1,9 +1,8 @@
 /**
- * How does an ordered index find records by key, and ranges in order?
+ * Finds records by key, and ranges of keys in order, in an ordered index.
  *
- * A lookup finds the page by its fences (directory.ts) and halves over the page's entries (ordered-leaf.ts). The pages are
- * right unless an entry of the same key is pending: then the records are asked.
- * Ranges: range-cursor.ts.
+ * A lookup finds the page by the fences (directory.ts) and searches its entries (ordered-leaf.ts). The pages are right unless an entry with
+ * the same key is pending; then the records are read. Ranges: range-cursor.ts.
  */
 
 import { NumberList } from '../../numbers/number-list.ts'
@@ -16,12 +15,12 @@ import { KeyIndex, type KeyIndexParts } from './key-index.ts'
 import { RangeCursor, type RangeEnds } from './range-cursor.ts'
 import { type GivenRange, rangeEnds } from './range-ends.ts'
 
-/** Pending entries of one key that are looked at together. */
+/** Pending entries of one key that are collected at once. */
 const SOME = 64
 
 export class OrderedIndex extends KeyIndex<OrderedDelta> {
   readonly #leaf: OrderedLeaf
-  /** The entry that is looked for: the key, and the lowest number. */
+  /** The entry that is looked up: the key, and record number 0. */
   readonly #entry: Uint32Array
   readonly #end: Uint32Array
   readonly #waiting: EntryBuffer
@@ -41,11 +40,11 @@ export class OrderedIndex extends KeyIndex<OrderedDelta> {
     return new OrderedIndex(this.partsOver(records, recordsEnd))
   }
 
-  /** The entries of a range, in order. @throws TypeError for bounds that no key can be compared with */
+  /** A cursor over a range. @throws TypeError for bounds that no key can be compared with */
   cursor(range: Range | GivenRange): RangeCursor {
     return this.cursorBetween(rangeEnds(this.codec, range), range.reverse === true)
   }
-  /** The same, able to go on after changes. */
+  /** A cursor that can continue after changes. */
   keyedCursor(range: Range | GivenRange): RangeCursor {
     return this.cursorBetween(rangeEnds(this.codec, range), range.reverse === true, true)
   }
@@ -96,7 +95,7 @@ export class OrderedIndex extends KeyIndex<OrderedDelta> {
     this.tree.active.add(this.#entry, 0)
   }
 
-  /** The lowest number with the key in the pages. `isDoubtful`: each is asked whether it is so still. */
+  /** The lowest number with the key in the pages. `isDoubtful`: each record is read to confirm its key. */
   #firstInPages(isDoubtful: boolean): number {
     const { directory } = this.tree
     const leaf = this.#leaf
@@ -118,7 +117,7 @@ export class OrderedIndex extends KeyIndex<OrderedDelta> {
     return -1
   }
 
-  /** A lower number than `best` among the pending entries, or any one where that is -1. */
+  /** The lowest number with the key among the pending entries and `best`, which may be -1. */
   #lowestWaiting(delta: OrderedDelta, best: number): number {
     const { records, recordCodec } = this.parts
     const waiting = this.#waiting
@@ -141,7 +140,7 @@ export class OrderedIndex extends KeyIndex<OrderedDelta> {
     }
   }
 
-  /** How many records there are in a range. @throws TypeError */
+  /** The count of records in a range. @throws TypeError */
   count(range: Range | GivenRange): number {
     const ends = rangeEnds(this.codec, range)
     if (compareWords(ends.from, 0, ends.to, 0, ends.from.length) > 0) return 0

@@ -1,10 +1,10 @@
 /**
- * How does a cursor move over the entries of a range? Forwards or backwards, a page at a time.
+ * A cursor over the entries of a range, forwards or backwards, a page at a time.
  *
- *   RC1  it continues behind the last entry that it gave, whatever was staged, committed or folded meanwhile. Entries ahead are read
+ *   RC1  it continues behind the last entry that it returned, whatever was staged, committed or folded meanwhile. Entries ahead are read
  *        again after a call of `again`, and at the end of a page.
  *   RC2  for a pending entry the record is read. An entry that is only in the pages is right.
- *   RC3  `rewind` goes back to the last `mark`, so that the entries since then are given again.
+ *   RC3  `rewind` goes back to the last `mark`, so that the entries since then are returned again.
  */
 
 import type { KeyCodec } from '../keys/key-codec.ts'
@@ -15,7 +15,7 @@ import type { PageView } from '../pages/page-view.ts'
 import type { IndexTree } from '../trees/index-tree.ts'
 import type { OrderedDelta } from '../trees/ordered-delta.ts'
 
-/** The first and the last entry that may be in a range, both included. */
+/** The lowest and the highest possible entry of a range, both included. */
 export interface RangeEnds {
   readonly from: Uint32Array
   readonly to: Uint32Array
@@ -26,42 +26,42 @@ export interface CursorParts {
   readonly leaf: OrderedLeaf
   readonly pages: PageView
   readonly records: RecordAccess
-  /** For the keys of records that are asked. */
+  /** For the keys of records that are read. */
   readonly codec: KeyCodec
   /** See KeyIndexParts. */
   readonly recordsEnd?: number | undefined
 }
 
-/** Pending entries that are looked at together. */
+/** Pending entries that are collected at once. */
 const WAITING_MAX = 1024
 
 export class RangeCursor {
   readonly #parts: CursorParts
   readonly #isReverse: boolean
   readonly #words: number
-  /** What is left of the range: the first entry, and the one behind the last. */
+  /** The rest of the range: its first entry, and the one behind its last. */
   readonly #from: Uint32Array
   readonly #end: Uint32Array
   #isDone = false
-  /** Numbers of the page that is walked. */
+  /** Record numbers of the present page. */
   #numbers = new Uint32Array(512)
   #count = 0
   #at = 0
-  /** Their entries, where they had to be read. */
+  /** The page's entries, if they had to be read. */
   readonly #base: EntryBuffer
   #waiting: EntryBuffer
   #joined: EntryBuffer
   readonly #more: EntryBuffer
-  /** Whether the entries are kept, so that `again` knows where it was. */
+  /** Whether entries are kept, which `again` and `mark` need. */
   readonly #isKeyed: boolean
-  /** What was left of the range before the page that is walked. */
+  /** The rest of the range before the present page. */
   readonly #spanFrom: Uint32Array
   readonly #spanEnd: Uint32Array
-  /** The entries of the numbers, in rising order, from one on. */
+  /** The entries of #numbers, ascending, from index #givenFrom on. */
   #given: EntryBuffer
   #givenFrom = 0
   readonly #merged: EntryBuffer
-  /** Where it was at `mark`: within the page that was walked then, and, once that was left, what was left of the range. */
+  /** The place of `mark`: #markAt in the present page; once that page was left, the rest of the range. */
   #markAt = 0
   #isMarkWithin = false
   readonly #markFrom: Uint32Array
@@ -74,7 +74,7 @@ export class RangeCursor {
     this.#words = parts.leaf.entryWords
     this.#from = from.slice()
     this.#end = to.slice()
-    // No entry has the highest number: nothing is lost where there is no entry behind.
+    // No entry has the highest record number, so it need not be included.
     if (this.#end[this.#words - 1] !== 0xffffffff) (this.#end[this.#words - 1] as number)++
     this.#base = new EntryBuffer(this.#words, 512)
     this.#waiting = new EntryBuffer(this.#words)
@@ -98,7 +98,7 @@ export class RangeCursor {
     return this.#numbers[this.#at++] as number
   }
 
-  /** Copies the next numbers into `out` from `at` on, at most `max`. @returns how many; 0 at the end */
+  /** Copies the next numbers to `out` from `at` on, at most `max`. @returns their count; 0 at the end */
   take(out: Float64Array, at: number, max: number): number {
     while (this.#at >= this.#count) {
       if (this.#isDone) return 0
@@ -110,7 +110,7 @@ export class RangeCursor {
     return some
   }
 
-  /** How many are left. The walk is at its end afterwards. */
+  /** Counts the remaining entries. The cursor is at its end afterwards. */
   count(): number {
     let count = this.#count - this.#at
     this.#at = this.#count
@@ -122,7 +122,7 @@ export class RangeCursor {
     return count
   }
 
-  /** Something was changed: entries ahead are read again, from behind the one that was given last. Keyed cursors only. */
+  /** Called after a change. The entries behind the one that was returned last are read again. Keyed cursors only. */
   again(): void {
     this.#leaveMark()
     this.#copyRest(this.#at, this.#from, this.#end)
@@ -147,9 +147,9 @@ export class RangeCursor {
   }
 
   /**
-   * Goes on where another cursor over the same range stands, whose index is no longer the one. Keyed cursors only.
-   * @param placeNow where the place in front of a record number is now; below 0 where that is not known
-   * @returns whether that is known
+   * Continues at the place of another cursor over the same range, whose index was replaced. Keyed cursors only.
+   * @param placeNow gives the present place of an old record number; negative if it is not known
+   * @returns false if the place is not known
    */
   continueFrom(other: RangeCursor, placeNow: (n: number) => number): boolean {
     const last = this.#words - 1
@@ -163,20 +163,20 @@ export class RangeCursor {
     return true
   }
 
-  /** Reads on from the bounds that are set. */
+  /** Continues with the bounds that were set. */
   #goOn(): void {
     this.#count = this.#at = 0
     this.#isDone = compareWords(this.#from, 0, this.#end, 0, this.#words) >= 0
   }
 
-  /** The page that was walked at `mark` is left. */
+  /** Called when the page of `mark` is left. Keeps the mark as the rest of the range. */
   #leaveMark(): void {
     if (!this.#isMarkWithin) return
     this.#isMarkWithin = false
     this.#copyRest(this.#markAt, this.#markFrom, this.#markEnd)
   }
 
-  /** What is left of the range behind the first `given` of the page that is walked: what was read and not given comes again. */
+  /** Sets the bounds to the rest of the range, behind the first `given` entries of the present page. */
   #copyRest(given: number, from: Uint32Array, end: Uint32Array): void {
     const words = this.#words
     from.set(this.#count > 0 ? this.#spanFrom : this.#from)
@@ -188,7 +188,7 @@ export class RangeCursor {
     if (!this.#isReverse) (bound[words - 1] as number)++
   }
 
-  /** Reads what the next page holds of the range, and moves the range's end past it. */
+  /** Reads the entries of the next page that are in the range, and removes them from the rest of the range. */
   #load(): void {
     this.#leaveMark()
     this.#count = this.#at = 0
@@ -219,7 +219,7 @@ export class RangeCursor {
     const pageStart = new Uint32Array(this.#words)
     if (page >= 0) {
       directory.copyFence(page, pageStart)
-      // The end itself is not in the range: it may be the page's fence.
+      // `#end` is not in the range. If it is this page's fence, the page before is the last one.
       if (page > 0 && compareWords(pageStart, 0, this.#end, 0, this.#words) === 0)
         directory.copyFence(--page, pageStart)
     }
@@ -230,7 +230,7 @@ export class RangeCursor {
     this.#end.set(pageStart)
   }
 
-  /** The numbers of the entries from `from` to before `end`, all in one page; where much waits, of a part of them. */
+  /** Reads the entries from `from` up to `end`, all in one page. With many pending entries it reads a part, and moves a bound. */
   #loadSpan(page: number, from: Uint32Array, end: Uint32Array): void {
     const { tree, leaf, pages } = this.#parts
     if (tree.waiting > 0) this.#collectWaiting(from, end)
@@ -262,7 +262,7 @@ export class RangeCursor {
     this.#givenFrom = first
   }
 
-  /** Collects the pending entries from `from` to before `end`, and moves the one that is walked to where it stopped. */
+  /** Collects pending entries from `from` up to `end`. If there are too many, it moves the bound at which it stopped. */
   #collectWaiting(from: Uint32Array, end: Uint32Array): void {
     const { active, frozen } = this.#parts.tree
     this.#waiting.clear()
@@ -287,7 +287,7 @@ export class RangeCursor {
     if (!this.#isReverse) (bound[words - 1] as number)++
   }
 
-  /** What waits in both parts within these bounds, in order, each once. */
+  /** Joins the pending entries of both deltas within these bounds, in order, each once. */
   #joinWaiting(from: Uint32Array, end: Uint32Array): void {
     const words = this.#words
     const a = this.#waiting
@@ -301,7 +301,7 @@ export class RangeCursor {
       const at = (order <= 0 ? i : j) * words
       if (order <= 0) i++
       if (order >= 0) j++
-      // The second part may have stopped earlier than the first.
+      // The second delta may have stopped earlier than the first.
       if (compareWords(data, at, from, 0, words) < 0 || compareWords(data, at, end, 0, words) >= 0) continue
       joined.push(data, at)
     }
@@ -309,7 +309,7 @@ export class RangeCursor {
     this.#waiting = joined
   }
 
-  /** The numbers of the page's entries [first, last) and of those that wait, in order; the latter if their records say so. */
+  /** Merges the page's entries [first, last) with the pending ones, in order. Pending entries count if their records have the key. */
   #merge(first: number, last: number): void {
     const words = this.#words
     const base = this.#base

@@ -1,9 +1,9 @@
 /**
- * Where does a range of keys begin and end? Bounds as the first and the last entry that may be in it.
+ * Converts the bounds of a range of keys to its lowest and its highest possible entry.
  *
- * A bound of fewer values than the index has fields stands for all keys that begin with them: `gte` and `lt` lie in front of
- * those, `gt` and `lte` behind. A value that no field can hold is a bound between the nearest possible values.
- *   KR1  null is a bound like any other. undefined is no bound and is refused, so that no condition is dropped silently.
+ * A bound with fewer values than the index has fields stands for all keys that begin with them: `gte` and `lt` are in front of these keys,
+ * `gt` and `lte` behind them. A value that no field can hold is a bound between the nearest possible values.
+ *   KR1  null is a bound like any other value. undefined is refused, so that no condition is dropped silently.
  */
 
 import { GivenKey } from '../keys/given-key.ts'
@@ -13,7 +13,7 @@ import type { KeyPlan } from '../keys/key-plan.ts'
 import { compareWords, copyWords } from '../keys/words.ts'
 import type { RangeEnds } from './range-cursor.ts'
 
-/** A range that was read, each bound once: it runs no code of the caller from now on, and nobody changes it. */
+/** A copy of a range. Each bound was read once, so that no code of the caller runs later. */
 export class GivenRange {
   readonly gte: GivenKey | undefined
   readonly gt: GivenKey | undefined
@@ -66,7 +66,7 @@ export function rangeEnds(codec: KeyCodec, range: RangeOptions | GivenRange): Ra
     if (compareWords(one, 0, to, 0, words) < 0) copyWords(one, 0, to, 0, words)
   }
   if (prefix !== undefined) {
-    // The first text that begins so is this one itself.
+    // The first text that begins with the prefix is the prefix itself.
     if (block(codec, prefix, false, 'first', one)) raise()
     else isEmpty = true
     if (block(codec, prefix, true, 'last', one)) lower()
@@ -87,8 +87,8 @@ export function rangeEnds(codec: KeyCodec, range: RangeOptions | GivenRange): Ra
 }
 
 /**
- * The entries of all keys that begin with a value: sets `out` to the first or the last of them, or to the one before or behind.
- * @returns false where there is none before or behind
+ * Sets `out` to the first or the last entry of all keys that begin with a value, or to the entry before or behind them.
+ * @returns false if there is no entry before or behind them
  */
 function block(
   codec: KeyCodec,
@@ -98,7 +98,7 @@ function block(
   out: Uint32Array,
 ): boolean {
   const { fixedBytes, fit } = codec.encodeBound(value, isPrefix)
-  // Where the value lies beside what is encoded, nothing is equal to it.
+  // A value that no field can hold lies beside the encoded bytes, and no key begins with it.
   let side = which
   if (fit === 'above') side = which === 'first' || which === 'behind' ? 'behind' : 'last'
   if (fit === 'below' || fit === 'beneath') side = which === 'first' || which === 'behind' ? 'first' : 'before'
@@ -109,7 +109,7 @@ function block(
   return side === 'before' ? step(out, -1) : true
 }
 
-/** The next or the previous row of words. @returns false where there is none */
+/** Changes a row of words to the next or the previous one. @returns false if there is none */
 function step(words: Uint32Array, by: 1 | -1): boolean {
   const [wraps, wrapped] = by === 1 ? [0xffffffff, 0] : [0, 0xffffffff]
   for (let i = words.length - 1; i >= 0; i--) {

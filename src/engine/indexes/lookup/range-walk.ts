@@ -1,12 +1,12 @@
 /**
- * How does a walk give the records of a range of keys, as rows or as numbers?
+ * A walk over the records of a range of keys, as rows or as numbers.
  *
- * If something was staged or committed since the last step, the index is read again from the last given key on, so that updates and
+ * If something was staged or committed since the last step, the index is read again behind the last returned entry, so that updates and
  * deletes ahead are seen.
  *
- *   RK3  a walk gives each record at most once, and none that was appended after it began, so that it always ends. A record whose key
- *        changes is given if the walk reaches its new key and has not given it before.
- *   RK1  if a commit comes between a reading, its records are not given. The reading is repeated from where the one before it ended.
+ *   RK3  a walk returns each record at most once, and none that was appended after it began, so that it always ends. A record whose key
+ *        changes is returned if the walk reaches its new key and has not returned it before.
+ *   RK1  if another process commits during a reading, the reading is discarded and repeated from the same place.
  *   RK2  if the index was dropped, rebuilt or compacted, it is looked up again before the next step.
  */
 
@@ -31,7 +31,7 @@ interface Start {
   isTried: boolean
 }
 
-/** The records of a range of an index. What it sees of changes, and what a step throws: `StoreIndex.range`. */
+/** The records of a range of an index. Which changes it sees, and the errors of a step: `StoreIndex.range`. */
 export class RangeWalk<S extends AnySchema> extends Walk<Row<S>> {
   readonly #store: IndexedStore<S>
   readonly #index: () => OrderedIndex
@@ -40,7 +40,7 @@ export class RangeWalk<S extends AnySchema> extends Walk<Row<S>> {
   #cursor: RangeCursor | undefined
   #version = -1
   #epoch = -1
-  /** The numbers that the cursor's place is told by. */
+  /** The numbering of records that the cursor's place refers to. */
   #numbering: Numbering | undefined
   #left: number
   /** Whether the walk has ended, or was ended. */
@@ -50,16 +50,16 @@ export class RangeWalk<S extends AnySchema> extends Walk<Row<S>> {
   /** Records from this number on were appended since the walk began. */
   #size: number
   readonly #given: GivenNumbers
-  /** The numbers that `size` and `given` are told by. */
+  /** The numbering that #size and #given refer to. */
   #givenBy: Numbering
-  /** Of what the walk began over; whether that is still so. */
+  /** Version and epoch at the beginning of the walk, and whether they are still the same. */
   readonly #firstVersion: number
   readonly #firstEpoch: number
   #isAsAtFirst = true
   #row: Row<S> | undefined
-  /** The index that the cursor is over. */
+  /** The index of the cursor. */
   #of: OrderedIndex | undefined
-  /** Where the reading that goes on began. */
+  /** The place at which the present reading began. */
   readonly #start: Start = {
     cursor: undefined,
     of: undefined,
@@ -67,7 +67,7 @@ export class RangeWalk<S extends AnySchema> extends Walk<Row<S>> {
     isTried: false,
   }
   #tryStep: (() => number) | undefined
-  /** What each step answers with. */
+  /** The result object of each step. */
   readonly #result: { done: boolean; value: Row<S> | undefined } = { done: false, value: undefined }
 
   /** @internal */
@@ -100,7 +100,7 @@ export class RangeWalk<S extends AnySchema> extends Walk<Row<S>> {
     return { done: true, value: undefined }
   }
 
-  /** Ends the walk early, as `break` does: the row stays on its record. */
+  /** Ends the walk early, as `break` does. The row stays on its record. */
   override return(): IteratorResult<Row<S>> {
     this.#isOver = this.#isClosed = true
     return { done: true, value: undefined }
@@ -112,7 +112,7 @@ export class RangeWalk<S extends AnySchema> extends Walk<Row<S>> {
     if (this.#row !== undefined) walkedRow.end(this.#row as unknown as EngineRow)
   }
 
-  /** The numbers of the records that are left, in order. */
+  /** The numbers of the remaining records, in order. */
   numbers(): Float64Array {
     if (this.#isOver) return new Float64Array(0)
     const numbers = this.#consistently(() => {
@@ -145,18 +145,18 @@ export class RangeWalk<S extends AnySchema> extends Walk<Row<S>> {
     if (!this.#isAsAtFirst) while (n >= 0 && !this.#isDue(n)) n = cursor.next()
     if (n < 0) return -1
     const row = this.#row
-    // What is ahead was there when it was read, and nothing has changed since.
+    // The record was live when the cursor read its entry, and nothing has changed since.
     if (row === undefined) this.#result.value = this.#row = this.#store.records.row(n)
     else row.seek(n)
     return n
   }
 
-  /** Whether a record is one to give (RK3). */
+  /** Whether a record is still to be returned (RK3). */
   #isDue(n: number): boolean {
     return n < this.#size && !this.#given.has(n)
   }
 
-  /** Moves those to give, of `some` numbers from `at` on, together. @returns how many they are */
+  /** Keeps, of the `some` numbers from `at` on, those that are still to be returned. @returns their count */
   #keepDue(numbers: Float64Array, at: number, some: number): number {
     let kept = at
     for (let i = at; i < at + some; i++) {
@@ -166,7 +166,7 @@ export class RangeWalk<S extends AnySchema> extends Walk<Row<S>> {
     return kept - at
   }
 
-  /** Passes over so many records: they count as given. */
+  /** Skips so many records, as if they had been returned. */
   #skip(cursor: RangeCursor, count: number): void {
     const passed = new Float64Array(Math.min(count, CHUNK))
     for (let left = count; left > 0; ) {
@@ -178,7 +178,7 @@ export class RangeWalk<S extends AnySchema> extends Walk<Row<S>> {
     }
   }
 
-  /** Runs `read` as the store does, each time from the place that the walk is at now. */
+  /** Runs `read` as `consistently` of the store, each time from the present place of the walk. */
   #consistently<T>(read: () => T): T {
     this.#begin()
     try {
@@ -192,7 +192,7 @@ export class RangeWalk<S extends AnySchema> extends Walk<Row<S>> {
     }
   }
 
-  // Apart from the above: closures would cost each row an allocation.
+  // Not through #consistently, whose closures would cost each row an allocation.
   #stepConsistently(): number {
     this.#begin()
     this.#tryStep ??= () => {
@@ -227,7 +227,7 @@ export class RangeWalk<S extends AnySchema> extends Walk<Row<S>> {
     this.#of = of
     this.#numbering = numbering
     this.#version = -1
-    // Before the first step only the offset may have been passed over.
+    // Before the first step only the records of the offset were added.
     if (cursor === undefined) this.#given.clear()
     cursor?.rewind()
   }
@@ -237,7 +237,7 @@ export class RangeWalk<S extends AnySchema> extends Walk<Row<S>> {
     const old = this.#cursor
     if (old !== undefined && store.version() === this.#version && store.epoch.value === this.#epoch) return old
     const index = this.#index()
-    // Looking for the index may have moved them on.
+    // Finding the index may have changed version and epoch.
     const version = store.version()
     const epoch = store.epoch.value
     this.#isAsAtFirst = version === this.#firstVersion && epoch === this.#firstEpoch
@@ -252,11 +252,11 @@ export class RangeWalk<S extends AnySchema> extends Walk<Row<S>> {
     return cursor
   }
 
-  /** After a compact. */
+  /** Converts the returned numbers to a new numbering, after a compact. */
   #renumberGiven(numbering: Numbering): void {
     const before = this.#givenBy
     const size = before.placeNow(this.#size)
-    // Another process compacted: a walk that has begun cannot go on, and one that has not gives all there is then.
+    // Another process compacted. A walk that has begun cannot continue; another one begins with the present records.
     if (size < 0) {
       if (this.#cursor !== undefined) return
       this.#size = this.#store.records.size
@@ -267,7 +267,7 @@ export class RangeWalk<S extends AnySchema> extends Walk<Row<S>> {
     this.#givenBy = numbering
   }
 
-  /** A cursor that goes on where the old one is. @throws RangeError, ERR_STRIDE_REPLACED */
+  /** A cursor that continues at the place of the old one. @throws RangeError, ERR_STRIDE_REPLACED */
   #cursorOver(index: OrderedIndex, old: RangeCursor | undefined): RangeCursor {
     if (old !== undefined && this.#of === index) {
       old.again()

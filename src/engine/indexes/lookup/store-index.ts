@@ -40,7 +40,7 @@ const NEVER_READY = new HashHomes(new KeyHash(new Uint8Array(SEED_BYTES)), undef
 
 /**
  * An index of a store or transaction. It finds the records that reads see at the call, staged changes included. It is valid as long as
- * the store or transaction that gave it.
+ * its store or transaction.
  *
  * Every call throws TypeError for a key of another type, RangeError once the index is dropped, and {StrideError} ERR_STRIDE_CLOSED,
  * _CORRUPT (a page is damaged; `checkpoint` rebuilds the index), _IO, and beside another writer _INDEX_NOT_BUILT and _BUSY.
@@ -160,11 +160,11 @@ export class StoreIndex<S extends AnySchema = AnySchema, Key = unknown> {
   /**
    * The records of a range, in the order of their keys, then of their numbers. One row moves from record to record.
    *
-   * The walk gives each record at most once, and none that was appended after this call, so it always ends. It sees updates and
-   * deletes ahead of it. A record whose key moves ahead of the walk is given there, unless it was given before; one whose key moves
-   * behind it is not given. After a compact it goes on behind the record that it gave last. A step throws RangeError once the index
+   * The walk returns each record at most once, and none that was appended after this call, so it always ends. It sees updates and
+   * deletes ahead of it. A record whose key moves ahead of the walk is returned there, unless it was returned before; a record whose key
+   * moves behind it is not returned. After a compact the walk continues behind its last record. A step throws RangeError once the index
    * is dropped or rebuilt over other fields, and {StrideError} ERR_STRIDE_REPLACED once another process compacted.
-   * @throws TypeError on a hash index, and for bounds that cannot be meant
+   * @throws TypeError on a hash index, and for invalid bounds
    */
   range(range?: RangeOptions<Bound<Key>>): RangeWalk<S> {
     const given = this.#readRange(WALKED_RANGE.read(range, 'range'))
@@ -195,7 +195,7 @@ export class StoreIndex<S extends AnySchema = AnySchema, Key = unknown> {
     })
   }
 
-  /** Beside another writer it works in pieces, so that a commit seldom comes between. */
+  /** Beside another writer it works in pieces, so that few of them have to be repeated. */
   #numbersOf(list: ArrayLike<unknown>): Float64Array {
     const { length } = list
     if (!this.#isFollowing || length <= PIECE_KEYS) {
@@ -212,7 +212,7 @@ export class StoreIndex<S extends AnySchema = AnySchema, Key = unknown> {
     return out
   }
 
-  /** Of a key that was read, where no other process writes. */
+  /** The number of a key that was read, if no other process writes. */
   #numberOf(given: unknown): number {
     const quick = this.#quick
     if (quick.isReady && typeof given === 'number' && given >>> 0 === given) {
@@ -233,7 +233,7 @@ export class StoreIndex<S extends AnySchema = AnySchema, Key = unknown> {
     return n
   }
 
-  // Not inside the methods above: a closure over their argument would cost each call an allocation.
+  // Not within the methods above, where a closure over the argument would cost each call an allocation.
   #getConsistently(key: Key): Output<S> | undefined {
     const given = this.#read(key)
     return this.#store.consistently(() => {
@@ -303,7 +303,7 @@ export class StoreIndex<S extends AnySchema = AnySchema, Key = unknown> {
   }
 }
 
-/** The keys in a list of our own, each read once. A typed array needs no copy, since reading it runs no code of the caller. */
+/** Copies the keys to a list, each read once. A typed array needs no copy, since reading it runs no code of the caller. */
 function listOf<Key>(keys: Iterable<Key> | ArrayLike<Key>): ArrayLike<Key> {
   const list = toList(keys, 'Keys') as ArrayLike<Key>
   return ArrayBuffer.isView(list) ? list : Array.from(list)

@@ -16,8 +16,8 @@ export interface Upserted {
 const NOBODY = -1
 
 /**
- * A function that finds the live record with the key of the record bytes at 0; below 0 if there is none. A key that contains a null is
- * never found.
+ * A function that finds the live record with the same key as the record bytes at 0; negative if there is none. A key that contains a null
+ * is never found.
  * @throws TypeError if the index is not unique
  */
 export function recordWithKey(index: KeyIndex, call: string): (view: DataView) => number {
