@@ -40,8 +40,8 @@ export function formatPage(): string {
 
 For programs that read or check a store without this library. Rendered by \`npm run docs\` from
 src/engine/format/store-format.ts, src/engine/format/journal-format.ts and
-src/engine/format/index-format.ts. Tests read stores by this page, with nothing but a file and a
-DataView: test/docs/foreign-reader.test.ts, test/docs/foreign-index-reader.test.ts.
+src/engine/format/index-format.ts. Tests read stores by this page alone, with a file and a DataView:
+test/docs/foreign-reader.test.ts, test/docs/foreign-index-reader.test.ts.
 
 - [Reading a store](#reading-a-store)
 - [The data file](#the-data-file): [identity](#identity), [root](#root), [index
@@ -54,22 +54,22 @@ DataView: test/docs/foreign-reader.test.ts, test/docs/foreign-index-reader.test.
   [ordered entries](#entries-of-an-ordered-index), [hash entries](#entries-of-a-hash-index)
 - [Files beside the store](#files-beside-the-store)
 
-Numbers of all structures are little-endian. u64 holds a count below 2^52. CRC-32 is that of zlib,
+Numbers in all structures are little-endian. A u64 is a count below 2^52. CRC-32 is that of zlib,
 gzip and PNG. A page has ${PAGE_BYTES} bytes.
 
 ## Reading a store
 
-Of a store that was closed, or of a backup, the data file is all there is to read:
+After a close, or in a backup, the data file contains the whole store:
 
 1. Read the [identity](#identity) at ${IDENTITY_OFFSET}. Check magic, \`formatVersion\` and
    checksum.
 2. Read both [roots](#root). Take the intact one with the higher \`rootNumber\`.
 3. If \`journalSegment\` is not 0, the store is open or was not closed: commits after this root are
    in the [journal](#the-journal).
-4. Record n, for n from 0 below \`size\`, lies at \`dataOffset + n * recordSize\`, unless it is
+4. Record n, for n from 0 below \`size\`, is at \`dataOffset + n * recordSize\`, unless it is
    [deleted](#deletion-bitmap).
-5. The [layout](#layout) says where each field of a record lies, and the tables below it what the
-   bytes mean.
+5. The [layout](#layout) gives the position of each field in a record, and the tables below it the
+   meaning of the bytes.
 
 An open store changes while it is read. Read a backup of it, or close it first.
 
@@ -79,13 +79,13 @@ An open store changes while it is read. Read a backup of it, or close it first.
 |---|---|
 | ${IDENTITY_OFFSET} | identity: written once, one page |
 | ${ROOT_OFFSETS.join(', ')} | roots: two alternating copies, on a page each |
-| ${SHARED_OFFSET} | shared words, one page; their values mean nothing at rest |
+| ${SHARED_OFFSET} | shared words, one page; without meaning while the store is closed |
 | ${LAYOUT_OFFSET} | the layout: JSON text, padded to whole pages |
-| \`dataOffset\` | the array: records, \`recordSize\` bytes each, nothing between them |
-| \`liveBitsOffset\` | the deletion bitmap, behind the capacity; only once something was deleted |
+| \`dataOffset\` | the array: records, \`recordSize\` bytes each, without gaps |
+| \`liveBitsOffset\` | the deletion bitmap, behind the capacity; only once a record was deleted |
 | \`checksumsOffset\` | the checksums, behind the capacity; only in a store that was created with checksums |
 
-Bytes of the array at and beyond record \`size\` mean nothing. The file may be longer than what the
+Bytes of the array at and beyond record \`size\` have no meaning. The file may be longer than the
 root describes.
 
 ### Identity
@@ -93,115 +93,116 @@ root describes.
 ${structTable(IDENTITY)}
 ### Root
 
-Root number r is written to page ${ROOT_OFFSETS[0] / PAGE_BYTES} where r is even, to page
-${ROOT_OFFSETS[1] / PAGE_BYTES} where it is odd. A copy is intact if its magic, its checksum and the
-checksum of its index definitions are right. Of two intact copies the one with the higher root
-number counts.
+Root number r is written to page ${ROOT_OFFSETS[0] / PAGE_BYTES} if r is even, to page
+${ROOT_OFFSETS[1] / PAGE_BYTES} if it is odd. A copy is intact if its magic, its checksum and the
+checksum of its index definitions are right. The valid root is the intact copy with the higher root
+number.
 
 ${structTable(ROOT)}
 ### Index definitions
 
 They begin ${DEFINITIONS_AT} bytes behind the start of the root, on the same page:
-\`definitionsBytes\` bytes of raw deflate (RFC 1951) that hold a JSON array with an object for each
-index; 0 bytes stand for no index. The members stand in this order:
+\`definitionsBytes\` bytes of raw deflate (RFC 1951). Inflated, they are a JSON array with an object
+for each index; 0 bytes stand for no index. The members of an object have this order:
 
 \`\`\`json
 [{"name":"byId","on":["id"],"kind":"hash","unique":true},{"name":"byPlace","on":["place.x","place.y"],"kind":"ordered","unique":false}]
 \`\`\`
 
-\`on\` lists dotted paths of fields. A root of version 1 has no definitions; those of such a store
-are in its index file alone.
+\`on\` lists dotted paths of fields. A root of version 1 has no definitions; they are only in the
+store's index file.
 
 ### Layout
 
 \`layoutBytes\` bytes of JSON text in UTF-8, without white space; \`layoutCrc\` and \`fingerprint\`
-are of these bytes. Members stand in the order of this table, and those that are not needed are
-absent. So equal layouts have equal texts.
+are computed from these bytes. Members have the order of this table, and members without need are
+absent, so equal layouts have equal texts.
 
 | object | members |
 |---|---|
-| the record | \`version\`: 1; \`recordSize\`; \`alignment\`; \`fields\`: an array; \`nullBits\`: \`{"offset","size"}\` in bytes from the start of the record, only where a field needs null bits |
-| every field | \`name\` (not of items and elements); \`type\`; \`offset\`: bytes from the start of the object or tuple around it, 0 for the element of an array; \`size\`: bytes of the value; \`width\`: bytes reserved, where more than \`size\`; \`endian\`: "big", where the value has more than one byte and is big-endian; \`nullable\`: true; \`optional\`: true |
-| \`f16\`, \`f32\`, \`f64\` | \`nonFinite\`: true where NaN and the infinities are allowed |
-| \`boolean\`, \`enum\`, \`dosdatetime\`, \`dosdate\` | \`lenient\`: true where a code that stands for no value is a value itself; of an \`enum\` behind \`codes\` |
-| \`enum\` | \`values\`: an array of strings, numbers, booleans, null, or \`{"bigint":"123"}\`; \`codes\`: an array as long, the code of each value |
+| the record | \`version\`: 1; \`recordSize\`; \`alignment\`; \`fields\`: an array; \`nullBits\`: \`{"offset","size"}\` in bytes from the start of the record, only if a field needs null bits |
+| every field | \`name\` (not of items and elements); \`type\`; \`offset\`: bytes from the start of the object or tuple around it, 0 for the element of an array; \`size\`: bytes of the value; \`width\`: bytes reserved, if more than \`size\`; \`endian\`: "big", if the value has more than one byte and is big-endian; \`nullable\`: true; \`optional\`: true |
+| \`f16\`, \`f32\`, \`f64\` | \`nonFinite\`: true if NaN and the infinities are allowed |
+| \`boolean\`, \`enum\`, \`dosdatetime\`, \`dosdate\` | \`lenient\`: true if a code that stands for no value is itself a value; in an \`enum\` it follows \`codes\` |
+| \`enum\` | \`values\`: an array of strings, numbers, booleans, null, or \`{"bigint":"123"}\`; \`codes\`: an array of the same length with the code of each value |
 | \`ascii\`, \`latin1\`, \`utf8\`, \`utf16le\`, \`utf16be\` | \`padding\`: "space", "either" or "length"; absent for NUL bytes |
 | \`decimal\` | \`of\`: the integer type; \`digits\`: 1 to 15 |
 | \`unix\` | \`of\`: the integer type; \`unit\`: "s" or "ms" |
-| \`bits\` | \`shift\`: position of the lowest bit, from the integer's lowest; \`count\`: how many bits |
+| \`bits\` | \`shift\`: position of the lowest bit, from the integer's lowest; \`count\`: the count of bits |
 | \`numbertext\` | \`radix\`: 2 to 36; \`fill\`: "zeros", "left" or "right"; \`end\`: "none", "nul", "space" or "nul-space" |
 | \`object\` | \`fields\`; \`alignment\` |
 | \`tuple\` | \`items\`: fields without names; \`alignment\` |
-| \`union\` | \`tag\`: a name; \`variants\`: fields of type \`object\` without names, each with a field of that name and type \`enum\`, all of these at the same place and no two with the same code; \`alignment\` |
-| \`array\` | \`length\`: elements; \`element\`: a field without a name. Element i lies \`i * width\` bytes behind the first, where \`width\` is the element's |
+| \`union\` | \`tag\`: a name; \`variants\`: fields of type \`object\` without names, each with a field of that name and of type \`enum\`; these fields have the same place, and no two of them a common code; \`alignment\` |
+| \`array\` | \`length\`: elements; \`element\`: a field without a name. Element i is \`i * width\` bytes behind the first, where \`width\` is the element's |
 
-\`alignment\` is what a C compiler would align the object to; reading needs none of it.
+\`alignment\` is the alignment of the object in C. A reader does not need it.
 
 ### Values
 
 | type | bytes | value |
 |---|---|---|
 | \`u8\`, \`i8\`, \`u16\`, \`i16\`, \`u24\`, \`i24\`, \`u32\`, \`i32\`, \`u48\`, \`i48\`, \`u64\`, \`i64\` | 1, 1, 2, 2, 3, 3, 4, 4, 6, 6, 8, 8 | integer, two's complement |
-| \`safeint\` | 8 | a double that holds an integer of at most 2^53 - 1 in size; never -0 |
+| \`safeint\` | 8 | a double that is an integer of at most 2^53 - 1 in size; never -0 |
 | \`f16\`, \`f32\`, \`f64\` | 2, 4, 8 | IEEE 754 |
-| \`boolean\` | 1, 2 or 4 | 0 or 1; where it is \`lenient\`, any other code stands for itself |
+| \`boolean\` | 1, 2 or 4 | 0 or 1; if it is \`lenient\`, any other code stands for itself |
 | \`date\` | 8 | signed milliseconds since 1970-01-01 UTC, at most 8.64e15 in size |
-| \`enum\` | 1, 2 or 4 | unsigned code: the value at the position in \`values\` that this code has in \`codes\`; where it is \`lenient\`, any other code stands for itself. \`z.literal\` is stored as an enum, too |
-| \`ascii\`, \`latin1\`, \`utf8\`, \`utf16le\`, \`utf16be\` | \`size\` | text in this encoding. Padded with NULs, it ends before the first NUL; padded with spaces, it ends before the trailing spaces; padded with either, it ends before the spaces in front of the first NUL or of the end. With \`padding\` "length" the first byte is the number of bytes of the text, which stands behind it |
+| \`enum\` | 1, 2 or 4 | unsigned code: the value at the position in \`values\` that this code has in \`codes\`; if it is \`lenient\`, any other code stands for itself. \`z.literal\` is stored as an enum, too |
+| \`ascii\`, \`latin1\`, \`utf8\`, \`utf16le\`, \`utf16be\` | \`size\` | text in this encoding. Padded with NULs, it ends before the first NUL; padded with spaces, it ends before the trailing spaces; padded with either, it ends before the spaces in front of the first NUL or of the end. With \`padding\` "length" the first byte is the length of the text in bytes, and the text follows |
 | \`decimal\` | those of \`of\` | an integer; the value is the double nearest to integer / 10^\`digits\`. The integer has at most 15 digits |
 | \`unix\` | those of \`of\` | signed or unsigned seconds or milliseconds since 1970-01-01 UTC, at most 8.64e15 milliseconds in size |
-| \`filetime\` | 8 | unsigned units of 100 ns since 1601-01-01 UTC, read to the whole millisecond before |
-| \`dosdatetime\`, \`dosdate\` | 4, 2 | time, then date, two bytes each, or the date alone. Date: day in bits 0 to 4, month in 5 to 8, years since 1980 in 9 to 15. Time: seconds / 2 in bits 0 to 4, minutes in 5 to 10, hours in 11 to 15. UTC. Where it is \`lenient\`, what is no time stands for itself |
+| \`filetime\` | 8 | unsigned units of 100 ns since 1601-01-01 UTC, read as whole milliseconds, rounded down |
+| \`dosdatetime\`, \`dosdate\` | 4, 2 | time, then date, two bytes each, or the date alone. Date: day in bits 0 to 4, month in 5 to 8, years since 1980 in 9 to 15. Time: seconds / 2 in bits 0 to 4, minutes in 5 to 10, hours in 11 to 15. UTC. If it is \`lenient\`, a value that is no time stands for itself |
 | \`uuid\`, \`guid\` | 16 | the bytes in the order of the text (RFC 9562); of a \`guid\` the first three groups, 4, 2 and 2 bytes, are little-endian |
-| \`numbertext\` | \`size\` | digits of a whole number up to 2^53 - 1 in base \`radix\`; spaces and NULs around them are skipped, and nothing else is 0. Written in lower case, with zeros or spaces as \`fill\` says, and \`end\` behind them |
+| \`numbertext\` | \`size\` | digits of a whole number up to 2^53 - 1 in base \`radix\`; spaces and NULs around them are skipped, and a field without digits is 0. Written in lower case, filled with zeros or spaces according to \`fill\`, and followed by \`end\` |
 | \`bits\` | 1, 2 or 4 | \`count\` bits from \`shift\` of an unsigned integer, which other fields of type \`bits\` share |
-| \`bytes\` | \`size\` | as they are |
+| \`bytes\` | \`size\` | the bytes |
 | \`object\`, \`tuple\`, \`array\` | \`size\` | the fields inside |
-| \`union\` | \`size\`, that of its largest variant | the fields of the variant that lists the code which the tag has |
+| \`union\` | \`size\`, that of its largest variant | the fields of the variant whose tag field lists the code of the tag |
 
 A code that is not listed and a boolean above 1 are damage, unless the field is \`lenient\`. So are a
-time out of the range of a Date, a date of DOS that is not in the calendar, a \`decimal\` of more than
-15 digits, text whose length goes beyond its field, and a \`numbertext\` that is no number. Gaps and the
-bytes of a null or absent value are zeros, and so are the bytes that a variant of a union does not
-use and the bits of an integer that no field has.
+time out of the range of a Date, a date of DOS that is not in the calendar, a \`decimal\` of more
+than 15 digits, text whose length goes beyond its field, and a \`numbertext\` that is no number. Gaps
+and the bytes of a null or absent value are zeros, and so are bytes that a variant of a union does
+not use and bits of an integer that belong to no field.
 
 An \`f32\` is rounded to the nearest float when it is written, ties to even: 0.1 is stored as
-0.10000000149011612, and what is nearer to zero than 2^-150 as 0. A finite number beyond
-±3.4028234663852886e38 is refused and never stored as an infinity. An \`f16\` is rounded likewise, from
-the double itself; a finite number beyond ±65504 is refused.
+0.10000000149011612, and a number nearer to zero than 2^-150 as 0. A finite number beyond
+±3.4028234663852886e38 is refused and never stored as an infinity. An \`f16\` is rounded in the same
+way, from the double itself; a finite number beyond ±65504 is refused.
 
 ### Null bits
 
-A nullable field has one bit, an optional one has one bit, and a field that is both has two: first
-null, then absent. A set bit says that the value is null, or absent; at most one of the two is set.
+A nullable field has one bit, an optional field has one bit, and a field that is both has two: first
+null, then absent. A set bit means that the value is null, or absent; at most one of the two is set.
 Bit b of a record is bit \`b % 8\`, from the lowest, of byte \`nullBits.offset + floor(b / 8)\`.
 
-Bits are counted from 0 in the order of the fields, depth first: a field's own bits, then those of
-the fields inside it. An array takes its own bits, then for each element as many as one element
-takes. The variants of a union share their bits: each counts from the one behind the union's own, and
-the union takes as many as the variant that needs most. Objects, tuples, arrays and unions that cannot be null have no bits of their own.
+Bits are numbered from 0 in the order of the fields, depth first: a field's own bits, then those of
+the fields inside it. An array has its own bits, then those of each element; all elements have
+equally many. The variants of a union share their bits: the bits of each variant begin behind the
+union's own bits, and the union takes as many as the variant that needs most. Objects, tuples,
+arrays and unions that cannot be null have no bits of their own.
 
 ### Deletion bitmap
 
 Record n is deleted if bit \`n % 8\`, from the lowest, of byte \`floor(n / 8)\` of the bitmap is
-set. Where \`liveBitsOffset\` is 0, nothing is deleted. The bitmap has max(${PAGE_BYTES},
+set. If \`liveBitsOffset\` is 0, no record is deleted. The bitmap has max(${PAGE_BYTES},
 ceil(capacity / 8)) bytes; bits at and beyond \`size\` are clear. (The names \`liveBits…\` in the
-tables are older than this text.)
+tables date from an earlier design.)
 
 ### Checksums
 
 Entry n is a u32 at \`checksumsOffset + 4 n\`: the CRC-32 of the \`recordSize\` bytes of record n.
-The table has max(${PAGE_BYTES}, 4 capacity) bytes; entries at and beyond \`size\` mean nothing.
+The table has max(${PAGE_BYTES}, 4 capacity) bytes; entries at and beyond \`size\` have no meaning.
 
-Where \`marksDeleted\` of the identity is 1, the entry of a deleted record is
+If \`marksDeleted\` of the identity is 1, the entry of a deleted record is
 0x${DELETED_ENTRY.toString(16)}, the ASCII text GONE, and a live record whose CRC-32 would be that
-number has the entry 0x${(DELETED_ENTRY ^ 1).toString(16)}. Where \`marksDeleted\` is 0, the entry
-of a deleted record means nothing.
+number has the entry 0x${(DELETED_ENTRY ^ 1).toString(16)}. If \`marksDeleted\` is 0, the entry of a
+deleted record has no meaning.
 
 ### Shared words
 
-The page at ${SHARED_OFFSET} is memory that open processes share. It is true only while a writer
-holds byte 2 of the lock file.
+Processes that have the store open share the page at ${SHARED_OFFSET} as memory. Its words are valid
+only while a writer holds the lock on byte 2 of the lock file.
 
 | word (32 bits) | name |
 |---|---|
@@ -217,20 +218,20 @@ committed bytes ([concurrency.md](concurrency.md)).
 Two files can have the same commit number and different contents: copies of one store that were
 written separately. Two marks tell them apart.
 
-- **Generation**: counts how often \`compact\` or \`migrateStore\` rewrote the data file. Journal
-  and index file name the generation that they belong to.
+- **Generation**: the count of rewrites of the data file by \`compact\` or \`migrateStore\`. Journal
+  and index file contain the generation that they belong to.
 - **Lineage** of a commit: the salt of the journal in which the commit was made. Each opening that
   commits begins a journal with a new random salt. After compact, migrate and backup the lineage is
   random. A store without a commit, and every root of version 1, has zeros.
 
 A journal belongs to a store if store id and generation are equal and its salt is the root's
-\`journalSalt\`. An index file belongs to it if store id and generation are equal and its commit is
-the root's with the root's lineage, or a later one with the lineage \`journalSalt\`.
+\`journalSalt\`. An index file belongs to a store if store id and generation are equal and its commit
+is the root's with the root's lineage, or a later one with the lineage \`journalSalt\`.
 
 ## The journal
 
-\`x.stride-journal\` is there while a store is open for writing and has committed something, and
-after a crash. The root names it by its salt.
+\`x.stride-journal\` exists while a store is open for writing and has committed something, and after
+a crash. The root names it by its salt.
 
 | offset | what |
 |---|---|
@@ -239,9 +240,9 @@ after a crash. The root names it by its salt.
 | ${BLOCK_BYTES} + \`slotBytes\` | slot 1, \`slotBytes\` |
 | ${BLOCK_BYTES} + 2 \`slotBytes\` | slot 2, for a transaction that is larger than \`slotBytes\`, to the end of the file |
 
-A slot holds one segment: frames from its start, in the order of their commit numbers. Frames that
-share a sync start on a fresh block of ${BLOCK_BYTES} bytes and follow each other at multiples of
-${FRAME_ALIGNMENT}; zeros fill the last block. Segments are numbered and take free slots in turn.
+A slot contains one segment: frames from its start, in the order of their commit numbers. Frames
+that share a sync start on a fresh block of ${BLOCK_BYTES} bytes and follow each other at multiples
+of ${FRAME_ALIGNMENT}; zeros fill the last block. Segments are numbered and take free slots in turn.
 The commit after the root's is in the segment that the root names, or in a later one.
 
 ${structTable(JOURNAL_HEADER)}
@@ -249,8 +250,8 @@ ${structTable(JOURNAL_HEADER)}
 
 A frame is one commit: a header, then \`payloadBytes\` of payload. The payload has the images of the
 records from \`appendStart\` to \`size\`, then \`changeCount\` changes, in the order of their record
-numbers. A change begins with
-${CHANGE_HEAD_BYTES} bytes: the record number in the lower 56 bits, its kind in the highest byte.
+numbers. A change begins with ${CHANGE_HEAD_BYTES} bytes: the record number in the lower 56 bits, the
+kind in the highest byte.
 
 ${structTable(FRAME_HEADER)}
 | kind | behind the first ${CHANGE_HEAD_BYTES} bytes |
@@ -261,40 +262,41 @@ ${structTable(FRAME_HEADER)}
 | ${CHANGE_KINDS.skip} skip | nothing; the number is new with this commit, and deleted |
 | ${CHANGE_KINDS.patch} patch | u32 number of ranges, u32 checksum entry of the new image (0 in a store without checksums); then the ranges, ascending: u32 first byte in the record, u32 count, that many new bytes, and the bytes that they replace |
 
-A patch leaves out what is the same before and after. To replay, lay the patches of the frames over
-the record in the data file, in order. The record there may be any mixture of its versions. A patch
-that changes a byte of an index key has all bytes of that key. An update is written where a patch
-would be no shorter.
+A patch lacks the bytes that are equal before and after the change. To replay, apply the patches of
+the frames to the record in the data file, in order. The record there may be any mixture of its
+versions. A patch that changes a byte of an index key has all bytes of that key. An update is
+written if a patch would be no shorter.
 
 ### Records in place
 
-A commit that appends much does not carry all images: the records from the previous commit's
-\`size\` to \`appendStart\` were stored and synced in the data file before the frame was written. If
-\`hasInPlaceCrc\` is 1, \`inPlaceCrc\` is the CRC-32 of these records, one after the other, as they
-lay in the file then; a record that also has a change in this frame counts as zeros. To compare,
-take for each record the bytes in the file, and make of them what the first later frame replaced, if
-a later frame changes the record: of a patch lay the replaced bytes, the last patch first.
+The frame of a commit that appends many records does not contain their images: the records from the
+previous commit's \`size\` to \`appendStart\` were stored and synced in the data file before the frame
+was written. If \`hasInPlaceCrc\` is 1, \`inPlaceCrc\` is the CRC-32 of these records, one after the
+other, as they were in the file then; a record that also has a change in this frame counts as zeros.
+Later frames may have changed the records in the file. To compare, undo these changes first, from
+the last frame to the first: put the replaced image, or the replaced bytes of a patch, over the
+bytes from the file.
 
 ### Replaying
 
-Begin at \`journalOffset\` with segment \`journalSegment\`; the next segment begins with the next
-commit, in whichever slot its number is found. The first segment may begin with commits that the
-root counts already: pass over them. A frame counts if its salt is the journal's, both checksums are
-right and its commit number is one more than that of the frame before, which for the first is the
-root's. Apply the frames in order: store images, set and clear deletion bits, take \`size\` and
+Begin at \`journalOffset\` with segment \`journalSegment\`. The next segment begins with the next
+commit; find it by its number, in any slot. The first segment may begin with commits up to the
+root's: skip them. A frame is valid if its salt is the journal's, both checksums are right and its
+commit number is one more than that of the frame before (for the first frame, one more than the
+root's). Apply the frames in order: store images, set and clear deletion bits, take \`size\` and
 \`deletedCount\` from the last one.
 
 The first frame that is not whole ends the journal. If its commit number is at or below the highest
-\`syncedCommit\` that any whole frame names, it is damage to a commit that was promised. Above that
-it is the end of a commit that never returned.
+\`syncedCommit\` of any whole frame, a durable commit is damaged. Above that it is the torn tail: a
+commit that never returned.
 
 ## The index file
 
-\`x.stride-index\` holds the indexes that the store's root defines. It can be rebuilt from the
-records at any time, and counts only if it [belongs to the store](#lineage-and-generation). It
+\`x.stride-index\` contains the indexes that the store's root defines. It can be rebuilt from the
+records at any time, and is used only if it [belongs to the store](#lineage-and-generation). It
 consists of pages of ${INDEX_PAGE_BYTES} bytes: page 0 is the header, pages 1 and 2 are two
-alternating roots, and the others stand in no order. Root r is written to page 1 where r is even, to
-page 2 where it is odd; the intact one with the higher number counts.
+alternating roots, and the others are in no order. Root r is written to page 1 if r is even, to page
+2 if it is odd. The valid root is the intact one with the higher number.
 
 ${structTable(INDEX_HEADER)}
 ### Index root
@@ -302,24 +304,23 @@ ${structTable(INDEX_HEADER)}
 ${structTable(INDEX_ROOT)}
 ### Catalog
 
-\`catalogList\` is the first of neighbouring pages that hold a u32 for each page of the catalog.
-These pages, in order, hold the catalog: \`indexCount\` catalog entries, one behind the other, and
-then for each index
+\`catalogList\` is the first of consecutive pages with a u32 for each page of the catalog: its page
+number. The pages of the catalog, in this order, contain \`indexCount\` catalog entries, one behind
+the other, and then for each index
 
-1. its definition, JSON as in the [root](#index-definitions) (one object), filled up with zeros to a
+1. its definition, JSON as in the [root](#index-definitions) (one object), padded with zeros to a
    multiple of 4;
-2. u32 arrays of \`pageCount\` elements: the page's place in the file (the highest bit says that it
-   is packed), its checksum, its number of entries;
+2. u32 arrays of \`pageCount\` elements: the places of the pages in the file (a set highest bit means
+   that the page is packed), their checksums, their counts of entries;
 3. \`pageCount\` fences and then \`pendingCount\` pending entries, \`entryWords\` u32 each.
 
 ${structTable(CATALOG_ENTRY)}
-A fence, or an entry, in words is its key, the most significant word first, then the record number.
+A fence or an entry in words is its key, the most significant word first, then the record number.
 The key of a hash index is one word, the hash. The key of an ordered index is its bytes in
-big-endian words, the last one filled up with zeros. A page holds the entries from its fence up to
+big-endian words, the last one padded with zeros. A page contains the entries from its fence up to
 the fence of the next page. The first fence is zeros.
 
-A pending entry says that the pages may be wrong about this key and record number: look at the
-record.
+A pending entry means that the pages may be wrong about this key and record number: read the record.
 
 ### Index page
 
@@ -327,29 +328,28 @@ ${structTable(INDEX_PAGE)}
 ### Entries of an ordered index
 
 An entry is the key's bytes and the record number, a big-endian u32. Entries compare as bytes. A key
-is made of its fields, one behind the other:
+consists of its fields, one behind the other:
 
 | field | bytes of the key |
 |---|---|
 | unsigned integers | big-endian |
-| signed integers, \`date\` | big-endian with the sign bit flipped |
-| \`safeint\`, floats | big-endian: of a positive number with the sign bit flipped, of a negative one with all bits flipped; -0 as 0; every NaN as ones |
-| \`decimal\`, \`numbertext\`, \`bits\`, times but \`date\` | the value, of a time its milliseconds, as a double, written as floats are |
+| signed integers, \`date\` | big-endian with an inverted sign bit |
+| \`safeint\`, floats | big-endian; the sign bit of a positive number inverted, all bits of a negative one; -0 as 0; every NaN as ones |
+| \`decimal\`, \`numbertext\`, \`bits\`, times except \`date\` | the value, or a time's milliseconds, as a double, written like a float |
 | \`uuid\`, \`guid\` | 16 bytes in the order of the text |
 | booleans, enums | the code, big-endian |
-| text padded with NUL or with either, bytes | as they are, padding as zeros; \`utf16le\` as \`utf16be\` |
-| text padded with spaces, or behind its length | the text, filled up with zeros; then how many bytes it has, in the least of u8, u16 and u32 that can count the field's bytes, big-endian |
+| text padded with NUL or with either, bytes | the bytes, padding as zeros; \`utf16le\` as \`utf16be\` |
+| text padded with spaces, or behind its length | the text, padded with zeros; then its length in bytes, in the smallest of u8, u16 and u32 that can count the field's bytes, big-endian |
 | objects, tuples, arrays | their fields, one behind the other |
-| nullable or optional | one byte in front: 0 absent, 1 null, 2 a value follows; zeros where there is none. It speaks for the field and for nullable objects around it. An enum that lists null uses the 1 for it, where the field can be null |
+| nullable or optional | one byte in front: 0 absent, 1 null, 2 a value follows; the bytes of a missing value are zeros. The byte stands for the field and for nullable objects around it. If the field can be null and is an enum that lists null, that null is stored as the 1, too |
 
 ### Entries of a hash index
 
 An entry is two little-endian u32: the hash of the key, and the record number. A page that is not
 packed has ${HASH_PLACES} places. The home of an entry is place \`floor((hash - low) *
 (${HASH_PLACES - 17} / (high - low)))\`, computed in doubles; \`low\` and \`high\` are the first
-words of the page's fence and of the next page's, 2^32 behind the last page. An entry stands at its
-home or behind it, in the order of the hashes, without a free place between. A free place is all
-ones.
+words of the page's fence and of the next page's, 2^32 behind the last page. An entry is at its home
+or behind it, in the order of the hashes, without a free place between. A free place is all ones.
 
 The hash is computed from the key that an ordered index would have, as big-endian words w, with the
 seed's u32 words s0, s1, s2 (little-endian). All arithmetic is modulo 2^32; \`>>\` fills with zeros.
@@ -357,18 +357,18 @@ seed's u32 words s0, s1, s2 (little-endian). All arithmetic is modulo 2^32; \`>>
 - One word: h = w ^ s0; h = (h ^ h >> 16) * 0x21f0aaad; h = (h ^ h >> 15) * (s2 | 1); h = h ^ s1; h
   = (h ^ h >> 15) * 0x735a2d97; the hash is h ^ h >> 15. Two different words never have the same
   hash.
-- More words: HalfSipHash-1-3 with the key s0, s1 over the words, and then over one word more: the
-  number of words shifted left by 26.
+- More words: HalfSipHash-1-3 with the key s0, s1 over the words and one more word, the count of
+  words shifted left by 26.
 
 ## Files beside the store
 
 | name | what |
 |---|---|
 | \`x.stride-journal\` | the journal; belongs to the store as long as the root names it |
-| \`x.stride-journal-new-…\` | a journal that is being created; means nothing |
-| \`x.stride-index\` | the indexes; derivable from the records |
-| \`x.stride-index-next\` | the indexes of the file that compact is about to put in the store's place; it counts instead of \`x.stride-index\` while that is of an older generation |
-| \`x.stride-lock\` | the locks of the operating system: byte 0 is the writer's, byte 1 is used on network file systems, byte 2 is locked while the writer's shared words are true; no content |
+| \`x.stride-journal-new-…\` | a journal that is being created; has no meaning yet |
+| \`x.stride-index\` | the indexes; can be rebuilt from the records |
+| \`x.stride-index-next\` | the indexes of a compacted file that is about to replace the data file; used instead of \`x.stride-index\` while that has an older generation |
+| \`x.stride-lock\` | the file of the system's locks: byte 0 is the writer's, byte 1 is used on network file systems, byte 2 is locked while the writer's shared words are valid; no content |
 | \`x.stride-new-…\` | a file that is being written by creation, compact, backup or migrate; may be deleted when no process has it open |
 `
 }

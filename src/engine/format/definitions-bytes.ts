@@ -1,7 +1,8 @@
 /**
  * The definitions of a store's indexes as a root has them: JSON in raw deflate (RFC 1951).
  *
- * Each root has them, and they seldom change. The last few are kept, both ways, since zlib takes longer than the rest of a root.
+ * Each root has them, and they seldom change. The last few results are cached in both directions, since zlib takes longer than the rest of
+ * a root.
  */
 
 import { deflateRawSync, inflateRawSync } from 'node:zlib'
@@ -13,7 +14,7 @@ const EMPTY = new Uint8Array(0)
 const packed = new Map<string, Uint8Array>()
 const unpacked = new Map<string, string>()
 
-/** @returns bytes that are shared: not to be changed @throws ERR_STRIDE_LIMIT where a root has no room for them */
+/** @returns shared bytes, which must not be changed @throws ERR_STRIDE_LIMIT if a root has no room for them */
 export function packDefinitions(definitions: string): Uint8Array {
   if (definitions === '') return EMPTY
   const bytes = packed.get(definitions) ?? keep(packed, definitions, deflateRawSync(definitions))

@@ -1,10 +1,10 @@
 /**
- * What are the files of a store called? Each name is the data file's path with an ending.
+ * The names of a store's files: the data file's path with an ending.
  *
  * Names of files that are still being written: whole-files/temporary-files.ts.
  */
 
-/** The journal: commits that the data file does not hold yet. @param path of the data file, as in all functions here */
+/** The journal: commits that are not in the data file yet. @param path of the data file, as in all functions here */
 export function journalPathOf(path: string): string {
   return `${path}-journal`
 }

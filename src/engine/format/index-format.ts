@@ -1,12 +1,12 @@
 /**
- * What does an index file look like? `x.stride-index`, every structure of it as one table.
+ * The structures of an index file, `x.stride-index`, as tables.
  *
  *   page 0     header    written once, when the file is created
  *   page 1, 2  roots     two copies, written in turn; the newer intact one counts
  *   page 3 …   in no order: pages of entries, and those of catalogs
  *
- * A root names one catalog, and the catalog names every page of every index. Pages that either root reaches are never written. Changed
- * pages are written to free places, synced, and then named by the other root. docs/format.md is rendered from here.
+ * A root names one catalog, and the catalog lists every page of every index. Pages that either root reaches are never overwritten. Changed
+ * pages are written to free places, synced, and then named by the other root. docs/format.md is rendered from these tables.
  */
 
 import { defineStruct } from './struct.ts'
@@ -30,25 +30,25 @@ export const INDEX_HEADER = defineStruct('index header', 512, [
 /** The state of the indexes at one commit. Root r lies on page 1 + r % 2. */
 export const INDEX_ROOT = defineStruct('index root', 512, [
   { name: 'magic', type: 'bytes', offset: 0, size: 8, meaning: 'the ASCII text STRIIXRT' },
-  { name: 'rootNumber', type: 'u64', offset: 8, meaning: 'counts root writes; the higher intact one counts' },
+  { name: 'rootNumber', type: 'u64', offset: 8, meaning: 'counts root writes; the higher intact one is valid' },
   { name: 'commitNumber', type: 'u64', offset: 16, meaning: 'the commit whose state the indexes describe' },
   { name: 'size', type: 'u64', offset: 24, meaning: 'record numbers in use as of that commit' },
-  { name: 'pages', type: 'u64', offset: 32, meaning: 'pages that the file has' },
+  { name: 'pages', type: 'u64', offset: 32, meaning: 'count of pages of the file' },
   {
     name: 'catalogList',
     type: 'u64',
     offset: 40,
-    meaning: 'page of a list: a u32 for each page of the catalog',
+    meaning: 'first page of a list: a u32 for each page of the catalog',
   },
   { name: 'catalogBytes', type: 'u64', offset: 48, meaning: 'bytes of the catalog' },
   { name: 'catalogCrc', type: 'u32', offset: 56, meaning: 'CRC-32 of the catalog' },
-  { name: 'indexCount', type: 'u32', offset: 60, meaning: 'indexes in the catalog' },
+  { name: 'indexCount', type: 'u32', offset: 60, meaning: 'count of indexes in the catalog' },
   {
     name: 'lineage',
     type: 'bytes',
     offset: 64,
     size: 8,
-    meaning: "the lineage of that commit, as the store's root has it; zeros in version 1",
+    meaning: "the lineage of that commit, as in the store's root; zeros in version 1",
   },
 ])
 
@@ -57,15 +57,15 @@ export const INDEX_ROOT = defineStruct('index root', 512, [
  * of 4), then u32 arrays: for each page its place, checksum, count and fence, then the pending entries.
  */
 export const CATALOG_ENTRY = defineStruct('catalog entry', 32, [
-  { name: 'indexNumber', type: 'u32', offset: 0, meaning: 'stands in each page of the index' },
+  { name: 'indexNumber', type: 'u32', offset: 0, meaning: 'the number in each page of the index' },
   { name: 'definitionBytes', type: 'u32', offset: 4, meaning: 'bytes of the definition' },
   { name: 'entryWords', type: 'u32', offset: 8, meaning: 'u32 words of a fence and of a pending entry' },
-  { name: 'pageCount', type: 'u32', offset: 12, meaning: 'pages of entries' },
+  { name: 'pageCount', type: 'u32', offset: 12, meaning: 'count of pages of entries' },
   {
     name: 'pendingCount',
     type: 'u32',
     offset: 16,
-    meaning: 'entries that the pages may not have, or have wrongly',
+    meaning: 'count of pending entries, about which the pages may be wrong',
   },
 ])
 
@@ -73,7 +73,7 @@ export const CATALOG_ENTRY = defineStruct('catalog entry', 32, [
 export const INDEX_PAGE = defineStruct('index page', INDEX_PAGE_BYTES, [
   { name: 'magic', type: 'u32', offset: 0, meaning: '0x47505849, the ASCII text IXPG' },
   { name: 'indexNumber', type: 'u32', offset: 4, meaning: 'the index that it belongs to' },
-  { name: 'count', type: 'u32', offset: 8, meaning: 'entries' },
+  { name: 'count', type: 'u32', offset: 8, meaning: 'count of entries' },
   {
     name: 'packed',
     type: 'u32',

@@ -1,8 +1,8 @@
 /**
- * What does a committed state consist of? The root: counts of records, places of tables, and the definitions of indexes (D10).
+ * The root describes a committed state: counts of records, places of tables, and the definitions of indexes (D10).
  *
  * Two copies on pages of their own are written in turn, never the one that is known to be durable, so that a torn write leaves the
- * other one whole. The copy with a right checksum and the higher root number counts.
+ * other one whole. The valid root is the copy with a right checksum and the higher root number.
  */
 
 import { randomBytes } from 'node:crypto'
@@ -31,7 +31,7 @@ export interface Root {
   /** The highest record number plus 1. */
   readonly size: number
   readonly deletedCount: number
-  /** How many records the array has room for. */
+  /** The count of records that the array has room for. */
   readonly capacity: number
   /** File offset of the deletion bits; 0 if nothing was ever deleted. */
   readonly liveBitsOffset: number
@@ -52,7 +52,7 @@ export interface Root {
   readonly definitions: string
 }
 
-/** The fields of a root without a journal. The salt stays, so that an old journal with it no longer counts. */
+/** The fields of a root without a journal. The salt stays, and marks the journal that was ended. */
 export const NO_JOURNAL = { journalSegment: 0, journalOffset: 0 } as const
 
 /** The lineage of a store without a commit, and of roots of version 1. */

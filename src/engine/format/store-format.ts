@@ -1,8 +1,8 @@
 /**
- * What does a store's data file look like? Every structure of it as one table, with its place.
+ * The structures of a store's data file as tables, with their places.
  *
  *   page 0        identity   written once, at creation
- *   page 1, 2     roots      two alternating copies of the mutable root with the index definitions; the newer intact one counts
+ *   page 1, 2     roots      two alternating copies of the mutable root with the index definitions; the newer intact one is valid
  *   page 3        shared     words that the open processes exchange; without meaning at rest
  *   page 4 …      layout     the canonical layout, JSON text, written once
  *   dataOffset …  records    recordSize bytes each, nothing between them
@@ -30,7 +30,12 @@ export const LAYOUT_OFFSET = 4 * PAGE_BYTES
 export const IDENTITY = defineStruct('identity', PAGE_BYTES, [
   { name: 'magic', type: 'bytes', offset: 0, size: 8, meaning: 'the ASCII text StrideDB' },
   { name: 'formatVersion', type: 'u32', offset: 8, meaning: 'version of the format when the file was created' },
-  { name: 'recordSize', type: 'u32', offset: 12, meaning: 'bytes of a record, and from one to the next' },
+  {
+    name: 'recordSize',
+    type: 'u32',
+    offset: 12,
+    meaning: 'bytes of a record, and of the stride between records',
+  },
   { name: 'dataOffset', type: 'u64', offset: 16, meaning: 'file offset of record 0, a multiple of 4096' },
   { name: 'layoutBytes', type: 'u32', offset: 24, meaning: 'bytes of the canonical layout behind page 3' },
   { name: 'layoutCrc', type: 'u32', offset: 28, meaning: 'CRC-32 of the canonical layout' },
@@ -46,7 +51,7 @@ export const IDENTITY = defineStruct('identity', PAGE_BYTES, [
     name: 'generation',
     type: 'u64',
     offset: 80,
-    meaning: 'how often the file was rewritten by compact or migrate',
+    meaning: 'count of rewrites of the file by compact or migrate',
   },
   { name: 'createdMs', type: 'f64', offset: 88, meaning: 'creation time, milliseconds since 1970' },
   {
@@ -54,7 +59,7 @@ export const IDENTITY = defineStruct('identity', PAGE_BYTES, [
     type: 'u32',
     offset: 96,
     meaning:
-      '1: the checksum entry of a deleted record is the ASCII text GONE; 0, in older files: it means nothing',
+      '1: the checksum entry of a deleted record is the ASCII text GONE; 0, in older files: that entry has no meaning',
   },
 ])
 
@@ -71,7 +76,12 @@ export const ROOT = defineStruct('root', 512, [
     meaning: 'the ASCII text STRIROT2; STRIROOT in version 1, which has zeros from offset 92 on',
   },
   { name: 'commitNumber', type: 'u64', offset: 8, meaning: 'the commit whose state this root describes' },
-  { name: 'rootNumber', type: 'u64', offset: 16, meaning: 'counts root writes; the higher intact one counts' },
+  {
+    name: 'rootNumber',
+    type: 'u64',
+    offset: 16,
+    meaning: 'counts root writes; the higher intact one is valid',
+  },
   { name: 'size', type: 'u64', offset: 24, meaning: 'record numbers in use: the highest plus 1' },
   { name: 'deletedCount', type: 'u64', offset: 32, meaning: 'how many of them are deleted' },
   { name: 'capacity', type: 'u64', offset: 40, meaning: 'records that the allocated array has room for' },
@@ -82,26 +92,26 @@ export const ROOT = defineStruct('root', 512, [
     type: 'bytes',
     offset: 64,
     size: 8,
-    meaning: 'salt of the journal that holds the commits after this one, or of the last one that was ended',
+    meaning: 'salt of the journal with the commits after this one, or of the last journal that was ended',
   },
   {
     name: 'journalSegment',
     type: 'u32',
     offset: 72,
-    meaning: 'number of the segment that holds the next commit; 0: no journal',
+    meaning: 'number of the segment with the next commit; 0: no journal',
   },
-  { name: 'journalOffset', type: 'u64', offset: 76, meaning: 'where in the journal that segment begins' },
+  { name: 'journalOffset', type: 'u64', offset: 76, meaning: 'offset of that segment in the journal' },
   {
     name: 'checksumsOffset',
     type: 'u64',
     offset: 84,
-    meaning: 'file offset of the checksums, one u32 a record; 0: none',
+    meaning: 'file offset of the checksums, one u32 for each record; 0: none',
   },
   {
     name: 'formatVersion',
     type: 'u32',
     offset: 92,
-    meaning: 'version of the format of this root; an old file gets the present one with its first write',
+    meaning: 'format version of this root; an old file gets the present version with its first write',
   },
   {
     name: 'lineage',
@@ -109,7 +119,7 @@ export const ROOT = defineStruct('root', 512, [
     offset: 96,
     size: 8,
     meaning:
-      'the history that the commit belongs to: salt of the journal that it was made in, or random after compact, migrate and backup',
+      'the history of the commit: the salt of the journal in which it was made, or random after compact, migrate and backup',
   },
   { name: 'definitionsBytes', type: 'u32', offset: 104, meaning: 'bytes of the index definitions' },
   { name: 'definitionsCrc', type: 'u32', offset: 108, meaning: 'CRC-32 of the index definitions' },
@@ -117,7 +127,7 @@ export const ROOT = defineStruct('root', 512, [
 /** A library of version 1 treats a root with the new magic as damaged, and refuses the file. */
 export const ROOT_MAGIC = 'STRIROT2'
 export const ROOT_MAGIC_1 = 'STRIROOT'
-/** Where the index definitions lie on a root's page; their largest size follows. */
+/** Position of the index definitions on a root's page, and their largest size. */
 export const DEFINITIONS_AT = 512
 export const DEFINITIONS_BYTES_MAX = PAGE_BYTES - DEFINITIONS_AT
 
@@ -142,9 +152,9 @@ export const SHARED_WORDS = {
   checksumsOffset: 16,
   /** Mixes both halves of commitNumber, to show that it was stored whole. */
   commitCheck: 18,
-  /** Changes up to this commit may be in the file, in part; stored before the first of them. Zeros in older files. */
+  /** Changes up to this commit may be partly in the file. Stored before the first of them. Zeros in older files. */
   begunCommit: 20,
-  /** Mixes both halves of begunCommit, likewise. */
+  /** Likewise for begunCommit. */
   begunCheck: 22,
 } as const
 export const SHARED_WORD_COUNT = 32

@@ -1,7 +1,7 @@
 /**
- * How is a structure on disk described? As one table of fields, from which it is read, written and documented.
+ * Describes a structure on disk as one table of fields, from which it is read, written and documented.
  *
- *   SR1  numbers are little-endian; a u64 holds a safe integer.
+ *   SR1  numbers are little-endian; a u64 is a safe integer.
  *   SR2  the last four bytes of a structure are the CRC-32 (zlib's) of all bytes before them.
  * The structures: store-format.ts, journal-format.ts, index-format.ts.
  */
@@ -30,7 +30,7 @@ export type StructValues<Fields extends readonly StructField[]> = {
 
 export interface Struct<Fields extends readonly StructField[]> {
   readonly name: string
-  /** Bytes, checksum included. */
+  /** Bytes, including the checksum. */
   readonly size: number
   readonly fields: Fields
   /** Offsets of the fields, by name. */
