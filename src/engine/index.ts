@@ -17,7 +17,7 @@ export type { Upserted } from './indexes/lookup/unique-key.ts'
 export type { DroppedFrames } from './journal/journal-scan.ts'
 export { migrateStore, migrateStoreAsync, type OldRecord } from './maintenance/migrate.ts'
 export type { Finding, VerifyResult } from './maintenance/verify.ts'
-export { openStore, openStoreAsync } from './open.ts'
+export { openShared, openStore, openStoreAsync } from './open.ts'
 export type {
   Backend,
   CommitOptions,
@@ -27,6 +27,7 @@ export type {
   MigrateOptions,
   StoreOptions,
 } from './opening/options.ts'
+export type { SharedStore } from './opening/shared-store.ts'
 export { GONE } from './read/numbering.ts'
 export type { GatherOptions, NumberRange } from './read/read-options.ts'
 export type { Row } from './read/record-set.ts'

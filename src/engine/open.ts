@@ -19,6 +19,7 @@ import {
   type StoreOptions,
   type StoreSettings,
 } from './opening/options.ts'
+import { checkShared, type SharedStore } from './opening/shared-store.ts'
 import type { RecoveryLimits } from './recovery/recovery-limits.ts'
 import { allSteps, type QuietSteps, stepsInTurns } from './steps/steps.ts'
 import { Store } from './store.ts'
@@ -125,6 +126,32 @@ export function openStoreOn<S extends AnySchema>(
 ): Store<S> {
   const settings = INDEXED_STORE.read(options, 'openStore')
   return allSteps(Store.opening(path, schema, settings, { platform, limits, pace }))
+}
+
+/**
+ * Opens the store of a handle for reading, with a mapping of its own: in a worker thread, or in another process. It follows the commits
+ * of the writer. Close it at the end.
+ * @param handle what `store.share()` returned, or a copy of it from a message
+ * @param schema the store's schema, where the types of the handle were lost in a message; without it the file's own is used
+ * @throws {StrideError} as `openStore`; TypeError for a value that is no handle
+ */
+export function openShared<S extends AnySchema, I = NoIndexes>(
+  handle: SharedStore<S, I>,
+  schema?: S,
+): Store<S, I> {
+  checkShared(handle as SharedStore<never, unknown>)
+  const options = { ...handle.options, readOnly: true }
+  const opening = readArguments<S>(
+    'openShared',
+    handle.path,
+    schema ?? options,
+    schema === undefined ? undefined : options,
+  )
+  try {
+    return allSteps(openAsTold<S>(opening, opening.options)) as unknown as Store<S, I>
+  } catch (error) {
+    throw withCaller(error)
+  }
 }
 
 const POLL_MS = 10

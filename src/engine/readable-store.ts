@@ -13,6 +13,7 @@ import type { StoreIndex } from './indexes/lookup/store-index.ts'
 import { type VerifyResult, verifyOpenStore } from './maintenance/verify.ts'
 import { NamedIndexes } from './opening/named-indexes.ts'
 import type { OpenedStore } from './opening/opened-store.ts'
+import { type SharedStore, shareStore } from './opening/shared-store.ts'
 import { RecordSet } from './read/record-set.ts'
 import type { Recovery } from './recovery/recovery.ts'
 import { ReaderSnapshot } from './snapshots/reader-snapshot.ts'
@@ -113,6 +114,16 @@ export abstract class ReadableStore<S extends AnySchema, out I> extends RecordSe
   async verify(none?: NoOptions): Promise<VerifyResult> {
     NO_OPTIONS.read(none, 'verify')
     return verifyOpenStore(this.#opened)
+  }
+
+  /**
+   * A handle with which a worker thread or another process opens the same store: `openShared(handle)`. It is a plain object for
+   * `postMessage`, and stays usable when this store is closed.
+   * @throws TypeError for a store in memory
+   */
+  share(none?: NoOptions): SharedStore<S, I> {
+    refuseOptions(none, 'share')
+    return shareStore(this.path, this.#opened.options, this.backend === 'memory')
   }
 
   /** Counters of windows, memory, page faults, syncs and commits, as a copy. @throws {StrideError} ERR_STRIDE_CLOSED */

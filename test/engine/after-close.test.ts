@@ -54,7 +54,7 @@ async function expectAllClosed<T>(of: T, calls: Calls<T>): Promise<void> {
 /** What may be asked of anything that is closed, and what is not for programs. */
 const QUIET = [
   ...['constructor', 'path', 'recordSize', 'layout', 'backend', 'backendReason', 'readOnly', 'recovery'],
-  ...['close', 'closeAsync', 'Symbol(nodejs.util.inspect.custom)'],
+  ...['close', 'closeAsync', 'share', 'Symbol(nodejs.util.inspect.custom)'],
   ...[String(Symbol.dispose), String(Symbol.asyncDispose)],
   ...[],
 ]

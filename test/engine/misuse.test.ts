@@ -148,6 +148,7 @@ const STORE: Readonly<Record<string, Row>> = {
   clear: NOTHING,
   begin: NOTHING,
   snapshot: NOTHING,
+  share: NOTHING,
   index: row(['byId'], { 0: NAME }),
   createIndex: row(['later', { on: 'id' }], {
     0: NAME.filter(value => value !== 'zzz'),
