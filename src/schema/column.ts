@@ -9,7 +9,7 @@
 
 import type { FoundField } from './fields.ts'
 import { BIGINTS, isMeant, isNumber, type Node, NUMBERS, ownBits } from './kinds.ts'
-import { meaningOf } from './meanings.ts'
+import { meaningOf } from './meanings-by-kind.ts'
 
 /** The typed array of a column. */
 export type TypedColumn =

@@ -22,8 +22,8 @@ import {
   type NumberNode,
   type TextNode,
 } from './kinds.ts'
-import { meaningOf } from './meanings.ts'
-import { ODD_NUMBERS } from './odd-numbers.ts'
+import { meaningOf } from './meanings-by-kind.ts'
+import { ODD_NUMBERS } from './numbers-without-dataview.ts'
 import { bytesOf, dateOf } from './record-copy.ts'
 import { writeText } from './text-field.ts'
 import { type TextWriter, textWriters } from './text-write.ts'

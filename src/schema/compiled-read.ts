@@ -36,8 +36,8 @@ import {
   type TextNode,
   type UnionNode,
 } from './kinds.ts'
-import { meaningOf } from './meanings.ts'
-import { ODD_NUMBERS } from './odd-numbers.ts'
+import { meaningOf } from './meanings-by-kind.ts'
+import { ODD_NUMBERS } from './numbers-without-dataview.ts'
 import { readText } from './text-field.ts'
 import type { TextReader, TextReaders } from './text-read.ts'
 import { tagOf } from './unions.ts'

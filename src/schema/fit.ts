@@ -25,7 +25,7 @@ import {
   type NumberNode,
   type TextNode,
 } from './kinds.ts'
-import { meaningOf } from './meanings.ts'
+import { meaningOf } from './meanings-by-kind.ts'
 import { type Reason, rangeReason, show, wrongType } from './reasons.ts'
 import { textRoom } from './text-field.ts'
 

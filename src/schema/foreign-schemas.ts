@@ -1,7 +1,7 @@
 /**
  * Which field types do files of other programs need? Zod schemas for them, which stores can use as well.
  *
- * Each is an ordinary Zod schema, like those of field-schemas.ts. What their bytes mean: meanings.ts.
+ * Each is an ordinary Zod schema, like those of field-schemas.ts. What their bytes mean: meanings-by-kind.ts.
  */
 
 import { z } from 'zod'

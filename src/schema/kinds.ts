@@ -209,7 +209,7 @@ export interface ArrayKind<Child> {
   readonly length: number
 }
 
-/** Values that are stored as something else. What their bytes mean: meanings.ts. */
+/** Values that are stored as something else. What their bytes mean: meanings-by-kind.ts. */
 export type MeantKind = DecimalKind | UnixKind | FiletimeKind | DosKind | UuidKind | NumberTextKind | BitsKind
 
 /** Objects over the same bytes. A field at the same place in each of them says which one it is. */

@@ -3,7 +3,7 @@
  *
  *   ME1  reading gives back a value that fits: nothing is cut, rounded or wrapped.
  *   ME2  bytes without a value are read as undefined, which the codecs report as damage.
- * The meaning of each kind: meanings.ts.
+ * The meaning of each kind: meanings-by-kind.ts.
  */
 
 import type { Reason } from './reasons.ts'

@@ -26,8 +26,8 @@ import {
   ownBits,
 } from './kinds.ts'
 import type { Layout } from './layout.ts'
-import { meaningOf } from './meanings.ts'
-import { ODD_NUMBERS } from './odd-numbers.ts'
+import { meaningOf } from './meanings-by-kind.ts'
+import { ODD_NUMBERS } from './numbers-without-dataview.ts'
 import { setMember, type Taken, type TakenChange, take, takeChange } from './record-copy.ts'
 import { readText, writeText } from './text-field.ts'
 import { variantOf } from './unions.ts'

@@ -5,7 +5,7 @@
  */
 
 import { type IntegerType, NUMBERS, type OddNumberType } from './kinds.ts'
-import { ODD_NUMBERS } from './odd-numbers.ts'
+import { ODD_NUMBERS } from './numbers-without-dataview.ts'
 
 export interface StoredInteger {
   readonly min: number

@@ -41,7 +41,7 @@ import {
   utf16le,
   uuid,
 } from '../../src/schema/index.ts'
-import { fromHalf, toHalf } from '../../src/schema/odd-numbers.ts'
+import { fromHalf, toHalf } from '../../src/schema/numbers-without-dataview.ts'
 import { propertyOptions } from '../property.ts'
 
 const COMPILE = [true, false]

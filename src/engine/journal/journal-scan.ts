@@ -17,7 +17,7 @@ import { corrupt, type Identity } from '../format/identity.ts'
 import { BLOCK_BYTES, FRAME_ALIGNMENT, JOURNAL_HEADER, slotOffset } from '../format/journal-format.ts'
 import type { Root } from '../format/root.ts'
 import type { QuietSteps } from '../steps/steps.ts'
-import { isBeside } from '../whole-files/current-file.ts'
+import { isBeside } from '../whole-files/same-file.ts'
 import { ChainReader, type Extent, framesOf, type InPlaceRecords } from './frame-chain.ts'
 import {
   copyFrame,

@@ -27,7 +27,7 @@ import {
   slotOffset,
 } from '../format/journal-format.ts'
 import type { Root } from '../format/root.ts'
-import { isCurrent } from '../whole-files/current-file.ts'
+import { isCurrent } from '../whole-files/same-file.ts'
 import { createBeside } from '../whole-files/temporary-files.ts'
 import type { FrameGroup } from './frame-encode.ts'
 import { sealFrame } from './frame-encode.ts'

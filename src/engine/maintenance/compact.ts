@@ -21,7 +21,7 @@ import type { PublishedState } from '../sharing/publication.ts'
 import type { Locator } from '../staging/locator.ts'
 import type { ProgressOptions } from '../steps/progress-options.ts'
 import { runInTurns, type Steps } from '../steps/steps.ts'
-import { assertCurrent, isCurrent } from '../whole-files/current-file.ts'
+import { assertCurrent, isCurrent } from '../whole-files/same-file.ts'
 import { writeWholeAsync } from '../whole-files/whole-file.ts'
 import { StoreBuilder } from './store-builder.ts'
 

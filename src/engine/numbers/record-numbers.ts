@@ -7,7 +7,7 @@
  */
 
 import { StrideError } from '../../errors.ts'
-import { toList } from './given-list.ts'
+import { toList } from './list-argument.ts'
 
 /** V8 creates a longer array as a slow dictionary. */
 const ARRAY_LENGTH_MAX = 2 ** 25

@@ -37,7 +37,7 @@ import { openSharedWords, Publisher, syncedCommit } from '../sharing/publication
 import { Locator } from '../staging/locator.ts'
 import { Staging } from '../staging/staging.ts'
 import { allSteps, type QuietSteps } from '../steps/steps.ts'
-import { isCurrent } from '../whole-files/current-file.ts'
+import { isCurrent } from '../whole-files/same-file.ts'
 import { checkNameLength, removeLeftovers } from '../whole-files/temporary-files.ts'
 import { writeWhole } from '../whole-files/whole-file.ts'
 import { indexDefinitions, type StoreSettings, windowSizes } from './options.ts'

@@ -27,7 +27,7 @@ import { Numbering } from '../read/numbering.ts'
 import type { Reading, Source } from '../read/reading.ts'
 import { Follower, openSharedWords, type Publisher } from '../sharing/publication.ts'
 import type { QuietSteps } from '../steps/steps.ts'
-import { assertCurrent } from '../whole-files/current-file.ts'
+import { assertCurrent } from '../whole-files/same-file.ts'
 import { type StoreSettings, windowSizes } from './options.ts'
 import { locatorOver, type StoreFile } from './store-file.ts'
 

@@ -16,8 +16,8 @@ import type { RecordLayers } from '../staging/record-layers.ts'
 import type { Staging } from '../staging/staging.ts'
 import type { ColdSampling } from './cold-sampling.ts'
 import { ConsistentReads, type Holding } from './consistent-reads.ts'
+import { HotRows } from './hot-rows.ts'
 import type { Numbering } from './numbering.ts'
-import { StandingRows } from './standing-rows.ts'
 
 /** Looking up so many records is faster than asking for the size of the file. */
 const LOOKUPS_MAX = 100
@@ -48,7 +48,7 @@ export class Reading<S extends AnySchema, L extends RecordLayers = Staging> {
   /** Undefined if this process writes, and for flat files. */
   following: Following | undefined
   /** Rows on windows; undefined where nobody tells when these go. */
-  standing: StandingRows | undefined
+  standing: HotRows | undefined
   #source: Source<S, L>
   #isClosed = false
   #version = 0
@@ -98,7 +98,7 @@ export class Reading<S extends AnySchema, L extends RecordLayers = Staging> {
 
   /** Calls `cool` and ends standing rows whenever records of this reading may change. @returns the function that does both */
   protected cooling(cool: () => void): () => void {
-    this.standing = new StandingRows()
+    this.standing = new HotRows()
     const { standing } = this
     this.#cool = () => {
       cool()

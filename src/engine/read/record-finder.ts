@@ -12,10 +12,10 @@ import { noRecord } from '../numbers/record-numbers.ts'
 import { HeapBytes } from '../staging/heap-bytes.ts'
 import type { Locator } from '../staging/locator.ts'
 import type { RecordLayers } from '../staging/record-layers.ts'
+import type { HotRows } from './hot-rows.ts'
 import { GONE, type Numbering } from './numbering.ts'
 import type { RowOwner } from './row.ts'
 import type { RunFinder } from './scan.ts'
-import type { StandingRows } from './standing-rows.ts'
 
 export interface Findable {
   readonly path: string
@@ -27,7 +27,7 @@ export interface Findable {
 /** The reading. `prepare` may replace its source. */
 export interface FindableReading {
   readonly source: Findable
-  readonly standing: StandingRows | undefined
+  readonly standing: HotRows | undefined
   prepare(): void
 }
 
@@ -48,7 +48,7 @@ export class RecordFinder implements RowOwner, RunFinder {
     this.locatedBy = reading.source.numbering
   }
 
-  get standing(): StandingRows | undefined {
+  get standing(): HotRows | undefined {
     return this.#reading.standing
   }
   get stride(): number {

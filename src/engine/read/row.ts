@@ -16,8 +16,8 @@
 import { StrideError } from '../../errors.ts'
 import { OutOfLine } from '../../runtime/out-of-line.ts'
 import { type ReaderBase, type RecordBytes, RowBase, readerAccess, rowAccess } from '../../schema/index.ts'
+import type { HotRows } from './hot-rows.ts'
 import type { Numbering } from './numbering.ts'
-import type { StandingRows } from './standing-rows.ts'
 
 /** Finds records for rows. */
 export interface RowOwner {
@@ -26,7 +26,7 @@ export interface RowOwner {
   /** Whether `locate` or `run` answered with a window of the file. */
   readonly isWindow: boolean
   /** The rows that stand on windows; undefined where nobody tells when these go. */
-  readonly standing: StandingRows | undefined
+  readonly standing: HotRows | undefined
   /** Byte position of the record within what `locate` answered. */
   readonly locatedAt: number
   /** The numbering of that record. */

@@ -3,7 +3,7 @@
  *
  *   CT1  it sees the commit at which it began, and its own changes. It sees neither later commits nor staged changes of the store or
  *        of another transaction.
- *   CT2  its commit is refused if a record that it read or wrote was changed since it began (MG1 of merge.ts).
+ *   CT2  its commit is refused if a record that it read or wrote was changed since it began (MG1 of commit-transaction.ts).
  *   CT3  a transaction that is neither committed nor rolled back costs memory until it is collected, and nothing else.
  * The transaction of one synchronous callback: transaction.ts.
  */
@@ -23,9 +23,9 @@ import { RecordSet } from '../read/record-set.ts'
 import { type ViewKind, ViewReading } from '../read/view-reading.ts'
 import { CommitView } from '../staging/commit-view.ts'
 import { Locator } from '../staging/locator.ts'
+import { type MergeTarget, merge } from './commit-transaction.ts'
 import { ConcurrentWriter } from './concurrent-writer.ts'
 import { IndexOfView } from './index-of-view.ts'
-import { type MergeTarget, merge } from './merge.ts'
 import { ReadNumbers } from './read-numbers.ts'
 import { TrackingLocator } from './tracking-locator.ts'
 import { ViewIndexes } from './view-indexes.ts'

@@ -11,8 +11,8 @@
 import { StrideError } from '../../errors.ts'
 import type { Platform, PlatformFile } from '../../mmap/platform.ts'
 import { folderIsMissing } from './absent-folder.ts'
-import { isCurrent, names } from './current-file.ts'
 import { isLeftover } from './leftovers.ts'
+import { isCurrent, names } from './same-file.ts'
 
 const ENDINGS = ['-new-q8z3kf', '-new-w5t0xn', '-new-j2m7vd'] as const
 /** An offset beyond the end of any file, other than the byte that a store's writer locks. */

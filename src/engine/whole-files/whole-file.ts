@@ -7,7 +7,7 @@
 
 import { StrideError } from '../../errors.ts'
 import type { Platform, PlatformFile } from '../../mmap/platform.ts'
-import { names } from './current-file.ts'
+import { names } from './same-file.ts'
 import { type Beside, createBeside, type FileAccess, removeIfThere } from './temporary-files.ts'
 
 export type { FileAccess } from './temporary-files.ts'

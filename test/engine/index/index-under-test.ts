@@ -2,12 +2,12 @@
  * One index in a file of its own over heap records, put together as a store does it: staged, folded, published, opened.
  */
 
+import { compareWords } from '../../../src/engine/indexes/keys/entry-words.ts'
 import { defineIndex } from '../../../src/engine/indexes/keys/index-definition.ts'
 import type { IndexOptions } from '../../../src/engine/indexes/keys/index-options.ts'
 import { KeyCodec } from '../../../src/engine/indexes/keys/key-codec.ts'
 import { KeyHash } from '../../../src/engine/indexes/keys/key-hash.ts'
 import { planKey } from '../../../src/engine/indexes/keys/key-plan.ts'
-import { compareWords } from '../../../src/engine/indexes/keys/words.ts'
 import {
   createIndexFile,
   type IndexAccess,

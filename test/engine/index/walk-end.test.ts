@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { openStore } from 'stridedb'
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
-import { GivenNumbers } from '../../../src/engine/numbers/given-numbers.ts'
+import { ReturnedNumbers } from '../../../src/engine/numbers/returned-numbers.ts'
 import { temporaryFolder } from '../support.ts'
 
 const Item = z.object({ key: z.uint32(), value: z.uint32() })
@@ -164,7 +164,7 @@ test.each(['mapped', 'file'] as const)('a reader walks to the end that it saw fi
 
 test('the numbers of a walk are told apart, few and many, and through other numbers of records', () => {
   for (const count of [0, 1, 31, 32, 4_095, 4_096, 4_097, 9_000]) {
-    const numbers = new GivenNumbers(20_000)
+    const numbers = new ReturnedNumbers(20_000)
     for (let i = 0; i < count; i++) {
       numbers.add(2 * i)
       if (i % 1_000 === 0) expect([numbers.has(2 * i), numbers.has(2 * i + 1)]).toEqual([true, false])

@@ -28,17 +28,17 @@ import {
 import { NO_LINEAGE } from '../../format/root.ts'
 import { FORMAT_VERSION } from '../../format/store-format.ts'
 import { type Protocol, runBlocking, type Wait } from '../../steps/protocol.ts'
-import { isBeside } from '../../whole-files/current-file.ts'
+import { isBeside } from '../../whole-files/same-file.ts'
 import { type FileAccess, writeWhole } from '../../whole-files/whole-file.ts'
 import type { IndexDefinition } from '../keys/index-definition.ts'
+import { type CatalogEntry, encodeCatalog, littleEndian } from '../pages/index-catalog.ts'
 import {
   assertReplaceable,
   checkIndexHeader,
   generationOf,
   type IndexOwner,
   type StoreHistory,
-} from '../pages/index-belonging.ts'
-import { type CatalogEntry, encodeCatalog, littleEndian } from '../pages/index-catalog.ts'
+} from '../pages/index-file-owner.ts'
 import { type IndexedCommit, type IndexRoot, writeIndexRoot } from '../pages/index-root.ts'
 import { type LoadedCatalog, loadCatalog, pageRun, usedPages } from '../pages/load-catalog.ts'
 import { PageSpace } from '../pages/page-space.ts'
@@ -66,7 +66,7 @@ const FIRST_ROOT: IndexRoot = {
 
 /**
  * Creates the file, without an index. It may replace an index file of the same store.
- * @param history given if the store's root defines indexes: see IB3 of index-belonging.ts
+ * @param history given if the store's root defines indexes: see IB3 of index-file-owner.ts
  * @throws ERR_STRIDE_EXISTS if another file has the name, _NO_SPACE, _IO
  */
 export function createIndexFile(

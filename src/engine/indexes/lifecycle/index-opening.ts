@@ -5,7 +5,7 @@
  *   IO1  the pages and the pending entries in the catalog have the state of the root's commit. The keys of all images and before-images in
  *        later frames, and of records appended since, become pending entries. Recovery is idempotent, and its time is proportional to the
  *        length of the journal.
- *   IO2  an index file that is missing, damaged, or of another history or commit than the store (index-belonging.ts) is rebuilt from the
+ *   IO2  an index file that is missing, damaged, or of another history or commit than the store (index-file-owner.ts) is rebuilt from the
  *        records. So is an index that the file lacks or has with another definition. `recovery` reports it.
  *   IO3  the store's root decides which indexes exist (D10). Other indexes in the file are dropped. An index that the root does not define
  *        is built even if the file has it, since frames need not have its keys (J4).
@@ -30,7 +30,7 @@ import {
   isSameDefinition,
 } from '../keys/index-definition.ts'
 import { planIndex } from '../keys/key-plan.ts'
-import { whyOtherHistory } from '../pages/index-belonging.ts'
+import { whyOtherHistory } from '../pages/index-file-owner.ts'
 import { FOLD_PACE, type FoldPace } from './background-fold.ts'
 import type { IndexCheckpointCalls } from './index-checkpointer.ts'
 import { createIndexFile, type IndexAccess, IndexFile } from './index-file.ts'

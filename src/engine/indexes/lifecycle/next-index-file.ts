@@ -15,7 +15,7 @@ import { StrideError } from '../../../errors.ts'
 import type { Platform } from '../../../mmap/platform.ts'
 import { indexPathOf, nextIndexPathOf } from '../../format/file-names.ts'
 import { syncNamesAgain } from '../../whole-files/sync-names-again.ts'
-import { assertReplaceable, type IndexOwner, isIndexOf } from '../pages/index-belonging.ts'
+import { assertReplaceable, type IndexOwner, isIndexOf } from '../pages/index-file-owner.ts'
 import { type IndexAccess, IndexFile } from './index-file.ts'
 
 /** Returns why an index file of the store and its generation cannot be used; undefined if it can. */

@@ -9,7 +9,7 @@
 
 import { StrideError } from '../../../errors.ts'
 import type { Locator } from '../../staging/locator.ts'
-import { compareWords } from '../keys/words.ts'
+import { compareWords } from '../keys/entry-words.ts'
 import type { KeyIndex } from '../lookup/key-index.ts'
 import type { DirectoryArrays } from '../pages/directory.ts'
 import { checkPage } from '../trees/check-pages.ts'

@@ -12,7 +12,7 @@ import type { KeyHash } from '../keys/key-hash.ts'
 import { hasKey, type RecordAccess } from '../keys/record-keys.ts'
 import { HASH_ENTRY_BYTES, HASH_PLACES, homesPerHash } from '../pages/hash-leaf.ts'
 import type { HashDelta } from '../trees/hash-delta.ts'
-import { HashHomes, HOMES_BATCH, UNSURE } from './hash-slots.ts'
+import { HashFastPath, HOMES_BATCH, UNSURE } from './hash-fast-path.ts'
 import { KeyIndex, type KeyIndexParts } from './key-index.ts'
 
 /** Buffers of one batch of keys. They can be shared, since no code of a caller runs during a batch. */
@@ -31,10 +31,10 @@ export class HashIndex extends KeyIndex<HashDelta> {
   readonly #isPlainWord: boolean
   /** The key that is looked up. */
   readonly #key: Uint32Array
-  readonly #homes: HashHomes
+  readonly #homes: HashFastPath
   /** Whether this is the store's index; the index of a view uses the tree of the store's index. */
   readonly #isOwn: boolean
-  override readonly quick: HashHomes | undefined
+  override readonly quick: HashFastPath | undefined
 
   constructor(parts: HashIndexParts) {
     super(parts)
@@ -44,7 +44,7 @@ export class HashIndex extends KeyIndex<HashDelta> {
     this.#key = parts.codec.words
     const isOwn = parts.recordsEnd === undefined
     this.#isOwn = isOwn
-    this.#homes = new HashHomes(parts.hash, this.#isWord && isOwn ? parts.pages : undefined)
+    this.#homes = new HashFastPath(parts.hash, this.#isWord && isOwn ? parts.pages : undefined)
     this.quick = parts.codec.isUnsignedWord && isOwn ? this.#homes : undefined
     if (isOwn) this.tree.watch(() => this.#homes.end())
   }

@@ -13,7 +13,7 @@ import type { RecordAccess } from '../keys/record-keys.ts'
 import type { PageView } from '../pages/page-view.ts'
 import type { Delta } from '../trees/delta.ts'
 import type { IndexTree } from '../trees/index-tree.ts'
-import type { HashHomes } from './hash-slots.ts'
+import type { HashFastPath } from './hash-fast-path.ts'
 
 export interface KeyIndexParts<D extends Delta> {
   readonly tree: IndexTree<D>
@@ -30,7 +30,7 @@ export abstract class KeyIndex<D extends Delta = Delta> {
   readonly tree: IndexTree<D>
   readonly codec: KeyCodec
   /** The fast path for u32 keys. */
-  readonly quick: HashHomes | undefined
+  readonly quick: HashFastPath | undefined
   protected readonly parts: KeyIndexParts<D>
   readonly #old: Uint32Array
 

@@ -6,9 +6,9 @@
  */
 
 import { NumberList } from '../../numbers/number-list.ts'
+import { compareWords, copyWords, EntryBuffer } from '../keys/entry-words.ts'
 import type { Range } from '../keys/index-options.ts'
 import { hasKey, type RecordAccess } from '../keys/record-keys.ts'
-import { compareWords, copyWords, EntryBuffer } from '../keys/words.ts'
 import type { OrderedLeaf } from '../pages/ordered-leaf.ts'
 import type { OrderedDelta } from '../trees/ordered-delta.ts'
 import { KeyIndex, type KeyIndexParts } from './key-index.ts'

@@ -7,9 +7,9 @@
  *   RC3  `rewind` goes back to the last `mark`, so that the entries since then are returned again.
  */
 
+import { compareWords, copyWords, EntryBuffer } from '../keys/entry-words.ts'
 import type { KeyCodec } from '../keys/key-codec.ts'
 import type { RecordAccess } from '../keys/record-keys.ts'
-import { compareWords, copyWords, EntryBuffer } from '../keys/words.ts'
 import type { OrderedLeaf } from '../pages/ordered-leaf.ts'
 import type { PageView } from '../pages/page-view.ts'
 import type { IndexTree } from '../trees/index-tree.ts'

@@ -6,11 +6,11 @@
  *   KR1  null is a bound like any other value. undefined is refused, so that no condition is dropped silently.
  */
 
+import { compareWords, copyWords } from '../keys/entry-words.ts'
 import { GivenKey } from '../keys/given-key.ts'
 import type { Range, RangeOptions } from '../keys/index-options.ts'
 import type { KeyCodec } from '../keys/key-codec.ts'
 import type { KeyPlan } from '../keys/key-plan.ts'
-import { compareWords, copyWords } from '../keys/words.ts'
 import type { RangeEnds } from './range-cursor.ts'
 
 /** A copy of a range. Each bound was read once, so that no code of the caller runs later. */

@@ -11,7 +11,7 @@
  */
 
 import type { AnySchema } from '../../../schema/index.ts'
-import { GivenNumbers } from '../../numbers/given-numbers.ts'
+import { ReturnedNumbers } from '../../numbers/returned-numbers.ts'
 import type { Numbering } from '../../read/numbering.ts'
 import { replaced } from '../../read/record-finder.ts'
 import type { Row } from '../../read/record-set.ts'
@@ -49,7 +49,7 @@ export class RangeWalk<S extends AnySchema> extends Walk<Row<S>> {
   #isClosed = false
   /** Records from this number on were appended since the walk began. */
   #size: number
-  readonly #given: GivenNumbers
+  readonly #given: ReturnedNumbers
   /** The numbering that #size and #given refer to. */
   #givenBy: Numbering
   /** Version and epoch at the beginning of the walk, and whether they are still the same. */
@@ -80,7 +80,7 @@ export class RangeWalk<S extends AnySchema> extends Walk<Row<S>> {
     this.#isOver = range.limit === 0
     this.#fields = index().tree.definition.on
     this.#size = store.records.size
-    this.#given = new GivenNumbers(this.#size)
+    this.#given = new ReturnedNumbers(this.#size)
     this.#givenBy = store.numbering()
     this.#firstVersion = store.version()
     this.#firstEpoch = store.epoch.value

@@ -10,11 +10,11 @@ import { type NoOptions, refuseOptions } from '../../../options/option-table.ts'
 import { OutOfLine } from '../../../runtime/out-of-line.ts'
 import type { AnySchema, FieldName, FieldValue, Output } from '../../../schema/index.ts'
 import { SEED_BYTES } from '../../format/index-format.ts'
-import { toList } from '../../numbers/given-list.ts'
+import { toList } from '../../numbers/list-argument.ts'
 import type { RecordSet } from '../../read/record-set.ts'
 import { KEY_RANGE, type Range, type RangeOptions, WALKED_RANGE } from '../keys/index-options.ts'
 import { KeyHash } from '../keys/key-hash.ts'
-import { HashHomes, UNSURE } from './hash-slots.ts'
+import { HashFastPath, UNSURE } from './hash-fast-path.ts'
 import type { IndexedStore } from './indexed-store.ts'
 import type { KeyIndex } from './key-index.ts'
 import { OrderedIndex } from './ordered-index.ts'
@@ -36,7 +36,7 @@ export type Bound<Key> = Key extends unknown[]
 const PIECE_KEYS = 256
 /** For so few keys one lookup after the other is faster than preparing a batch (bench/rows-and-readers.ts). */
 const FEW = 8
-const NEVER_READY = new HashHomes(new KeyHash(new Uint8Array(SEED_BYTES)), undefined)
+const NEVER_READY = new HashFastPath(new KeyHash(new Uint8Array(SEED_BYTES)), undefined)
 
 /**
  * An index of a store or transaction. It finds the records that reads see at the call, staged changes included. It is valid as long as
@@ -55,7 +55,7 @@ export class StoreIndex<S extends AnySchema = AnySchema, Key = unknown> {
   #found: KeyIndex | undefined
   #foundAt = -1
   /** The fast path for keys of u32. */
-  #quick: HashHomes = NEVER_READY
+  #quick: HashFastPath = NEVER_READY
   readonly #asking = new OutOfLine((key: Key) => this.#number(key))
   #ask = this.#asking.next()
 

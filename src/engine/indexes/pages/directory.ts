@@ -8,7 +8,7 @@
  */
 
 import { InvariantError } from '../../../errors.ts'
-import { compareWords, copyWords } from '../keys/words.ts'
+import { compareWords, copyWords } from '../keys/entry-words.ts'
 
 /** Set in the place of a page whose entries are packed. */
 export const PACKED_FLAG = 0x80000000

@@ -9,7 +9,7 @@
  */
 
 import { NO_NUMBER, PAGE_ENTRIES_BYTES, PAGE_FIELD_AT } from '../../format/index-format.ts'
-import type { EntryBuffer } from '../keys/words.ts'
+import type { EntryBuffer } from '../keys/entry-words.ts'
 import type { LeafFormat, PageBytes, PageRange, PlacedPage } from './leaf-format.ts'
 
 export const HASH_ENTRY_BYTES = 8

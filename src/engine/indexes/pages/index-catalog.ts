@@ -4,8 +4,8 @@
 
 import { endianness } from 'node:os'
 import { CATALOG_ENTRY, FIXED_PAGES } from '../../format/index-format.ts'
+import { compareWords } from '../keys/entry-words.ts'
 import { definitionFrom, definitionText, type IndexDefinition } from '../keys/index-definition.ts'
-import { compareWords } from '../keys/words.ts'
 import { Directory, type DirectoryArrays } from './directory.ts'
 
 /** One index of a catalog. */

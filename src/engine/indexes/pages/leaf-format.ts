@@ -6,7 +6,7 @@
 
 import { crc32 } from 'node:zlib'
 import { INDEX_PAGE_MAGIC, PAGE_CRC_AT, PAGE_FIELD_AT } from '../../format/index-format.ts'
-import type { EntryBuffer } from '../keys/words.ts'
+import type { EntryBuffer } from '../keys/entry-words.ts'
 
 /** A page that is being written, in memory. */
 export interface PageBytes {

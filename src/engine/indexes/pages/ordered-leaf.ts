@@ -7,7 +7,7 @@
  */
 
 import { PAGE_ENTRIES_BYTES, PAGE_FIELD_AT } from '../../format/index-format.ts'
-import type { EntryBuffer } from '../keys/words.ts'
+import type { EntryBuffer } from '../keys/entry-words.ts'
 import type { LeafFormat, PageBytes, PageRange, PlacedPage } from './leaf-format.ts'
 
 /** The part of its capacity that a new page is filled to. */

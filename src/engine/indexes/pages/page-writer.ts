@@ -4,7 +4,7 @@
 
 import type { WindowPool } from '../../../mmap/window-pool/window.ts'
 import { INDEX_PAGE_BYTES } from '../../format/index-format.ts'
-import type { EntryBuffer } from '../keys/words.ts'
+import type { EntryBuffer } from '../keys/entry-words.ts'
 import { type LeafFormat, type PageBytes, type PageRange, writeLeaf } from './leaf-format.ts'
 import type { PageSpace } from './page-space.ts'
 

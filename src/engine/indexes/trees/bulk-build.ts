@@ -8,7 +8,7 @@
 import type { WindowPool } from '../../../mmap/window-pool/window.ts'
 import type { RecordBytes } from '../../../schema/index.ts'
 import { type KeyColumns, sortedOrder } from '../../numbers/radix-sort.ts'
-import { compareWords, EntryBuffer } from '../keys/words.ts'
+import { compareWords, EntryBuffer } from '../keys/entry-words.ts'
 import { type Directory, type PageEdit, PageList } from '../pages/directory.ts'
 import type { LeafFormat } from '../pages/leaf-format.ts'
 import type { PageSpace } from '../pages/page-space.ts'

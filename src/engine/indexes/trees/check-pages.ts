@@ -4,7 +4,7 @@
 
 import type { WindowPool } from '../../../mmap/window-pool/window.ts'
 import { INDEX_PAGE_BYTES, INDEX_PAGE_MAGIC, PAGE_FIELD_AT } from '../../format/index-format.ts'
-import { compareWords, EntryBuffer } from '../keys/words.ts'
+import { compareWords, EntryBuffer } from '../keys/entry-words.ts'
 import { checksumOfLeaf } from '../pages/leaf-format.ts'
 import type { IndexTree } from './index-tree.ts'
 

@@ -9,7 +9,7 @@
  * Deltas in heap memory: hash-delta.ts, ordered-delta.ts. Merging them into the pages: fold.ts.
  */
 
-import type { EntryBuffer } from '../keys/words.ts'
+import type { EntryBuffer } from '../keys/entry-words.ts'
 
 /** The entries of a delta in ascending order, each once. Valid while nothing is added to the delta. */
 export interface EntryStream {

@@ -13,7 +13,7 @@
 import type { WindowPool } from '../../../mmap/window-pool/window.ts'
 import { corrupt } from '../../format/identity.ts'
 import { INDEX_PAGE_BYTES } from '../../format/index-format.ts'
-import { compareWords, copyWords, EntryBuffer } from '../keys/words.ts'
+import { compareWords, copyWords, EntryBuffer } from '../keys/entry-words.ts'
 import { type Directory, type PageEdit, PageList } from '../pages/directory.ts'
 import { checksumOfLeaf, type LeafFormat } from '../pages/leaf-format.ts'
 import type { PageSpace } from '../pages/page-space.ts'

@@ -5,7 +5,7 @@
  * A new entry becomes the first of its chain, so that a key of a million records costs no more than others.
  */
 
-import type { EntryBuffer } from '../keys/words.ts'
+import type { EntryBuffer } from '../keys/entry-words.ts'
 import type { Delta, EntryStream } from './delta.ts'
 
 const PARTS = 256

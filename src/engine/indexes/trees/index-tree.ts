@@ -5,8 +5,8 @@
  * both (hash-index.ts, ordered-index.ts).
  */
 
+import { EntryBuffer } from '../keys/entry-words.ts'
 import type { IndexDefinition } from '../keys/index-definition.ts'
-import { EntryBuffer } from '../keys/words.ts'
 import { Directory } from '../pages/directory.ts'
 import { HASH_LEAF } from '../pages/hash-leaf.ts'
 import type { LeafFormat } from '../pages/leaf-format.ts'

@@ -5,7 +5,7 @@
  * more than some ten microseconds, however many entries are pending.
  */
 
-import { compareWords, copyWords, type EntryBuffer } from '../keys/words.ts'
+import { compareWords, copyWords, type EntryBuffer } from '../keys/entry-words.ts'
 import type { Delta, EntryStream } from './delta.ts'
 
 const LEAF_ENTRIES = 256

@@ -1,21 +1,20 @@
 /**
- * Which rows stand on memory of the file, and until when?
+ * The hot rows: rows that stand on a window, and read it without checking that it still exists (RO1 of schema/row.ts).
  *
- * A row that stands reads without looking whether its window is still there (RO1 of schema/row.ts).
- *   SG1  `end` is called whenever a window may go or what lies in it may change, before that happens; no row stands after it.
- *   SG2  few rows stand at once. The one that has stood longest makes room for another one, and goes on as a row does that does not
- *        stand. So a program that makes a row for each record keeps none of them in memory.
+ *   SG1  `end` is called before a window may go or its bytes may change. No row is hot after it.
+ *   SG2  at most 16 rows are hot. One more replaces the one that has been hot longest, which then checks its window again. A program that
+ *        creates a row for each record thus keeps none of them in memory.
  */
 
 import { type RowBase, rowAccess } from '../../schema/index.ts'
 
 const ROWS_MAX = 16
 
-export class StandingRows {
+export class HotRows {
   readonly #rows: RowBase[] = []
   #oldest = 0
 
-  /** The row stands on what it was pointed at: a window that shows the file. */
+  /** Makes a row hot. It points at a record in a window that shows the file. */
   add(row: RowBase): void {
     const rows = this.#rows
     if (!rows.includes(row)) {

@@ -10,7 +10,7 @@ const LISTED_MAX = 4096
 const LISTED_FIRST = 16
 const NONE: Uint32Array = new Uint32Array(0)
 
-export class GivenNumbers {
+export class ReturnedNumbers {
   /** Numbers from here on are never added. */
   #size: number
   #list = NONE

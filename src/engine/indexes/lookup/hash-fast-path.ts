@@ -27,7 +27,7 @@ const HASH_MAX = 0xffffffff
 
 const IS_LITTLE_ENDIAN = new Uint8Array(Uint32Array.of(1).buffer)[0] === 1
 
-export class HashHomes {
+export class HashFastPath {
   isReady = false
   isLaidOut = false
   readonly #hash: KeyHash
