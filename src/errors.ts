@@ -173,7 +173,7 @@ export interface Issue {
   readonly path: readonly PropertyKey[]
   /** What is wrong with the value. */
   readonly message: string
-  /** Zod's code of the issue, where it has one. */
+  /** Zod's code of the issue, if it has one. */
   readonly code?: string | undefined
 }
 
@@ -183,7 +183,7 @@ export interface ErrorFacts {
   readonly path?: string
   /** Bytes from the start of the file. */
   readonly offset?: number
-  /** The record, where the error is about one. */
+  /** The record, if the error is about one. */
   readonly recordNumber?: number
   /** Position in the batch given to appendMany, from 0. */
   readonly batchIndex?: number
@@ -225,7 +225,7 @@ export class StrideError extends Error {
   declare readonly path?: string
   /** Bytes from the start of the file. */
   declare readonly offset?: number
-  /** The record, where the error is about one. */
+  /** The record, if the error is about one. */
   declare readonly recordNumber?: number
   /** Position in the batch given to `appendMany`, from 0. */
   declare readonly batchIndex?: number

@@ -1,7 +1,7 @@
 /**
- * Where do the records of a flat file lie? Options say it, or functions of the file's header; the size of the file must allow it.
+ * The places of the records of a flat file, from options or from functions of the file's header.
  *
- *   FP1  numbers from a header are checked against the file before any record is read, as those from options are.
+ *   FP1  numbers from a header are checked against the size of the file before any record is read, like those from options.
  * Reading and changing the records: flat-file.ts.
  */
 
@@ -45,7 +45,7 @@ export function placeOf(file: PlatformFile, options: FlatFileSettings, recordSiz
   return { addressing, count, end, header }
 }
 
-/** @returns the header, and where it ends */
+/** @returns the header, and its size in bytes */
 function readHeader(file: PlatformFile, options: FlatFileSettings): { header: unknown; size: number } {
   if (options.header === undefined) return { header: undefined, size: 0 }
   const { schema, at, endian = options.endian } = options.header
@@ -76,7 +76,7 @@ function tooNear(path: string, { header }: FlatFileSettings, stride: number, rec
   return new StrideError('ERR_STRIDE_CORRUPT', `The header of ${path} is damaged: ${message}`, { path })
 }
 
-/** How many records the file holds. @throws ERR_STRIDE_PARTIAL_RECORD, _TRUNCATED; RangeError */
+/** The count of records in the file. @throws ERR_STRIDE_PARTIAL_RECORD, _TRUNCATED; RangeError */
 function countRecords(
   file: PlatformFile,
   addressing: Addressing,

@@ -34,7 +34,7 @@ import { readStats, type StoreStats } from './stats.ts'
  * @param options `offset` of record 0, `stride` and `count`, or a `header` that says them; `endian`, `readOnly`, and how to read
  * @throws {StrideError} ERR_STRIDE_NOT_FOUND, _PARTIAL_RECORD, _TRUNCATED, _CORRUPT (the header is impossible), _LAYOUT,
  *   _IS_DIRECTORY, _PERMISSION, _NOT_MAPPABLE, _IO
- * @throws TypeError, RangeError for arguments that cannot be meant; what a function of the header throws
+ * @throws TypeError, RangeError for invalid arguments; what a function of the header throws
  */
 export function openFlatFile<S extends AnySchema, H extends AnySchema = AnySchema>(
   path: string,
@@ -141,7 +141,7 @@ export class FlatFile<S extends AnySchema = AnySchema, H extends AnySchema = Any
   }
 
   /**
-   * Looks for records that another process has added. Changes of existing records are seen without it. Staged changes stay. Where it
+   * Looks for records that another process has added. Changes of existing records are seen without it. Staged changes stay. If it
    * throws, nothing has changed.
    *
    * @returns how many records were added
@@ -246,7 +246,7 @@ export class FlatFile<S extends AnySchema = AnySchema, H extends AnySchema = Any
     })
   }
 
-  /** Drops staged changes and closes the file. Rows and walks throw ERR_STRIDE_CLOSED afterwards. Twice is fine. */
+  /** Drops staged changes and closes the file. Rows and walks throw ERR_STRIDE_CLOSED afterwards. Idempotent. */
   close(): void {
     if (this.#reading.isClosed) return
     this.#writer.assertIdle('close')

@@ -34,7 +34,7 @@ import { folderIsMissing } from './whole-files/absent-folder.ts'
  * @param schema a plain Zod object; without it the schema is rebuilt from the file's header
  * @throws {StrideError} ERR_STRIDE_NOT_FOUND, _NOT_A_STORE, _FORMAT_NEWER, _CORRUPT, _TRUNCATED, _JOURNAL_MISSING, _SCHEMA_MISMATCH,
  *   _LAYOUT, _DUPLICATE_KEY (a new unique index), _BUSY, _NO_LOCK, _IS_DIRECTORY, _PERMISSION, _NOT_MAPPABLE, _NO_SPACE, _LIMIT, _IO
- * @throws TypeError, RangeError for arguments that cannot be meant
+ * @throws TypeError, RangeError for invalid arguments
  */
 export function openStore<S extends AnySchema, const I extends IndexDeclarations<S> = NoIndexes>(
   path: string,
@@ -104,7 +104,7 @@ function* openAsTold<S extends AnySchema>(
   }
 }
 
-/** The error for an absent file where no schema was given. */
+/** The error for an absent file if no schema was given. */
 function schemaIsMissing(error: StrideError, options: StoreSettings): StrideError {
   const { path = '' } = error
   const isCreatable = !options.readOnly && options.create !== false
@@ -132,7 +132,7 @@ export function openStoreOn<S extends AnySchema>(
  * Opens the store of a handle for reading, with a mapping of its own: in a worker thread, or in another process. It follows the commits
  * of the writer. Close it at the end.
  * @param handle what `store.share()` returned, or a copy of it from a message
- * @param schema the store's schema, where the types of the handle were lost in a message; without it the file's own is used
+ * @param schema the store's schema, if the types of the handle were lost in a message; without it the file's own is used
  * @throws {StrideError} as `openStore`; TypeError for a value that is no handle
  */
 export function openShared<S extends AnySchema, I = NoIndexes>(

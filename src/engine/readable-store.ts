@@ -1,5 +1,5 @@
 /**
- * What can a program ask an opened store, whether it writes the store or not? Its state, its indexes, snapshots, and what is wrong with it.
+ * The calls of an opened store that change nothing: its state, its indexes, snapshots, verifying and sharing.
  *
  * Reading records: read/record-set.ts. Changing them: store.ts.
  */
@@ -88,8 +88,8 @@ export abstract class ReadableStore<S extends AnySchema, out I> extends RecordSe
   }
 
   /**
-   * The store as of the last commit, for reading, while commits go on. Staged changes are not in it. Close it: until then what commits
-   * replace is kept for it, in the writing process in memory, in other processes in the journal.
+   * The store as of the last commit, for reading, while commits continue. Staged changes are not in it. Close it: until then the versions
+   * that commits replace are kept for it, in the memory of the writing process, or for other processes in the journal.
    * @throws {StrideError} ERR_STRIDE_CLOSED, _POISONED; while another process writes, whatever `openStore` throws
    */
   snapshot(none?: NoOptions): Snapshot<S, I> {

@@ -36,7 +36,7 @@ export interface StoreStats {
   readonly capacity: number
   /** Staged records that are not in the file. */
   readonly stagedRecords: number
-  /** Bytes of heap memory that staging holds. */
+  /** Bytes of heap memory of staged records. */
   readonly stagedBytes: number
   /** Open transactions of `begin()`. */
   readonly openTransactions: number
@@ -44,7 +44,7 @@ export interface StoreStats {
   readonly openSnapshots: number
   /** Bytes of heap memory with earlier versions of records, kept for these transactions and snapshots. */
   readonly versionBytes: number
-  /** Entries of indexes in memory that are not in their pages yet. They slow lookups, and are taken over in the background. */
+  /** Pending entries of indexes: in memory, not in the pages yet. They slow lookups, and are merged in the background. */
   readonly pendingIndexEntries: number
 }
 

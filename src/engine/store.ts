@@ -68,10 +68,10 @@ export class Store<S extends AnySchema = AnySchema, out I = NoIndexes> extends R
 
   /**
    * Builds an index from the records, which the store keeps from now on. Reading and writing go on meanwhile.
-   * @returns the index, as `index(name)` gives it; where it throws, there is no such index
+   * @returns the index, as `index(name)` gives it; if it throws, there is no such index
    * @throws {StrideError} ERR_STRIDE_DUPLICATE_KEY if two records have the same key in a unique index, _EXISTS if there is an index of
    *   this name, _TRANSACTION while changes are staged, _BUSY during compact, _READ_ONLY, _CLOSED, _POISONED, _NO_SPACE, _IO
-   * @throws TypeError, RangeError for a declaration that cannot be meant; the reason of `signal`
+   * @throws TypeError, RangeError for an invalid declaration; the reason of `signal`
    */
   async createIndex<const D extends IndexDeclaration<S>>(
     name: string,
@@ -98,7 +98,7 @@ export class Store<S extends AnySchema = AnySchema, out I = NoIndexes> extends R
   }
 
   /**
-   * Stages a new record. Reads through the store see it at once; `commit` makes it durable. Where it throws, nothing is staged.
+   * Stages a new record. Reads through the store see it at once; `commit` makes it durable. If it throws, nothing is staged.
    * @returns its number: one more than the highest, or with `reuseNumbers` that of a deleted record
    * @throws {StrideError} ERR_STRIDE_RECORD (the record does not fit the schema), _DUPLICATE_KEY, _NO_SPACE, _LIMIT (more is staged than
    *   `stagedBytesMax`), _TRANSACTION (a callback of this store is running), _BUSY (compact), _READ_ONLY, _CLOSED, _POISONED
@@ -259,7 +259,7 @@ export class Store<S extends AnySchema = AnySchema, out I = NoIndexes> extends R
 
   /**
    * Writes the file without its deleted records beside the old one, then renames it. Records get new numbers. Reading goes on
-   * meanwhile; changes are refused with ERR_STRIDE_BUSY. Where it throws, the store is as before.
+   * meanwhile; changes are refused with ERR_STRIDE_BUSY. If it throws, the store is as before.
    * @returns for each old record number the new one, or -1 for a deleted record
    * @throws {StrideError} ERR_STRIDE_TRANSACTION while changes are staged, _BUSY (other whole-file work, or the file is mapped elsewhere
    *   on Windows), _CORRUPT, _REPLACED, _READ_ONLY, _CLOSED, _POISONED, _NO_SPACE, _IO; the reason of `signal`
@@ -275,7 +275,7 @@ export class Store<S extends AnySchema = AnySchema, out I = NoIndexes> extends R
 
   /**
    * Copies the committed records into a new store file, in the state of the last commit before the copying ended. Commits go on
-   * meanwhile. Where it throws, there is no new file.
+   * meanwhile. If it throws, there is no new file.
    * @throws {StrideError} ERR_STRIDE_EXISTS, _BUSY, _CORRUPT, _CLOSED, _POISONED, _NO_SPACE, _IO; TypeError; the reason of `signal`
    */
   async backup(path: string, options?: ProgressOptions): Promise<void> {
@@ -287,7 +287,7 @@ export class Store<S extends AnySchema = AnySchema, out I = NoIndexes> extends R
   }
 
   /**
-   * Finishes commits in flight, drops staged changes, checkpoints, and releases the lock. Blocks. Twice is fine.
+   * Finishes commits in flight, drops staged changes, checkpoints, and releases the lock. Blocks. Idempotent.
    * @throws {StrideError} ERR_STRIDE_TRANSACTION (a callback of this store is running); _IO, _NO_SPACE, and the store is still closed
    */
   close(): void {

@@ -1,5 +1,5 @@
 /**
- * May a store be changed now? Asked before each change, each commit and whole-file work.
+ * May a store be changed now? Checked before each change, each commit and whole-file work.
  *
  *   WG1  a forbidden change is refused before anything is touched: the store is read-only, closed, closing, poisoned or being
  *        compacted, or a transaction or callback is running.
@@ -64,7 +64,7 @@ export class WritePermission<S extends AnySchema> implements TransactionStore<S>
 
   dropStaged(): void {
     const { reading, writer } = this.#opened
-    // After a failed store, staging hides what the file holds of an unfinished commit (revert of staging.ts), so it is kept.
+    // After a failed store, staging hides the changes of an unfinished commit in the file (`revert` of staging.ts), so it is kept.
     if (reading.isClosed || writer?.parts?.committer.isUsable === false) return
     reading.source.locator.staging.rollback()
     writer?.parts?.writer.forgetHints()
@@ -78,7 +78,7 @@ export class WritePermission<S extends AnySchema> implements TransactionStore<S>
     throw new StrideError('ERR_STRIDE_TRANSACTION', `Changes are staged: commit or roll back, then ${what}`)
   }
 
-  /** A callback in the middle of a write must not close the store. @throws ERR_STRIDE_TRANSACTION */
+  /** Refuses calls that close the store from a callback within a write. @throws ERR_STRIDE_TRANSACTION */
   refuseInCallback(call: string): void {
     if (this.isInTransaction) {
       throw new StrideError('ERR_STRIDE_TRANSACTION', `${call} was called inside a transaction`)

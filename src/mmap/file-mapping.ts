@@ -39,7 +39,7 @@ export class FileMapping {
    * @param path the file; with `temporary` its folder, or undefined for the system's temporary folder
    * @throws {StrideError} ERR_STRIDE_NOT_FOUND, _IS_DIRECTORY, _PERMISSION, _EMPTY_FILE, _READ_ONLY (`size` is larger than the file
    *   and access is not 'readwrite'; the file is unchanged), _NO_SPACE, _NOT_MAPPABLE, _IO
-   * @throws TypeError, RangeError for a path or options that cannot be meant
+   * @throws TypeError, RangeError for an invalid path or invalid options
    */
   static open(path: string | undefined, options?: FileMappingOptions): FileMapping {
     const given = FILE_MAPPING.read(options, 'FileMapping.open')
@@ -99,11 +99,11 @@ export class FileMapping {
   }
 
   /**
-   * Sets the size of the file and of the mapping. All views end first. Where it throws, the size is as before.
+   * Sets the size of the file and of the mapping. All views end first. If it throws, the size is as before.
    * @param size bytes, 1 or more
    * @throws {StrideError} ERR_STRIDE_READ_ONLY, _CLOSED, _NO_SPACE, _IO, _BUSY (another opener in this thread shows bytes beyond the
    *   new size; other threads and processes are not noticed)
-   * @throws RangeError, TypeError for a size that cannot be meant
+   * @throws RangeError, TypeError for an invalid size
    */
   resize(size: number): void {
     this.#assertOpen()
@@ -118,7 +118,7 @@ export class FileMapping {
     this.#size = size
   }
 
-  /** Ends all views and closes the file. Stored bytes reach the file all the same. Twice is fine. */
+  /** Ends all views and closes the file. Stored bytes reach the file all the same. Idempotent. */
   close(): void {
     if (this.#isClosed) return
     this.#isClosed = true

@@ -128,7 +128,7 @@ export class MappedView {
 
   /**
    * Ends the view. `bytes` and `dataView` that were taken before have no bytes from now on, or zeros on Node 20. Changed bytes still
-   * reach the file, when the system writes them. Twice is fine.
+   * reach the file, when the system writes them. Idempotent.
    */
   unmap(): void {
     this.#owner.views.delete(this)

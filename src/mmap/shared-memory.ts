@@ -44,7 +44,7 @@ export class SharedMemory {
    * @param name 1 to 200 letters, digits, '.', '_' and '-', beginning with a letter or digit
    * @throws {StrideError} ERR_STRIDE_NOT_FOUND (no process has it open, and no size is given), _NAME_TAKEN (an object of another kind
    *   has the name), _PERMISSION, _NO_SPACE, _BUSY, _NOT_MAPPABLE
-   * @throws RangeError, TypeError for a name or options that cannot be meant
+   * @throws RangeError, TypeError for an invalid name or invalid options
    */
   static open(name: string, options?: SharedMemoryOptions): SharedMemory {
     const { size, mode } = SHARED_MEMORY.read(options, 'SharedMemory.open')
@@ -84,7 +84,7 @@ export class SharedMemory {
     )
   }
 
-  /** Ends all views. The object ends when its last opener closes it. Twice is fine. */
+  /** Ends all views. The object ends when its last opener closes it. Idempotent. */
   close(): void {
     if (this.#isClosed) return
     this.#isClosed = true

@@ -33,7 +33,7 @@ import { type RefinedField, readSchema, zodIssues } from './zod-reader.ts'
 /**
  * The codec of a Zod object.
  * @throws {StrideError} ERR_STRIDE_LAYOUT for a schema without a layout
- * @throws TypeError, RangeError for arguments that cannot be meant
+ * @throws TypeError, RangeError for invalid arguments
  */
 export function codecOf<S extends z.ZodType>(schema: S, options?: CodecOptions): Codec<z.output<S>> {
   const given = CODEC.read(options, 'codecOf')

@@ -45,7 +45,7 @@ export type Fixed<S extends z.ZodType, P> = P extends { readonly lenient: true }
 /**
  * A copy of a schema with its place in the record fixed, for foreign formats: `field(z.uint32(), { endian: 'big' })`. The given
  * schema is unchanged. A field without an offset follows the field declared before it.
- * @throws TypeError, RangeError for a schema or a place that cannot be meant
+ * @throws TypeError, RangeError for an invalid schema or place
  */
 export function field<S extends z.ZodType, const P extends FieldPlacement = FieldPlacement>(
   schema: S,
@@ -129,7 +129,7 @@ export function f64<const O extends FloatOptions = FloatOptions>(
   return (nonFinite ? anyFloat('f64') : z.float64()) as FloatSchema<O, z.ZodFloat64, Float64Array>
 }
 
-/** Text of at most `length` ASCII characters, one byte each. @throws RangeError, TypeError for a length that cannot be meant */
+/** Text of at most `length` ASCII characters, one byte each. @throws RangeError, TypeError for an invalid length */
 export const ascii = (length: number, options?: TextOptions): TextSchema => text('ascii', length, options)
 /** Text of at most `length` characters up to U+00FF, one byte each. @throws as `ascii` */
 export const latin1 = (length: number, options?: TextOptions): TextSchema => text('latin1', length, options)

@@ -22,7 +22,7 @@ export type IntegerSchema = z.ZodNumber | z.ZodBigInt
  * A number with at most `digits` decimals, 1 to 15, stored as an integer: `decimal(2, i32())` stores 12.34 as 1234. The integer type is
  * i64 by default. A number with more decimals is refused, 0.1 + 0.2 too: round it before writing. A 64-bit integer may have at most
  * 15 digits, so that no value is rounded.
- * @throws TypeError, RangeError for arguments that cannot be meant
+ * @throws TypeError, RangeError for invalid arguments
  */
 export function decimal(
   digits: number,
@@ -68,7 +68,7 @@ export function guid(none?: NoOptions): z.ZodString {
 /**
  * A whole number from 0 as digits in `length` bytes, as in tar, ar and cpio: `numberText(12, { radix: 8 })`. Spaces and NULs around the
  * digits are skipped; a field without digits is 0.
- * @throws TypeError, RangeError for arguments that cannot be meant
+ * @throws TypeError, RangeError for invalid arguments
  */
 export function numberText(length: number, options?: NumberTextOptions): NumberSchema<Float64Array> {
   const { radix, fill, end = radix === 8 ? 'nul' : 'none' } = NUMBER_TEXT.read(options, 'numberText')
@@ -81,7 +81,7 @@ export type BitsSchema<Widths> = z.ZodObject<{ readonly [Name in keyof Widths]: 
 /**
  * Unsigned numbers that share one u8, u16 or u32, each with so many bits: `bits({ version: 4, length: 12 })`. The first takes the
  * lowest bits, with `order: 'msb'` the highest. Unused bits are stored as zero.
- * @throws TypeError, RangeError for widths that cannot be meant; together they have 1 to 32 bits
+ * @throws TypeError, RangeError for invalid widths; together they have 1 to 32 bits
  */
 export function bits<const Widths extends Readonly<Record<string, number>>>(
   widths: Widths,

@@ -50,7 +50,7 @@ const RECORD_SIZE_MAX = 2 ** 30
 /**
  * The layout of a Zod object.
  * @throws {StrideError} ERR_STRIDE_LAYOUT for a schema without a layout; `field` is the path of the field
- * @throws TypeError, RangeError for arguments that cannot be meant
+ * @throws TypeError, RangeError for invalid arguments
  */
 export function layoutOf(schema: z.ZodType, options?: LayoutOptions): Layout {
   const given = LAYOUT.read(options, 'layoutOf')

@@ -1,5 +1,5 @@
 /**
- * How is a store copied while it goes on committing? Its committed records become a new store file.
+ * Backup: copies the committed records of a store into a new store file, while commits continue.
  *
  *   D9  records are copied as they are in the file. Later commits may change records that were already copied. Their frames are read
  *       from the journal after each turn and applied to the copy, which ends in the state of the last of them. The copy is verified

@@ -1,8 +1,8 @@
 /**
- * How is a store rewritten without its deleted records? Into a new file of the next generation, which takes the name.
+ * Compact: rewrites a store without its deleted records into a new file of the next generation, which takes the name.
  *
  *   CM1  everything committed is in the data file before the first record is copied, and nothing is written to the file meanwhile.
- *   CM2  readers are told before the new file takes the name, and told again if it did not.
+ *   CM2  readers are notified before the new file takes the name, and again if it did not.
  */
 
 import { StrideError } from '../../errors.ts'

@@ -1,5 +1,5 @@
 /**
- * How does a store get another schema? Its records are written into a new file, which then takes the name.
+ * Migration: gives a store another schema. Its records are written into a new file, which then takes the name.
  *
  * Record numbers stay, and deleted records stay deleted. The old file is unchanged until the new one takes its name.
  */
@@ -34,7 +34,7 @@ type RecordMap<S extends AnySchema> = (record: OldRecord, recordNumber: number) 
 const BYTES_A_STEP = 1024 * 1024
 
 /**
- * Gives the store at `path` another schema. Record numbers stay. Blocks, and holds the writer's lock. Where it throws, the old file is
+ * Gives the store at `path` another schema. Record numbers stay. Blocks, and holds the writer's lock. If it throws, the old file is
  * unchanged.
  *
  * @param map makes the new record of an old one; without it, fields of the same name are copied, and new fields need a default
@@ -42,7 +42,7 @@ const BYTES_A_STEP = 1024 * 1024
  * @throws {StrideError} ERR_STRIDE_RECORD with the number of the first record that does not fit, _DUPLICATE_KEY if two records get the
  *   same key in a unique index, _SCHEMA_MISMATCH if a field of a unique index is missing, _BUSY, _NO_LOCK, _NO_SPACE, _IO; otherwise
  *   as `openStore`
- * @throws TypeError, RangeError for arguments that cannot be meant; what `map` or `progress` throws; the reason of `signal`
+ * @throws TypeError, RangeError for invalid arguments; what `map` or `progress` throws; the reason of `signal`
  */
 export function migrateStore<S extends AnySchema>(
   path: string,

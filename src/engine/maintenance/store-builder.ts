@@ -60,7 +60,7 @@ export class StoreBuilder {
       at += part
       if (used + part === this.#chunk.length) this.#spill()
     }
-    // After the copying: looking checksums up may slide the window away that the records lie in.
+    // Called after the copying, since reading the checksum table may slide the window that shows the records.
     this.#addChecksums(first, bytes, checksumOf)
   }
 
@@ -145,7 +145,7 @@ export class StoreBuilder {
     return { checksumsOffset: this.#storeBehind(bytes) }
   }
 
-  /** @returns where the bytes lie now, on a page of their own at the end of the file */
+  /** Stores bytes at the end of the file, on a page of their own. @returns their offset */
   #storeBehind(bytes: Uint8Array): number {
     const offset = Math.ceil(this.#file.size() / PAGE_BYTES) * PAGE_BYTES
     this.#file.store(bytes, offset)

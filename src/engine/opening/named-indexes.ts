@@ -40,7 +40,7 @@ export class NamedIndexes<S extends AnySchema> {
     return this.#consistent().session.indexes.definitions
   }
 
-  /** @throws RangeError where there is no such index; ERR_STRIDE_CLOSED */
+  /** @throws RangeError if there is no such index; ERR_STRIDE_CLOSED */
   get(name: string): StoreIndex<S> {
     const { session } = this.#consistent()
     if (session.indexes.current?.has(name) !== true) assertNamed(name, session.indexes.definitions)
@@ -55,7 +55,7 @@ export class NamedIndexes<S extends AnySchema> {
     return index
   }
 
-  /** @throws RangeError where there is no such index; ERR_STRIDE_CLOSED */
+  /** @throws RangeError if there is no such index; ERR_STRIDE_CLOSED */
   assertExists(name: string): void {
     assertNamed(name, this.definitions)
   }

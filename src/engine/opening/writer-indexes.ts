@@ -114,7 +114,7 @@ export class WriterIndexes<S extends AnySchema> implements SessionIndexes {
   }
 
   /**
-   * Builds an index in turns. It is told of every change from the call on. @throws as Store.createIndex
+   * Builds an index in turns. It receives the keys of all changes from the call on. @throws as Store.createIndex
    * @param settled resolves once all commits before the call are in the file
    */
   async create(

@@ -121,7 +121,7 @@ export function rowClassOf(codec: Codec<unknown>, seeksHot: boolean): RowClass {
   return rowClass
 }
 
-/** The class with its fields as own properties: where a field is named toJSON, JSON.stringify looks for these. */
+/** The class with its fields as own properties, which JSON.stringify needs if a field is named toJSON. */
 function enumerableRowClass(rowClass: RowClass, codec: Codec<unknown>): RowClass {
   const members = Object.entries(Object.getOwnPropertyDescriptors(rowClass.prototype))
   const fields = members.filter(([name, { get }]) => get !== undefined && codec.hasField(name))

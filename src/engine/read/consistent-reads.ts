@@ -62,7 +62,7 @@ export class ConsistentReads {
     this.#count++
   }
 
-  /** Runs a reading of what lies in memory, again where a commit came between. @throws ERR_STRIDE_BUSY */
+  /** Runs a reading of memory, and repeats it if a commit came in between. @throws ERR_STRIDE_BUSY */
   once<T>(read: () => T): T {
     const hold = new Hold(this.#store, this.#isHolding)
     try {

@@ -1,9 +1,9 @@
 /**
- * Which number does a record have after a compact, and which place a walk?
+ * The numbering of records: the new number of a record, and the new place of a walk, after a compact.
  *
  *   NU1  a place keeps its neighbours: records in front of it have lower new numbers, records behind it have higher ones.
  *   NU2  the new number of a record is known if the record was live.
- *   NU3  the effect of a compact is kept as long as something holds the numbering from before it.
+ *   NU3  the effect of a compact is kept in memory as long as the numbering before it is referenced.
  */
 
 /** Higher than any record number: the place behind all records. */
@@ -45,7 +45,7 @@ export class Numbering {
     return place
   }
 
-  /** The number that record `n` has in the newest numbering; GONE or UNKNOWN where it has none. */
+  /** The number of record `n` in the newest numbering; GONE or UNKNOWN if it has none. */
   numberNow(n: number): number {
     let number = n
     for (let at: Numbering = this; at.#next !== undefined; at = at.#next) {

@@ -142,7 +142,7 @@ export abstract class PointReader<S extends AnySchema> extends ReaderBase {
     return (readerAccess.hotAt(this) + Math.imul(d, this.#reading.source.addressing.stride)) | 0
   }
 
-  /** Points view and bytes at record n. @returns its position there; -1 where it is deleted or past the end */
+  /** Points view and bytes at record n. @returns its position there; -1 if it is deleted or past the end */
   #find(n: number): number {
     checkRecordNumber(n)
     this.#reading.prepare()

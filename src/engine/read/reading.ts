@@ -47,14 +47,14 @@ export interface Following extends Holding {
 export class Reading<S extends AnySchema, L extends RecordLayers = Staging> {
   /** Undefined if this process writes, and for flat files. */
   following: Following | undefined
-  /** Rows on windows; undefined where nobody tells when these go. */
+  /** The hot rows; undefined if nothing notifies when windows go. */
   standing: HotRows | undefined
   #source: Source<S, L>
   #isClosed = false
   #version = 0
   /** Ends the hot range of the record set. */
   #cool = (): void => undefined
-  /** The same of snapshots. Weak, so that a snapshot that nobody holds is collected. */
+  /** The same functions of snapshots. Weak references, so that an unreferenced snapshot is collected. */
   readonly #coolToo = new Set<WeakRef<() => void>>()
   /** Ends the copies of rows and walks beside another writer. */
   #changedToo = (): void => undefined

@@ -169,7 +169,7 @@ export abstract class RecordSet<S extends AnySchema> extends PointReader<S> impl
    * The end is fixed at this call: the walk sees updates and deletes ahead of it, but no appended records. After a compact it goes on
    * behind the record that it gave last. A step throws {StrideError} ERR_STRIDE_REPLACED once another process compacted; otherwise
    * as `get`.
-   * @throws {StrideError} ERR_STRIDE_CLOSED; TypeError, RangeError for a range that cannot be meant
+   * @throws {StrideError} ERR_STRIDE_CLOSED; TypeError, RangeError for an invalid range
    */
   scan(range?: NumberRange): Walk<Row<S>> {
     const given = NUMBER_RANGE.read(range, 'scan')
@@ -201,7 +201,7 @@ export abstract class RecordSet<S extends AnySchema> extends PointReader<S> impl
   /**
    * Brings records into memory off the event loop, so that reading them does not wait for the disk.
    * @param what record numbers (-1 is skipped) or a range of them; all records by default
-   * @throws {StrideError} ERR_STRIDE_CLOSED, _IO; TypeError, RangeError for an argument that cannot be meant
+   * @throws {StrideError} ERR_STRIDE_CLOSED, _IO; TypeError, RangeError for an invalid argument
    */
   async prefetch(what?: Iterable<number> | ArrayLike<number> | NumberRange, none?: NoOptions): Promise<void> {
     refuseOptions(none, 'prefetch')

@@ -21,11 +21,11 @@ import type { Numbering } from './numbering.ts'
 
 /** Finds records for rows. */
 export interface RowOwner {
-  /** Who finds records for rows here: `seek` goes to its hot ones. */
+  /** Finds records for these rows. `seek` uses its hot records. */
   readonly reader: ReaderBase
   /** Whether `locate` or `run` answered with a window of the file. */
   readonly isWindow: boolean
-  /** The rows that stand on windows; undefined where nobody tells when these go. */
+  /** The hot rows; undefined if nothing notifies when windows go. */
   readonly standing: HotRows | undefined
   /** Byte position of the record within what `locate` answered. */
   readonly locatedAt: number

@@ -1,7 +1,7 @@
 /**
- * What does a reading over one commit of this process's store read, and may it still? Transactions of `begin()` and snapshots read so.
+ * Reading one commit of this process's store, for transactions of `begin()` and snapshots: is the view still open, and what does it see?
  *
- * All rows, walks and indexes of such a view refer to this object, so the view stays open as long as any of them is held.
+ * All rows, walks and indexes of a view refer to this object, so the view stays open as long as one of them is referenced.
  */
 
 import type { StrideError } from '../../errors.ts'
@@ -11,11 +11,11 @@ import { Reading, type Source } from './reading.ts'
 
 /** What kind of view it is. */
 export interface ViewKind {
-  /** Whether records may be hot: not those of a transaction, which notes each read. */
+  /** Whether records may be hot. A transaction has no hot records, since it notes each read. */
   readonly canBeHot: boolean
-  /** It was ended by its owner. @param how in words */
+  /** The error after its owner has ended it. @param how in words */
   over(path: string, how: string): StrideError
-  /** What it needs is no longer kept. @param why in words */
+  /** The error when the versions that it needs are no longer kept. @param why in words */
   ended(path: string, commitNumber: number, why: string): StrideError
 }
 
@@ -34,7 +34,7 @@ export class ViewReading<S extends AnySchema> extends Reading<S, CommitView> {
   override get isClosed(): boolean {
     return this.#over !== undefined || this.#store.isClosed
   }
-  /** Changes whenever something may have changed under a walk. */
+  /** Changes whenever records may have changed during a walk. */
   override get version(): number {
     return super.version + this.#store.version
   }

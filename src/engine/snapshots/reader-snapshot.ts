@@ -1,6 +1,6 @@
 /**
- * How does a snapshot read in a process that does not write the store? Through windows of its own on the file, and from the journal,
- * which has what later commits replaced (held-commit.ts).
+ * A snapshot in a process that does not write the store. It reads through windows of its own on the file, and takes the before-images of
+ * later commits from the journal (held-commit.ts).
  *
  *   XR1  the snapshot is gone once the writer has reset a part of the journal that it needs. What it has read from the journal stays.
  *   XR2  it is gone, too, once compact or migrateStore has replaced the file.

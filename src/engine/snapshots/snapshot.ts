@@ -1,7 +1,7 @@
 /**
- * What can a program do with a snapshot? Read a store as of one commit, while commits go on.
+ * What can a program do with a snapshot? Read a store as of one commit, while commits continue.
  *
- *   XN1  every read sees the same commit, or throws ERR_STRIDE_SNAPSHOT_GONE once what it needs is no longer kept.
+ *   XN1  every read sees the same commit, or throws ERR_STRIDE_SNAPSHOT_GONE once the versions that it needs are no longer kept.
  *   XN2  a snapshot ends with its store.
  * Where a snapshot's records come from: writer-snapshot.ts, reader-snapshot.ts.
  */
@@ -19,7 +19,7 @@ import type { RecordLayers } from '../staging/record-layers.ts'
 export interface SnapshotSource<S extends AnySchema> {
   readonly reading: Reading<S, RecordLayers>
   readonly commitNumber: number
-  /** How many live records it has. */
+  /** The count of live records. */
   readonly count: number
   readonly definitions: readonly IndexDefinition[]
   /** The index with this name over the records of the snapshot. @throws RangeError if there is none */
@@ -29,7 +29,7 @@ export interface SnapshotSource<S extends AnySchema> {
 
 /**
  * A store as of one commit, from `store.snapshot()`. It has the reading calls of the store, and is valid until it is closed, or its store
- * is. Calls throw {StrideError} ERR_STRIDE_CLOSED after that, and _SNAPSHOT_GONE once what later commits replaced is no longer kept.
+ * is. Calls then throw {StrideError} ERR_STRIDE_CLOSED, and _SNAPSHOT_GONE once the versions that it needs are no longer kept.
  */
 export class Snapshot<S extends AnySchema = AnySchema, out I = NoIndexes> extends RecordSet<S> {
   readonly #source: SnapshotSource<S>
@@ -52,7 +52,7 @@ export class Snapshot<S extends AnySchema = AnySchema, out I = NoIndexes> extend
     this.#source.reading.prepare()
     return this.#source.count
   }
-  /** The number of the commit that it shows. Answers after close, too. */
+  /** The number of the commit that it shows, also after close. */
   get commitNumber(): number {
     return this.#source.commitNumber
   }
@@ -78,7 +78,7 @@ export class Snapshot<S extends AnySchema = AnySchema, out I = NoIndexes> extend
     return this.#source.definitions
   }
 
-  /** Ends the snapshot, and what is kept for it. Twice is fine. */
+  /** Ends the snapshot, and releases the versions kept for it. Idempotent. */
   close(): void {
     this.#source.close()
   }

@@ -1,9 +1,9 @@
 /**
- * How does a snapshot read in the process that writes the store? From the versions that commits keep in memory as long as a view is open.
+ * A snapshot in the process that writes the store. It reads the versions that commits keep in memory while a view is open.
  *
- *   XW1  what a commit replaces is kept in memory until every snapshot and transaction that sees it has ended. Beyond
- *        `stagedBytesMax` in all, the oldest of them end (VS2 of versions.ts).
- *   XW2  a snapshot that nobody holds ends when it is collected.
+ *   XW1  a replaced version is kept in memory until every snapshot and transaction that sees it has ended. If all versions take more than
+ *        `stagedBytesMax`, the oldest views end (VS2 of versions.ts).
+ *   XW2  an unreferenced snapshot ends when it is collected.
  */
 
 import { StrideError } from '../../errors.ts'
@@ -77,7 +77,7 @@ export class WriterSnapshot<S extends AnySchema> implements SnapshotSource<S> {
     return new StoreIndex<S>(name, new IndexOfView(records, this.reading, this.#store, calls))
   }
 
-  /** Ends the view once nobody holds `owner`. */
+  /** Ends the view once `owner` is collected. */
   endWith(owner: object): void {
     dropped.register(owner, this.#held, this.#held)
   }

@@ -1,9 +1,9 @@
 /**
- * Which records does a snapshot in the writing process see? Those of one commit, as a transaction without changes does.
+ * The records that a snapshot in the writing process sees: those of one commit, as for a transaction without changes.
  *
- *   XV1  while no later commit has changed a record and none is being stored, each record lies in the file as the snapshot sees it.
- *        Reads may then keep windows. Storing a commit ends what they keep (RG2 of reading.ts).
- * The layers over the file: commit-view.ts.
+ *   XV1  while no later commit has changed a record and none is being stored, each record in the file is as the snapshot sees it. Reads
+ *        may then keep windows. Storing a commit makes these invalid (RG2 of reading.ts).
+ * The layers in which a record is looked for: commit-view.ts.
  */
 
 import { ChangedNumbers } from './changed-numbers.ts'
@@ -49,7 +49,7 @@ export class SnapshotView extends CommitView {
     }
     return this.#replacedCount + this.#staging.sealedCount
   }
-  /** Nothing that it sees lies in the tail. */
+  /** No record of the snapshot is in the tail. */
   override get tailStart(): number {
     return this.baseSize
   }

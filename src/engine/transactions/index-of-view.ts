@@ -1,5 +1,5 @@
 /**
- * What does an index need of the transaction or snapshot that it is asked through?
+ * The interface of a transaction or snapshot to its indexes.
  */
 
 import type { AnySchema } from '../../schema/index.ts'

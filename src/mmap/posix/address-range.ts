@@ -139,7 +139,7 @@ export class AddressRange {
     }
   }
 
-  /** Unmaps the file's bytes, and detaches the buffer if the runtime can (AR2). Twice is fine. */
+  /** Unmaps the file's bytes, and detaches the buffer if the runtime can (AR2). Idempotent. */
   release(): void {
     if (this.#released) return
     this.#released = true

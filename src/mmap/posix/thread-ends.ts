@@ -11,7 +11,7 @@ import { haveLedgers, releaseLeftovers } from './thread-ledger.ts'
 
 let isWatching = false
 
-/** Watches the workers that this thread starts from now on. Twice is fine. */
+/** Watches the workers that this thread starts from now on. Idempotent. */
 export function watchWorkers(): void {
   if (isWatching || process.platform !== 'linux') return
   isWatching = true

@@ -138,7 +138,7 @@ export class ViewRange {
     }
   }
 
-  /** Unmaps the file's bytes, and detaches the buffer if the runtime can (VR2). Twice is fine. */
+  /** Unmaps the file's bytes, and detaches the buffer if the runtime can (VR2). Idempotent. */
   release(): void {
     if (this.#isReleased) return
     this.#isReleased = true
