@@ -52,7 +52,7 @@ const engineLayers = [
 ]
 /** For each folder of src those that it may import. */
 const houseRows = new Map(
-  tableUnder('## The house').map(([folder = '', , may = '']) => [
+  tableUnder('## Folders').map(([folder = '', , may = '']) => [
     folderIn(folder),
     may.split(',').map(name => name.trim()),
   ]),
