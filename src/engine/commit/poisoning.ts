@@ -55,7 +55,7 @@ export class Poisoning {
     }
   }
 
-  /** Like `guard`, for writes to a file that nothing names yet: only ERR_STRIDE_IO poisons, since other refusals change nothing. */
+  /** Like `guard`, for writes to a file that nothing names yet: refusals other than ERR_STRIDE_IO change nothing and do not poison. */
   guardIo<T>(work: () => T): T {
     try {
       return work()
