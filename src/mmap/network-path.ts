@@ -1,5 +1,5 @@
 /**
- * Does a path lie on a file system whose mappings and locks may not be trusted?
+ * Is a path on a network file system, whose mappings and locks cannot be trusted?
  *
  * Two machines that map one file of such a file system each have a cache of their own. Linux: the type that statfs(2) returns decides.
  * Windows: the path decides, a share or the letter of a drive that stands for a share. macOS: node:fs does not show the type, so the

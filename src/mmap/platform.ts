@@ -125,8 +125,8 @@ export interface StoreWindow {
 export interface SharedWords {
   load(index: number): number
   /**
-   * The words themselves, to be loaded with Atomics until this turn of the event loop ends or they are closed; undefined where they
-   * are not in memory.
+   * The mapped words, to be loaded with Atomics until this turn of the event loop ends or they are closed; undefined if they are not
+   * mapped.
    */
   mapped(): Int32Array | undefined
   store(index: number, value: number): void

@@ -1,8 +1,8 @@
 /**
  * How does a row read a field in place? With one getter for each field, generated into a subclass.
  *
- *   RO1  a getter calls `find` at each use, which points the row at its record again if the bytes are gone. A row that *stands* skips
- *        that: code that takes the memory away, or changes records in it, calls `cool` first.
+ *   RO1  a getter calls `find` at each use, which points the row at its record again if the bytes are gone. A hot row, which *stands* on
+ *        its memory, skips this: code that releases the memory, or changes records in it, calls `cool` first.
  *   RO2  a row's state is in private fields, and `rowAccess` is the only way to it. A program that copies, prints or enumerates the
  *        properties of a row finds no mapped memory.
  *   RO3  `seek` finds a hot record by arithmetic (RD1 of reader.ts). Every other record is found out of line (RD3).
@@ -21,7 +21,7 @@ const NO_VIEW: DataView = new DataView(new ArrayBuffer(0))
 
 /** For the engine and generated code; never exported to programs. */
 export interface RowAccess {
-  /** 1 while the row stands, otherwise 0. If it is 0, call `find` before `view`. */
+  /** 1 while the row stands on its memory, otherwise 0. If it is 0, call `find` before `view`. */
   stands(row: RowBase): number
   /** Points the row at its record again if the bytes are gone, and sets the view. Throws if the record no longer exists. */
   find(row: RowBase): void

@@ -1,5 +1,5 @@
 /**
- * `--against` compares with a file that somebody kept: is the right side compared, the ratio the right way round, and
+ * `--against` compares with a file of an earlier run: is the right side compared, the ratio the right way round, and
  * another file refused?
  */
 

@@ -55,7 +55,7 @@ export function unmountUnder(folder: string): void {
     try {
       run('umount', [place])
     } catch {
-      // Somebody still has a file open there: it goes once that one is closed.
+      // A file is still open there. The mount ends once it is closed.
       run('umount', ['-l', place])
     }
     mounted.splice(mounted.indexOf(place), 1)

@@ -26,7 +26,7 @@ function fileOver(changed: (real: Win32Calls) => Partial<Win32Calls>): PlatformF
   return file
 }
 
-/** Somebody takes the addresses just before each of the next `times` views is laid over them. */
+/** Takes the addresses just before each of the next `times` views is mapped at them. */
 function thief(): { times: number; stolen: number[]; calls(real: Win32Calls): Partial<Win32Calls> } {
   const state = {
     times: 0,

@@ -67,12 +67,12 @@ export class CommitProgress {
     return !this.#waiters.isEmpty
   }
 
-  /** Records that a commit was sealed. */
+  /** Called when a commit was sealed. */
   seal(commit: SealedCommit): void {
     this.#sealed = countsOf(commit)
   }
 
-  /** Records that the frames of these commits were written. */
+  /** Called when the frames of these commits were written. */
   write(commits: readonly SealedCommit[]): void {
     for (const commit of commits) this.#written.push(commit)
     this.#writtenTo = this.#written.at(-1)?.commitNumber ?? this.#writtenTo
@@ -83,7 +83,7 @@ export class CommitProgress {
     return this.#written.filter(commit => commit.commitNumber <= commitNumber)
   }
 
-  /** Records that the first `count` written commits were applied, and the state of the file. */
+  /** Called when the first `count` written commits were applied. `state`: that of the file. */
   apply(count: number, state: AppliedState): void {
     const { lineage } = state
     this.#applied = { ...countsOf(state), lineage }

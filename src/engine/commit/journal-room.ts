@@ -21,7 +21,7 @@ export interface JournalRoomParts {
   readonly progress: CommitProgress
   readonly poisoning: Poisoning
   readonly rounds: CommitRounds
-  /** Throws, or is not usable, once the store is closed or poisoned. */
+  /** Tells whether the store is usable: neither closed nor poisoned. */
   readonly owner: { readonly isUsable: boolean; assertUsable(): void }
 }
 

@@ -38,7 +38,7 @@ export type DiskObserver = (event: DiskEvent) => void
 
 const CHUNK_BYTES = 8 * 1024
 
-/** An object that shows a part of a file, and is told of changes. */
+/** An object that shows a part of a file, and is notified of changes. */
 export interface ContentWatcher {
   stored(bytes: Uint8Array, offset: number): void
   resized(size: number): void

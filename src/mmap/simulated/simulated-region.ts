@@ -1,7 +1,7 @@
 /**
  * How does a region show a file in memory? Later stores reach its buffer, as they reach a mapping.
  *
- * It has bytes of its own and is told of each store. Past the end of the file, where a touch of a mapping would be a SIGBUS, it shows
+ * It has bytes of its own and is notified of each store. Past the end of the file, where a touch of a mapping would raise SIGBUS, it shows
  * zeros, and populate() throws ERR_STRIDE_TRUNCATED as on disk.
  */
 

@@ -1,5 +1,5 @@
 /**
- * When does a lookup without a window pay for one? Until then it reads by position.
+ * When is a window worth mapping for single lookups? Until then they read by position.
  *
  * Showing a window costs 10 us. With a new address range it also costs garbage collections of the whole heap, since V8 counts all its
  * bytes as external memory: 1 to 8 ms for each GiB, even in a small heap. That pays for records that are looked up again and again.

@@ -1,5 +1,5 @@
 /**
- * What does the holder of a window have in hand? A token, of the same class for mapped windows and copies.
+ * The token that refers to a window. Mapped windows and copies have tokens of the same class.
  *
  * With one class, code that reads both sees objects of one shape.
  */
