@@ -13,6 +13,7 @@ import { Deadline } from '../runtime/monotonic.ts'
 import { type AnySchema, isOldSchema, isSchema, refuseOldSchema } from '../schema/index.ts'
 import type { IndexDeclarations, NoIndexes, OnlyKnownIndexes } from './indexes/index-types.ts'
 import type { FoldPace } from './indexes/lifecycle/background-fold.ts'
+import { openByTurns } from './open-by-turns.ts'
 import {
   INDEXED_STORE,
   type IndexedStoreOptions,
@@ -95,7 +96,13 @@ function* openAsTold<S extends AnySchema>(
   options: StoreSettings,
 ): QuietSteps<Store<S>> {
   try {
-    return yield* Store.opening<S>(path, schema, options)
+    // Nobody else has a store in memory.
+    const isByTurns = options.lock === 'transaction' && !options.readOnly && options.backend !== 'memory'
+    if (isByTurns) return yield* openByTurns(path, schema, options)
+    return yield* Store.opening<S>(path, schema, {
+      ...options,
+      lock: options.lock === 'process' ? 'process' : 'store',
+    })
   } catch (error) {
     if (!(error instanceof StrideError) || error.code !== 'ERR_STRIDE_NOT_FOUND') throw error
     throw (
@@ -173,7 +180,7 @@ export async function openStoreAsync<S extends AnySchema>(
   maybeOptions?: StoreOptions,
 ): Promise<Store<S>> {
   const opening = readArguments<S>('openStoreAsync', path, schemaOrOptions, maybeOptions)
-  const { lockTimeoutMs } = opening.options
+  const { lockTimeoutMs = 0 } = opening.options
   const options = { ...opening.options, lockTimeoutMs: 0 }
   const deadline = new Deadline(lockTimeoutMs)
   for (;;) {

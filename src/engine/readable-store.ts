@@ -56,7 +56,8 @@ export abstract class ReadableStore<S extends AnySchema, out I> extends RecordSe
   }
   /** Whether changes are refused with ERR_STRIDE_READ_ONLY. */
   get readOnly(): boolean {
-    return this.#opened.options.readOnly
+    const { readOnly, lock } = this.#opened.options
+    return readOnly && lock !== 'transaction'
   }
   /** The number of the last acknowledged commit, 0 before the first. @throws {StrideError} ERR_STRIDE_CLOSED */
   get commitNumber(): number {

@@ -9,6 +9,7 @@ import { NO_OPTIONS, type NoOptions, refuseOptions } from '../options/option-tab
 import { checkPath, shown } from '../options/shown-value.ts'
 import type { Synchronous } from '../runtime/synchronous.ts'
 import type { AnySchema, Input } from '../schema/index.ts'
+import type { Durability } from './commit/commit-waiters.ts'
 import type {
   IndexDeclaration,
   IndexOn,
@@ -27,6 +28,7 @@ import { type GivenParts, OpenedStore } from './opening/opened-store.ts'
 import type { CommitOptions, StoreSettings } from './opening/options.ts'
 import { readerClassOf } from './read/codecs.ts'
 import { indexesOf, ReadableStore } from './readable-store.ts'
+import type { WriterTurns } from './sharing/writer-turns.ts'
 import { PROGRESS, type ProgressOptions } from './steps/progress-options.ts'
 import type { QuietSteps } from './steps/steps.ts'
 import { nestedTransaction, runCallback, Transaction } from './transaction.ts'
@@ -40,6 +42,8 @@ export class Store<S extends AnySchema = AnySchema, out I = NoIndexes> extends R
   readonly #exclusiveWork: ExclusiveWork
   readonly #permission: WritePermission<S>
   #transaction: Transaction<S, I> | undefined
+  /** Defined with `lock: 'transaction'`: the store is open for reading, and each change waits for its turn. */
+  #turns: WriterTurns<Store<S>> | undefined
   /** Settles once no requested checkpoint is running. */
   #checkpoints: Promise<unknown> = Promise.resolve()
 
@@ -57,12 +61,14 @@ export class Store<S extends AnySchema = AnySchema, out I = NoIndexes> extends R
     schema: S | undefined,
     options: StoreSettings,
     given?: GivenParts,
+    turnsOf?: (opened: OpenedStore<S>) => WriterTurns<Store<S>>,
   ): QuietSteps<Store<S, I>> {
     const opened = yield* OpenedStore.open(path, schema, options, given)
     const { codec, follower } = opened.reading.source
     const Reader = readerClassOf(Store, codec, follower !== undefined)
     const store = new Reader(opened) as Store<S, I>
     yield* opened.start()
+    store.#turns = turnsOf?.(opened)
     return store
   }
 
@@ -81,6 +87,10 @@ export class Store<S extends AnySchema = AnySchema, out I = NoIndexes> extends R
   async createIndex(name: string, declaration: unknown, options?: ProgressOptions): Promise<StoreIndex<S>> {
     const definition = defineIndex(name, declaration)
     const progress = PROGRESS.read(options, 'createIndex')
+    if (this.#turns !== undefined) {
+      await this.#turns.run(writer => writer.createIndex(name, declaration as IndexDeclaration<S>, options))
+      return this.#indexes.get(name)
+    }
     const { committer } = this.#permission.writable()
     this.#permission.refuseStaged('create an index')
     const { indexes } = this.#permission.session
@@ -92,6 +102,7 @@ export class Store<S extends AnySchema = AnySchema, out I = NoIndexes> extends R
   /** Removes an index from the store. @throws RangeError if there is none of this name; {StrideError} as `createIndex` */
   async dropIndex(name: string, none?: NoOptions): Promise<void> {
     refuseOptions(none, 'dropIndex')
+    if (this.#turns !== undefined) return this.#turns.run(writer => writer.dropIndex(name))
     this.#permission.writable()
     this.#indexes.assertExists(name)
     await this.#exclusiveWork.run('dropIndex', false, async () => this.#permission.session.indexes.drop(name))
@@ -201,6 +212,8 @@ export class Store<S extends AnySchema = AnySchema, out I = NoIndexes> extends R
       throw new TypeError(`transaction takes a function: ${shown(callback)}`)
     }
     const durability = this.#permission.durabilityOf(options, 'transaction')
+    if (this.#turns !== undefined)
+      return this.#turns.run(writer => this.#transactionIn(writer, callback, durability))
     if (this.#transaction !== undefined) {
       this.#transaction.hadNested = true
       throw nestedTransaction()
@@ -228,6 +241,23 @@ export class Store<S extends AnySchema = AnySchema, out I = NoIndexes> extends R
     return result
   }
 
+  /** The transaction, in the store that is open for writing during this turn. */
+  #transactionIn<T>(
+    writer: Store<S>,
+    callback: ((tx: Transaction<S, I>) => T) & Synchronous<T>,
+    durability: Durability,
+  ): Promise<T> {
+    const watched = (tx: Transaction<S>): T => {
+      this.#permission.isInTransaction = true
+      try {
+        return callback(tx as unknown as Transaction<S, I>)
+      } finally {
+        this.#permission.isInTransaction = false
+      }
+    }
+    return writer.transaction(watched as ((tx: Transaction<S>) => T) & Synchronous<T>, { durability })
+  }
+
   /** Resolves once every earlier commit survives the loss of power. @throws {StrideError} ERR_STRIDE_CLOSED, _IO, _POISONED */
   async flush(none?: NoOptions): Promise<void> {
     NO_OPTIONS.read(none, 'flush')
@@ -244,6 +274,7 @@ export class Store<S extends AnySchema = AnySchema, out I = NoIndexes> extends R
     NO_OPTIONS.read(none, 'checkpoint')
     const { reading, writer } = this.#opened
     reading.assertOpen()
+    if (this.#turns !== undefined) return this.#turns.run(each => each.checkpoint())
     this.#exclusiveWork.assertWritable()
     if (writer === undefined) return
     const done = writer.writing().committer.checkpoint()
@@ -266,6 +297,7 @@ export class Store<S extends AnySchema = AnySchema, out I = NoIndexes> extends R
    */
   async compact(options?: ProgressOptions): Promise<Float64Array> {
     const progress = PROGRESS.read(options, 'compact')
+    if (this.#turns !== undefined) return this.#turns.run(writer => writer.compact(options))
     this.#permission.writable()
     this.#permission.refuseStaged('compact')
     return this.#exclusiveWork.run('compact', true, () =>
@@ -293,13 +325,18 @@ export class Store<S extends AnySchema = AnySchema, out I = NoIndexes> extends R
   close(): void {
     if (this.#opened.reading.isClosed) return
     this.#permission.refuseInCallback('close')
-    this.#opened.close()
+    try {
+      this.#turns?.close()
+    } finally {
+      this.#opened.close()
+    }
   }
   /** Like `close()`, but first waits for commits and whole-file work without blocking; changes are refused. @throws as `close` */
   async closeAsync(): Promise<void> {
     if (this.#opened.reading.isClosed) return
     this.#permission.refuseInCallback('closeAsync')
     this.#permission.isClosing = true
+    await this.#turns?.drain()
     await this.#exclusiveWork.done
     await this.#opened.writer?.parts?.committer.drain()
     await this.#checkpoints

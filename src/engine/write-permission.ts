@@ -45,9 +45,13 @@ export class WritePermission<S extends AnySchema> implements TransactionStore<S>
 
   /** @throws ERR_STRIDE_READ_ONLY, _CLOSED, _TRANSACTION, _POISONED, _BUSY */
   writable(): WritingParts {
-    const { reading, writer } = this.#opened
+    const { reading, writer, options } = this.#opened
     const { path } = reading
     reading.assertOpen()
+    if (writer === undefined && options.lock === 'transaction') {
+      const message = `${path} is written by turns: change it through tx in store.transaction(tx => …)`
+      throw new StrideError('ERR_STRIDE_TRANSACTION', message, { path })
+    }
     if (writer === undefined) {
       throw new StrideError('ERR_STRIDE_READ_ONLY', `${path} is open for reading only`, { path })
     }

@@ -73,7 +73,7 @@ describe('where koffi does not load', () => {
          () => openStore('x.stride', Point),
          () => openStore('x.stride'),
          () => openStore('x.stride', Point, { backend: 'file', lockTimeoutMs: 10 }),
-         () => openStore('new.stride', Point, { lock: 'system' }),
+         () => openStore('new.stride', Point, { lock: 'store' }),
          () => migrateStore('x.stride', z.object({ x: z.float64() })),
        ]
        for (const call of calls) console.log(codeOf(call))

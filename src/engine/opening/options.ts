@@ -71,8 +71,7 @@ const ENCODING = new OptionTable('EncodingOptions', {
   validate: flag.or(true),
 })
 
-const lockTimeoutMs = whole({ unit: 'milliseconds' }).or(0)
-const lock = oneOf('system', 'process').or('system')
+const lockTimeoutMs = whole({ unit: 'milliseconds' })
 const stagedBytesMax = whole({ unit: 'bytes' }).or(GIB)
 
 /** Rows of `StoreOptions`. */
@@ -103,14 +102,15 @@ export const STORE = new OptionTable('StoreOptions', {
   reuseNumbers: flag.or(false),
   /** Bound on the memory of staged changes. A change beyond it is ERR_STRIDE_LIMIT. */
   stagedBytesMax,
-  /** How long opening waits for another writer to close. Then it is ERR_STRIDE_BUSY. */
-  lockTimeoutMs,
+  /** How long opening, or with `lock: 'transaction'` each transaction, waits for another writer. Then it is ERR_STRIDE_BUSY. */
+  lockTimeoutMs: lockTimeoutMs.orElse("0, with `lock: 'transaction'` 5,000"),
   /**
-   * How a second writer is kept out. 'system': by a lock of the kernel; without koffi there is none, and opening for writing is
-   * ERR_STRIDE_NO_LOCK. 'process': the caller promises that no other process and no other thread writes. The kernel's lock is
-   * still taken where it exists.
+   * How a second writer is kept out. 'store': by a lock of the kernel from opening to closing; without koffi there is none, and opening
+   * for writing is ERR_STRIDE_NO_LOCK. 'transaction': by the same lock, held for single transactions, so that several processes write
+   * by turns. 'process': the caller promises that no other process and no other thread writes. The kernel's lock is still taken where
+   * it exists.
    */
-  lock,
+  lock: oneOf('store', 'transaction', 'process').or('store'),
   /** Permission bits of a created file. */
   mode: permissionBits.orElse('0o600, its owner alone'),
 })
@@ -166,9 +166,9 @@ export const FLAT_FILE = new OptionTable('FlatFileOptions', {
 export const MIGRATION = new OptionTable('MigrateOptions', {
   ...ENCODING.rows,
   /** How long opening waits for another writer to close. Then it is ERR_STRIDE_BUSY. */
-  lockTimeoutMs,
+  lockTimeoutMs: lockTimeoutMs.or(0),
   /** How a second writer is kept out, as in `openStore`. */
-  lock,
+  lock: oneOf('store', 'process').or('store'),
   /** Aborting it ends the call with the signal's reason. The old file is then unchanged. */
   signal: PROGRESS.rows.signal,
   /** Called after each part with the records done so far and in all, deleted ones included. If it throws, the call ends with that. */

@@ -121,7 +121,7 @@ export function* openingStoreFile(
   try {
     const lockOptions = {
       writer,
-      timeoutMs: options.lockTimeoutMs,
+      timeoutMs: options.lockTimeoutMs ?? 0,
       mode: options.mode,
       like: found?.file,
       isAlone,
