@@ -11,11 +11,12 @@ import type { IndexDefinition } from '../indexes/keys/index-definition.ts'
 import { FOLD_PACE, type FoldPace } from '../indexes/lifecycle/background-fold.ts'
 import { Reading } from '../read/reading.ts'
 import type { RecoveryLimits } from '../recovery/recovery-limits.ts'
+import type { StoreLock } from '../sharing/locks.ts'
 import { allSteps, type QuietSteps } from '../steps/steps.ts'
 import { indexDefinitions, type StoreSettings } from './options.ts'
 import { ReaderSession } from './reader-session.ts'
 import type { SessionSettings } from './session.ts'
-import { openingStoreFile, openStoreFile, type StoreFile } from './store-file.ts'
+import { openAgain, openingStoreFile, openStoreFile, type StoreFile } from './store-file.ts'
 import { WriterSession } from './writer-session.ts'
 import { sourceOf } from './writing-parts.ts'
 
@@ -65,11 +66,9 @@ export class OpenedStore<S extends AnySchema> implements SessionSettings<S> {
    * @throws as openStoreFile; ERR_STRIDE_SCHEMA_MISMATCH after migrateStore
    */
   beside(): OpenedStore<S> {
-    const { lock, platform, path, backendReason: reason, identity } = this.#session.file
+    const opened = this.#session.file
     const options = { ...this.options, create: false, readOnly: true }
-    const held = { lock: lock.lend(), platform, reason }
-    const file = openStoreFile(path, this.#schema, options, held)
-    if (file.identity.fingerprint !== identity.fingerprint) throw migrated(file)
+    const file = openAgain(opened, options) ?? this.#openReplacement(options, opened.lock.lend())
     const beside = new OpenedStore(file, this.#schema, options, this.pace)
     this.#beside.add(beside)
     beside.#closed = () => this.#beside.delete(beside)
@@ -102,11 +101,10 @@ export class OpenedStore<S extends AnySchema> implements SessionSettings<S> {
   }
 
   reopen(): void {
-    const { lock, platform, path, backendReason: reason, identity } = this.#session.file
+    const { lock } = this.#session.file
     let file: StoreFile
     try {
-      file = openStoreFile(path, this.#schema, { ...this.options, create: false }, { lock, platform, reason })
-      if (file.identity.fingerprint !== identity.fingerprint) throw migrated(file)
+      file = this.#openReplacement({ ...this.options, create: false }, lock)
     } catch (error) {
       this.reading.end()
       lock.release()
@@ -131,6 +129,14 @@ export class OpenedStore<S extends AnySchema> implements SessionSettings<S> {
         this.#session.file.lock.release()
       }
     }
+  }
+
+  /** Opens the file that has the name now. */
+  #openReplacement(options: StoreSettings, lock: StoreLock): StoreFile {
+    const { platform, path, backendReason: reason, identity } = this.#session.file
+    const file = openStoreFile(path, this.#schema, options, { lock, platform, reason })
+    if (file.identity.fingerprint !== identity.fingerprint) throw migrated(file)
+    return file
   }
 
   #newSession(file: StoreFile): WriterSession<S> | ReaderSession<S> {

@@ -156,6 +156,26 @@ export function* openingStoreFile(
   }
 }
 
+/**
+ * Opens the file of a store once more, for reading, with windows of its own. It shares the lock, and ends before the store.
+ * @returns undefined if the path names another file by now
+ */
+export function openAgain(opened: StoreFile, options: StoreSettings): StoreFile | undefined {
+  const { platform, path, backendReason: reason, identity, codec, limits } = opened
+  const file = platform.open(path, { access: 'read', create: 'never' })
+  try {
+    if (file.identity() !== opened.file.identity()) {
+      file.close()
+      return undefined
+    }
+    const checked = { file, identity, codec }
+    return allSteps(assemble(path, { platform, reason }, checked, opened.lock.lend(), options, { limits }))
+  } catch (error) {
+    file.close()
+    throw error
+  }
+}
+
 /** Removes leftovers of processes that died while they rewrote the store, its journal or its indexes. */
 function clearLeftovers(platform: Platform, path: string, { storeId }: Identity): void {
   for (const name of [path, journalPathOf(path), indexPathOf(path), nextIndexPathOf(path)])
