@@ -119,7 +119,7 @@ export class Ledger {
 }
 
 /** Looks at every record and every index entry, within one `read`. @throws Violation @returns amounts by id */
-export function checkedState(store: AccountStore): Map<number, number> {
+export function checkedState(store: Pick<AccountStore, 'gather' | 'index'>): Map<number, number> {
   const [ids, amounts, proofs] = (['id', 'amount', 'proof'] as const).map(name => store.gather(name))
   const found = new Map<number, number>()
   for (let i = 0; i < (ids?.length ?? 0); i++) {

@@ -50,6 +50,12 @@ const UNGUARDED: Mutation = {
   find: `if (this.#running?.blocksWrites === true) throw this.#busy('Changes', this.#running)`,
   replace: '',
 }
+const FORGETFUL: Mutation = {
+  name: 'a snapshot reads what later commits stored',
+  file: 'src/engine/staging/snapshot-view.ts',
+  find: `return this.#replacedCount + this.#staging.sealedCount`,
+  replace: `return 0`,
+}
 const TWO_WRITERS: readonly Mutation[] = [
   {
     name: 'the lock of the writer is not taken',
@@ -76,6 +82,7 @@ describe.skipIf(isWindows)('the matrix', () => {
 
   test.each<[string, readonly Mutation[], readonly OperationName[]]>([
     [UNGUARDED.name, [UNGUARDED], ['compact', 'commit', 'commitSync']],
+    [FORGETFUL.name, [FORGETFUL], ['snapshot', 'commit', 'commitSync']],
     ['two writers are let in', TWO_WRITERS, ['a second writer', 'commit']],
   ])('notices when %s, and nothing without that', async (_, mutations, operations) => {
     expect(await answerOf([], operations)).not.toHaveProperty('violation')

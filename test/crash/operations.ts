@@ -208,6 +208,21 @@ const OPERATION_TABLE = {
     }
   }),
   'read(fn)': reading(({ either }) => void either.read(() => checkedState(either))),
+  snapshot: reading(async ({ either }) => {
+    using snapshot = either.snapshot()
+    try {
+      const before = checkedState(snapshot)
+      for (let turn = 0; turn < 4; turn++) {
+        await nextTurn()
+        checkSum(snapshot.gather('amount'))
+      }
+      const after = checkedState(snapshot)
+      if (JSON.stringify([...after]) !== JSON.stringify([...before])) throw new Violation('a snapshot changed')
+    } catch (error) {
+      // What it needs may be gone by now; what it shows may not be wrong.
+      if (!(error instanceof StrideError) || error.code !== 'ERR_STRIDE_SNAPSHOT_GONE') throw error
+    }
+  }),
   prefetch: reading(({ either }) => either.prefetch()),
   trim: reading(({ either }) => {
     either.trim()

@@ -166,7 +166,7 @@ async function killMixed(): Promise<void> {
   for (let killed = 0; killed < total && !isOver(); killed += KILLS_A_LINE) {
     const path = join(folder, `mixed-${killed}.stride`)
     const kills = Math.min(KILLS_A_LINE, total - killed)
-    const { acknowledged, more } = await killMixedWork({ path, seed: seed + killed, kills, readers: 3, child })
+    const { acknowledged, more } = await killMixedWork({ path, seed: seed + killed, kills, readers: 7, child })
     counts.acknowledged += acknowledged
     counts.more += more
     console.log(
