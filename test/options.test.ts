@@ -183,6 +183,8 @@ const INVOKE: Readonly<Record<string, (options: Given) => unknown>> = {
   'codecFromCanonical(text, options)': options => codecFromCanonical(layoutOf(Item).canonical, options),
   'FileMapping.open(path, options)': options => done(FileMapping.open(flatPath, options)),
   'SharedMemory.open(name, options)': options => done(SharedMemory.open(`options-${process.pid}`, options)),
+  'SharedMemory.openAsync(name, options)': async options =>
+    done(await SharedMemory.openAsync(`options-async-${process.pid}`, options)),
 }
 
 /** There is no such index, and that is not the question. */
@@ -254,6 +256,7 @@ function samplesOf(name: string, row: Option<unknown, unknown>): Samples {
         wrong: [true, null, {}, 'f', 5, Item, { schema: 5 }, { schema: Item, count: 5 }],
         outOfBounds: [],
       }
+    case 'a function (view)':
     case 'a function (done, total)':
       return { right: () => undefined, wrong: [true, null, {}, 'f', 5], outOfBounds: [] }
     case 'a key of the index, or its first values':

@@ -5,5 +5,5 @@
 export { FileMapping } from './file-mapping.ts'
 export { MappedView } from './mapped-view.ts'
 export type { Residency, ViewAccess } from './mapping-system.ts'
-export type { FileMappingOptions, SharedMemoryOptions } from './options.ts'
-export { SharedMemory } from './shared-memory.ts'
+export type { FileMappingOptions, Initialize, SharedMemoryOptions } from './options.ts'
+export { SharedMemory, type SharedMemoryHandle } from './shared-memory.ts'

@@ -39,10 +39,31 @@ export interface Mappable {
 
 /** An object of shared memory, held until close(). */
 export interface SharedObject {
+  readonly name: string
   readonly created: boolean
   readonly size: number
+  /** Differs for any two objects, also of one name. */
+  readonly id: string
   readonly memory: Mappable
+  /** Where the page of shared-trailer.ts begins. */
+  readonly trailerOffset: number
+  /** A descriptor that a child process can inherit; undefined where there is none. */
+  readonly descriptor: number | undefined
+  /** Takes a lock if it is free. Locks are the kernel's and end with their process. Some systems have one lock for all numbers. */
+  tryLock(lock: number): boolean
+  unlock(lock: number): void
   close(): void
+}
+
+/** How an object of shared memory is opened. */
+export interface SharedRequest {
+  /** Undefined: only an existing object is opened. */
+  readonly size: number | undefined
+  readonly mode: number
+  /** Whether a created object counts as initialised. */
+  readonly isInitialized: boolean
+  /** How long to wait while another opener creates or removes the object. */
+  readonly patienceMs: number
 }
 
 export interface MappingSystem {
@@ -52,5 +73,9 @@ export interface MappingSystem {
   /** A new file that is deleted when it is closed, also when the process is killed. */
   openTemporary(folder: string, mode: number): PlatformFile
   map(source: Mappable, offset: number, length: number, access: ViewAccess): MappedMemory
-  openShared(name: string, size: number | undefined, mode: number): SharedObject
+  openShared(name: string, request: SharedRequest): SharedObject
+  /** The object that an inherited descriptor belongs to; the descriptor stays the caller's. Undefined where that is not possible. */
+  readonly sharedFromDescriptor: ((descriptor: number) => SharedObject) | undefined
+  /** Frees a name; holders keep the memory. @returns false if no object has it @throws ERR_STRIDE_BUSY where an open object keeps it */
+  unlinkShared(name: string): boolean
 }

@@ -397,6 +397,11 @@ describe('nothing wrong is taken in silence', () => {
     const openShared = (args: unknown[]): unknown => kept((SharedMemory as Given).open(...args))
     const names = [...PATH, 'a/b', '.a', 'x'.repeat(201)]
     expect(await taken('SharedMemory.open', row([], { 0: names }), openShared)).toEqual([])
+    const openLater = async (args: unknown[]): Promise<unknown> =>
+      kept(await (SharedMemory as Given).openAsync(...args))
+    expect(await taken('SharedMemory.openAsync', row([], { 0: names }), openLater)).toEqual([])
+    const unlink = (args: unknown[]): unknown => (SharedMemory as Given).unlink(...args)
+    expect(await taken('SharedMemory.unlink', row([], { 0: names }), unlink)).toEqual([])
   })
 
   test('by what opens, migrates and describes', async () => {

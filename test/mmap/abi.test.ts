@@ -110,9 +110,10 @@ ${lines.join('\n')}
 describe.skipIf(process.platform !== 'linux')('shared memory as macOS has it', () => {
   it('is a file in the folder for temporary ones: first, attached, gone with the last', () => {
     const calls = callsAsOnMacos()
+    const REQUEST = { size: undefined, mode: 0o600, isInitialized: true, patienceMs: 10_000 }
     const name = `abi-${process.pid}`
-    const first = openSharedObject(calls, name, 4096, 0o600)
-    const second = openSharedObject(calls, name, undefined, 0o600)
+    const first = openSharedObject(calls, name, { ...REQUEST, size: 4096 })
+    const second = openSharedObject(calls, name, REQUEST)
     expect([first.created, second.created, second.size]).toEqual([true, false, 4096])
     first.memory.store(Uint8Array.of(1, 2, 3), 0)
     const target = new Uint8Array(3)
@@ -120,6 +121,6 @@ describe.skipIf(process.platform !== 'linux')('shared memory as macOS has it', (
     expect([...target]).toEqual([1, 2, 3])
     first.close()
     second.close()
-    expect(() => openSharedObject(calls, name, undefined, 0o600)).toThrow('does not exist')
+    expect(() => openSharedObject(calls, name, REQUEST)).toThrow('does not exist')
   })
 })

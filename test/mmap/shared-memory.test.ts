@@ -18,6 +18,7 @@ import { childScript } from '../child-scripts.ts'
 import { Companion, codeOf, isWindows, runScript, thrownBy } from './places.ts'
 
 const { calls } = systemCalls()
+const REQUEST = { size: undefined, mode: 0o600, isInitialized: true, patienceMs: 10_000 }
 const names: string[] = []
 const newName = (): string => {
   const name = `test-${process.pid}-${Math.random().toString(36).slice(2)}`
@@ -177,7 +178,7 @@ describe('shared memory', () => {
     const opened: SharedObject[] = []
     const attempt = (): void => {
       try {
-        opened.push(openSharedObject(calls, name, 4096, 0o600, 0))
+        opened.push(openSharedObject(calls, name, { ...REQUEST, size: 4096, patienceMs: 0 }))
       } catch (error) {
         expect(error).toMatchObject({ code: 'ERR_STRIDE_BUSY' })
       }
@@ -196,7 +197,7 @@ describe('shared memory', () => {
         return result
       },
     }
-    opened.push(openSharedObject(interrupted, name, 4096, 0o600))
+    opened.push(openSharedObject(interrupted, name, { ...REQUEST, size: 4096 }))
     expect(isMade).toBe(true)
     expect(opened.filter(({ created }) => created)).toHaveLength(1)
     for (const object of opened) object.close()
@@ -246,7 +247,7 @@ describe('shared memory', () => {
     () => {
       const name = newName()
       const real = calls as SystemCalls
-      const old = openSharedObject(real, name, 100, 0o600)
+      const old = openSharedObject(real, name, { ...REQUEST, size: 100 })
       let next: SharedFile | undefined
       let opens = 0
       const interrupted: SystemCalls = {
@@ -255,12 +256,12 @@ describe('shared memory', () => {
           const fd = real.shmOpen(path, flags, mode)
           if (++opens === 1) {
             old.close()
-            next = openSharedObject(real, name, 200, 0o600)
+            next = openSharedObject(real, name, { ...REQUEST, size: 200 })
           }
           return fd
         },
       }
-      const late = openSharedObject(interrupted, name, 300, 0o600)
+      const late = openSharedObject(interrupted, name, { ...REQUEST, size: 300 })
       expect([next?.created, late.created, late.size]).toEqual([true, false, 200])
       expect(late.memory.identity()).toBe(next?.memory.identity())
       next?.close()
@@ -272,7 +273,7 @@ describe('shared memory', () => {
   it.runIf(calls !== undefined)('goes when its last two users close it at once', () => {
     const name = newName()
     const real = calls as SystemCalls
-    const b = openSharedObject(real, name, 100, 0o600)
+    const b = openSharedObject(real, name, { ...REQUEST, size: 100 })
     let isClosing = false
     const a = openSharedObject(
       {
@@ -288,8 +289,7 @@ describe('shared memory', () => {
         },
       },
       name,
-      100,
-      0o600,
+      { ...REQUEST, size: 100 },
     )
     isClosing = true
     a.close()
@@ -346,7 +346,9 @@ describe('shared memory', () => {
       const { calls: win32 } = win32Calls() as { calls: Win32Calls }
       const name = newName()
       const { handle } = win32.createSection(-1, 4, 65_536 + 4096, `Local\\stridedb.${name}`)
-      expect(codeOf(() => openSharedSection(win32, name, 100, 0o600, 50))).toBe('ERR_STRIDE_BUSY')
+      expect(codeOf(() => openSharedSection(win32, name, { ...REQUEST, size: 100, patienceMs: 50 }))).toBe(
+        'ERR_STRIDE_BUSY',
+      )
       win32.closeHandle(handle)
       expect(exists(name)).toBe(false)
     },

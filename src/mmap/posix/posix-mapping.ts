@@ -15,7 +15,7 @@ import { AddressRange } from './address-range.ts'
 import { PosixFile, type Shown } from './posix-file.ts'
 import { createPosixPlatform } from './posix-platform.ts'
 import { countResident } from './residency.ts'
-import { openSharedObject } from './shared-object.ts'
+import { openSharedObject, sharedObjectOf, unlinkSharedObject } from './shared-object.ts'
 import type { SystemCalls } from './system-calls.ts'
 
 const { EAGAIN, ENOMEM, EPERM } = constants.errno
@@ -37,7 +37,9 @@ export function createPosixMapping(calls: SystemCalls): MappingSystem {
       return file
     },
     map: (file, offset, length, access) => new PosixMemory(calls, file, offset, length, access),
-    openShared: (name, size, mode) => openSharedObject(calls, name, size, mode),
+    openShared: (name, request) => openSharedObject(calls, name, request),
+    sharedFromDescriptor: descriptor => sharedObjectOf(calls, descriptor),
+    unlinkShared: name => unlinkSharedObject(calls, name),
   }
 }
 

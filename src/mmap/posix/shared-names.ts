@@ -9,6 +9,7 @@ import * as fs from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { identityOf } from '../disk-file.ts'
+import { withCodes } from '../system-errors.ts'
 import { recordLocks } from './record-locks.ts'
 import type { SystemCalls } from './system-calls.ts'
 
@@ -36,6 +37,13 @@ export function openObject(calls: SystemCalls, name: string, create: boolean, mo
     if (typeof errno === 'number') return -Math.abs(errno)
     throw error
   }
+}
+
+/** Another descriptor of the file of a descriptor that this process inherited. @throws ERR_STRIDE_IO, _NOT_FOUND (no such descriptor) */
+export function openedAgain(fd: number, path: string): number {
+  const folder = process.platform === 'linux' ? '/proc/self/fd' : '/dev/fd'
+  const { O_RDWR, O_NONBLOCK } = fs.constants
+  return withCodes(path, () => fs.openSync(`${folder}/${fd}`, O_RDWR | O_NONBLOCK))
 }
 
 /** Opens the same file through node:fs, since Node closes its own descriptors when a worker thread ends in any way. */

@@ -3,15 +3,17 @@
  *
  *   SE1  the system says which opener is first (ERROR_ALREADY_EXISTS), and frees the name with the last handle, however its process
  *        ended.
- *   SE2  the system only keeps the size in pages. The first opener writes the size in bytes to a page of its own behind the memory, and
- *        later openers wait for it.
+ *   SE2  the system only keeps the size in pages. The first opener writes a page behind the memory (shared-trailer.ts), and later openers
+ *        wait for it.
+ *   SE3  all locks of an object are one named mutex. A mutex belongs to a thread; the system frees it when the thread ends.
  */
 
 import { type ErrorCode, StrideError } from '../../errors.ts'
 import { blockFor } from '../../runtime/blocking-wait.ts'
 import { Deadline } from '../../runtime/monotonic.ts'
 import { roundUp } from '../bounds.ts'
-import type { Mappable, SharedObject } from '../mapping-system.ts'
+import type { Mappable, SharedObject, SharedRequest } from '../mapping-system.ts'
+import { MAGIC_WORD, readTrailer, type Trailer, trailerBytes } from '../shared-trailer.ts'
 import { FILE_MAP_READ, FILE_MAP_WRITE, PAGE_READWRITE } from './constants.ts'
 import { securityFor } from './security.ts'
 import { ViewRange } from './view-range.ts'
@@ -20,10 +22,9 @@ import { ERROR_FILE_NOT_FOUND, ERROR_INVALID_HANDLE, win32Error } from './win32-
 
 /** Objects of this logon session, distinguished from those of other programs. */
 const PREFIX = 'Local\\stridedb.'
+/** Sections and mutexes share one namespace, and no name of shared memory has a backslash or begins with a dash. */
+const LOCK_PREFIX = 'Local\\stridedb-lock.'
 const NO_FILE = -1
-/** "STRD" */
-const MAGIC = 0x44525453
-const PATIENCE_MS = 10_000
 const POLL_MS = 1
 
 export class SharedSection implements Mappable {
@@ -36,32 +37,46 @@ export class SharedSection implements Mappable {
   }
 }
 
-/** @param size undefined: only an existing object is opened */
-export function openSharedSection(
-  calls: Win32Calls,
-  name: string,
-  size: number | undefined,
-  mode: number,
-  patienceMs = PATIENCE_MS,
-): SharedObject {
+export function openSharedSection(calls: Win32Calls, name: string, request: SharedRequest): SharedObject {
   const path = `shared memory '${name}'`
-  if (size === undefined) return attach(calls, name, path, openExisting(calls, name, path), patienceMs)
+  const { size, mode, isInitialized } = request
+  if (size === undefined) return attach(calls, name, path, openExisting(calls, name, path), request)
   const start = roundUp(size, calls.granularity)
   const total = start + calls.pageBytes
   const security = securityFor(calls, mode)
   const { handle, existed } = calls.createSection(NO_FILE, PAGE_READWRITE, total, PREFIX + name, security)
   if (handle < 0) throw refusal('CreateFileMappingW', -handle, name, path)
-  if (existed) return attach(calls, name, path, handle, patienceMs)
-  const words = sizePage(calls, handle, path, start)
+  if (existed) return attach(calls, name, path, handle, request)
+  const page = trailerPage(calls, handle, path, start)
   try {
-    const values = new Int32Array(words.buffer, 0, 3)
-    values[1] = size | 0
-    values[2] = Math.floor(size / 2 ** 32)
-    Atomics.store(values, 0, MAGIC)
+    const bytes = trailerBytes(name, size, isInitialized)
+    const words = new Int32Array(bytes.buffer, 0, MAGIC_WORD + 1)
+    const magic = words[MAGIC_WORD] as number
+    words[MAGIC_WORD] = 0
+    new Uint8Array(page.buffer).set(bytes)
+    Atomics.store(new Int32Array(page.buffer, 0, MAGIC_WORD + 1), MAGIC_WORD, magic)
+    return held(
+      calls,
+      path,
+      handle,
+      true,
+      readTrailer(new Uint8Array(page.buffer), start, calls.granularity) as Trailer,
+      mode,
+    )
   } finally {
-    words.release()
+    page.release()
   }
-  return held(calls, path, handle, true, size)
+}
+
+/**
+ * Windows frees a name with the last holder, and no call frees it before.
+ * @returns false if no object has the name @throws ERR_STRIDE_BUSY
+ */
+export function refuseUnlink(calls: Win32Calls, name: string): false {
+  const handle = calls.openSection(FILE_MAP_READ, PREFIX + name)
+  if (handle === -ERROR_FILE_NOT_FOUND) return false
+  if (handle >= 0) calls.closeHandle(handle)
+  throw failure('ERR_STRIDE_BUSY', name, 'is open, and Windows frees its name when the last process closes it')
 }
 
 function openExisting(calls: Win32Calls, name: string, path: string): number {
@@ -70,45 +85,52 @@ function openExisting(calls: Win32Calls, name: string, path: string): number {
   return handle
 }
 
-/** Reads the size that the first opener wrote. Closes the handle if that fails. */
+/** Reads the page that the first opener wrote. Closes the handle if that fails. */
 function attach(
   calls: Win32Calls,
   name: string,
   path: string,
   handle: number,
-  patienceMs: number,
+  request: SharedRequest,
 ): SharedObject {
   try {
-    return held(calls, path, handle, false, writtenSize(calls, name, path, handle, patienceMs))
+    return held(
+      calls,
+      path,
+      handle,
+      false,
+      writtenTrailer(calls, name, path, handle, request.patienceMs),
+      request.mode,
+    )
   } catch (error) {
     calls.closeHandle(handle)
     throw error
   }
 }
 
-function writtenSize(
+function writtenTrailer(
   calls: Win32Calls,
   name: string,
   path: string,
   handle: number,
   patienceMs: number,
-): number {
+): Trailer {
   const start = sectionBytes(calls, path, handle) - calls.pageBytes
   const taken = (): StrideError => failure('ERR_STRIDE_NAME_TAKEN', name, 'is the name of something else')
   if (start <= 0 || start % calls.granularity !== 0) throw taken()
-  const words = sizePage(calls, handle, path, start)
+  const page = trailerPage(calls, handle, path, start)
   try {
-    const values = new Int32Array(words.buffer, 0, 3)
+    const words = new Int32Array(page.buffer, 0, MAGIC_WORD + 1)
     const deadline = new Deadline(patienceMs)
-    while (Atomics.load(values, 0) === 0) {
+    while (Atomics.load(words, MAGIC_WORD) === 0) {
       if (deadline.isOver) throw failure('ERR_STRIDE_BUSY', name, `is being made for ${patienceMs} ms now`)
       blockFor(POLL_MS)
     }
-    const size = ((values[1] as number) >>> 0) + (values[2] as number) * 2 ** 32
-    if (values[0] !== MAGIC || roundUp(size, calls.granularity) !== start) throw taken()
-    return size
+    const trailer = readTrailer(new Uint8Array(page.buffer), start, calls.granularity)
+    if (trailer === undefined) throw taken()
+    return trailer
   } finally {
-    words.release()
+    page.release()
   }
 }
 
@@ -123,22 +145,51 @@ function sectionBytes(calls: Win32Calls, path: string, handle: number): number {
   }
 }
 
-function sizePage(calls: Win32Calls, handle: number, path: string, start: number): ViewRange {
+function trailerPage(calls: Win32Calls, handle: number, path: string, start: number): ViewRange {
   const part = { section: handle, access: FILE_MAP_WRITE, offset: start, length: calls.pageBytes }
   return ViewRange.over(calls, path, part)
 }
 
-function held(calls: Win32Calls, path: string, handle: number, created: boolean, size: number): SharedObject {
+function held(
+  calls: Win32Calls,
+  path: string,
+  handle: number,
+  created: boolean,
+  { name, size, id }: Trailer,
+  mode: number,
+): SharedObject {
   let isOpen = true
+  let mutex = 0
   return {
+    name,
     created,
     size,
+    id,
     memory: new SharedSection(path, handle),
+    trailerOffset: roundUp(size, calls.granularity),
+    descriptor: undefined,
+    tryLock() {
+      if (mutex === 0) mutex = lockOf(calls, name, path, mode)
+      const result = calls.tryMutex(mutex)
+      if (result < 0) throw win32Error('WaitForSingleObject', -result, path)
+      return result === 1
+    },
+    unlock() {
+      const result = calls.releaseMutex(mutex)
+      if (result < 0) throw win32Error('ReleaseMutex', -result, path)
+    },
     close() {
       if (isOpen) calls.closeHandle(handle)
+      if (isOpen && mutex !== 0) calls.closeHandle(mutex)
       isOpen = false
     },
   }
+}
+
+function lockOf(calls: Win32Calls, name: string, path: string, mode: number): number {
+  const handle = calls.createMutex(LOCK_PREFIX + name, securityFor(calls, mode))
+  if (handle < 0) throw win32Error('CreateMutexW', -handle, path)
+  return handle
 }
 
 function refusal(call: string, win32Code: number, name: string, path: string): StrideError {

@@ -28,6 +28,9 @@ import { ERROR_ALREADY_EXISTS } from './win32-errors.ts'
 const TWO_TO_32 = 2 ** 32
 const INVALID_HANDLE_VALUE = -1
 const ERROR_GEN_FAILURE = 31
+/** winbase.h: WaitForSingleObject. Other results say that the object was taken. */
+const WAIT_TIMEOUT = 258
+const WAIT_FAILED = 0xffff_ffff
 /** winnt.h: OpenProcessToken, GetTokenInformation */
 const TOKEN_QUERY = 8
 const TokenUser = 1
@@ -69,6 +72,11 @@ export interface Win32Calls {
     security?: number,
   ): CreatedSection
   openSection(access: number, name: string): number
+  /** CreateMutexW. The mutex is not taken. */
+  createMutex(name: string, security: number): number
+  /** Takes a mutex if it is free, or was held by a thread that ended, or is held by this thread. @returns 1 if taken, else 0, or -code */
+  tryMutex(handle: number): number
+  releaseMutex(handle: number): number
   /** MapViewOfFileEx. address 0: anywhere; length 0: to the end. */
   mapView(section: number, access: number, offset: number, length: number, address: number): number
   unmapView(address: number): number
@@ -159,6 +167,9 @@ export function bindWin32Calls(koffi: Koffi): Win32Calls {
     'uint32_t',
     'str16',
   )
+  const createMutex = bind('CreateMutexW', handle, 'uintptr_t', 'int', 'str16')
+  const waitForObject = bind('WaitForSingleObject', 'uint32_t', handle, 'uint32_t')
+  const releaseMutex = bind('ReleaseMutex', 'int', handle)
   const openMapping = bind('OpenFileMappingW', handle, 'uint32_t', 'int', 'str16')
   const mapView = bind(
     'MapViewOfFileEx',
@@ -239,6 +250,12 @@ export function bindWin32Calls(koffi: Koffi): Win32Calls {
       return { handle: made(result), existed }
     },
     openSection: (access, name) => made(openMapping(access, 0, name)),
+    createMutex: (name, security) => made(createMutex(security, 0, name)),
+    tryMutex: each => {
+      const result = waitForObject(each, 0)
+      return result === WAIT_FAILED ? failure() : Number(result !== WAIT_TIMEOUT)
+    },
+    releaseMutex: each => done(releaseMutex(each)),
     mapView: (section, access, offset, length, address) =>
       made(mapView(section, access, high(offset), low(offset), length, address)),
     unmapView: address => done(unmapView(address)),

@@ -12,7 +12,7 @@ import { byteLocks } from './byte-locks.ts'
 import { FILE_MAP_COPY, FILE_MAP_WRITE } from './constants.ts'
 import { openTemporaryFile } from './file-names.ts'
 import { countResident } from './residency.ts'
-import { openSharedSection, SharedSection } from './shared-section.ts'
+import { openSharedSection, refuseUnlink, SharedSection } from './shared-section.ts'
 import { type ShownPart, ViewRange } from './view-range.ts'
 import type { Win32Calls } from './win32-calls.ts'
 import { ERROR_NOT_LOCKED, ERROR_WORKING_SET_QUOTA, win32Error } from './win32-errors.ts'
@@ -30,7 +30,9 @@ export function createWin32Mapping(calls: Win32Calls): MappingSystem {
       return new Win32File(calls, path, openTemporaryFile(calls, path), 'readwrite', locks)
     },
     map: (source, offset, length, access) => new Win32Memory(calls, source, offset, length, access),
-    openShared: (name, size, mode) => openSharedSection(calls, name, size, mode),
+    openShared: (name, request) => openSharedSection(calls, name, request),
+    sharedFromDescriptor: undefined,
+    unlinkShared: name => refuseUnlink(calls, name),
   }
 }
 
