@@ -196,6 +196,13 @@ export const MUTATIONS: readonly KnownBad[] = [
     failingSyncs: true,
   },
   {
+    name: 'a transaction of begin() is committed without its deletions',
+    file: 'src/engine/transactions/commit-transaction.ts',
+    find: `for (const n of numbers) writer.place(n, view.own.get(n))`,
+    replace: `for (const n of numbers) if (view.own.get(n) !== undefined) writer.place(n, view.own.get(n))`,
+    workload: after({ kind: 'commit', changes: [{ kind: 'delete', at: 1 }, { kind: 'append' }], how: 'begin' }),
+  },
+  {
     name: 'the shared words do not name a commit whose changes go into the file',
     file: 'src/engine/commit/committer.ts',
     find: `publisher.begin(last.commitNumber)`,

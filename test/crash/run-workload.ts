@@ -8,7 +8,14 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { createSimulatedPlatform } from '../../src/mmap/simulated/simulated-platform.ts'
 import { carryOut, expectSame, stageChange, type Writing } from './apply-change.ts'
-import { differenceOf, ExpectedStore, highestNumber, isSameState, type Version } from './expected-store.ts'
+import {
+  differenceOf,
+  ExpectedStore,
+  highestNumber,
+  isSameState,
+  storedRecord,
+  type Version,
+} from './expected-store.ts'
 import { Journey, versionOf } from './journey.ts'
 import { closeAnyway } from './mortal-platform.ts'
 import {
@@ -23,7 +30,14 @@ import {
 } from './store-under-test.ts'
 import { SyncFailure } from './sync-failure.ts'
 import { during, Violation } from './violation.ts'
-import { type Change, describeWorkload, type Start, type Step, type Workload } from './workload.ts'
+import {
+  type Change,
+  type CommitHow,
+  describeWorkload,
+  type Start,
+  type Step,
+  type Workload,
+} from './workload.ts'
 
 export const STORE_NAME = 'x.stride'
 export const STORE_PATH = `/crash/${STORE_NAME}`
@@ -254,16 +268,24 @@ class Runner {
     await allOf([work, commitAll()])
   }
 
-  async #commit(changes: readonly Change[], how: 'async' | 'sync' | 'process' | 'transaction'): Promise<void> {
+  async #commit(changes: readonly Change[], how: CommitHow): Promise<void> {
     const store = this.#opened
     let version = 0
     const stage = (writing: Writing): void => {
-      this.#change(writing, changes)
+      this.#change(writing, changes, how === 'begin')
       version = this.expected.commit(how)
       this.#journey.begin(version)
     }
     let returned: number
-    if (how === 'transaction') {
+    if (how === 'begin') {
+      const dropped = store.begin()
+      const [lead, stamp, mark] = [this.#nextStamp(), this.#nextStamp(), this.#nextStamp()]
+      dropped.append(storedRecord({ lead, stamp, mark }, this.#fillBytes))
+      const transaction = store.begin()
+      dropped.rollback()
+      stage(transaction)
+      returned = await transaction.commit()
+    } else if (how === 'transaction') {
       await store.transaction(stage)
       returned = store.commitNumber
     } else {
@@ -297,9 +319,13 @@ class Runner {
     await this.#beside(backup, meanwhile)
   }
 
-  #change(writing: Writing, changes: readonly Change[]): void {
-    for (const change of changes)
+  /** @param atEnd whether appended records get numbers at the end, whatever numbers are free */
+  #change(writing: Writing, changes: readonly Change[], atEnd = false): void {
+    for (const each of changes) {
+      const appends = each.kind === 'append' || this.expected.liveNumbers.length === 0
+      const change: Change = atEnd && appends ? { kind: 'appendMany', count: 1 } : each
       carryOut(writing, stageChange(this.expected, change, this.#nextStamp), this.#fillBytes)
+    }
   }
 
   /** Compares the running store with the model, and takes it at its word about what is durable. */

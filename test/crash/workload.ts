@@ -14,7 +14,8 @@ export type Change =
   /** `at` chooses among the live records. */
   | { readonly kind: 'update' | 'put' | 'delete'; readonly at: number }
 
-export type CommitHow = 'async' | 'sync' | 'process' | 'transaction'
+/** 'begin': by a transaction of `begin()`, of which another one with changes is dropped. */
+export type CommitHow = 'async' | 'sync' | 'process' | 'transaction' | 'begin'
 
 export type Step =
   | { readonly kind: 'commit'; readonly changes: readonly Change[]; readonly how: CommitHow }
@@ -60,6 +61,7 @@ export const ONE_STEP: readonly Step[] = [
   { kind: 'commit', changes: [remove], how: 'async' },
   { kind: 'commit', changes: [remove, append, update], how: 'transaction' },
   { kind: 'commit', changes: [update, append], how: 'process' },
+  { kind: 'commit', changes: [remove, append, update], how: 'begin' },
   { kind: 'commit', changes: [grow], how: 'async' },
   { kind: 'commit', changes: [remove, grow, put], how: 'sync' },
   { kind: 'together', commits: [[append], [update, remove], [put]] },
@@ -178,7 +180,7 @@ function randomStep(random: Random, shape: Shape): Step {
     return {
       kind: 'commit',
       changes: changes(),
-      how: random.pick(['async', 'async', 'sync', 'process', 'transaction']),
+      how: random.pick(['async', 'async', 'sync', 'process', 'transaction', 'begin']),
     }
   if (roll < 12) return { kind: 'together', commits: [changes(), ...several(5)] }
   if (roll < 13) return { kind: 'rollback', changes: changes() }
