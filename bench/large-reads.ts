@@ -6,6 +6,7 @@
 import { readFileSync } from 'node:fs'
 import { freemem } from 'node:os'
 import { openStore, type StoreOptions } from 'stridedb'
+import { againstSmallest } from './against-smallest.ts'
 import { dataOffsetOf, RecordReader } from './baseline.ts'
 import { CFile } from './c-baseline.ts'
 import { makeCold } from './cold-cache.ts'
@@ -15,7 +16,7 @@ import type { ItemStore, Size } from './large-stores.ts'
 import { alternate, NotMeasurable, type Side } from './measure.ts'
 import { randomNumbers } from './random.ts'
 import { residentFileBytes } from './resident.ts'
-import type { Row, SideFigures, Target } from './row.ts'
+import type { Row } from './row.ts'
 import { atMost, nsOf, ratio } from './targets.ts'
 
 const MIB = 2 ** 20
@@ -149,26 +150,6 @@ function availableBytes(): number {
   } catch {
     return freemem()
   }
-}
-
-export function againstSmallest(
-  context: Context,
-  figures: readonly SideFigures[],
-  sizes: readonly Size[],
-  bound: number,
-): Target[] {
-  const [smallest] = sizes
-  return sizes
-    .slice(1)
-    .map(({ label }) =>
-      atMost(
-        context,
-        `${bound} times the smallest store, ${label}`,
-        ratio(figures, label, smallest?.label ?? ''),
-        bound,
-        'times',
-      ),
-    )
 }
 
 /** A fresh store with 64 MiB mapped is scanned, and looked up in; the memory that this adds is sampled in a pass of its own. */

@@ -8,11 +8,12 @@
 import { rmSync, statfsSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { openStore, type Store } from 'stridedb'
+import { rateAgainstSmallest } from './against-smallest.ts'
 import { type Context, sized } from './context.ts'
 import { ITEM_BYTES, ITEM_INDEXES, Item, idOf } from './items.ts'
 import { residentOwnBytes } from './resident.ts'
 import { figuresOf, type Row, type SideFigures } from './row.ts'
-import { atLeast, nsOf } from './targets.ts'
+import { nsOf } from './targets.ts'
 
 export type ItemStore = Store<typeof Item>
 
@@ -77,17 +78,7 @@ export async function building(context: Context, sizes: readonly Size[]): Promis
     what: 'appending, each million in a durable commit: a record',
     cache: 'does not apply',
     sides,
-    targets: sizes
-      .slice(1)
-      .map(({ label }) =>
-        atLeast(
-          context,
-          `0.8 times the smallest store's rate, ${label}`,
-          first / (nsOf(sides, label) ?? Number.NaN),
-          0.8,
-          'times',
-        ),
-      ),
+    targets: rateAgainstSmallest(context, sizes, 0.8, label => first / (nsOf(sides, label) ?? Number.NaN)),
     notes: [],
   }
 }

@@ -8,14 +8,14 @@ import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { openStore } from 'stridedb'
+import { againstSmallest, rateAgainstSmallest } from './against-smallest.ts'
 import { type Context, sized } from './context.ts'
 import { Item } from './items.ts'
-import { againstSmallest } from './large-reads.ts'
 import { type ItemStore, itemsFrom, type Size } from './large-stores.ts'
 import { alternate, type Side } from './measure.ts'
 import { randomNumbers } from './random.ts'
 import { figuresOf, type Row } from './row.ts'
-import { atLeast, ratio } from './targets.ts'
+import { ratio } from './targets.ts'
 
 type Numbers = readonly Uint32Array[]
 
@@ -111,17 +111,7 @@ function appending(context: Context, sizes: readonly Size[]): Promise<Row> {
       what: `${operations} records appended in one durable commit, with the index`,
       cache: 'does not apply',
       sides: figures,
-      targets: sizes
-        .slice(1)
-        .map(({ label }) =>
-          atLeast(
-            context,
-            `0.8 times the smallest store's rate, ${label}`,
-            ratio(figures, smallest?.label ?? '', label),
-            0.8,
-            'times',
-          ),
-        ),
+      targets: rateAgainstSmallest(context, sizes, 0.8, label => ratio(figures, smallest?.label ?? '', label)),
       notes: [],
     }
   })
