@@ -14,6 +14,7 @@ const SOURCES = [
   'src/engine/steps/progress-options.ts',
   'src/engine/read/read-options.ts',
   'src/engine/indexes/keys/index-options.ts',
+  'src/engine/shared-memory/shared-options.ts',
   'src/schema/options.ts',
   'src/mmap/options.ts',
 ]

@@ -20,6 +20,11 @@ import { Wine, whyNoWine } from './windows/wine.mjs'
 const SUITES = {
   conformance: ['test/mmap/platform-conformance.test.ts', 'test/mmap/source-articles.test.ts'],
   mappings: ['test/mmap'],
+  /** Parts of `mappings` and `stores`, for `--only`. */
+  'shared memory': [
+    ...['memory', 'initialize', 'handing-over'].map(name => `test/mmap/shared-${name}.test.ts`),
+    'test/engine/shared-memory',
+  ],
   stores: ['test/engine', 'test/golden'],
   /** What a store does with its file, in a third of the time. */
   files: [

@@ -18,7 +18,7 @@ export interface ErrorMeaning {
 export const ERROR_CODES = meanings({
   ERR_STRIDE_BUSY: {
     meaning:
-      'Another process or another handle holds the lock that this call needs, or, on Windows, maps the file.',
+      'Another process or another handle holds the lock that this call needs, has not initialised the shared memory yet, or, on Windows, maps the file.',
     remedy: 'Close the other writer, open with `readOnly: true`, or wait longer with `lockTimeoutMs`.',
   },
   ERR_STRIDE_CLOSED: {
@@ -99,8 +99,8 @@ export const ERROR_CODES = meanings({
     remedy: 'Open foreign files with `openFlatFile`.',
   },
   ERR_STRIDE_NOT_FOUND: {
-    meaning: 'The file does not exist, and the call does not create it.',
-    remedy: 'Check the path, or let the call create the file.',
+    meaning: 'The file, or the shared memory, does not exist, and the call does not create it.',
+    remedy: 'Check the path or the name, or let the call create it.',
   },
   ERR_STRIDE_NOT_MAPPABLE: {
     meaning: 'This file, file system or runtime cannot be mapped into memory.',
@@ -138,8 +138,10 @@ export const ERROR_CODES = meanings({
       'Keep `row.toObject()` or `row.number` at each step, or collect objects: `store.scan().toArray()`, `[...store]`.',
   },
   ERR_STRIDE_SCHEMA_MISMATCH: {
-    meaning: 'The store has another layout than the given schema, or than it had when it was opened.',
-    remedy: 'Open without a schema, or change the store with `migrateStore`.',
+    meaning:
+      'The store, or the shared memory, has another layout than the given schema, or than it had when it was opened.',
+    remedy:
+      'Open without a schema, or change the store with `migrateStore`. Give records in shared memory that have another schema another name.',
   },
   ERR_STRIDE_SNAPSHOT_GONE: {
     meaning:

@@ -39,6 +39,8 @@ import {
   openStoreAsync,
   type RangeOptions,
   type StoreOptions,
+  sharedArray,
+  sharedRecord,
   u8,
   u16,
   u24,
@@ -185,6 +187,10 @@ const INVOKE: Readonly<Record<string, (options: Given) => unknown>> = {
   'SharedMemory.open(name, options)': options => done(SharedMemory.open(`options-${process.pid}`, options)),
   'SharedMemory.openAsync(name, options)': async options =>
     done(await SharedMemory.openAsync(`options-async-${process.pid}`, options)),
+  'sharedRecord(name, schema, options)': options =>
+    done(sharedRecord(`options-record-${process.pid}`, Item, options)),
+  'sharedArray(name, schema, count, options)': options =>
+    done(sharedArray(`options-array-${process.pid}`, Item, 2, options)),
 }
 
 /** There is no such index, and that is not the question. */
@@ -254,6 +260,12 @@ function samplesOf(name: string, row: Option<unknown, unknown>): Samples {
       return {
         right: { schema: Item },
         wrong: [true, null, {}, 'f', 5, Item, { schema: 5 }, { schema: Item, count: 5 }],
+        outOfBounds: [],
+      }
+    case 'a function (number)':
+      return {
+        right: (n: number) => ({ id: n, name: 'n' }),
+        wrong: [true, null, {}, 'f', 5, { id: 1, name: 'n' }],
         outOfBounds: [],
       }
     case 'a function (view)':

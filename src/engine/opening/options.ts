@@ -30,6 +30,7 @@ import type { IndexDeclarations } from '../indexes/index-types.ts'
 import { defineIndex, type IndexDefinition } from '../indexes/keys/index-definition.ts'
 import { checkIndexName, INDEX_DECLARATION, KEY_RANGE, WALKED_RANGE } from '../indexes/keys/index-options.ts'
 import { GATHER, NUMBER_RANGE } from '../read/read-options.ts'
+import { SHARED_RECORD_CALLS } from '../shared-memory/shared-options.ts'
 import { PROGRESS } from '../steps/progress-options.ts'
 
 /** How the bytes of a file are reached. 'auto' maps the file where mapping is safe. */
@@ -259,6 +260,7 @@ export const ENGINE_CALLS: readonly CallWithOptions[] = [
   { call: 'file.commit()', table: NO_OPTIONS },
   { call: 'file.commitSync()', table: NO_OPTIONS },
   { call: 'file.refresh()', table: NO_OPTIONS },
+  ...SHARED_RECORD_CALLS,
 ]
 
 /** The declared indexes, checked as far as is possible without a schema. @throws TypeError */
