@@ -8,8 +8,9 @@
 import { copyFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { migrateStore, openStore, type Store } from 'stridedb'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { z } from 'zod'
+import { IndexSet } from '../../src/engine/indexes/lifecycle/index-set.ts'
 import { openStoreOn } from '../../src/engine/open.ts'
 import { readingOf } from '../../src/engine/read/point-reader.ts'
 import { createSimulatedPlatform } from '../../src/mmap/simulated/simulated-platform.ts'
@@ -45,6 +46,38 @@ describe.each(BACKENDS)('on the $name backend', ({ options }) => {
     expect(await reader.verify()).toMatchObject({ ok: true, recordsChecked: count + 1 })
     await reader.backup(join(folder, 'copy.stride'))
     expect(openStore(join(folder, 'copy.stride'), Point, { readOnly: true }).field(count, 'x')).toBe(count)
+  })
+
+  test('a reader that stays at a commit notes no keys of what a bulk load appends meanwhile', async () => {
+    const path = join(temporaryFolder(), 'points.stride')
+    const indexes = { byX: { on: 'x', kind: 'ordered' }, byTag: { on: 'tag' } } as const
+    using writer = openStore(path, Point, { ...options, indexes, journalBytes: 1 << 20 })
+    writer.appendMany(points(1000))
+    writer.commitSync()
+    await writer.checkpoint()
+    using reader = openStore(path, Point, { ...options, readOnly: true })
+    using snapshot = reader.snapshot()
+    const note = vi.spyOn(IndexSet.prototype, 'note')
+    let notes = 0
+    try {
+      for (let k = 0; k < 30; k++) {
+        writer.appendMany(points(1000, writer.size))
+        writer.update(k, { tag: 7 })
+        writer.commitSync()
+        // Publishes pages of the later commits.
+        if (k % 5 === 4) await writer.checkpoint()
+        const before = note.mock.calls.length
+        const byX = snapshot.index('byX')
+        expect([byX.number(3), byX.number(5000), byX.last()?.x, byX.count()]).toEqual([3, -1, 999, 1000])
+        const byTag = snapshot.index('byTag')
+        expect([byTag.all(255).length, byTag.all(7).length]).toEqual([1000, 0])
+        notes += note.mock.calls.length - before
+      }
+    } finally {
+      note.mockRestore()
+    }
+    // Each record that was appended would be one, under each index or under both.
+    expect(notes).toBeLessThan(5000)
   })
 
   test("a reader's backup is whole although the tables behind the array move meanwhile", async () => {

@@ -117,6 +117,7 @@ export class ReaderSession<S extends AnySchema> implements Session, Following, S
     if (reader === undefined || this.#seen === reader) return this.#indexes.set
     const { reading, options, epoch } = this.#settings
     const before = this.#indexes.set
+    const end = before?.recordsEnd
     const readable = readableIndexes(this.file, reading.source, options)
     try {
       this.#indexes.refresh(readable, this.#follower.syncedCommit(), reader.state, reader.held)
@@ -124,7 +125,7 @@ export class ReaderSession<S extends AnySchema> implements Session, Following, S
       // A reading whose own code catches this is repeated nevertheless.
       throw error instanceof HeldCommitLost ? this.#lost() : error
     }
-    if (this.#indexes.set !== before) epoch.value++
+    if (this.#indexes.set !== before || before?.recordsEnd !== end) epoch.value++
     this.#seen = reader
     return this.#indexes.set
   }

@@ -9,8 +9,9 @@
  *   HC5  if frames have only patches of a record, its held version is built from the record in the file and the old bytes of the patches,
  *        applied from the last to the first. The file is read first, then the shared words, and frames are read up to the commit in them.
  *   HC6  a short frame can change many records. The memory for before-images is bounded; if it is used up, the held commit is lost.
- *   HC4  an index whose pages are newer than the held commit gets the keys of all records that were changed or appended since. These
- *        records are then compared with the key. For an index that was created since, some keys may be unknown.
+ *   HC4  an index whose pages are newer than the held commit gets the keys of all its records that were changed since. These records are
+ *        then compared with the key. For an index that was created since, some keys may be unknown. Records that were appended since are
+ *        not found, whatever the pages say, so that a bulk load costs a held reader nothing.
  *
  * The sequence may be odd, since frames also cover the records that the writer is storing right now.
  * When a commit is held: reader-session.ts, consistent-reads.ts.
@@ -93,28 +94,18 @@ export class HeldCommit {
   }
 
   /**
-   * Notes every key that records have had since the held commit, including appended records.
+   * Notes every key that the records of the held commit have had since.
    * @param told the count of frames whose keys were noted before
    * @returns the count of frames whose keys are noted now; undefined if not all keys are known
    */
-  tellKeys(locator: Locator, notes: KeyNotes, told: number): number | undefined {
+  tellKeys(recordSize: number, notes: KeyNotes, told: number): number | undefined {
     const frames = this.#frames
     if (frames === undefined) return undefined
-    const { recordSize } = locator.addressing
     const keys = new ChangeKeys(recordSize)
-    let size = told === 0 ? this.#size : (frames[told - 1] as Frame).head.size
     for (const frame of frames.slice(told)) {
-      const { head, bytes } = frame
-      // Large batches are only in the data file.
-      for (let n = size; n < head.appendStart; n++) {
-        const offset = offsetOf(locator.addressing, n)
-        const window = locator.pool.acquire(offset, recordSize)
-        notes.note(n, window.view as DataView, offset - window.start)
-      }
-      size = head.size
       let areKnown = true
       visitChanges(frame, recordSize, change => {
-        areKnown = keys.tell(notes, bytes, change) && areKnown
+        if (change.recordNumber < this.#size) areKnown = keys.tell(notes, frame.bytes, change) && areKnown
       })
       if (!areKnown) return undefined
     }

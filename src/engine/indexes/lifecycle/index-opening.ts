@@ -188,16 +188,19 @@ export function judgementOf(root: Root, committed: number): Judgement {
   return file => (file.entries.length === 0 ? undefined : whyOtherHistory(file.root, root, committed))
 }
 
-/** Notes the keys of all images and before-images in the frames after the file's root, in steps. */
+/** Notes the keys of all images and before-images in the frames after the file's root, in steps. Records behind `state` have none. */
 export function* noteFrames(
   set: IndexSet,
-  { frames, locator }: Pick<IndexOpening, 'frames' | 'locator'>,
+  { frames, locator, state }: Pick<IndexOpening, 'frames' | 'locator' | 'state'>,
 ): QuietSteps<void> {
   const { recordSize } = locator.addressing
+  const { size } = state
   const keys = new ChangeKeys(recordSize)
   for (const frame of frames()) {
     if (frame.head.commitNumber <= set.file.root.commitNumber) continue
-    yield* changesInSteps(frame, recordSize, change => keys.tell(set, frame.bytes, change))
+    yield* changesInSteps(frame, recordSize, change => {
+      if (change.recordNumber < size) keys.tell(set, frame.bytes, change)
+    })
     if (frame.head.commitNumber % FRAMES_A_STEP === 0) yield
   }
 }

@@ -55,6 +55,9 @@ export class IndexSet {
   readonly #building = new Set<KeyIndex>()
   readonly checkpointer: IndexCheckpointer
   readonly background: BackgroundFold
+  /** The indexes up to `recordsEnd`. */
+  readonly #limited = new Map<KeyIndex, KeyIndex>()
+  #recordsEnd: number | undefined
   #spansOf: readonly KeyIndex[] = []
   #spans: KeySpans = []
   /** Changes whenever keys are staged, so that a walk notices. */
@@ -101,7 +104,21 @@ export class IndexSet {
   get(name: string): KeyIndex {
     const index = this.#indexes.get(name)
     if (index === undefined) throw unknownIndex(name, [...this.#indexes.keys()])
-    return index
+    const end = this.#recordsEnd
+    if (end === undefined) return index
+    let limited = this.#limited.get(index)
+    if (limited === undefined) this.#limited.set(index, (limited = index.over(this.#parts.locator, end)))
+    return limited
+  }
+
+  /** The end of the records that lookups find; undefined if it is that of the pages. */
+  get recordsEnd(): number | undefined {
+    return this.#recordsEnd
+  }
+  /** Sets it, for a reader at an earlier commit than the pages. Indexes from `get` are replaced. */
+  set recordsEnd(end: number | undefined) {
+    if (end !== this.#recordsEnd) this.#limited.clear()
+    this.#recordsEnd = end
   }
 
   /** Restores an index of the file. @throws RangeError, ERR_STRIDE_LIMIT if its fields have changed */

@@ -77,9 +77,12 @@ export class ReaderIndexes {
   /** If the pages are newer than the held commit, notes the keys of the records that changed since. */
   #lookPast(held: HeldCommit | undefined, { locator, path }: ReadableIndexes, state: CommitCounts): void {
     const { set } = this
-    if (held === undefined || set === undefined || set.file.root.commitNumber <= state.commitNumber) return
+    if (set === undefined) return
+    // Pages may have entries of records that were appended since. Their keys need not be known.
+    set.recordsEnd = held === undefined ? undefined : state.size
+    if (held === undefined || set.file.root.commitNumber <= state.commitNumber) return
     const told = this.#told.held === held ? this.#told.frames : 0
-    const frames = held.tellKeys(locator, set, told)
+    const frames = held.tellKeys(locator.addressing.recordSize, set, told)
     if (frames === undefined) {
       this.forget()
       throw new HeldCommitLost(path)
@@ -101,7 +104,7 @@ export class ReaderIndexes {
     if (newestIndexRoot(set.file.file)?.rootNumber !== set.file.root.rootNumber) return false
     const frames = this.#tail?.read(state.commitNumber)
     if (frames === undefined) return false
-    allSteps(noteFrames(set, { frames: () => frames, locator }))
+    allSteps(noteFrames(set, { frames: () => frames, locator, state }))
     allSteps(noteAppended(set, { locator, state }, this.#state.size))
     return true
   }
