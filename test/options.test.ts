@@ -40,7 +40,9 @@ import {
   type RangeOptions,
   type StoreOptions,
   sharedArray,
+  sharedArrayAsync,
   sharedRecord,
+  sharedRecordAsync,
   u8,
   u16,
   u24,
@@ -191,6 +193,10 @@ const INVOKE: Readonly<Record<string, (options: Given) => unknown>> = {
     done(sharedRecord(`options-record-${process.pid}`, Item, options)),
   'sharedArray(name, schema, count, options)': options =>
     done(sharedArray(`options-array-${process.pid}`, Item, 2, options)),
+  'sharedRecordAsync(name, schema, options)': async options =>
+    done(await sharedRecordAsync(`options-record-async-${process.pid}`, Item, options)),
+  'sharedArrayAsync(name, schema, count, options)': async options =>
+    done(await sharedArrayAsync(`options-array-async-${process.pid}`, Item, 2, options)),
 }
 
 /** There is no such index, and that is not the question. */

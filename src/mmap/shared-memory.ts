@@ -10,7 +10,7 @@
 
 import { StrideError } from '../errors.ts'
 import { isPlainObject, shown } from '../options/shown-value.ts'
-import { monotonicMs } from '../runtime/monotonic.ts'
+import { Deadline } from '../runtime/monotonic.ts'
 import { checkOffset } from './bounds.ts'
 import { type MappedView, makeView, unmapAll, type ViewOwner } from './mapped-view.ts'
 import type { MappingSystem, SharedObject } from './mapping-system.ts'
@@ -29,7 +29,7 @@ const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,199}$/
 /** Larger sizes have no safe offset behind them. */
 const SIZE_MAX = 2 ** 52
 const POLL_MS = 1
-/** How long an opener without a timeout of its own waits. */
+/** How long an opener waits at least while another one creates or removes the object, which takes as long as zeroing the memory. */
 const PATIENCE_MS = 10_000
 
 /** Shared memory to be opened elsewhere, from `shared.share()`. It is a plain object: `postMessage`, `workerData` and JSON carry it. */
@@ -84,7 +84,7 @@ export class SharedMemory {
     const { size, mode, initialize, lockTimeoutMs } = SHARED_MEMORY.read(options, 'SharedMemory.open')
     const system = systemFor(name, size, 'SharedMemory.open')
     const isInitialized = initialize === undefined
-    const object = system.openShared(name, { size, mode, isInitialized, patienceMs: lockTimeoutMs })
+    const object = system.openShared(name, { size, mode, isInitialized, patienceMs: PATIENCE_MS })
     const shared = new SharedMemory(system, object)
     shared.#during(opener => {
       shared.#initialized = initializeShared(opener, lockTimeoutMs)
@@ -99,14 +99,14 @@ export class SharedMemory {
   static async openAsync(name: string, options?: SharedMemoryOptions): Promise<SharedMemory> {
     const { size, mode, initialize, lockTimeoutMs } = SHARED_MEMORY.read(options, 'SharedMemory.openAsync')
     const system = systemFor(name, size, 'SharedMemory.openAsync')
-    const endMs = monotonicMs() + lockTimeoutMs
+    const deadline = new Deadline(PATIENCE_MS)
     const request = { size, mode, isInitialized: initialize === undefined, patienceMs: 0 }
     for (;;) {
-      const object = openedAtOnce(() => system.openShared(name, request), monotonicMs() >= endMs)
+      const object = openedAtOnce(() => system.openShared(name, request), deadline.isOver)
       if (object !== undefined) {
         const shared = new SharedMemory(system, object)
         await shared.#duringAsync(async opener => {
-          shared.#initialized = await initializeSharedAsync(opener, Math.max(0, endMs - monotonicMs()))
+          shared.#initialized = await initializeSharedAsync(opener, lockTimeoutMs)
         }, initialize)
         return shared
       }

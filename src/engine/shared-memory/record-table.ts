@@ -13,6 +13,7 @@
 import { endianness } from 'node:os'
 import { StrideError } from '../../errors.ts'
 import type { MappedView } from '../../mmap/mapped-view.ts'
+import type { SharedMemoryOptions } from '../../mmap/options.ts'
 import { FIRST_FREE_LOCK } from '../../mmap/shared-initializing.ts'
 import { SharedMemory, sharedObjectOf } from '../../mmap/shared-memory.ts'
 import { shown } from '../../options/shown-value.ts'
@@ -50,6 +51,30 @@ interface Image {
   readonly view: DataView
 }
 
+/** Memory to be opened, or created. */
+interface MemoryWanted {
+  readonly name: string
+  readonly options: SharedMemoryOptions
+}
+
+/** Opens the memory of a table, blocking. */
+export function openTable<S extends AnySchema>(
+  opening: Generator<MemoryWanted, RecordTable<S>, SharedMemory>,
+): RecordTable<S> {
+  let step = opening.next()
+  while (!step.done) step = opening.next(SharedMemory.open(step.value.name, step.value.options))
+  return step.value
+}
+
+/** Like `openTable`, but does not block the event loop. */
+export async function openTableAsync<S extends AnySchema>(
+  opening: Generator<MemoryWanted, RecordTable<S>, SharedMemory>,
+): Promise<RecordTable<S>> {
+  let step = opening.next()
+  while (!step.done) step = opening.next(await SharedMemory.openAsync(step.value.name, step.value.options))
+  return step.value
+}
+
 export class RecordTable<S extends AnySchema> {
   readonly memory: SharedMemory
   readonly #codec: Codec<Output<S>>
@@ -81,13 +106,14 @@ export class RecordTable<S extends AnySchema> {
     this.#counters = countersOf(codec)
   }
 
-  static open<S extends AnySchema>(
+  /** @returns the table, once `open` has opened its memory; it is not called for memory that is open already */
+  static *opening<S extends AnySchema>(
     target: string | SharedMemory,
     schema: S,
     count: number,
     options: SharedRecordOptions<S> | undefined,
     call: string,
-  ): RecordTable<S> {
+  ): Generator<MemoryWanted, RecordTable<S>, SharedMemory> {
     const { mode, initialize, lockTimeoutMs } = SHARED_RECORD.read(options, call)
     refuseOldSchema(schema, 'The schema')
     const codec = codecOf(schema, { align: 'natural' })
@@ -97,7 +123,9 @@ export class RecordTable<S extends AnySchema> {
     if (isGiven && initialize !== undefined)
       throw new TypeError(`${call}: shared memory that is open already is not initialised again`)
     const fill = (view: MappedView): void => fillNew(view.bytes, codec, count, initialize)
-    const memory = isGiven ? target : SharedMemory.open(target, { size, mode, lockTimeoutMs, initialize: fill })
+    const memory = isGiven
+      ? target
+      : yield { name: target, options: { size, mode, lockTimeoutMs, initialize: fill } }
     const view = memory.view()
     try {
       checkHeader(view.bytes, memory.name, layout, count, size)

@@ -5,7 +5,7 @@
 import type { SharedMemory, SharedMemoryHandle } from '../../mmap/shared-memory.ts'
 import { whole } from '../../options/option-kinds.ts'
 import type { AnySchema, FieldName, FieldValue, Input, Output } from '../../schema/index.ts'
-import { type RecordChange, RecordTable } from './record-table.ts'
+import { openTable, openTableAsync, type RecordChange, RecordTable } from './record-table.ts'
 import type { SharedRecordOptions } from './shared-options.ts'
 
 const COUNT = whole({ min: 1, unit: 'records' })
@@ -87,5 +87,17 @@ export function sharedArray<S extends AnySchema>(
   options?: SharedRecordOptions<S>,
 ): SharedArray<S> {
   const length = COUNT.read(count, 'sharedArray: count')
-  return new SharedArray(RecordTable.open(name, schema, length, options, 'sharedArray'), length)
+  return new SharedArray(openTable(RecordTable.opening(name, schema, length, options, 'sharedArray')), length)
+}
+
+/** Like `sharedArray`, but does not block the event loop while another opener initialises the array. @throws as `sharedArray` */
+export async function sharedArrayAsync<S extends AnySchema>(
+  name: string | SharedMemory,
+  schema: S,
+  count: number,
+  options?: SharedRecordOptions<S>,
+): Promise<SharedArray<S>> {
+  const length = COUNT.read(count, 'sharedArrayAsync: count')
+  const opening = RecordTable.opening(name, schema, length, options, 'sharedArrayAsync')
+  return new SharedArray(await openTableAsync(opening), length)
 }

@@ -37,5 +37,7 @@ type MakesRecord<S> = S extends AnySchema ? (number: number) => Input<S> : never
 /** Calls that take them, as docs/options.md lists them. */
 export const SHARED_RECORD_CALLS: readonly CallWithOptions[] = [
   { call: 'sharedRecord(name, schema, options)', table: SHARED_RECORD },
+  { call: 'sharedRecordAsync(name, schema, options)', table: SHARED_RECORD },
   { call: 'sharedArray(name, schema, count, options)', table: SHARED_RECORD },
+  { call: 'sharedArrayAsync(name, schema, count, options)', table: SHARED_RECORD },
 ]

@@ -4,7 +4,7 @@
 
 import type { SharedMemory, SharedMemoryHandle } from '../../mmap/shared-memory.ts'
 import type { AnySchema, FieldName, FieldValue, Input, Output } from '../../schema/index.ts'
-import { type RecordChange, RecordTable } from './record-table.ts'
+import { openTable, openTableAsync, type RecordChange, RecordTable } from './record-table.ts'
 import type { SharedRecordOptions } from './shared-options.ts'
 
 /** One record that processes share. It exists as long as a process has it open. */
@@ -86,5 +86,15 @@ export function sharedRecord<S extends AnySchema>(
   schema: S,
   options?: SharedRecordOptions<S>,
 ): SharedRecord<S> {
-  return new SharedRecord(RecordTable.open(name, schema, 1, options, 'sharedRecord'))
+  return new SharedRecord(openTable(RecordTable.opening(name, schema, 1, options, 'sharedRecord')))
+}
+
+/** Like `sharedRecord`, but does not block the event loop while another opener initialises the record. @throws as `sharedRecord` */
+export async function sharedRecordAsync<S extends AnySchema>(
+  name: string | SharedMemory,
+  schema: S,
+  options?: SharedRecordOptions<S>,
+): Promise<SharedRecord<S>> {
+  const opening = RecordTable.opening(name, schema, 1, options, 'sharedRecordAsync')
+  return new SharedRecord(await openTableAsync(opening))
 }

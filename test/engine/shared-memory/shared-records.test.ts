@@ -5,7 +5,17 @@
 
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
-import { f64, field, sharedArray, sharedRecord, u8, u16, utf8 } from 'stridedb'
+import {
+  f64,
+  field,
+  sharedArray,
+  sharedArrayAsync,
+  sharedRecord,
+  sharedRecordAsync,
+  u8,
+  u16,
+  utf8,
+} from 'stridedb'
 import { SharedMemory } from 'stridedb/mmap'
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
@@ -120,6 +130,27 @@ describe('a shared record', () => {
     expect(codeOf(() => sharedRecord(tiny, Config))).toBe('ERR_STRIDE_NAME_TAKEN')
     // Memory that was handed in stays its owner's.
     expect(memory.view().length).toBe(4096)
+  })
+
+  it('is opened without blocking the event loop, by whichever opener runs initialize', async () => {
+    const name = newName()
+    let runs = 0
+    const initialize = () => {
+      runs++
+      return CONFIG
+    }
+    const records = await Promise.all([1, 2, 3].map(() => sharedRecordAsync(name, Config, { initialize })))
+    expect([runs, ...records.map(record => record.field('port'))]).toEqual([1, 80, 80, 80])
+    using array = await sharedArrayAsync(newName(), Config, 2, { initialize })
+    expect([...array]).toEqual([CONFIG, CONFIG])
+    await expect(sharedArrayAsync(name, Config, 2)).rejects.toMatchObject({
+      code: 'ERR_STRIDE_SCHEMA_MISMATCH',
+    })
+    await expect(sharedArrayAsync(name, Config, 0)).rejects.toBeInstanceOf(RangeError)
+    for (const record of records) record.close()
+    const failing = sharedRecordAsync(name, Config, { initialize: () => ({ ...CONFIG, port: -1 }) })
+    await expect(failing).rejects.toMatchObject({ code: 'ERR_STRIDE_RECORD' })
+    expect(codeOf(() => SharedMemory.open(name))).toBe('ERR_STRIDE_NOT_FOUND')
   })
 
   it('refuses what cannot be meant', () => {
