@@ -20,6 +20,7 @@ export type { Finding, VerifyResult } from './maintenance/verify.ts'
 export { openShared, openStore, openStoreAsync } from './open.ts'
 export type {
   Backend,
+  ChangedOptions,
   CommitOptions,
   FlatFileHeader,
   FlatFileOptions,

@@ -13,9 +13,11 @@ import type { StoreIndex } from './indexes/lookup/store-index.ts'
 import { type VerifyResult, verifyOpenStore } from './maintenance/verify.ts'
 import { NamedIndexes } from './opening/named-indexes.ts'
 import type { OpenedStore } from './opening/opened-store.ts'
+import { CHANGED, type ChangedOptions } from './opening/options.ts'
 import { type SharedStore, shareStore } from './opening/shared-store.ts'
 import { RecordSet } from './read/record-set.ts'
 import type { Recovery } from './recovery/recovery.ts'
+import { waitForCommit } from './sharing/commit-wait.ts'
 import { ReaderSnapshot } from './snapshots/reader-snapshot.ts'
 import { Snapshot } from './snapshots/snapshot.ts'
 import { WriterSnapshot } from './snapshots/writer-snapshot.ts'
@@ -86,6 +88,29 @@ export abstract class ReadableStore<S extends AnySchema, out I> extends RecordSe
   /** The definitions of the store's indexes. @throws {StrideError} ERR_STRIDE_CLOSED */
   get indexes(): readonly IndexDefinition[] {
     return this.#indexes.definitions
+  }
+
+  /**
+   * Moves to the newest commit that can be seen, as every read does by itself.
+   * @returns its number @throws {StrideError} ERR_STRIDE_CLOSED, and once another process replaced the file what `openStore` throws
+   */
+  refresh(none?: NoOptions): number {
+    refuseOptions(none, 'refresh')
+    return this.commitNumber
+  }
+
+  /**
+   * Waits until a later commit can be seen, of this process or another. Where the system tells of it, nothing is polled. Keeps the process
+   * alive meanwhile.
+   * @returns the number of that commit, or of a later one
+   * @throws {StrideError} ERR_STRIDE_CLOSED, also if the store is closed meanwhile; the reason of `signal`
+   */
+  async changed(options?: ChangedOptions): Promise<number> {
+    const { after, signal, pollMs } = CHANGED.read(options, 'changed')
+    const { session, listeners } = this.#prepared()
+    const { platform, path, file } = session.file
+    const look = (): number => this.commitNumber
+    return waitForCommit({ platform, path, file, pollMs, signal, listeners, look }, after ?? look())
   }
 
   /**

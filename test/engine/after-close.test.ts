@@ -95,6 +95,8 @@ const STORE_ONLY: Calls<ItemStore> = {
   clear: store => store.clear(),
   begin: store => store.begin(),
   snapshot: store => store.snapshot(),
+  refresh: store => store.refresh(),
+  changed: store => store.changed(),
   createIndex: store => store.createIndex('other', { on: 'value' }),
   dropIndex: store => store.dropIndex('byKey'),
   transaction: store => store.transaction(() => 0),
@@ -285,6 +287,7 @@ describe.each(BACKENDS)('a closed store, %s', backend => {
       createIndex: store => store.createIndex('other', { on: 'key' }),
       dropIndex: store => store.dropIndex('byKey'),
       prefetch: store => store.prefetch(),
+      changed: store => store.changed(),
     }
     for (const [name, begin] of Object.entries(work)) {
       const store = opened()

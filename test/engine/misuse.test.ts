@@ -148,6 +148,8 @@ const STORE: Readonly<Record<string, Row>> = {
   clear: NOTHING,
   begin: NOTHING,
   snapshot: NOTHING,
+  refresh: NOTHING,
+  changed: NOTHING,
   share: NOTHING,
   index: row(['byId'], { 0: NAME }),
   createIndex: row(['later', { on: 'id' }], {
@@ -235,16 +237,7 @@ function methodsOf(type: { readonly prototype: object }): string[] {
   }
   return [...names].sort()
 }
-const PROTECTED = [
-  'changed',
-  'attach',
-  'prepare',
-  'prepareBulk',
-  'assertOpen',
-  'consistently',
-  'together',
-  'endReading',
-]
+const PROTECTED = ['attach', 'prepare', 'prepareBulk', 'assertOpen', 'consistently', 'together', 'endReading']
 
 async function isRefused(call: () => unknown): Promise<boolean> {
   try {

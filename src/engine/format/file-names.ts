@@ -9,9 +9,14 @@ export function journalPathOf(path: string): string {
   return `${path}-journal`
 }
 
-/** The file that a writer locks. It has no content. */
+/** The file that a writer locks. Its content is the queue of writers by turns (sharing/turn-queue.ts). */
 export function lockPathOf(path: string): string {
   return `${path}-lock`
+}
+
+/** The file into which a writer stores a byte after each commit, for those who watch it. */
+export function bellPathOf(path: string): string {
+  return `${path}-bell`
 }
 
 /** The file with all indexes of the store. */

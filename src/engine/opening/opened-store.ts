@@ -36,6 +36,8 @@ export class OpenedStore<S extends AnySchema> implements SessionSettings<S> {
   readonly #schema: S | undefined
   #session: WriterSession<S> | ReaderSession<S>
   /** Other openings by `beside`. */
+  /** Who wants to know of each commit of this process, and of the end. */
+  readonly listeners = new Set<() => void>()
   readonly #beside = new Set<OpenedStore<S>>()
   #closed = (): void => undefined
 
@@ -73,6 +75,10 @@ export class OpenedStore<S extends AnySchema> implements SessionSettings<S> {
     this.#beside.add(beside)
     beside.#closed = () => this.#beside.delete(beside)
     return beside
+  }
+
+  readonly heard = (): void => {
+    for (const listener of this.listeners) listener()
   }
 
   get path(): string {
@@ -123,6 +129,7 @@ export class OpenedStore<S extends AnySchema> implements SessionSettings<S> {
       this.writer?.settle()
     } finally {
       this.reading.end()
+      this.heard()
       try {
         this.#session.close()
       } finally {

@@ -182,6 +182,18 @@ export const COMMIT = new OptionTable('CommitOptions', {
   durability: oneOf<Durability>('full', 'process').orElse("the store's own"),
 })
 
+/** Rows of `ChangedOptions`. */
+export const CHANGED = new OptionTable('ChangedOptions', {
+  /** The commit after which a later one is waited for. */
+  after: whole().orElse('the commit that the store sees at the call'),
+  /** Aborting it rejects the promise with the signal's reason. */
+  signal: PROGRESS.rows.signal,
+  /** How often the store is looked at where the system does not tell of commits: on network file systems, for example. */
+  pollMs: whole({ min: 1, unit: 'milliseconds' }).or(100),
+})
+
+/** What `store.changed` waits for. */
+export type ChangedOptions = OptionsOf<typeof CHANGED>
 export type ReadingOptions = OptionsOf<typeof READING>
 /** How a store is opened or created. */
 export type StoreOptions = OptionsOf<typeof STORE>

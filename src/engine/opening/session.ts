@@ -57,6 +57,8 @@ export interface SessionSettings<S extends AnySchema> {
   readonly declared: Map<string, IndexDefinition>
   /** Raised whenever the set of indexes changes, or an index in it. */
   readonly epoch: { value: number }
+  /** Called after a commit of this process, when it can be seen. */
+  readonly heard: () => void
   /** Opens the file that has the name now, in a new session. This one is closed. */
   reopen(): void
 }

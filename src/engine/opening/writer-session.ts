@@ -10,6 +10,7 @@ import type { AnySchema } from '../../schema/index.ts'
 import type { AppliedState, Root } from '../format/root.ts'
 import type { Recovery } from '../recovery/recovery.ts'
 import type { Replay } from '../recovery/replay.ts'
+import { Bell } from '../sharing/bell.ts'
 import type { PublishedState } from '../sharing/publication.ts'
 import type { QuietSteps } from '../steps/steps.ts'
 import type { Session, SessionSettings } from './session.ts'
@@ -20,6 +21,7 @@ import { startWriting, type WritingParts } from './writing-parts.ts'
 export class WriterSession<S extends AnySchema> implements Session {
   readonly indexes: WriterIndexes<S>
   readonly #settings: SessionSettings<S>
+  readonly #bell: Bell
   #file: StoreFile
   /** Undefined before recovery is finished. */
   #parts: WritingParts | undefined
@@ -27,6 +29,7 @@ export class WriterSession<S extends AnySchema> implements Session {
   constructor(file: StoreFile, settings: SessionSettings<S>) {
     this.#file = file
     this.#settings = settings
+    this.#bell = new Bell(file.platform, file.path)
     this.indexes = new WriterIndexes(this, settings)
   }
 
@@ -98,6 +101,7 @@ export class WriterSession<S extends AnySchema> implements Session {
       this.#parts?.committer.close()
     } finally {
       this.indexes.close()
+      this.#bell.close()
       this.#file.publisher?.close()
       source.pool.close()
       if (this.#parts === undefined) this.#file.file.close()
@@ -118,8 +122,11 @@ export class WriterSession<S extends AnySchema> implements Session {
   }
 
   #beginWriting(file: StoreFile): void {
-    const { reading, options } = this.#settings
-    this.#parts = startWriting(file, reading, options, this.indexes.relay)
+    const { reading, options, heard } = this.#settings
+    this.#parts = startWriting(file, reading, options, this.indexes.relay, () => {
+      this.#bell.ring()
+      heard()
+    })
     this.indexes.committer = this.#parts.committer
   }
 

@@ -69,6 +69,7 @@ export function startWriting<S extends AnySchema>(
   { source, changed }: Reading<S>,
   options: StoreSettings,
   indexes: IndexRelay,
+  announce: () => void,
 ): WritingParts {
   const { codec, locator } = source
   const { platform, path, file, pool, addressing, root, identity, limits } = opened
@@ -84,6 +85,7 @@ export function startWriting<S extends AnySchema>(
   const committed = (): void => {
     changed()
     indexes.applied()
+    announce()
   }
   const committer = new Committer({
     file,
