@@ -21,6 +21,15 @@ import {
   JOURNAL_HEADER,
 } from '../src/engine/format/journal-format.ts'
 import {
+  FIRST_PLACE_BYTE,
+  JOINING_BYTE,
+  NETWORK_BYTE,
+  PLACE_BYTES,
+  PLACES,
+  READY_BYTE,
+  WRITER_BYTE,
+} from '../src/engine/format/lock-file.ts'
+import {
   DEFINITIONS_AT,
   FORMAT_VERSION,
   IDENTITY,
@@ -368,7 +377,7 @@ seed's u32 words s0, s1, s2 (little-endian). All arithmetic is modulo 2^32; \`>>
 | \`x.stride-journal-new-…\` | a journal that is being created; has no meaning yet |
 | \`x.stride-index\` | the indexes; can be rebuilt from the records |
 | \`x.stride-index-next\` | the indexes of a compacted file that is about to replace the data file; used instead of \`x.stride-index\` while that has an older generation |
-| \`x.stride-lock\` | the file of the system's locks: byte 0 is the writer's, byte 1 is used on network file systems, byte 2 is locked while the writer's shared words are valid. Writers by turns (\`lock: 'transaction'\`) lock byte 64 while they join the queue, and each one of the 64 bytes after it for its place. The content is the queue: for each place a float64 with the number of who had it last |
+| \`x.stride-lock\` | the file of the system's locks: byte ${WRITER_BYTE} is the writer's, byte ${NETWORK_BYTE} is used on network file systems, byte ${READY_BYTE} is locked while the writer's shared words are valid. Writers by turns (\`lock: 'transaction'\`) lock byte ${JOINING_BYTE} while they join the queue, and one of the ${PLACES} bytes from ${FIRST_PLACE_BYTE} on for their place. The content is the queue: for each place a float64 (${PLACE_BYTES} bytes) with the number of who had it last |
 | \`x.stride-bell\` | made by who waits for commits; the writer stores a byte into it after each commit |
 | \`x.stride-new-…\` | a file that is being written by creation, compact, backup or migrate; may be deleted when no process has it open |
 `

@@ -1,10 +1,7 @@
 /**
  * Who may open a store? Locks of the operating system on the file `x.stride-lock` decide (S0, S1, S5).
  *
- *   byte 0  exclusive, held by the writer
- *   byte 1  exclusive, held by any opener on a network file system, where one opener at a time is allowed
- *   byte 2  exclusive, held by the writer while its words in the shared page are valid
- *
+ * All of them are exclusive locks on single bytes (format/lock-file.ts).
  *   LK1  readers that ask for a writer never keep a writer out, however many ask. Most systems answer without a lock. On Windows, where
  *        asking takes a lock, a writer recognises such readers and waits for them.
  * Locks end with their process. The lock file is never renamed and never deleted, so that all openers have the same file.
@@ -15,10 +12,8 @@ import type { Platform, PlatformFile } from '../../mmap/platform.ts'
 import { blockFor } from '../../runtime/blocking-wait.ts'
 import { Deadline } from '../../runtime/monotonic.ts'
 import { lockPathOf } from '../format/file-names.ts'
+import { NETWORK_BYTE, READY_BYTE, WRITER_BYTE } from '../format/lock-file.ts'
 
-const WRITER_BYTE = 0
-const NETWORK_BYTE = 1
-const READY_BYTE = 2
 const POLL_MS = 5
 /** How long an opener waits at least, since a writer that has just ended may still hold its lock. */
 const PATIENCE_MS = 25

@@ -10,13 +10,7 @@
 
 import type { Platform, PlatformFile } from '../../mmap/platform.ts'
 import { lockPathOf } from '../format/file-names.ts'
-
-/** Bytes that are locked: while joining, and from the second one on for each place. */
-const JOINING_BYTE = 64
-const FIRST_PLACE_BYTE = 65
-/** How many openers can queue at once; further ones wait to join. */
-const PLACES = 64
-const NUMBER_BYTES = 8
+import { FIRST_PLACE_BYTE, JOINING_BYTE, PLACE_BYTES, PLACES } from '../format/lock-file.ts'
 
 export class TurnQueue {
   readonly #file: PlatformFile
@@ -40,9 +34,9 @@ export class TurnQueue {
       while (place < PLACES && !file.tryLock(FIRST_PLACE_BYTE + place, 'exclusive')) place++
       if (place === PLACES) return false
       this.#number = Math.max(0, ...numbers) + 1
-      const bytes = new Uint8Array(NUMBER_BYTES)
+      const bytes = new Uint8Array(PLACE_BYTES)
       new DataView(bytes.buffer).setFloat64(0, this.#number, true)
-      file.store(bytes, place * NUMBER_BYTES)
+      file.store(bytes, place * PLACE_BYTES)
       this.#place = place
       return true
     } finally {
@@ -79,11 +73,11 @@ export class TurnQueue {
 
   /** The numbers of all places; 0 where nobody was yet, or where the file has no number of ours. */
   #numbers(): number[] {
-    const bytes = new Uint8Array(PLACES * NUMBER_BYTES)
+    const bytes = new Uint8Array(PLACES * PLACE_BYTES)
     this.#file.read(bytes, 0)
     const view = new DataView(bytes.buffer)
     return Array.from({ length: PLACES }, (_, place) => {
-      const number = view.getFloat64(place * NUMBER_BYTES, true)
+      const number = view.getFloat64(place * PLACE_BYTES, true)
       return Number.isSafeInteger(number) && number > 0 && number < 2 ** 52 ? number : 0
     })
   }

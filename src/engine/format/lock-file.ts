@@ -1,0 +1,20 @@
+/**
+ * What do the bytes of the lock file mean? Most of them are only locked. Its content is the queue of writers by turns.
+ *
+ * Taking the locks: sharing/locks.ts. The queue: sharing/turn-queue.ts.
+ */
+
+/** Locked by the writer. */
+export const WRITER_BYTE = 0
+/** Locked by any opener on a network file system, where one opener at a time is allowed. */
+export const NETWORK_BYTE = 1
+/** Locked by the writer while its words in the shared page are valid. */
+export const READY_BYTE = 2
+/** Locked for a moment by who joins the queue. */
+export const JOINING_BYTE = 64
+/** Locked by who has the first place of the queue; the next bytes by those who have the other places. */
+export const FIRST_PLACE_BYTE = 65
+/** Places of the queue. */
+export const PLACES = 64
+/** The content has so many bytes for each place: a little-endian float64, the number of who had the place last. */
+export const PLACE_BYTES = 8
