@@ -27,6 +27,7 @@ export type {
   IndexedStoreOptions,
   MigrateOptions,
   StoreOptions,
+  TailOptions,
 } from './opening/options.ts'
 export type { SharedStore } from './opening/shared-store.ts'
 export { GONE } from './read/numbering.ts'
@@ -42,5 +43,6 @@ export { Snapshot } from './snapshots/snapshot.ts'
 export type { StoreStats } from './stats.ts'
 export type { ProgressOptions } from './steps/progress-options.ts'
 export { Store } from './store.ts'
+export type { TailBatch } from './tail/tail.ts'
 export { Transaction } from './transaction.ts'
 export { ConcurrentTransaction } from './transactions/concurrent-transaction.ts'

@@ -13,7 +13,7 @@ import type { StoreIndex } from './indexes/lookup/store-index.ts'
 import { type VerifyResult, verifyOpenStore } from './maintenance/verify.ts'
 import { NamedIndexes } from './opening/named-indexes.ts'
 import type { OpenedStore } from './opening/opened-store.ts'
-import { CHANGED, type ChangedOptions } from './opening/options.ts'
+import { CHANGED, type ChangedOptions, TAIL, type TailOptions } from './opening/options.ts'
 import { type SharedStore, shareStore } from './opening/shared-store.ts'
 import { RecordSet } from './read/record-set.ts'
 import type { Recovery } from './recovery/recovery.ts'
@@ -22,6 +22,7 @@ import { ReaderSnapshot } from './snapshots/reader-snapshot.ts'
 import { Snapshot } from './snapshots/snapshot.ts'
 import { WriterSnapshot } from './snapshots/writer-snapshot.ts'
 import { readStats, type StoreStats } from './stats.ts'
+import { type TailBatch, tail } from './tail/tail.ts'
 
 /** The indexes of a store by name. Only for the engine. */
 export let indexesOf: <S extends AnySchema, I>(store: ReadableStore<S, I>) => NamedIndexes<S>
@@ -111,6 +112,18 @@ export abstract class ReadableStore<S extends AnySchema, out I> extends RecordSe
     const { platform, path, file } = session.file
     const look = (): number => this.commitNumber
     return waitForCommit({ platform, path, file, pollMs, signal, listeners, look }, after ?? look())
+  }
+
+  /**
+   * Follows what is appended, by this process or another: each committed record once, in order, in batches. Deleted records are left out;
+   * records that were updated meanwhile are given as they are now. It waits for further commits until the loop is left, the signal is
+   * aborted or the store is closed, and keeps the process alive meanwhile. Numbers that `reuseNumbers` gives again are not followed.
+   * @throws {StrideError} at a step ERR_STRIDE_CLOSED, _REPLACED if the file was rewritten more than once between two steps; the reason
+   *   of `signal`; otherwise as `get`
+   */
+  tail(options?: TailOptions): AsyncGenerator<TailBatch<S>, void, undefined> {
+    const settings = TAIL.read(options, 'tail')
+    return tail<S>(this, this.#prepared(), settings)
   }
 
   /**

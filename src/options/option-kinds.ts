@@ -51,6 +51,17 @@ export function whole(bounds: WholeBounds = {}): Option<number> {
   })
 }
 
+/** A whole number from 0, or one of some words. */
+export function wholeOr<const Word extends string>(...words: readonly Word[]): Option<number | Word> {
+  const number = whole()
+  const type = `${wholeType({})}, ${words.map(word => `'${word}'`).join(' or ')}`
+  return new Option<number | Word>(type, (value, name) => {
+    if (words.includes(value as Word)) return value as Word
+    if (typeof value === 'number') return number.read(value, name)
+    throw new TypeError(`${name} must be ${type}: ${shown(value)}`)
+  })
+}
+
 function wholeType({ min = 0, max, orInfinity, isPowerOfTwo, isOctal, orNegative }: WholeBounds): string {
   const digits = (value: number): string => (isOctal ? `0o${value.toString(8)}` : String(value))
   const what = isPowerOfTwo ? 'a power of two' : 'a whole number'

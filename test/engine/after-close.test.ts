@@ -97,6 +97,7 @@ const STORE_ONLY: Calls<ItemStore> = {
   snapshot: store => store.snapshot(),
   refresh: store => store.refresh(),
   changed: store => store.changed(),
+  tail: store => store.tail(),
   createIndex: store => store.createIndex('other', { on: 'value' }),
   dropIndex: store => store.dropIndex('byKey'),
   transaction: store => store.transaction(() => 0),

@@ -150,6 +150,7 @@ const STORE: Readonly<Record<string, Row>> = {
   snapshot: NOTHING,
   refresh: NOTHING,
   changed: NOTHING,
+  tail: NOTHING,
   share: NOTHING,
   index: row(['byId'], { 0: NAME }),
   createIndex: row(['later', { on: 'id' }], {

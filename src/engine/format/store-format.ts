@@ -140,7 +140,7 @@ export const SHARED_WORDS = {
   sequence: 0,
   /** Counts writers that opened the store. A change tells readers that the old writer is gone. */
   writerGeneration: 1,
-  /** 1 once another file has this one's name. Openers then reopen. */
+  /** Above 0 once another file has this one's name: 1 after compact, 2 if records kept their numbers. Openers then reopen. */
   superseded: 2,
   /** The last commit that is stored in the data file. */
   commitNumber: 4,

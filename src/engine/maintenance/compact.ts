@@ -17,7 +17,7 @@ import type { StoreFile } from '../opening/store-file.ts'
 import type { WriterSession } from '../opening/writer-session.ts'
 import { GONE } from '../read/numbering.ts'
 import type { Reading } from '../read/reading.ts'
-import type { PublishedState } from '../sharing/publication.ts'
+import { COMPACTED, type PublishedState } from '../sharing/publication.ts'
 import type { Locator } from '../staging/locator.ts'
 import type { ProgressOptions } from '../steps/progress-options.ts'
 import { runInTurns, type Steps } from '../steps/steps.ts'
@@ -108,7 +108,7 @@ async function writeCompacted<S extends AnySchema>(
     isTold = true
     // Readers that open the store from now on wait until the new file is announced.
     lock.retract()
-    publisher.supersede()
+    publisher.supersede(COMPACTED)
   }
   try {
     const { storeId } = file.identity

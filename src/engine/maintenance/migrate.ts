@@ -20,7 +20,7 @@ import { buildInMemory } from '../indexes/lifecycle/memory-indexes.ts'
 import { freeNextIndexName } from '../indexes/lifecycle/next-index-file.ts'
 import { INDEXED_STORE, MIGRATION, type MigrateOptions } from '../opening/options.ts'
 import { locatorOver, openStoreFile, type StoreFile } from '../opening/store-file.ts'
-import type { Publisher } from '../sharing/publication.ts'
+import { type Publisher, SAME_NUMBERS } from '../sharing/publication.ts'
 import { runAtOnce, runInTurns, type Steps } from '../steps/steps.ts'
 import { type WholeFile, writeWhole, writeWholeAsync } from '../whole-files/whole-file.ts'
 import { StoreBuilder } from './store-builder.ts'
@@ -142,7 +142,7 @@ function synchronously(map: Migration['map']): Migration['map'] {
 function tellReaders(old: StoreFile): void {
   freeNextIndexName(old.platform, old.path, old.identity)
   old.lock.retract()
-  old.publisher?.supersede()
+  old.publisher?.supersede(SAME_NUMBERS)
 }
 
 function end(old: StoreFile): void {

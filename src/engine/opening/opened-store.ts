@@ -106,7 +106,7 @@ export class OpenedStore<S extends AnySchema> implements SessionSettings<S> {
     }
   }
 
-  reopen(): void {
+  reopen(): number {
     const { lock } = this.#session.file
     let file: StoreFile
     try {
@@ -119,6 +119,7 @@ export class OpenedStore<S extends AnySchema> implements SessionSettings<S> {
     this.reading.attach(sourceOf<S>(file, this.options, this.reading.source.numbering.newest))
     this.#session = this.#newSession(file)
     allSteps(this.start())
+    return file.identity.generation
   }
 
   close(): void {

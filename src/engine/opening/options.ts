@@ -14,6 +14,7 @@ import {
   oneOf,
   permissionBits,
   whole,
+  wholeOr,
   zodObject,
 } from '../../options/option-kinds.ts'
 import {
@@ -192,6 +193,21 @@ export const CHANGED = new OptionTable('ChangedOptions', {
   pollMs: whole({ min: 1, unit: 'milliseconds' }).or(100),
 })
 
+/** Rows of `TailOptions`. */
+export const TAIL = new OptionTable('TailOptions', {
+  /** Where it begins: at a record number, at the first record ('start'), or behind the last committed one ('end'). */
+  from: wholeOr('start', 'end').or('end'),
+  /** How many record numbers a batch covers at most. */
+  batch: whole({ min: 1, max: 1_000_000, unit: 'records' }).or(1000),
+  /** Aborting it ends the tail with the signal's reason. */
+  signal: PROGRESS.rows.signal,
+  /** How often the store is looked at where the system does not tell of commits. */
+  pollMs: CHANGED.rows.pollMs,
+})
+
+/** Where a tail begins, and how it reads. */
+export type TailOptions = OptionsOf<typeof TAIL>
+export type TailSettings = SettledOptions<typeof TAIL>
 /** What `store.changed` waits for. */
 export type ChangedOptions = OptionsOf<typeof CHANGED>
 export type ReadingOptions = OptionsOf<typeof READING>

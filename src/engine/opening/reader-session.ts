@@ -6,16 +6,18 @@
  * The state that it sees: reader-state.ts. Hiding later commits: held-commit.ts.
  */
 
+import { StrideError } from '../../errors.ts'
 import type { AnySchema } from '../../schema/index.ts'
-import { fileEnd } from '../format/root.ts'
+import { fileEnd, readRoot } from '../format/root.ts'
 import type { IndexDefinition } from '../indexes/keys/index-definition.ts'
 import type { IndexSet } from '../indexes/lifecycle/index-set.ts'
 import { ReaderIndexes } from '../indexes/lifecycle/reader-indexes.ts'
+import { LiveCounts } from '../read/numbering.ts'
 import type { Following } from '../read/reading.ts'
 import { HeldCommit, HeldCommitLost, snapshotGone } from '../recovery/held-commit.ts'
 import { type ReaderState, readState } from '../recovery/reader-state.ts'
 import { NOTHING_RECOVERED, type Recovery } from '../recovery/recovery.ts'
-import type { Follower, PublishedState } from '../sharing/publication.ts'
+import { type Follower, type PublishedState, SAME_NUMBERS } from '../sharing/publication.ts'
 import { allSteps, type QuietSteps } from '../steps/steps.ts'
 import { isCurrent } from '../whole-files/same-file.ts'
 import type { Session, SessionIndexes, SessionSettings } from './session.ts'
@@ -210,10 +212,32 @@ export class ReaderSession<S extends AnySchema> implements Session, Following, S
   }
 
   #openReplacement(): void {
-    const { reading } = this.#settings
+    const { numbering } = this.#settings.reading.source
+    const { generation } = this.file.identity
+    const live = this.#liveAtTheEnd()
     // Only the process that compacted knows the new record numbers.
-    reading.source.numbering.end(undefined)
+    numbering.end(undefined)
     this.close()
-    this.#settings.reopen()
+    // Between two compacts other records may have been deleted.
+    if (this.#settings.reopen() === generation + 1) numbering.replacedElsewhere(live)
+  }
+
+  /** Which records of the file were live when it was replaced; undefined if that cannot be told. */
+  #liveAtTheEnd(): LiveCounts | undefined {
+    const { file, addressing } = this.file
+    const { pool, locator } = this.#settings.reading.source
+    try {
+      const root = readRoot(file, addressing)
+      // Compact ends the journal before it copies, so the root counts everything.
+      if (root.journalSegment !== 0) return undefined
+      if (this.#follower.superseded === SAME_NUMBERS) return LiveCounts.ofDeleted(root.size, () => root.size)
+      pool.setEnd(Math.min(fileEnd(addressing, root), file.size()))
+      const { deletionBits } = locator
+      deletionBits.place(root.liveBitsOffset)
+      return LiveCounts.ofDeleted(root.size, n => deletionBits.nextDeleted(n, root.size))
+    } catch (error) {
+      if (error instanceof StrideError) return undefined
+      throw error
+    }
   }
 }

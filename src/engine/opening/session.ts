@@ -59,6 +59,6 @@ export interface SessionSettings<S extends AnySchema> {
   readonly epoch: { value: number }
   /** Called after a commit of this process, when it can be seen. */
   readonly heard: () => void
-  /** Opens the file that has the name now, in a new session. This one is closed. */
-  reopen(): void
+  /** Opens the file that has the name now, in a new session. This one is closed. @returns the generation of the file */
+  reopen(): number
 }

@@ -36,6 +36,11 @@ export function openSharedWords(file: PlatformFile): SharedWords {
   return file.sharedWords(SHARED_OFFSET, SHARED_WORD_COUNT)
 }
 
+/** Values of the word `superseded`. */
+export const COMPACTED = 1
+export const SAME_NUMBERS = 2
+export type Superseded = typeof COMPACTED | typeof SAME_NUMBERS
+
 /** The writer's side. The sequence stays odd until the first `publish`. */
 export class Publisher {
   readonly #words: SharedWords
@@ -76,9 +81,9 @@ export class Publisher {
    * Called before another file takes this one's name: openers of this one must reopen. Calling it before the rename keeps no reader on
    * the old file if this process dies right after the rename. A reader that reopens too early waits (locks.ts).
    */
-  supersede(): void {
+  supersede(kind: Superseded): void {
     this.begin()
-    this.#words.store(SHARED_WORDS.superseded, 1)
+    this.#words.store(SHARED_WORDS.superseded, kind)
     this.#end()
   }
   /** Called if the other file did not take the name. */
@@ -119,8 +124,12 @@ export class Follower {
     }
     return this.#sequenceWord
   }
+  /** How the file was replaced; 0 if it was not. */
+  get superseded(): number {
+    return this.#words.load(SHARED_WORDS.superseded)
+  }
   get isSuperseded(): boolean {
-    return this.#words.load(SHARED_WORDS.superseded) === 1
+    return this.superseded > 0
   }
   /** The state in the words. It is valid only while a writer is ready, and between two equal even sequences. */
   state(): PublishedState {
