@@ -28,6 +28,7 @@ export type {
   MigrateOptions,
   StoreOptions,
   TailOptions,
+  WatchOptions,
 } from './opening/options.ts'
 export type { SharedStore } from './opening/shared-store.ts'
 export { GONE } from './read/numbering.ts'
@@ -44,5 +45,6 @@ export type { StoreStats } from './stats.ts'
 export type { ProgressOptions } from './steps/progress-options.ts'
 export { Store } from './store.ts'
 export type { TailBatch } from './tail/tail.ts'
+export type { WatchedCommit } from './tail/watch.ts'
 export { Transaction } from './transaction.ts'
 export { ConcurrentTransaction } from './transactions/concurrent-transaction.ts'

@@ -13,7 +13,14 @@ import type { StoreIndex } from './indexes/lookup/store-index.ts'
 import { type VerifyResult, verifyOpenStore } from './maintenance/verify.ts'
 import { NamedIndexes } from './opening/named-indexes.ts'
 import type { OpenedStore } from './opening/opened-store.ts'
-import { CHANGED, type ChangedOptions, TAIL, type TailOptions } from './opening/options.ts'
+import {
+  CHANGED,
+  type ChangedOptions,
+  TAIL,
+  type TailOptions,
+  WATCH,
+  type WatchOptions,
+} from './opening/options.ts'
 import { type SharedStore, shareStore } from './opening/shared-store.ts'
 import { RecordSet } from './read/record-set.ts'
 import type { Recovery } from './recovery/recovery.ts'
@@ -23,6 +30,7 @@ import { Snapshot } from './snapshots/snapshot.ts'
 import { WriterSnapshot } from './snapshots/writer-snapshot.ts'
 import { readStats, type StoreStats } from './stats.ts'
 import { type TailBatch, tail } from './tail/tail.ts'
+import { type WatchedCommit, watchCommits } from './tail/watch.ts'
 
 /** The indexes of a store by name. Only for the engine. */
 export let indexesOf: <S extends AnySchema, I>(store: ReadableStore<S, I>) => NamedIndexes<S>
@@ -124,6 +132,18 @@ export abstract class ReadableStore<S extends AnySchema, out I> extends RecordSe
   tail(options?: TailOptions): AsyncGenerator<TailBatch<S>, void, undefined> {
     const settings = TAIL.read(options, 'tail')
     return tail<S>(this, this.#prepared(), settings)
+  }
+
+  /**
+   * Gives each commit after this call, of this process or another: the records that it appended and the numbers of those that it changed.
+   * They are read from the journal. If a commit is not there any more, or the file was replaced as by `compact`, one entry with
+   * `missed: true` stands for what is not known: read the store again. It waits for further commits until the loop is left, the signal is
+   * aborted or the store is closed, and keeps the process alive meanwhile.
+   * @throws {StrideError} at a step ERR_STRIDE_CLOSED, otherwise as `refresh`; the reason of `signal`
+   */
+  watch(options?: WatchOptions): AsyncGenerator<WatchedCommit, void, undefined> {
+    const settings = WATCH.read(options, 'watch')
+    return watchCommits(this.#prepared(), settings)
   }
 
   /**

@@ -98,6 +98,7 @@ const STORE_ONLY: Calls<ItemStore> = {
   refresh: store => store.refresh(),
   changed: store => store.changed(),
   tail: store => store.tail(),
+  watch: store => store.watch(),
   createIndex: store => store.createIndex('other', { on: 'value' }),
   dropIndex: store => store.dropIndex('byKey'),
   transaction: store => store.transaction(() => 0),

@@ -151,6 +151,7 @@ const STORE: Readonly<Record<string, Row>> = {
   refresh: NOTHING,
   changed: NOTHING,
   tail: NOTHING,
+  watch: NOTHING,
   share: NOTHING,
   index: row(['byId'], { 0: NAME }),
   createIndex: row(['later', { on: 'id' }], {

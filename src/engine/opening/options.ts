@@ -208,6 +208,19 @@ export const TAIL = new OptionTable('TailOptions', {
 /** Where a tail begins, and how it reads. */
 export type TailOptions = OptionsOf<typeof TAIL>
 export type TailSettings = SettledOptions<typeof TAIL>
+
+/** Rows of `WatchOptions`. */
+export const WATCH = new OptionTable('WatchOptions', {
+  /** Aborting it ends the loop with the signal's reason. */
+  signal: PROGRESS.rows.signal,
+  /** How often the store is looked at where the system does not tell of commits. */
+  pollMs: CHANGED.rows.pollMs,
+})
+
+/** How `store.watch` waits for commits. */
+export type WatchOptions = OptionsOf<typeof WATCH>
+export type WatchSettings = SettledOptions<typeof WATCH>
+
 /** What `store.changed` waits for. */
 export type ChangedOptions = OptionsOf<typeof CHANGED>
 export type ReadingOptions = OptionsOf<typeof READING>
