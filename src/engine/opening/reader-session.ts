@@ -127,6 +127,9 @@ export class ReaderSession<S extends AnySchema> implements Session, Following, S
       // A reading whose own code catches this is repeated nevertheless.
       throw error instanceof HeldCommitLost ? this.#lost() : error
     }
+    // An index file of the next generation has its name only once this file is superseded.
+    if (this.#indexes.set === undefined && this.#follower.isSuperseded)
+      throw this.#lost('another process replaced the file')
     if (this.#indexes.set !== before || before?.recordsEnd !== end) epoch.value++
     this.#seen = reader
     return this.#indexes.set
