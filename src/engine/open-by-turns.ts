@@ -31,7 +31,8 @@ export function* openByTurns<S extends AnySchema>(
       path: file.path,
       lockTimeoutMs,
       queue: new TurnQueue(file.platform, file.path, file.file),
-      open: () => stepsInTurns(Store.opening<S>(path, schema, writing)),
+      // Whatever happens to the working folder or to the name, a turn writes the file that is read here.
+      open: () => stepsInTurns(Store.opening<S>(file.path, schema, { ...writing, create: false })),
     })
   const read = (): QuietSteps<Store<S>> => Store.opening<S>(path, schema, reading, undefined, turnsOf)
   const make = function* (): QuietSteps<Store<S>> {

@@ -68,7 +68,12 @@ export class Store<S extends AnySchema = AnySchema, out I = NoIndexes> extends R
     const Reader = readerClassOf(Store, codec, follower !== undefined)
     const store = new Reader(opened) as Store<S, I>
     yield* opened.start()
-    store.#turns = turnsOf?.(opened)
+    try {
+      store.#turns = turnsOf?.(opened)
+    } catch (error) {
+      opened.close()
+      throw error
+    }
     return store
   }
 
@@ -212,8 +217,10 @@ export class Store<S extends AnySchema = AnySchema, out I = NoIndexes> extends R
       throw new TypeError(`transaction takes a function: ${shown(callback)}`)
     }
     const durability = this.#permission.durabilityOf(options, 'transaction')
-    if (this.#turns !== undefined)
+    if (this.#turns !== undefined) {
+      if (this.#permission.isInTransaction) throw nestedTransaction()
       return this.#turns.run(writer => this.#transactionIn(writer, callback, durability))
+    }
     if (this.#transaction !== undefined) {
       this.#transaction.hadNested = true
       throw nestedTransaction()

@@ -2,7 +2,7 @@
  * What engine tests share: folders that go away, the record of the design, and values derived from a number.
  */
 
-import { mkdtempSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { ascii, type StoreOptions, StrideError, u8, utf8 } from 'stridedb'
@@ -46,6 +46,19 @@ export const BACKENDS: readonly { readonly name: string; readonly options: Store
   { name: 'mapped', options: { backend: 'mapped', windowBytes: 65_536, maxMappedBytes: 3 * 70_000 } },
   { name: 'file', options: { backend: 'file' } },
 ]
+
+/** On Linux: the files of a store, also unlinked ones, of which this process has a descriptor. */
+export function descriptorsOf(path: string): string[] {
+  const targets: string[] = []
+  for (const fd of readdirSync('/proc/self/fd')) {
+    try {
+      targets.push(readlinkSync(`/proc/self/fd/${fd}`))
+    } catch {
+      // The descriptor that listed the folder is closed by now.
+    }
+  }
+  return targets.filter(target => target.startsWith(path))
+}
 
 const folders: string[] = []
 

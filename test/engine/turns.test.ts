@@ -6,15 +6,19 @@
 
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { existsSync, mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { openStore, openStoreAsync, type StoreOptions } from 'stridedb'
+import { openStore, openStoreAsync, type StoreOptions, StrideError } from 'stridedb'
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
+import { WRITER_BYTE } from '../../src/engine/format/lock-file.ts'
 import { TurnQueue } from '../../src/engine/sharing/turn-queue.ts'
+import { WriterTurns } from '../../src/engine/sharing/writer-turns.ts'
+import type { Platform } from '../../src/mmap/platform.ts'
 import { createSimulatedPlatform } from '../../src/mmap/simulated/simulated-platform.ts'
 import { childScript } from '../child-scripts.ts'
-import { codeOf, codeOfAsync, temporaryFolder } from './support.ts'
+import { codeOf, codeOfAsync, descriptorsOf, temporaryFolder } from './support.ts'
 
 const Counter = z.object({ id: z.uint32(), value: z.uint32() })
 const INDEXES = { byId: { on: 'id', unique: true } } as const
@@ -30,11 +34,11 @@ const count = (store: ReturnType<typeof byTurns>) =>
     return tx.append({ id: tx.size, value: 0 })
   })
 
+const queuesOn = (platform: Platform, many: number): TurnQueue[] =>
+  Array.from({ length: many }, () => new TurnQueue(platform, 'x.stride'))
+
 describe('the queue', () => {
-  const queues = (many: number): TurnQueue[] => {
-    const platform = createSimulatedPlatform()
-    return Array.from({ length: many }, () => new TurnQueue(platform, 'x.stride'))
-  }
+  const queues = (many: number): TurnQueue[] => queuesOn(createSimulatedPlatform(), many)
 
   test('gives turns in the order of joining, past those who left or died', () => {
     const [a, b, c, d] = queues(4) as [TurnQueue, TurnQueue, TurnQueue, TurnQueue]
@@ -68,6 +72,72 @@ describe('the queue', () => {
       false,
     ])
   })
+
+  test('gives a place back if its number cannot be stored', () => {
+    let isFull = false
+    const platform = createSimulatedPlatform({
+      observer: () => {
+        if (isFull) throw new StrideError('ERR_STRIDE_NO_SPACE', 'The disk is full')
+      },
+    })
+    const [full, waiting] = queuesOn(platform, 2)
+    // The numbers of earlier owners stay in the table.
+    for (let i = 0; i < 2; i++) {
+      waiting?.tryJoin()
+      waiting?.leave()
+    }
+    isFull = true
+    expect(codeOf(() => full?.tryJoin())).toBe('ERR_STRIDE_NO_SPACE')
+    isFull = false
+    expect([waiting?.tryJoin(), waiting?.isFirst()]).toEqual([true, true])
+  })
+
+  test('is not harmed by foreign numbers in the table', () => {
+    const platform = createSimulatedPlatform()
+    const [a, b] = queuesOn(platform, 2)
+    const file = platform.open('x.stride-lock', { access: 'readwrite', create: 'missing' })
+    file.store(new Uint8Array(new Float64Array([Number.NaN, -1, 0, 0, 2 ** 52 - 1]).buffer), 0)
+    expect([a?.tryJoin(), b?.tryJoin(), a?.isFirst(), b?.isFirst()]).toEqual([true, true, true, false])
+  })
+
+  test('looks whether a writer has the store before it opens it, since opening blocks', async () => {
+    const platform = createSimulatedPlatform()
+    const [queue] = queuesOn(platform, 1) as [TurnQueue]
+    const lock = platform.open('x.stride-lock', { access: 'readwrite', create: 'missing' })
+    lock.tryLock(WRITER_BYTE, 'exclusive')
+    let opened = 0
+    const open = async () => {
+      opened++
+      return { close: () => undefined, closeAsync: async () => undefined }
+    }
+    const turns = new WriterTurns({ path: 'x.stride', lockTimeoutMs: 1, queue, open })
+    expect(await codeOfAsync(turns.run(async () => 0))).toBe('ERR_STRIDE_BUSY')
+    expect(opened).toBe(0)
+    lock.unlock(WRITER_BYTE)
+    expect([await turns.run(async () => 7), opened]).toEqual([7, 1])
+    turns.close()
+  })
+})
+
+test('a turn never makes another file, whatever happens to the name', async () => {
+  const path = newPath()
+  using store = byTurns(path)
+  await count(store)
+  // The same turn goes on for calls that follow at once.
+  await store.closeAsync()
+  using again = byTurns(path)
+  for (const end of ['', '-index', '-journal']) rmSync(path + end, { force: true })
+  expect(await codeOfAsync(count(again))).toBe('ERR_STRIDE_NOT_FOUND')
+  expect(existsSync(path)).toBe(false)
+})
+
+test.skipIf(process.platform !== 'linux')('an opening by turns that fails leaves no descriptor', () => {
+  const path = newPath()
+  openStore(path, Counter).close()
+  rmSync(`${path}-lock`)
+  mkdirSync(`${path}-lock`)
+  expect(codeOf(() => openStore(path, Counter, { lock: 'transaction' }))).toBe('ERR_STRIDE_IS_DIRECTORY')
+  expect(descriptorsOf(path)).toEqual([])
 })
 
 describe.each(['mapped', 'file'] as const)('by turns, %s', backend => {
@@ -111,12 +181,13 @@ describe.each(['mapped', 'file'] as const)('by turns, %s', backend => {
       throw new RangeError('never mind')
     })
     expect(await codeOfAsync(thrown)).toContain('never mind')
+    let inner: Promise<unknown> | undefined
     const nested = store.transaction(tx => {
       tx.update(0, { value: 1 })
-      void store.transaction(() => 0).catch(() => undefined)
+      inner = codeOfAsync(store.transaction(other => other.update(0, { value: 50 })))
       return codeOf(() => store.close())
     })
-    expect(await nested).toBe('ERR_STRIDE_TRANSACTION')
+    expect([await nested, await inner]).toEqual(['ERR_STRIDE_TRANSACTION', 'ERR_STRIDE_TRANSACTION'])
     const promised = store.transaction((async () => 0) as never)
     expect(await codeOfAsync(promised)).toBe('ERR_STRIDE_TRANSACTION')
     expect([await count(store), store.field(0, 'value')]).toEqual([2, 2])

@@ -35,9 +35,9 @@ export class OpenedStore<S extends AnySchema> implements SessionSettings<S> {
   readonly epoch = { value: 0 }
   readonly #schema: S | undefined
   #session: WriterSession<S> | ReaderSession<S>
-  /** Other openings by `beside`. */
   /** Who wants to know of each commit of this process, and of the end. */
   readonly listeners = new Set<() => void>()
+  /** Other openings by `beside`. */
   readonly #beside = new Set<OpenedStore<S>>()
   #closed = (): void => undefined
 
@@ -99,6 +99,7 @@ export class OpenedStore<S extends AnySchema> implements SessionSettings<S> {
       yield* session.start()
     } catch (error) {
       this.reading.end()
+      this.#closeBeside()
       this.#closed()
       session.abandon()
       session.file.lock.release()
@@ -113,6 +114,7 @@ export class OpenedStore<S extends AnySchema> implements SessionSettings<S> {
       file = this.#openReplacement({ ...this.options, create: false }, lock)
     } catch (error) {
       this.reading.end()
+      this.#closeBeside()
       lock.release()
       throw error
     }
@@ -124,7 +126,7 @@ export class OpenedStore<S extends AnySchema> implements SessionSettings<S> {
 
   close(): void {
     if (this.reading.isClosed) return
-    for (const beside of this.#beside) beside.close()
+    this.#closeBeside()
     this.#closed()
     try {
       this.writer?.settle()
@@ -137,6 +139,11 @@ export class OpenedStore<S extends AnySchema> implements SessionSettings<S> {
         this.#session.file.lock.release()
       }
     }
+  }
+
+  /** Ends the openings that use the lock of this one, before it is released. */
+  #closeBeside(): void {
+    for (const beside of this.#beside) beside.close()
   }
 
   /** Opens the file that has the name now. */

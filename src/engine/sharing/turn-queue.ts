@@ -10,7 +10,7 @@
 
 import type { Platform, PlatformFile } from '../../mmap/platform.ts'
 import { lockPathOf } from '../format/file-names.ts'
-import { FIRST_PLACE_BYTE, JOINING_BYTE, PLACE_BYTES, PLACES } from '../format/lock-file.ts'
+import { FIRST_PLACE_BYTE, JOINING_BYTE, PLACE_BYTES, PLACES, WRITER_BYTE } from '../format/lock-file.ts'
 
 export class TurnQueue {
   readonly #file: PlatformFile
@@ -29,16 +29,20 @@ export class TurnQueue {
     if (this.#place >= 0) return true
     if (!file.tryLock(JOINING_BYTE, 'exclusive')) return false
     try {
-      const numbers = this.#numbers()
+      const numbers = this.#numbers().filter((number, place) => number > 0 && this.#isTaken(place))
       let place = 0
       while (place < PLACES && !file.tryLock(FIRST_PLACE_BYTE + place, 'exclusive')) place++
       if (place === PLACES) return false
+      this.#place = place
       this.#number = Math.max(0, ...numbers) + 1
       const bytes = new Uint8Array(PLACE_BYTES)
       new DataView(bytes.buffer).setFloat64(0, this.#number, true)
       file.store(bytes, place * PLACE_BYTES)
-      this.#place = place
       return true
+    } catch (error) {
+      // A place with the number of an earlier owner would keep others waiting.
+      this.leave()
+      throw error
     } finally {
       file.unlock(JOINING_BYTE)
     }
@@ -51,6 +55,11 @@ export class TurnQueue {
   /** Whether anyone joined later. */
   isWaitedFor(): boolean {
     return this.#isOther(number => number > this.#number)
+  }
+
+  /** Whether a writer has the store open. Opening the store beside it would block for a moment. */
+  isWriterOpen(): boolean {
+    return this.#file.isLocked(WRITER_BYTE)
   }
 
   /** Gives the place back. Twice is fine. */
@@ -66,9 +75,12 @@ export class TurnQueue {
 
   #isOther(counts: (number: number) => boolean): boolean {
     return this.#numbers().some(
-      (number, place) =>
-        place !== this.#place && counts(number) && this.#file.isLocked(FIRST_PLACE_BYTE + place),
+      (number, place) => place !== this.#place && counts(number) && this.#isTaken(place),
     )
+  }
+
+  #isTaken(place: number): boolean {
+    return this.#file.isLocked(FIRST_PLACE_BYTE + place)
   }
 
   /** The numbers of all places; 0 where nobody was yet, or where the file has no number of ours. */

@@ -100,7 +100,7 @@ export class WriterTurns<W extends TurnWriter> {
     const { queue, open } = this.#settings
     let pause = PAUSE_MS_MIN
     while (!this.#isClosed) {
-      if (queue.tryJoin() && queue.isFirst()) {
+      if (queue.tryJoin() && queue.isFirst() && !queue.isWriterOpen()) {
         try {
           const writer = await open()
           this.#writer = writer

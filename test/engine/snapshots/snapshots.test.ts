@@ -7,11 +7,11 @@ import { once } from 'node:events'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
-import { openStore, type Snapshot } from 'stridedb'
+import { migrateStore, openStore, type Snapshot } from 'stridedb'
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
 import { childScript } from '../../child-scripts.ts'
-import { codeOf, temporaryFolder } from '../support.ts'
+import { codeOf, descriptorsOf, temporaryFolder } from '../support.ts'
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url))
 const Item = z.object({ id: z.uint32(), value: z.uint32() })
@@ -225,4 +225,18 @@ test('a snapshot of a reader outlives a writer that is killed, and the next one 
   ])
   next.child.kill('SIGKILL')
   await once(next.child, 'exit')
+})
+
+test('a snapshot ends with a reader that cannot open the migrated file', () => {
+  const path = join(temporaryFolder(), 'items.stride')
+  const writer = openStore(path, Item)
+  writer.appendMany(items(10))
+  writer.commitSync()
+  writer.close()
+  using reader = openStore(path, { readOnly: true })
+  using snapshot = reader.snapshot()
+  migrateStore(path, Item.extend({ more: z.uint32() }), ({ id, value }) => ({ id, value, more: 0 }) as never)
+  expect(codeOf(() => reader.get(0))).toBe('ERR_STRIDE_SCHEMA_MISMATCH')
+  expect(codeOf(() => snapshot.get(0))).toBe('ERR_STRIDE_CLOSED')
+  if (process.platform === 'linux') expect(descriptorsOf(path)).toEqual([])
 })
