@@ -26,6 +26,7 @@ import { writeWholeAsync } from '../whole-files/whole-file.ts'
 import { StoreBuilder } from './store-builder.ts'
 
 const BYTES_A_TURN = 4 * 1024 * 1024
+const COMPACTED_WHY = 'the store was compacted'
 
 /** The file to copy, and its state. */
 interface Compactable {
@@ -56,9 +57,12 @@ export async function compactStore<S extends AnySchema>(
   await checkpoints
   reading.assertOpen()
   // Records get other numbers, and indexes are written from pages without pending entries.
-  reading.source.locator.staging.versions.endAll('the store was compacted')
+  const { versions } = reading.source.locator.staging
+  versions.endAll(COMPACTED_WHY)
   committer.endJournal()
   const { moved, indexes } = await writeCompacted(session, reading, options)
+  // Snapshots may have been opened meanwhile.
+  versions.endAll(COMPACTED_WHY)
   reading.source.numbering.end(moved)
   try {
     session.close()

@@ -133,6 +133,36 @@ describe.each(['mapped', 'file', 'memory'] as const)('a snapshot, %s', backend =
     expect(store.stats()).toMatchObject({ openSnapshots: 0, versionBytes: 0 })
   })
 
+  test('is gone after a compact, also if it was opened while the compact ran', async () => {
+    using store = filled()
+    const before = store.snapshot()
+    const compacting = store.compact()
+    const snapshots = [before]
+    let isOver = false
+    void compacting.finally(() => (isOver = true))
+    while (!isOver) {
+      const snapshot = store.snapshot()
+      expect(snapshot.gather('value')).toHaveLength(100)
+      snapshots.push(snapshot)
+      await new Promise(done => setImmediate(done))
+    }
+    await compacting
+    // The last ones may have been opened after it.
+    expect(snapshots.length).toBeGreaterThan(2)
+    for (const snapshot of snapshots) {
+      const calls = [
+        () => snapshot.gather('value'),
+        () => snapshot.field(3, 'value'),
+        () => [...snapshot],
+        () => snapshot.index('byId').number(3),
+      ]
+      for (const call of calls)
+        expect(['ERR_STRIDE_SNAPSHOT_GONE', 'nothing was thrown']).toContain(codeOf(call))
+    }
+    expect(codeOf(() => before.gather('value'))).toBe('ERR_STRIDE_SNAPSHOT_GONE')
+    expect(store.stats().openSnapshots).toBeLessThanOrEqual(1)
+  })
+
   test('gives back what was kept for it at its close', () => {
     using store = filled()
     const [older, newer] = [store.snapshot(), store.snapshot()]
