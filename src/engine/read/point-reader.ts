@@ -6,6 +6,8 @@
  *        `changed`, and the pool calls its watcher when a window goes. Either ends the hot range before anything else happens.
  *   PO3  beside a writer of another process, a value counts only if the writer's sequence after the read is the one for which the
  *        record was found (RD5 of schema/reader.ts). Otherwise the record is copied between two equal sequences and read from the copy.
+ *   PO4  a record that is not hot, but live and unchanged in the file, is first looked for in the windows of earlier reads
+ *        (near-windows.ts). What ends the hot range also ends these windows.
  * Generated code for the same: schema/reader.ts. Where a record is that is not hot: locator.ts. The source that is read: reading.ts.
  */
 
@@ -25,6 +27,7 @@ import { checkRecordNumber } from '../format/addressing.ts'
 import { noRecord } from '../numbers/record-numbers.ts'
 import type { Follower } from '../sharing/publication.ts'
 import type { RecordLayers } from '../staging/record-layers.ts'
+import { type NearWindow, NearWindows } from './near-windows.ts'
 import type { Reading } from './reading.ts'
 
 /** Positions in a window are 32-bit numbers. */
@@ -42,6 +45,7 @@ export abstract class PointReader<S extends AnySchema> extends ReaderBase {
   readonly #locating = new OutOfLine((n: number) => this.#locate(n))
   readonly #getting = new OutOfLine((n: number) => this.#getElsewhere(n))
   readonly #settling = new OutOfLine((n: number) => this.#settle(n))
+  readonly #near = new NearWindows()
   /** Memory for a record whose read in place was disturbed. */
   #copy: RecordBytes | undefined
 
@@ -50,7 +54,10 @@ export abstract class PointReader<S extends AnySchema> extends ReaderBase {
     super()
     this.#reading = reading
     this.#callOthers()
-    reading.watch(() => readerAccess.cool(this))
+    reading.watch(() => {
+      readerAccess.cool(this)
+      this.#near.clear()
+    })
   }
 
   static {
@@ -187,23 +194,38 @@ export abstract class PointReader<S extends AnySchema> extends ReaderBase {
 
   /** Points view and bytes at record n as the locator finds it. @returns as `#copied` */
   #place(n: number): number {
+    const { locator, pool, addressing, windowBytes } = this.#reading.source
+    const isInPlace = pool.live && locator.isInPlace(n)
+    const near = isInPlace ? this.#near.find(addressing, windowBytes, n) : undefined
+    if (near !== undefined) return this.#pointAt(near, n)
     readerAccess.cool(this)
-    const { locator, pool } = this.#reading.source
     const found = locator.find(n)
     if (found === undefined) return -1
     readerAccess.point(this, found)
     const { at } = locator
-    if (pool.live && locator.isPlain && n < locator.staging.tailStart) this.#warm(found as Window, n)
+    if (isInPlace) this.#keep(found as Window, n)
     return at
   }
 
-  /** Makes the records around n, which lies in this window, hot. */
-  #warm(window: Window, n: number): void {
+  /** Keeps the window in which record n was found. */
+  #keep(window: Window, n: number): void {
     const { start, end, isCopy } = window
     if (isCopy || end - start > HOT_BYTES_MAX) return
-    const { locator } = this.#reading.source
+    const { locator, addressing, windowBytes } = this.#reading.source
     locator.stretch(window, n)
-    readerAccess.heat(this, locator.first, locator.count | 0, locator.at | 0)
+    const { first, count, at } = locator
+    const near = { window, first, count, at }
+    this.#near.keep(addressing, windowBytes, n, near)
+    this.#pointAt(near, n)
+  }
+
+  /** Points view and bytes at a kept window, whose records become hot if none of them can be changed. @returns as `#copied` */
+  #pointAt({ window, first, count, at }: NearWindow, n: number): number {
+    const { locator, addressing } = this.#reading.source
+    readerAccess.point(this, window)
+    if (locator.isPlain) readerAccess.heat(this, first, count | 0, at | 0)
+    else readerAccess.heat(this, 0, 0, 0)
+    return at + (n - first) * addressing.stride
   }
 }
 

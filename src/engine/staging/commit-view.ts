@@ -66,9 +66,13 @@ export class CommitView implements ChangeableLayers, OpenView {
   }
 
   find(n: number): number | undefined {
-    const own = this.#own.get(n)
-    if (own !== undefined) return this.#lend(own, 0)
-    if (n >= this.baseSize || this.#own.has(n)) return DELETED
+    // A snapshot has no changes of its own.
+    if (this.#own.size > 0) {
+      const own = this.#own.get(n)
+      if (own !== undefined) return this.#lend(own, 0)
+      if (this.#own.has(n)) return DELETED
+    }
+    if (n >= this.baseSize) return DELETED
     const version = this.#versions.find(n, this.commitNumber)
     if (version !== undefined) return version.image === undefined ? DELETED : this.#lend(version.image, 0)
     const slot = this.#staging.findSealed(n)

@@ -87,6 +87,17 @@ export class Locator<L extends RecordLayers = Staging> {
     return this.addressing.stride === this.addressing.recordSize && !this.#checked.isEach
   }
 
+  /**
+   * Whether record n is in the file, live and unchanged, so that a window which showed it before still does. May say no for a record of
+   * which each read has to be compared or noted.
+   */
+  isInPlace(n: number): boolean {
+    const { staging } = this
+    if (n >= staging.tailStart || this.#checked.isEach) return false
+    if (staging.changeCount > 0 && staging.find(n) !== undefined) return false
+    return !this.deletionBits.exists || n >= staging.baseSize || !this.deletionBits.isDeleted(n)
+  }
+
   isLive(n: number): boolean {
     if (n >= this.staging.size) return false
     if (this.staging.changeCount > 0) {

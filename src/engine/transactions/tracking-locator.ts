@@ -23,6 +23,11 @@ export class TrackingLocator extends Locator<CommitView> {
     return super.find(n, ahead)
   }
 
+  /** Each read goes through `find`, which notes it. */
+  override isInPlace(_: number): boolean {
+    return false
+  }
+
   override isLive(n: number): boolean {
     if (!this.#isWalking) this.#reads.add(n)
     return super.isLive(n)
