@@ -7,7 +7,7 @@ export { codecFromCanonical, codecOf, layoutFromCanonical } from './codec-of.ts'
 export type { Column } from './column.ts'
 export { type FoundField, findFields, unknownField } from './fields.ts'
 export { isRawCode } from './fit.ts'
-export type { Row } from './infer.ts'
+export type { At, Bare, Defined, IsAny, Row, ShapeOf, TypeOf } from './infer.ts'
 export {
   BIGINTS,
   isContainer,

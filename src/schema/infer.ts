@@ -21,7 +21,7 @@ export type Infer<S extends z.ZodType> = z.output<S>
 // A schema is recognised by its definition, as in zod-reader.ts. Comparing it with Zod's classes, member by member, takes the compiler
 // ten times as long (docs/performance.md, "Types").
 /** A schema with this definition. */
-interface Defined<Def> {
+export interface Defined<Def> {
   /** Zod's own. */
   readonly _zod: { readonly def: Def }
 }
@@ -29,18 +29,19 @@ interface Defined<Def> {
 type WrapperType = 'nullable' | 'optional' | 'default' | 'prefault' | 'readonly'
 
 /** A schema without nullable, optional, default and readonly. */
-type Bare<S> = S extends Defined<{ readonly type: WrapperType; readonly innerType: infer I }> ? Bare<I> : S
+export type Bare<S> =
+  S extends Defined<{ readonly type: WrapperType; readonly innerType: infer I }> ? Bare<I> : S
 
 /** Zod's name for the type of a schema. */
-type TypeOf<S> = S extends Defined<{ readonly type: infer T }> ? T : unknown
+export type TypeOf<S> = S extends Defined<{ readonly type: infer T }> ? T : unknown
 /** Whether nothing is known of a schema: it may be of any type. */
-type IsAny<S> = 'object' | 'string' extends TypeOf<S> ? true : false
+export type IsAny<S> = 'object' | 'string' extends TypeOf<S> ? true : false
 
 /** null and undefined, as far as a field's wrappers allow them. */
 type Missing<S> = S extends z.core.SomeType ? Extract<z.output<S>, null | undefined> : never
 
 /** The fields of an object's schema. */
-type ShapeOf<S> =
+export type ShapeOf<S> =
   Bare<S> extends Defined<{ readonly type: 'object'; readonly shape: infer Shape }> ? Shape : never
 
 /** Dotted paths of a schema's fields: 'price' | 'position' | 'position.x'. Any string where the schema is not known. */
@@ -52,23 +53,33 @@ export type FieldName<S> =
 /** Paths of the fields inside field K. */
 type Inner<K extends string, S> = TypeOf<Bare<S>> extends 'object' ? `${K}.${FieldName<Bare<S>>}` : never
 
-/** The schema at a path. */
-type At<S, Path extends string> = Path extends keyof ShapeOf<S>
-  ? ShapeOf<S>[Path]
-  : Path extends `${infer Head}.${infer Rest}`
-    ? Head extends keyof ShapeOf<S>
-      ? At<ShapeOf<S>[Head], Rest>
-      : never
+/** The schema of a member: a field of an object, an element of a tuple or an array. */
+type MemberAt<S, Name extends string> =
+  Bare<S> extends Defined<infer Def>
+    ? Def extends { readonly type: 'object'; readonly shape: infer Members }
+      ? Name extends keyof Members
+        ? Members[Name]
+        : never
+      : Def extends { readonly type: 'tuple'; readonly items: infer Members }
+        ? Name extends keyof Members & `${number}`
+          ? Members[Name]
+          : never
+        : Def extends { readonly type: 'array'; readonly element: infer Element }
+          ? Name extends `${number}`
+            ? Element
+            : never
+          : never
     : never
 
-/** null and undefined that objects around a field may add to it. */
-type Around<S, Path extends string> = Path extends keyof ShapeOf<S>
-  ? never
-  : Path extends `${infer Head}.${infer Rest}`
-    ? Head extends keyof ShapeOf<S>
-      ? Missing<ShapeOf<S>[Head]> | Around<ShapeOf<S>[Head], Rest>
-      : never
-    : never
+/** The schema at a path. */
+export type At<S, Path extends string> = Path extends `${infer Head}.${infer Rest}`
+  ? At<MemberAt<S, Head>, Rest>
+  : MemberAt<S, Path>
+
+/** null and undefined that objects, tuples and arrays around a field may add to it. */
+type Around<S, Path extends string> = Path extends `${infer Head}.${infer Rest}`
+  ? Missing<MemberAt<S, Head>> | Around<MemberAt<S, Head>, Rest>
+  : never
 
 /** The value of the field at a path; null or undefined too where an object around it may be. */
 export type FieldValue<S, Path extends string> =

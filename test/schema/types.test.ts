@@ -92,6 +92,8 @@ describe('types', () => {
     expectTypeOf<FieldValue<S, 'gone.x'>>().toEqualTypeOf<number | undefined>()
     expectTypeOf<FieldValue<S, 'gone.deep.y'>>().toEqualTypeOf<boolean | null | undefined>()
     expectTypeOf<FieldValue<S, 'side'>>().toEqualTypeOf<'buy' | 'sell'>()
+    expectTypeOf<FieldValue<S, 'mixed.0' | 'list.2'>>().toEqualTypeOf<number>()
+    expectTypeOf<FieldValue<S, 'mixed.2'>>().toEqualTypeOf<never>()
     expectTypeOf<FieldValue<AnySchema, string>>().toEqualTypeOf<unknown>()
   })
 
