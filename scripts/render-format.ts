@@ -5,6 +5,7 @@
  */
 
 import { DELETED_ENTRY } from '../src/engine/data-file/checksums.ts'
+import { CONSUMER } from '../src/engine/format/consumer-format.ts'
 import {
   CATALOG_ENTRY,
   INDEX_HEADER,
@@ -379,8 +380,12 @@ seed's u32 words s0, s1, s2 (little-endian). All arithmetic is modulo 2^32; \`>>
 | \`x.stride-index-next\` | the indexes of a compacted file that is about to replace the data file; used instead of \`x.stride-index\` while that has an older generation |
 | \`x.stride-lock\` | the file of the system's locks: byte ${WRITER_BYTE} is the writer's, byte ${NETWORK_BYTE} is used on network file systems, byte ${READY_BYTE} is locked while the writer's shared words are valid. Writers by turns (\`lock: 'transaction'\`) lock byte ${JOINING_BYTE} while they join the queue, and one of the ${PLACES} bytes from ${FIRST_PLACE_BYTE} on for their place. The content is the queue: for each place a float64 (${PLACE_BYTES} bytes) with the number of who had it last |
 | \`x.stride-bell\` | made by who waits for commits; the writer stores a byte into it after each commit |
+| \`x.stride-consumers\` | positions of named consumers of a tail: 64 places of two copies each (below). A place is locked, at the byte of its number, while a tail of the name is open; byte 64 while a position is moved |
 | \`x.stride-new-…\` | a file that is being written by creation, compact, backup or migrate; may be deleted when no process has it open |
-`
+
+A copy of a consumer's position. Of the intact copies, the one with the higher sequence counts:
+
+${structTable(CONSUMER)}`
 }
 
 function structTable(struct: { readonly size: number; readonly fields: readonly StructField[] }): string {

@@ -70,6 +70,15 @@ function wholeType({ min = 0, max, orInfinity, isPowerOfTwo, isOctal, orNegative
 }
 
 /** A Zod schema. Code that reads its layout checks the rest. */
+/** A name of at most 64 letters, digits, dots, dashes and underscores. */
+export const consumerName = new Option<string>('a name of 1 to 64 letters, digits, . _ -', (value, name) => {
+  if (typeof value !== 'string') throw new TypeError(`${name} must be a text: ${shown(value)}`)
+  if (/^[A-Za-z0-9._-]{1,64}$/.test(value)) return value
+  throw new RangeError(
+    `${name} must have 1 to 64 letters, digits, dots, dashes and underscores: ${shown(value)}`,
+  )
+})
+
 export const zodObject = new Option<object>('a Zod object', (value, name) => {
   if (typeof value === 'object' && value !== null && '_zod' in value) return value
   throw new TypeError(`${name} must be a Zod object, z.object({ … }): ${shown(value)}`)

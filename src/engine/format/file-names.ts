@@ -19,6 +19,11 @@ export function bellPathOf(path: string): string {
   return `${path}-bell`
 }
 
+/** The positions of named consumers of a tail. */
+export function consumersPathOf(path: string): string {
+  return `${path}-consumers`
+}
+
 /** The file with all indexes of the store. */
 export function indexPathOf(path: string): string {
   return `${path}-index`

@@ -3,6 +3,7 @@
  *
  *   CM1  everything committed is in the data file before the first record is copied, and nothing is written to the file meanwhile.
  *   CM2  readers are notified before the new file takes the name, and again if it did not.
+ *   CM3  consumers' positions in the new file are durable before it takes the name.
  */
 
 import { StrideError } from '../../errors.ts'
@@ -15,12 +16,13 @@ import type { CompactedStore, NextIndexes } from '../indexes/lifecycle/renumber.
 import type { OpenedStore } from '../opening/opened-store.ts'
 import type { StoreFile } from '../opening/store-file.ts'
 import type { WriterSession } from '../opening/writer-session.ts'
-import { GONE } from '../read/numbering.ts'
+import { GONE, LiveCounts } from '../read/numbering.ts'
 import type { Reading } from '../read/reading.ts'
 import { COMPACTED, type PublishedState } from '../sharing/publication.ts'
 import type { Locator } from '../staging/locator.ts'
 import type { ProgressOptions } from '../steps/progress-options.ts'
 import { runInTurns, type Steps } from '../steps/steps.ts'
+import { keepPositions } from '../tail/consumer-file.ts'
 import { assertCurrent, isCurrent } from '../whole-files/same-file.ts'
 import { writeWholeAsync } from '../whole-files/whole-file.ts'
 import { StoreBuilder } from './store-builder.ts'
@@ -60,27 +62,39 @@ export async function compactStore<S extends AnySchema>(
   const { versions } = reading.source.locator.staging
   versions.endAll(COMPACTED_WHY)
   committer.endJournal()
-  const { moved, indexes } = await writeCompacted(session, reading, options)
-  // Snapshots may have been opened meanwhile.
-  versions.endAll(COMPACTED_WHY)
-  reading.source.numbering.end(moved)
+  let release = (): void => undefined
   try {
-    session.close()
-    indexes?.takeOver()
-    store.reopen()
-  } catch (error) {
-    throw notReopened(error, reading.path)
+    const { moved, indexes } = await writeCompacted(session, reading, options, keep => {
+      release = keep
+    })
+    // Snapshots may have been opened meanwhile.
+    versions.endAll(COMPACTED_WHY)
+    reading.source.numbering.end(moved)
+    try {
+      session.close()
+      indexes?.takeOver()
+      store.reopen()
+    } catch (error) {
+      throw notReopened(error, reading.path)
+    }
+    // Indexes that the new file had to build were not lost in a crash.
+    store.writer?.indexes.forgetBuilt()
+    return moved
+  } finally {
+    release()
   }
-  // Indexes that the new file had to build were not lost in a crash.
-  store.writer?.indexes.forgetBuilt()
-  return moved
 }
 
-/** Writes the live records into a new file, which takes the name. @returns also its indexes, used once the old ones are closed */
+/**
+ * Writes the live records into a new file, which takes the name.
+ * @param held gets the function to call once the new file is open: until then consumers' positions stay
+ * @returns also its indexes, used once the old ones are closed
+ */
 async function writeCompacted<S extends AnySchema>(
   session: WriterSession<S>,
   reading: Reading<S>,
   options: ProgressOptions,
+  held: (release: () => void) => void,
 ): Promise<{ readonly moved: Float64Array; readonly indexes: NextIndexes | undefined }> {
   const { file, publishedState: state } = session
   const { publisher, committer } = session.writing()
@@ -109,6 +123,8 @@ async function writeCompacted<S extends AnySchema>(
     committer.assertSound()
     options.signal?.throwIfAborted()
     assertCurrent(platform, path, file.file)
+    // Durable before the rename, so that no consumer loses its place (CM3).
+    held(keepPositions(file, position => LiveCounts.ofMoved(moved).below(position)))
     isTold = true
     // Readers that open the store from now on wait until the new file is announced.
     lock.retract()

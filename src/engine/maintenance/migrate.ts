@@ -22,6 +22,7 @@ import { INDEXED_STORE, MIGRATION, type MigrateOptions } from '../opening/option
 import { locatorOver, openStoreFile, type StoreFile } from '../opening/store-file.ts'
 import { type Publisher, SAME_NUMBERS } from '../sharing/publication.ts'
 import { runAtOnce, runInTurns, type Steps } from '../steps/steps.ts'
+import { keepPositions } from '../tail/consumer-file.ts'
 import { type WholeFile, writeWhole, writeWholeAsync } from '../whole-files/whole-file.ts'
 import { StoreBuilder } from './store-builder.ts'
 
@@ -59,12 +60,12 @@ export function migrateStore<S extends AnySchema>(
       live = runAtOnce(copyRecords(migration, file), given)
     }
     writeWhole(
-      replacementOf(old, () => tellReaders(old)),
+      replacementOf(old, () => tellReaders(migration)),
       write,
     )
     return live
   } finally {
-    end(old)
+    end(migration)
   }
 }
 
@@ -86,12 +87,12 @@ export async function migrateStoreAsync<S extends AnySchema>(
     }
     const replacing = (): void => {
       given.signal?.throwIfAborted()
-      tellReaders(old)
+      tellReaders(migration)
     }
     await writeWholeAsync(replacementOf(old, replacing), write)
     return live
   } finally {
-    end(old)
+    end(migration)
   }
 }
 
@@ -101,6 +102,8 @@ function replacementOf({ platform, path, file, identity }: StoreFile, replacing:
 
 interface Migration {
   readonly old: StoreFile
+  /** Called at the end: consumers' positions stay until then. */
+  release: () => void
   readonly codec: Codec<unknown>
   readonly map: (record: OldRecord, recordNumber: number) => unknown
 }
@@ -123,7 +126,7 @@ function begin<S extends AnySchema>(
   old.lock.announce()
   const kept = (record: OldRecord): unknown =>
     Object.fromEntries(Object.entries(record).filter(([name]) => codec.hasField(name)))
-  return { old, codec, map: map === undefined ? kept : synchronously(map) }
+  return { old, release: () => undefined, codec, map: map === undefined ? kept : synchronously(map) }
 }
 
 /** @throws TypeError if the function's work is not done when it returns */
@@ -139,13 +142,16 @@ function synchronously(map: Migration['map']): Migration['map'] {
 }
 
 /** From now on, readers that open the store wait until the lock is released. */
-function tellReaders(old: StoreFile): void {
+function tellReaders(migration: Migration): void {
+  const { old } = migration
+  migration.release = keepPositions(old, position => position)
   freeNextIndexName(old.platform, old.path, old.identity)
   old.lock.retract()
   old.publisher?.supersede(SAME_NUMBERS)
 }
 
-function end(old: StoreFile): void {
+function end({ old, release }: Migration): void {
+  release()
   old.publisher?.close()
   old.pool.close()
   old.file.close()

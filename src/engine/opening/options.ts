@@ -8,6 +8,7 @@
 import type { Advice } from '../../mmap/platform.ts'
 import {
   callback,
+  consumerName,
   flag,
   named,
   nested,
@@ -197,6 +198,8 @@ export const CHANGED = new OptionTable('ChangedOptions', {
 export const TAIL = new OptionTable('TailOptions', {
   /** Where it begins: at a record number, at the first record ('start'), or behind the last committed one ('end'). */
   from: wholeOr('start', 'end').or('end'),
+  /** The name of a consumer, whose position is kept beside the store. It begins behind its last batch that is done, a new one at `from`. */
+  consumer: consumerName.orElse('none'),
   /** How many record numbers a batch covers at most. */
   batch: whole({ min: 1, max: 1_000_000, unit: 'records' }).or(1000),
   /** Aborting it ends the tail with the signal's reason. */

@@ -17,6 +17,7 @@ import type { TailSettings } from '../opening/options.ts'
 import type { RecordSet } from '../read/record-set.ts'
 import { BellWatch } from '../sharing/bell.ts'
 import type { Snapshot } from '../snapshots/snapshot.ts'
+import { Consumer } from './consumer.ts'
 
 /** Appended records that one step of a tail gives. */
 export interface TailBatch<S extends AnySchema> extends Iterable<Output<S>> {
@@ -28,6 +29,11 @@ export interface TailBatch<S extends AnySchema> extends Iterable<Output<S>> {
   readonly records: readonly Output<S>[]
   /** The position behind the last record: `from` of a tail that continues here, as long as no compact comes between. */
   readonly end: number
+  /**
+   * For a named consumer: makes durable that this batch and all before it are done. For others it does nothing.
+   * @throws {StrideError} ERR_STRIDE_CLOSED once the loop has ended, _REPLACED if the position is lost, _NO_SPACE, _IO
+   */
+  done(): Promise<void>
 }
 
 /** The store, as far as a tail needs it. */
@@ -39,16 +45,20 @@ export interface TailedStore<S extends AnySchema> extends Pick<RecordSet<S>, 're
 export async function* tail<S extends AnySchema>(
   store: TailedStore<S>,
   opened: OpenedStore<S>,
-  { from, batch, signal, pollMs }: TailSettings,
+  { from, batch, signal, pollMs, consumer: name }: TailSettings,
 ): AsyncGenerator<TailBatch<S>, void, undefined> {
   const { reading } = opened
   const { platform, path, file } = opened.session.file
   const watch = new BellWatch(platform, path, file, pollMs)
   opened.listeners.add(watch.ring)
   signal?.addEventListener('abort', watch.ring)
+  let consumer: Consumer | undefined
   try {
-    let position = from === 'end' ? committedSize(opened) : from === 'start' ? 0 : from
-    let { numbering } = reading.source
+    const beginning = (): number => (from === 'end' ? committedSize(opened) : from === 'start' ? 0 : from)
+    const named =
+      name === undefined ? undefined : await Consumer.open(opened, name, beginning, () => lost(path))
+    consumer = named?.consumer
+    let { position, numbering } = named?.begin ?? { position: beginning(), numbering: reading.source.numbering }
     for (;;) {
       signal?.throwIfAborted()
       const found = store.read(() => {
@@ -59,7 +69,9 @@ export async function* tail<S extends AnySchema>(
       })
       numbering = found.now
       position = found.end
-      if (found.records.length > 0) yield batchOf(found)
+      const end = { position, numbering }
+      const done = async (): Promise<void> => consumer?.move(end, () => lost(path))
+      if (found.records.length > 0) yield { ...batchOf(found), done }
       // A stretch of deleted records is no batch.
       else if (!found.hasMore) await watch.wait()
     }
@@ -67,6 +79,7 @@ export async function* tail<S extends AnySchema>(
     opened.listeners.delete(watch.ring)
     signal?.removeEventListener('abort', watch.ring)
     watch.close()
+    consumer?.close()
   }
 }
 
@@ -118,7 +131,12 @@ function committed<S extends AnySchema>(
   }
 }
 
-function batchOf<S extends AnySchema>({ commitNumber, numbers, records, end }: Taken<S>): TailBatch<S> {
+function batchOf<S extends AnySchema>({
+  commitNumber,
+  numbers,
+  records,
+  end,
+}: Taken<S>): Omit<TailBatch<S>, 'done'> {
   return { commitNumber, numbers, records, end, [Symbol.iterator]: () => records.values() }
 }
 

@@ -1,0 +1,104 @@
+/**
+ * A named consumer of a tail: it begins where its last finished batch ended.
+ *
+ *   CN1  after `done` has resolved, the records of the batch and of all before are never given to this consumer again. Before, a consumer
+ *        that ends gets them again.
+ * The file of positions: consumer-file.ts.
+ */
+
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { AnySchema } from '../../schema/index.ts'
+import type { OpenedStore } from '../opening/opened-store.ts'
+import type { Numbering } from '../read/numbering.ts'
+import { ConsumerFile } from './consumer-file.ts'
+
+const POLL_MS = 2
+
+/** A position, and the numbering in which it counts. */
+export interface NumberedPosition {
+  readonly position: number
+  readonly numbering: Numbering
+}
+
+export class Consumer {
+  readonly #opened: OpenedStore<AnySchema>
+  readonly #name: string
+  readonly #file: ConsumerFile
+  #place = -1
+
+  private constructor(opened: OpenedStore<AnySchema>, name: string, file: ConsumerFile) {
+    this.#opened = opened
+    this.#name = name
+    this.#file = file
+    opened.listeners.add(this.#closed)
+  }
+
+  /** With the store, its consumers give their names back. */
+  readonly #closed = (): void => {
+    if (this.#opened.reading.isClosed) this.close()
+  }
+
+  /**
+   * @param beginning where a new consumer begins
+   * @param lost the error if the position is lost
+   * @throws ERR_STRIDE_BUSY, _LIMIT, _PERMISSION, _IO
+   */
+  static async open(
+    opened: OpenedStore<AnySchema>,
+    name: string,
+    beginning: () => number,
+    lost: () => Error,
+  ): Promise<{ readonly consumer: Consumer; readonly begin: NumberedPosition }> {
+    const { platform, path, file } = opened.session.file
+    const consumer = new Consumer(opened, name, ConsumerFile.open(platform, path, file))
+    try {
+      return { consumer, begin: await consumer.#begin(beginning, lost) }
+    } catch (error) {
+      consumer.close()
+      throw error
+    }
+  }
+
+  /** Makes the position durable. An earlier one than the kept one changes nothing. @throws `lost` */
+  async move(end: NumberedPosition, lost: () => Error): Promise<void> {
+    await this.#alone(() => {
+      const position = end.numbering.positionNow(end.position)
+      if (position < 0) throw lost()
+      const { identity } = this.#opened.session.file
+      if (position > (this.#file.position(this.#place, identity) ?? -1)) {
+        this.#file.store(this.#place, this.#name, identity, position)
+      }
+    })
+    await this.#file.syncAsync()
+  }
+
+  close(): void {
+    this.#opened.listeners.delete(this.#closed)
+    this.#file.close()
+  }
+
+  async #begin(beginning: () => number, lost: () => Error): Promise<NumberedPosition> {
+    let position: number | undefined
+    await this.#alone(() => {
+      this.#place = this.#file.take(this.#name)
+      const { identity } = this.#opened.session.file
+      position = this.#file.position(this.#place, identity)
+      if (position !== undefined && position < 0) throw lost()
+      if (position !== undefined) return
+      position = beginning()
+      this.#file.store(this.#place, this.#name, identity, position)
+    })
+    const begin = { position: position as unknown as number, numbering: this.#opened.reading.source.numbering }
+    await this.#file.syncAsync()
+    return begin
+  }
+
+  /** Runs work while no file takes the name of the store's, with the store on the file that has it. */
+  async #alone(work: () => void): Promise<void> {
+    const run = (): void => {
+      this.#opened.reading.prepare()
+      work()
+    }
+    while (!this.#file.tryAlone(run)) await sleep(POLL_MS)
+  }
+}
