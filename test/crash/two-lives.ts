@@ -3,13 +3,14 @@
  * failed; the second one opens what it left in the page cache; the power is cut before each sync and each change of a name.
  *
  * Nothing is sampled, so that a small piece of work is tried in all its orders. Of sectors that are pending the images have all, none,
- * those of one file, and those of all other files: what one file says of another. Sector by sector, by chance: power-cut.ts.
+ * those of one file, and those of all other files: what one file says of another. A caller may ask for others. Sector by sector, by
+ * chance: power-cut.ts.
  */
 
 import type { Platform } from '../../src/mmap/platform.ts'
 import type { DiskEvent } from '../../src/mmap/simulated/simulated-disk.ts'
 import { createSimulatedPlatform } from '../../src/mmap/simulated/simulated-platform.ts'
-import { wholeFileImages, wholeImage } from './crash-images.ts'
+import { type CrashImage, wholeFileImages, wholeImage } from './crash-images.ts'
 import { DiskModel } from './disk-model.ts'
 import { Journey } from './journey.ts'
 import { SyncFailure } from './sync-failure.ts'
@@ -25,6 +26,8 @@ export interface TwoLives {
   readonly second: Work
   /** Opens what the power cut left. @throws Violation */
   readonly look: (files: Files) => Promise<void>
+  /** The disks that are looked at after a cut; those of whole files unless told. */
+  readonly imagesOf?: (disk: DiskModel) => Iterable<CrashImage>
 }
 
 /** How often the second process came, and what it left was looked at. */
@@ -77,7 +80,7 @@ export async function failThenCut(lives: TwoLives): Promise<TwoLivesTally> {
 async function liveOn(
   disk: DiskModel,
   before: readonly DiskEvent[],
-  { second, look }: TwoLives,
+  { second, look, imagesOf = wholeFileImages }: TwoLives,
   tally: TwoLivesTally,
 ): Promise<void> {
   for (const event of before) disk.apply(event)
@@ -87,7 +90,7 @@ async function liveOn(
   tally.lives++
   const seen = new Set<string>()
   for (const [count, event] of [...events, undefined].entries()) {
-    for (const image of CUT_BEFORE.includes(event?.kind) ? wholeFileImages(disk) : []) {
+    for (const image of CUT_BEFORE.includes(event?.kind) ? imagesOf(disk) : []) {
       if (seen.has(image.key)) continue
       seen.add(image.key)
       tally.images++

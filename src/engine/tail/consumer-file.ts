@@ -5,6 +5,9 @@
  *   CF2  before another file takes the data file's name, the position in the new file is made durable beside the old one. The generation
  *        of the data file says which of them counts, so a crash at any point loses nothing.
  *   CF3  who moves a position holds a lock while the generation is read and the bytes are stored. Compact holds it until its file is open.
+ *   CF4  a copy is overwritten only once the other one is durable. One that a dead process left is stored again first, since its sync may
+ *        have failed.
+ *   CF5  positions of another store, whose file had the name before, count for nothing.
  * The bytes: format/consumer-format.ts. The batches: tail.ts.
  */
 
@@ -32,14 +35,22 @@ export class ConsumerFile {
   /** @param like the store's file, whose owner and permission bits a created file gets */
   static open(platform: Platform, storePath: string, like: PlatformFile): ConsumerFile {
     const path = consumersPathOf(storePath)
-    return new ConsumerFile(platform.open(path, { access: 'readwrite', create: 'missing', like }))
+    const file = platform.open(path, { access: 'readwrite', create: 'missing', like })
+    try {
+      // The name is durable before the first position is.
+      if (file.size() === 0) platform.syncFolder(path)
+    } catch (error) {
+      file.close()
+      throw error
+    }
+    return new ConsumerFile(file)
   }
 
-  /** Takes the place of a name, or a free one. @throws ERR_STRIDE_BUSY (CF1), _LIMIT (all places are taken) */
-  take(name: string): number {
+  /** Takes the place of a name, or a free one. Called within `tryAlone`. @throws ERR_STRIDE_BUSY (CF1), _LIMIT (all places are taken) */
+  take(name: string, store: Store): number {
     let free = -1
     for (let place = 0; place < CONSUMERS; place++) {
-      const found = this.#read(place)
+      const found = this.#find(place, store)
       if (found === undefined && free < 0 && this.#file.tryLock(place, 'exclusive')) free = place
       if (found === undefined || nameOf(found) !== name) continue
       if (free >= 0) this.#file.unlock(free)
@@ -52,11 +63,17 @@ export class ConsumerFile {
 
   /** The position in this generation of the store; undefined for a new consumer, -1 if it is lost. */
   position(place: number, store: Store): number | undefined {
-    const found = this.#read(place)
+    const found = this.#find(place, store)
     return found === undefined ? undefined : positionIn(found, store)
   }
 
-  /** Stores a position. It is durable after `sync`. Called within `alone`. */
+  /** Stores the last copy again, so that the next sync makes it durable (CF4). Called within `tryAlone`. */
+  renew(place: number): void {
+    const found = this.#read(place)
+    if (found !== undefined) this.#file.store(CONSUMER.encode(found), offsetOf(place, found.sequence))
+  }
+
+  /** Stores a position. It is durable after `syncAsync`. Called within `tryAlone`, once the last copy is durable (CF4). */
   store(place: number, name: string, { storeId, generation }: Store, position: number, next?: number): void {
     const sequence = (this.#read(place)?.sequence ?? 0) + 1
     const bytes = CONSUMER.encode({
@@ -69,7 +86,7 @@ export class ConsumerFile {
       nameBytes: name.length,
       name: Buffer.concat([Buffer.from(name, 'latin1')], 64),
     })
-    this.#file.store(bytes, (2 * place + (sequence & 1)) * CONSUMER.size)
+    this.#file.store(bytes, offsetOf(place, sequence))
   }
 
   syncAsync(): Promise<void> {
@@ -94,19 +111,28 @@ export class ConsumerFile {
       if (deadline.isOver) throw this.#error('ERR_STRIDE_BUSY', 'A consumer keeps the positions locked')
       blockFor(POLL_MS)
     }
-    let isChanged = false
-    for (let place = 0; place < CONSUMERS; place++) {
-      const found = this.#read(place)
-      const position = found === undefined ? -1 : positionIn(found, store)
-      if (found === undefined || position < 0) continue
+    const known = Array.from({ length: CONSUMERS }, (_, place) => place).filter(
+      place => (this.position(place, store) ?? -1) >= 0,
+    )
+    if (known.length === 0) return
+    for (const place of known) this.renew(place)
+    this.#file.sync()
+    for (const place of known) {
+      const found = this.#read(place) as Position
+      const position = positionIn(found, store)
       this.store(place, nameOf(found), store, position, positionNext(position))
-      isChanged = true
     }
-    if (isChanged) this.#file.sync()
+    this.#file.sync()
   }
 
   close(): void {
     this.#file.close()
+  }
+
+  /** What is kept at a place for this store (CF5). */
+  #find(place: number, { storeId }: Store): Position | undefined {
+    const found = this.#read(place)
+    return found !== undefined && Buffer.from(found.storeId).toString('hex') === storeId ? found : undefined
   }
 
   #read(place: number): Position | undefined {
@@ -152,8 +178,11 @@ export function keepPositions(
   return () => consumers.close()
 }
 
-function positionIn(found: Position, { storeId, generation }: Store): number {
-  if (Buffer.from(found.storeId).toString('hex') !== storeId) return -1
+function offsetOf(place: number, sequence: number): number {
+  return (2 * place + (sequence & 1)) * CONSUMER.size
+}
+
+function positionIn(found: Position, { generation }: Store): number {
   if (found.generation === generation) return found.position
   return found.hasNext === 1 && found.generation + 1 === generation ? found.nextPosition : -1
 }

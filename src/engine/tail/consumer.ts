@@ -25,6 +25,9 @@ export class Consumer {
   readonly #name: string
   readonly #file: ConsumerFile
   #place = -1
+  /** Settles when the last move is durable, or has failed. */
+  #moving: Promise<unknown> = Promise.resolve()
+  #failedSync: { readonly error: unknown } | undefined
 
   private constructor(opened: OpenedStore<AnySchema>, name: string, file: ConsumerFile) {
     this.#opened = opened
@@ -60,7 +63,15 @@ export class Consumer {
   }
 
   /** Makes the position durable. An earlier one than the kept one changes nothing. @throws `lost` */
-  async move(end: NumberedPosition, lost: () => Error): Promise<void> {
+  move(end: NumberedPosition, lost: () => Error): Promise<void> {
+    // The copy before is durable when this one is stored (CF4 of consumer-file.ts).
+    const moved = this.#moving.then(() => this.#move(end, lost))
+    this.#moving = moved.catch(() => undefined)
+    return moved
+  }
+
+  async #move(end: NumberedPosition, lost: () => Error): Promise<void> {
+    if (this.#failedSync !== undefined) throw this.#failedSync.error
     await this.#alone(() => {
       const position = end.numbering.positionNow(end.position)
       if (position < 0) throw lost()
@@ -69,7 +80,17 @@ export class Consumer {
         this.#file.store(this.#place, this.#name, identity, position)
       }
     })
-    await this.#file.syncAsync()
+    await this.#sync()
+  }
+
+  /** A sync that failed is never tried again: the copies on the disk are unknown from then on. */
+  async #sync(): Promise<void> {
+    try {
+      await this.#file.syncAsync()
+    } catch (error) {
+      this.#failedSync = { error }
+      throw error
+    }
   }
 
   close(): void {
@@ -80,16 +101,17 @@ export class Consumer {
   async #begin(beginning: () => number, lost: () => Error): Promise<NumberedPosition> {
     let position: number | undefined
     await this.#alone(() => {
-      this.#place = this.#file.take(this.#name)
       const { identity } = this.#opened.session.file
+      this.#place = this.#file.take(this.#name, identity)
       position = this.#file.position(this.#place, identity)
       if (position !== undefined && position < 0) throw lost()
+      this.#file.renew(this.#place)
       if (position !== undefined) return
       position = beginning()
       this.#file.store(this.#place, this.#name, identity, position)
     })
     const begin = { position: position as unknown as number, numbering: this.#opened.reading.source.numbering }
-    await this.#file.syncAsync()
+    await this.#sync()
     return begin
   }
 
