@@ -8,7 +8,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { openStore, type Store, type StoreOptions, type WatchedCommit } from 'stridedb'
+import { migrateStore, openStore, type Store, type StoreOptions, type WatchedCommit } from 'stridedb'
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
 import { childScript } from '../child-scripts.ts'
@@ -104,7 +104,7 @@ describe.each(['mapped', 'file', 'memory'] as const)('in the writing process, %s
     using store = opened()
     store.appendMany(items(10))
     store.commitSync()
-    const watch = store.watch({ pollMs: 1 })
+    const watch = store.watch({ pollMs: NEVER_MS })
     const entry = next(watch)
     await store.compact()
     expect(await entry).toEqual({ commitNumber: 1, first: 0, count: 0, changed: [], missed: true })
@@ -158,6 +158,22 @@ describe.each(['mapped', 'file'] as const)('beside the writer, %s', backend => {
     writer.commitSync()
     expect(await later).toMatchObject({ commitNumber: 403, first: 1000, count: 1, missed: false })
     await watch.return()
+  })
+
+  test('compact and migrateStore wake it, without a commit', async () => {
+    const path = newPath()
+    const writer = openStore(path, Item)
+    writer.appendMany(items(10))
+    writer.commitSync()
+    using reader = openStore(path, Item, { readOnly: true, backend })
+    const watch = reader.watch({ pollMs: NEVER_MS })
+    const entry = next(watch)
+    await writer.compact()
+    expect(await entry).toMatchObject({ commitNumber: 1, missed: true })
+    const later = codeOfAsync(watch.next())
+    writer.close()
+    migrateStore(path, Item.extend({ more: z.uint32().default(1) }))
+    expect(await later).toBe('ERR_STRIDE_SCHEMA_MISMATCH')
   })
 
   test('no commit is left out beside writers of other processes that are killed, compact and checkpoint', async () => {

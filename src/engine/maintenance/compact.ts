@@ -79,6 +79,8 @@ export async function compactStore<S extends AnySchema>(
     }
     // Indexes that the new file had to build were not lost in a crash.
     store.writer?.indexes.forgetBuilt()
+    // A follower that opens this file before the next compact keeps its position.
+    store.writer?.tellFollowers()
     return moved
   } finally {
     release()

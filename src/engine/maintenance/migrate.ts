@@ -20,6 +20,7 @@ import { buildInMemory } from '../indexes/lifecycle/memory-indexes.ts'
 import { freeNextIndexName } from '../indexes/lifecycle/next-index-file.ts'
 import { INDEXED_STORE, MIGRATION, type MigrateOptions } from '../opening/options.ts'
 import { locatorOver, openStoreFile, type StoreFile } from '../opening/store-file.ts'
+import { Bell } from '../sharing/bell.ts'
 import { type Publisher, SAME_NUMBERS } from '../sharing/publication.ts'
 import { runAtOnce, runInTurns, type Steps } from '../steps/steps.ts'
 import { keepPositions } from '../tail/consumer-file.ts'
@@ -156,6 +157,10 @@ function end({ old, release }: Migration): void {
   old.pool.close()
   old.file.close()
   old.lock.release()
+  // Followers meet the other schema now, and not at the next commit.
+  const bell = new Bell(old.platform, old.path)
+  bell.ring()
+  bell.close()
 }
 
 /** @returns how many of the records are live */

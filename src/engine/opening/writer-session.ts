@@ -94,6 +94,12 @@ export class WriterSession<S extends AnySchema> implements Session {
     if (this.#file.replay?.isPoisoned !== true) this.writing()
   }
 
+  /** Wakes those that wait for commits, in this process and in others. */
+  readonly tellFollowers = (): void => {
+    this.#bell.ring()
+    this.#settings.heard()
+  }
+
   close(): void {
     const { source } = this.#settings.reading
     try {
@@ -122,11 +128,8 @@ export class WriterSession<S extends AnySchema> implements Session {
   }
 
   #beginWriting(file: StoreFile): void {
-    const { reading, options, heard } = this.#settings
-    this.#parts = startWriting(file, reading, options, this.indexes.relay, () => {
-      this.#bell.ring()
-      heard()
-    })
+    const { reading, options } = this.#settings
+    this.#parts = startWriting(file, reading, options, this.indexes.relay, this.tellFollowers)
     this.indexes.committer = this.#parts.committer
   }
 

@@ -3,7 +3,8 @@
  * that file.
  *
  *   BE1  a follower creates the file. A writer looks for it once in a turn of the event loop, and rings only if it is there.
- *   BE2  the bell rings after the commit can be seen. A bell that cannot be rung is no error of the commit.
+ *   BE2  the bell rings after the commit can be seen, and after compact and migrateStore have replaced the file. A bell that cannot be
+ *        rung is no error of the commit.
  *   BE3  a follower watches before it looks, and looks again after `pollMs`, since a ring may be missed: by BE1, and where the system
  *        cannot watch the file.
  * The file is never renamed and never deleted.
