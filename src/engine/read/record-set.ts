@@ -6,6 +6,7 @@
 
 import { type NoOptions, refuseOptions } from '../../options/option-table.ts'
 import { shown } from '../../options/shown-value.ts'
+import { OutOfLine } from '../../runtime/out-of-line.ts'
 import { type Synchronous, unfinished } from '../../runtime/synchronous.ts'
 import type { AnySchema, FieldName, GatherResult, Layout, Output, RowFields } from '../../schema/index.ts'
 import { checkRecordNumber } from '../format/addressing.ts'
@@ -52,6 +53,8 @@ export interface FileLayout extends Layout {
 export abstract class RecordSet<S extends AnySchema> extends PointReader<S> implements Iterable<Output<S>> {
   readonly #reading: Reading<S, RecordLayers>
   readonly #finder: RecordFinder
+  readonly #scanning = new OutOfLine((range: NumberRange | undefined) => this.#newScan(range))
+  #scan = this.#scanning.next()
   #layout: FileLayout | undefined
 
   /** @internal */
@@ -172,6 +175,13 @@ export abstract class RecordSet<S extends AnySchema> extends PointReader<S> impl
    * @throws {StrideError} ERR_STRIDE_CLOSED; TypeError, RangeError for an invalid range
    */
   scan(range?: NumberRange): Walk<Row<S>> {
+    const call = this.#scan
+    return call(range)
+  }
+
+  /** Out of line (out-of-line.ts), so that a loop has room for the step and the getters of the row. */
+  #newScan(range: NumberRange | undefined): Walk<Row<S>> {
+    this.#scan = this.#scanning.next()
     const given = NUMBER_RANGE.read(range, 'scan')
     this.#reading.prepareBulk()
     const { codec, locator, addressing } = this.#reading.source
