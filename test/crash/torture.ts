@@ -2,7 +2,8 @@
  * The long run: `npm run torture`, or `npm run torture -- --only matrix --matrix-minutes 20`. Prints its seed first, and a line now and then.
  *
  *   --seed S                 what everything follows from; a new one
- *   --only A,B               these parts alone: images, kills, mutants, mixed-kills, matrix, operations, lives, properties
+ *   --only A,B               these parts alone: images, kills, mutants, mixed-kills, tail, matrix, operations, lives,
+ *                            properties
  *   --minutes N              each part ends after so long, and says how far it came; never
  *   --images N               disks after a loss of power; 1,000,000
  *   --kind small|long|both   which workloads of them; both
@@ -11,6 +12,7 @@
  *   --kills N                killed processes that commit; 2,000
  *   --mutants N              damaged stores; 200,000
  *   --mixed-kills N          kills during random operations of several processes; 1,000
+ *   --tail N                 records that three followers see through 20 compacts, and kills of writers and of a follower; 1,000,000
  *   --matrix-minutes N       every operation beside every other, again and again for so long; 60
  *   --operations N           small operations that must leave nothing behind, on each backend; 10,000,000
  *   --lives N                operations of random lives that are compared with a model, in all; 20,000,000
@@ -31,12 +33,14 @@ import { killMixedWork } from './mixed-kills.ts'
 import { runPropertyTests } from './property-tests.ts'
 import { runLives } from './random-lives.ts'
 import { searchPowerCuts } from './search.ts'
+import { killTailed } from './tail-kills.ts'
 
 const PARTS = {
   images: lookAtImages,
   kills: killCommitting,
   mutants: tryMutants,
   'mixed-kills': killMixed,
+  tail: killFollowed,
   matrix: repeatMatrix,
   operations: lookForLeaks,
   lives: liveRandomly,
@@ -55,6 +59,7 @@ const { values } = parseArgs({
     kills: { type: 'string', default: '2000' },
     mutants: { type: 'string', default: '200000' },
     'mixed-kills': { type: 'string', default: '1000' },
+    tail: { type: 'string', default: '1000000' },
     'matrix-minutes': { type: 'string', default: '60' },
     operations: { type: 'string', default: '10000000' },
     lives: { type: 'string', default: '20000000' },
@@ -173,6 +178,36 @@ async function killMixed(): Promise<void> {
       `${killed + kills} kills of mixed work: ${counts.acknowledged} changes acknowledged, ${counts.more} more are there`,
     )
   }
+}
+
+async function killFollowed(): Promise<void> {
+  const appends = given('tail')
+  if (appends === 0) return
+  const tally = await killTailed(
+    {
+      path: join(folder, 'tail.stride'),
+      seed,
+      appends,
+      compacts: 20,
+      migrations: 2,
+      kills: 10,
+      followerKills: 30,
+      batch: 2000,
+      pauseMs: 20,
+      child: await bundle('tail-child.ts'),
+    },
+    ({ records, batches }) => console.log(`${records} records appended, ${batches} batches seen`),
+  )
+  const { records, compacts, migrations, writersKilled, followersKilled, ended, batches, again } = tally
+  console.log(
+    `${records} records through ${compacts} compacts, ${migrations} migrations and ${writersKilled} killed`,
+  )
+  console.log(
+    `writers; three followers, killed ${followersKilled} times, ended ${ended} times by a replaced file,`,
+  )
+  console.log(
+    `saw ${batches} batches, ${again} of them again before they were done; none lost, none again after done`,
+  )
 }
 
 async function repeatMatrix(): Promise<void> {
