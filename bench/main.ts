@@ -41,6 +41,7 @@ import { recordSizes } from './record-sizes.ts'
 import { renderRow, renderSummary } from './report.ts'
 import type { Row } from './row.ts'
 import { scan } from './scan.ts'
+import { tail } from './tail.ts'
 import { update } from './update.ts'
 import { windowSizes } from './window-sizes.ts'
 import { writes } from './writes.ts'
@@ -62,6 +63,7 @@ const BENCHMARKS: readonly Benchmark[] = [
   commitParts,
   journalAge,
   groupCommit,
+  tail,
   appendJournal,
   openJournal,
   checkpointLatency,

@@ -28,6 +28,7 @@ const NAMES = [
   'commit-parts',
   'journal-age',
   'group-commit',
+  'tail',
   'append-journal',
   'open-journal',
   'checkpoint-latency',

@@ -91,7 +91,7 @@ function committedSize<S extends AnySchema>(opened: OpenedStore<S>): number {
 interface Taken<S extends AnySchema> {
   readonly commitNumber: number
   readonly numbers: Float64Array
-  readonly records: Output<S>[]
+  readonly records: readonly Output<S>[]
   readonly end: number
   /** Whether committed records follow. */
   readonly hasMore: boolean
@@ -107,16 +107,20 @@ function take<S extends AnySchema>(
   const size = committedSize(opened)
   const { commitNumber } = opened.session
   const end = Math.max(from, Math.min(size, from + most))
-  const asked = Float64Array.from({ length: end - from }, (_, i) => from + i)
+  const asked = new Float64Array(end - from)
+  for (let i = 0; i < asked.length; i++) asked[i] = from + i
   const all = opened.writer === undefined ? store.getMany(asked) : committed(store, asked)
-  const live: Output<S>[] = []
-  const numbers = new Float64Array(all.length)
-  for (const [i, record] of all.entries()) {
-    if (record === undefined) continue
-    numbers[live.length] = from + i
-    live.push(record)
-  }
-  return { commitNumber, numbers: numbers.slice(0, live.length), records: live, end, hasMore: end < size }
+  return { commitNumber, ...liveOf(all, asked), end, hasMore: end < size }
+}
+
+/** The records that are there, and their numbers. */
+function liveOf<S extends AnySchema>(
+  all: readonly (Output<S> | undefined)[],
+  numbers: Float64Array,
+): Pick<Taken<S>, 'records' | 'numbers'> {
+  if (!all.includes(undefined)) return { records: all as readonly Output<S>[], numbers }
+  const isLive = (_: unknown, i: number): boolean => all[i] !== undefined
+  return { records: all.filter(isLive) as Output<S>[], numbers: numbers.filter(isLive) }
 }
 
 function committed<S extends AnySchema>(
