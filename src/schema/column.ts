@@ -105,8 +105,9 @@ const CONSTRUCTORS = {
   BigUint64Array,
 } as const
 
-export function allocateColumn(array: ElementArray, elements: number): ColumnArray {
-  return new CONSTRUCTORS[array](elements)
+/** The class of a column's array. */
+export function columnClass(array: ElementArray): new (elements: number) => ColumnArray {
+  return CONSTRUCTORS[array]
 }
 
 function collectLeaves(node: Node, leaves: Node[]): void {

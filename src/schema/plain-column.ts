@@ -5,7 +5,7 @@
 
 import { dateMs, isDate } from '../runtime/realms.ts'
 import {
-  allocateColumn,
+  columnClass,
   type Column,
   type ColumnArray,
   columnShape,
@@ -35,7 +35,7 @@ export function plainColumn(layout: Layout, field: FoundField): Column {
   return {
     width,
     missing: value => missingElement(field, shape, value),
-    allocate: length => allocateColumn(array, length * width),
+    allocate: length => new (columnClass(array))(length * width),
     span(view, bytes, at, count, out, outIndex) {
       for (let i = 0; i < count; i++)
         readInto(view, bytes, at + i * layout.recordSize, out, outIndex + i * width)

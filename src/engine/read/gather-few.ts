@@ -5,10 +5,9 @@
  */
 
 import { type AnySchema, type Column, type ColumnArray, readerAccess } from '../../schema/index.ts'
-import { NO_RECORD } from '../numbers/record-numbers.ts'
+import { NO_RECORD, noRecord } from '../numbers/record-numbers.ts'
 import type { Locator } from '../staging/locator.ts'
 import type { RecordLayers } from '../staging/record-layers.ts'
-import type { Absent } from './gather.ts'
 import { findIn, type PointReader } from './point-reader.ts'
 
 /** So few records are always visited in the order asked (visit-order.ts). */
@@ -41,12 +40,15 @@ export function gatherHot<S extends AnySchema>(
   }
 }
 
-/** The column of up to FEW records, in the order asked. No other process writes. */
+/**
+ * The column of up to FEW records, in the order asked. No other process writes.
+ * @param element gives each element for an absent record; without it that is ERR_STRIDE_NO_RECORD
+ */
 export function gatherFew<S extends AnySchema>(
   set: PointReader<S>,
   column: Column,
   numbers: ArrayLike<number>,
-  absent: Absent,
+  element: (() => unknown) | undefined,
 ): ColumnArray {
   const { length } = numbers
   const { width } = column
@@ -58,7 +60,8 @@ export function gatherFew<S extends AnySchema>(
       column.span(readerAccess.view(set), readerAccess.bytes(set), at, 1, out, i * width)
       continue
     }
-    const value = absent(n)
+    if (element === undefined) throw noRecord(n, set)
+    const value = element()
     for (let k = 0; k < width; k++) out[i * width + k] = value as never
   }
   return out

@@ -8,7 +8,17 @@ import { type NoOptions, refuseOptions } from '../../options/option-table.ts'
 import { shown } from '../../options/shown-value.ts'
 import { OutOfLine } from '../../runtime/out-of-line.ts'
 import { type Synchronous, unfinished } from '../../runtime/synchronous.ts'
-import type { AnySchema, FieldName, GatherResult, Layout, Output, RowFields } from '../../schema/index.ts'
+import type {
+  AnySchema,
+  Codec,
+  Column,
+  ColumnArray,
+  FieldName,
+  GatherResult,
+  Layout,
+  Output,
+  RowFields,
+} from '../../schema/index.ts'
 import { checkRecordNumber } from '../format/addressing.ts'
 import { NO_RECORD, noRecord, toRecordNumbers } from '../numbers/record-numbers.ts'
 import type { RecordLayers } from '../staging/record-layers.ts'
@@ -56,6 +66,10 @@ export abstract class RecordSet<S extends AnySchema> extends PointReader<S> impl
   readonly #scanning = new OutOfLine((range: NumberRange | undefined) => this.#newScan(range))
   #scan = this.#scanning.next()
   #layout: FileLayout | undefined
+  /** The column that was gathered last: looking it up takes as long as reading a field. */
+  #column: Column | undefined
+  #columnName = ''
+  #columnCodec: Codec<Output<S>> | undefined
 
   /** @internal */
   protected constructor(reading: Reading<S, RecordLayers>) {
@@ -140,29 +154,16 @@ export abstract class RecordSet<S extends AnySchema> extends PointReader<S> impl
   ): GatherResult<S, Name> {
     const missing = options === undefined ? undefined : GATHER.read(options, 'gather').missing
     const list = numbers === undefined ? undefined : toRecordNumbers(numbers)
-    const column = this.#reading.source.codec.column(name)
+    const { codec, follower, locator, addressing } = this.#reading.source
+    if (name !== this.#columnName || codec !== this.#columnCodec) this.#newColumn(name, codec)
+    const column = this.#column as Column
     const element = missing === undefined ? undefined : column.missing(missing)
-    const absent = (n: number): unknown => {
-      if (element === undefined) throw noRecord(n, this)
-      return element()
-    }
-    const { follower, locator } = this.#reading.source
-    if (list !== undefined && list.length > 0 && locator.isDense) {
+    if (list !== undefined && list.length > 0 && addressing.stride === addressing.recordSize) {
       const isFew = list.length <= FEW && follower === undefined
-      const quick = isFew ? gatherFew(this, column, list, absent) : gatherHot(this, column, list, locator)
+      const quick = isFew ? gatherFew(this, column, list, element) : gatherHot(this, column, list, locator)
       if (quick !== undefined) return quick as GatherResult<S, Name>
     }
-    this.#reading.prepareBulk(list?.length)
-    if (list === undefined) {
-      const all = this.#reading.together(() =>
-        gatherAll(this.#reading.source.locator, column, this.count, this.#pieces),
-      )
-      return all as GatherResult<S, Name>
-    }
-    const asked = this.#reading.together(() => {
-      return gatherNumbers(this.#reading.source, column, list, absent, this.#pieces)
-    })
-    return asked as GatherResult<S, Name>
+    return this.#gatherMany(column, list, element) as GatherResult<S, Name>
   }
 
   /**
@@ -257,6 +258,31 @@ export abstract class RecordSet<S extends AnySchema> extends PointReader<S> impl
   // Not inside `has`: a closure over its argument would cost each call an allocation.
   #hasConsistently(n: number): boolean {
     return this.#reading.consistently(() => this.#reading.source.locator.isLive(n))
+  }
+
+  #newColumn(name: string, codec: Codec<Output<S>>): void {
+    this.#column = codec.column(name)
+    this.#columnName = name
+    this.#columnCodec = codec
+  }
+
+  // Not inside `gather`: closures over its arguments would cost each call an allocation.
+  #gatherMany(
+    column: Column,
+    list: ArrayLike<number> | undefined,
+    element: (() => unknown) | undefined,
+  ): ColumnArray {
+    this.#reading.prepareBulk(list?.length)
+    const absent = (n: number): unknown => {
+      if (element === undefined) throw noRecord(n, this)
+      return element()
+    }
+    return this.#reading.together(() => {
+      const { source } = this.#reading
+      return list === undefined
+        ? gatherAll(source.locator, column, this.count, this.#pieces)
+        : gatherNumbers(source, column, list, absent, this.#pieces)
+    })
   }
 
   #getIfAny(n: number): Output<S> | undefined {
