@@ -20,6 +20,7 @@ export default defineConfig(({ mode }) => ({
       { find: /^stridedb$/, replacement: source('./src/index.ts') },
       { find: /^stridedb\/mmap$/, replacement: source('./src/mmap/index.ts') },
       { find: /^stridedb\/schema$/, replacement: source('./src/schema/entry.ts') },
+      { find: /^stridedb\/duckdb$/, replacement: source('./src/duckdb/index.ts') },
     ],
   },
   test: {

@@ -10,6 +10,7 @@ const LIBRARY = {
   index: 'src/index.ts',
   'mmap/index': 'src/mmap/index.ts',
   'schema/index': 'src/schema/entry.ts',
+  'duckdb/index': 'src/duckdb/index.ts',
 }
 const { metafile } = await build({
   entryPoints: { ...LIBRARY, 'cli/main': 'src/cli/main.ts' },

@@ -21,6 +21,7 @@ const bundle = await rolldown({
     index: `${declarations}/index.d.ts`,
     'mmap/index': `${declarations}/mmap/index.d.ts`,
     'schema/index': `${declarations}/schema/entry.d.ts`,
+    'duckdb/index': `${declarations}/duckdb/index.d.ts`,
   },
   external: [/^node:/, 'zod'],
   plugins: [dts({ dtsInput: true, tsconfig: false })],
@@ -31,6 +32,7 @@ const { output } = await bundle.write({
   entryFileNames: '[name].d.ts',
   chunkFileNames: 'chunks/types.d.ts',
   minifyInternalExports: false,
+  advancedChunks: { groups: [{ name: 'types', minShareCount: 2 }] },
 })
 await bundle.close()
 // The comments above the members of a type literal are printed behind the member before, where no editor finds them.

@@ -77,8 +77,13 @@ export const ERROR_CODES = meanings({
     remedy: 'See the limit in the message.',
   },
   ERR_STRIDE_NAME_TAKEN: {
-    meaning: 'The name belongs to an object of another kind or another size.',
+    meaning:
+      'The name belongs to an object of another kind or another size, or DuckDB has a table or view of this name.',
     remedy: 'Choose another name.',
+  },
+  ERR_STRIDE_NO_DUCKDB: {
+    meaning: '`stridedb/duckdb` did not find the package `@duckdb/node-api`, or one without table functions.',
+    remedy: 'Run `npm install @duckdb/node-api`; it must be 1.5.5 or later.',
   },
   ERR_STRIDE_NO_LOCK: {
     meaning:

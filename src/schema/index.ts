@@ -4,12 +4,13 @@
 
 export type { Codec, RowConstructor } from './codec.ts'
 export { codecFromCanonical, codecOf, layoutFromCanonical } from './codec-of.ts'
-export type { Column } from './column.ts'
+export { type Column, isFlattened } from './column.ts'
 export { type FoundField, findFields, unknownField } from './fields.ts'
 export { isRawCode } from './fit.ts'
 export type { At, Bare, Defined, IsAny, Row, ShapeOf, TypeOf } from './infer.ts'
 export {
   BIGINTS,
+  type EnumValue,
   isContainer,
   isLenient,
   isMeant,
@@ -21,6 +22,7 @@ export {
   type Node,
   NUMBERS,
   type ObjectNode,
+  ownBits,
   type TextNode,
 } from './kinds.ts'
 export { layoutOf } from './layout.ts'

@@ -10,9 +10,9 @@ import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 
 const DIST = fileURLToPath(new URL('../../dist/', import.meta.url))
-const ENTRIES = ['index.d.ts', 'mmap/index.d.ts', 'schema/index.d.ts']
+const ENTRIES = ['index.d.ts', 'mmap/index.d.ts', 'schema/index.d.ts', 'duckdb/index.d.ts']
 /** Declarations that several entries share. */
-const CHUNKS = ['chunks/types.d.ts', 'chunks/types2.d.ts', 'chunks/types3.d.ts']
+const CHUNKS = ['chunks/types.d.ts']
 
 const DECLARATION = /^(?:declare )?(?:abstract )?(class|interface|function|const|type) ([\w$]+)/
 const MEMBER = /^ {2}(?:(?:abstract|static|readonly|get|set) )*(\[[^\]]+\]|'[^']+'|[\w$]+)/

@@ -49,7 +49,12 @@ function programOf(page: string): Program {
 function folderWith({ text, files }: Program): string {
   const folder = temporaryFolder()
   mkdirSync(join(folder, 'node_modules'))
-  const packages = { stridedb: '.', zod: 'node_modules/zod', '@types': 'node_modules/@types' }
+  const packages = {
+    stridedb: '.',
+    zod: 'node_modules/zod',
+    '@types': 'node_modules/@types',
+    '@duckdb': 'node_modules/@duckdb',
+  }
   for (const [name, place] of Object.entries(packages)) {
     symlinkSync(resolve(place), join(folder, 'node_modules', name), 'junction')
   }

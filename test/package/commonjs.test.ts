@@ -11,7 +11,12 @@ import vm from 'node:vm'
 import { describe, expect, it } from 'vitest'
 import { type Installed, install } from './installed.ts'
 
-const ENTRIES = { index: 'stridedb', mmap: 'stridedb/mmap', schema: 'stridedb/schema' } as const
+const ENTRIES = {
+  index: 'stridedb',
+  mmap: 'stridedb/mmap',
+  schema: 'stridedb/schema',
+  duckdb: 'stridedb/duckdb',
+} as const
 type Exports = Readonly<Record<string, unknown>>
 
 /** The library as a loader gets it that knows no ES modules; `global` is the realm's. */

@@ -48,7 +48,7 @@ export function gatherAll(
 }
 
 /** @returns how many elements are filled */
-function gatherRuns(
+export function gatherRuns(
   locator: Locator<RecordLayers>,
   column: Column,
   from: number,
