@@ -1,14 +1,33 @@
 /** A DuckDB for each test, and its answers as JavaScript's values. */
 
 import { join } from 'node:path'
-import type { DuckDBConnection } from '@duckdb/node-api'
 import { type AnySchema, openStore, type Store, type StoreOptions } from 'stridedb'
+import type { DuckConnection } from 'stridedb/duckdb'
 import { temporaryFolder } from '../engine/support.ts'
 
-export type { DuckDBConnection }
+/** What the tests use of a result. */
+interface Reader {
+  getRowsJS(): unknown
+}
+interface Prepared {
+  run(): Promise<unknown>
+  runAndReadAll(): Promise<Reader>
+}
+/** What the tests use of a connection. The types of the package are not imported, so that the sources compile without it. */
+export interface DuckDBConnection extends DuckConnection {
+  runAndReadAll(sql: string): Promise<Reader>
+  prepare(sql: string): Promise<Prepared>
+  stream(sql: string): Promise<{ fetchChunk(): Promise<unknown> }>
+}
+interface DuckDb {
+  readonly DuckDBInstance: {
+    create(path: string, options: object): Promise<{ connect(): Promise<DuckDBConnection> }>
+  }
+}
 
+const NAME: string = '@duckdb/node-api'
 /** DuckDB has no build for every system on which the tests run, as Windows under Wine beside Linux's packages. */
-const duckdb = await import('@duckdb/node-api').catch((error: Error) => {
+const duckdb: DuckDb | undefined = await import(NAME).catch((error: Error) => {
   console.warn(`SKIPPED: tests with DuckDB, since it does not load here: ${error.message.split('\n')[0]}`)
   return undefined
 })
