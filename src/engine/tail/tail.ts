@@ -65,11 +65,12 @@ export async function* tail<S extends AnySchema>(
         const now = reading.source.numbering
         const at = numbering === now ? position : numbering.positionNow(position)
         if (at < 0) throw lost(path)
-        return { now, ...take(store, opened, at, batch) }
+        return { now, isLeft: opened.session.isOverlaid, ...take(store, opened, at, batch) }
       })
       numbering = found.now
       position = found.end
-      const end = { position, numbering }
+      const { commitNumber, isLeft } = found
+      const end = { position, numbering, commitNumber, isLeft }
       const done = async (): Promise<void> => consumer?.move(end, () => lost(path))
       if (found.records.length > 0) yield { ...batchOf(found), done }
       // A stretch of deleted records is no batch.
