@@ -20,6 +20,7 @@ import { checkpointLatency } from './checkpoint-latency.ts'
 import { cold } from './cold.ts'
 import { commitParts } from './commit-parts.ts'
 import type { Benchmark, Context } from './context.ts'
+import { duckdb } from './duckdb.ts'
 import { buildFixture } from './fixtures.ts'
 import { garbage } from './garbage.ts'
 import { gather } from './gather.ts'
@@ -50,6 +51,7 @@ const BENCHMARKS: readonly Benchmark[] = [
   randomField,
   randomObject,
   gather,
+  duckdb,
   bulk,
   indexes,
   indexLookups,
