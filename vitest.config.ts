@@ -21,6 +21,7 @@ export default defineConfig(({ mode }) => ({
       { find: /^stridedb\/mmap$/, replacement: source('./src/mmap/index.ts') },
       { find: /^stridedb\/schema$/, replacement: source('./src/schema/entry.ts') },
       { find: /^stridedb\/duckdb$/, replacement: source('./src/duckdb/index.ts') },
+      { find: /^stridedb\/transfer$/, replacement: source('./src/transfer/index.ts') },
     ],
   },
   test: {

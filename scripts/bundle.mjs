@@ -11,6 +11,7 @@ const LIBRARY = {
   'mmap/index': 'src/mmap/index.ts',
   'schema/index': 'src/schema/entry.ts',
   'duckdb/index': 'src/duckdb/index.ts',
+  'transfer/index': 'src/transfer/index.ts',
 }
 const { metafile } = await build({
   entryPoints: { ...LIBRARY, 'cli/main': 'src/cli/main.ts' },

@@ -8,6 +8,7 @@ import { ENGINE_CALLS } from '../src/engine/opening/options.ts'
 import { MMAP_CALLS } from '../src/mmap/options.ts'
 import type { CallWithOptions, Option } from '../src/options/option-table.ts'
 import { SCHEMA_CALLS } from '../src/schema/options.ts'
+import { IMPORT_CALLS } from '../src/transfer/import-options.ts'
 
 const SOURCES = [
   'src/engine/opening/options.ts',
@@ -17,6 +18,7 @@ const SOURCES = [
   'src/engine/shared-memory/shared-options.ts',
   'src/schema/options.ts',
   'src/mmap/options.ts',
+  'src/transfer/import-options.ts',
 ]
 
 /** The entries of the package, with the calls of each that take options. */
@@ -24,6 +26,7 @@ const ENTRIES: readonly (readonly [string, readonly CallWithOptions[]])[] = [
   ['stridedb', ENGINE_CALLS],
   ['stridedb/schema', SCHEMA_CALLS],
   ['stridedb/mmap', MMAP_CALLS],
+  ['stridedb/transfer', IMPORT_CALLS],
 ]
 
 export function optionsPage(): string {

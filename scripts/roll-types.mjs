@@ -22,6 +22,7 @@ const bundle = await rolldown({
     'mmap/index': `${declarations}/mmap/index.d.ts`,
     'schema/index': `${declarations}/schema/entry.d.ts`,
     'duckdb/index': `${declarations}/duckdb/index.d.ts`,
+    'transfer/index': `${declarations}/transfer/index.d.ts`,
   },
   external: [/^node:/, 'zod'],
   plugins: [dts({ dtsInput: true, tsconfig: false })],

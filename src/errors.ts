@@ -136,6 +136,11 @@ export const ERROR_CODES = meanings({
       'Another file, or none, has the name of the store now: what is written would be lost, and a row or walk that is held cannot tell which record it was on.',
     remedy: 'Close the store and open the path again; begin the walk again, or `seek`. Nothing was changed.',
   },
+  ERR_STRIDE_RESUME: {
+    meaning:
+      'An import cannot go on: the resume file belongs to another source, or the store was changed in a way that leaves open what was imported.',
+    remedy: 'Compare the store with the source. Remove the resume file to import from the beginning.',
+  },
   ERR_STRIDE_ROW_ENDED: {
     meaning:
       'The row of a walk was read after the walk had given its last record: it was one row at every step, which `[...store.scan()]` keeps many times.',
@@ -153,6 +158,12 @@ export const ERROR_CODES = meanings({
       'What commits have replaced since a snapshot was taken is no longer kept, so the snapshot cannot be read any more.',
     remedy:
       'Take another snapshot and read again; give the writer a larger `journalBytes` or `stagedBytesMax`.',
+  },
+  ERR_STRIDE_SOURCE: {
+    meaning:
+      'The source of an import contradicts its format, or a row does not fit the schema; `line` and `field` say where.',
+    remedy:
+      "Mend the source, say how it is written with the options of the import, or let bad rows be set aside with `onBad: 'reject'`.",
   },
   ERR_STRIDE_TRANSACTION: {
     meaning: 'The call is not allowed inside, or beside, a transaction.',
@@ -194,6 +205,8 @@ export interface ErrorFacts {
   readonly recordNumber?: number
   /** Position in the batch given to appendMany, from 0. */
   readonly batchIndex?: number
+  /** The line of a source, from 1; for a source without lines the position of the record. */
+  readonly line?: number
   /** Dotted path of the field. */
   readonly field?: string
   /** Why Zod refused the value. */
@@ -236,6 +249,8 @@ export class StrideError extends Error {
   declare readonly recordNumber?: number
   /** Position in the batch given to `appendMany`, from 0. */
   declare readonly batchIndex?: number
+  /** The line of a source, from 1; for a source without lines the position of the record. */
+  declare readonly line?: number
   /** Dotted path of the field. */
   declare readonly field?: string
   /** Why Zod refused the value. */

@@ -58,6 +58,7 @@ import {
 } from 'stridedb'
 import { FileMapping, SharedMemory } from 'stridedb/mmap'
 import { codecFromCanonical, codecOf, layoutOf } from 'stridedb/schema'
+import { importCsv } from 'stridedb/transfer'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { z } from 'zod'
 import { sentencesOf } from '../scripts/render-options.ts'
@@ -65,6 +66,7 @@ import { ENGINE_CALLS } from '../src/engine/opening/options.ts'
 import { MMAP_CALLS } from '../src/mmap/options.ts'
 import type { CallWithOptions, Option } from '../src/options/option-table.ts'
 import { SCHEMA_CALLS } from '../src/schema/options.ts'
+import { IMPORT_CALLS } from '../src/transfer/import-options.ts'
 import { removeFolder } from './remove-folder.ts'
 
 const Item = z.object({ id: z.uint32(), name: utf8(8) })
@@ -197,6 +199,7 @@ const INVOKE: Readonly<Record<string, (options: Given) => unknown>> = {
     done(await sharedRecordAsync(`options-record-async-${process.pid}`, Item, options)),
   'sharedArrayAsync(name, schema, count, options)': async options =>
     done(await sharedArrayAsync(`options-array-async-${process.pid}`, Item, 2, options)),
+  'importCsv(store, source, options)': options => importCsv(store, Buffer.from('id,name\n7,x\n'), options),
 }
 
 /** There is no such index, and that is not the question. */
@@ -274,6 +277,25 @@ function samplesOf(name: string, row: Option<unknown, unknown>): Samples {
         wrong: [true, null, {}, 'f', 5, { id: 1, name: 'n' }],
         outOfBounds: [],
       }
+    case 'a path':
+      return { right: next(), wrong: [5, null, true, {}, [], '', () => 'a'], outOfBounds: [] }
+    case 'a name':
+      return { right: 'byId', wrong: [5, null, true, {}, [], ''], outOfBounds: [] }
+    case 'one ASCII character':
+      return {
+        right: name === 'quote' ? '|' : ';',
+        wrong: [5, null, true, {}, [], '', ';;', 'é', '\n'],
+        outOfBounds: [],
+      }
+    case 'an array of texts':
+      return { right: ['', 'x'], wrong: [5, null, true, {}, 'x', [5], [undefined]], outOfBounds: [] }
+    case 'an array of fields, or an object of columns and their fields':
+      return {
+        right: ['id', 'name'],
+        wrong: [5, null, true, 'id', [], [5], { id: 5 }, new Map()],
+        outOfBounds: [],
+      }
+    case 'a function (progress)':
     case 'a function (view)':
     case 'a function (done, total)':
       return { right: () => undefined, wrong: [true, null, {}, 'f', 5], outOfBounds: [] }
@@ -346,7 +368,7 @@ async function messageOf(call: () => unknown): Promise<string> {
   }
 }
 
-const calls: readonly CallWithOptions[] = [...ENGINE_CALLS, ...SCHEMA_CALLS, ...MMAP_CALLS]
+const calls: readonly CallWithOptions[] = [...ENGINE_CALLS, ...SCHEMA_CALLS, ...MMAP_CALLS, ...IMPORT_CALLS]
 
 test('every call of the tables is tried here, and no other', () => {
   expect(Object.keys(INVOKE).sort()).toEqual(calls.map(({ call }) => call).sort())

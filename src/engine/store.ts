@@ -9,6 +9,7 @@ import { NO_OPTIONS, type NoOptions, refuseOptions } from '../options/option-tab
 import { checkPath, shown } from '../options/shown-value.ts'
 import type { Synchronous } from '../runtime/synchronous.ts'
 import type { AnySchema, Input } from '../schema/index.ts'
+import { type BulkWriter, writeInBulk } from './bulk-writing.ts'
 import type { Durability } from './commit/commit-waiters.ts'
 import type {
   IndexDeclaration,
@@ -35,6 +36,12 @@ import { nestedTransaction, runCallback, Transaction } from './transaction.ts'
 import { ConcurrentTransaction } from './transactions/concurrent-transaction.ts'
 import { WritePermission } from './write-permission.ts'
 
+/** Runs work that brings many encoded records into a store (bulk-writing.ts). Only for imports. */
+export let writeStoreInBulk: <S extends AnySchema, I, T>(
+  store: Store<S, I>,
+  work: (writer: BulkWriter) => Promise<T>,
+) => Promise<T>
+
 /** Fixed-size records in one file, opened by `openStore`. Changes are staged in memory until `commit` makes them durable. */
 export class Store<S extends AnySchema = AnySchema, out I = NoIndexes> extends ReadableStore<S, I> {
   readonly #opened: OpenedStore<S>
@@ -46,6 +53,10 @@ export class Store<S extends AnySchema = AnySchema, out I = NoIndexes> extends R
   #turns: WriterTurns<Store<S>> | undefined
   /** Settles once no requested checkpoint is running. */
   #checkpoints: Promise<unknown> = Promise.resolve()
+
+  static {
+    writeStoreInBulk = (store, work) => store.#writeInBulk(work)
+  }
 
   private constructor(opened: OpenedStore<S>) {
     super(opened, find => this.#permission.writable().writer.deleteFound(find))
@@ -263,6 +274,14 @@ export class Store<S extends AnySchema = AnySchema, out I = NoIndexes> extends R
       }
     }
     return writer.transaction(watched as ((tx: Transaction<S>) => T) & Synchronous<T>, { durability })
+  }
+
+  async #writeInBulk<T>(work: (writer: BulkWriter) => Promise<T>): Promise<T> {
+    this.#opened.reading.assertOpen()
+    if (this.#turns !== undefined) return this.#turns.run(writer => writer.#writeInBulk(work))
+    const { durability } = this.#opened.options
+    const parts = { permission: this.#permission, indexes: this.#indexes, exclusiveWork: this.#exclusiveWork }
+    return writeInBulk({ ...parts, durability }, work)
   }
 
   /** Resolves once every earlier commit survives the loss of power. @throws {StrideError} ERR_STRIDE_CLOSED, _IO, _POISONED */

@@ -6,14 +6,17 @@ export type { Codec, RowConstructor } from './codec.ts'
 export { codecFromCanonical, codecOf, layoutFromCanonical } from './codec-of.ts'
 export { type Column, isFlattened } from './column.ts'
 export { type FoundField, findFields, unknownField } from './fields.ts'
-export { isRawCode } from './fit.ts'
+export { isRawCode, reasonAgainst } from './fit.ts'
 export type { At, Bare, Defined, IsAny, Row, ShapeOf, TypeOf } from './infer.ts'
 export {
   BIGINTS,
+  DATE_MS_MAX,
+  type EnumNode,
   type EnumValue,
   isContainer,
   isLenient,
   isMeant,
+  isNumber,
   isText,
   isTime,
   isWide,
@@ -21,6 +24,7 @@ export {
   type MeantNode,
   type Node,
   NUMBERS,
+  type NumberNode,
   type ObjectNode,
   ownBits,
   type TextNode,
@@ -29,11 +33,13 @@ export { layoutOf } from './layout.ts'
 export { diffLayouts } from './layout-diff.ts'
 export { meaningOf } from './meanings-by-kind.ts'
 export { ODD_NUMBERS, toHalf } from './numbers-without-dataview.ts'
+export { type Image, readNode, writeLeaf } from './plain-codec.ts'
 export * from './public.ts'
 export { ReaderBase, type ReaderBaseConstructor, readerAccess } from './reader.ts'
 export { memberValue } from './record-copy.ts'
 export { type RecordBytes, RowBase, type RowBaseConstructor, rowAccess } from './row.ts'
 export { schemaOf } from './schema-of.ts'
-export { textEnd, textStart } from './text-field.ts'
+export { type StoredInteger, storedInteger } from './stored-integers.ts'
+export { textEnd, textRoom, textStart } from './text-field.ts'
 export type { WalkBase, WalkBaseConstructor } from './walk.ts'
 export { isOldSchema, isSchema, refuseOldSchema } from './zod-version.ts'

@@ -87,7 +87,7 @@ export function plainField(field: FoundField, image: Image): unknown {
     const missing = presence(guard.node, image, guard.bit, guard.path, image.at + guard.offset)
     if (missing !== PRESENT) return missing
   }
-  return read(field.node, image, image.at + field.offset, field.bit, field.path)
+  return readNode(field.node, image, image.at + field.offset, field.bit, field.path)
 }
 
 /** Every dotted path with its field. */
@@ -133,7 +133,8 @@ function write(node: Node, value: unknown, image: Image, offset: number, bit: nu
   }
 }
 
-function writeLeaf(node: LeafNode, value: unknown, { view, bytes }: Image, offset: number): void {
+/** Stores a value that fits at a byte position of the record. Its null bits are not touched. */
+export function writeLeaf(node: LeafNode, value: unknown, { view, bytes }: Image, offset: number): void {
   const little = node.endian === 'little'
   switch (node.type) {
     case 'u64':
@@ -198,7 +199,8 @@ function writeCode(view: DataView, offset: number, size: number, code: number, l
   else view.setUint32(offset, code, little)
 }
 
-function read(node: Node, image: Image, offset: number, bit: number, path: string): unknown {
+/** The value at a byte position of the record; null or undefined if its null bits say so. @throws ERR_STRIDE_CORRUPT */
+export function readNode(node: Node, image: Image, offset: number, bit: number, path: string): unknown {
   const missing = presence(node, image, bit, path, offset)
   if (missing !== PRESENT) return missing
   const little = node.endian === 'little'
@@ -221,18 +223,18 @@ function read(node: Node, image: Image, offset: number, bit: number, path: strin
     case 'object':
       return readMembers(node, image, offset, bit, `${path}.`)
     case 'union': {
-      const tag = read(node.tagNode, image, offset + node.tagNode.offset, 0, `${path}.${node.tag}`)
+      const tag = readNode(node.tagNode, image, offset + node.tagNode.offset, 0, `${path}.${node.tag}`)
       const variant = variantOf(node, tag) as ObjectNode
       return readMembers(variant, image, offset, bit + variant.bit, `${path}.`)
     }
     case 'tuple':
       return node.items.map((item, i) =>
-        read(item, image, offset + item.offset, bit + item.bit, `${path}.${i}`),
+        readNode(item, image, offset + item.offset, bit + item.bit, `${path}.${i}`),
       )
     case 'array': {
       const { element, length } = node
       return Array.from({ length }, (_, i) =>
-        read(
+        readNode(
           element,
           image,
           offset + i * element.width,
@@ -268,7 +270,7 @@ function read(node: Node, image: Image, offset: number, bit: number, path: strin
 function readMembers(node: ObjectNode, image: Image, offset: number, bit: number, prefix: string): object {
   const record: Record<string, unknown> = {}
   for (const { name, node: child } of node.members) {
-    setMember(record, name, read(child, image, offset + child.offset, bit + child.bit, prefix + name))
+    setMember(record, name, readNode(child, image, offset + child.offset, bit + child.bit, prefix + name))
   }
   return record
 }

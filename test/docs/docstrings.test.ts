@@ -5,14 +5,16 @@
  * every type that an exported one is made of.
  */
 
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 
 const DIST = fileURLToPath(new URL('../../dist/', import.meta.url))
-const ENTRIES = ['index.d.ts', 'mmap/index.d.ts', 'schema/index.d.ts', 'duckdb/index.d.ts']
+const ENTRIES = ['index.d.ts', 'mmap/index.d.ts', 'schema/index.d.ts', 'duckdb/index.d.ts', 'transfer/index.d.ts']
 /** Declarations that several entries share. */
-const CHUNKS = ['chunks/types.d.ts']
+const CHUNKS = readdirSync(`${DIST}chunks`)
+  .filter(name => name.endsWith('.d.ts'))
+  .map(name => `chunks/${name}`)
 
 const DECLARATION = /^(?:declare )?(?:abstract )?(class|interface|function|const|type) ([\w$]+)/
 const MEMBER = /^ {2}(?:(?:abstract|static|readonly|get|set) )*(\[[^\]]+\]|'[^']+'|[\w$]+)/

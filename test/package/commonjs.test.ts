@@ -16,6 +16,7 @@ const ENTRIES = {
   mmap: 'stridedb/mmap',
   schema: 'stridedb/schema',
   duckdb: 'stridedb/duckdb',
+  transfer: 'stridedb/transfer',
 } as const
 type Exports = Readonly<Record<string, unknown>>
 

@@ -85,6 +85,17 @@ export class StoreWriter extends Writer<Staging, StoreWriterParts> {
     return { first, count }
   }
 
+  /**
+   * Stages a new record that is encoded at position 0 of `image`, or with `rivalOf` in place of the record with its key. No code of a
+   * caller runs. @returns whether the record is new
+   */
+  stageImage(image: RecordBytes, rivalOf?: (view: DataView) => number): boolean {
+    this.assertIdle('An import')
+    if (rivalOf !== undefined) return this.upsertEncoded(image, rivalOf).inserted
+    this.appendEncoded(image)
+    return true
+  }
+
   /** Deletes all live records. @returns how many there were */
   clear(): number {
     const { locator } = this.parts

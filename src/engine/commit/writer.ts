@@ -113,14 +113,25 @@ export class Writer<L extends ChangeableLayers = ChangeableLayers, P extends Wri
     try {
       const { view, bytes } = this.#image
       this.parts.codec.encode(record, view, bytes, 0)
-      const n = rivalOf(view)
-      if (n < 0) return { number: this.appendEncoded(this.#image), inserted: true }
-      this.parts.indexes?.changing(n, view, 0)
-      this.#stageScratch(n, false)
-      return { number: n, inserted: false }
+      return this.upsertEncoded(this.#image, rivalOf)
     } finally {
       this.#busy = false
     }
+  }
+
+  /** Like `upsert`, for a record that is encoded at position 0 of `image`. */
+  protected upsertEncoded(
+    image: RecordBytes,
+    rivalOf: (view: DataView) => number,
+  ): { readonly number: number; readonly inserted: boolean } {
+    const { indexes, locator, changed } = this.parts
+    const view = image.view as DataView
+    const n = rivalOf(view)
+    if (n < 0) return { number: this.appendEncoded(image), inserted: true }
+    indexes?.changing(n, view, 0)
+    locator.staging.setImage(n, image, false)
+    changed()
+    return { number: n, inserted: false }
   }
 
   /** Stages a record at the number of a deleted record. */

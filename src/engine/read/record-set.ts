@@ -59,6 +59,9 @@ export interface FileLayout extends Layout {
   readonly dataOffset: number
 }
 
+/** What a record set reads from. Only for work of the library on the bytes of records (record-runs.ts). */
+export let readingOf: <S extends AnySchema>(set: RecordSet<S>) => Reading<S, RecordLayers>
+
 /** The reading calls that stores, flat files and concurrent transactions share. */
 export abstract class RecordSet<S extends AnySchema> extends PointReader<S> implements Iterable<Output<S>> {
   readonly #reading: Reading<S, RecordLayers>
@@ -70,6 +73,10 @@ export abstract class RecordSet<S extends AnySchema> extends PointReader<S> impl
   #column: Column | undefined
   #columnName = ''
   #columnCodec: Codec<Output<S>> | undefined
+
+  static {
+    readingOf = set => set.#reading
+  }
 
   /** @internal */
   protected constructor(reading: Reading<S, RecordLayers>) {

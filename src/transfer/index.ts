@@ -1,0 +1,9 @@
+/**
+ * What does `stridedb/transfer` export? Bringing data in from other formats, and handing it out.
+ */
+
+export { importCsv } from './csv/import-csv.ts'
+export type { BytesFormat, DateFormat, TextFileEncoding } from './fields/text-format.ts'
+export type { BadRow, ImportReport } from './import/import-run.ts'
+export type { ColumnNames, CsvImportOptions, ImportOptions, ImportProgress } from './import-options.ts'
+export type { ImportSource } from './source/byte-source.ts'
