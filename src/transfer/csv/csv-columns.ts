@@ -1,7 +1,7 @@
 /**
  * Which field does each column of a CSV file belong to?
  *
- *   CN1  a column without a field, two columns of one field, and a field that needs a value and has no column are refused before any row
+ *   TC1  a column without a field, two columns of one field, and a field that needs a value and has no column are refused before any row
  *        is read. The message names the nearest right name.
  */
 
