@@ -10,7 +10,13 @@ import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 
 const DIST = fileURLToPath(new URL('../../dist/', import.meta.url))
-const ENTRIES = ['index.d.ts', 'mmap/index.d.ts', 'schema/index.d.ts', 'duckdb/index.d.ts', 'transfer/index.d.ts']
+const ENTRIES = [
+  'index.d.ts',
+  'mmap/index.d.ts',
+  'schema/index.d.ts',
+  'duckdb/index.d.ts',
+  'transfer/index.d.ts',
+]
 /** Declarations that several entries share. */
 const CHUNKS = readdirSync(`${DIST}chunks`)
   .filter(name => name.endsWith('.d.ts'))
