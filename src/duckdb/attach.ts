@@ -88,6 +88,8 @@ export async function attach<S extends AnySchema>(
     await connection.run(`CREATE TEMP VIEW ${quoted(name)} AS SELECT * FROM ${scan}`)
   } catch (error) {
     tables.remove(key)
+    // Another call may have made a table of this name since it was looked for.
+    await refuseTaken(connection, name)
     throw error
   }
   return new Attachment(name, async () => {

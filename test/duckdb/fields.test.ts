@@ -175,6 +175,20 @@ describe.skipIf(!hasDuckDb)('each kind of field', () => {
 
 declare function anyStore(): import('stridedb').Store
 
+describe.skipIf(!hasDuckDb)('enums', () => {
+  // DuckDB stores codes in 1, 2 or 4 bytes.
+  it.each([1, 255, 256, 65_535, 65_536])('of %i values have each of them', async count => {
+    const values = Array.from({ length: count }, (_, i) => (i === 0 ? '' : `value ${i}`))
+    const store = newStore(z.object({ i: z.uint32(), it: z.enum(values as [string, ...string[]]) }))
+    store.appendMany(values.map((it, i) => ({ i, it })))
+    store.commitSync()
+    const connection = await connect()
+    await attach(connection, 't', store)
+    const sql = "SELECT count(*) FROM t WHERE it::VARCHAR = CASE WHEN i = 0 THEN '' ELSE 'value ' || i END"
+    expect(await rowsOf(connection, sql)).toEqual([[BigInt(count)]])
+  })
+})
+
 describe.skipIf(!hasDuckDb)('fields with others inside', () => {
   const Vector = z.tuple([z.float64(), z.float64(), z.float64()])
   const Nested = z.object({

@@ -223,6 +223,15 @@ describe.skipIf(!hasDuckDb)('attach', () => {
     await attach(other, 'first', store)
     await attach(connection, `it's "quoted"; DROP TABLE t`, store)
     expect(await rowsOf(connection, `FROM "it's ""quoted""; DROP TABLE t"`)).toEqual([])
+    const raced = await Promise.allSettled([
+      attach(connection, 'raced', store),
+      attach(connection, 'raced', store),
+    ])
+    expect(raced.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected'])
+    expect(raced.find(({ status }) => status === 'rejected')).toMatchObject({
+      reason: { code: 'ERR_STRIDE_NAME_TAKEN' },
+    })
+    expect(await oneValue(connection, 'SELECT count(*) FROM raced')).toBe(0n)
     await first.detach()
     await attach(connection, 'first', store)
     expect(await oneValue(connection, 'SELECT count(*) FROM first')).toBe(0n)
