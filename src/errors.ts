@@ -157,7 +157,7 @@ export const ERROR_CODES = meanings({
     meaning:
       'What commits have replaced since a snapshot was taken is no longer kept, so the snapshot cannot be read any more.',
     remedy:
-      'Take another snapshot and read again; give the writer a larger `journalBytes` or `stagedBytesMax`.',
+      'Take another snapshot and read again; take it with `keep: true`, or give the writer a larger `journalBytes` or `stagedBytesMax`.',
   },
   ERR_STRIDE_SOURCE: {
     meaning:

@@ -130,6 +130,7 @@ const INVOKE: Readonly<Record<string, (options: Given) => unknown>> = {
   'store.getMany(numbers)': options => store.getMany([0], options),
   'store.appendMany(records)': options => store.appendMany([], options),
   'store.dropIndex(name)': options => store.dropIndex('gone', options).catch(onlyMissing),
+  'store.snapshot(options)': options => done(store.snapshot(options)),
   'store.flush()': options => store.flush(options),
   'store.checkpoint()': options => store.checkpoint(options),
   'store.verify()': options => store.verify(options),

@@ -26,7 +26,7 @@ import { Reading, type Source } from './read/reading.ts'
 import { RecordSet } from './read/record-set.ts'
 import { Locator } from './staging/locator.ts'
 import { Staging } from './staging/staging.ts'
-import { readStats, type StoreStats } from './stats.ts'
+import { NOTHING_KEPT, readStats, type StoreStats } from './stats.ts'
 
 /**
  * Opens any file of fixed-size records in place; nothing is converted. Close it at the end.
@@ -230,6 +230,7 @@ export class FlatFile<S extends AnySchema = AnySchema, H extends AnySchema = Any
   stats(): StoreStats {
     this.#reading.assertOpen()
     return readStats({
+      kept: NOTHING_KEPT,
       backend: this.backend,
       pool: this.#reading.source.pool,
       staging: this.#reading.source.locator.staging,

@@ -28,6 +28,7 @@ export type {
   MigrateOptions,
   StoreOptions,
   TailOptions,
+  SnapshotOptions,
   WatchOptions,
 } from './opening/options.ts'
 export type { SharedStore } from './opening/shared-store.ts'

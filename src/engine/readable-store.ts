@@ -16,6 +16,8 @@ import type { OpenedStore } from './opening/opened-store.ts'
 import {
   CHANGED,
   type ChangedOptions,
+  SNAPSHOT,
+  type SnapshotOptions,
   TAIL,
   type TailOptions,
   WATCH,
@@ -28,7 +30,7 @@ import { waitForCommit } from './sharing/commit-wait.ts'
 import { ReaderSnapshot } from './snapshots/reader-snapshot.ts'
 import { Snapshot } from './snapshots/snapshot.ts'
 import { WriterSnapshot } from './snapshots/writer-snapshot.ts'
-import { readStats, type StoreStats } from './stats.ts'
+import { readKept, readStats, type StoreStats } from './stats.ts'
 import { type TailBatch, tail } from './tail/tail.ts'
 import { type WatchedCommit, watchCommits } from './tail/watch.ts'
 
@@ -149,13 +151,16 @@ export abstract class ReadableStore<S extends AnySchema, out I> extends RecordSe
   /**
    * The store as of the last commit, for reading, while commits continue. Staged changes are not in it. Close it: until then the versions
    * that commits replace are kept for it, in the memory of the writing process, or for other processes in the journal.
-   * @throws {StrideError} ERR_STRIDE_CLOSED, _POISONED; while another process writes, whatever `openStore` throws
+   * @param options `keep: true`: it lasts until it is closed. It waits for the syncs of earlier commits, blocking
+   * @throws {StrideError} ERR_STRIDE_CLOSED, _POISONED; while another process writes, whatever `openStore` throws; with `keep` also
+   *   _BUSY (the file is replaced at this moment, or 64 snapshots are kept), _NO_LOCK, _PERMISSION (the lock file cannot be written), _IO
    */
-  snapshot(none?: NoOptions): Snapshot<S, I> {
-    refuseOptions(none, 'snapshot')
+  snapshot(options?: SnapshotOptions): Snapshot<S, I> {
+    const { keep } = SNAPSHOT.read(options, 'snapshot')
     const { reading, writer } = this.#prepared()
-    if (writer === undefined) {
-      const source = new ReaderSnapshot(this.#opened)
+    if (writer === undefined || keep) {
+      writer?.writing().committer.flushSync('full')
+      const source = new ReaderSnapshot(this.#opened, keep)
       const snapshot = Snapshot.over<S, I>(source)
       source.begin()
       return snapshot
@@ -192,6 +197,7 @@ export abstract class ReadableStore<S extends AnySchema, out I> extends RecordSe
     const { committer, space } = writer?.parts ?? {}
     const { pool, locator } = reading.source
     return readStats({
+      kept: readKept(session.file.platform, session.file.path),
       backend: this.backend,
       pool,
       staging: locator.staging,

@@ -2,9 +2,14 @@
  * How much have reading and writing cost so far? Counters of a store or flat file.
  */
 
+import { StrideError } from '../errors.ts'
+import type { Platform, PlatformFile } from '../mmap/platform.ts'
 import type { WindowPool } from '../mmap/window-pool/window.ts'
 import type { CommitStats } from './commit/commit-progress.ts'
+import { keptPathOf } from './format/file-names.ts'
+import { keptNow } from './sharing/keepers.ts'
 import type { Staging } from './staging/staging.ts'
+import { isBeside } from './whole-files/same-file.ts'
 
 /** Counters of a store or flat file, as a copy. */
 export interface StoreStats {
@@ -42,6 +47,12 @@ export interface StoreStats {
   readonly openTransactions: number
   /** Open snapshots of this process. */
   readonly openSnapshots: number
+  /** Snapshots with `keep: true` that are open now, in all processes. */
+  readonly keptSnapshots: number
+  /** The commit of the oldest of them; undefined if there are none. */
+  readonly keptSince: number | undefined
+  /** Bytes of frames that the journal dropped and these snapshots need. */
+  readonly keptBytes: number
   /** Bytes of heap memory with earlier versions of records, kept for these transactions and snapshots. */
   readonly versionBytes: number
   /** Pending entries of indexes: in memory, not in the pages yet. They slow lookups, and are merged in the background. */
@@ -50,7 +61,18 @@ export interface StoreStats {
 
 const NOTHING_COMMITTED: CommitStats = { syncs: 0, commits: 0, checkpoints: 0, commitWaits: 0, journalBytes: 0 }
 
+type KeptStats = Pick<StoreStats, 'keptSnapshots' | 'keptSince' | 'keptBytes'>
+
+export const NOTHING_KEPT: KeptStats = { keptSnapshots: 0, keptSince: undefined, keptBytes: 0 }
+
+/** What snapshots of all processes keep of a store. */
+export function readKept(platform: Platform, path: string): KeptStats {
+  const { count: keptSnapshots, since: keptSince } = keptNow(platform, path)
+  return { keptSnapshots, keptSince, keptBytes: bytesOf(platform, keptPathOf(path)) }
+}
+
 export function readStats(of: {
+  readonly kept: KeptStats
   readonly backend: StoreStats['backend']
   readonly pool: WindowPool
   readonly staging: Staging
@@ -76,7 +98,26 @@ export function readStats(of: {
     stagedBytes: of.staging.bytes,
     openTransactions: of.staging.versions.transactionCount,
     openSnapshots: of.staging.versions.snapshotCount,
+    ...of.kept,
     versionBytes: of.staging.versions.bytes,
     pendingIndexEntries: of.pendingIndexEntries,
+  }
+}
+
+/** Bytes of a file; 0 if there is none. */
+function bytesOf(platform: Platform, path: string): number {
+  if (!isBeside(platform, path)) return 0
+  let file: PlatformFile
+  try {
+    file = platform.open(path, { access: 'read', create: 'never' })
+  } catch (error) {
+    // The writer has just removed it, or it may not be read.
+    if (error instanceof StrideError) return 0
+    throw error
+  }
+  try {
+    return file.size()
+  } finally {
+    file.close()
   }
 }

@@ -47,7 +47,10 @@ try {
     const [one, two] = [random.pick(names), random.pick(names)]
     // A reader may meet any operation of the writer.
     const allowed = (name: typeof one, other: typeof one) =>
-      role === 'writer' ? refusalsBeside(name, other) : refusalsElsewhere(name, 'compact')
+      role === 'writer'
+        ? // A reader may keep a snapshot at any time.
+          new Set([...refusalsBeside(name, other), ...refusalsElsewhere(name, 'a kept snapshot')])
+        : refusalsElsewhere(name, 'compact')
     const ends = await Promise.allSettled([
       repeated(desk, one, 1, allowed(one, two), {}),
       repeated(desk, two, 1, allowed(two, one), {}),

@@ -36,6 +36,8 @@ type Trait =
   | 'blocks changes'
   /** Gives the name to another file. */
   | 'replaces'
+  /** Keeps the file from being replaced. */
+  | 'keeps'
   /** The new file has no indexes until the next writer opens it. */
   | 'leaves indexes out'
   /** Closes the handle that writes, and opens it again. */
@@ -208,6 +210,20 @@ const OPERATION_TABLE = {
     }
   }),
   'read(fn)': reading(({ either }) => void either.read(() => checkedState(either))),
+  'a kept snapshot': reading(
+    async ({ either, random }) => {
+      using snapshot = either.snapshot({ keep: true })
+      const before = random.chance(0.5) ? checkedState(snapshot) : undefined
+      for (let turn = 0; turn < 4; turn++) {
+        await nextTurn()
+        checkSum(snapshot.gather('amount'))
+      }
+      const after = JSON.stringify([...checkedState(snapshot)])
+      if (before !== undefined && after !== JSON.stringify([...before]))
+        throw new Violation('a snapshot changed')
+    },
+    ['keeps'],
+  ),
   snapshot: reading(async ({ either }) => {
     using snapshot = either.snapshot()
     try {
@@ -250,9 +266,16 @@ export function refusalsBeside(name: OperationName, other: OperationName): Reado
 
 /** The same where the other goes on in another process or thread. */
 export function refusalsElsewhere(name: OperationName, other: OperationName): ReadonlySet<ErrorCode> {
+  const { traits, needsWriter } = OPERATIONS[name]
   const beside = OPERATIONS[other].traits
   const allowed = new Set<ErrorCode>()
-  if (OPERATIONS[name].needsWriter) return allowed
+  for (const [one, two] of [
+    [traits, beside],
+    [beside, traits],
+  ] as const) {
+    if (one.includes('keeps') && two.includes('replaces')) allowed.add('ERR_STRIDE_BUSY')
+  }
+  if (needsWriter) return allowed
   if (beside.includes('replaces')) allowed.add('ERR_STRIDE_REPLACED')
   if (beside.includes('leaves indexes out')) allowed.add('ERR_STRIDE_INDEX_NOT_BUILT')
   return allowed

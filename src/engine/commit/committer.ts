@@ -6,8 +6,7 @@
  *   D4  records beyond the committed end are in the file already; if no frame contains them, they are synced before the frame is written.
  *   D5  a failed store or sync poisons: every pending and later commit fails, nothing is retried, and reads show the last acknowledged
  *       commit.
- * Sealing: seal.ts. Groups: commit-queue.ts. Stages of commits: commit-progress.ts. Background work: commit-rounds.ts. Writing frames:
- * journal/journal.ts. Emptying the journal: checkpointer.ts.
+ * Sealing: seal.ts. Groups: commit-queue.ts. Stages: commit-progress.ts. Background: commit-rounds.ts. Frames: journal/journal.ts.
  */
 
 import { StrideError } from '../../errors.ts'
@@ -94,9 +93,8 @@ export class Committer implements RoundOwner {
     this.#poisoning = new Poisoning(file.path, error => this.#fail(error))
     this.#journals = new JournalLife({ roots, create, spaceState, syncData, companion })
     const wait = (): Promise<void> => this.#dataSyncs.syncAsync(this.#progress.applied.commitNumber)
-    const isIdle = (): boolean => this.#queue.isEmpty
-    const dataSync = { block: syncData, wait }
-    this.#checkpointer = new Checkpointer({ file, roots, dirty, spaceState, dataSync, isIdle, companion })
+    const checkpoints = { file, roots, dirty, spaceState, dataSync: { block: syncData, wait }, companion }
+    this.#checkpointer = new Checkpointer({ ...checkpoints, isIdle: () => this.#queue.isEmpty })
     const shared = {
       roots,
       owner: this,
@@ -170,9 +168,15 @@ export class Committer implements RoundOwner {
   /** Like `commit`, but blocks until it is done. */
   commitSync(durability: Durability): number {
     this.assertSound()
+    this.#admission.admit()
+    return this.flushSync(durability)
+  }
+
+  /** Blocks until all sealed commits have that durability. */
+  flushSync(durability: Durability): number {
+    this.assertSound()
     const progress = this.#progress
-    const isEmpty = !this.#admission.admit()
-    const isDone = isEmpty && progress.isDone(progress.sealed.commitNumber, durability)
+    const isDone = progress.isDone(progress.sealed.commitNumber, durability)
     if (!isDone) this.#poisoning.guard(() => this.#advanceSync(durability))
     progress.acknowledgeSealed()
     this.#parts.companion?.committed()
@@ -381,19 +385,15 @@ export class Committer implements RoundOwner {
   #fail(error: unknown): void {
     this.#checkpointer.stop()
     this.#progress.acknowledge()
+    const { locator, changed, failed } = this.#parts
     try {
-      this.#revert()
+      revertStaging(locator.staging, this.#progress.revert())
+      this.#queue.clear()
+      changed()
     } finally {
       this.#rounds.rejectAll(error)
       this.#progress.rejectAll(error)
-      this.#parts.failed()
+      failed()
     }
-  }
-
-  #revert(): void {
-    const { locator, changed } = this.#parts
-    revertStaging(locator.staging, this.#progress.revert())
-    this.#queue.clear()
-    changed()
   }
 }

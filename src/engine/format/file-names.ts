@@ -9,6 +9,11 @@ export function journalPathOf(path: string): string {
   return `${path}-journal`
 }
 
+/** Frames that the journal does not need any more and kept snapshots do (journal/kept-frames.ts). */
+export function keptPathOf(path: string): string {
+  return `${path}-kept`
+}
+
 /** The file that a writer locks. Its content is the queue of writers by turns (sharing/turn-queue.ts). */
 export function lockPathOf(path: string): string {
   return `${path}-lock`

@@ -1,7 +1,8 @@
 /**
- * What do the bytes of the lock file mean? Most of them are only locked. Its content is the queue of writers by turns.
+ * What do the bytes of the lock file mean? Most of them are only locked. Its content is the queue of writers by turns, and the commits
+ * that kept snapshots need.
  *
- * Taking the locks: sharing/locks.ts. The queue: sharing/turn-queue.ts.
+ * Taking the locks: sharing/locks.ts. The queue: sharing/turn-queue.ts. Kept snapshots: sharing/keepers.ts.
  */
 
 /** Locked by the writer. */
@@ -18,3 +19,9 @@ export const FIRST_PLACE_BYTE = 65
 export const PLACES = 64
 /** The content has so many bytes for each place: a little-endian float64, the number of who had the place last. */
 export const PLACE_BYTES = 8
+/** Locked by who keeps a snapshot, for as long as it is open: this byte or one of the next. */
+export const FIRST_KEEPER_BYTE = FIRST_PLACE_BYTE + PLACES
+/** The most snapshots that can be kept at once. */
+export const KEEPERS = 64
+/** Behind the queue the content has for each keeper a little-endian float64, the commit that it keeps; 0 keeps everything. */
+export const KEPT_COMMITS_AT = PLACES * PLACE_BYTES

@@ -196,7 +196,7 @@ function* scanFile(
 }
 
 /** Slots 0 and 1, and the rest of the file as slot 2. */
-function slotsOf(size: number, slotBytes: number): readonly Extent[] {
+export function slotsOf(size: number, slotBytes: number): readonly Extent[] {
   return [0, 1, 2].map(slot => {
     const offset = slotOffset(slot, slotBytes)
     return { offset, end: Math.max(offset, slot === 2 ? size : Math.min(size, offset + slotBytes)) }
@@ -267,7 +267,7 @@ function* knownBeside(
 }
 
 /** Visits each whole frame in a range, also behind damaged ones. */
-function* eachWhole(
+export function* eachWhole(
   bytes: JournalBytes,
   from: number,
   end: number,

@@ -34,15 +34,23 @@ export interface TailPlace {
 
 export class JournalTail {
   readonly #owner: JournalOwner
+  readonly #journalPath: string
   #commitNumber: number
   #place: TailPlace | undefined
 
   /**
    * @param commitNumber the frames after this commit are read
    * @param place the end of that commit's frame, if known
+   * @param journalPath another file with frames of the store
    */
-  constructor(owner: JournalOwner, commitNumber: number, place?: TailPlace) {
+  constructor(
+    owner: JournalOwner,
+    commitNumber: number,
+    place?: TailPlace,
+    journalPath = journalPathOf(owner.path),
+  ) {
     this.#owner = owner
+    this.#journalPath = journalPath
     this.#commitNumber = commitNumber
     this.#place = place
   }
@@ -59,9 +67,9 @@ export class JournalTail {
    * @throws ERR_STRIDE_CORRUPT, _FORMAT_NEWER, _IO
    */
   read(upTo: number): readonly PlacedFrame[] | undefined {
-    const { platform, path, identity } = this.#owner
+    const { platform, identity } = this.#owner
+    const journalPath = this.#journalPath
     if (upTo <= this.#commitNumber) return []
-    const journalPath = journalPathOf(path)
     if (!platform.exists(journalPath)) return upTo === Number.POSITIVE_INFINITY ? [] : undefined
     const file = platform.open(journalPath, { access: 'read', create: 'never' })
     try {

@@ -32,6 +32,7 @@ import { createBeside } from '../whole-files/temporary-files.ts'
 import type { FrameGroup } from './frame-encode.ts'
 import { sealFrame } from './frame-encode.ts'
 import { assertJournalOf } from './journal-header.ts'
+import type { KeptFrames } from './kept-frames.ts'
 
 /** The fields of a root that name the journal and the segment of the next commits. */
 export type JournalPlace = Pick<Root, 'journalSalt' | 'journalSegment' | 'journalOffset'>
@@ -75,6 +76,8 @@ export interface JournalOptions {
   readonly changesMax: number
   /** The store's file, whose owner and permission bits the journal gets. */
   readonly like: PlatformFile
+  /** Gets the frames that kept snapshots need, before they are dropped. */
+  readonly kept: KeptFrames
 }
 
 export class Journal {
@@ -85,6 +88,7 @@ export class Journal {
   readonly salt: string
   readonly #slotBytes: number
   readonly #changesMax: number
+  readonly #kept: KeptFrames
   readonly #slots: readonly Slot[]
   #active: Segment
   /** Earlier segments that the durable root may still need. */
@@ -101,9 +105,10 @@ export class Journal {
     platform: Platform,
     file: PlatformFile,
     salt: Buffer,
-    { slotBytes, changesMax }: Omit<JournalOptions, 'like'>,
+    { slotBytes, changesMax, kept }: Omit<JournalOptions, 'like'>,
   ) {
     this.#changesMax = changesMax
+    this.#kept = kept
     this.#platform = platform
     this.#file = file
     this.#salt = salt
@@ -150,7 +155,7 @@ export class Journal {
     }
     beside.close()
     const file = platform.open(journalPath, { access: 'readwrite', create: 'never' })
-    return new Journal(platform, file, salt, { slotBytes, changesMax: options.changesMax })
+    return new Journal(platform, file, salt, { ...options, slotBytes })
   }
 
   /** The start of the active segment. A root that names it needs no older segment. */
@@ -191,9 +196,10 @@ export class Journal {
 
   /**
    * Allocates disk blocks for a frame of at most `bytes`, which `write` uses or `forgo` gives back.
-   * @throws ERR_STRIDE_NO_SPACE, _IO; then nothing is admitted
+   * @throws ERR_STRIDE_NO_SPACE, _LIMIT (too much is kept for snapshots), _IO; then nothing is admitted
    */
   admit(bytes: number): void {
+    this.#kept.admit()
     const needed = roundToBlock(bytes)
     const { slot, end } = this.#active
     const wanted = this.#admitted + needed
@@ -235,6 +241,7 @@ export class Journal {
 
   /** Frees the slots of segments before `place`, which a synced root names. `isIdle`: no admitted frame is pending. */
   release(place: JournalPlace, isIdle: boolean): void {
+    this.#move(this.#older.filter(segment => segment.number < place.journalSegment))
     this.#older = this.#older.filter(segment => segment.number >= place.journalSegment)
     const large = this.#slots[2] as Slot
     if (large.bytes === 0 || this.#isTaken(large) || !isIdle) return
@@ -298,10 +305,20 @@ export class Journal {
     const { path } = this.#file
     try {
       if (!isCurrent(this.#platform, path, this.#file)) return
+      this.#move([...this.#older, this.#active])
     } finally {
       this.close()
     }
     this.#platform.remove(path)
+  }
+
+  /** Moves the frames that kept snapshots need out of these segments. */
+  #move(segments: readonly Segment[]): void {
+    const extents = segments.map(({ slot, end }) => {
+      const offset = slotOffset(slot.index, this.#slotBytes)
+      return { offset, end: offset + end }
+    })
+    this.#kept.move({ file: this.#file, salt: this.#salt, extents, upTo: Number.POSITIVE_INFINITY })
   }
 
   /** Allocates disk blocks for the slot's first `upTo` bytes. */

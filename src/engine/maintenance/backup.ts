@@ -15,7 +15,7 @@ import type { PlatformFile } from '../../mmap/platform.ts'
 import { createWindowPool } from '../../mmap/window-pool/create-window-pool.ts'
 import type { AnySchema } from '../../schema/index.ts'
 import type { Checksums } from '../data-file/checksums.ts'
-import { indexPathOf, journalPathOf, lockPathOf, nextIndexPathOf } from '../format/file-names.ts'
+import { indexPathOf, journalPathOf, keptPathOf, lockPathOf, nextIndexPathOf } from '../format/file-names.ts'
 import { corrupt, readIdentity } from '../format/identity.ts'
 import { fileEnd, newLineage, readRoot } from '../format/root.ts'
 import { PAGE_BYTES } from '../format/store-format.ts'
@@ -120,7 +120,8 @@ async function copyStore(source: BackupSource, options: ProgressOptions): Promis
 /** Refuses an existing target, and names that have another meaning for the store or for the copy. */
 function refuseTarget({ file, target }: BackupSource): void {
   const { platform, path } = file()
-  const own = [path, journalPathOf(path), lockPathOf(path), indexPathOf(path), nextIndexPathOf(path)]
+  const beside = [journalPathOf, keptPathOf, lockPathOf, indexPathOf, nextIndexPathOf]
+  const own = [path, ...beside.map(pathOf => pathOf(path))]
   const taken = [target, journalPathOf(target)].find(name => own.includes(name) || platform.exists(name))
   if (taken === undefined) return
   throw new StrideError('ERR_STRIDE_EXISTS', `The backup's target exists: ${taken}`, { path: taken })

@@ -2,6 +2,7 @@
  * Compact: rewrites a store without its deleted records into a new file of the next generation, which takes the name.
  *
  *   CM1  everything committed is in the data file before the first record is copied, and nothing is written to the file meanwhile.
+ *   CM3  a store of which a snapshot is kept is not compacted.
  *   CM2  readers are notified before the new file takes the name, and again if it did not.
  *   CM3  consumers' positions in the new file are durable before it takes the name.
  */
@@ -18,6 +19,7 @@ import type { StoreFile } from '../opening/store-file.ts'
 import type { WriterSession } from '../opening/writer-session.ts'
 import { GONE, LiveCounts } from '../read/numbering.ts'
 import type { Reading } from '../read/reading.ts'
+import { refuseKept } from '../sharing/keepers.ts'
 import { COMPACTED, type PublishedState } from '../sharing/publication.ts'
 import type { Locator } from '../staging/locator.ts'
 import type { ProgressOptions } from '../steps/progress-options.ts'
@@ -54,6 +56,7 @@ export async function compactStore<S extends AnySchema>(
   const { reading } = store
   const session = store.writer as WriterSession<S>
   const { committer } = session.writing()
+  refuseKept(session.file.platform, session.file.path, 'compact')
   await committer.flush()
   // A checkpoint uses the journal, which ends here.
   await checkpoints
@@ -131,6 +134,8 @@ async function writeCompacted<S extends AnySchema>(
     // Readers that open the store from now on wait until the new file is announced.
     lock.retract()
     publisher.supersede(COMPACTED)
+    // A keeper that comes later sees the word, and refuses.
+    refuseKept(platform, path, 'compact')
   }
   try {
     const { storeId } = file.identity

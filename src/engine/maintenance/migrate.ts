@@ -21,6 +21,7 @@ import { freeNextIndexName } from '../indexes/lifecycle/next-index-file.ts'
 import { INDEXED_STORE, MIGRATION, type MigrateOptions } from '../opening/options.ts'
 import { locatorOver, openStoreFile, type StoreFile } from '../opening/store-file.ts'
 import { Bell } from '../sharing/bell.ts'
+import { refuseKept } from '../sharing/keepers.ts'
 import { type Publisher, SAME_NUMBERS } from '../sharing/publication.ts'
 import { runAtOnce, runInTurns, type Steps } from '../steps/steps.ts'
 import { keepPositions } from '../tail/consumer-file.ts'
@@ -123,11 +124,18 @@ function begin<S extends AnySchema>(
   const codec = codecOf(schema, { align, endian, validate }) as Codec<unknown>
   const old = openStoreFile(path, undefined, INDEXED_STORE.read({ lockTimeoutMs, lock }, 'migrateStore'))
   const publisher = old.publisher as Publisher
-  publisher.publish(old.root)
-  old.lock.announce()
   const kept = (record: OldRecord): unknown =>
     Object.fromEntries(Object.entries(record).filter(([name]) => codec.hasField(name)))
-  return { old, release: () => undefined, codec, map: map === undefined ? kept : synchronously(map) }
+  const migration = { old, release: () => undefined, codec, map: map === undefined ? kept : synchronously(map) }
+  try {
+    refuseKept(old.platform, old.path, 'migrateStore')
+  } catch (error) {
+    end(migration)
+    throw error
+  }
+  publisher.publish(old.root)
+  old.lock.announce()
+  return migration
 }
 
 /** @throws TypeError if the function's work is not done when it returns */
@@ -149,6 +157,13 @@ function tellReaders(migration: Migration): void {
   freeNextIndexName(old.platform, old.path, old.identity)
   old.lock.retract()
   old.publisher?.supersede(SAME_NUMBERS)
+  try {
+    // A keeper that comes later sees the word, and refuses.
+    refuseKept(old.platform, old.path, 'migrateStore')
+  } catch (error) {
+    old.publisher?.reinstate(old.root)
+    throw error
+  }
 }
 
 function end({ old, release }: Migration): void {

@@ -65,15 +65,20 @@ export class OpenedStore<S extends AnySchema> implements SessionSettings<S> {
 
   /**
    * The same store, opened once more by this process to read it, with windows of its own. It ends before this one.
+   * @param ended called at its end
    * @throws as openStoreFile; ERR_STRIDE_SCHEMA_MISMATCH after migrateStore
    */
-  beside(): OpenedStore<S> {
+  beside(ended: () => void): OpenedStore<S> {
     const opened = this.#session.file
     const options = { ...this.options, create: false, readOnly: true }
-    const file = openAgain(opened, options) ?? this.#openReplacement(options, opened.lock.lend())
+    const { lock, platform, path } = opened
+    const file = openAgain(opened, options) ?? this.#openReplacement(options, lock.lend(platform, path))
     const beside = new OpenedStore(file, this.#schema, options, this.pace)
     this.#beside.add(beside)
-    beside.#closed = () => this.#beside.delete(beside)
+    beside.#closed = () => {
+      this.#beside.delete(beside)
+      ended()
+    }
     return beside
   }
 

@@ -95,6 +95,11 @@ export const STORE = new OptionTable('StoreOptions', {
    */
   journalBytes: whole({ min: 64 * KIB, max: GIB, unit: 'bytes' }).or(16 * MIB),
   /**
+   * Bound on the frames that the journal drops and snapshots with `keep: true` still need. While there are more, commits are
+   * ERR_STRIDE_LIMIT.
+   */
+  keptBytesMax: whole({ unit: 'bytes' }).or(256 * MIB),
+  /**
    * Whether a new store keeps a checksum of 4 bytes for each record. A damaged record or deletion bit is then an error. An existing
    * store keeps what it was created with.
    */
@@ -224,6 +229,18 @@ export const WATCH = new OptionTable('WatchOptions', {
 export type WatchOptions = OptionsOf<typeof WATCH>
 export type WatchSettings = SettledOptions<typeof WATCH>
 
+/** Rows of `SnapshotOptions`. */
+export const SNAPSHOT = new OptionTable('SnapshotOptions', {
+  /**
+   * Whether it lasts until it is closed, whatever is committed meanwhile. What it needs of the journal is kept, at most the
+   * `keptBytesMax` of the writer. The store is not compacted or migrated meanwhile.
+   */
+  keep: flag.or(false),
+})
+
+/** How long a snapshot lasts. */
+export type SnapshotOptions = OptionsOf<typeof SNAPSHOT>
+
 /** What `store.changed` waits for. */
 export type ChangedOptions = OptionsOf<typeof CHANGED>
 export type ReadingOptions = OptionsOf<typeof READING>
@@ -284,6 +301,7 @@ export const ENGINE_CALLS: readonly CallWithOptions[] = [
   { call: 'store.getMany(numbers)', table: NO_OPTIONS },
   { call: 'store.appendMany(records)', table: NO_OPTIONS },
   { call: 'store.dropIndex(name)', table: NO_OPTIONS },
+  { call: 'store.snapshot(options)', table: SNAPSHOT },
   { call: 'store.flush()', table: NO_OPTIONS },
   { call: 'store.checkpoint()', table: NO_OPTIONS },
   { call: 'store.verify()', table: NO_OPTIONS },

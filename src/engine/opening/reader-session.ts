@@ -7,6 +7,7 @@
  */
 
 import { StrideError } from '../../errors.ts'
+import { blockFor } from '../../runtime/blocking-wait.ts'
 import type { AnySchema } from '../../schema/index.ts'
 import { fileEnd, readRoot } from '../format/root.ts'
 import type { IndexDefinition } from '../indexes/keys/index-definition.ts'
@@ -24,6 +25,9 @@ import type { Session, SessionIndexes, SessionSettings } from './session.ts'
 import type { StoreFile } from './store-file.ts'
 import { readableIndexes } from './writing-parts.ts'
 
+/** How often the frames of a kept commit are looked for. */
+const KEPT_TRIES_MAX = 50
+
 export class ReaderSession<S extends AnySchema> implements Session, Following, SessionIndexes {
   readonly file: StoreFile
   readonly #settings: SessionSettings<S>
@@ -34,6 +38,8 @@ export class ReaderSession<S extends AnySchema> implements Session, Following, S
   #holds = 0
   /** Whether it stays at its commit for ever. */
   #isPinned = false
+  /** Gives up what the writer keeps for this; undefined if it keeps nothing. */
+  #release: (() => void) | undefined
   /** Why it is not there any more. */
   #gone: Error | undefined
   #moves = 0
@@ -108,10 +114,18 @@ export class ReaderSession<S extends AnySchema> implements Session, Following, S
       this.#reader = { ...this.#reader, sequence: Number.NaN }
   }
 
-  /** Stays at its commit from now on: a snapshot. Reads throw ERR_STRIDE_SNAPSHOT_GONE once that cannot be. */
-  pin(): void {
+  /**
+   * Stays at its commit from now on: a snapshot. Reads throw ERR_STRIDE_SNAPSHOT_GONE once that cannot be.
+   * @param release ends the keeper's place, which it has had since before the session started
+   * @throws ERR_STRIDE_BUSY if the file is replaced at this moment, which the keeper came too late to prevent
+   */
+  pin(release: (() => void) | undefined): void {
     this.#isPinned = true
+    this.#release = release
     this.#holds++
+    if (release === undefined || !this.#follower.isSuperseded) return
+    const { path } = this.file
+    throw new StrideError('ERR_STRIDE_BUSY', `${path} is being replaced: keep a snapshot afterwards`, { path })
   }
 
   now(): IndexSet | undefined {
@@ -124,8 +138,8 @@ export class ReaderSession<S extends AnySchema> implements Session, Following, S
     try {
       this.#indexes.refresh(readable, this.#follower.syncedCommit(), reader.state, reader.held)
     } catch (error) {
-      // A reading whose own code catches this is repeated nevertheless.
-      throw error instanceof HeldCommitLost ? this.#lost() : error
+      // A reading whose own code catches this is repeated nevertheless. A kept commit is only lost with its records.
+      throw error instanceof HeldCommitLost && !this.#isKept ? this.#lost() : error
     }
     // An index file of the next generation has its name only once this file is superseded.
     if (this.#indexes.set === undefined && this.#follower.isSuperseded)
@@ -191,13 +205,24 @@ export class ReaderSession<S extends AnySchema> implements Session, Following, S
     }
   }
 
+  /** Whether the writer keeps the frames that this needs. */
+  get #isKept(): boolean {
+    return this.#release !== undefined
+  }
+
   /** Stays at the same commit. @returns whether the journal still has the bytes that were replaced since */
   #stay(): boolean {
     const { reading } = this.#settings
     const reader = this.#reader
     if (reader === undefined) return false
-    this.#held ??= new HeldCommit(this.file, reader.state)
-    const sequence = this.#held.layOver(reading.source.locator, this.#follower)
+    const held = this.#held ?? new HeldCommit(this.file, reader.state, this.#isKept)
+    this.#held = held
+    let sequence = held.layOver(reading.source.locator, this.#follower)
+    // While a writer moves frames or ends its journal, they may be in neither file for who reads one after the other.
+    for (let tries = 1; this.#isKept && sequence === undefined && tries < KEPT_TRIES_MAX; tries++) {
+      blockFor(1)
+      sequence = held.layOver(reading.source.locator, this.#follower)
+    }
     if (sequence === undefined) return false
     this.#reader = { ...reader, sequence, held: this.#held }
     reading.changed()
@@ -210,6 +235,7 @@ export class ReaderSession<S extends AnySchema> implements Session, Following, S
     const { path } = this.file
     if (!this.#isPinned) return new HeldCommitLost(path)
     this.#gone = snapshotGone(path, this.commitNumber, why)
+    this.#release?.()
     this.#settings.reading.changed()
     return this.#gone
   }

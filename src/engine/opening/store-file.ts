@@ -21,7 +21,7 @@ import type { ChecksumPolicy } from '../data-file/checked-records.ts'
 import { Checksums } from '../data-file/checksums.ts'
 import { DeletionBits } from '../data-file/deletion-bits.ts'
 import { type Addressing, offsetOf } from '../format/addressing.ts'
-import { indexPathOf, journalPathOf, nextIndexPathOf } from '../format/file-names.ts'
+import { indexPathOf, journalPathOf, keptPathOf, nextIndexPathOf } from '../format/file-names.ts'
 import { corrupt, type Identity, newIdentity, readIdentity, writeIdentity } from '../format/identity.ts'
 import { FIRST_ROOT, fileEnd, type Root, readRoot, writeRoot } from '../format/root.ts'
 import { IDENTITY_OFFSET, PAGE_BYTES, SHARED_OFFSET } from '../format/store-format.ts'
@@ -163,23 +163,26 @@ export function* openingStoreFile(
 export function openAgain(opened: StoreFile, options: StoreSettings): StoreFile | undefined {
   const { platform, path, backendReason: reason, identity, codec, limits } = opened
   const file = platform.open(path, { access: 'read', create: 'never' })
+  let lock: StoreLock | undefined
   try {
     if (file.identity() !== opened.file.identity()) {
       file.close()
       return undefined
     }
     const checked = { file, identity, codec }
-    return allSteps(assemble(path, { platform, reason }, checked, opened.lock.lend(), options, { limits }))
+    lock = opened.lock.lend(platform, path)
+    return allSteps(assemble(path, { platform, reason }, checked, lock, options, { limits }))
   } catch (error) {
     file.close()
+    lock?.release()
     throw error
   }
 }
 
 /** Removes leftovers of processes that died while they rewrote the store, its journal or its indexes. */
 function clearLeftovers(platform: Platform, path: string, { storeId }: Identity): void {
-  for (const name of [path, journalPathOf(path), indexPathOf(path), nextIndexPathOf(path)])
-    removeLeftovers(platform, name, storeId)
+  const beside = [journalPathOf, keptPathOf, indexPathOf, nextIndexPathOf]
+  for (const name of [path, ...beside.map(pathOf => pathOf(path))]) removeLeftovers(platform, name, storeId)
 }
 
 /** The schema and options of the opener, and the codec of a file that it would create. */

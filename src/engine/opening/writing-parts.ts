@@ -22,6 +22,7 @@ import type { IndexRelay } from '../indexes/lifecycle/index-relay.ts'
 import type { IndexSet } from '../indexes/lifecycle/index-set.ts'
 import type { ReadableIndexes } from '../indexes/lifecycle/reader-indexes.ts'
 import { Journal } from '../journal/journal.ts'
+import { KeptFrames } from '../journal/kept-frames.ts'
 import { ColdSampling } from '../read/cold-sampling.ts'
 import { Numbering } from '../read/numbering.ts'
 import type { Reading, Source } from '../read/reading.ts'
@@ -73,12 +74,13 @@ export function startWriting<S extends AnySchema>(
 ): WritingParts {
   const { codec, locator } = source
   const { platform, path, file, pool, addressing, root, identity, limits } = opened
-  const { journalBytes, allocate, reuseNumbers } = options
+  const { journalBytes: slotBytes, allocate, reuseNumbers, keptBytesMax } = options
   const publisher = opened.publisher as Publisher
+  const kept = new KeptFrames(opened, keptBytesMax)
   const createJournal = (): Journal => {
     assertCurrent(platform, path, file)
     const { changesPerSegment: changesMax } = limits
-    return Journal.create(platform, path, identity, { slotBytes: journalBytes, changesMax, like: file })
+    return Journal.create(platform, path, identity, { slotBytes, changesMax, like: file, kept })
   }
   // From now on readers use root and journal.
   const failed = (): void => opened.lock.retract()
@@ -92,7 +94,7 @@ export function startWriting<S extends AnySchema>(
     locator,
     publisher,
     root,
-    journalBytes,
+    journalBytes: slotBytes,
     createJournal,
     changed: committed,
     failed,

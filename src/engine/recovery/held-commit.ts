@@ -9,6 +9,7 @@
  *   HC5  if frames have only patches of a record, its held version is built from the record in the file and the old bytes of the patches,
  *        applied from the last to the first. The file is read first, then the shared words, and frames are read up to the commit in them.
  *   HC6  a short frame can change many records. The memory for before-images is bounded; if it is used up, the held commit is lost.
+ *   HC7  a kept commit is lost only if the writer gives up the frames that it needs (kept-frames.ts). Memory is not bounded for it.
  *   HC4  an index whose pages are newer than the held commit gets the keys of all its records that were changed since. These records are
  *        then compared with the key. For an index that was created since, some keys may be unknown. Records that were appended since are
  *        not found, whatever the pages say, so that a bulk load costs a held reader nothing.
@@ -24,6 +25,7 @@ import { fileEnd, readRoot } from '../format/root.ts'
 import { ChangeKeys, type KeyNotes } from '../journal/change-keys.ts'
 import { type Frame, visitChanges } from '../journal/frame-read.ts'
 import { type JournalOwner, JournalTail } from '../journal/journal-tail.ts'
+import { KeptTail } from '../journal/kept-tail.ts'
 import { layReplaced } from '../journal/patch.ts'
 import type { Follower, PublishedState } from '../sharing/publication.ts'
 import type { Locator } from '../staging/locator.ts'
@@ -64,7 +66,9 @@ export interface HeldStore extends JournalOwner {
 export class HeldCommit {
   readonly #file: HeldStore
   readonly #size: number
-  readonly #tail: JournalTail
+  readonly #commitNumber: number
+  readonly #isKept: boolean
+  readonly #tail: JournalTail | KeptTail
   /** The frames after the held commit; undefined once they are too many to keep. */
   #frames: Frame[] | undefined = []
   #frameBytes = 0
@@ -73,11 +77,13 @@ export class HeldCommit {
   /** Memory of the before-images. */
   #laidBytes = 0
 
-  /** @param state the committed state to hold */
-  constructor(file: HeldStore, { commitNumber, size }: PublishedState) {
+  /** @param state the committed state to hold @param isKept whether a keeper has a place for it */
+  constructor(file: HeldStore, { commitNumber, size }: PublishedState, isKept = false) {
     this.#file = file
     this.#size = size
-    this.#tail = new JournalTail(file, commitNumber)
+    this.#commitNumber = commitNumber
+    this.#isKept = isKept
+    this.#tail = isKept ? new KeptTail(file, commitNumber) : new JournalTail(file, commitNumber)
   }
 
   /**
@@ -97,19 +103,35 @@ export class HeldCommit {
    * Notes every key that the records of the held commit have had since.
    * @param told the count of frames whose keys were noted before
    * @returns the count of frames whose keys are noted now; undefined if not all keys are known
+   * @throws ERR_STRIDE_INDEX_NOT_BUILT if a kept commit does not know all keys of an index that was created since
    */
   tellKeys(recordSize: number, notes: KeyNotes, told: number): number | undefined {
-    const frames = this.#frames
+    const frames = this.#frames?.slice(told) ?? this.#framesAgain(told)
     if (frames === undefined) return undefined
     const keys = new ChangeKeys(recordSize)
-    for (const frame of frames.slice(told)) {
+    for (const frame of frames) {
       let areKnown = true
       visitChanges(frame, recordSize, change => {
         if (change.recordNumber < this.#size) areKnown = keys.tell(notes, frame.bytes, change) && areKnown
       })
-      if (!areKnown) return undefined
+      if (!areKnown) return this.#unknownKeys()
     }
-    return frames.length
+    return told + frames.length
+  }
+
+  /** Reads frames of a kept commit again, from the one with this position on. */
+  #framesAgain(from: number): readonly Frame[] | undefined {
+    if (!this.#isKept) return undefined
+    const first = this.#commitNumber + from
+    const frames = new KeptTail(this.#file, first).read(this.#tail.commitNumber)
+    return frames?.slice(0, this.#tail.commitNumber - first)
+  }
+
+  #unknownKeys(): undefined {
+    if (!this.#isKept) return undefined
+    const { path } = this.#file
+    const message = `An index of ${path} was created after the snapshot, which does not know its keys: take another snapshot`
+    throw new StrideError('ERR_STRIDE_INDEX_NOT_BUILT', message, { path })
   }
 
   /** Reads the new frames. @returns whether none is missing */
@@ -147,7 +169,8 @@ export class HeldCommit {
     const frames = this.#unlaid
     const count = frames.length
     const images = new Map<number, Buffer>()
-    const bytesMax = Math.max(this.#file.limits.journalBytesKept, LAID_BYTES_MIN)
+    const { journalBytesKept } = this.#file.limits
+    const bytesMax = this.#isKept ? Number.POSITIVE_INFINITY : Math.max(journalBytesKept, LAID_BYTES_MIN)
     let isTooMuch = false
     for (const frame of frames) {
       visitChanges(frame, recordSize, ({ recordNumber: n, patchAt }) => {

@@ -28,6 +28,7 @@ import { roundToBlock } from '../format/journal-format.ts'
 import { fileEnd, type Root } from '../format/root.ts'
 import type { JournalBytes } from '../journal/journal-bytes.ts'
 import type { JournalScan } from '../journal/journal-scan.ts'
+import { KeptFrames } from '../journal/kept-frames.ts'
 import type { NetChanges } from '../journal/net-changes.ts'
 import type { Publisher } from '../sharing/publication.ts'
 import { NEXT_TURN, type Protocol, runBlocking, runInBackground } from '../steps/protocol.ts'
@@ -225,6 +226,7 @@ export class Replay {
     this.#roots.storeAtRest({ commitNumber, size, deletedCount, capacity, lineage }, sync)
     sync()
     if (platform.exists(journalPathOf(path))) {
+      new KeptFrames(this.#store, Number.POSITIVE_INFINITY).moveJournal(commitNumber)
       platform.remove(journalPathOf(path))
       platform.syncFolder(path)
     }

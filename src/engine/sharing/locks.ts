@@ -60,9 +60,11 @@ export class StoreLock {
     return new StoreLock(file, options.writer)
   }
 
-  /** The same lock for another opening of this process, which ends before this one. */
-  lend(): StoreLock {
-    return new StoreLock(this.#file, this.#writer, true)
+  /** The lock for another opening of this process, which reads and ends before this one. */
+  lend(platform: Platform, path: string): StoreLock {
+    if (!this.#writer) return new StoreLock(this.#file, false, true)
+    // A lock is invisible to the handle that has it.
+    return new StoreLock(platform.open(lockPathOf(path), { access: 'read', create: 'never' }), false)
   }
 
   /** Whether a process holds the writer's lock now. */

@@ -1,9 +1,11 @@
 /**
- * A snapshot in a process that does not write the store. It reads through windows of its own on the file, and takes the before-images of
- * later commits from the journal (held-commit.ts).
+ * A snapshot in a process that does not write the store, or a kept one in any process. It reads through windows of its own on the file, and
+ * takes the before-images of later commits from the journal (held-commit.ts).
  *
  *   XR1  the snapshot is gone once the writer has reset a part of the journal that it needs. What it has read from the journal stays.
  *   XR2  it is gone, too, once compact or migrateStore has replaced the file.
+ *   XR3  a kept one has a place among the keepers (sharing/keepers.ts) before it chooses its commit, and until its end. The writer moves
+ *        the frames that it needs out of the journal before it resets that, and refuses to compact and migrate.
  */
 
 import type { AnySchema } from '../../schema/index.ts'
@@ -14,6 +16,7 @@ import type { OpenedStore } from '../opening/opened-store.ts'
 import type { ReaderSession } from '../opening/reader-session.ts'
 import type { Reading } from '../read/reading.ts'
 import type { RecordSet } from '../read/record-set.ts'
+import { Keeper } from '../sharing/keepers.ts'
 import { allSteps } from '../steps/steps.ts'
 import type { SnapshotSource } from './snapshot.ts'
 import { readOnly } from './writer-snapshot.ts'
@@ -25,8 +28,19 @@ export class ReaderSnapshot<S extends AnySchema> implements SnapshotSource<S> {
   #count = 0
   #commitNumber = 0
 
-  constructor(store: OpenedStore<S>) {
-    this.#opened = store.beside()
+  readonly #keeper: Keeper | undefined
+
+  /** @throws what opening throws; ERR_STRIDE_BUSY, _NO_LOCK, _PERMISSION if it cannot be kept */
+  constructor(store: OpenedStore<S>, keep: boolean) {
+    const { platform, path, file } = store.session.file
+    const keeper = keep ? Keeper.take(platform, path, file, store.writer !== undefined) : undefined
+    this.#keeper = keeper
+    try {
+      this.#opened = store.beside(() => keeper?.release())
+    } catch (error) {
+      keeper?.release()
+      throw error
+    }
     this.reading = this.#opened.reading
   }
 
@@ -34,7 +48,14 @@ export class ReaderSnapshot<S extends AnySchema> implements SnapshotSource<S> {
   begin(): void {
     allSteps(this.#opened.start())
     const session = this.#opened.session as ReaderSession<S>
-    session.pin()
+    const keeper = this.#keeper
+    try {
+      session.pin(keeper && (() => keeper.release()))
+      keeper?.keep(session.commitNumber)
+    } catch (error) {
+      this.close()
+      throw error
+    }
     const { staging } = this.reading.source.locator
     this.#commitNumber = session.commitNumber
     this.#count = staging.size - session.deletedCount - staging.deletedDelta

@@ -44,7 +44,7 @@ const step = fc.oneof(
   {
     weight: 4,
     arbitrary: fc.record({
-      kind: fc.constantFrom('snapshot', 'snapshot', 'snapshot', 'close', 'close', 'compact'),
+      kind: fc.constantFrom('snapshot', 'snapshot', 'keep', 'close', 'close', 'compact'),
       at: nat,
     }),
   },
@@ -58,7 +58,7 @@ interface Taken {
   readonly snapshot: Snapshot<typeof Item, typeof INDEXES>
   readonly records: Records
   readonly size: number
-  readonly inReader: boolean
+  readonly isKept: boolean
   /** How many checkpoints there were before. */
   readonly checkpoints: number
 }
@@ -77,7 +77,7 @@ class Beside {
 
   constructor(options: StoreOptions) {
     const path = options.backend === 'memory' ? 'memory' : join(temporaryFolder(), 'items.stride')
-    this.store = openStore(path, Item, { ...options, indexes: INDEXES })
+    this.store = openStore(path, Item, { ...options, journalBytes: 65_536, indexes: INDEXES })
     this.staged = new Map()
     for (let i = 0; i < FIRST; i++) this.append(i)
     this.store.commitSync()
@@ -146,7 +146,8 @@ class Beside {
         await store.flush()
         return
       case 'snapshot':
-        await this.take(at)
+      case 'keep':
+        await this.take(at, kind === 'keep')
         return
       case 'close': {
         const [taken] = this.taken.splice(at % (this.taken.length + 1), 1)
@@ -162,6 +163,12 @@ class Beside {
 
   async compact(): Promise<void> {
     this.store.rollback()
+    if (this.taken.some(({ isKept }) => isKept)) {
+      await expect(this.store.compact()).rejects.toMatchObject({ code: 'ERR_STRIDE_BUSY' })
+      this.staged = new Map(this.committed)
+      this.size = this.committedSize
+      return
+    }
     const moved = await this.store.compact()
     this.checkpoints++
     this.committed = new Map([...this.committed].map(([n, item]) => [moved[n] as number, item]))
@@ -170,17 +177,17 @@ class Beside {
     for (const taken of this.taken) taken.isGone = true
   }
 
-  async take(at: number): Promise<void> {
+  async take(at: number, keep: boolean): Promise<void> {
     const inReader = this.reader !== undefined && at % 2 === 0
     // Commits of durability 'process' reach other openers once they are synced.
     if (inReader) await this.store.flush()
     const from = inReader ? (this.reader as NonNullable<typeof this.reader>) : this.store
-    const snapshot = from.snapshot() as unknown as Taken['snapshot']
+    const snapshot = from.snapshot({ keep }) as unknown as Taken['snapshot']
     this.taken.push({
       snapshot,
       records: this.committed,
       size: this.committedSize,
-      inReader,
+      isKept: keep,
       checkpoints: this.checkpoints,
       isGone: false,
     })
@@ -193,7 +200,7 @@ class Beside {
       compared = true
     } catch (error) {
       if (!(error instanceof StrideError)) throw error
-      expect(error.code).toBe('ERR_STRIDE_SNAPSHOT_GONE')
+      expect([error.code, taken.isKept]).toEqual(['ERR_STRIDE_SNAPSHOT_GONE', false])
       taken.isGone = true
       expect(this.checkpoints).toBeGreaterThan(taken.checkpoints)
     }
