@@ -5,7 +5,6 @@
  * undefined. Paths and values of fields: schema/infer.ts.
  */
 
-import type { z } from 'zod'
 import type {
   AnySchema,
   At,
@@ -14,7 +13,6 @@ import type {
   FieldValue,
   GatherResult,
   IsAny,
-  Output,
   ShapeOf,
   TypeOf,
 } from '../schema/index.ts'
@@ -195,11 +193,12 @@ export type Where<S, P = never> = RecordConditions<S, P> & Joined<Where<S, P>>
 /** Which fields a result has, by their paths. */
 export type Select<S> = readonly QueryField<S>[]
 
+/** Whole records. Comparing the schema with Zod's class takes the compiler much longer. */
+type OutputOf<S> = S extends { readonly _zod: { readonly output: infer O } } ? O : unknown
+
 /** A result of a query: the selected fields under the paths that `select` gives, or whole records where F is never. */
 export type Selected<S, F extends string = never> = [F] extends [never]
-  ? S extends z.ZodType
-    ? Output<S>
-    : unknown
+  ? OutputOf<S>
   : { [Path in F]: FieldValue<S, Path> }
 
 /** 'asc': the lowest value first. 'desc': the highest. */
