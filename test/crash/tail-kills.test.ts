@@ -43,8 +43,8 @@ const BROKEN: readonly Mutation[] = [
   {
     name: 'a batch is done when it is given',
     file: 'src/engine/tail/tail.ts',
-    find: 'if (found.records.length > 0) yield',
-    replace: 'await done(); if (found.records.length > 0) yield',
+    find: 'yield { ...batchOf(found), done }',
+    replace: 'await done(); yield { ...batchOf(found), done }',
   },
 ]
 

@@ -12,6 +12,8 @@ import { createInterface } from 'node:readline'
 import { Worker } from 'node:worker_threads'
 import { openStore, type StoreOptions } from 'stridedb'
 import { describe, expect, test } from 'vitest'
+import { BellWatch } from '../../src/engine/sharing/bell.ts'
+import { choosePlatform } from '../../src/mmap/choose-platform.ts'
 import { childScript } from '../child-scripts.ts'
 import { codeOfAsync, Point, temporaryFolder } from './support.ts'
 
@@ -160,4 +162,29 @@ test('where no bell can be made, the store is looked at', async () => {
   store.append(point(1))
   expect(store.commitSync()).toBe(1)
   expect(await waiting).toBe(1)
+})
+
+test('where the system tells of commits, fruitless looks become rarer, until something is found', async () => {
+  const platform = choosePlatform('mapped', '.').platform
+  const path = join(temporaryFolder(), 'points.stride')
+  using store = openStore(path, Point)
+  store.append(point(1))
+  store.commitSync()
+  const file = platform.open(path, { access: 'read' })
+  const pollMs = 20
+  const watch = new BellWatch(platform, path, file, pollMs)
+  const lasted = async (waits: number): Promise<number> => {
+    const begun = performance.now()
+    for (let i = 0; i < waits; i++) await watch.wait()
+    return performance.now() - begun
+  }
+  // Timers may be a little early, and never shorter than that.
+  expect(await lasted(5)).toBeGreaterThan((1 + 2 + 4 + 8 + 10 - 1) * pollMs)
+  watch.ring()
+  expect(await lasted(2)).toBeGreaterThan(9 * pollMs)
+  watch.found()
+  await lasted(1)
+  expect(await lasted(1)).toBeGreaterThan(pollMs)
+  watch.close()
+  file.close()
 })

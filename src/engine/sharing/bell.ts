@@ -5,8 +5,8 @@
  *   BE1  a follower creates the file. A writer looks for it once in a turn of the event loop, and rings only if it is there.
  *   BE2  the bell rings after the commit can be seen, and after compact and migrateStore have replaced the file. A bell that cannot be
  *        rung is no error of the commit.
- *   BE3  a follower watches before it looks, and looks again after `pollMs`, since a ring may be missed: by BE1, and where the system
- *        cannot watch the file.
+ *   BE3  a follower watches before it looks, and looks again after `pollMs`, since a ring may be missed: by BE1, and where a writer dies
+ *        before it rings. If the system watches the file, fruitless looks become rarer, up to ten times `pollMs`.
  * The file is never renamed and never deleted.
  */
 
@@ -16,6 +16,9 @@ import { watchFile } from '../../mmap/watch-file.ts'
 import { bellPathOf } from '../format/file-names.ts'
 
 const STROKE = new Uint8Array(1)
+const POLLS_MAX = 10
+/** A longer timer would fire at once. */
+const TIMER_MS_MAX = 2 ** 31 - 1
 
 /** The writer's side. */
 export class Bell implements TurnBound {
@@ -65,6 +68,8 @@ export class BellWatch {
   #wake: (() => void) | undefined
   /** Whether it rang since the last wait. */
   #hasRung = false
+  /** How long the next wait is at most, in times of `pollMs`. */
+  #polls = 1
 
   /** @param like the store's file, whose owner and permission bits a created bell gets */
   constructor(platform: Platform, storePath: string, like: PlatformFile, pollMs: number) {
@@ -86,16 +91,23 @@ export class BellWatch {
     this.#wake?.()
   }
 
-  /** Resolves once the bell has rung since the last wait, or after `pollMs`. Keeps the process alive. */
+  /** Called if a look found something. */
+  found(): void {
+    this.#polls = 1
+  }
+
+  /** Resolves once the bell has rung since the last wait, or as BE3 says. Keeps the process alive. */
   async wait(): Promise<void> {
     if (!this.#hasRung) {
       let timer: NodeJS.Timeout | undefined
+      const mostMs = Math.min(this.#polls * this.#pollMs, TIMER_MS_MAX)
       await new Promise<void>(resolve => {
         this.#wake = resolve
-        timer = setTimeout(resolve, this.#pollMs)
+        timer = setTimeout(resolve, mostMs)
       })
       clearTimeout(timer)
       this.#wake = undefined
+      if (this.#end !== undefined) this.#polls = Math.min(2 * this.#polls, POLLS_MAX)
     }
     this.#hasRung = false
   }

@@ -72,7 +72,10 @@ export async function* tail<S extends AnySchema>(
       const { commitNumber, isLeft } = found
       const end = { position, numbering, commitNumber, isLeft }
       const done = async (): Promise<void> => consumer?.move(end, () => lost(path))
-      if (found.records.length > 0) yield { ...batchOf(found), done }
+      if (found.records.length > 0) {
+        watch.found()
+        yield { ...batchOf(found), done }
+      }
       // A stretch of deleted records is no batch.
       else if (!found.hasMore) await watch.wait()
     }

@@ -45,6 +45,7 @@ export async function* watchCommits<S extends AnySchema>(
       const seen = place.next(opened)
       if (seen === undefined) place = new WatchPlace(opened)
       for (const commit of seen ?? [missedUpTo(place.seen)]) {
+        watch.found()
         yield commit
         signal?.throwIfAborted()
       }
