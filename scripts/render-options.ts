@@ -16,6 +16,7 @@ const SOURCES = [
   'src/engine/read/read-options.ts',
   'src/engine/indexes/keys/index-options.ts',
   'src/engine/shared-memory/shared-options.ts',
+  'src/query/query-options.ts',
   'src/schema/options.ts',
   'src/mmap/options.ts',
   'src/transfer/import-options.ts',

@@ -123,6 +123,10 @@ export const ERROR_CODES = meanings({
     meaning: 'An earlier write or sync failed, so what is on disk is not known.',
     remedy: 'Close and reopen the store: opening finds out.',
   },
+  ERR_STRIDE_QUERY: {
+    meaning: 'A query, aggregate or histogram cannot be asked: `field` and the message say what is wrong.',
+    remedy: 'Mend the question. Nothing was read or changed.',
+  },
   ERR_STRIDE_READ_ONLY: {
     meaning: 'A change was asked of something opened for reading only.',
     remedy: 'Open it for writing.',

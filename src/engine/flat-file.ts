@@ -23,7 +23,7 @@ import { readerClassOf, sharedCodec } from './read/codecs.ts'
 import { ColdSampling } from './read/cold-sampling.ts'
 import { Numbering } from './read/numbering.ts'
 import { Reading, type Source } from './read/reading.ts'
-import { RecordSet } from './read/record-set.ts'
+import { QueryableRecords } from './query/queryable-records.ts'
 import { Locator } from './staging/locator.ts'
 import { Staging } from './staging/staging.ts'
 import { NOTHING_KEPT, readStats, type StoreStats } from './stats.ts'
@@ -49,7 +49,10 @@ export function openFlatFile<S extends AnySchema, H extends AnySchema = AnySchem
  * A file of fixed-size records that another program made, opened by `openFlatFile`. Its records are read like those of a store, and
  * changed in place.
  */
-export class FlatFile<S extends AnySchema = AnySchema, H extends AnySchema = AnySchema> extends RecordSet<S> {
+export class FlatFile<
+  S extends AnySchema = AnySchema,
+  H extends AnySchema = AnySchema,
+> extends QueryableRecords<S> {
   readonly #reading: Reading<S>
   readonly #file: PlatformFile
   readonly #writer: Writer
@@ -70,7 +73,8 @@ export class FlatFile<S extends AnySchema = AnySchema, H extends AnySchema = Any
     header: unknown,
   ) {
     const reading = new Reading(source)
-    super(reading)
+    // It has one state: what is in the file now.
+    super(reading, () => ({ indexes: undefined, frozen: () => undefined }))
     this.#reading = reading
     this.#file = file
     this.backend = backend

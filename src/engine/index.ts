@@ -32,6 +32,9 @@ export type {
   WatchOptions,
 } from './opening/options.ts'
 export type { SharedStore } from './opening/shared-store.ts'
+export type { ChangeWhereOptions } from './query/change-where.ts'
+export { type PreparedQuery, param } from './query/prepared-query.ts'
+export type { BatchOptions, Query, QueryExplanation } from './query/query.ts'
 export { GONE } from './read/numbering.ts'
 export type { GatherOptions, NumberRange } from './read/read-options.ts'
 export type { Row } from './read/record-set.ts'

@@ -24,7 +24,7 @@ import {
   type WatchOptions,
 } from './opening/options.ts'
 import { type SharedStore, shareStore } from './opening/shared-store.ts'
-import { RecordSet } from './read/record-set.ts'
+import { type Answering, QueryableRecords } from './query/queryable-records.ts'
 import type { Recovery } from './recovery/recovery.ts'
 import { waitForCommit } from './sharing/commit-wait.ts'
 import { ReaderSnapshot } from './snapshots/reader-snapshot.ts'
@@ -38,13 +38,13 @@ import { type WatchedCommit, watchCommits } from './tail/watch.ts'
 export let indexesOf: <S extends AnySchema, I>(store: ReadableStore<S, I>) => NamedIndexes<S>
 
 /** The calls of a store that change nothing. */
-export abstract class ReadableStore<S extends AnySchema, out I> extends RecordSet<S> {
+export abstract class ReadableStore<S extends AnySchema, out I> extends QueryableRecords<S> {
   readonly #opened: OpenedStore<S>
   readonly #indexes: NamedIndexes<S>
 
   /** @internal @param remove the function for `delete` of an index */
   protected constructor(opened: OpenedStore<S>, remove: (find: () => number) => boolean) {
-    super(opened.reading)
+    super(opened.reading, records => (records as ReadableStore<S, I>).#answering())
     this.#opened = opened
     this.#indexes = new NamedIndexes(opened, this, remove)
   }
@@ -206,6 +206,17 @@ export abstract class ReadableStore<S extends AnySchema, out I> extends RecordSe
       committing: committer?.stats,
       pendingIndexEntries: session.indexes.current?.waiting ?? 0,
     })
+  }
+
+  #answering(): Answering<S> {
+    const indexes = this.#indexes
+    const usable = {
+      get definitions() {
+        return indexes.usable
+      },
+      get: (name: string) => indexes.get(name),
+    }
+    return { indexes: usable, frozen: () => this.snapshot() as Snapshot<S> }
   }
 
   /** The store, up to date with other processes' commits. @throws ERR_STRIDE_CLOSED, and whatever opening throws */

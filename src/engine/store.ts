@@ -7,6 +7,7 @@
 
 import { NO_OPTIONS, type NoOptions, refuseOptions } from '../options/option-table.ts'
 import { checkPath, shown } from '../options/shown-value.ts'
+import type { Where } from '../query/query-types.ts'
 import type { Synchronous } from '../runtime/synchronous.ts'
 import type { AnySchema, Input } from '../schema/index.ts'
 import { type BulkWriter, writeInBulk } from './bulk-writing.ts'
@@ -27,6 +28,7 @@ import { ExclusiveWork } from './maintenance/exclusive-work.ts'
 import type { NamedIndexes } from './opening/named-indexes.ts'
 import { type GivenParts, OpenedStore } from './opening/opened-store.ts'
 import type { CommitOptions, StoreSettings } from './opening/options.ts'
+import { type ChangeWhereOptions, changeWhere } from './query/change-where.ts'
 import { readerClassOf } from './read/codecs.ts'
 import { indexesOf, ReadableStore } from './readable-store.ts'
 import type { WriterTurns } from './sharing/writer-turns.ts'
@@ -208,6 +210,20 @@ export class Store<S extends AnySchema = AnySchema, out I = NoIndexes> extends R
     const { committer } = this.#permission.writable()
     return committer.commitSync(durability)
   }
+  /**
+   * Changes the named fields of all records that meet the condition, in one transaction.
+   * @param where an empty condition is refused unless `all` is true
+   * @returns how many records there were, once the commit is durable
+   * @throws {StrideError} ERR_STRIDE_QUERY; otherwise as `transaction` and `update`. Nothing is changed then
+   */
+  async updateWhere(where: Where<S>, change: Partial<Input<S>>, options?: ChangeWhereOptions): Promise<number> {
+    return changeWhere(this, 'updateWhere', where, options, (tx, n) => tx.update(n, change))
+  }
+  /** Deletes all records that meet the condition, in one transaction. @returns how many @throws as `updateWhere` */
+  async deleteWhere(where: Where<S>, options?: ChangeWhereOptions): Promise<number> {
+    return changeWhere(this, 'deleteWhere', where, options, (tx, n) => void tx.delete(n))
+  }
+
   /** Drops all staged changes that were not given to a commit. @throws {StrideError} as `begin` */
   rollback(): void {
     this.#permission.writable()

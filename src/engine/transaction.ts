@@ -6,6 +6,14 @@
 
 import { StrideError } from '../errors.ts'
 import { type NoOptions, refuseOptions } from '../options/option-table.ts'
+import type {
+  AggregateOptions,
+  AggregateResult,
+  Aggregates,
+  QueryField,
+  QueryOptions,
+  Selected,
+} from '../query/query-types.ts'
 import { unfinished } from '../runtime/synchronous.ts'
 import type { AnySchema, FieldName, FieldValue, GatherResult, Input, Output } from '../schema/index.ts'
 import type { StoreWriter } from './commit/store-writer.ts'
@@ -13,8 +21,10 @@ import type { IndexOn, NoIndexes, OtherName } from './indexes/index-types.ts'
 import type { StoreIndex } from './indexes/lookup/store-index.ts'
 import { recordWithKey, type Upserted } from './indexes/lookup/unique-key.ts'
 import { type IndexedOpenedStore, NamedIndexes } from './opening/named-indexes.ts'
+import type { Query } from './query/query.ts'
+import type { QueryableRecords } from './query/queryable-records.ts'
 import type { GatherOptions, NumberRange } from './read/read-options.ts'
-import type { RecordSet, Row } from './read/record-set.ts'
+import type { Row } from './read/record-set.ts'
 import type { Walk } from './read/walk.ts'
 
 /**
@@ -22,7 +32,7 @@ import type { Walk } from './read/walk.ts'
  * ERR_STRIDE_TRANSACTION once the callback has returned.
  */
 export class Transaction<S extends AnySchema, out I = NoIndexes> implements Iterable<Output<S>> {
-  readonly #records: RecordSet<S>
+  readonly #records: QueryableRecords<S>
   readonly #indexes: NamedIndexes<S>
   readonly #writer: StoreWriter
   #isOver = false
@@ -30,7 +40,7 @@ export class Transaction<S extends AnySchema, out I = NoIndexes> implements Iter
   hadNested = false
 
   /** @internal */
-  constructor(records: RecordSet<S>, opened: IndexedOpenedStore<S>, writer: StoreWriter) {
+  constructor(records: QueryableRecords<S>, opened: IndexedOpenedStore<S>, writer: StoreWriter) {
     this.#records = records
     this.#indexes = new NamedIndexes(opened, records, find => this.#writing().deleteFound(find))
     this.#writer = writer
@@ -86,6 +96,16 @@ export class Transaction<S extends AnySchema, out I = NoIndexes> implements Iter
   index<Name extends string>(name: OtherName<I, Name>): StoreIndex<S>
   index(name: string): unknown {
     return this.#indexes.get(name)
+  }
+  /** As `store.query`. It finds changes of the transaction, too. */
+  query<const F extends QueryField<S> = never>(options?: QueryOptions<S, F>): Query<Selected<S, F>, Row<S>> {
+    return this.#records.query(options)
+  }
+  /** As `store.aggregate`. */
+  aggregate<const A extends Aggregates<S>, const G extends QueryField<S> = never>(
+    options: AggregateOptions<S, G, A>,
+  ): AggregateResult<S, G, A> {
+    return this.#records.aggregate(options)
   }
   /** As iterating over the store. */
   [Symbol.iterator](): IterableIterator<Output<S>> {

@@ -287,10 +287,12 @@ export type AggregateResult<S, G extends string, A> = [G] extends [never]
   ? AggregateRow<S, never, A>
   : AggregateRow<S, G, A>[]
 
+/** A value of a result. */
+type ResultValue = number | bigint | string | boolean | Date | null
 /** Conditions on aggregates by their names. */
-export type Having<S, A, P = never> = {
-  readonly [Name in keyof A & string]?: Condition<AggregateValue<S, A[Name]>, P>
-} & Joined<Having<S, A, P>>
+export type Having<A, P = never> = {
+  readonly [Name in keyof A & string]?: ResultValue | P | Order<ResultValue, P>
+} & Joined<Having<A, P>>
 
 /** What an aggregate query asks. G: the grouped paths, A: the aggregates. */
 export interface AggregateOptions<S, G extends QueryField<S>, A extends Aggregates<S>, P = never> {
@@ -301,7 +303,7 @@ export interface AggregateOptions<S, G extends QueryField<S>, A extends Aggregat
   /** What each result has. */
   readonly select: A
   /** Which results. */
-  readonly having?: Having<S, NoInfer<A>, P>
+  readonly having?: Having<NoInfer<A>, P>
   /** In which order. */
   readonly orderBy?: ResultOrder<NoInfer<G> | (keyof NoInfer<A> & string)> | undefined
   /** At most so many results. */

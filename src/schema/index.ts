@@ -5,8 +5,10 @@
 export type { Codec, RowConstructor } from './codec.ts'
 export { codecFromCanonical, codecOf, layoutFromCanonical } from './codec-of.ts'
 export { type Column, isFlattened } from './column.ts'
+export { guardedExpression, type ReadContext, readElement } from './compiled-read.ts'
 export { type FoundField, findFields, unknownField } from './fields.ts'
 export { isRawCode, reasonAgainst } from './fit.ts'
+export { bitPlace, literal, position, RECORD, Source } from './generated-source.ts'
 export type { At, Bare, Defined, IsAny, Row, ShapeOf, TypeOf } from './infer.ts'
 export {
   BIGINTS,
@@ -41,5 +43,6 @@ export { type RecordBytes, RowBase, type RowBaseConstructor, rowAccess } from '.
 export { schemaOf } from './schema-of.ts'
 export { type StoredInteger, storedInteger } from './stored-integers.ts'
 export { textEnd, textRoom, textStart } from './text-field.ts'
+export { makeTextReaders } from './text-read.ts'
 export type { WalkBase, WalkBaseConstructor } from './walk.ts'
 export { isOldSchema, isSchema, refuseOldSchema } from './zod-version.ts'

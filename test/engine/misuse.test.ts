@@ -123,6 +123,10 @@ const READING: Readonly<Record<string, Row>> = {
   getMany: row([[0]], { 0: [...NUMBERS, undefined] }),
   gather: row(['id', [0]], { 0: NAME, 1: NUMBERS }),
   scan: NOTHING,
+  query: NOTHING,
+  prepare: NOTHING,
+  aggregate: row([{ select: { n: { count: true } } }], {}),
+  histogram: row(['id'], {}),
   prefetch: row([[0]], { 0: NUMBERS.filter(value => !isEmptyObject(value)) }),
   read: row([() => 0], { 0: FUNCTION }),
   trim: NOTHING,
@@ -159,6 +163,8 @@ const STORE: Readonly<Record<string, Row>> = {
     1: [...NO_VALUES, 'id', 0],
   }),
   dropIndex: row(['byName'], { 0: NAME }),
+  updateWhere: row([{ id: 77 }, { name: 'x' }], {}),
+  deleteWhere: row([{ id: 77 }], {}),
   transaction: row([() => 0], { 0: FUNCTION }),
   flush: NOTHING,
   checkpoint: NOTHING,
@@ -183,7 +189,10 @@ const INDEX: Readonly<Record<string, Row>> = {
 const FLAT: Readonly<Record<string, Row>> = { ...READING, ...WRITING, refresh: NOTHING }
 const TRANSACTION: Readonly<Record<string, Row>> = {
   ...Object.fromEntries(
-    ['get', 'has', 'field', 'row', 'getMany', 'gather', 'scan'].map(name => [name, READING[name] as Row]),
+    ['get', 'has', 'field', 'row', 'getMany', 'gather', 'scan', 'query', 'aggregate'].map(name => [
+      name,
+      READING[name] as Row,
+    ]),
   ),
   ...WRITING,
   index: STORE['index'] as Row,
@@ -239,7 +248,7 @@ function methodsOf(type: { readonly prototype: object }): string[] {
   }
   return [...names].sort()
 }
-const PROTECTED = ['attach', 'prepare', 'prepareBulk', 'assertOpen', 'consistently', 'together', 'endReading']
+const PROTECTED = ['attach', 'prepareBulk', 'assertOpen', 'consistently', 'together', 'endReading']
 
 async function isRefused(call: () => unknown): Promise<boolean> {
   try {

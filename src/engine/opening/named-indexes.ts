@@ -40,6 +40,13 @@ export class NamedIndexes<S extends AnySchema> {
     return this.#consistent().session.indexes.definitions
   }
 
+  /** The definitions of the indexes that can be read now. */
+  get usable(): readonly IndexDefinition[] {
+    const { session } = this.#consistent()
+    const { current, definitions } = session.indexes
+    return current === undefined ? [] : definitions.filter(({ name }) => current.has(name))
+  }
+
   /** @throws RangeError if there is no such index; ERR_STRIDE_CLOSED */
   get(name: string): StoreIndex<S> {
     const { session } = this.#consistent()

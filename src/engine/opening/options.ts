@@ -5,6 +5,7 @@
  * options are read: option-table.ts.
  */
 
+import { AGGREGATE, BATCHES, CHANGE_WHERE, HISTOGRAM, QUERY } from '../../query/query-options.ts'
 import type { Advice } from '../../mmap/platform.ts'
 import {
   callback,
@@ -319,6 +320,13 @@ export const ENGINE_CALLS: readonly CallWithOptions[] = [
   { call: 'tx.appendMany(records)', table: NO_OPTIONS },
   { call: 'tx.gather(name, numbers, options)', table: GATHER },
   { call: 'tx.scan(range)', table: NUMBER_RANGE },
+  { call: 'store.query(options)', table: QUERY },
+  { call: 'store.prepare(options)', table: QUERY },
+  { call: 'query.batches(options)', table: BATCHES },
+  { call: 'store.aggregate(options)', table: AGGREGATE },
+  { call: 'store.histogram(field, options)', table: HISTOGRAM },
+  { call: 'store.updateWhere(where, change, options)', table: CHANGE_WHERE },
+  { call: 'store.deleteWhere(where, options)', table: CHANGE_WHERE },
   { call: 'file.commit()', table: NO_OPTIONS },
   { call: 'file.commitSync()', table: NO_OPTIONS },
   { call: 'file.refresh()', table: NO_OPTIONS },

@@ -75,6 +75,12 @@ export class ReaderSnapshot<S extends AnySchema> implements SnapshotSource<S> {
     })
   }
 
+  get usable(): readonly IndexDefinition[] {
+    const { definitions } = this
+    const { current } = this.#opened.session.indexes
+    return current === undefined ? [] : definitions.filter(({ name }) => current.has(name))
+  }
+
   index(name: string, records: RecordSet<S>): StoreIndex<S> {
     this.#indexes ??= new NamedIndexes(this.#opened, records, readOnly)
     return this.#indexes.get(name)

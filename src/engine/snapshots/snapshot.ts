@@ -12,7 +12,8 @@ import type { IndexDefinition } from '../indexes/keys/index-definition.ts'
 import type { StoreIndex } from '../indexes/lookup/store-index.ts'
 import { readerClassOf } from '../read/codecs.ts'
 import type { Reading } from '../read/reading.ts'
-import { RecordSet } from '../read/record-set.ts'
+import { QueryableRecords } from '../query/queryable-records.ts'
+import type { RecordSet } from '../read/record-set.ts'
 import type { RecordLayers } from '../staging/record-layers.ts'
 
 /** One commit of a store. */
@@ -22,6 +23,8 @@ export interface SnapshotSource<S extends AnySchema> {
   /** The count of live records. */
   readonly count: number
   readonly definitions: readonly IndexDefinition[]
+  /** Those of the indexes that can be read now. */
+  readonly usable: readonly IndexDefinition[]
   /** The index with this name over the records of the snapshot. @throws RangeError if there is none */
   index(name: string, records: RecordSet<S>): StoreIndex<S>
   close(): void
@@ -31,7 +34,7 @@ export interface SnapshotSource<S extends AnySchema> {
  * A store as of one commit, from `store.snapshot()`. It has the reading calls of the store, and is valid until it is closed, or its store
  * is. Calls then throw {StrideError} ERR_STRIDE_CLOSED, and _SNAPSHOT_GONE once the versions that it needs are no longer kept.
  */
-export class Snapshot<S extends AnySchema = AnySchema, out I = NoIndexes> extends RecordSet<S> {
+export class Snapshot<S extends AnySchema = AnySchema, out I = NoIndexes> extends QueryableRecords<S> {
   readonly #source: SnapshotSource<S>
   readonly #named = new Map<string, StoreIndex<S>>()
 
@@ -43,7 +46,16 @@ export class Snapshot<S extends AnySchema = AnySchema, out I = NoIndexes> extend
   }
 
   private constructor(source: SnapshotSource<S>) {
-    super(source.reading as Reading<S>)
+    super(source.reading as Reading<S>, records => {
+      const snapshot = records as Snapshot<S, I>
+      const indexes = {
+        get definitions() {
+          return source.usable
+        },
+        get: (name: string) => snapshot.index(name as never) as StoreIndex<S>,
+      }
+      return { indexes, frozen: () => undefined }
+    })
     this.#source = source
   }
 

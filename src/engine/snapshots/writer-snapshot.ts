@@ -70,6 +70,9 @@ export class WriterSnapshot<S extends AnySchema> implements SnapshotSource<S> {
   get definitions(): readonly IndexDefinition[] {
     return this.#store.session.indexes.definitions
   }
+  get usable(): readonly IndexDefinition[] {
+    return this.#store.session.indexes.current?.definitions ?? []
+  }
 
   index(name: string, records: RecordSet<S>): StoreIndex<S> {
     this.#indexes.get(name)

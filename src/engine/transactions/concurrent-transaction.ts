@@ -19,7 +19,7 @@ import type { CommitOptions } from '../opening/options.ts'
 import type { WriterSession } from '../opening/writer-session.ts'
 import type { WritingParts } from '../opening/writing-parts.ts'
 import type { Reading } from '../read/reading.ts'
-import { RecordSet } from '../read/record-set.ts'
+import { QueryableRecords } from '../query/queryable-records.ts'
 import { type ViewKind, ViewReading } from '../read/view-reading.ts'
 import { CommitView } from '../staging/commit-view.ts'
 import { Locator } from '../staging/locator.ts'
@@ -73,7 +73,10 @@ function release({ view, parts, locator, reserved }: Held): void {
  * A transaction of `store.begin()`. Its reads see one commit and its own changes. Once it has ended, calls throw {StrideError}
  * ERR_STRIDE_TRANSACTION. They throw _CONFLICT after a conflict with a commit, and once keeping its view takes too much memory.
  */
-export class ConcurrentTransaction<S extends AnySchema = AnySchema, out I = NoIndexes> extends RecordSet<S> {
+export class ConcurrentTransaction<
+  S extends AnySchema = AnySchema,
+  out I = NoIndexes,
+> extends QueryableRecords<S> {
   readonly #store: TransactionStore<S>
   readonly #reading: ViewReading<S>
   readonly #view: CommitView
@@ -109,7 +112,16 @@ export class ConcurrentTransaction<S extends AnySchema = AnySchema, out I = NoIn
     reads: ReadNumbers,
     locator: Locator<CommitView>,
   ) {
-    super(reading)
+    super(reading, records => {
+      const transaction = records as ConcurrentTransaction<S, I>
+      const usable = {
+        get definitions() {
+          return transaction.#indexes.definitions
+        },
+        get: (name: string) => transaction.index(name as never) as StoreIndex<S>,
+      }
+      return { indexes: usable, frozen: () => undefined }
+    })
     const { source } = store.reading
     const { staging } = source.locator
     const { writer: storeWriter, reservations, committer } = parts

@@ -9,6 +9,7 @@ import { StrideError } from '../../errors.ts'
 import type { RecordBytes } from '../../schema/index.ts'
 import type { StagedKeys } from '../commit/writer.ts'
 import { type IndexSet, unknownIndex } from '../indexes/lifecycle/index-set.ts'
+import type { IndexDefinition } from '../indexes/keys/index-definition.ts'
 import type { KeyIndex } from '../indexes/lookup/key-index.ts'
 import type { CommitView } from '../staging/commit-view.ts'
 import type { Locator } from '../staging/locator.ts'
@@ -24,6 +25,10 @@ export class ViewIndexes implements StagedKeys {
     this.#store = store
     this.#records = records
     this.#path = path
+  }
+
+  get definitions(): readonly IndexDefinition[] {
+    return this.#store()?.definitions ?? []
   }
 
   /** @throws RangeError if there is no such index */
