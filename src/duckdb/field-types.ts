@@ -53,6 +53,13 @@ function columnOf(api: Api, path: string, node: Node): { readonly type: DuckType
 
 /** @param isInNull whether something around the field may be null */
 function fieldType(api: Api, path: string, node: Node, isInNull: boolean): FieldType {
+  const { type, writer } = presentType(api, path, node, isInNull)
+  // Tuples and arrays that may be null are one value in a column, not one for each element.
+  if (writer.writeFlat === undefined || isFlattened(node)) return { type, writer }
+  return { type, writer: { write: (...given) => writer.write(...given) } }
+}
+
+function presentType(api: Api, path: string, node: Node, isInNull: boolean): FieldType {
   const mayBeNull = isInNull || ownBits(node) > 0
   switch (node.type) {
     case 'object': {

@@ -281,6 +281,17 @@ describe.skipIf(!hasDuckDb)('fields with others inside', () => {
     ).toEqual([[BigInt(expected.filter((_, i) => i % 3 === 0).length)]])
   })
 
+  it('may be null inside others', async () => {
+    const Pair = z.tuple([utf8(4), bytes(2)]).nullable()
+    const store = newStore(z.object({ pairs: z.array(Pair).length(2) }))
+    store.append({ pairs: [['text', Uint8Array.of(128, 129)], null] })
+    store.commitSync()
+    const connection = await connect()
+    await attach(connection, 't', store)
+    const sql = 'SELECT pairs[1].v0, hex(pairs[1].v1), pairs[2] IS NULL, len(pairs) FROM t'
+    expect(await rowsOf(connection, sql)).toEqual([['text', '8081', true, 2n]])
+  })
+
   it('names that differ in case only are told apart', async () => {
     const store = newStore(z.object({ id: u8(), ID: u8(), in: z.object({ a: u8(), A: u8() }) }))
     store.append({ id: 1, ID: 2, in: { a: 3, A: 4 } })
