@@ -40,7 +40,7 @@ import {
   type StoreHistory,
 } from '../pages/index-file-owner.ts'
 import { type IndexedCommit, type IndexRoot, writeIndexRoot } from '../pages/index-root.ts'
-import { type LoadedCatalog, loadCatalog, pageRun, usedPages } from '../pages/load-catalog.ts'
+import { type LoadedCatalog, loadCatalog, pageRun } from '../pages/load-catalog.ts'
 import { PageSpace } from '../pages/page-space.ts'
 import { PageView } from '../pages/page-view.ts'
 import type { IndexTree } from '../trees/index-tree.ts'
@@ -110,7 +110,7 @@ export class IndexFile {
   #failure: unknown
 
   private constructor(file: PlatformFile, pool: WindowPool, seed: Uint8Array, loaded: LoadedCatalog) {
-    const { root, entries, catalogPages } = loaded
+    const { root, entries, catalogPages, used } = loaded
     this.file = file
     this.pool = pool
     this.view = new PageView(file.path, pool)
@@ -118,7 +118,7 @@ export class IndexFile {
     this.entries = entries
     this.#root = root
     pool.setEnd(root.pages * INDEX_PAGE_BYTES)
-    this.space = new PageSpace(file, pool, root.pages, usedPages(loaded))
+    this.space = new PageSpace(file, pool, used)
     this.#catalogPages = catalogPages
   }
 

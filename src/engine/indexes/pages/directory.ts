@@ -12,7 +12,8 @@ import { compareWords, copyWords } from '../keys/entry-words.ts'
 
 /** Set in the place of a page whose entries are packed. */
 export const PACKED_FLAG = 0x80000000
-const PLACE_MASK = 0x7fffffff
+/** Takes the flag away. */
+export const PLACE_MASK = 0x7fffffff
 
 /** New pages in order, which replace others. */
 export class PageList {
@@ -58,10 +59,10 @@ export class Directory {
   arrays: DirectoryArrays
   /** Whether a page was found damaged: the next checkpoint rebuilds the index. */
   isDamaged = false
-  /** Entries of all pages. */
-  entries = 0
-  /** The highest place of a page plus 1. */
-  end = 0
+  #entries = 0
+  #end = 0
+  /** Whether the arrays are summed up, which is put off until the first use: opening takes half the time without it. */
+  #isLaidOut = false
   #low = 0
   #scale = 0
   /** For each bucket, how many pages have their fence in an earlier bucket. */
@@ -71,7 +72,6 @@ export class Directory {
   constructor(entryWords: number, arrays: DirectoryArrays) {
     this.entryWords = entryWords
     this.arrays = arrays
-    this.#index()
   }
 
   static empty(entryWords: number): Directory {
@@ -81,6 +81,16 @@ export class Directory {
 
   get pageCount(): number {
     return this.arrays.places.length
+  }
+  /** Entries of all pages. */
+  get entries(): number {
+    if (!this.#isLaidOut) this.#layOut()
+    return this.#entries
+  }
+  /** The highest place of a page plus 1. */
+  get end(): number {
+    if (!this.#isLaidOut) this.#layOut()
+    return this.#end
   }
   /** The place of page i in the file. */
   placeOf(i: number): number {
@@ -99,6 +109,7 @@ export class Directory {
 
   /** The last page whose fence is not after an entry, or the first page. There is at least one page. */
   pageOf(entry: Uint32Array): number {
+    if (!this.#isLaidOut) this.#layOut()
     const { fences } = this.arrays
     const { entryWords } = this
     const word = entry[0] as number
@@ -125,6 +136,7 @@ export class Directory {
 
   /** Like `pageOf`, for an entry of a hash and record number 0. */
   pageOfHash(hash: number): number {
+    if (!this.#isLaidOut) this.#layOut()
     const { fences } = this.arrays
     const bucket = this.#bucketOf(hash)
     let low = this.#before[bucket] as number
@@ -188,7 +200,7 @@ export class Directory {
     }
     keep(this.pageCount)
     this.arrays = next
-    this.#index()
+    this.#isLaidOut = false
     return left
   }
 
@@ -198,15 +210,16 @@ export class Directory {
     return Math.max(0, Math.min(bucket, last))
   }
 
-  #index(): void {
-    const { counts } = this.arrays
+  #layOut(): void {
+    const { counts, places } = this.arrays
     const { pageCount } = this
-    this.entries = 0
-    this.end = 0
+    this.#entries = 0
+    let last = -1
     for (let i = 0; i < pageCount; i++) {
-      this.entries += counts[i] as number
-      this.end = Math.max(this.end, this.placeOf(i) + 1)
+      this.#entries += counts[i] as number
+      last = Math.max(last, (places[i] as number) & PLACE_MASK)
     }
+    this.#end = last + 1
     // The first fence is all zeros, so it says nothing about the keys.
     this.#low = pageCount > 1 ? this.fenceWord(1) : 0
     const high = pageCount > 1 ? this.fenceWord(pageCount - 1) : 0
@@ -214,10 +227,13 @@ export class Directory {
     this.#scale = buckets / (high - this.#low + 1)
     const before = new Uint32Array(buckets + 1)
     this.#before = before
+    // Fences do not fall, so neither do their buckets.
+    let next = 0
     for (let i = 0; i < pageCount; i++) {
       const bucket = this.#bucketOf(this.fenceWord(i))
-      before[bucket + 1] = (before[bucket + 1] as number) + 1
+      while (next <= bucket) before[next++] = i
     }
-    for (let b = 0; b < buckets; b++) before[b + 1] = (before[b + 1] as number) + (before[b] as number)
+    before.fill(pageCount, next)
+    this.#isLaidOut = true
   }
 }

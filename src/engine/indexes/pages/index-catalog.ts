@@ -6,7 +6,7 @@ import { endianness } from 'node:os'
 import { CATALOG_ENTRY, FIXED_PAGES } from '../../format/index-format.ts'
 import { compareWords } from '../keys/entry-words.ts'
 import { definitionFrom, definitionText, type IndexDefinition } from '../keys/index-definition.ts'
-import { Directory, type DirectoryArrays } from './directory.ts'
+import { Directory, type DirectoryArrays, PLACE_MASK } from './directory.ts'
 
 /** One index of a catalog. */
 export interface CatalogEntry {
@@ -44,17 +44,16 @@ export function encodeCatalog(entries: readonly CatalogEntry[]): Buffer {
 }
 
 /**
- * Decodes and checks a catalog.
- * @param pages count of the file's pages
+ * Decodes and checks a catalog. The arrays show its bytes where the processor can read them.
+ * @param used a byte for each page of the file, in which the pages of the indexes are marked with 1
  * @returns its indexes, or why it is damaged
  */
 export function decodeCatalog(
   bytes: Buffer,
   indexCount: number,
-  pages: number,
+  used: Uint8Array,
 ): readonly CatalogEntry[] | string {
   const entries: CatalogEntry[] = []
-  const used = new Uint8Array(pages)
   let at = indexCount * CATALOG_ENTRY.size
   if (at > bytes.length) return 'the catalog is too short'
   for (let i = 0; i < indexCount; i++) {
@@ -90,15 +89,19 @@ function checkArrays(
   used: Uint8Array,
 ): string | undefined {
   for (let i = 0; i < places.length; i++) {
-    const place = (places[i] as number) & 0x7fffffff
+    const place = (places[i] as number) & PLACE_MASK
     if (place < FIXED_PAGES || place >= used.length) return `page ${place} is not in the file`
     if (used[place] === 1) return `page ${place} is there twice`
     used[place] = 1
-    const isFirst = i === 0
-    const order = isFirst
-      ? compareWords(fences, 0, new Uint32Array(entryWords), 0, entryWords)
-      : compareWords(fences, (i - 1) * entryWords, fences, i * entryWords, entryWords)
-    if (isFirst ? order !== 0 : order >= 0) return `fence ${i} is out of order`
+  }
+  const count = places.length
+  if (count > 0 && compareWords(fences, 0, new Uint32Array(entryWords), 0, entryWords) !== 0)
+    return 'fence 0 is out of order'
+  for (let i = 1; i < count; i++) {
+    const at = i * entryWords
+    // The first words of most neighbours differ.
+    if ((fences[at] as number) > (fences[at - entryWords] as number)) continue
+    if (compareWords(fences, at - entryWords, fences, at, entryWords) >= 0) return `fence ${i} is out of order`
   }
   return undefined
 }
@@ -114,8 +117,10 @@ export function littleEndian(words: Uint32Array): Uint8Array {
   return IS_BIG_ENDIAN ? Buffer.from(bytes).swap32() : bytes
 }
 
-/** The words of a file's bytes, in memory of their own. */
+/** The words of a file's bytes: in the same memory, or on other processors in a copy. */
 export function littleEndianWords(bytes: Buffer): Uint32Array {
+  if (!IS_BIG_ENDIAN && bytes.byteOffset % 4 === 0)
+    return new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4)
   const words = new Uint32Array(bytes.length / 4)
   const copy = Buffer.from(words.buffer)
   bytes.copy(copy)

@@ -14,6 +14,8 @@ export interface LoadedCatalog {
   readonly entries: readonly CatalogEntry[]
   /** The pages of the catalog and of its list. */
   readonly catalogPages: readonly number[]
+  /** A byte for each page of the file: 1 for the pages that the root reaches, including those of header and roots. */
+  readonly used: Uint8Array
 }
 
 /** @returns the catalog, or why the file is damaged */
@@ -30,27 +32,31 @@ export function loadCatalog(file: PlatformFile): LoadedCatalog | string {
   if (file.read(list, catalogList * INDEX_PAGE_BYTES) < list.length)
     return 'its list of the catalog is cut short'
   const places = littleEndianWords(list)
-  const catalog = Buffer.alloc(count * INDEX_PAGE_BYTES)
-  for (const [i, place] of places.entries()) {
-    if (place < FIXED_PAGES || place >= pages) return 'its catalog is not in the file'
-    const target = catalog.subarray(i * INDEX_PAGE_BYTES, (i + 1) * INDEX_PAGE_BYTES)
-    if (file.read(target, place * INDEX_PAGE_BYTES) < target.length) return 'its catalog is cut short'
+  const catalog = Buffer.allocUnsafeSlow(count * INDEX_PAGE_BYTES)
+  for (let from = 0; from < count; ) {
+    // Neighbours in the file with one read.
+    let to = from
+    do {
+      const place = places[to++] as number
+      if (place < FIXED_PAGES || place >= pages) return 'its catalog is not in the file'
+    } while (to < count && places[to] === (places[to - 1] as number) + 1)
+    const target = catalog.subarray(from * INDEX_PAGE_BYTES, to * INDEX_PAGE_BYTES)
+    if (file.read(target, (places[from] as number) * INDEX_PAGE_BYTES) < target.length)
+      return 'its catalog is cut short'
+    from = to
   }
   const bytes = catalog.subarray(0, catalogBytes)
   if (crc32(bytes) !== catalogCrc) return 'its catalog fails its checksum'
-  const entries = decodeCatalog(bytes, indexCount, pages)
+  const used = new Uint8Array(pages)
+  const entries = decodeCatalog(bytes, indexCount, used)
   if (typeof entries === 'string') return entries
-  return { root, entries, catalogPages: [...places, ...pageRun(catalogList, listPages)] }
+  const catalogPages = [...places, ...pageRun(catalogList, listPages)]
+  used.fill(1, 0, FIXED_PAGES)
+  for (const page of catalogPages) used[page] = 1
+  return { root, entries, catalogPages, used }
 }
 
 /** The numbers of `count` consecutive pages. */
 export function pageRun(first: number, count: number): number[] {
   return Array.from({ length: count }, (_, i) => first + i)
-}
-
-/** Every page that the root reaches, including those of header and roots. */
-export function* usedPages({ catalogPages, entries }: LoadedCatalog): Iterable<number> {
-  for (let page = 0; page < FIXED_PAGES; page++) yield page
-  yield* catalogPages
-  for (const { arrays } of entries) for (const place of arrays.places) yield place & 0x7fffffff
 }

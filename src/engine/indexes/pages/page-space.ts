@@ -33,14 +33,13 @@ export class PageSpace {
   #freeCount = 0
   #freshCount = 0
 
-  /** @param used the pages that a root reaches, including those of header and roots */
-  constructor(file: PlatformFile, pool: WindowPool, pages: number, used: Iterable<number>) {
+  /** @param used a byte for each page of the file: 1 for those that a root reaches, including those of header and roots */
+  constructor(file: PlatformFile, pool: WindowPool, used: Uint8Array) {
     this.#file = file
     this.#pool = pool
-    this.#pages = pages
-    this.#used = new Uint8Array(Math.max(64, pages))
-    for (const page of used) this.#used[page] = USED
-    for (let page = 0; page < pages; page++) if (this.#used[page] === FREE) this.#freeCount++
+    this.#pages = used.length
+    this.#used = used
+    this.#freeCount = freePagesOf(used)
   }
 
   /** Count of the file's pages. */
@@ -155,4 +154,11 @@ export class PageSpace {
     this.#freeCount += more
     this.#pool.setEnd(pages * INDEX_PAGE_BYTES)
   }
+}
+
+function freePagesOf(used: Uint8Array): number {
+  let count = 0
+  // Found by native code: nearly all pages of a large file are in use.
+  for (let page = used.indexOf(FREE); page >= 0; page = used.indexOf(FREE, page + 1)) count++
+  return count
 }
