@@ -141,6 +141,24 @@ describe.each(BACKENDS)('openers on the $name backend', ({ options }) => {
     expect(walk.next().value?.x).toBe(version)
   })
 
+  test('a reading that runs ten times in vain is answered from one commit, though each run commits again', () => {
+    const path = join(temporaryFolder(), 'points.stride')
+    using writer = openStore(path, Point, options)
+    using reader = openStore(path, Point, { ...options, readOnly: true })
+    writer.appendMany([0, 1, 2].map(() => ({ x: 1000, tag: 0 })))
+    writer.commitSync()
+    let runs = 0
+    const [first, last] = reader.read(() => {
+      runs++
+      const x = reader.field(0, 'x')
+      for (const n of [0, 1, 2]) writer.update(n, { x: 1000 + runs })
+      writer.commitSync()
+      return [x, reader.field(2, 'x')]
+    })
+    expect([first, last, runs]).toEqual([1010, 1010, 11])
+    expect(reader.field(0, 'x')).toBe(1011)
+  })
+
   // On Windows; on disks whose file system lets an open file be replaced, readers that map nothing follow.
   test.runIf(isWindows)(
     'keep compact from replacing the file, with nothing changed, until they are closed',
