@@ -6,6 +6,7 @@
 
 import { DELETED_ENTRY } from '../src/engine/data-file/checksums.ts'
 import { CONSUMER } from '../src/engine/format/consumer-format.ts'
+import { HANDOVER } from '../src/engine/format/handover-format.ts'
 import {
   CATALOG_ENTRY,
   INDEX_HEADER,
@@ -22,11 +23,13 @@ import {
   JOURNAL_HEADER,
 } from '../src/engine/format/journal-format.ts'
 import {
+  FIRST_HOLDER_BYTE,
   FIRST_KEEPER_BYTE,
   FIRST_PLACE_BYTE,
+  HANDOVER_OFFSET,
+  JOINING_BYTE,
   KEEPERS,
   KEPT_COMMITS_AT,
-  JOINING_BYTE,
   NETWORK_BYTE,
   PLACE_BYTES,
   PLACES,
@@ -381,7 +384,7 @@ seed's u32 words s0, s1, s2 (little-endian). All arithmetic is modulo 2^32; \`>>
 | \`x.stride-journal-new-…\` | a journal that is being created; has no meaning yet |
 | \`x.stride-index\` | the indexes; can be rebuilt from the records |
 | \`x.stride-index-next\` | the indexes of a compacted file that is about to replace the data file; used instead of \`x.stride-index\` while that has an older generation |
-| \`x.stride-lock\` | the file of the system's locks: byte ${WRITER_BYTE} is the writer's, byte ${NETWORK_BYTE} is used on network file systems, byte ${READY_BYTE} is locked while the writer's shared words are valid. Writers by turns (\`lock: 'transaction'\`) lock byte ${JOINING_BYTE} while they join the queue, and one of the ${PLACES} bytes from ${FIRST_PLACE_BYTE} on for their place. Kept snapshots lock one of the ${KEEPERS} bytes from ${FIRST_KEEPER_BYTE} on. The content is the queue: for each place a float64 (${PLACE_BYTES} bytes) with the number of who had it last; behind it, from byte ${KEPT_COMMITS_AT} on, likewise the commits of kept snapshots, where 0 keeps everything |
+| \`x.stride-lock\` | the file of the system's locks: byte ${WRITER_BYTE} is the writer's, byte ${NETWORK_BYTE} is used on network file systems, byte ${READY_BYTE} is locked while the writer's shared words are valid. Writers by turns (\`lock: 'transaction'\`) lock byte ${JOINING_BYTE} while they join the queue, and one of the ${PLACES} bytes from ${FIRST_PLACE_BYTE} on for their place. Kept snapshots lock one of the ${KEEPERS} bytes from ${FIRST_KEEPER_BYTE} on. The content is the queue: for each place a float64 (${PLACE_BYTES} bytes) with the number of who has it, or 0; behind it, from byte ${KEPT_COMMITS_AT} on, likewise the commits of kept snapshots, where 0 keeps everything. Behind them, at offset ${HANDOVER_OFFSET}, is what the last turn [handed over](#handover) |
 | \`x.stride-kept\` | only while snapshots are kept (\`keep: true\`): frames that the journal has dropped, in the order of their commits, as in a journal whose slots 0 and 1 have no bytes. Opening the store never needs it |
 | \`x.stride-bell\` | made by who waits for commits; the writer stores a byte into it after each commit |
 | \`x.stride-consumers\` | positions of named consumers of a tail: 64 places of two copies each (below). A place is locked, at the byte of its number, while a tail of the name is open; byte 64 while a position is moved |
@@ -389,7 +392,17 @@ seed's u32 words s0, s1, s2 (little-endian). All arithmetic is modulo 2^32; \`>>
 
 A copy of a consumer's position. Of the intact copies, the one with the higher sequence counts:
 
-${structTable(CONSUMER)}`
+${structTable(CONSUMER)}
+### Handover
+
+A writer by turns leaves the journal and the shared words as they are, and stores this record before it
+gives the lock to the next one. It counts while its holder locks byte ${FIRST_HOLDER_BYTE} + \`holder\` of the lock
+file, and while the shared words have its \`sequence\` and \`writerGeneration\`. The next writer continues the
+journal where the record says; without a record that counts it recovers, as after a crash. It is never
+synced.
+
+${structTable(HANDOVER)}
+`
 }
 
 function structTable(struct: { readonly size: number; readonly fields: readonly StructField[] }): string {

@@ -1,6 +1,6 @@
 /**
- * How is a store opened that several processes write by turns (`lock: 'transaction'`)? For reading; it is opened for writing again for
- * each turn (sharing/writer-turns.ts).
+ * How is a store opened that several processes write by turns (`lock: 'transaction'`)? For reading; the first turn opens it for writing,
+ * too, and keeps it for the next ones (sharing/writer-turns.ts).
  *
  *   OB1  opening takes the writer's lock only if the store, or an index that the opener declares, has to be made.
  */
@@ -13,7 +13,7 @@ import { indexDefinitions, type StoreSettings } from './opening/options.ts'
 import { TurnQueue } from './sharing/turn-queue.ts'
 import { WriterTurns } from './sharing/writer-turns.ts'
 import { type QuietSteps, stepsInTurns } from './steps/steps.ts'
-import { Store } from './store.ts'
+import { Store, turnWriterOf } from './store.ts'
 
 const TIMEOUT_MS = 5000
 
@@ -32,7 +32,10 @@ export function* openByTurns<S extends AnySchema>(
       lockTimeoutMs,
       queue: new TurnQueue(file.platform, file.path, file.file),
       // Whatever happens to the working folder or to the name, a turn writes the file that is read here.
-      open: () => stepsInTurns(Store.opening<S>(file.path, schema, { ...writing, create: false })),
+      open: async () => {
+        const turn = { ...writing, create: false }
+        return turnWriterOf(await stepsInTurns(Store.opening<S>(file.path, schema, turn, { isTurn: true })))
+      },
     })
   const read = (): QuietSteps<Store<S>> => Store.opening<S>(path, schema, reading, undefined, turnsOf)
   const make = function* (): QuietSteps<Store<S>> {

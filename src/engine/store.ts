@@ -31,7 +31,7 @@ import type { CommitOptions, StoreSettings } from './opening/options.ts'
 import { type ChangeWhereOptions, changeWhere } from './query/change-where.ts'
 import { readerClassOf } from './read/codecs.ts'
 import { indexesOf, ReadableStore } from './readable-store.ts'
-import type { WriterTurns } from './sharing/writer-turns.ts'
+import type { TurnWriter, WriterTurns } from './sharing/writer-turns.ts'
 import { PROGRESS, type ProgressOptions } from './steps/progress-options.ts'
 import type { QuietSteps } from './steps/steps.ts'
 import { nestedTransaction, runCallback, Transaction } from './transaction.ts'
@@ -43,6 +43,9 @@ export let writeStoreInBulk: <S extends AnySchema, I, T>(
   store: Store<S, I>,
   work: (writer: BulkWriter) => Promise<T>,
 ) => Promise<T>
+
+/** The turns of a store that is open for writing. Programs cannot reach them. */
+export let turnWriterOf: <S extends AnySchema>(store: Store<S>) => TurnWriter<Store<S>>
 
 /** Fixed-size records in one file, opened by `openStore`. Changes are staged in memory until `commit` makes them durable. */
 export class Store<S extends AnySchema = AnySchema, out I = NoIndexes> extends ReadableStore<S, I> {
@@ -58,6 +61,14 @@ export class Store<S extends AnySchema = AnySchema, out I = NoIndexes> extends R
 
   static {
     writeStoreInBulk = (store, work) => store.#writeInBulk(work)
+    turnWriterOf = store => ({
+      store,
+      handOver: () => store.#handOver(),
+      takeTurn: () => store.#opened.writer?.takeTurn() ?? 'stale',
+      hadLastTurn: () => store.#opened.writer?.hadLastTurn ?? false,
+      release: () => store.#opened.release(),
+      close: () => store.close(),
+    })
   }
 
   private constructor(opened: OpenedStore<S>) {
@@ -298,6 +309,13 @@ export class Store<S extends AnySchema = AnySchema, out I = NoIndexes> extends R
     const { durability } = this.#opened.options
     const parts = { permission: this.#permission, indexes: this.#indexes, exclusiveWork: this.#exclusiveWork }
     return writeInBulk({ ...parts, durability }, work)
+  }
+
+  async #handOver(): Promise<boolean> {
+    await this.#exclusiveWork.done
+    await this.#checkpoints
+    if (this.#opened.reading.isClosed) return false
+    return (await this.#opened.writer?.handOver()) ?? false
   }
 
   /** Resolves once every earlier commit survives the loss of power. @throws {StrideError} ERR_STRIDE_CLOSED, _IO, _POISONED */

@@ -108,13 +108,20 @@ describe('the queue', () => {
     let opened = 0
     const open = async () => {
       opened++
-      return { close: () => undefined, closeAsync: async () => undefined }
+      return {
+        store: 7,
+        close: () => undefined,
+        release: () => undefined,
+        handOver: async () => true,
+        takeTurn: () => 'busy' as const,
+        hadLastTurn: () => false,
+      }
     }
     const turns = new WriterTurns({ path: 'x.stride', lockTimeoutMs: 1, queue, open })
     expect(await codeOfAsync(turns.run(async () => 0))).toBe('ERR_STRIDE_BUSY')
     expect(opened).toBe(0)
     lock.unlock(WRITER_BYTE)
-    expect([await turns.run(async () => 7), opened]).toEqual([7, 1])
+    expect([await turns.run(async store => store), opened]).toEqual([7, 1])
     turns.close()
   })
 })

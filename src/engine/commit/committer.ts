@@ -10,25 +10,22 @@
  */
 
 import { StrideError } from '../../errors.ts'
-import type { PlatformFile } from '../../mmap/platform.ts'
 import { Applier } from '../data-file/apply.ts'
 import { DirtyRanges } from '../data-file/dirty-ranges.ts'
-import { RootWriter } from '../data-file/root-writer.ts'
+import type { RootWriter } from '../data-file/root-writer.ts'
 import type { Space, SpaceState } from '../data-file/space.ts'
 import { packDefinitions } from '../format/definitions-bytes.ts'
 import type { AppliedState, Root } from '../format/root.ts'
 import { FrameChanges } from '../journal/frame-changes.ts'
-import type { KeySpans } from '../journal/frame-encode.ts'
 import type { Journal } from '../journal/journal.ts'
-import type { Publisher } from '../sharing/publication.ts'
-import type { Locator } from '../staging/locator.ts'
 import { type Protocol, runBlocking } from '../steps/protocol.ts'
 import { Admission } from './admission.ts'
-import { Checkpointer, type Companion } from './checkpointer.ts'
+import { Checkpointer } from './checkpointer.ts'
 import { CommitProgress, type CommitStats, revertStaging } from './commit-progress.ts'
 import { type CommitGroup, CommitQueue, loadOf, memoryOf } from './commit-queue.ts'
 import { CommitRounds, type RoundOwner } from './commit-rounds.ts'
 import type { Durability } from './commit-waiters.ts'
+import type { CommitterParts } from './committer-parts.ts'
 import { DataSyncs } from './data-syncs.ts'
 import { JournalLife } from './journal-life.ts'
 import { JournalRoom } from './journal-room.ts'
@@ -36,24 +33,6 @@ import { Poisoning } from './poisoning.ts'
 import { Sealer } from './seal.ts'
 import { StatePublication } from './state-publication.ts'
 import { TailStore } from './tail-store.ts'
-
-export interface CommitterParts {
-  readonly file: PlatformFile
-  readonly locator: Locator
-  readonly publisher: Publisher
-  readonly root: Root
-  readonly journalBytes: number
-  /** Creates the journal. Called at the first commit. */
-  readonly createJournal: () => Journal
-  /** Called after committed bytes or counts have changed. */
-  readonly changed: () => void
-  /** Called once a store or a sync has failed. The published state may be incomplete then. */
-  readonly failed: () => void
-  /** The index file, if there is one. */
-  readonly companion?: Companion | undefined
-  /** The bytes of each key of the present indexes. */
-  readonly keySpans: () => KeySpans
-}
 
 /** Memory limit of the unsynced commits of `commitSync` with durability 'process'. Beyond it the next one syncs. */
 const UNSYNCED_BYTES_MAX = 4 * 1024 * 1024
@@ -79,9 +58,8 @@ export class Committer implements RoundOwner {
 
   constructor(parts: CommitterParts) {
     this.#parts = parts
-    const { root, file, locator, publisher, companion, createJournal: create } = parts
+    const { root, roots, file, locator, publisher, companion, journal, createJournal: create } = parts
     const dirty = new DirtyRanges()
-    const roots = new RootWriter(file, root)
     const spaceState = (): SpaceState => this.#spaceState
     const syncData = (): void => this.#syncData()
     this.#roots = roots
@@ -91,7 +69,7 @@ export class Committer implements RoundOwner {
     this.#progress = new CommitProgress(root)
     this.#rounds = new CommitRounds(this)
     this.#poisoning = new Poisoning(file.path, error => this.#fail(error))
-    this.#journals = new JournalLife({ roots, create, spaceState, syncData, companion })
+    this.#journals = new JournalLife({ roots, create, spaceState, syncData, companion, journal })
     const wait = (): Promise<void> => this.#dataSyncs.syncAsync(this.#progress.applied.commitNumber)
     const checkpoints = { file, roots, dirty, spaceState, dataSync: { block: syncData, wait }, companion }
     this.#checkpointer = new Checkpointer({ ...checkpoints, isIdle: () => this.#queue.isEmpty })
@@ -109,7 +87,7 @@ export class Committer implements RoundOwner {
     const sealer = new Sealer(locator, this.#tailStore, parts.keySpans)
     this.#admission = new Admission({ ...shared, staging, sealer, checkSize: () => pool.checkSizeOnce() })
     this.#room = new JournalRoom({ ...shared, checkpointer: this.#checkpointer })
-    this.#dataSyncs = new DataSyncs(file, dirty, () => this.#spaceState.capacity, root.commitNumber)
+    this.#dataSyncs = new DataSyncs(file, dirty, () => this.#spaceState.capacity, root)
   }
 
   /** Sets the Space, after construction since each needs the other. */
@@ -243,6 +221,25 @@ export class Committer implements RoundOwner {
       this.#journals.close()
       this.#parts.file.close()
     }
+  }
+
+  /**
+   * Finishes the commits in flight at the end of a turn. Journal and file stay open, for the next turn.
+   * @returns the root in the file and the journal; undefined after a failure
+   */
+  async retire(): Promise<{ readonly root: Root; readonly journal: Journal | undefined } | undefined> {
+    await this.#rounds.settle()
+    this.#closed = true
+    this.#checkpointer.stop()
+    await this.#checkpointer.running?.catch(() => undefined)
+    try {
+      // The next writer takes the published capacity for durable.
+      if (!this.#poisoning.isPoisoned && !this.#dataSyncs.isRoomSynced) await this.#dataSyncs.syncAsync(0)
+    } catch (error) {
+      this.#poisoning.poison(error)
+    }
+    if (this.#poisoning.isPoisoned || this.hasWork) return undefined
+    return { root: this.#roots.root, journal: this.#journals.journal }
   }
 
   /** Finishes the commits in flight and ends the journal: the file alone contains everything. The next commit begins another journal. */

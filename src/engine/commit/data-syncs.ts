@@ -17,12 +17,23 @@ export class DataSyncs {
   /** The count of sync calls. */
   count = 0
 
-  constructor(file: PlatformFile, dirty: DirtyRanges, capacity: () => number, commitNumber: number) {
+  /** @param start the state at the start, which is durable */
+  constructor(
+    file: PlatformFile,
+    dirty: DirtyRanges,
+    capacity: () => number,
+    start: { readonly commitNumber: number; readonly capacity: number },
+  ) {
     this.#file = file
     this.#dirty = dirty
     this.#capacity = capacity
-    this.#syncedCapacity = capacity()
-    this.#syncedTo = commitNumber
+    this.#syncedCapacity = start.capacity
+    this.#syncedTo = start.commitNumber
+  }
+
+  /** Whether the present capacity is durable. */
+  get isRoomSynced(): boolean {
+    return this.#capacity() <= this.#syncedCapacity
   }
 
   /** Whether the data file must be synced before the frames of these commits are written. */

@@ -21,6 +21,8 @@ export interface JournalLifeParts {
   readonly syncData: () => void
   /** The index file, which is checkpointed before a journal ends. */
   readonly companion: Companion | undefined
+  /** The journal of an earlier turn, which the root names. */
+  readonly journal: Journal | undefined
 }
 
 export class JournalLife {
@@ -30,6 +32,9 @@ export class JournalLife {
 
   constructor(parts: JournalLifeParts) {
     this.#parts = parts
+    this.#journal = parts.journal
+    // Syncs of earlier turns were counted then.
+    this.#syncsBefore = -(parts.journal?.syncs ?? 0)
   }
 
   /** The present journal, if there is one. */

@@ -15,12 +15,14 @@ import { FORMAT_VERSION } from '../format/store-format.ts'
 export class RootWriter {
   readonly #file: PlatformFile
   #root: Root
-  /** Whether the present root was stored through this descriptor. */
-  #isOwn = false
+  /** Whether the present root is certainly on the disk, or stored through this descriptor. */
+  #isOwn: boolean
 
-  constructor(file: PlatformFile, root: Root) {
+  /** @param isDurable whether the root was synced by a writer of whose syncs none has failed */
+  constructor(file: PlatformFile, root: Root, isDurable = false) {
     this.#file = file
     this.#root = root
+    this.#isOwn = isDurable
   }
 
   /** The last stored root. */

@@ -3,7 +3,7 @@
  */
 
 import { StrideError } from '../../errors.ts'
-import type { PlatformFile } from '../../mmap/platform.ts'
+import type { Platform, PlatformFile } from '../../mmap/platform.ts'
 import { corrupt, type Identity } from '../format/identity.ts'
 import { JOURNAL_HEADER, JOURNAL_MAGIC, JOURNAL_VERSION } from '../format/journal-format.ts'
 
@@ -48,4 +48,15 @@ export function readJournalHeader(file: PlatformFile, identity: Identity): Journ
   const isOurs = Buffer.from(header.storeId).toString('hex') === identity.storeId
   if (!isOurs) throw corrupt(file.path, JOURNAL_HEADER.at.storeId, 'this journal belongs to another store')
   return { salt: Buffer.from(header.salt), slotBytes: header.slotBytes, generation: header.generation }
+}
+
+/** Only a journal of the same store, left after a failure or a crash, may be replaced. @throws ERR_STRIDE_EXISTS */
+export function refuseForeign(platform: Platform, journalPath: string, identity: Identity): void {
+  if (!platform.exists(journalPath)) return
+  const left = platform.open(journalPath, { access: 'read', create: 'never' })
+  try {
+    assertJournalOf(left, identity)
+  } finally {
+    left.close()
+  }
 }

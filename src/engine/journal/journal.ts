@@ -16,6 +16,7 @@ import { randomBytes } from 'node:crypto'
 import { InvariantError, StrideError } from '../../errors.ts'
 import type { Platform, PlatformFile } from '../../mmap/platform.ts'
 import { journalPathOf } from '../format/file-names.ts'
+import type { JournalPosition } from '../format/handover-format.ts'
 import type { Identity } from '../format/identity.ts'
 import {
   BLOCK_BYTES,
@@ -31,7 +32,8 @@ import { isCurrent } from '../whole-files/same-file.ts'
 import { createBeside } from '../whole-files/temporary-files.ts'
 import type { FrameGroup } from './frame-encode.ts'
 import { sealFrame } from './frame-encode.ts'
-import { assertJournalOf } from './journal-header.ts'
+import { readJournalHeader, refuseForeign } from './journal-header.ts'
+import { positionOf, type Segment, type Slot, segmentsAt } from './journal-position.ts'
 import type { KeptFrames } from './kept-frames.ts'
 
 /** The fields of a root that name the journal and the segment of the next commits. */
@@ -40,24 +42,6 @@ export type JournalPlace = Pick<Root, 'journalSalt' | 'journalSegment' | 'journa
 /** Zeros are written in steps of this to that many bytes. A larger range is only allocated. */
 const ZEROS_MIN = 256 * 1024
 const ZEROS_MAX = 4 * 1024 * 1024
-
-interface Slot {
-  readonly index: number
-  /** Its size. */
-  bytes: number
-  /** Bytes from the slot's start that have disk blocks. */
-  prepared: number
-}
-
-interface Segment {
-  readonly number: number
-  readonly slot: Slot
-  /** The start of the next group, bytes from the slot's start. */
-  end: number
-  /** The load of its frames; see FrameLoad. */
-  changes: number
-  inPlaceBytes: number
-}
 
 /** The work of recovery for some frames, besides reading them. */
 export interface FrameLoad {
@@ -88,8 +72,9 @@ export class Journal {
   readonly salt: string
   readonly #slotBytes: number
   readonly #changesMax: number
-  readonly #kept: KeptFrames
-  readonly #slots: readonly Slot[]
+  /** Gets the frames that kept snapshots need. */
+  kept: KeptFrames | undefined
+  #slots: readonly Slot[]
   #active: Segment
   /** Earlier segments that the durable root may still need. */
   #older: Segment[] = []
@@ -105,10 +90,14 @@ export class Journal {
     platform: Platform,
     file: PlatformFile,
     salt: Buffer,
-    { slotBytes, changesMax, kept }: Omit<JournalOptions, 'like'>,
+    {
+      slotBytes,
+      changesMax,
+      kept,
+    }: Omit<JournalOptions, 'like' | 'kept'> & Partial<Pick<JournalOptions, 'kept'>>,
   ) {
     this.#changesMax = changesMax
-    this.#kept = kept
+    this.kept = kept
     this.#platform = platform
     this.#file = file
     this.#salt = salt
@@ -158,6 +147,51 @@ export class Journal {
     return new Journal(platform, file, salt, { ...options, slotBytes })
   }
 
+  /**
+   * Opens the journal that another writer has handed over.
+   * @returns undefined if the name has another journal @throws ERR_STRIDE_NOT_FOUND, _CORRUPT, _IO
+   */
+  static handedOver(
+    platform: Platform,
+    path: string,
+    identity: Identity,
+    { changesMax }: Pick<JournalOptions, 'changesMax'>,
+    position: JournalPosition,
+  ): Journal | undefined {
+    const file = platform.open(journalPathOf(path), { access: 'readwrite', create: 'never' })
+    try {
+      const { salt, slotBytes } = readJournalHeader(file, identity)
+      if (salt.toString('hex') === position.salt) {
+        const journal = new Journal(platform, file, salt, { slotBytes, changesMax })
+        journal.continueAt(position)
+        return journal
+      }
+    } catch (error) {
+      file.close()
+      throw error
+    }
+    file.close()
+    return undefined
+  }
+
+  /** Where the next writer continues. No frame is admitted. */
+  get position(): JournalPosition {
+    return positionOf(this.salt, this.#slots, this.#active, this.#older, this.#reach)
+  }
+  /** Continues where another writer stopped. */
+  continueAt(position: JournalPosition): void {
+    const { slots, active, older } = segmentsAt(position, this.#slotBytes)
+    this.#slots = slots
+    this.#active = active
+    this.#older = older
+    this.#reach = position.reach
+    this.#admitted = 0
+  }
+  /** The file offset behind the last frame. */
+  get end(): number {
+    return slotOffset(this.#active.slot.index, this.#slotBytes) + this.#active.end
+  }
+
   /** The start of the active segment. A root that names it needs no older segment. */
   get place(): JournalPlace {
     return placeOf(this.#active, this.#salt, this.#slotBytes)
@@ -199,7 +233,7 @@ export class Journal {
    * @throws ERR_STRIDE_NO_SPACE, _LIMIT (too much is kept for snapshots), _IO; then nothing is admitted
    */
   admit(bytes: number): void {
-    this.#kept.admit()
+    this.kept?.admit()
     const needed = roundToBlock(bytes)
     const { slot, end } = this.#active
     const wanted = this.#admitted + needed
@@ -318,7 +352,7 @@ export class Journal {
       const offset = slotOffset(slot.index, this.#slotBytes)
       return { offset, end: offset + end }
     })
-    this.#kept.move({ file: this.#file, salt: this.#salt, extents, upTo: Number.POSITIVE_INFINITY })
+    this.kept?.move({ file: this.#file, salt: this.#salt, extents, upTo: Number.POSITIVE_INFINITY })
   }
 
   /** Allocates disk blocks for the slot's first `upTo` bytes. */
@@ -346,17 +380,6 @@ export class Journal {
 
   #isTaken(slot: Slot): boolean {
     return this.#active.slot === slot || this.#older.some(segment => segment.slot === slot)
-  }
-}
-
-/** Only a journal of the same store, left after a failure or a crash, may be replaced. @throws ERR_STRIDE_EXISTS */
-function refuseForeign(platform: Platform, journalPath: string, identity: Identity): void {
-  if (!platform.exists(journalPath)) return
-  const left = platform.open(journalPath, { access: 'read', create: 'never' })
-  try {
-    assertJournalOf(left, identity)
-  } finally {
-    left.close()
   }
 }
 

@@ -25,12 +25,15 @@ export interface GivenParts {
   readonly platform?: Platform
   readonly limits?: Partial<RecoveryLimits>
   readonly pace?: Partial<FoldPace>
+  /** Whether the store is opened for turns of writing. */
+  readonly isTurn?: boolean
 }
 
 export class OpenedStore<S extends AnySchema> implements SessionSettings<S> {
   readonly reading: Reading<S>
   readonly options: StoreSettings
   readonly pace: FoldPace
+  readonly isTurn: boolean
   readonly declared: Map<string, IndexDefinition>
   readonly epoch = { value: 0 }
   readonly #schema: S | undefined
@@ -46,15 +49,22 @@ export class OpenedStore<S extends AnySchema> implements SessionSettings<S> {
     path: string,
     schema: S | undefined,
     options: StoreSettings,
-    { platform, limits = {}, pace = {} }: GivenParts = {},
+    { platform, limits = {}, pace = {}, isTurn = false }: GivenParts = {},
   ): QuietSteps<OpenedStore<S>> {
     const held = platform === undefined ? undefined : { platform }
     // The session makes the recovery, since its indexes need the journal, too.
-    const file = yield* openingStoreFile(path, schema, options, held, { limits, isLeft: true })
-    return new OpenedStore(file, schema, options, { ...FOLD_PACE, ...pace })
+    const file = yield* openingStoreFile(path, schema, options, held, { limits, isLeft: true, isTurn })
+    return new OpenedStore(file, schema, options, { ...FOLD_PACE, ...pace }, isTurn)
   }
 
-  private constructor(file: StoreFile, schema: S | undefined, options: StoreSettings, pace: FoldPace) {
+  private constructor(
+    file: StoreFile,
+    schema: S | undefined,
+    options: StoreSettings,
+    pace: FoldPace,
+    isTurn = false,
+  ) {
+    this.isTurn = isTurn
     this.reading = new Reading(sourceOf<S>(file, options))
     this.options = options
     this.pace = pace
@@ -143,6 +153,19 @@ export class OpenedStore<S extends AnySchema> implements SessionSettings<S> {
       } finally {
         this.#session.file.lock.release()
       }
+    }
+  }
+
+  /** Closes a store that rests between turns, which writes nothing. */
+  release(): void {
+    if (this.reading.isClosed) return
+    this.#closeBeside()
+    this.#closed()
+    this.reading.end()
+    try {
+      this.writer?.release()
+    } finally {
+      this.#session.file.lock.release()
     }
   }
 

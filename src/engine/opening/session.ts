@@ -53,6 +53,8 @@ export interface SessionSettings<S extends AnySchema> {
   readonly reading: Reading<S>
   readonly options: StoreSettings
   readonly pace: FoldPace
+  /** Whether it is opened for turns of writing (`lock: 'transaction'`). */
+  readonly isTurn: boolean
   /** The indexes that the opener declared, by name, without those that were dropped since. */
   readonly declared: Map<string, IndexDefinition>
   /** Raised whenever the set of indexes changes, or an index in it. */

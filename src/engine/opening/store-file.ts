@@ -32,6 +32,7 @@ import { rulesOf, sharedCodec, sharedCodecOf } from '../read/codecs.ts'
 import { NOTHING_RECOVERED, type Recovery, recover, recoveryOf } from '../recovery/recovery.ts'
 import { RECOVERY_LIMITS, type RecoveryLimits } from '../recovery/recovery-limits.ts'
 import type { Replay } from '../recovery/replay.ts'
+import type { Handover } from '../sharing/handover.ts'
 import { assertLockable, StoreLock } from '../sharing/locks.ts'
 import { openSharedWords, Publisher, syncedCommit } from '../sharing/publication.ts'
 import { Locator } from '../staging/locator.ts'
@@ -40,6 +41,7 @@ import { allSteps, type QuietSteps } from '../steps/steps.ts'
 import { isCurrent } from '../whole-files/same-file.ts'
 import { checkNameLength, removeLeftovers } from '../whole-files/temporary-files.ts'
 import { writeWhole } from '../whole-files/whole-file.ts'
+import { continued, type HandedOver } from './handed-over.ts'
 import { indexDefinitions, type StoreSettings, windowSizes } from './options.ts'
 
 /** Everything that belongs to one open file. */
@@ -62,6 +64,8 @@ export interface StoreFile {
   readonly recovery: Recovery
   /** The replay of commits in the journal that are not in the file yet. */
   readonly replay?: Replay
+  /** What the last turn handed over, if this opening continues it. `root` is then the present state. */
+  readonly handedOver?: HandedOver
   /** Only for writing. It has published nothing yet. */
   readonly publisher: Publisher | undefined
 }
@@ -72,13 +76,15 @@ export interface Held extends ChosenPlatform {
 }
 
 /** A byte far behind the end of the data file, which its writer locks. */
-const FILE_LOCK_BYTE = 2 ** 52
+export const FILE_LOCK_BYTE = 2 ** 52
 
 /** How recovery is made. */
 export interface AskedRecovery {
   readonly limits?: Partial<RecoveryLimits>
   /** Whether storing changes into the file is always left to `replay`. */
   readonly isLeft?: boolean
+  /** Whether it opens a turn, which may continue the last one. */
+  readonly isTurn?: boolean
 }
 
 /**
@@ -127,6 +133,8 @@ export function* openingStoreFile(
       isAlone,
     }
     lock = held?.lock ?? StoreLock.take(platform, path, lockOptions)
+    const isFirst = writer && held?.lock === undefined
+    const handover = isFirst && asked.isTurn === true ? lock.handover : undefined
     if (found !== undefined && file !== undefined && !isCurrent(platform, path, file)) {
       // The file was replaced while this opener waited.
       file.close()
@@ -135,7 +143,7 @@ export function* openingStoreFile(
     if (create && wanted !== undefined && !platform.exists(path))
       createStoreFile(platform, path, wanted.codec, options)
     // The process that gave the file its name may have died before the name was durable.
-    else if (writer && held?.lock === undefined) platform.syncFolder(path)
+    else if (isFirst && handover === undefined) platform.syncFolder(path)
     let opened = file === undefined || found === undefined ? openChecked(platform, path, writer, wanted) : found
     file = opened.file
     const other = held === undefined ? insteadOfMapping(chosen, backend, file) : undefined
@@ -147,8 +155,8 @@ export function* openingStoreFile(
       file = opened.file
     }
     if (writer) lockFile(file)
-    if (writer && held?.lock === undefined) clearLeftovers(platform, path, opened.identity)
-    return yield* assemble(path, chosen, opened, lock, options, asked)
+    if (isFirst && handover === undefined) clearLeftovers(platform, path, opened.identity)
+    return yield* assemble(path, chosen, opened, lock, options, asked, handover)
   } catch (error) {
     file?.close()
     if (lock !== held?.lock) lock?.release()
@@ -226,6 +234,7 @@ function* assemble(
   lock: StoreLock,
   options: StoreSettings,
   { limits: givenLimits, isLeft = false }: AskedRecovery,
+  handover?: Handover,
 ): QuietSteps<StoreFile> {
   const { recordSize, dataOffset } = identity
   const addressing = { dataOffset, stride: recordSize, recordSize }
@@ -260,9 +269,17 @@ function* assemble(
   let scan: JournalScan | undefined
   let publisher: Publisher | undefined
   try {
+    const handedOver = handover === undefined ? undefined : continued(opened, handover, words)
+    if (handedOver !== undefined) {
+      const { present: root } = handedOver
+      pool.setEnd(fileEnd(addressing, root))
+      publisher = Publisher.handedOver(words)
+      return { ...opened, root, handedOver, recovery: NOTHING_RECOVERED, publisher }
+    }
     scan = yield* scanJournal(platform, path, identity, found, syncedCommit(words), limits.journalBytesKept)
     yield* assertInPlace({ file, addressing }, scan)
-    publisher = new Publisher(words)
+    lock.dropHandover()
+    publisher = Publisher.begun(words)
     const recovered = yield* recover({ ...opened, root: found, publisher }, scan, isLeft)
     if (recovered.replay === undefined) scan.close()
     return { ...opened, ...recovered, recovery: recoveryOf(scan), publisher }

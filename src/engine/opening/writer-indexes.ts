@@ -83,6 +83,12 @@ export class WriterIndexes<S extends AnySchema> implements SessionIndexes {
     return opened !== undefined && (this.#missing.length > 0 || definitions !== file.root.definitions)
   }
 
+  /** Begins to fold in the background. A turn leaves that to checkpoints, since other writers do not know unpublished pages. */
+  beginFolding(): void {
+    if (this.#settings.isTurn) this.relay.current?.background.stop()
+    else this.relay.current?.background.begin()
+  }
+
   /** Builds the indexes that `open` found missing, in steps, and names them in the root. */
   *complete(): QuietSteps<void> {
     const { current: set } = this.relay
@@ -135,6 +141,7 @@ export class WriterIndexes<S extends AnySchema> implements SessionIndexes {
       pace,
     )
     const { current: set } = this.relay
+    if (this.#settings.isTurn) set.background.stop()
     const index = set.begin(definition)
     let steps: Steps<void> | undefined
     try {

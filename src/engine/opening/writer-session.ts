@@ -2,19 +2,25 @@
  * How does a store write to its file? After a crash recovery comes first, then writing.
  *
  *   LF1  a writer uses one file until it replaces it itself (compact).
+ *   LF5  between turns (`lock: 'transaction'`) everything stays open but the locks. The next turn adds what other writers committed.
  *   LF2  recovered changes are stored in the file before anything else is written. Until then reads see them in memory.
  * The parts that stage and commit: writing-parts.ts. Its indexes: writer-indexes.ts.
  */
 
+import { StrideError } from '../../errors.ts'
 import type { AnySchema } from '../../schema/index.ts'
-import type { AppliedState, Root } from '../format/root.ts'
+import { type AppliedState, fileEnd, type Root } from '../format/root.ts'
+import type { Journal } from '../journal/journal.ts'
 import type { Recovery } from '../recovery/recovery.ts'
 import type { Replay } from '../recovery/replay.ts'
 import { Bell } from '../sharing/bell.ts'
 import type { PublishedState } from '../sharing/publication.ts'
 import type { QuietSteps } from '../steps/steps.ts'
+import { isCurrent } from '../whole-files/same-file.ts'
+import { continued } from './handed-over.ts'
+import { RestedIndexes } from './rested-indexes.ts'
 import type { Session, SessionSettings } from './session.ts'
-import type { StoreFile } from './store-file.ts'
+import { FILE_LOCK_BYTE, type StoreFile } from './store-file.ts'
 import { WriterIndexes } from './writer-indexes.ts'
 import { startWriting, type WritingParts } from './writing-parts.ts'
 
@@ -25,6 +31,10 @@ export class WriterSession<S extends AnySchema> implements Session {
   #file: StoreFile
   /** Undefined before recovery is finished. */
   #parts: WritingParts | undefined
+  /** The journal of the last turn. */
+  #journal: Journal | undefined
+  /** The indexes, as the last turn left them. */
+  #rested: RestedIndexes | undefined
 
   constructor(file: StoreFile, settings: SessionSettings<S>) {
     this.#file = file
@@ -79,7 +89,87 @@ export class WriterSession<S extends AnySchema> implements Session {
       else this.#goOnReplaying(replay)
     }
     if (isBehind) yield* this.indexes.complete()
-    this.indexes.current?.background.begin()
+    this.indexes.beginFolding()
+  }
+
+  /**
+   * Ends a turn: other writers may continue.
+   * @returns false if that is not possible, after a failure; then only closing is left
+   */
+  async handOver(): Promise<boolean> {
+    this.settle()
+    const { lock, file, publisher } = this.#file
+    const parts = this.#parts
+    const retired = await parts?.committer.retire()
+    if (parts === undefined || retired === undefined || publisher === undefined) return false
+    const { root, journal } = retired
+    const { applied } = parts.committer
+    this.#journal = journal
+    this.#rested = new RestedIndexes(this.indexes.current, applied, root, journal)
+    file.unlock(FILE_LOCK_BYTE)
+    lock.handOver({
+      commitNumber: applied.commitNumber,
+      rootNumber: root.rootNumber,
+      ...publisher.place,
+      journal: journal?.position,
+    })
+    return true
+  }
+
+  /**
+   * Takes the next turn.
+   * @returns 'stale' if the store has to be opened again, since another process replaced or recovered it
+   */
+  takeTurn(): 'taken' | 'busy' | 'stale' {
+    const { lock, file } = this.#file
+    if (!lock.tryTurn()) return 'busy'
+    if (!file.tryLock(FILE_LOCK_BYTE, 'exclusive')) {
+      lock.leaveTurn()
+      return 'busy'
+    }
+    try {
+      return this.#continue() ? 'taken' : 'stale'
+    } catch (error) {
+      // Opening it again finds the same, or recovers from it.
+      if (error instanceof StrideError) return 'stale'
+      throw error
+    }
+  }
+
+  /** Whether this writer had the last turn. */
+  get hadLastTurn(): boolean {
+    return this.#file.lock.isOwnHandover
+  }
+
+  /** Closes everything between turns. */
+  release(): void {
+    this.#journal?.close()
+    this.#bell.close()
+    this.abandon()
+  }
+
+  #continue(): boolean {
+    const { lock, platform, path, file, addressing, publisher } = this.#file
+    const { reading } = this.#settings
+    const { handover } = lock
+    if (handover === undefined || publisher === undefined || !isCurrent(platform, path, file)) return false
+    const handedOver = continued(this.#file, handover, publisher.words, this.#journal)
+    if (handedOver === undefined) return false
+    const { present, journal } = handedOver
+    if (journal !== this.#journal) this.#journal?.close()
+    this.#journal = journal
+    this.#file = { ...this.#file, root: present, handedOver }
+    this.#parts = undefined
+    publisher.resume()
+    const { pool, locator } = reading.source
+    pool.setEnd(fileEnd(addressing, present))
+    locator.deletionBits.place(present.liveBitsOffset)
+    locator.checksums.place(present.checksumsOffset)
+    locator.staging.rebase(present.size)
+    reading.changed()
+    if (this.#rested?.resume(this.#file, handedOver, locator) !== true) return false
+    this.#beginWriting(this.#file)
+    return true
   }
 
   /** The parts that stage and commit. Finishes recovery first. @throws ERR_STRIDE_POISONED, _IO, _NO_SPACE */
@@ -153,6 +243,6 @@ export class WriterSession<S extends AnySchema> implements Session {
     this.#file.replay?.close()
     this.#file = file
     reading.changed()
-    this.indexes.current?.background.begin()
+    this.indexes.beginFolding()
   }
 }

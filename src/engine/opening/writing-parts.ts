@@ -7,6 +7,7 @@ import { Committer } from '../commit/committer.ts'
 import { NumberReservations } from '../commit/number-reservations.ts'
 import { StoreWriter } from '../commit/store-writer.ts'
 import type { ChecksumPolicy } from '../data-file/checked-records.ts'
+import { RootWriter } from '../data-file/root-writer.ts'
 import { Space } from '../data-file/space.ts'
 import type { AppliedState } from '../format/root.ts'
 import type { IndexDefinition } from '../indexes/keys/index-definition.ts'
@@ -22,6 +23,7 @@ import type { IndexRelay } from '../indexes/lifecycle/index-relay.ts'
 import type { IndexSet } from '../indexes/lifecycle/index-set.ts'
 import type { ReadableIndexes } from '../indexes/lifecycle/reader-indexes.ts'
 import { Journal } from '../journal/journal.ts'
+import { scanJournal } from '../journal/journal-scan.ts'
 import { KeptFrames } from '../journal/kept-frames.ts'
 import { ColdSampling } from '../read/cold-sampling.ts'
 import { Numbering } from '../read/numbering.ts'
@@ -89,11 +91,15 @@ export function startWriting<S extends AnySchema>(
     indexes.applied()
     announce()
   }
+  const { handedOver } = opened
+  if (handedOver?.journal !== undefined) handedOver.journal.kept = kept
   const committer = new Committer({
     file,
     locator,
     publisher,
+    roots: new RootWriter(file, handedOver?.durable ?? root, handedOver?.journal !== undefined),
     root,
+    journal: handedOver?.journal,
     journalBytes: slotBytes,
     createJournal,
     changed: committed,
@@ -114,8 +120,12 @@ export function startWriting<S extends AnySchema>(
     state: root,
   })
   committer.attachSpace(space)
-  publisher.publish(root)
-  opened.lock.announce()
+  if (handedOver === undefined) {
+    publisher.publish(root)
+    opened.lock.announce()
+  } else {
+    opened.lock.takeOver()
+  }
   const storeTail = (): void => committer.storeTail()
   const reservations = new NumberReservations()
   const parts = { codec, locator, space, storeTail, reuseNumbers, reservations, path, changed, indexes }
@@ -132,19 +142,19 @@ export function* openStoreIndexes<S extends AnySchema>(
   calls: IndexCheckpointCalls,
   pace: FoldPace,
 ): QuietSteps<OpenedIndexes | undefined> {
-  const { root, replay } = file
-  const frames = replay?.scan.frames ?? (() => [])
-  const state = replay?.state ?? root
-  return yield* openIndexes({
-    ...openingOf(file, source, options),
-    calls,
-    pace,
-    declared,
-    root,
-    state,
-    frames,
-    applied,
-  })
+  const { replay, handedOver } = file
+  const root = handedOver?.durable ?? file.root
+  const state = replay?.state ?? file.root
+  const opening = { ...openingOf(file, source, options), calls, pace, declared, root, state, applied }
+  if (handedOver?.journal === undefined || (root.definitions === '' && declared.length === 0))
+    return yield* openIndexes({ ...opening, frames: replay?.scan.frames ?? (() => []) })
+  const { platform, path, identity, limits } = file
+  const scan = yield* scanJournal(platform, path, identity, root, state.commitNumber, limits.journalBytesKept)
+  try {
+    return yield* openIndexes({ ...opening, frames: scan.frames })
+  } finally {
+    scan.close()
+  }
 }
 
 /** Makes the index file of a store that has none. */

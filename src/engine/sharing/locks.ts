@@ -4,6 +4,8 @@
  * All of them are exclusive locks on single bytes (format/lock-file.ts).
  *   LK1  readers that ask for a writer never keep a writer out, however many ask. Most systems answer without a lock. On Windows, where
  *        asking takes a lock, a writer recognises such readers and waits for them.
+ *   LK4  between two turns of writers (lock: 'transaction') nobody has the writer's lock, and the shared words stay valid by the handover
+ *        of the last one (handover.ts).
  * Locks end with their process. The lock file is never renamed and never deleted, so that all openers have the same file.
  */
 
@@ -13,6 +15,7 @@ import { blockFor } from '../../runtime/blocking-wait.ts'
 import { Deadline } from '../../runtime/monotonic.ts'
 import { lockPathOf } from '../format/file-names.ts'
 import { NETWORK_BYTE, READY_BYTE, WRITER_BYTE } from '../format/lock-file.ts'
+import { type Handover, HandoverRecord } from './handover.ts'
 
 const POLL_MS = 5
 /** How long an opener waits at least, since a writer that has just ended may still hold its lock. */
@@ -35,10 +38,12 @@ export class StoreLock {
   readonly #writer: boolean
   /** Whether another opening of this process holds the lock file. */
   readonly #isLent: boolean
+  readonly #handover: HandoverRecord | undefined
   #isReleased = false
 
   private constructor(file: PlatformFile | undefined, writer: boolean, isLent = false) {
     this.#file = file
+    this.#handover = file === undefined ? undefined : new HandoverRecord(file)
     this.#writer = writer
     this.#isLent = isLent
   }
@@ -73,11 +78,44 @@ export class StoreLock {
     return this.#file?.isLocked(WRITER_BYTE) ?? false
   }
 
-  /** The present state of the store's writer, in any process. */
+  /** The present state of the store's writer, in any process. 'ready' also between two turns (LK4). */
   writerState(): 'none' | 'opening' | 'ready' {
     if (this.#file === undefined) return 'none'
+    if (this.#file.isLocked(READY_BYTE) || this.handover !== undefined) return 'ready'
+    // A turn may have begun between the two looks.
     if (this.#file.isLocked(READY_BYTE)) return 'ready'
     return this.isWriterAlive() ? 'opening' : 'none'
+  }
+
+  /** What the last turn handed over, if its holder lives and no writer has begun since. */
+  get handover(): Handover | undefined {
+    return this.#handover?.read()
+  }
+  /** Whether that was this opener's turn. */
+  get isOwnHandover(): boolean {
+    return this.#handover?.isOwn ?? false
+  }
+  /** Called by a writer whose words are not valid yet, before it changes anything. */
+  dropHandover(): void {
+    if (this.handover !== undefined) this.#handover?.remove()
+  }
+  /** Called by a writer that continues where the last turn ended: the words stay valid. */
+  takeOver(): void {
+    this.announce()
+    this.#handover?.remove()
+  }
+  /** Ends a turn. The words stay valid. */
+  handOver(handover: Handover): void {
+    this.#handover?.store(handover)
+    this.retract()
+    this.leaveTurn()
+  }
+  /** Takes the writer's lock for a turn, if it is free. */
+  tryTurn(): boolean {
+    return this.#file?.tryLock(WRITER_BYTE, 'exclusive') ?? false
+  }
+  leaveTurn(): void {
+    this.#file?.unlock(WRITER_BYTE)
   }
 
   /** Called by the writer: its words in the shared page are valid from now on. */

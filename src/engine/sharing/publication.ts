@@ -41,22 +41,49 @@ export const COMPACTED = 1
 export const SAME_NUMBERS = 2
 export type Superseded = typeof COMPACTED | typeof SAME_NUMBERS
 
-/** The writer's side. The sequence stays odd until the first `publish`. */
+/** The writer's side. */
 export class Publisher {
   readonly #words: SharedWords
   /** The even sequence before the present changes. */
-  #sequence: number
+  #sequence = 0
   /** The state that the words already hold. */
   #published: PublishedState | undefined
   #begun: number | undefined
 
-  constructor(words: SharedWords) {
+  private constructor(words: SharedWords) {
     this.#words = words
+  }
+
+  /** For a writer that opens the store. The sequence stays odd until the first `publish`. */
+  static begun(words: SharedWords): Publisher {
+    const publisher = new Publisher(words)
     // A writer that died while it stored left an odd sequence. The next even one is used.
-    this.#sequence = (words.load(SHARED_WORDS.sequence) + 1) & ~1
-    this.begin()
+    publisher.#sequence = (words.load(SHARED_WORDS.sequence) + 1) & ~1
+    publisher.begin()
     words.store(SHARED_WORDS.superseded, 0)
     words.store(SHARED_WORDS.writerGeneration, (words.load(SHARED_WORDS.writerGeneration) + 1) | 0)
+    return publisher
+  }
+  /** For a writer that continues where the turn of another one ended. The words are valid. */
+  static handedOver(words: SharedWords): Publisher {
+    const publisher = new Publisher(words)
+    publisher.resume()
+    return publisher
+  }
+
+  get words(): SharedWords {
+    return this.#words
+  }
+  /** The words that show whether another writer has stored since. */
+  get place(): { readonly sequence: number; readonly writerGeneration: number } {
+    const writerGeneration = this.#words.load(SHARED_WORDS.writerGeneration)
+    return { sequence: this.#sequence, writerGeneration }
+  }
+  /** The words are valid, and another writer may have stored them. */
+  resume(): void {
+    this.#sequence = this.#words.load(SHARED_WORDS.sequence)
+    this.#published = undefined
+    this.#begun = undefined
   }
 
   /** Called before committed bytes change. @param commitNumber the last of the stored commits, whose frames are synced */
@@ -133,9 +160,7 @@ export class Follower {
   }
   /** The state in the words. It is valid only while a writer is ready, and between two equal even sequences. */
   state(): PublishedState {
-    const state = {} as Record<keyof PublishedState, number>
-    for (const name of STATE_NAMES) state[name] = loadCount(this.#words, SHARED_WORDS[name])
-    return state
+    return stateIn(this.#words)
   }
 
   /** A commit that is certainly in the file; 0 if the words do not say. */
@@ -163,6 +188,13 @@ export class Follower {
   close(): void {
     this.#words.close()
   }
+}
+
+/** The state in the words, while they are valid. */
+export function stateIn(words: SharedWords): PublishedState {
+  const state = {} as Record<keyof PublishedState, number>
+  for (const name of STATE_NAMES) state[name] = loadCount(words, SHARED_WORDS[name])
+  return state
 }
 
 /**

@@ -4,11 +4,12 @@
  *   TU1  first come, first served: who joins gets a number above all others, and its turn comes once every lower number has gone.
  *   TU2  a place in the queue is a lock of the system, so it goes with its process. Numbers without a lock do not count.
  *
- * The lock file has a table of places, each with the number of who had it last. Joining is short, and one opener at a time does it,
- * under a lock of its own. The writer's lock itself: locks.ts. Waiting: writer-turns.ts.
+ * The lock file has a table of places, each with the number of who has it; 0 if nobody has. Joining is short, and one opener at a time
+ * does it, under a lock of its own. The writer's lock itself: locks.ts. Waiting: writer-turns.ts.
  */
 
 import type { Platform, PlatformFile } from '../../mmap/platform.ts'
+import { watchFile } from '../../mmap/watch-file.ts'
 import { lockPathOf } from '../format/file-names.ts'
 import { FIRST_PLACE_BYTE, JOINING_BYTE, PLACE_BYTES, PLACES, WRITER_BYTE } from '../format/lock-file.ts'
 
@@ -62,10 +63,21 @@ export class TurnQueue {
     return this.#file.isLocked(WRITER_BYTE)
   }
 
-  /** Gives the place back. Twice is fine. */
+  /** Gives the place back, which wakes those who watch. Twice is fine. */
   leave(): void {
-    if (this.#place >= 0) this.#file.unlock(FIRST_PLACE_BYTE + this.#place)
+    const place = this.#place
+    if (place < 0) return
     this.#place = -1
+    try {
+      this.#file.store(new Uint8Array(PLACE_BYTES), place * PLACE_BYTES)
+    } finally {
+      this.#file.unlock(FIRST_PLACE_BYTE + place)
+    }
+  }
+
+  /** Calls `wake` whenever the queue may have moved, until the returned function is called. Undefined if the system cannot tell. */
+  watch(wake: () => void): (() => void) | undefined {
+    return watchFile(this.#file.path, wake)
   }
 
   close(): void {
@@ -83,7 +95,7 @@ export class TurnQueue {
     return this.#file.isLocked(FIRST_PLACE_BYTE + place)
   }
 
-  /** The numbers of all places; 0 where nobody was yet, or where the file has no number of ours. */
+  /** The numbers of all places; 0 where nobody is, or where the file has no number of ours. */
   #numbers(): number[] {
     const bytes = new Uint8Array(PLACES * PLACE_BYTES)
     this.#file.read(bytes, 0)

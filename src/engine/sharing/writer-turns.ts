@@ -1,26 +1,42 @@
 /**
- * How do several openers of a store write by turns, with `lock: 'transaction'`? Each opens it for writing for its own transactions, and
- * closes it for the next one.
+ * How do several openers of a store write by turns, with `lock: 'transaction'`? Each opens it for writing at its first turn, and keeps it
+ * open. Between turns the locks are free, and nothing is stored.
  *
  *   TA1  waiting does not block the event loop. A call that has waited for `lockTimeoutMs` is ERR_STRIDE_BUSY.
- *   TA2  nobody starves: turns go in the order of the queue (turn-queue.ts), and a turn ends after JOBS_A_TURN calls if anyone waits.
+ *   TA2  nobody starves: turns go in the order of the queue (turn-queue.ts). If anyone else waits, a turn ends after the calls that waited
+ *        when it began, JOBS_A_TURN at most.
  *   TA3  a process that dies loses its place and the writer's lock. The next writer recovers what it left, as after any crash.
+ *   TA4  a failure at the end of a turn is an error of no call: acknowledged changes are in the journal, and the next turn recovers them.
+ *   TA5  whoever had the last turn closes the store when it ends, so that the file alone has everything.
  */
 
-import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { StrideError } from '../../errors.ts'
 import { Fifo } from '../../runtime/fifo.ts'
 import { Deadline } from '../../runtime/monotonic.ts'
 import type { TurnQueue } from './turn-queue.ts'
 
 const JOBS_A_TURN = 64
-/** Pauses between looks at the queue: the first one, doubled up to the longest one. */
+/** So many looks at the queue follow without a pause, since most turns are short. */
+const QUICK_LOOKS = 50
+/**
+ * The pause between later looks: the first one, doubled up to the longest one. A place that is given back ends it, one whose process
+ * died does not.
+ */
 const PAUSE_MS_MIN = 1
 const PAUSE_MS_MAX = 8
 
-/** A store that is open for writing during a turn. */
-export interface TurnWriter {
-  closeAsync(): Promise<void>
+/** A store that is open for writing. */
+export interface TurnWriter<W> {
+  readonly store: W
+  /** Ends a turn. @returns false if only closing is left, after a failure */
+  handOver(): Promise<boolean>
+  /** Takes the next turn. @returns 'stale' if the store has to be opened again */
+  takeTurn(): 'taken' | 'busy' | 'stale'
+  /** Whether it had the last turn of all processes. */
+  hadLastTurn(): boolean
+  /** Closes it between turns, which writes nothing. */
+  release(): void
   close(): void
 }
 
@@ -35,14 +51,21 @@ export interface TurnSettings<W> {
   readonly lockTimeoutMs: number
   readonly queue: TurnQueue
   /** Opens the store for writing. @throws ERR_STRIDE_BUSY while another writer has it */
-  readonly open: () => Promise<W>
+  readonly open: () => Promise<TurnWriter<W>>
 }
 
-export class WriterTurns<W extends TurnWriter> {
+export class WriterTurns<W> {
   readonly #settings: TurnSettings<W>
   readonly #jobs = new Fifo<Job<W>>()
-  #writer: W | undefined
+  /** Defined during a turn. */
+  #writer: TurnWriter<W> | undefined
+  /** Between turns. */
+  #resting: TurnWriter<W> | undefined
   #isClosed = false
+  /** Ends the present pause. */
+  #wake = (): void => undefined
+  /** Defined once a call has waited for long. */
+  #watch: { readonly end: (() => void) | undefined } | undefined
   /** Settles once no job is left; undefined while there is none. */
   #serving: Promise<void> | undefined
 
@@ -71,10 +94,18 @@ export class WriterTurns<W extends TurnWriter> {
     this.#isClosed = true
     this.#refuseAll(this.#closed())
     try {
-      this.#writer?.close()
+      if (this.#writer !== undefined) this.#writer.close()
+      else this.#closeResting()
     } finally {
       this.#settings.queue.close()
     }
+  }
+
+  #closeResting(): void {
+    const resting = this.#resting
+    this.#resting = undefined
+    if (resting?.hadLastTurn() === true && resting.takeTurn() === 'taken') resting.close()
+    else resting?.release()
   }
 
   async #serve(): Promise<void> {
@@ -92,50 +123,96 @@ export class WriterTurns<W extends TurnWriter> {
       }
     } finally {
       this.#serving = undefined
+      this.#watch?.end?.()
+      this.#watch = undefined
     }
   }
 
   /** @returns whether the store is open for writing now; false if no call is left that waits for it */
   async #waitForTurn(): Promise<boolean> {
-    const { queue, open } = this.#settings
+    const { queue } = this.#settings
     let pause = PAUSE_MS_MIN
-    while (!this.#isClosed) {
-      if (queue.tryJoin() && queue.isFirst() && !queue.isWriterOpen()) {
-        try {
-          const writer = await open()
-          this.#writer = writer
-          if (!this.#isClosed) return true
-          this.#writer = undefined
-          writer.close()
-          return false
-        } catch (error) {
-          if (!(error instanceof StrideError) || error.code !== 'ERR_STRIDE_BUSY') throw error
-        }
-      }
+    for (let looks = 0; !this.#isClosed; looks++) {
+      if (queue.tryJoin() && queue.isFirst() && (await this.#begin())) return !this.#isClosed
       this.#refuseLate()
       if (this.#jobs.length === 0) return false
-      await sleep(pause)
-      pause = Math.min(PAUSE_MS_MAX, pause * 2)
+      if (looks < QUICK_LOOKS) await nextTurn()
+      else {
+        await this.#pause(pause)
+        pause = Math.min(PAUSE_MS_MAX, pause * 2)
+      }
     }
     return false
   }
 
-  /** Runs the calls that wait, and those that come while they run. */
+  /** Waits until a place of the queue is given back, at most so long. */
+  async #pause(ms: number): Promise<void> {
+    this.#watch ??= { end: this.#settings.queue.watch(() => this.#wake()) }
+    let timer: NodeJS.Timeout | undefined
+    await new Promise<void>(resolve => {
+      this.#wake = resolve
+      timer = setTimeout(resolve, ms)
+    })
+    clearTimeout(timer)
+  }
+
+  /** @returns false while another writer has the store */
+  async #begin(): Promise<boolean> {
+    const { queue, open } = this.#settings
+    const resting = this.#resting
+    const taken = resting?.takeTurn() ?? 'stale'
+    if (taken === 'busy') return false
+    this.#resting = undefined
+    if (taken === 'taken') {
+      this.#writer = resting
+      return true
+    }
+    resting?.release()
+    // Opening beside another writer would block for a moment.
+    if (queue.isWriterOpen()) return false
+    try {
+      const writer = await open()
+      if (this.#isClosed) writer.close()
+      else this.#writer = writer
+      return true
+    } catch (error) {
+      if (error instanceof StrideError && error.code === 'ERR_STRIDE_BUSY') return false
+      throw error
+    }
+  }
+
+  /** Runs the calls that wait, and while nobody else waits those that come meanwhile. */
   async #takeTurn(): Promise<void> {
     const { queue } = this.#settings
-    const writer = this.#writer as W
+    const writer = this.#writer as TurnWriter<W>
+    const own = Math.min(JOBS_A_TURN, this.#jobs.length)
     try {
       for (let done = 0; !this.#isClosed; done++) {
-        if (done >= JOBS_A_TURN && queue.isWaitedFor()) return
+        if (done >= own && queue.isWaitedFor()) return
         const job = this.#jobs.shift()
         if (job === undefined) return
-        await job.run(writer)
+        await job.run(writer.store)
         // What awaits this call may ask for the next one.
         if (this.#jobs.length === 0) await nextTurn()
       }
     } finally {
       this.#writer = undefined
-      await writer.closeAsync()
+      await this.#end(writer)
+    }
+  }
+
+  async #end(writer: TurnWriter<W>): Promise<void> {
+    const isOver = await writer.handOver().catch(() => false)
+    if (isOver) {
+      this.#resting = writer
+      // It was closed meanwhile.
+      if (this.#isClosed) this.#closeResting()
+      return
+    }
+    try {
+      writer.close()
+    } catch {
+      // TA4.
     }
   }
 

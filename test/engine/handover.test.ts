@@ -1,0 +1,195 @@
+/**
+ * Handing an open store from one writer by turns to the next. What could go wrong: a turn that continues where nothing may be continued,
+ * frames or zeros over frames of another writer, an index that lacks what others committed, a store that nobody closes.
+ * Rules: HV1 to HV5, RY1, JP1, TA4, TA5.
+ */
+
+import { copyFileSync, existsSync } from 'node:fs'
+import { join } from 'node:path'
+import fc from 'fast-check'
+import { openStore, openStoreAsync, type StoreOptions } from 'stridedb'
+import { describe, expect, test } from 'vitest'
+import { z } from 'zod'
+import { HANDOVER_OFFSET } from '../../src/engine/format/lock-file.ts'
+import { HandoverRecord } from '../../src/engine/sharing/handover.ts'
+import { createSimulatedPlatform } from '../../src/mmap/simulated/simulated-platform.ts'
+import { temporaryFolder } from './support.ts'
+
+const Item = z.object({ key: z.uint32(), value: z.uint32() })
+const INDEXES = { byKey: { on: 'key', unique: true }, byValue: { on: 'value', kind: 'ordered' } } as const
+const newPath = () => join(temporaryFolder(), 'items.stride')
+const byTurns = (path: string, options: StoreOptions = {}) =>
+  openStore(path, Item, { lock: 'transaction', indexes: INDEXES, lockTimeoutMs: 60_000, ...options })
+type Turns = ReturnType<typeof byTurns>
+
+const add = (store: Turns) => store.transaction(tx => tx.append({ key: tx.size, value: tx.size % 7 }))
+
+const everythingIn = (store: Turns) =>
+  Array.from({ length: store.size }, (_, n) => store.get(n)).filter(each => each !== undefined)
+
+describe('a record', () => {
+  const opener = (platform: ReturnType<typeof createSimulatedPlatform>) =>
+    platform.open('x.stride-lock', { access: 'readwrite', create: 'missing' })
+  const slot = { segment: 1, end: 8192, prepared: 65536 }
+  const free = { segment: 0, end: 0, prepared: 0 }
+  const handover = {
+    commitNumber: 2 ** 40,
+    rootNumber: 7,
+    sequence: -2,
+    writerGeneration: -1,
+    journal: {
+      salt: '0102030405060708',
+      activeSlot: 0,
+      slots: [slot, free, free],
+      largeBytes: 0,
+      reach: 4096,
+      changes: 3,
+      inPlaceBytes: 99,
+    },
+  }
+
+  test('counts while its holder lives, and until it is removed', () => {
+    const platform = createSimulatedPlatform()
+    const [mine, other] = [opener(platform), opener(platform)]
+    const [holder, reader] = [new HandoverRecord(mine), new HandoverRecord(other)]
+    expect(reader.read()).toBeUndefined()
+    holder.store(handover)
+    expect([holder.read(), reader.read(), holder.isOwn, reader.isOwn]).toEqual([
+      handover,
+      handover,
+      true,
+      false,
+    ])
+    reader.remove()
+    expect([holder.read(), reader.read()]).toEqual([undefined, undefined])
+    holder.store({ ...handover, journal: undefined })
+    expect(reader.read()).toEqual({ ...handover, journal: undefined })
+    mine.close()
+    expect(reader.read()).toBeUndefined()
+  })
+
+  test('does not count if it is torn', () => {
+    const platform = createSimulatedPlatform()
+    const file = opener(platform)
+    const record = new HandoverRecord(file)
+    record.store(handover)
+    const byte = new Uint8Array(1)
+    for (const at of [0, 8, 24, 40, 100, 190]) {
+      file.read(byte, HANDOVER_OFFSET + at)
+      file.store(new Uint8Array([(byte[0] as number) ^ 1]), HANDOVER_OFFSET + at)
+      expect(record.read()).toBeUndefined()
+      file.store(byte, HANDOVER_OFFSET + at)
+      expect(record.read()).toEqual(handover)
+    }
+  })
+})
+
+describe.each(['mapped', 'file'] as const)('turns, %s', backend => {
+  test('continue one journal, which whoever had the last turn ends', async () => {
+    const path = newPath()
+    const [one, two] = [byTurns(path, { backend }), byTurns(path, { backend })]
+    await add(one)
+    expect(existsSync(`${path}-journal`)).toBe(true)
+    for (let i = 0; i < 10; i++) await add(i % 2 === 0 ? two : one)
+    // A turn of each has followed the other's, and none has recovered or closed anything.
+    expect([one.commitNumber, two.count]).toEqual([11, 11])
+    two.close()
+    expect(existsSync(`${path}-journal`)).toBe(true)
+    one.close()
+    expect(existsSync(`${path}-journal`)).toBe(false)
+    using after = openStore(path, Item, { lockTimeoutMs: 60_000 })
+    expect(after.recovery).toEqual({ commitsReplayed: 0, bytesDropped: 0 })
+    expect([after.count, await after.verify()]).toMatchObject([11, { ok: true }])
+  })
+
+  test('see what a writer with lock store did between them', async () => {
+    const path = newPath()
+    using one = byTurns(path, { backend })
+    using two = byTurns(path, { backend })
+    await add(one)
+    await add(two)
+    {
+      using writer = await openStoreAsync(path, Item, { backend, lockTimeoutMs: 60_000 })
+      expect(writer.count).toBe(2)
+      writer.append({ key: 50, value: 1 })
+      writer.commitSync()
+    }
+    expect([await add(one), await add(two)]).toEqual([3, 4])
+    expect([one.count, two.index('byKey').number(50)]).toEqual([5, 2])
+    expect(await one.verify()).toMatchObject({ ok: true })
+  })
+
+  test('are read beside, and recovered from a copy as after a crash', async () => {
+    const path = newPath()
+    using one = byTurns(path, { backend })
+    using two = byTurns(path, { backend })
+    using reader = openStore(path, Item, { backend, readOnly: true })
+    for (let i = 0; i < 9; i++) {
+      await add(i % 3 === 0 ? two : one)
+      expect([reader.count, reader.index('byKey').number(i)]).toEqual([i + 1, i])
+    }
+    const copy = join(temporaryFolder(), 'items.stride')
+    for (const end of ['', '-journal', '-index', '-lock']) copyFileSync(path + end, copy + end)
+    using after = openStore(copy, Item)
+    expect([after.count, after.recovery.commitsReplayed]).toEqual([9, 9])
+    expect(await after.verify()).toMatchObject({ ok: true })
+  })
+
+  test('agree with a model, through checkpoints, growth, deletions, compact and other openers', async () => {
+    const step = fc.record({
+      who: fc.nat(2),
+      what: fc.constantFrom('append', 'many', 'update', 'delete', 'checkpoint', 'compact', 'reopen', 'large'),
+      n: fc.nat(10_000),
+    })
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 20 }), async steps => {
+        const path = newPath()
+        // Segments of 64 KiB, so that turns leave them.
+        const open = () => byTurns(path, { backend, journalBytes: 65_536 })
+        const stores = [open(), open(), open()]
+        let model: { key: number; value: number }[] = []
+        let next = 0
+        try {
+          for (const { who, what, n } of steps) {
+            const store = stores[who] as Turns
+            const count = what === 'append' ? 1 : what === 'many' ? 50 : what === 'large' ? 2000 : 0
+            const added = Array.from({ length: count }, (_, i) => ({ key: next + i, value: n }))
+            next += count
+            const at = model.length === 0 ? -1 : n % model.length
+            if (count > 0) await store.transaction(tx => void tx.appendMany(added))
+            else if (what === 'checkpoint') await store.checkpoint()
+            else if (what === 'compact') await store.compact()
+            else if (what === 'reopen') {
+              store.close()
+              stores[who] = open()
+            } else if (at >= 0) {
+              const { key } = model[at] as (typeof model)[0]
+              await store.transaction(tx => {
+                const number = tx.index('byKey').number(key) as number
+                if (what === 'update') tx.update(number, { value: n })
+                else tx.delete(number)
+              })
+            }
+            model.push(...added)
+            if (what === 'update' && at >= 0) model[at] = { key: model[at]?.key as number, value: n }
+            if (what === 'delete' && at >= 0) model = model.filter((_, i) => i !== at)
+            const seen = stores[(who + 1) % 3] as Turns
+            expect(seen.count).toBe(model.length)
+            const some = model[n % Math.max(1, model.length)]
+            if (some !== undefined) expect(seen.index('byKey').get(some.key)).toEqual(some)
+          }
+          const byKey = (a: { key: number }, b: { key: number }): number => a.key - b.key
+          for (const store of stores) {
+            expect(everythingIn(store).sort(byKey)).toEqual(model.toSorted(byKey))
+          }
+          expect(await stores[0]?.verify()).toMatchObject({ ok: true })
+        } finally {
+          for (const store of stores) store.close()
+        }
+        using after = openStore(path, Item, { lockTimeoutMs: 60_000 })
+        expect([after.count, await after.verify()]).toMatchObject([model.length, { ok: true }])
+      }),
+      { numRuns: 5 },
+    )
+  })
+})
