@@ -1,7 +1,8 @@
 /**
- * How much longer does the compiler take over a schema that is used with the library than over the schema alone? Two programs over one
- * schema of many fields: `npm run type-cost`, or `npm run type-cost -- 200 5 path/to/tsc` for so many fields, so many rounds and another
- * compiler. Prints the processor time of each, the least of all rounds, and their ratio.
+ * How much longer does the compiler take over a schema that is used with the library than over the schema alone? Three programs over
+ * one schema of many fields: Zod alone, with a store, and with queries too. `npm run type-cost`, or
+ * `npm run type-cost -- 200 5 path/to/tsc` for so many fields, so many rounds and another compiler. Prints the processor time of each,
+ * the least of all rounds, and their ratios.
  */
 
 import { spawnSync } from 'node:child_process'
@@ -24,7 +25,7 @@ const KINDS = [
   'z.object({ x: z.float64(), y: z.float64() })',
 ]
 
-/** What is done with the schema in both programs. */
+/** What is done with the schema in all programs. */
 const ALONE = `
 type Item = z.infer<typeof Item>
 const items: Item[] = [Item.parse({})]
@@ -45,6 +46,20 @@ export const found = [store.index('byId').get(5)?.f3, store.index('byX').numbers
 void store.transaction(tx => tx.field(0, 'f1'))
 function use(_: number): void {}
 `
+const QUERIED = `
+const first = store.query({
+  where: { f0: { gt: 100, lte: 200 }, f8: { in: ['a', 'b'] }, OR: [{ f2: { hasAny: 3 } }, { f7: null }], 'f9.x': { between: [1, 2] } },
+  select: ['f0', 'f1', 'f9.x'], orderBy: { f4: 'desc', f0: 'asc' }, limit: 10,
+}).first()
+use(first === undefined ? 0 : first['f9.x'] + first.f0)
+for (const whole of store.query({ where: { f0: { ne: 5 } } })) use(whole.f0)
+const groups = store.aggregate({
+  where: { f9: { y: 5 }, NOT: { f3: true } }, groupBy: ['f8'],
+  select: { n: { count: true }, total: { sum: 'f1' }, high: { max: 'f4' }, p99: { quantile: ['f5', 0.99] } },
+  having: { n: { gt: 10 } }, orderBy: { total: 'desc' },
+})
+for (const group of groups) use(group.n + group.total)
+`
 
 const OPTIONS = {
   noEmit: true,
@@ -56,21 +71,21 @@ const OPTIONS = {
   extendedDiagnostics: true,
 }
 
-/** Writes both programs, each with a configuration. @returns the names of these */
+/** Writes the programs, each with a configuration. @returns the names of these */
 export function writePrograms(
   folder: string,
   fieldCount: number,
-): { readonly alone: string; readonly stored: string } {
+): { readonly alone: string; readonly stored: string; readonly queried: string } {
   const fields = Array.from({ length: fieldCount }, (_, i) => `  f${i}: ${KINDS[i % KINDS.length]},\n`).join('')
   const schema = `import { z } from 'zod'\nconst Item = z.object({\n${fields}})\n${ALONE}`
-  const sources = { alone: schema, stored: schema + STORED }
+  const sources = { alone: schema, stored: schema + STORED, queried: schema + STORED + QUERIED }
   const configured = (name: keyof typeof sources): string => {
     const path = join(folder, `${name}.json`)
     writeFileSync(join(folder, `${name}.ts`), sources[name])
     writeFileSync(path, JSON.stringify({ compilerOptions: OPTIONS, files: [`${name}.ts`] }))
     return path
   }
-  return { alone: configured('alone'), stored: configured('stored') }
+  return { alone: configured('alone'), stored: configured('stored'), queried: configured('queried') }
 }
 
 export interface TypeCost {
@@ -100,16 +115,22 @@ function main([fields = '200', rounds = '5', tsc = TSC]: readonly string[]): voi
   mkdirSync(scratch, { recursive: true })
   const folder = mkdtempSync(join(scratch, 'types-'))
   const programs = writePrograms(folder, Number(fields))
-  const least = { alone: Number.POSITIVE_INFINITY, stored: Number.POSITIVE_INFINITY }
+  const least = {
+    alone: Number.POSITIVE_INFINITY,
+    stored: Number.POSITIVE_INFINITY,
+    queried: Number.POSITIVE_INFINITY,
+  }
   for (let round = 0; round < Number(rounds); round++) {
-    for (const name of ['alone', 'stored'] as const) {
+    for (const name of ['alone', 'stored', 'queried'] as const) {
       const { processorMs, types, instantiations } = typeCost(programs[name], resolve(tsc))
       least[name] = Math.min(least[name], processorMs)
       if (round === 0) console.log(`${name}: ${types} types, ${instantiations} instantiations`)
     }
   }
-  const ratio = (least.stored / least.alone).toFixed(2)
-  console.log(`${fields} fields: Zod alone ${least.alone} ms, with stridedb ${least.stored} ms, ratio ${ratio}`)
+  const ratio = (name: 'stored' | 'queried'): string => (least[name] / least.alone).toFixed(2)
+  console.log(
+    `${fields} fields: Zod alone ${least.alone} ms, with stridedb ${least.stored} ms, ratio ${ratio('stored')}; with queries ${least.queried} ms, ratio ${ratio('queried')}`,
+  )
   rmSync(folder, { recursive: true })
 }
 
