@@ -8,6 +8,7 @@ import { ENGINE_CALLS } from '../src/engine/opening/options.ts'
 import { MMAP_CALLS } from '../src/mmap/options.ts'
 import type { CallWithOptions, Option } from '../src/options/option-table.ts'
 import { SCHEMA_CALLS } from '../src/schema/options.ts'
+import { EXPORT_CALLS } from '../src/transfer/export-options.ts'
 import { IMPORT_CALLS } from '../src/transfer/import-options.ts'
 
 const SOURCES = [
@@ -20,6 +21,7 @@ const SOURCES = [
   'src/schema/options.ts',
   'src/mmap/options.ts',
   'src/transfer/import-options.ts',
+  'src/transfer/export-options.ts',
 ]
 
 /** The entries of the package, with the calls of each that take options. */
@@ -27,7 +29,7 @@ const ENTRIES: readonly (readonly [string, readonly CallWithOptions[]])[] = [
   ['stridedb', ENGINE_CALLS],
   ['stridedb/schema', SCHEMA_CALLS],
   ['stridedb/mmap', MMAP_CALLS],
-  ['stridedb/transfer', IMPORT_CALLS],
+  ['stridedb/transfer', [...IMPORT_CALLS, ...EXPORT_CALLS]],
 ]
 
 export function optionsPage(): string {

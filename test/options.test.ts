@@ -58,7 +58,7 @@ import {
 } from 'stridedb'
 import { FileMapping, SharedMemory } from 'stridedb/mmap'
 import { codecFromCanonical, codecOf, layoutOf } from 'stridedb/schema'
-import { importCsv } from 'stridedb/transfer'
+import { exportCsv, importCsv } from 'stridedb/transfer'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { z } from 'zod'
 import { sentencesOf } from '../scripts/render-options.ts'
@@ -66,6 +66,7 @@ import { ENGINE_CALLS } from '../src/engine/opening/options.ts'
 import { MMAP_CALLS } from '../src/mmap/options.ts'
 import type { CallWithOptions, Option } from '../src/options/option-table.ts'
 import { SCHEMA_CALLS } from '../src/schema/options.ts'
+import { EXPORT_CALLS } from '../src/transfer/export-options.ts'
 import { IMPORT_CALLS } from '../src/transfer/import-options.ts'
 import { removeFolder } from './remove-folder.ts'
 
@@ -209,6 +210,7 @@ const INVOKE: Readonly<Record<string, (options: Given) => unknown>> = {
     done(await sharedRecordAsync(`options-record-async-${process.pid}`, Item, options)),
   'sharedArrayAsync(name, schema, count, options)': async options =>
     done(await sharedArrayAsync(`options-array-async-${process.pid}`, Item, 2, options)),
+  'exportCsv(records, target, options)': options => exportCsv(store, next(), options),
   'importCsv(store, source, options)': options => importCsv(store, Buffer.from('id,name\n7,x\n'), options),
 }
 
@@ -287,6 +289,10 @@ function samplesOf(name: string, row: Option<unknown, unknown>): Samples {
         wrong: [true, null, {}, 'f', 5, { id: 1, name: 'n' }],
         outOfBounds: [],
       }
+    case 'an array of fields':
+      return { right: ['id'], wrong: [5, null, true, {}, 'id', [], [''], [5]], outOfBounds: [] }
+    case 'an iterable of record numbers':
+      return { right: [0], wrong: [5, null, true, {}, '0', ['0'], [-1], [0.5]], outOfBounds: [] }
     case 'a path':
       return { right: next(), wrong: [5, null, true, {}, [], '', () => 'a'], outOfBounds: [] }
     case 'a name':
@@ -389,7 +395,13 @@ async function messageOf(call: () => unknown): Promise<string> {
   }
 }
 
-const calls: readonly CallWithOptions[] = [...ENGINE_CALLS, ...SCHEMA_CALLS, ...MMAP_CALLS, ...IMPORT_CALLS]
+const calls: readonly CallWithOptions[] = [
+  ...ENGINE_CALLS,
+  ...SCHEMA_CALLS,
+  ...MMAP_CALLS,
+  ...IMPORT_CALLS,
+  ...EXPORT_CALLS,
+]
 
 test('every call of the tables is tried here, and no other', () => {
   expect(Object.keys(INVOKE).sort()).toEqual(calls.map(({ call }) => call).sort())

@@ -38,7 +38,8 @@ export class CellWriter {
     const { node, offset } = this.leaf
     const reason = reasonAgainst(node, value)
     if (reason !== null) return reason.message
-    image.bytes.fill(0, offset, offset + node.width)
+    // Fast code may have begun to store it. Bits share their bytes with other fields, and have none.
+    if (node.type !== 'bits') image.bytes.fill(0, offset, offset + node.width)
     writeLeaf(node, value, { ...image, at: 0, bits: 0 }, offset)
     return undefined
   }
