@@ -19,6 +19,8 @@ import { Everything, memoryStore } from './support.ts'
 
 const Item = z.object({ id: z.uint32(), name: utf8(12), price: z.nullable(z.float64()) })
 
+type Dialect = Pick<CsvExportOptions, 'header' | 'delimiter' | 'quote' | 'decimal' | 'bytes' | 'lineEnd'>
+
 function items(count: number) {
   const store = memoryStore(Item)
   store.appendMany(
@@ -36,7 +38,7 @@ async function written(records: Parameters<typeof exportCsv>[0], options?: CsvEx
 
 describe('records come back', () => {
   test('of every kind, in every dialect', async () => {
-    const dialects = fc.constantFrom<CsvExportOptions[]>(
+    const dialects = fc.constantFrom<Dialect[]>(
       {},
       { delimiter: ';', decimal: ',', bytes: 'base64' },
       { delimiter: '\t', quote: "'", lineEnd: 'crlf' },
