@@ -108,18 +108,20 @@ function compareNatural(a: ComparableValue, b: ComparableValue): number {
   return Number(Number.isNaN(x)) - Number(Number.isNaN(y))
 }
 
-/** Strings in the order of their code points, which is that of their UTF-8. */
+/** Strings in the order of their code points, which is that of their UTF-8. Half of a pair is a code point of its own. */
 export function compareCodePoints(a: string, b: string): number {
   const { length } = a
   const least = Math.min(length, b.length)
   for (let i = 0; i < least; i++) {
-    const x = a.charCodeAt(i)
-    const y = b.charCodeAt(i)
-    if (x === y) continue
-    // A surrogate stands for a code point above all others.
-    const isHighX = x >= 0xd800 && x <= 0xdfff
-    const isHighY = y >= 0xd800 && y <= 0xdfff
-    return isHighX === isHighY ? x - y : isHighX ? 1 : -1
+    if (a.charCodeAt(i) === b.charCodeAt(i)) continue
+    // The first half of a pair may be the same.
+    const start = i > 0 && isFirstHalf(a.charCodeAt(i - 1)) ? i - 1 : i
+    const order = (a.codePointAt(start) as number) - (b.codePointAt(start) as number)
+    return order === 0 ? (a.codePointAt(i) as number) - (b.codePointAt(i) as number) : order
   }
   return length - b.length
+}
+
+function isFirstHalf(unit: number): boolean {
+  return unit >= 0xd800 && unit <= 0xdbff
 }

@@ -19,6 +19,7 @@ import {
   readElement,
   type TextNode,
 } from '../schema/index.ts'
+import { compareBytes, hasBytes } from './byte-tests.ts'
 import { comparableReader } from './comparable.ts'
 import type { Condition, Test } from './condition.ts'
 import { hasFirstWord, textTests } from './encoded-text.ts'
@@ -40,7 +41,7 @@ export function conditionSource(context: QueryContext, condition: Condition): st
       if (condition.parts.length === 0) return 'false'
       return `(${condition.parts.map(part => conditionSource(context, part)).join(' || ')})`
     case 'not':
-      return `!${conditionSource(context, condition.part)}`
+      return `!(${conditionSource(context, condition.part)})`
     case 'null':
       return nullSource(context, condition.field)
     case 'test':
@@ -113,6 +114,7 @@ function presentTest(context: QueryContext, { test, field }: Test, p: string): s
     case 'bytes': {
       const compare = source.constant(compareBytes)
       const { length } = node as { readonly length: number }
+      if (test === 'contains') return `${source.constant(hasBytes)}(b, ${at}, ${length}, ${p})`
       if (test === 'among') return `${p}.some(x => ${compare}(b, ${at}, ${length}, x) === 0)`
       return `${compare}(b, ${at}, ${length}, ${p}) ${SIGNS[test as keyof typeof SIGNS]} 0`
     }
@@ -166,6 +168,8 @@ function plainTestSource(
     return `${isIn}(${value}, ${p})`
   }
   if (test === 'among') return `${p}.has(${value})`
+  if (test === 'startsWith' || test === 'endsWith') return `${value}.${test}(${p})`
+  if (test === 'contains') return `${value}.includes(${p})`
   return `${value} ${SIGNS[test as keyof typeof SIGNS]} ${p}`
 }
 
@@ -229,16 +233,6 @@ function textTest(
     return `((v.getInt32(${at}, true) & ${p}m) === ${p}w && ${call})`
   }
   return `${source.constant(tests.compare)}(b, ${at}, ${p}) ${SIGNS[test as keyof typeof SIGNS]} 0`
-}
-
-/** Compares the bytes of a field with an operand, of any length. */
-function compareBytes(bytes: Buffer, at: number, length: number, operand: Uint8Array): number {
-  const least = Math.min(length, operand.length)
-  for (let i = 0; i < least; i++) {
-    const order = (bytes[at + i] as number) - (operand[i] as number)
-    if (order !== 0) return order
-  }
-  return length - operand.length
 }
 
 /** Statements that make variables of the operands: `p0`, and for texts the first word and its mask. */

@@ -40,9 +40,20 @@ export function encodedText(node: TextNode, text: string): EncodedText {
 
 function unitsOf(node: TextNode, text: string): Uint16Array {
   if (isWide(node)) return codeUnits(text)
-  if (node.type === 'utf8') return Uint16Array.from(Buffer.from(text, 'utf8'))
+  if (node.type === 'utf8') return Uint16Array.from(utf8Bytes(text))
   const max = node.type === 'ascii' ? 0x7f : 0xff
   return Uint16Array.from(codeUnits(text), unit => (unit > max ? LACKING : unit))
+}
+
+/** UTF-8, with half of a surrogate pair as a character of its own, so that it is in order by its code point. */
+function utf8Bytes(text: string): Uint8Array {
+  if (!LONE_SURROGATE.test(text)) return Buffer.from(text, 'utf8')
+  const parts = Array.from(text, character => {
+    if (!LONE_SURROGATE.test(character)) return Buffer.from(character, 'utf8')
+    const code = character.charCodeAt(0)
+    return Uint8Array.of(0xed, 0x80 | ((code >> 6) & 0x3f), 0x80 | (code & 0x3f))
+  })
+  return Buffer.concat(parts)
 }
 
 function codeUnits(text: string): Uint16Array {

@@ -65,6 +65,7 @@ function readOperand({ test, field }: Slot, value: unknown): ReadOperand {
     throw refuse(field, test, `${test} takes ${expected(field)}, not null: ask with isNull`)
   }
   if (field.as === 'code') return codeOperand(test, field, value)
+  refusePartTest(test, field, value)
   const plain = comparableOperand(field, value, test)
   if (field.as === 'text') {
     const text = plain as string
@@ -82,6 +83,13 @@ function readOperand({ test, field }: Slot, value: unknown): ReadOperand {
   }
   if (field.as === 'bigint') return { plain, prepared: wideWords(field.node, plain as bigint) }
   return { plain, prepared: plain }
+}
+
+/** Numbers, say, have no beginning. @throws ERR_STRIDE_QUERY */
+function refusePartTest(test: TestName, field: QueriedField, value: unknown): void {
+  if (test !== 'startsWith' && test !== 'endsWith' && test !== 'contains') return
+  if (field.as === 'text' || field.as === 'string' || (field.as === 'bytes' && test === 'contains')) return
+  throw refuse(field, test, `${test} takes a text, for a field of texts: ${shown(value)}`)
 }
 
 function preparedNull(field: QueriedField): unknown {

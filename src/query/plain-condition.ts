@@ -6,6 +6,7 @@
  */
 
 import type { Codec } from '../schema/index.ts'
+import { hasBytes } from './byte-tests.ts'
 import { type ComparableValue, comparableReader, comparing } from './comparable.ts'
 import type { Condition, Test } from './condition.ts'
 import { type Operand, passes } from './operand.ts'
@@ -53,6 +54,9 @@ function plainTest({ test, field }: Test, { plain }: Operand): (value: Comparabl
     case 'endsWith':
       return value => value !== null && (value as string).endsWith(plain as string)
     case 'contains':
+      if (plain instanceof Uint8Array) {
+        return value => value !== null && hasBytes(value as Uint8Array, 0, (value as Uint8Array).length, plain)
+      }
       return value => value !== null && (value as string).includes(plain as string)
     case 'hasAll':
       return value => value !== null && (bitsOf(value) & (plain as bigint)) === plain

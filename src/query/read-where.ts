@@ -8,6 +8,7 @@
 
 import { nearestName } from '../options/option-names.ts'
 import { isPlainObject, shown } from '../options/shown-value.ts'
+import { dateMs, isDate } from '../runtime/realms.ts'
 import type { Asked, Condition, Slot, TestName } from './condition.ts'
 import { isParam } from './operand.ts'
 import type { QueriedField, QueriedFields } from './queried-field.ts'
@@ -184,6 +185,7 @@ class WhereReading {
 /** A copy of an operand that the caller could change later. */
 function copied(value: unknown): unknown {
   if (Array.isArray(value)) return Array.from(value as readonly unknown[])
+  if (isDate(value)) return new Date(dateMs(value))
   if (ArrayBuffer.isView(value)) return Uint8Array.prototype.slice.call(value)
   return value
 }
