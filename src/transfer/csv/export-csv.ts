@@ -1,8 +1,8 @@
 /**
  * How are records written as a CSV file? Straight from their bytes, as of one commit.
  *
- *   CQ1  `importCsv` with the same options gives equal records back.
- *   CQ2  a store is written as of its last commit, from a snapshot, while commits go on. Staged changes are not in it.
+ *   ZX1  `importCsv` with the same options gives equal records back.
+ *   ZX2  a store is written as of its last commit, from a snapshot, while commits go on. Staged changes are not in it.
  * What each field looks like: ../fields/cell-printers.ts. Files and streams: ../export/target.ts.
  */
 
