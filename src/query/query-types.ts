@@ -5,17 +5,7 @@
  * undefined. Paths and values of fields: schema/infer.ts.
  */
 
-import type {
-  AnySchema,
-  At,
-  Bare,
-  Defined,
-  FieldValue,
-  GatherResult,
-  IsAny,
-  ShapeOf,
-  TypeOf,
-} from '../schema/index.ts'
+import type { At, Bare, Defined, FieldValue, IsAny, ShapeOf, TypeOf } from '../schema/index.ts'
 
 /**
  * Dotted paths of the fields that a query may name: those of FieldName, and elements of tuples and arrays: 'position.0',
@@ -91,7 +81,7 @@ export interface Order<V, P = never> extends Equality<V, P> {
   /** Less than or equal. */
   readonly lte?: NonNullable<V> | P
   /** From the first value to the second, both included. */
-  readonly between?: readonly [low: NonNullable<V> | P, high: NonNullable<V> | P] | P
+  readonly between?: readonly [low: NonNullable<V> | P, high: NonNullable<V> | P]
 }
 /** Operators for text. */
 export interface TextConditions<V, P = never> extends Order<V, P> {
@@ -109,17 +99,26 @@ export interface BitConditions<V, P = never> extends Order<V, P> {
   /** Has at least one bit of this mask. */
   readonly hasAny?: NonNullable<V> | P
 }
-/** Operators for bytes. */
-export interface BytesConditions<V, P = never> extends Equality<V, P> {
-  /** Has these bytes in it. */
-  readonly contains?: Uint8Array | P
-}
-/** Operators for tuples and arrays, of elements E. */
-export interface ListConditions<V, E, P = never> extends Equality<V, P> {
+/** Operators for tuples and arrays, of elements E. Their elements have paths of their own. */
+export interface ListConditions<V, E> {
+  /** Equal: each element is. */
+  readonly eq?: V
+  /** Not equal. */
+  readonly ne?: V
+  /** Equal to one of these. */
+  readonly in?: readonly V[]
+  /** Equal to none of these. */
+  readonly notIn?: readonly V[]
   /** Has all of these elements. */
-  readonly hasAll?: List<E, P>
+  readonly hasAll?: readonly E[]
   /** Has at least one of these elements. */
-  readonly hasAny?: List<E, P>
+  readonly hasAny?: readonly E[]
+  /** Whether it is null or absent. */
+  readonly isNull?: boolean
+  /** Whether it is there. */
+  readonly isNotNull?: boolean
+  /** The condition does not hold. */
+  readonly NOT?: ListConditions<V, E>
 }
 
 /** Operators for values of type V. */
@@ -130,15 +129,18 @@ type Operators<V, P> = [V] extends [string | null]
     : [V] extends [number | bigint | string | Date | null]
       ? Order<V, P>
       : [V] extends [Uint8Array | null]
-        ? BytesConditions<V, P>
-        : [V] extends [readonly (infer E)[] | null]
-          ? ListConditions<V, E, P>
-          : Equality<V, P>
+        ? Equality<V, P>
+        : Equality<V, P>
 
 /** What a value of type V may be asked: a value, which means `eq`, or operators, all of which must hold. P: parameters. */
 export type Condition<V, P = never> = unknown extends V
   ? unknown
-  : Exclude<V, undefined> | P | Operators<Exclude<V, undefined>, P>
+  : [V] extends [readonly unknown[] | null | undefined]
+    ? ListCondition<Exclude<V, undefined>>
+    : Exclude<V, undefined> | P | Operators<Exclude<V, undefined>, P>
+
+/** What a tuple or an array may be asked. */
+type ListCondition<V> = V | (NonNullable<V> extends readonly (infer E)[] ? ListConditions<V, E> : never)
 
 /** What the field at a path may be asked. */
 type FieldCondition<S, Path extends string, P> = ConditionOn<Bare<At<S, Path>>, FieldValue<S, Path>, P>
@@ -312,8 +314,6 @@ export interface AggregateOptions<S, G extends QueryField<S>, A extends Aggregat
   readonly offset?: number | undefined
   /** More groups than this are refused. */
   readonly maxGroups?: number | undefined
-  /** In threads: as many as there are processors, or so many. */
-  readonly parallel?: boolean | number | undefined
 }
 /** In which order, by names of the result. */
 type ResultOrder<Name extends string> = OrderOf<Name> | readonly OrderOf<Name>[]
@@ -342,6 +342,3 @@ export interface Histogram {
   /** How many values are above the last bin. */
   readonly above: number
 }
-
-/** The array that a query's `column` gives. */
-export type ColumnOfQuery<S extends AnySchema, Path extends string> = GatherResult<S, Path>

@@ -137,6 +137,13 @@ class WhereReading {
     if (given === null && test === 'eq') return { kind: 'null', field }
     if ((test === 'hasAll' || test === 'hasAny') && field.as === 'none')
       return this.#elements(test, field, given)
+    const isList = field.node.type === 'array' || field.node.type === 'tuple'
+    if (isList && test === 'eq') return this.#whole(field, given)
+    if (isList && test === 'among' && Array.isArray(given)) {
+      const each = Array.from(given as readonly unknown[])
+      if (each.includes(undefined)) throw undefinedIn(`${path}.in`, path)
+      return { kind: 'any', parts: each.map(value => this.#test('eq', field, value)) }
+    }
     if (!isParam(given)) {
       const slot = { test, field, given: copied(given), param: undefined }
       // A list may contain null, which is a test of its own.
@@ -149,6 +156,19 @@ class WhereReading {
     }
     const slot = { test, field, given: undefined, param: given['~param'] }
     return { kind: 'test', test, field, slot: this.slots.push(slot) - 1 }
+  }
+
+  /** A tuple or an array is equal if each of its elements is. */
+  #whole(field: QueriedField, given: unknown): Condition {
+    const { path } = field
+    const elements = this.#fields.elements(field)
+    if (!Array.isArray(given) || given.length !== elements.length) {
+      throw queryError(`eq of '${path}' takes an array of ${elements.length} values: ${shown(given)}`, path)
+    }
+    const values = Array.from(given as readonly unknown[])
+    if (values.includes(undefined)) throw undefinedIn(path, path)
+    const isThere: Condition = { kind: 'not', part: { kind: 'null', field } }
+    return { kind: 'all', parts: [isThere, ...elements.map((each, i) => this.#test('eq', each, values[i]))] }
   }
 
   /** A list of values among the elements of a tuple or an array. */
