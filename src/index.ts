@@ -2,5 +2,5 @@
 
 export * from './engine/index.ts'
 export { ERROR_CODES, type ErrorCode, InvariantError, type Issue, StrideError } from './errors.ts'
-export * from './schema/public.ts'
 export type * from './query/query-types.ts'
+export * from './schema/public.ts'

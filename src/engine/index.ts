@@ -26,9 +26,9 @@ export type {
   FlatFileOptions,
   IndexedStoreOptions,
   MigrateOptions,
+  SnapshotOptions,
   StoreOptions,
   TailOptions,
-  SnapshotOptions,
   WatchOptions,
 } from './opening/options.ts'
 export type { SharedStore } from './opening/shared-store.ts'

@@ -11,7 +11,6 @@ import type { Where } from '../query/query-types.ts'
 import type { Synchronous } from '../runtime/synchronous.ts'
 import type { AnySchema, Input } from '../schema/index.ts'
 import { type BulkWriter, writeInBulk } from './bulk-writing.ts'
-import type { Durability } from './commit/commit-waiters.ts'
 import type {
   IndexDeclaration,
   IndexOn,
@@ -257,7 +256,11 @@ export class Store<S extends AnySchema = AnySchema, out I = NoIndexes> extends R
     const durability = this.#permission.durabilityOf(options, 'transaction')
     if (this.#turns !== undefined) {
       if (this.#permission.isInTransaction) throw nestedTransaction()
-      return this.#turns.run(writer => this.#transactionIn(writer, callback, durability))
+      const watched = (tx: unknown): T =>
+        this.#permission.inTransaction(() => callback(tx as Transaction<S, I>))
+      return this.#turns.run(writer =>
+        writer.transaction(watched as typeof watched & Synchronous<T>, { durability }),
+      )
     }
     if (this.#transaction !== undefined) {
       this.#transaction.hadNested = true
@@ -284,23 +287,6 @@ export class Store<S extends AnySchema = AnySchema, out I = NoIndexes> extends R
     }
     await committed
     return result
-  }
-
-  /** The transaction, in the store that is open for writing during this turn. */
-  #transactionIn<T>(
-    writer: Store<S>,
-    callback: ((tx: Transaction<S, I>) => T) & Synchronous<T>,
-    durability: Durability,
-  ): Promise<T> {
-    const watched = (tx: Transaction<S>): T => {
-      this.#permission.isInTransaction = true
-      try {
-        return callback(tx as unknown as Transaction<S, I>)
-      } finally {
-        this.#permission.isInTransaction = false
-      }
-    }
-    return writer.transaction(watched as ((tx: Transaction<S>) => T) & Synchronous<T>, { durability })
   }
 
   async #writeInBulk<T>(work: (writer: BulkWriter) => Promise<T>): Promise<T> {
@@ -340,12 +326,10 @@ export class Store<S extends AnySchema = AnySchema, out I = NoIndexes> extends R
     const done = writer.writing().committer.checkpoint()
     this.#checkpoints = Promise.allSettled([this.#checkpoints, done])
     await done
-    while (this.#exclusiveWork.done !== undefined && this.#permission.session.indexes.needMending) {
-      await this.#exclusiveWork.done
+    await this.#exclusiveWork.mend(() => {
       reading.assertOpen()
-    }
-    const { indexes } = this.#permission.session
-    if (indexes.needMending) await this.#exclusiveWork.run('checkpoint', false, () => indexes.mend())
+      return this.#permission.session.indexes
+    })
   }
 
   /**

@@ -66,6 +66,16 @@ export class WritePermission<S extends AnySchema> implements TransactionStore<S>
     return parts
   }
 
+  /** Runs a callback during which changes of the store itself are refused. */
+  inTransaction<T>(callback: () => T): T {
+    this.isInTransaction = true
+    try {
+      return callback()
+    } finally {
+      this.isInTransaction = false
+    }
+  }
+
   dropStaged(): void {
     const { reading, writer } = this.#opened
     // After a failed store, staging hides the changes of an unfinished commit in the file (`revert` of staging.ts), so it is kept.

@@ -1,8 +1,8 @@
 /**
  * Which code is generated for a condition? An expression over the bytes of a record (`v`, `b`, `at`) and the operands `p0`, `p1`, ….
  *
- *   XC1  it is true for the same records as plain-condition.ts, and makes no string: texts are compared as bytes.
- *   XC2  operands are variables, so that conditions of one shape share their code.
+ *   XQ1  it is true for the same records as plain-condition.ts, and makes no string: texts are compared as bytes.
+ *   XQ2  operands are variables, so that conditions of one shape share their code.
  */
 
 import {

@@ -1,8 +1,8 @@
 /**
  * Which fields can a query name, and as what are their values compared?
  *
- *   QF1  a path names a field, or an element of a tuple or an array: 'price', 'address.city', 'levels.3.price'.
- *   QF2  values are compared as the keys of ordered indexes are (docs/keys.md): enums by their codes, texts by code points, times by
+ *   FQ1  a path names a field, or an element of a tuple or an array: 'price', 'address.city', 'levels.3.price'.
+ *   FQ2  values are compared as the keys of ordered indexes are (docs/keys.md): enums by their codes, texts by code points, times by
  *        milliseconds. A null equals only null.
  */
 

@@ -5,9 +5,9 @@
 
 import { dateMs, isDate } from '../runtime/realms.ts'
 import {
-  columnClass,
   type Column,
   type ColumnArray,
+  columnClass,
   columnShape,
   type ElementArray,
   isFlattened,

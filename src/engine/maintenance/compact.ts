@@ -2,7 +2,7 @@
  * Compact: rewrites a store without its deleted records into a new file of the next generation, which takes the name.
  *
  *   CM1  everything committed is in the data file before the first record is copied, and nothing is written to the file meanwhile.
- *   XC1  a store of which a snapshot is kept is not compacted.
+ *   CM4  a store of which a snapshot is kept is not compacted.
  *   CM2  readers are notified before the new file takes the name, and again if it did not.
  *   CM3  consumers' positions in the new file are durable before it takes the name.
  */

@@ -40,6 +40,13 @@ export class ExclusiveWork {
     return result
   }
 
+  /** Rebuilds damaged indexes, once no other work is running. @param indexes the present ones @throws what it throws */
+  async mend(indexes: () => { readonly needMending: boolean; mend(): Promise<void> }): Promise<void> {
+    while (this.#running !== undefined && indexes().needMending) await this.#running.done
+    const damaged = indexes()
+    if (damaged.needMending) await this.run('checkpoint', false, () => damaged.mend())
+  }
+
   #busy(what: string, { name }: Running): StrideError {
     const path = this.#path
     return new StrideError('ERR_STRIDE_BUSY', `${what} must wait for the ${name} of ${path} to end`, { path })

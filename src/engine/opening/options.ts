@@ -5,7 +5,6 @@
  * options are read: option-table.ts.
  */
 
-import { AGGREGATE, BATCHES, CHANGE_WHERE, HISTOGRAM, QUERY } from '../../query/query-options.ts'
 import type { Advice } from '../../mmap/platform.ts'
 import {
   callback,
@@ -26,6 +25,7 @@ import {
   OptionTable,
   type SettledOptions,
 } from '../../options/option-table.ts'
+import { AGGREGATE, BATCHES, CHANGE_WHERE, HISTOGRAM, QUERY } from '../../query/query-options.ts'
 import type { AnySchema, Output } from '../../schema/index.ts'
 import type { Durability } from '../commit/commit-waiters.ts'
 import type { Allocation } from '../data-file/space.ts'

@@ -1,7 +1,7 @@
 /**
  * How is a query answered? By a scan, from the candidates of an index, or in the order of an index.
  *
- *   QP1  the answer is the same in each case.
+ *   PQ1  the answer is the same in each case.
  */
 
 import type { Asked, Slot } from '../../query/condition.ts'

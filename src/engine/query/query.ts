@@ -6,11 +6,11 @@
  */
 
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { OrderedNumbers } from '../../query/ordering.ts'
+import { type NoOptions, type OptionsOf, refuseOptions } from '../../options/option-table.ts'
 import { Matcher } from '../../query/matcher.ts'
+import { OrderedNumbers } from '../../query/ordering.ts'
 import { BATCHES, readQueryOptions } from '../../query/query-options.ts'
 import { BLOCK_RECORDS, type RecordBlock } from '../../query/record-block.ts'
-import { type NoOptions, type OptionsOf, refuseOptions } from '../../options/option-table.ts'
 import type { AnySchema, TypedColumn } from '../../schema/index.ts'
 import type { Reading } from '../read/reading.ts'
 import type { RecordSet, Row } from '../read/record-set.ts'

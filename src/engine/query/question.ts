@@ -2,16 +2,16 @@
  * What is asked? The options of a query, read once, and bound to the values of its parameters.
  */
 
+import { nearestName } from '../../options/option-names.ts'
+import { isPlainObject, shown } from '../../options/shown-value.ts'
 import type { Asked } from '../../query/condition.ts'
 import { type Operand, readOperands } from '../../query/operand.ts'
 import { type OrderKey, readOrderBy } from '../../query/ordering.ts'
 import { type Project, projection } from '../../query/projection.ts'
 import { queriedFields } from '../../query/queried-field.ts'
+import { queryError } from '../../query/query-error.ts'
 import { QUERY, readQueryOptions } from '../../query/query-options.ts'
 import { readWhere } from '../../query/read-where.ts'
-import { queryError } from '../../query/query-error.ts'
-import { nearestName } from '../../options/option-names.ts'
-import { isPlainObject, shown } from '../../options/shown-value.ts'
 import type { Codec } from '../../schema/index.ts'
 
 /** A query whose operands are known. */

@@ -7,10 +7,10 @@
  */
 
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { StrideError } from '../../errors.ts'
 import { codecOfRecords, type RunVisitor, visitNumbers, visitRuns } from '../../engine/read/record-runs.ts'
 import { RecordSet } from '../../engine/read/record-set.ts'
 import { Store } from '../../engine/store.ts'
+import { StrideError } from '../../errors.ts'
 import type { SettledOptions } from '../../options/option-table.ts'
 import { shown } from '../../options/shown-value.ts'
 import { type AnySchema, type Layout, unknownField } from '../../schema/index.ts'

@@ -5,9 +5,9 @@
  * Rows and cells: row-splitter.ts. Columns: csv-columns.ts. Commits and bad rows: ../import/.
  */
 
-import { StrideError } from '../../errors.ts'
 import type { BulkWriter } from '../../engine/bulk-writing.ts'
 import type { Store } from '../../engine/store.ts'
+import { StrideError } from '../../errors.ts'
 import type { SettledOptions } from '../../options/option-table.ts'
 import type { AnySchema } from '../../schema/index.ts'
 import type { Leaf } from '../fields/leaves.ts'

@@ -7,8 +7,8 @@
  * Reading rows: one file a format. Staging beside other work of the store: engine/bulk-writing.ts.
  */
 
-import { StrideError } from '../../errors.ts'
 import type { BulkWriter } from '../../engine/bulk-writing.ts'
+import { StrideError } from '../../errors.ts'
 import type { SettledOptions } from '../../options/option-table.ts'
 import type { RecordImage } from '../fields/cell.ts'
 import type { IMPORT, ImportProgress } from '../import-options.ts'
