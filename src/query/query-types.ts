@@ -99,6 +99,11 @@ export interface BitConditions<V, P = never> extends Order<V, P> {
   /** Has at least one bit of this mask. */
   readonly hasAny?: NonNullable<V> | P
 }
+/** Operators for bytes. */
+export interface BytesConditions<V, P = never> extends Equality<V, P> {
+  /** Has these bytes in it. */
+  readonly contains?: Uint8Array | P
+}
 /** Operators for tuples and arrays, of elements E. Their elements have paths of their own. */
 export interface ListConditions<V, E> {
   /** Equal: each element is. */
@@ -129,7 +134,7 @@ type Operators<V, P> = [V] extends [string | null]
     : [V] extends [number | bigint | string | Date | null]
       ? Order<V, P>
       : [V] extends [Uint8Array | null]
-        ? Equality<V, P>
+        ? BytesConditions<V, P>
         : Equality<V, P>
 
 /** What a value of type V may be asked: a value, which means `eq`, or operators, all of which must hold. P: parameters. */
