@@ -17,6 +17,7 @@ export const PROPERTY_FILES: Readonly<Record<string, number>> = {
   'test/engine/index/store-index.test.ts': 400,
   'test/engine/index/padded-text.test.ts': 600,
   'test/mmap/windows.test.ts': 250,
+  'test/query/aggregates.test.ts': 200,
   'test/query/questions.test.ts': 60,
   'test/schema/codecs.test.ts': 3000,
   'test/schema/hostile.test.ts': 4000,

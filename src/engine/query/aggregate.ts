@@ -90,21 +90,21 @@ export function histogram<S extends AnySchema>(
     const [min, max] = rangeOf(range, each)
     if (min > max)
       throw queryError(`histogram of '${field.path}' takes min below max: ${min}, ${max}`, field.path)
-    const edges = Float64Array.from({ length: bins + 1 }, (_, i) =>
-      i === bins ? max : min + ((max - min) / bins) * i,
-    )
+    // Of the widest ranges the difference itself is infinite.
+    const width = max - min === Number.POSITIVE_INFINITY ? max / bins - min / bins : (max - min) / bins
+    const edges = Float64Array.from({ length: bins + 1 }, (_, i) => (i === bins ? max : min + width * i))
     const counts = new Float64Array(bins)
     let below = 0
     let above = 0
-    const scale = bins / (max - min)
     const nulls = each(value => {
       if (value < min) below++
       else if (!(value <= max)) above++
       else {
-        let bin = max === min ? 0 : Math.min(bins - 1, Math.floor((value - min) * scale))
+        // Where min is max, all values are in the first bin.
+        let bin = max === min ? 0 : Math.min(bins - 1, Math.floor((value - min) / width) || 0)
         // Where rounding put it on the other side of an edge.
-        if (bin > 0 && value < (edges[bin] as number)) bin--
-        else if (bin < bins - 1 && value >= (edges[bin + 1] as number)) bin++
+        while (bin > 0 && value < (edges[bin] as number)) bin--
+        while (max > min && bin < bins - 1 && value >= (edges[bin + 1] as number)) bin++
         ;(counts[bin] as number)++
       }
     })
