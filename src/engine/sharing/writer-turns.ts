@@ -4,7 +4,8 @@
  *
  *   TA1  waiting does not block the event loop. A call that has waited for `lockTimeoutMs` is ERR_STRIDE_BUSY.
  *   TA2  nobody starves: turns go in the order of the queue (turn-queue.ts). If anyone else waits, a turn ends after the calls that waited
- *        when it began, JOBS_A_TURN at most.
+ *        when it began, JOBS_A_TURN at most. Up to JOBS_A_SHORT_TURN calls are run in any case if they come one after the other, since
+ *        handing over takes longer than a call.
  *   TA3  a process that dies loses its place and the writer's lock. The next writer recovers what it left, as after any crash.
  *   TA4  a failure at the end of a turn is an error of no call: acknowledged changes are in the journal, and the next turn recovers them.
  *   TA5  whoever had the last turn closes the store when it ends, so that the file alone has everything.
@@ -17,6 +18,7 @@ import { Deadline } from '../../runtime/monotonic.ts'
 import type { TurnQueue } from './turn-queue.ts'
 
 const JOBS_A_TURN = 64
+const JOBS_A_SHORT_TURN = 8
 /** So many looks at the queue follow without a pause, since most turns are short. */
 const QUICK_LOOKS = 50
 /**
@@ -185,7 +187,7 @@ export class WriterTurns<W> {
   async #takeTurn(): Promise<void> {
     const { queue } = this.#settings
     const writer = this.#writer as TurnWriter<W>
-    const own = Math.min(JOBS_A_TURN, this.#jobs.length)
+    const own = Math.min(JOBS_A_TURN, Math.max(JOBS_A_SHORT_TURN, this.#jobs.length))
     try {
       for (let done = 0; !this.#isClosed; done++) {
         if (done >= own && queue.isWaitedFor()) return
