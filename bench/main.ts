@@ -36,6 +36,7 @@ import { largeScan } from './large-scan.ts'
 import { describeMachine, renderMachine } from './machine.ts'
 import { open } from './open.ts'
 import { openJournal } from './open-journal.ts'
+import { queries } from './queries.ts'
 import { randomField } from './random-field.ts'
 import { randomObject } from './random-object.ts'
 import { recordSizes } from './record-sizes.ts'
@@ -52,6 +53,7 @@ const BENCHMARKS: readonly Benchmark[] = [
   randomObject,
   gather,
   duckdb,
+  queries,
   bulk,
   indexes,
   indexLookups,

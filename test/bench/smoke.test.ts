@@ -21,6 +21,7 @@ const NAMES = [
   'random-object',
   'gather',
   'bulk',
+  'queries',
   'scan',
   'append',
   'update',
