@@ -116,6 +116,7 @@ export function textTests(node: TextNode): TextTests {
     },
     contains(bytes, at, text) {
       if (!text.isEncodable) return false
+      if (isZeroPadded) return containsUntilNul(bytes, at, at + room, text)
       const last = textEnd(node, bytes, at) - text.length * step
       const first = text.bytes[0]
       for (let i = textStart(node, at); i <= last; i += step) {
@@ -134,4 +135,25 @@ export function textTests(node: TextNode): TextTests {
       return count - length
     },
   }
+}
+
+/** Looks for a text without NUL in one pass: the end is where it meets NUL. */
+function containsUntilNul(
+  bytes: Buffer,
+  at: number,
+  end: number,
+  { bytes: units, length }: EncodedText,
+): boolean {
+  if (length === 0) return true
+  const first = units[0]
+  const last = end - length
+  for (let i = at; i <= last; i++) {
+    const byte = bytes[i]
+    if (byte === 0) return false
+    if (byte !== first) continue
+    let same = 1
+    while (same < length && bytes[i + same] === units[same]) same++
+    if (same === length) return true
+  }
+  return false
 }
