@@ -62,9 +62,10 @@ interface Question {
 }
 
 const only = (rows: readonly Values[]): number => rows[0]?.a ?? 0
-const squares = (rows: readonly Values[]): number => {
+/** Of sums of groups, the same in whichever order they come. */
+const remainders = (rows: readonly Values[]): number => {
   let sum = 0
-  for (const { a } of rows) sum += a * a
+  for (const { a } of rows) sum += a % 1009
   return sum
 }
 const cents = (rows: readonly Values[]): number => rows.reduce((sum, { a }) => sum + Math.round(a * 100), 0)
@@ -104,37 +105,37 @@ const QUESTIONS: readonly Question[] = [
   {
     what: 'group by a text of 8 values, sum',
     sql: 'SELECT sum(qty) AS a, symbol FROM trade GROUP BY symbol',
-    ours: store => squares(store.aggregate({ groupBy: ['symbol'], select: { a: { sum: 'qty' } } })),
-    checksum: squares,
+    ours: store => remainders(store.aggregate({ groupBy: ['symbol'], select: { a: { sum: 'qty' } } })),
+    checksum: remainders,
     targets: [
       [DUCKDB, 1.5],
       [SQLITE, 5],
     ],
-    inside: 'SELECT sum(a * a) AS a FROM (SELECT sum(qty) AS a FROM trade GROUP BY symbol)',
+    inside: 'SELECT sum(a % 1009) AS a FROM (SELECT sum(qty) AS a FROM trade GROUP BY symbol)',
   },
   {
     what: 'group by a text of 100,000 values, sum',
     sql: 'SELECT sum(qty) AS a, name FROM trade GROUP BY name',
-    ours: store => squares(store.aggregate({ groupBy: ['name'], select: { a: { sum: 'qty' } } })),
-    checksum: squares,
+    ours: store => remainders(store.aggregate({ groupBy: ['name'], select: { a: { sum: 'qty' } } })),
+    checksum: remainders,
     targets: [
       [DUCKDB, 1.5],
       [DUCKDB_INSIDE, 1.5],
       [SQLITE, 5],
     ],
-    inside: 'SELECT sum(a * a) AS a FROM (SELECT sum(qty) AS a FROM trade GROUP BY name)',
+    inside: 'SELECT sum(a % 1009) AS a FROM (SELECT sum(qty) AS a FROM trade GROUP BY name)',
   },
   {
     what: 'group by a number of 100,000 values, sum',
     sql: 'SELECT sum(qty) AS a, price FROM trade GROUP BY price',
-    ours: store => squares(store.aggregate({ groupBy: ['price'], select: { a: { sum: 'qty' } } })),
-    checksum: squares,
+    ours: store => remainders(store.aggregate({ groupBy: ['price'], select: { a: { sum: 'qty' } } })),
+    checksum: remainders,
     targets: [
       [DUCKDB, 1.5],
       [DUCKDB_INSIDE, 1.5],
       [SQLITE, 5],
     ],
-    inside: 'SELECT sum(a * a) AS a FROM (SELECT sum(qty) AS a FROM trade GROUP BY price)',
+    inside: 'SELECT sum(a % 1009) AS a FROM (SELECT sum(qty) AS a FROM trade GROUP BY price)',
   },
   {
     what: 'top 10 by a number, no index',
