@@ -121,11 +121,11 @@ class Crash {
     const fd = openSync(this.path, 'r')
     readSync(fd, this.#header, 0, this.#header.length, 0)
     closeSync(fd)
-    copyFileSync(`${this.path}-journal`, `${this.path}-kept`)
+    copyFileSync(`${this.path}-journal`, `${this.path}-saved`)
   }
 
   restore(isCold: boolean): void {
-    copyFileSync(`${this.path}-kept`, `${this.path}-journal`)
+    copyFileSync(`${this.path}-saved`, `${this.path}-journal`)
     const fd = openSync(this.path, 'r+')
     writeSync(fd, this.#header, 0, this.#header.length, 0)
     fdatasyncSync(fd)
@@ -139,6 +139,6 @@ class Crash {
   }
 
   remove(): void {
-    for (const suffix of ['', '-journal', '-kept', '-lock']) rmSync(`${this.path}${suffix}`, { force: true })
+    for (const suffix of ['', '-journal', '-saved', '-lock']) rmSync(`${this.path}${suffix}`, { force: true })
   }
 }
