@@ -9,7 +9,7 @@
 
 import { isPlainObject, shown } from '../options/shown-value.ts'
 import { byteCount, dateMs, isDate } from '../runtime/realms.ts'
-import { isLenient, type Node, type TextNode, textRoom, toHalf } from '../schema/index.ts'
+import { fromHalf, isLenient, NUMBERS, type Node, type TextNode, textRoom, toHalf } from '../schema/index.ts'
 import { type ComparableValue, codesOf, comparing } from './comparable.ts'
 import type { Slot, TestName } from './condition.ts'
 import { type EncodedText, encodedText } from './encoded-text.ts'
@@ -143,8 +143,11 @@ function comparableOperand(field: QueriedField, value: unknown, test: TestName |
 }
 
 function rounded(node: Node, value: number): number {
-  if (node.type === 'f32') return Math.fround(value)
-  return node.type === 'f16' ? toHalf(value) : value
+  if (node.type !== 'f32' && node.type !== 'f16') return value
+  // A field refuses numbers beyond its largest one instead of rounding them to infinity.
+  const { min, max } = NUMBERS[node.type]
+  if (value < min || value > max) return value
+  return node.type === 'f32' ? Math.fround(value) : fromHalf(toHalf(value))
 }
 
 function readList(field: QueriedField, value: unknown): ReadOperand {

@@ -34,7 +34,7 @@ export {
 export { layoutOf } from './layout.ts'
 export { diffLayouts } from './layout-diff.ts'
 export { meaningOf } from './meanings-by-kind.ts'
-export { ODD_NUMBERS, toHalf } from './numbers-without-dataview.ts'
+export { fromHalf, ODD_NUMBERS, toHalf } from './numbers-without-dataview.ts'
 export { type Image, readNode, writeLeaf } from './plain-codec.ts'
 export * from './public.ts'
 export { ReaderBase, type ReaderBaseConstructor, readerAccess } from './reader.ts'

@@ -87,6 +87,8 @@ async function askOne(g: fc.GeneratorValue, path: string, backend: StoreOptions,
     ask(store)
     store.commitSync()
     ask(store)
+    const live = liveRecords(store as unknown as Asked)
+    for (let i = 0; i < 40; i++) compare(store as unknown as Asked, live, question(g, of), plans)
     for (const each of questions) await compareBatches(store as unknown as Asked, each)
     const beside = reader?.()
     const snapshot = store.snapshot()
