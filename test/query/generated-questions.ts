@@ -118,7 +118,8 @@ const isWide = ({ name }: Kind): boolean => /\b[ui]64\b/.test(name)
 
 /** One test of a value, and what it means. */
 function oneTest(g: fc.GeneratorValue, { kind: asking }: Place): [object, (value: unknown) => boolean] {
-  const present = asking.asked.filter(value => !isNone(value))
+  // Values that records hold decide between `lt` and `lte`.
+  const present = fc.oneof(asking.asked, asking.held).filter(value => !isNone(value))
   const value = g(() => present)
   const { compare } = asking
   const isNaNIn = (a: unknown): boolean => Number.isNaN(a)

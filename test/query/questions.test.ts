@@ -19,7 +19,7 @@ const BACKENDS = [
 ] as const
 
 test('every query finds what a naive filter and sort finds, by every plan', async () => {
-  const plans = await askQuestions(temporaryFolder(), propertyOptions(18), BACKENDS)
+  const plans = await askQuestions(temporaryFolder(), propertyOptions(15), BACKENDS)
   expect(plans.scan, 'scans').toBeGreaterThan(0)
   expect(plans.index, 'candidates of an index').toBeGreaterThan(0)
   expect(plans.order, 'walks in the order of an index').toBeGreaterThan(0)
@@ -33,7 +33,7 @@ const SCRIPT = `
 
 test('and so it does where code generation is forbidden', () => {
   const cwd = fileURLToPath(new URL('../..', import.meta.url))
-  const { numRuns, seed } = propertyOptions(9)
+  const { numRuns, seed } = propertyOptions(6)
   const args = [childScript(SCRIPT), temporaryFolder(), String(numRuns), String(seed)]
   const said = execFileSync(process.execPath, ['--disallow-code-generation-from-strings', ...args], {
     cwd,
