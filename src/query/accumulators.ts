@@ -2,8 +2,8 @@
  * What does an aggregate keep for each group, and what is its result?
  *
  *   AC1  null counts for nothing, except in `count: true`, `first` and `last`.
- *   AC2  sums of numbers carry the error of each addition along (Neumaier), so that a sum does not depend on the order of its terms but
- *        for its last digit. Sums of bigints are exact.
+ *   AC2  sums of numbers carry the error of each addition along (TwoSum of Knuth), so that the order of its terms changes at most the
+ *        last digit of a sum. Sums of bigints are exact.
  *   AC3  NaN is the largest number, as in an index.
  * Generated code adds to the arrays of counts, sums and extremes itself (compiled-aggregate.ts).
  */

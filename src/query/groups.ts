@@ -9,11 +9,13 @@
 import { StrideError } from '../errors.ts'
 import type { Codec } from '../schema/index.ts'
 import type { Accumulator } from './accumulators.ts'
-import { type ComparableValue, type ReadComparable, valueReader } from './comparable.ts'
+import { type ComparableValue, comparableFrom, type ReadComparable, valueReader } from './comparable.ts'
 import { keyReader } from './key-reader.ts'
 import type { QueriedField } from './queried-field.ts'
 
 const CAPACITY_MIN = 64
+
+type ToComparable = ReturnType<typeof comparableFrom>
 
 /** A group at the end: its values, and its number among the accumulators. */
 export interface Group {
@@ -27,6 +29,7 @@ export class Groups {
   readonly #max: number
   readonly #reads: readonly ((view: DataView, bytes: Buffer, at: number) => unknown)[]
   readonly #keyReads: readonly ReadComparable[]
+  readonly #toComparable: readonly ToComparable[]
   /** Words of a key. */
   readonly width: number
   #capacity = 0
@@ -54,6 +57,7 @@ export class Groups {
     this.width = width
     this.#reads = fields.map(field => valueReader(codec, field))
     this.#keyReads = fields.map(field => keyReader(codec, field))
+    this.#toComparable = fields.map(({ node }) => comparableFrom(node))
     this.#grow(CAPACITY_MIN)
     if (fields.length === 0) this.size = 1
   }
@@ -91,7 +95,7 @@ export class Groups {
     for (let g = 0; g < this.size; g++) {
       const values = this.#values[g] as unknown[]
       if (seen !== undefined) {
-        const key = keyText(values.map(asKey))
+        const key = keyText(values.map((value, i) => (this.#toComparable[i] as ToComparable)(value)))
         const first = seen.get(key)
         if (first !== undefined) {
           for (const each of this.#accumulators) each.merge(first, each, g)
@@ -154,11 +158,7 @@ function isExact({ as, node }: QueriedField): boolean {
   return as === 'code' || as === 'bigint' || as === 'time' || as === 'bytes' || as === 'string'
 }
 
-function asKey(value: unknown): ComparableValue {
-  return (value ?? null) as ComparableValue
-}
-
-/** Text that is equal for equal values. */
+/** Text that is equal for equal comparable values of the same fields. */
 function keyText(values: readonly ComparableValue[]): string {
   let text = ''
   for (const value of values) {

@@ -9,7 +9,7 @@
 
 import { isPlainObject, shown } from '../options/shown-value.ts'
 import { byteCount, dateMs, isDate } from '../runtime/realms.ts'
-import { fromHalf, isLenient, NUMBERS, type Node, type TextNode, textRoom, toHalf } from '../schema/index.ts'
+import { fromHalf, isLenient, type Node, NUMBERS, type TextNode, textRoom, toHalf } from '../schema/index.ts'
 import { type ComparableValue, codesOf, comparing } from './comparable.ts'
 import type { Slot, TestName } from './condition.ts'
 import { type EncodedText, encodedText } from './encoded-text.ts'

@@ -6,7 +6,7 @@
 import { execFileSync } from 'node:child_process'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { openStore } from 'stridedb'
+import { openStore, utf8 } from 'stridedb'
 import { expect, test } from 'vitest'
 import { z } from 'zod'
 import { childScript } from '../child-scripts.ts'
@@ -39,5 +39,21 @@ test('a sum keeps what rounding would take from it', () => {
   const store = openStore(join(temporaryFolder(), 'a.stride'), z.object({ x: z.float64() }))
   for (const x of [1, 1e100, 1, -1e100]) store.append({ x })
   expect(store.aggregate({ select: { sum: { sum: 'x' }, mean: { avg: 'x' } } })).toEqual({ sum: 2, mean: 0.5 })
+  store.close()
+})
+
+test('groups differ by a millisecond, and by a text and a number that look alike, also beside a text', () => {
+  const Entry = z.object({ at: z.date(), symbol: utf8(4), code: z.literal(['1', 1]) })
+  const store = openStore(join(temporaryFolder(), 'a.stride'), Entry)
+  for (let i = 0; i < 4; i++) store.append({ at: new Date(i >> 1), symbol: 'a', code: i < 3 ? '1' : 1 })
+  const select = { n: { count: true } } as const
+  expect(store.aggregate({ groupBy: ['symbol', 'at'], select })).toEqual([
+    { symbol: 'a', at: new Date(0), n: 2 },
+    { symbol: 'a', at: new Date(1), n: 2 },
+  ])
+  expect(store.aggregate({ groupBy: ['symbol', 'code'], select })).toEqual([
+    { symbol: 'a', code: '1', n: 3 },
+    { symbol: 'a', code: 1, n: 1 },
+  ])
   store.close()
 })
