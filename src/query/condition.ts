@@ -66,9 +66,17 @@ export function shapeOf(condition: Condition): string {
   }
 }
 
-/** Whether the condition is true for every record. */
+/** Whether the condition is true for every record, whatever its operands: it asks for nothing. */
 export function isAlways(condition: Condition): boolean {
-  return condition.kind === 'all' && condition.parts.every(isAlways)
+  if (condition.kind === 'all') return condition.parts.every(isAlways)
+  if (condition.kind === 'any') return condition.parts.some(isAlways)
+  return condition.kind === 'not' && isNever(condition.part)
+}
+
+function isNever(condition: Condition): boolean {
+  if (condition.kind === 'all') return condition.parts.some(isNever)
+  if (condition.kind === 'any') return condition.parts.every(isNever)
+  return condition.kind === 'not' && isAlways(condition.part)
 }
 
 /** The tests that a record must pass, as far as they are joined by AND. */

@@ -1,7 +1,8 @@
 /**
  * How does `where` become a condition? Every key is looked up, every operand is kept as it was given.
  *
- *   WH1  undefined is refused everywhere: without the condition a query would return more, and delete more.
+ *   WH1  undefined is refused everywhere, and so is a field without an operator: without the condition a query would return more, and
+ *        delete more.
  *   WH2  a key that is neither a field nor an operator is refused, with the nearest name.
  *   WH3  an object is copied as it is read; later changes of it change nothing.
  */
@@ -83,7 +84,9 @@ class WhereReading {
     if (!isPlainObject(value) || isParam(value)) return this.#test('eq', field, value)
     const members = this.#fields.members(field)
     const parts: Condition[] = []
-    for (const key of Object.getOwnPropertyNames(value)) {
+    const keys = Object.getOwnPropertyNames(value)
+    if (keys.length === 0) throw queryError(`the condition of '${field.path}' is empty`, field.path)
+    for (const key of keys) {
       const operand = value[key]
       if (operand === undefined) throw undefinedIn(`${field.path}.${key}`, field.path)
       const member = members.get(key)

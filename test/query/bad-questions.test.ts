@@ -53,6 +53,8 @@ const WRONG: readonly (readonly [object, RegExp])[] = [
   [{ price: { gt: null } }, /'price'.*null/],
   [{ price: 7n }, /'price'/],
   [{ price: undefined }, /'price' is undefined/],
+  [{ price: {} }, /'price' is empty/],
+  [{ NOT: { price: {} } }, /'price' is empty/],
   [{ price: { gt: undefined } }, /'price.gt' is undefined/],
   [{ AND: [undefined] }, /AND\[0\]/],
   [{ OR: undefined }, /'OR' is undefined/],
@@ -155,7 +157,14 @@ test('more groups than maxGroups are refused', () => {
 })
 
 test('an empty condition changes nothing, unless all is said', async () => {
-  for (const where of [{}, { AND: [] }, { AND: [{}] }]) {
+  for (const where of [
+    {},
+    { AND: [] },
+    { AND: [{}] },
+    { OR: [{ id: 1 }, {}] },
+    { NOT: { OR: [] } },
+    { NOT: [] },
+  ]) {
     expect(await codeOfAsync(store.updateWhere(where, { price: 1 }))).toBe('ERR_STRIDE_QUERY')
     expect(await codeOfAsync(store.deleteWhere(where))).toBe('ERR_STRIDE_QUERY')
   }

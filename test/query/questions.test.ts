@@ -4,8 +4,11 @@
  */
 
 import { execFileSync } from 'node:child_process'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { openStore } from 'stridedb'
 import { expect, test } from 'vitest'
+import { z } from 'zod'
 import { childScript } from '../child-scripts.ts'
 import { temporaryFolder } from '../engine/support.ts'
 import { propertyOptions } from '../property.ts'
@@ -41,3 +44,24 @@ test('and so it does where code generation is forbidden', () => {
   })
   expect(JSON.parse(said).scan, `seed ${seed}`).toBeGreaterThan(0)
 }, 120_000)
+
+test('the order of an index is used only where it is that of the query', () => {
+  const Entry = z.object({
+    code: z.literal(['b', null, 'a']),
+    inner: z.object({ x: z.uint32().optional() }).nullable(),
+  })
+  const indexes = {
+    byCode: { on: 'code', kind: 'ordered' },
+    byX: { on: 'inner.x', kind: 'ordered' },
+  } as const
+  const store = openStore(join(temporaryFolder(), 'a.stride'), Entry, { indexes })
+  // In the index null lies between b and a, and undefined before null; in a query null is first, and equal to undefined.
+  for (let n = 0; n < 300; n++) {
+    const [code, inner] =
+      n < 293 ? (['b', null] as const) : n < 298 ? ([null, {}] as const) : (['a', {}] as const)
+    store.append({ code, inner })
+  }
+  expect(store.query({ orderBy: { code: 'desc' }, limit: 3 }).numbers()).toEqual(Float64Array.of(298, 299, 0))
+  expect(store.query({ orderBy: { 'inner.x': 'asc' }, limit: 3 }).numbers()).toEqual(Float64Array.of(0, 1, 2))
+  store.close()
+})

@@ -6,6 +6,7 @@
 
 import type { Asked, Slot } from '../../query/condition.ts'
 import type { OrderKey } from '../../query/ordering.ts'
+import { isLenient } from '../../schema/index.ts'
 import type { IndexDefinition } from '../indexes/keys/index-definition.ts'
 import { type Access, accesses, candidates, isWholeKey, type UsableIndexes } from './index-access.ts'
 
@@ -71,14 +72,23 @@ function orderingIndex(
 ): IndexDefinition | undefined {
   const [first] = orderBy
   if (first === undefined || orderBy.some(each => each.isDescending !== first.isDescending)) return undefined
-  // In an index undefined is before null, in a query they are equal.
-  if (orderBy.some(({ field: { node } }) => node.nullable && node.optional)) return undefined
+  if (orderBy.some(({ field }) => isOrderedOtherwise(field))) return undefined
   return definitions.find(
     ({ kind, on }) =>
       kind === 'ordered' &&
       on.length >= orderBy.length &&
       orderBy.every(({ field }, i) => field.path === on[i]),
   )
+}
+
+/**
+ * Whether an index has the field's values in another order than a query: undefined before null, a literal null by its code, and codes
+ * of a time that are none.
+ */
+function isOrderedOtherwise({ node, guards }: OrderKey['field']): boolean {
+  const holders = [...guards.map(guard => guard.node), node]
+  const hasBoth = holders.some(each => each.nullable) && holders.some(each => each.optional)
+  return hasBoth || isLenient(node) || (node.type === 'enum' && node.values.includes(null))
 }
 
 /** How many entries of an index are walked for so many results. */

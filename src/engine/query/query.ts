@@ -7,6 +7,7 @@
 
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { type NoOptions, type OptionsOf, refuseOptions } from '../../options/option-table.ts'
+import { isAlways } from '../../query/condition.ts'
 import { Matcher } from '../../query/matcher.ts'
 import { OrderedNumbers } from '../../query/ordering.ts'
 import { BATCHES, readQueryOptions } from '../../query/query-options.ts'
@@ -73,6 +74,11 @@ export class Query<out T, out R = unknown> implements Iterable<T> {
   constructor(of: QueriedRecords<AnySchema>, question: BoundQuestion) {
     this.#of = of
     this.#question = question
+  }
+
+  /** @internal Whether its condition asks for nothing. */
+  get asksForAll(): boolean {
+    return isAlways(this.#question.asked.condition)
   }
 
   /** All results in an array. */
@@ -153,6 +159,7 @@ export class Query<out T, out R = unknown> implements Iterable<T> {
    */
   async *batches(options?: BatchOptions): AsyncGenerator<T[], void, undefined> {
     const { rows, signal } = readQueryOptions(BATCHES, options, 'batches')
+    signal?.throwIfAborted()
     const frozen = this.#of.frozen()
     try {
       const query = new Query<T, R>(frozen, this.#question)
@@ -205,7 +212,7 @@ export class Query<out T, out R = unknown> implements Iterable<T> {
 
   #together<R>(read: () => R): R {
     const { reading } = this.#of
-    reading.prepareBulk(this.#question.isSmall ? 1 : undefined)
+    reading.prepareBulk()
     return reading.together(read)
   }
 
@@ -241,9 +248,8 @@ export class Query<out T, out R = unknown> implements Iterable<T> {
 
   #count(): number {
     let count = 0
-    const { asked } = this.#question
     // Nothing is tested: the store knows the count.
-    if (asked.condition.kind === 'all' && asked.condition.parts.length === 0) return this.#of.records.count
+    if (this.asksForAll) return this.#of.records.count
     this.#each(this.#source(), undefined, (_block, _positions, some) => {
       count += some
       return true

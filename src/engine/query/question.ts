@@ -25,8 +25,6 @@ export interface BoundQuestion {
   readonly limit: number
   readonly offset: number
   readonly project: Project
-  /** Whether at most a few records are looked at, as far as is known. */
-  readonly isSmall: boolean
 }
 
 /** A query before its parameters are known. */
@@ -62,7 +60,7 @@ export class Question {
     const operands = readOperands(slots, given)
     const values = slots.map(slot => (slot.param === undefined ? slot.given : given[slot.param]))
     const codec = this.#codec
-    return { codec, asked: this.#asked, operands, values, isSmall: false, ...this.#parts }
+    return { codec, asked: this.#asked, operands, values, ...this.#parts }
   }
 
   #paramsFrom(params: unknown): Readonly<Record<string, unknown>> {
