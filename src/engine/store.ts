@@ -63,7 +63,7 @@ export class Store<S extends AnySchema = AnySchema, out I = NoIndexes> extends R
     turnWriterOf = store => ({
       store,
       handOver: () => store.#handOver(),
-      takeTurn: () => store.#opened.writer?.takeTurn() ?? 'stale',
+      takeTurn: isLast => store.#opened.writer?.takeTurn(isLast) ?? 'stale',
       hadLastTurn: () => store.#opened.writer?.hadLastTurn ?? false,
       release: () => store.#opened.release(),
       close: () => store.close(),

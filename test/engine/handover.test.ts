@@ -4,14 +4,15 @@
  * Rules: HV1 to HV5, RY1, JP1, TA4, TA5.
  */
 
-import { copyFileSync, existsSync } from 'node:fs'
+import { copyFileSync, existsSync, readFileSync, renameSync } from 'node:fs'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { openStore, openStoreAsync, type StoreOptions } from 'stridedb'
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
 import { HANDOVER_OFFSET } from '../../src/engine/format/lock-file.ts'
-import { HandoverRecord } from '../../src/engine/sharing/handover.ts'
+import { SHARED_WORDS } from '../../src/engine/format/store-format.ts'
+import { areWordsOf, HandoverRecord } from '../../src/engine/sharing/handover.ts'
 import { createSimulatedPlatform } from '../../src/mmap/simulated/simulated-platform.ts'
 import { temporaryFolder } from './support.ts'
 
@@ -26,6 +27,15 @@ const add = (store: Turns) => store.transaction(tx => tx.append({ key: tx.size, 
 
 const everythingIn = (store: Turns) =>
   Array.from({ length: store.size }, (_, n) => store.get(n)).filter(each => each !== undefined)
+
+/** Resolves once the last turn has been handed over. */
+async function turnOver(path: string): Promise<void> {
+  const isHandedOver = (): boolean =>
+    readFileSync(`${path}-lock`)
+      .subarray(HANDOVER_OFFSET)
+      .some(byte => byte !== 0)
+  while (!isHandedOver()) await new Promise(done => setImmediate(done))
+}
 
 describe('a record', () => {
   const opener = (platform: ReturnType<typeof createSimulatedPlatform>) =>
@@ -68,6 +78,22 @@ describe('a record', () => {
     expect(reader.read()).toBeUndefined()
   })
 
+  test('counts only for the words that it names', () => {
+    const words = new Map<number, number>([
+      [SHARED_WORDS.sequence, -2],
+      [SHARED_WORDS.writerGeneration, -1],
+      [SHARED_WORDS.superseded, 0],
+    ])
+    const shared = { load: (word: number) => words.get(word) ?? 0 } as Parameters<typeof areWordsOf>[1]
+    expect(areWordsOf(handover, shared)).toBe(true)
+    for (const word of words.keys()) {
+      const value = words.get(word) as number
+      words.set(word, value + 2)
+      expect(areWordsOf(handover, shared)).toBe(false)
+      words.set(word, value)
+    }
+  })
+
   test('does not count if it is torn', () => {
     const platform = createSimulatedPlatform()
     const file = opener(platform)
@@ -85,6 +111,38 @@ describe('a record', () => {
 })
 
 describe.each(['mapped', 'file'] as const)('turns, %s', backend => {
+  test('follow the name to a file that replaced theirs, and leave it no journal of the old one', async () => {
+    const path = newPath()
+    const copy = `${path}-copy`
+    const store = byTurns(path, { backend })
+    await add(store)
+    await store.backup(copy)
+    await add(store)
+    await turnOver(path)
+    renameSync(copy, path)
+    await store.transaction(tx => tx.append({ key: 77, value: 77 }))
+    await store.closeAsync()
+    expect(existsSync(`${path}-journal`)).toBe(false)
+    using after = openStore(path, Item)
+    expect(after.gather('key')).toEqual(Uint32Array.of(0, 77))
+    expect(await after.verify()).toMatchObject({ ok: true })
+  })
+
+  test('that were closed after their file was replaced leave it no journal', async () => {
+    const path = newPath()
+    const copy = `${path}-copy`
+    const store = byTurns(path, { backend })
+    await add(store)
+    await store.backup(copy)
+    await add(store)
+    await turnOver(path)
+    renameSync(copy, path)
+    await store.closeAsync()
+    expect(existsSync(`${path}-journal`)).toBe(false)
+    using after = openStore(path, Item)
+    expect(after.gather('key')).toEqual(Uint32Array.of(0))
+  })
+
   test('continue one journal, which whoever had the last turn ends', async () => {
     const path = newPath()
     const [one, two] = [byTurns(path, { backend }), byTurns(path, { backend })]

@@ -15,6 +15,7 @@ import type { Recovery } from '../recovery/recovery.ts'
 import type { Replay } from '../recovery/replay.ts'
 import { Bell } from '../sharing/bell.ts'
 import type { PublishedState } from '../sharing/publication.ts'
+import type { TakenTurn } from '../sharing/writer-turns.ts'
 import type { QuietSteps } from '../steps/steps.ts'
 import { isCurrent } from '../whole-files/same-file.ts'
 import { continued } from './handed-over.ts'
@@ -118,9 +119,10 @@ export class WriterSession<S extends AnySchema> implements Session {
 
   /**
    * Takes the next turn.
-   * @returns 'stale' if the store has to be opened again, since another process replaced or recovered it
+   * @param isLast only for closing, which is allowed also if the path names another file
+   * @returns 'replaced' if it does; 'stale' if the store has to be opened again, since another process wrote it otherwise
    */
-  takeTurn(): 'taken' | 'busy' | 'stale' {
+  takeTurn(isLast = false): TakenTurn {
     const { lock, file } = this.#file
     if (!lock.tryTurn()) return 'busy'
     if (!file.tryLock(FILE_LOCK_BYTE, 'exclusive')) {
@@ -128,6 +130,8 @@ export class WriterSession<S extends AnySchema> implements Session {
       return 'busy'
     }
     try {
+      const { platform, path } = this.#file
+      if (!isLast && !isCurrent(platform, path, file)) return 'replaced'
       return this.#continue() ? 'taken' : 'stale'
     } catch (error) {
       // Opening it again finds the same, or recovers from it.
@@ -149,10 +153,10 @@ export class WriterSession<S extends AnySchema> implements Session {
   }
 
   #continue(): boolean {
-    const { lock, platform, path, file, addressing, publisher } = this.#file
+    const { lock, addressing, publisher } = this.#file
     const { reading } = this.#settings
     const { handover } = lock
-    if (handover === undefined || publisher === undefined || !isCurrent(platform, path, file)) return false
+    if (handover === undefined || publisher === undefined) return false
     const handedOver = continued(this.#file, handover, publisher.words, this.#journal)
     if (handedOver === undefined) return false
     const { present, journal } = handedOver

@@ -28,13 +28,16 @@ const QUICK_LOOKS = 50
 const PAUSE_MS_MIN = 1
 const PAUSE_MS_MAX = 8
 
+/** How a turn was taken. 'stale': the store has to be opened again. 'replaced': so it has, and its path names another file now. */
+export type TakenTurn = 'taken' | 'busy' | 'stale' | 'replaced'
+
 /** A store that is open for writing. */
 export interface TurnWriter<W> {
   readonly store: W
   /** Ends a turn. @returns false if only closing is left, after a failure */
   handOver(): Promise<boolean>
-  /** Takes the next turn. @returns 'stale' if the store has to be opened again */
-  takeTurn(): 'taken' | 'busy' | 'stale'
+  /** Takes the next turn. @param isLast only to close the store */
+  takeTurn(isLast?: boolean): TakenTurn
   /** Whether it had the last turn of all processes. */
   hadLastTurn(): boolean
   /** Closes it between turns, which writes nothing. */
@@ -106,7 +109,7 @@ export class WriterTurns<W> {
   #closeResting(): void {
     const resting = this.#resting
     this.#resting = undefined
-    if (resting?.hadLastTurn() === true && resting.takeTurn() === 'taken') resting.close()
+    if (resting?.hadLastTurn() === true) closeBetweenTurns(resting)
     else resting?.release()
   }
 
@@ -169,7 +172,9 @@ export class WriterTurns<W> {
       this.#writer = resting
       return true
     }
-    resting?.release()
+    // Its journal would contradict the other file.
+    if (taken === 'replaced') closeBetweenTurns(resting as TurnWriter<W>)
+    else resting?.release()
     // Opening beside another writer would block for a moment.
     if (queue.isWriterOpen()) return false
     try {
@@ -235,4 +240,10 @@ export class WriterTurns<W> {
     const { path } = this.#settings
     return new StrideError('ERR_STRIDE_CLOSED', `${path} is closed`, { path })
   }
+}
+
+/** Takes a last turn, in which everything gets into the file and the journal ends. */
+function closeBetweenTurns(writer: TurnWriter<unknown>): void {
+  if (writer.takeTurn(true) === 'taken') writer.close()
+  else writer.release()
 }
