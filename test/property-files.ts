@@ -8,6 +8,7 @@ export const PROPERTY_FILES: Readonly<Record<string, number>> = {
   'test/engine/store-model.test.ts': 250,
   'test/engine/held-model.test.ts': 400,
   'test/engine/read-paths.test.ts': 200,
+  'test/engine/handover.test.ts': 300,
   'test/engine/in-place.test.ts': 200,
   'test/engine/walks.test.ts': 600,
   'test/engine/snapshots/snapshot-model.test.ts': 250,

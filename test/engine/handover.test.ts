@@ -14,6 +14,7 @@ import { HANDOVER_OFFSET } from '../../src/engine/format/lock-file.ts'
 import { SHARED_WORDS } from '../../src/engine/format/store-format.ts'
 import { areWordsOf, HandoverRecord } from '../../src/engine/sharing/handover.ts'
 import { createSimulatedPlatform } from '../../src/mmap/simulated/simulated-platform.ts'
+import { propertyOptions } from '../property.ts'
 import { temporaryFolder } from './support.ts'
 
 const Item = z.object({ key: z.uint32(), value: z.uint32() })
@@ -193,6 +194,29 @@ describe.each(['mapped', 'file'] as const)('turns, %s', backend => {
     expect(await after.verify()).toMatchObject({ ok: true })
   })
 
+  test('open the indexes again after a checkpoint of another, which committed nothing', async () => {
+    const path = newPath()
+    const [one, two] = [byTurns(path, { backend }), byTurns(path, { backend })]
+    // Readers keep the pages of the root that they have found.
+    const found = (): unknown => [one, two].map(store => store.index('byKey').number(0))
+    await one.transaction(
+      tx => void tx.appendMany(Array.from({ length: 2000 }, (_, key) => ({ key, value: 0 }))),
+    )
+    expect(found()).toEqual([0, 0])
+    await two.checkpoint()
+    expect(found()).toEqual([0, 0])
+    await add(one)
+    await one.checkpoint()
+    for (let i = 0; i < 5; i++) {
+      await add(one)
+      expect(found()).toEqual([0, 0])
+    }
+    for (const store of [one, two]) {
+      expect(await store.verify()).toMatchObject({ ok: true })
+      store.close()
+    }
+  })
+
   test('agree with a model, through checkpoints, growth, deletions, compact and other openers', async () => {
     const step = fc.record({
       who: fc.nat(2),
@@ -247,7 +271,7 @@ describe.each(['mapped', 'file'] as const)('turns, %s', backend => {
         using after = openStore(path, Item, { lockTimeoutMs: 60_000 })
         expect([after.count, await after.verify()]).toMatchObject([model.length, { ok: true }])
       }),
-      { numRuns: 5 },
+      propertyOptions(60),
     )
   })
 })

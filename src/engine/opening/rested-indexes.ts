@@ -47,8 +47,10 @@ export class RestedIndexes {
   resume(file: StoreFile, { present }: HandedOver, locator: Locator): boolean {
     const set = this.#set
     if (present.definitions !== this.#definitions) return false
-    if (set === undefined || present.commitNumber === this.#applied.commitNumber) return true
+    if (set === undefined) return true
+    // Also if nothing was committed: a checkpoint of another writer takes pages that are free for this one.
     if (!this.#isClean || newestIndexRoot(set.file.file)?.rootNumber !== set.file.root.rootNumber) return false
+    if (present.commitNumber === this.#applied.commitNumber) return true
     const tail = new JournalTail(file, this.#applied.commitNumber, this.#place)
     const frames = tail.read(present.commitNumber)
     if (frames === undefined) return false
